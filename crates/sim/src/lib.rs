@@ -1,0 +1,5 @@
+//! A small, strict AWS of its own: Lambda and CloudWatch, in process or served.
+
+mod time;
+
+pub use time::Time;
