@@ -1,1 +1,3 @@
-//! controller
+//! The only loop of canaryctl: observe, decide, narrate, perform.
+
+pub mod cloud;

@@ -1,1 +1,46 @@
-//! rollout
+//! The pure core of canaryctl: what an alias is, what a rollout does next, and how that is told.
+//!
+//! Nothing here reads a clock, a network, an environment or a random number. Time is an argument; the one function that
+//! decides, [`decide::decide`], is enumerated in its tests.
+//!
+//! # Words
+//! - **rollout**: one move of an alias from its *stable* version to a *candidate*
+//! - **stable**: the alias' version; **candidate**: the version being rolled out, called the **canary** while it has a share
+//! - **weight**: the canary's share, in basis points
+//! - **plan**, **step**: what was chosen beforehand, and one rise of the weight in it
+//! - **bake**: watching the canary at 100 % before it is promoted
+//! - **shift**: raise the weight by a step; **promote**: make the candidate the alias' version
+//! - **roll back**: put all traffic on stable
+//! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it
+//! - **hook**: a function that is asked before the first share (pre-traffic) or before promoting (post-traffic)
+//! - **note**: what the alias remembers, at the end of its description; **revision**: what a write is conditional on
+//! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
+//! - **observation**, **action**, **outcome**: what is known, what is done next, how it ended
+//! - **contended**: changed by somebody else, and left alone
+//! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
+
+pub mod alias;
+pub mod decide;
+pub mod event;
+pub mod health;
+pub mod narrate;
+pub mod note;
+pub mod observation;
+pub mod outcome;
+pub mod plan;
+pub mod report;
+pub mod schedule;
+pub mod subject;
+mod time;
+mod weight;
+pub mod write;
+
+#[cfg(test)]
+mod note_tests;
+
+pub use alias::Alias;
+pub use outcome::{Cause, Outcome};
+pub use schedule::Schedule;
+pub use subject::Subject;
+pub use time::Time;
+pub use weight::{Version, VersionError, Weight};

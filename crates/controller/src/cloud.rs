@@ -1,0 +1,210 @@
+//! What does the controller need of AWS? The port, and how its calls can fail.
+//!
+//! One thing implements it: the AWS SDK. Tests put a simulated AWS below the SDK, never a double in place of this trait.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use rollout::health::AlarmSeen;
+use rollout::subject::{FunctionName, Qualified, Subject};
+use rollout::{Alias, Time, Version};
+
+/// The cloud, as far as a rollout is concerned.
+///
+/// # Guarantees
+/// - Reads are tried again within themselves where that is safe; [`Cloud::update_alias`], [`Cloud::create_alias`] and
+///   [`Cloud::invoke`] are sent once.
+/// - Every call ends: with an answer, or with an error within its own time-out.
+/// - A failed call that may have had its effect all the same is [`Failure::Unanswered`], never anything else.
+///
+/// # Cancel safety
+/// Reads may be dropped at any time. A write that is dropped may have had its effect: do not drop writes.
+///
+/// # Errors
+/// Every call gives a [`CloudError`]; its [`Failure`] says what can be done about it.
+pub trait Cloud {
+    /// AWS' time: this machine's clock, corrected by the `Date` headers of the answers so far.
+    fn time(&self) -> Time;
+
+    /// Reads the alias; `None` where it does not exist. A missing function is an error.
+    fn alias(&self, subject: &Subject) -> impl Future<Output = Result<Option<Held>, CloudError>>;
+
+    /// Writes the whole alias if it still has this revision.
+    fn update_alias(
+        &self,
+        subject: &Subject,
+        desired: &Alias,
+        revision: &Revision,
+    ) -> impl Future<Output = Result<Held, CloudError>>;
+
+    /// Creates the alias; an existing one is [`Failure::Conflict`].
+    fn create_alias(&self, subject: &Subject, desired: &Alias) -> impl Future<Output = Result<Held, CloudError>>;
+
+    /// The names of a function's aliases.
+    fn alias_names(&self, function: &FunctionName) -> impl Future<Output = Result<Vec<String>, CloudError>>;
+
+    /// Reads what a function or one of its versions is. `None` is `$LATEST`.
+    fn configuration(
+        &self,
+        function: &FunctionName,
+        version: Option<Version>,
+    ) -> impl Future<Output = Result<Configuration, CloudError>>;
+
+    /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
+    fn publish(
+        &self,
+        function: &FunctionName,
+        seen: &Configuration,
+        description: Option<&str>,
+    ) -> impl Future<Output = Result<Version, CloudError>>;
+
+    /// Puts code into `$LATEST`.
+    fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Whether the alias has provisioned concurrency.
+    fn provisioned(&self, subject: &Subject) -> impl Future<Output = Result<bool, CloudError>>;
+
+    /// Reads the alarms of these names, composites too. Those that do not exist are left out.
+    fn alarms(&self, names: &[String]) -> impl Future<Output = Result<Vec<AlarmSeen>, CloudError>>;
+
+    /// Invokes a function once and waits for its answer. `limit` is how long to wait.
+    fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
+
+    /// Whether a function could be invoked: it exists and permission is given. Does not run it.
+    fn invocable(&self, function: &Qualified) -> impl Future<Output = Result<(), CloudError>>;
+}
+
+/// An alias as it was read or written, and the revision to write on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The alias.
+    pub alias: Alias,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+/// The token that a write is conditional on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Revision(pub String);
+
+/// What a function, or a version of it, is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// The whole ARN, qualifier included where it has one.
+    pub arn: String,
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// The hash of the code, base 64 of its SHA-256.
+    pub code_sha256: String,
+    /// The revision of the configuration.
+    pub revision: Revision,
+    /// Whether it can be invoked.
+    pub state: State,
+    /// How its last update is doing.
+    pub update: Update,
+    /// The execution role's ARN.
+    pub role: String,
+    /// The dead-letter queue or topic.
+    pub dead_letter: Option<String>,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+}
+
+/// Whether a function can be invoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being prepared.
+    Pending,
+    /// Ready.
+    Active,
+    /// Put to sleep after two weeks without a call.
+    Inactive,
+    /// Not usable: why.
+    Failed(String),
+}
+
+/// How the last update is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// It is done.
+    Successful,
+    /// It is under way.
+    InProgress,
+    /// It did not work: why.
+    Failed(String),
+}
+
+/// Code to put into `$LATEST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The bytes of a deployment package.
+    Zip(Vec<u8>),
+    /// The URI of a container image.
+    Image(String),
+}
+
+/// What an invocation came back with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The answer, as the function gave it.
+    pub payload: Vec<u8>,
+    /// `Handled` or `Unhandled` where the function threw or timed out.
+    pub function_error: Option<String>,
+    /// The last 4 KB of its log.
+    pub log: String,
+}
+
+/// A call that did not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudError {
+    /// What kind of failure, which decides what can be done about it.
+    pub failure: Failure,
+    /// The operation, as AWS calls it: `UpdateAlias`.
+    pub operation: &'static str,
+    /// What AWS or the client said.
+    pub message: String,
+    /// AWS' code for it, where there was an answer.
+    pub code: Option<String>,
+}
+
+/// Why a call failed, by what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// There is no such thing.
+    NotFound,
+    /// The revision is not the current one: look again.
+    Outdated,
+    /// Something else is under way on it, or it exists already: wait, or look again.
+    Conflict,
+    /// Too many calls: wait.
+    Throttled,
+    /// Not permitted.
+    Denied,
+    /// The request is wrong, and will be as wrong the next time.
+    Invalid,
+    /// No answer, or one that does not say whether the request was carried out.
+    Unanswered,
+    /// It never left this machine: no credentials, no Region, no connection.
+    Unsent,
+    /// An invocation that AWS says it did not make, this time.
+    NotExecuted,
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, message, code, .. } = self;
+        match code {
+            Some(code) => write!(f, "{operation}: {code}: {message}"),
+            None => write!(f, "{operation}: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for CloudError {}
+
+/// Waiting. Apart from it, the controller knows no clock but AWS'.
+pub trait Clock {
+    /// Ends after this span.
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()>;
+}

@@ -1,0 +1,278 @@
+//! What is this alias? Its state as AWS has it, and the one table that says what that state means.
+//!
+//! `decide`, `status`, `rollback` and the preflight all read this table and nothing else. The direction of a rollout comes from its
+//! note, never from the shape of the weights.
+
+use std::fmt;
+
+use crate::note::{self, Note, Noted, Owner, RolloutId};
+use crate::{Version, Weight};
+
+/// What an alias points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A published version.
+    Version(Version),
+    /// The code that is not published; such an alias cannot have weights.
+    Latest,
+}
+
+impl Target {
+    /// The version, where it is one.
+    pub fn version(self) -> Option<Version> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Latest => None,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => version.fmt(f),
+            Self::Latest => f.write_str("$LATEST"),
+        }
+    }
+}
+
+/// An alias, whole, as it was read or is to be written: a write never leaves a part to AWS' defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Alias {
+    /// The version that gets what the weights leave.
+    pub target: Target,
+    /// Additional versions with their shares. AWS allows one; shares of 0 mean nothing.
+    pub weights: Vec<(Version, Weight)>,
+    /// The description: the user's text, and our note at its end.
+    pub description: String,
+}
+
+impl Alias {
+    /// The user's own part of the description.
+    pub fn text(&self) -> &str {
+        note::read_description(&self.description).0
+    }
+
+    /// What is noted at the end of the description.
+    pub fn noted(&self) -> Noted {
+        note::read_description(&self.description).1
+    }
+
+    /// The additional version that has a share, with that share.
+    pub fn canary(&self) -> Option<(Version, Weight)> {
+        self.weights.iter().copied().find(|(_, weight)| !weight.is_zero())
+    }
+
+    /// The share of `version` in this alias' calls.
+    pub fn share_of(&self, version: Version) -> Weight {
+        match self.canary() {
+            Some((canary, weight)) if canary == version => weight,
+            Some((_, weight)) if self.target == Target::Version(version) => weight.rest(),
+            None if self.target == Target::Version(version) => Weight::FULL,
+            Some(_) | None => Weight::ZERO,
+        }
+    }
+
+    /// Where the traffic is, in words: `90 % on 41, 10 % on 42`.
+    pub fn traffic(&self) -> String {
+        match self.canary() {
+            Some((version, weight)) if weight == Weight::FULL => format!("100 % on {version}"),
+            Some((version, weight)) => format!("{} on {}, {weight} on {version}", weight.rest(), self.target),
+            None => format!("100 % on {}", self.target),
+        }
+    }
+}
+
+/// Why an alias is contended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Contention {
+    /// Versions or weights that no write of this rollout can have made.
+    Changed,
+    /// The note is of a later format.
+    NewerFormat,
+}
+
+/// What an alias is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// No rollout is under way; it may be claimed. With the terminal note of the last one.
+    Idle(Option<Note>),
+    /// Weights that nobody here wrote: somebody else's rollout, or AWS moving provisioned concurrency. To be left alone.
+    Foreign {
+        /// The version that has the share.
+        version: Version,
+        /// Its share.
+        weight: Weight,
+    },
+    /// A rollout is under way and nothing has moved yet.
+    Claimed(Note),
+    /// A rollout is under way and its canary has the share that is noted.
+    Running(Note),
+    /// A rollout is under way and a person gave its canary another share.
+    SetByHand(Note, Weight),
+    /// A rollout was under way and a person took the share away: final.
+    ClearedByHand(Note),
+    /// A rollout was under way and somebody else made its candidate the alias' version: final.
+    PromotedElsewhere(Note),
+    /// The note and the alias cannot be brought together. To be left alone.
+    Contended {
+        /// Which rollout the note is of.
+        id: RolloutId,
+        /// Whose.
+        owner: Owner,
+        /// Why.
+        why: Contention,
+    },
+}
+
+impl Standing {
+    /// The note of the rollout under way, if one is and the alias stands as it says or as a person set it.
+    pub fn live(&self) -> Option<&Note> {
+        match self {
+            Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
+            Self::Idle(_)
+            | Self::Foreign { .. }
+            | Self::ClearedByHand(_)
+            | Self::PromotedElsewhere(_)
+            | Self::Contended { .. } => None,
+        }
+    }
+
+    /// The note, whatever it says.
+    pub fn note(&self) -> Option<&Note> {
+        match self {
+            Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
+            Self::ClearedByHand(note) | Self::PromotedElsewhere(note) => Some(note),
+            Self::Idle(note) => note.as_ref(),
+            Self::Foreign { .. } | Self::Contended { .. } => None,
+        }
+    }
+}
+
+/// Says what an alias is.
+///
+/// | note | weights | version | it is |
+/// |---|---|---|---|
+/// | none or terminal | none or 0 | any | idle |
+/// | none or terminal | above 0 | any | foreign |
+/// | live, no share yet | none | stable | claimed |
+/// | live | candidate, as noted | stable | running |
+/// | live | candidate, another share | stable | set by hand |
+/// | live, had a share | none or 0 | stable | cleared by hand |
+/// | live | none | candidate | promoted elsewhere |
+/// | live | anything else | anything | contended |
+///
+/// A first deployment has no stable version: its alias points at the candidate from the beginning, and that is running.
+pub fn standing(alias: &Alias) -> Standing {
+    let note = match alias.noted() {
+        Noted::Nothing => None,
+        Noted::Note(note) => Some(*note),
+        Noted::Newer { id, owner } => return Standing::Contended { id, owner, why: Contention::NewerFormat },
+    };
+    let canary = alias.canary();
+    let note = match (note, canary) {
+        (None, Some((version, weight))) => return Standing::Foreign { version, weight },
+        (Some(note), Some((version, weight))) if note.phase.is_terminal() => {
+            debug_assert!(note.phase.share().is_zero());
+            return Standing::Foreign { version, weight };
+        }
+        (None, None) => return Standing::Idle(None),
+        (Some(note), None) if note.phase.is_terminal() => return Standing::Idle(Some(note)),
+        (Some(note), _) => note,
+    };
+    let on_stable = note.stable.is_some() && alias.target.version() == note.stable;
+    let on_candidate = note.candidate.is_some() && alias.target.version() == note.candidate;
+    let share = note.phase.share();
+    match canary {
+        Some((version, weight)) if on_stable && note.candidate == Some(version) => {
+            if weight == share {
+                Standing::Running(note)
+            } else {
+                Standing::SetByHand(note, weight)
+            }
+        }
+        None if on_stable && share.is_zero() => Standing::Claimed(note),
+        None if on_stable => Standing::ClearedByHand(note),
+        None if on_candidate && note.stable.is_none() => Standing::Running(note),
+        None if on_candidate => Standing::PromotedElsewhere(note),
+        Some(_) | None => Standing::Contended { id: note.id, owner: note.owner, why: Contention::Changed },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alias(target: u64, canary: Option<(u64, u16)>, note: &str) -> Alias {
+        Alias {
+            target: Version::new(target).map_or(Target::Latest, Target::Version),
+            weights: canary
+                .into_iter()
+                .map(|(version, points)| (Version::new(version).unwrap(), Weight::from_basis_points(points).unwrap()))
+                .collect(),
+            description: if note.is_empty() {
+                String::new()
+            } else {
+                format!("[canaryctl/1 7f3ac2e1 k4q9 {note} t=towpnp s=towpr0]")
+            },
+        }
+    }
+
+    /// The table, row by row: note, version, weights, and the name of what it is.
+    #[test]
+    #[expect(clippy::type_complexity, reason = "a table, read row by row")]
+    fn the_table() {
+        let rows: [(&str, u64, Option<(u64, u16)>, &str); 26] = [
+            ("", 41, None, "Idle"),
+            ("", 0, None, "Idle"),
+            ("", 41, Some((42, 0)), "Idle"),
+            ("promoted 41>42", 42, None, "Idle"),
+            ("promoted 41>42", 7, None, "Idle"),
+            ("back 41>42 alarm", 41, None, "Idle"),
+            ("back 41>42 alarm", 41, Some((42, 0)), "Idle"),
+            ("", 41, Some((42, 1000)), "Foreign"),
+            ("back 41>42 alarm", 41, Some((42, 1000)), "Foreign"),
+            ("promoted 41>42", 41, Some((42, 10_000)), "Foreign"),
+            ("claim 41>-", 41, None, "Claimed"),
+            ("pre 41>42", 41, Some((42, 0)), "Claimed"),
+            ("shift 41>42 10% 1/10", 41, Some((42, 1000)), "Running"),
+            ("bake 41>42", 41, Some((42, 10_000)), "Running"),
+            ("post 41>42", 41, Some((42, 10_000)), "Running"),
+            ("post ->42", 42, None, "Running"),
+            ("shift 41>42 10% 1/10", 41, Some((42, 4000)), "SetByHand"),
+            ("pre 41>42", 41, Some((42, 4000)), "SetByHand"),
+            ("bake 41>42", 41, Some((42, 4000)), "SetByHand"),
+            ("shift 41>42 10% 1/10", 41, None, "ClearedByHand"),
+            ("bake 41>42", 41, Some((42, 0)), "ClearedByHand"),
+            ("bake 41>42", 42, None, "PromotedElsewhere"),
+            ("shift 41>42 10% 1/10", 41, Some((43, 1000)), "Contended"),
+            ("shift 41>42 10% 1/10", 43, None, "Contended"),
+            ("shift 41>42 10% 1/10", 42, Some((41, 1000)), "Contended"),
+            ("claim 41>-", 0, None, "Contended"),
+        ];
+        for (note, target, canary, expected) in rows {
+            let alias = alias(target, canary, note);
+            let found = format!("{:?}", standing(&alias));
+            assert!(found.starts_with(expected), "{note} at {target} with {canary:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_newer_note_is_nobodys_to_touch() {
+        let mut newer = alias(41, Some((42, 1000)), "");
+        newer.description = "[canaryctl/9 7f3ac2e1 k4q9 new things]".to_owned();
+        assert!(matches!(standing(&newer), Standing::Contended { why: Contention::NewerFormat, .. }));
+    }
+
+    #[test]
+    fn tells_where_traffic_is() {
+        assert_eq!(alias(41, Some((42, 250)), "").traffic(), "97.5 % on 41, 2.5 % on 42");
+        assert_eq!(alias(41, Some((42, 10_000)), "").traffic(), "100 % on 42");
+        assert_eq!(alias(41, Some((42, 0)), "").traffic(), "100 % on 41");
+        assert_eq!(alias(0, None, "").traffic(), "100 % on $LATEST");
+        let running = alias(41, Some((42, 250)), "");
+        let total: u32 =
+            [41, 42, 43].map(|number| u32::from(running.share_of(Version::new(number).unwrap()).basis_points())).iter().sum();
+        assert_eq!(total, 10_000);
+    }
+}

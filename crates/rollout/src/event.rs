@@ -1,0 +1,259 @@
+//! What happened? The typed events of a rollout, in the order they happened; the last one is always the outcome.
+//!
+//! As JSON an event is one flat object: `v`, `type`, `at`, `function`, `alias`, and the fields of its kind. Readers skip the types
+//! they do not know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::AlarmState;
+use crate::{Outcome, Time, Version, Weight};
+
+/// The version of the events' JSON form.
+pub const FORMAT: u8 = 1;
+
+/// Something that happened to one alias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The version of this form: [`FORMAT`].
+    pub v: u8,
+    /// When, in AWS' time.
+    pub at: Time,
+    /// The function's name.
+    pub function: String,
+    /// The alias' name.
+    pub alias: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Which hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookPhase {
+    /// Before the first share.
+    PreTraffic,
+    /// Before promoting.
+    PostTraffic,
+}
+
+impl HookPhase {
+    /// The phase as a hook's own code reads it, and as people write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PreTraffic => "pre-traffic",
+            Self::PostTraffic => "post-traffic",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum What {
+    /// The rollout was planned and checked; nothing is written yet.
+    Started(Started),
+    /// Something to know that stops nothing.
+    Warning {
+        /// In a sentence.
+        text: String,
+    },
+    /// The alias is claimed.
+    Claimed,
+    /// The given code is in `$LATEST`.
+    CodeUpdated,
+    /// The candidate exists.
+    Published {
+        /// Its number.
+        version: Version,
+    },
+    /// The candidate can take traffic.
+    VersionReady {
+        /// Its number.
+        version: Version,
+    },
+    /// A hook was invoked.
+    HookStarted {
+        /// Which.
+        hook: HookPhase,
+        /// The function that is asked.
+        name: String,
+        /// Which attempt, from 1.
+        attempt: u8,
+    },
+    /// A hook said that all is well.
+    HookSucceeded {
+        /// Which.
+        hook: HookPhase,
+        /// The function that was asked.
+        name: String,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A hook said otherwise, or nothing.
+    HookFailed {
+        /// Which.
+        hook: HookPhase,
+        /// The function that was asked.
+        name: String,
+        /// Why, with the last lines of its log.
+        reason: String,
+    },
+    /// The alias was created on its first version.
+    AliasCreated {
+        /// That version.
+        version: Version,
+    },
+    /// The candidate has another share.
+    WeightShifted {
+        /// The share before.
+        from: Weight,
+        /// The share now.
+        to: Weight,
+        /// Which step this is, from 1.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+        /// When the next change is due.
+        next_at: Option<Time>,
+        /// What allowed it, as half a sentence.
+        because: String,
+        /// Whether nothing is watched, so that the schedule alone allowed it.
+        by_configuration: bool,
+    },
+    /// An alarm has another state, or was seen for the first time.
+    AlarmChanged {
+        /// Its name.
+        name: String,
+        /// Its state now.
+        state: AlarmState,
+        /// When it took it on.
+        since: Time,
+        /// Why, in the words of `CloudWatch`.
+        reason: String,
+    },
+    /// What is watched cannot be read any more, or has no data.
+    SightLost {
+        /// Why.
+        why: String,
+    },
+    /// It can be read again.
+    SightRegained,
+    /// The share stays where it is: why.
+    Held {
+        /// In words.
+        why: String,
+    },
+    /// A call did not do what it should; it is made again where that is safe.
+    Trouble {
+        /// In words.
+        why: String,
+    },
+    /// Still here, once a minute.
+    Heartbeat {
+        /// The candidate's share.
+        weight: Weight,
+        /// When the next change is due.
+        next_at: Option<Time>,
+        /// What is waited for.
+        waiting_for: String,
+    },
+    /// Reason to go back was found, and the way back begins.
+    RollbackStarted {
+        /// The cause, in one word.
+        cause: crate::Cause,
+        /// In words, with the arithmetic.
+        why: String,
+        /// When what it rests on happened, where that is known.
+        happened: Option<Time>,
+    },
+    /// All traffic is on stable.
+    Restored {
+        /// The stable version; `None` where there was none before.
+        version: Option<Version>,
+        /// Whether the candidate had a share that was taken back.
+        moved: bool,
+    },
+    /// The candidate is the alias' version.
+    Promoted {
+        /// Its number.
+        version: Version,
+    },
+    /// It is over. Always the last event, and exactly one.
+    Outcome(Box<Ending>),
+}
+
+/// What a rollout starts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// The rollout's id.
+    pub rollout_id: String,
+    /// The stable version; `None` in a first deployment.
+    pub stable: Option<Version>,
+    /// The candidate, where it exists already.
+    pub candidate: Option<Version>,
+    /// The schedule's name.
+    pub schedule: String,
+    /// The share of every step.
+    pub weights: Vec<Weight>,
+    /// The seconds between two steps.
+    pub every_seconds: u64,
+    /// The seconds at 100 %.
+    pub bake_seconds: u64,
+    /// The alarms that are watched.
+    pub alarms: Vec<String>,
+    /// The pre-traffic hook.
+    pub pre_hook: Option<String>,
+    /// The post-traffic hook.
+    pub post_hook: Option<String>,
+}
+
+/// Why it ended so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// In one word, for programs.
+    pub kind: String,
+    /// In a sentence, for people.
+    pub detail: String,
+}
+
+/// The end of a rollout, and what it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ending {
+    /// How it ended: `promoted`, `unchanged`, `refused`, `rolled_back`, `superseded`, `held`, `detached`, `rollback_unconfirmed`, `failed`.
+    pub outcome: String,
+    /// The exit code that says so.
+    pub exit_code: u8,
+    /// Why.
+    pub reason: Why,
+    /// The stable version, where there is one.
+    pub stable: Option<Version>,
+    /// The candidate, where there is one.
+    pub candidate: Option<Version>,
+    /// The rollout's id.
+    pub rollout_id: String,
+    /// Where the traffic is now, in words.
+    pub traffic: String,
+    /// From the start to the end.
+    pub took_ms: u64,
+    /// From what happened to its being noticed.
+    pub noticed_ms: Option<u64>,
+    /// From being noticed to all traffic being on stable.
+    pub reverted_ms: Option<u64>,
+    /// Commands to run next, most useful first.
+    pub next: Vec<String>,
+}
+
+impl Event {
+    /// The ending, where this is the last event.
+    pub fn ending(&self) -> Option<&Ending> {
+        if let What::Outcome(ending) = &self.what { Some(ending) } else { None }
+    }
+}
+
+impl Ending {
+    /// Whether this is what was wanted.
+    pub fn is_good(&self) -> bool {
+        self.exit_code == Outcome::Promoted.exit_code()
+    }
+}

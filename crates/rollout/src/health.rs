@@ -1,0 +1,160 @@
+//! Does anything speak against the candidate? The verdict on what was last read of the alarms.
+//!
+//! A verdict is one of five, and only a [`Pass`] moves traffic away from stable. A `Pass` can be made nowhere but here: what
+//! was not read, or said nothing, cannot be taken for one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{InsufficientData, Plan, Preexisting};
+use crate::{Cause, Time};
+
+/// The state of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AlarmState {
+    /// Its condition does not hold.
+    Ok,
+    /// Its condition holds.
+    Alarm,
+    /// It has no data to tell.
+    InsufficientData,
+}
+
+impl AlarmState {
+    /// The state as AWS writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+}
+
+/// One alarm as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlarmSeen {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: AlarmState,
+    /// When it took on this state.
+    pub since: Time,
+    /// Why, in the words of `CloudWatch`.
+    pub reason: String,
+}
+
+/// What is known of everything that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// Nothing is watched, by configuration.
+    Unwatched,
+    /// The alarms as last read.
+    Read {
+        /// When they were asked for.
+        at: Time,
+        /// All that exist of those watched.
+        alarms: Vec<AlarmSeen>,
+        /// Those that do not exist.
+        missing: Vec<String>,
+        /// Why a later attempt to read them failed, if one did.
+        failing: Option<String>,
+    },
+    /// Never read in this process.
+    Unread {
+        /// Why the attempt failed, if one was made.
+        why: String,
+    },
+}
+
+/// Permission to move traffic away from stable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pass(Grounds);
+
+/// What a pass rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Grounds {
+    Evidence { alarms: usize },
+    Configuration,
+}
+
+impl Pass {
+    /// Whether the pass rests on nothing but the configuration: nothing is watched.
+    pub fn by_configuration(&self) -> bool {
+        self.0 == Grounds::Configuration
+    }
+
+    /// The pass as half a sentence.
+    pub fn phrase(&self) -> String {
+        match self.0 {
+            Grounds::Evidence { alarms: 1 } => "no alarm".to_owned(),
+            Grounds::Evidence { alarms } => format!("none of {alarms} alarms"),
+            Grounds::Configuration => "nothing is watched".to_owned(),
+        }
+    }
+}
+
+/// What the watched things say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Nothing speaks against the candidate, and somebody was asked (or nobody is to be).
+    Pass(Pass),
+    /// Something does. Final.
+    Fail {
+        /// What it counts as.
+        cause: Cause,
+        /// In words, with the arithmetic.
+        why: String,
+    },
+    /// What is watched has no data, and the configuration says to hold.
+    NoData {
+        /// In words.
+        why: String,
+    },
+    /// What is watched could not be read, or not recently enough.
+    Unreadable {
+        /// In words.
+        why: String,
+    },
+}
+
+impl Health {
+    /// Judges what was read, for a rollout that began at `begun`.
+    pub fn verdict(&self, plan: &Plan, begun: Time, now: Time) -> Verdict {
+        let (at, alarms, missing, failing) = match self {
+            Self::Unwatched => return Verdict::Pass(Pass(Grounds::Configuration)),
+            Self::Unread { why } => return Verdict::Unreadable { why: why.clone() },
+            Self::Read { at, alarms, missing, failing } => (*at, alarms, missing, failing),
+        };
+        let counts = |alarm: &&AlarmSeen| plan.preexisting != Preexisting::Ignore || alarm.since > begun;
+        // What was seen in ALARM stays seen, however old the look is: it only ever moves traffic towards stable.
+        if let Some(red) = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).find(counts) {
+            let why = format!("alarm `{}` went to ALARM at {} ({})", red.name, clock(red.since), red.reason);
+            return Verdict::Fail { cause: Cause::Alarm, why };
+        }
+        if let Some(name) = missing.first() {
+            return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more") };
+        }
+        if now.since(at) > plan.freshness() {
+            let why = failing.clone().unwrap_or_else(|| "the last look is too old".to_owned());
+            return Verdict::Unreadable { why };
+        }
+        let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
+        match (silent, plan.insufficient) {
+            (Some(silent), InsufficientData::Hold) => {
+                Verdict::NoData { why: format!("alarm `{}` has no data since {}", silent.name, clock(silent.since)) }
+            }
+            (Some(silent), InsufficientData::RollBack) => {
+                let why = format!("alarm `{}` has no data since {}", silent.name, clock(silent.since));
+                Verdict::Fail { cause: Cause::NoData, why }
+            }
+            (None, _) | (Some(_), InsufficientData::Ok) => Verdict::Pass(Pass(Grounds::Evidence { alarms: alarms.len() })),
+        }
+    }
+}
+
+/// The time of day of a moment, in UTC: `14:03:58`.
+pub fn clock(at: Time) -> String {
+    let second = at.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}

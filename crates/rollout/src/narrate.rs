@@ -1,0 +1,264 @@
+//! What is there to tell? The events between two looks, told from what was seen and from nothing else.
+//!
+//! Events follow the world, not the intentions: a shift is told when the alias shows it, whoever made the write, and an answer that
+//! was lost loses no event.
+
+use crate::alias::{Alias, standing};
+use crate::decide::{Action, Reason};
+use crate::event::{HookPhase, Started, What};
+use crate::health::{AlarmSeen, AlarmState, Health, Verdict};
+use crate::note::{Note, Noted, Phase};
+use crate::observation::{Candidate, Hook, Observation, Readiness};
+use crate::plan::{Plan, Source};
+use crate::{Cause, Weight};
+
+/// One look, and what was decided on it.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// What was seen.
+    pub seen: Observation,
+    /// What was decided.
+    pub action: Action,
+}
+
+/// The first event of a rollout.
+pub fn started(plan: &Plan) -> What {
+    let candidate = match plan.source {
+        Source::Version(version) => Some(version),
+        Source::Publish | Source::Update(_) => None,
+    };
+    What::Started(Started {
+        rollout_id: plan.id.to_string(),
+        stable: plan.stable,
+        candidate,
+        schedule: plan.schedule.to_string(),
+        weights: plan.schedule.weights().to_vec(),
+        every_seconds: plan.schedule.every().as_secs(),
+        bake_seconds: plan.bake.as_secs(),
+        alarms: plan.alarms.clone(),
+        pre_hook: plan.pre_hook.clone(),
+        post_hook: plan.post_hook.clone(),
+    })
+}
+
+/// Tells what happened between two rounds.
+pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
+    let mut told = Vec::new();
+    let earlier = before.map(|round| &round.seen);
+    told.extend(about_alarms(earlier, &now.seen));
+    told.extend(about_candidate(earlier, &now.seen));
+    told.extend(about_hook(plan, earlier, &now.seen));
+    told.extend(about_alias(plan, before, now));
+    told.extend(about_action(plan, before, now));
+    told.extend(heartbeat(before, now));
+    told
+}
+
+fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
+    match seen.alias.as_ref().map(Alias::noted) {
+        Some(Noted::Note(note)) if note.id == plan.id => Some(*note),
+        Some(Noted::Note(_) | Noted::Newer { .. } | Noted::Nothing) | None => None,
+    }
+}
+
+fn alarms(seen: &Observation) -> &[AlarmSeen] {
+    match &seen.health {
+        Health::Read { alarms, .. } => alarms,
+        Health::Unwatched | Health::Unread { .. } => &[],
+    }
+}
+
+fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+    let known = earlier.map(alarms).unwrap_or_default();
+    let changed = |alarm: &&AlarmSeen| match known.iter().find(|known| known.name == alarm.name) {
+        Some(known) => known.state != alarm.state,
+        None => alarm.state != AlarmState::Ok,
+    };
+    let tell = |alarm: &AlarmSeen| What::AlarmChanged {
+        name: alarm.name.clone(),
+        state: alarm.state,
+        since: alarm.since,
+        reason: alarm.reason.clone(),
+    };
+    alarms(now).iter().filter(changed).map(tell).collect()
+}
+
+fn about_candidate(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+    let Candidate::Published(version, readiness) = &now.candidate else { return Vec::new() };
+    let (known, ready) = match earlier.map(|earlier| &earlier.candidate) {
+        Some(Candidate::Published(_, readiness)) => (true, *readiness == Readiness::Ready),
+        Some(Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_)) | None => {
+            (false, false)
+        }
+    };
+    let mut told = Vec::new();
+    if !known {
+        told.push(What::Published { version: *version });
+    }
+    if !ready && *readiness == Readiness::Ready {
+        told.push(What::VersionReady { version: *version });
+    }
+    told
+}
+
+fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<What> {
+    let note = note_of(plan, now);
+    let (hook, name) = match note.as_ref().map(|note| note.phase) {
+        None | Some(Phase::Claim | Phase::Pre) => (HookPhase::PreTraffic, plan.pre_hook.clone()?),
+        Some(Phase::Post | Phase::Bake | Phase::Shift { .. } | Phase::Promoted | Phase::Back(_)) => {
+            (HookPhase::PostTraffic, plan.post_hook.clone()?)
+        }
+    };
+    if earlier.is_some_and(|earlier| earlier.hook == now.hook) {
+        return None;
+    }
+    let since = note.as_ref().map_or(now.now, |note| note.since);
+    match &now.hook {
+        Hook::NotInvoked => None,
+        Hook::Running => {
+            let attempt = note.and_then(|note| note.hook).map_or(1, |attempt| attempt.number);
+            Some(What::HookStarted { hook, name, attempt })
+        }
+        Hook::Succeeded => {
+            let took_ms = u64::try_from(now.now.since(since).as_millis()).unwrap_or(u64::MAX);
+            Some(What::HookSucceeded { hook, name, took_ms })
+        }
+        Hook::Failed(reason) => Some(What::HookFailed { hook, name, reason: reason.clone() }),
+    }
+}
+
+fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
+    let Some(note) = note_of(plan, &now.seen) else { return Vec::new() };
+    let earlier = before.and_then(|before| note_of(plan, &before.seen));
+    let mut told = Vec::new();
+    match &earlier {
+        None if note.stable.is_none() => told.extend(note.candidate.map(|version| What::AliasCreated { version })),
+        None => told.push(What::Claimed),
+        Some(_) => {}
+    }
+    match (earlier.as_ref().and_then(|earlier| earlier.blind), note.blind) {
+        (None, Some(_)) => told.push(What::SightLost { why: why_blind(plan, now) }),
+        (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
+        (None | Some(_), None | Some(_)) => {}
+    }
+    let from = earlier.as_ref().map_or(Weight::ZERO, |earlier| earlier.phase.share());
+    let to = note.phase.share();
+    if to > from && note.stable.is_some() {
+        told.push(shifted(plan, before, &note, from));
+    }
+    let was_terminal = earlier.as_ref().is_some_and(|earlier| earlier.phase.is_terminal());
+    if !was_terminal {
+        match note.phase {
+            Phase::Promoted if note.candidate != plan.stable => {
+                told.extend(note.candidate.map(|version| What::Promoted { version }))
+            }
+            Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => {}
+            Phase::Back(_) => told.push(What::Restored { version: note.stable, moved: !from.is_zero() }),
+            Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {}
+        }
+    }
+    told
+}
+
+fn why_blind(plan: &Plan, now: &Round) -> String {
+    match now.seen.health.verdict(plan, now.seen.now, now.seen.now) {
+        Verdict::Unreadable { why } | Verdict::NoData { why } | Verdict::Fail { why, .. } => why,
+        Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
+    }
+}
+
+fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> What {
+    let steps = plan.schedule.len();
+    let step = match note.phase {
+        Phase::Shift { step, .. } => usize::from(step),
+        Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => steps,
+    };
+    let (because, by_configuration) = match before.map(|before| &before.action) {
+        Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
+        Some(_) | None => ("it was written before".to_owned(), false),
+    };
+    What::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
+}
+
+fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What> {
+    let earlier = before.map(|before| &before.action);
+    if let Action::RollBack(cause) = &now.action {
+        let told = matches!(earlier, Some(Action::RollBack(_))) || matches!(cause, Cause::Unchanged | Cause::Rejected);
+        let (why, happened) = why_back(plan, &now.seen, *cause);
+        return (!told).then_some(What::RollbackStarted { cause: *cause, why, happened });
+    }
+    let Action::Wait { why, .. } = &now.action else { return None };
+    let same = matches!(earlier, Some(Action::Wait { why: earlier, .. }) if earlier == why);
+    held(why).filter(|_| !same).map(|why| What::Held { why })
+}
+
+/// The sentence for a wait that is not on the schedule; `None` for one that is.
+fn held(why: &Reason) -> Option<String> {
+    match why {
+        Reason::SetByHand(weight) => {
+            Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
+        }
+        Reason::Blind(why) => Some(format!("holding: {why}")),
+        Reason::NoData(why) => Some(format!("holding: {why}")),
+        Reason::Settling | Reason::Preparing | Reason::HookRunning | Reason::NotDue | Reason::Baking | Reason::LookingAgain => {
+            None
+        }
+    }
+}
+
+/// Why traffic goes back, in words, and since when there was reason to.
+pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Option<crate::Time>) {
+    let note = note_of(plan, seen);
+    let begun = note.as_ref().map_or(seen.now, |note| note.begun);
+    if let Verdict::Fail { cause: found, why } = seen.health.verdict(plan, begun, seen.now)
+        && found == cause
+    {
+        let red = alarms(seen).iter().find(|alarm| alarm.state != AlarmState::Ok && why.contains(&format!("`{}`", alarm.name)));
+        return (why, red.map(|alarm| alarm.since));
+    }
+    let why = match (cause, &seen.hook, &seen.candidate) {
+        (Cause::PreHook | Cause::PostHook, Hook::Failed(reason), _) => {
+            let name = if cause == Cause::PreHook { &plan.pre_hook } else { &plan.post_hook };
+            format!("hook `{}` failed: {reason}", name.as_deref().unwrap_or_default())
+        }
+        (Cause::PreHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
+        (Cause::Failed, _, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
+        (Cause::Blind | Cause::NoData, _, _) => {
+            let limit = humantime::format_duration(plan.blind_limit);
+            format!(
+                "nothing could be told for {limit}: {}",
+                why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })
+            )
+        }
+        _ => cause.phrase().to_owned(),
+    };
+    (why, None)
+}
+
+fn heartbeat(before: Option<&Round>, now: &Round) -> Option<What> {
+    let Action::Wait { until, why } = &now.action else { return None };
+    let before = before?;
+    let alias = now.seen.alias.as_ref()?;
+    let found = standing(alias);
+    let note = found.live()?;
+    let minute = |seen: &Observation| seen.now.since(note.begun).as_secs() / 60;
+    if minute(&before.seen) == minute(&now.seen) {
+        return None;
+    }
+    let weight = alias.canary().map_or(Weight::ZERO, |(_, weight)| weight);
+    Some(What::Heartbeat { weight, next_at: note.due.or(Some(*until)), waiting_for: waiting_for(why).to_owned() })
+}
+
+fn waiting_for(why: &Reason) -> &'static str {
+    match why {
+        Reason::Settling => "`$LATEST` to settle",
+        Reason::Preparing => "the version to become Active",
+        Reason::HookRunning => "the hook's answer",
+        Reason::NotDue => "the next step",
+        Reason::Baking => "the end of the bake",
+        Reason::SetByHand(_) => "somebody to take the share back or the rollout to be ended by hand",
+        Reason::Blind(_) => "the alarms to be readable again",
+        Reason::NoData(_) => "the alarms to have data",
+        Reason::LookingAgain => "a second look",
+    }
+}

@@ -1,0 +1,86 @@
+//! What is known right now? Everything that a decision may rest on, gathered in one value.
+//!
+//! No clock, no handle, no memory of its own: two equal observations get the same action.
+
+use crate::health::Health;
+use crate::{Alias, Time, Version};
+
+/// How sure the alias' state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Certainty {
+    /// It is the answer to our own write: so it was established.
+    Written,
+    /// It was read once. Reads can be stale.
+    Read,
+    /// It was read twice, a second or more apart, and both agree.
+    ReadTwice,
+}
+
+/// What is known of the version to roll out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Candidate {
+    /// Nobody has looked yet.
+    Unknown,
+    /// `$LATEST` is being created or updated: publishing would be refused.
+    Settling,
+    /// The code that was given is to be put into `$LATEST`.
+    Outdated,
+    /// `$LATEST` is what is to be published.
+    Ready,
+    /// It is published.
+    Published(Version, Readiness),
+    /// It cannot be had: why.
+    Failed(String),
+}
+
+/// Whether a version can take traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Readiness {
+    /// Not yet: AWS is preparing it.
+    Pending,
+    /// It is Active and fits beside the stable version.
+    Ready,
+    /// It never will: why.
+    Unfit(String),
+}
+
+/// How the hook that the note announces is doing, in this process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// This process has not invoked it.
+    NotInvoked,
+    /// It was invoked and has not answered.
+    Running,
+    /// It answered that all is well.
+    Succeeded,
+    /// It answered otherwise, or not at all: why.
+    Failed(String),
+}
+
+/// Everything that is known right now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+pub struct Observation {
+    /// AWS' time.
+    pub now: Time,
+    /// The alias; `None` where there is none.
+    pub alias: Option<Alias>,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// Whether this process has ever seen its own note on the alias.
+    pub claimed: bool,
+    /// Whether this process' last write went unanswered, and nothing was established since.
+    pub unanswered: bool,
+    /// When this process first saw the step that is in force, where it saw it come.
+    pub stepped: Option<Time>,
+    /// Whether AWS has refused a weight of exactly 100 %.
+    pub full_weight_refused: bool,
+    /// The version to roll out.
+    pub candidate: Candidate,
+    /// The hook that the note announces.
+    pub hook: Hook,
+    /// What the watched things say.
+    pub health: Health,
+    /// Whether the process was told to stop.
+    pub interrupted: bool,
+}

@@ -1,0 +1,132 @@
+//! What is to be done? Everything that was chosen before the first write, so that nothing is left to choose later.
+
+use std::time::Duration;
+
+use crate::note::{Owner, PlanHash, RolloutId};
+use crate::{Schedule, Version};
+
+/// Where the candidate comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Publish what `$LATEST` is.
+    Publish,
+    /// Put this code into `$LATEST` first, then publish: a fingerprint of what was given.
+    Update(String),
+    /// A version that exists.
+    Version(Version),
+}
+
+/// What to do about an alarm that was red before the rollout began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Preexisting {
+    /// Refuse to begin.
+    #[default]
+    Fail,
+    /// Begin; only a fresh transition to ALARM counts.
+    Ignore,
+    /// Wait until it is green, an hour at most.
+    Wait,
+}
+
+/// What to make of an alarm in state `INSUFFICIENT_DATA`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum InsufficientData {
+    /// It does not complain, as `CodeDeploy` sees it.
+    #[default]
+    Ok,
+    /// Hold the share, and go back when it lasts.
+    Hold,
+    /// Go back at once.
+    RollBack,
+}
+
+/// What a signal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum OnInterrupt {
+    /// Bring the traffic back to stable.
+    #[default]
+    RollBack,
+    /// Leave the share as it is, for another process to go on from.
+    Hold,
+}
+
+/// A rollout, decided.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// Which rollout this is.
+    pub id: RolloutId,
+    /// The token of this process.
+    pub owner: Owner,
+    /// The alias' version before; `None` where the alias does not exist yet.
+    pub stable: Option<Version>,
+    /// Where the candidate comes from.
+    pub source: Source,
+    /// Which share when.
+    pub schedule: Schedule,
+    /// How long the candidate is watched at 100 %.
+    pub bake: Duration,
+    /// How often to look, 100 ms and more.
+    pub poll: Duration,
+    /// The alarms that are watched.
+    pub alarms: Vec<String>,
+    /// About alarms that were red before.
+    pub preexisting: Preexisting,
+    /// About alarms without data.
+    pub insufficient: InsufficientData,
+    /// How long to hold while nothing can be read.
+    pub blind_limit: Duration,
+    /// The function to ask before any traffic moves.
+    pub pre_hook: Option<String>,
+    /// The function to ask before promoting.
+    pub post_hook: Option<String>,
+    /// What a signal does.
+    pub on_interrupt: OnInterrupt,
+    /// Roll out a version that was rejected before.
+    pub again: bool,
+    /// Treat nothing to roll out as a refusal.
+    pub require_change: bool,
+}
+
+/// How long a hook may take, from the write that announces it: Lambda's 15 minutes, and one to start.
+pub const HOOK_LIMIT: Duration = Duration::from_mins(16);
+
+/// How long to bake where something is watched and nothing else is said: `CloudWatch` is one to three minutes late.
+pub const DEFAULT_BAKE: Duration = Duration::from_mins(3);
+
+impl Plan {
+    /// Whether anything but the clock speaks for or against the candidate while it has a share.
+    pub fn watches(&self) -> bool {
+        !self.alarms.is_empty()
+    }
+
+    /// How old evidence may be to move traffic away from stable: two polls, and at least two seconds, because one look at
+    /// everything takes longer than the shortest poll.
+    pub fn freshness(&self) -> Duration {
+        (self.poll * 2).max(Duration::from_secs(2))
+    }
+
+    /// By how much a write may be late without the schedule counting from its answer: one poll, and at least the second that a
+    /// note is precise to.
+    pub fn tolerance(&self) -> Duration {
+        self.poll.max(Duration::from_secs(1))
+    }
+
+    /// How long the rollout takes from its first shift when nothing holds it up, hooks not counted.
+    pub fn duration(&self) -> Duration {
+        self.schedule.duration() + self.bake
+    }
+
+    /// A hash of what was chosen, equal for equal choices in every process and every build of this format.
+    pub fn hash(&self) -> PlanHash {
+        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source, .. } = self;
+        let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
+        let every = schedule.every();
+        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source);
+        PlanHash(fnv1a(format!("{parts:?}").as_bytes()))
+    }
+}
+
+/// FNV-1a, 32 bits: the standard library's hashers promise nothing from one build to the next.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,109 @@
+//! What came of it? A fold over the events of one rollout, and the ending it adds up to.
+
+use std::time::Duration;
+
+use crate::alias::Alias;
+use crate::event::{Ending, Event, What, Why};
+use crate::{Cause, Outcome, Time, Version};
+
+/// What the events of one rollout add up to so far.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    started: Option<Time>,
+    rollout_id: String,
+    stable: Option<Version>,
+    candidate: Option<Version>,
+    cause: Option<(Cause, String)>,
+    happened: Option<Time>,
+    noticed: Option<Time>,
+    reverted: Option<Duration>,
+}
+
+impl Report {
+    /// Takes one more event into account.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
+    pub fn add(&mut self, event: &Event) {
+        match &event.what {
+            What::Started(started) => {
+                self.started = Some(event.at);
+                self.rollout_id.clone_from(&started.rollout_id);
+                self.stable = started.stable;
+                self.candidate = started.candidate;
+            }
+            What::Published { version } | What::AliasCreated { version } => self.candidate = Some(*version),
+            What::RollbackStarted { cause, why, happened } => {
+                self.cause = Some((*cause, why.clone()));
+                self.happened = *happened;
+                self.noticed = Some(event.at);
+            }
+            What::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
+            _ => {}
+        }
+    }
+
+    /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it.
+    pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, alias: Option<&Alias>, now: Time) -> Ending {
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let known = self.cause.as_ref().map(|(_, why)| why.clone());
+        let traffic = match (outcome, alias) {
+            (Outcome::RollbackUnconfirmed, _) => "unknown".to_owned(),
+            (_, Some(alias)) => alias.traffic(),
+            (_, None) => "the alias does not exist".to_owned(),
+        };
+        Ending {
+            outcome: outcome.name().to_owned(),
+            exit_code: outcome.exit_code(),
+            reason: Why {
+                kind: kind(outcome).to_owned(),
+                detail: detail.or(known).unwrap_or_else(|| phrase(outcome).to_owned()),
+            },
+            stable: self.stable,
+            candidate: self.candidate.filter(|candidate| Some(*candidate) != self.stable),
+            rollout_id: self.rollout_id.clone(),
+            traffic,
+            took_ms: self.started.map_or(0, |started| millis(now.since(started))),
+            noticed_ms: self.happened.zip(self.noticed).map(|(happened, noticed)| millis(noticed.since(happened))),
+            reverted_ms: self.reverted.map(millis),
+            next: next(subject, outcome, self.stable),
+        }
+    }
+}
+
+fn kind(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::RolledBack(cause) => cause.word(),
+        Outcome::Promoted | Outcome::Unchanged | Outcome::Refused | Outcome::Superseded | Outcome::Held => outcome.name(),
+        Outcome::Detached | Outcome::RollbackUnconfirmed | Outcome::Failed => outcome.name(),
+    }
+}
+
+fn phrase(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Promoted => "the schedule is through and nothing spoke against it",
+        Outcome::Unchanged => "nothing to roll out: publishing gave the version that is stable already",
+        Outcome::Refused => "refused before anything moved",
+        Outcome::RolledBack(cause) => cause.phrase(),
+        Outcome::Superseded => "somebody else owns the alias or changed it; it was left alone",
+        Outcome::Held => "left in progress on purpose; the canary keeps its share",
+        Outcome::Detached => "left to the process that owns it",
+        Outcome::RollbackUnconfirmed => "the way back was not confirmed",
+        Outcome::Failed => "something unexpected happened",
+    }
+}
+
+/// What to type next.
+fn next(subject: &str, outcome: &Outcome, stable: Option<Version>) -> Vec<String> {
+    let function = subject.split_once(':').map_or(subject, |(function, _)| function);
+    let logs = format!("aws logs tail /aws/lambda/{function} --since 15m");
+    let status = format!("canaryctl status {subject}");
+    let rollback = format!("canaryctl rollback {subject}");
+    match outcome {
+        Outcome::Promoted if stable.is_some() => vec![rollback],
+        Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
+        Outcome::RolledBack(Cause::Signal) => vec![format!("canaryctl rollout {subject}")],
+        Outcome::RolledBack(_) | Outcome::Failed => vec![logs, status],
+        Outcome::Superseded | Outcome::Detached => vec![status],
+        Outcome::Held => vec![rollback, status],
+        Outcome::RollbackUnconfirmed => vec![rollback],
+    }
+}

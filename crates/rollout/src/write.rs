@@ -1,0 +1,251 @@
+//! How does an action become an alias? The whole desired alias for every action that writes, and for a rollback by hand.
+//!
+//! One action is one write: weights and note change together or not at all.
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Standing, Target, standing};
+use crate::decide::Action;
+use crate::note::{self, HookAttempt, Note, Owner, Phase, REJECTED_KEPT, Rejected, RolloutId};
+use crate::observation::{Candidate, Observation};
+use crate::plan::{HOOK_LIMIT, Plan, Source};
+use crate::{Cause, Time, Version, Weight};
+
+/// The longest a lease runs without being renewed, before the minute on top.
+const LEASE: Duration = Duration::from_mins(10);
+
+/// What a lease outlasts the next write by.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// The alias that `action` wants, or `None` where the action writes none: it waits, publishes, or there is no room for the note.
+pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
+    let Some(alias) = &seen.alias else { return create(plan, seen, action) };
+    let found = standing(alias);
+    if *action == Action::Claim {
+        return claim(plan, seen, alias, &found);
+    }
+    let note = found.note()?.clone();
+    let published = published(seen).or(note.candidate);
+    match action {
+        Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate: published, ..note }),
+        Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
+        Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
+        Action::Postpone(since) => {
+            let due = note.due.map(|due| *since + due.since(note.since));
+            renoted(seen, alias, Note { since: *since, due, ..note })
+        }
+        Action::GoBlind => renoted(seen, alias, Note { blind: Some(seen.now), ..note }),
+        Action::SeeAgain => renoted(seen, alias, Note { blind: None, ..note }),
+        Action::Renew => renoted(seen, alias, note),
+        Action::Release => with_note(alias, &Note { lease: None, ..note }),
+        Action::Promote(_) => promote(plan, seen, alias, &note),
+        Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, published, *cause)),
+        Action::Confirm => Some(alias.clone()),
+        Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook => None,
+        Action::Wait { .. } | Action::Finish(_) => None,
+    }
+}
+
+fn published(seen: &Observation) -> Option<Version> {
+    match seen.candidate {
+        Candidate::Published(version, _) => Some(version),
+        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
+    }
+}
+
+fn lease(now: Time, due: Option<Time>) -> Time {
+    let next = due.map_or(LEASE, |due| due.since(now).min(LEASE));
+    (now + next + GRACE).ceil_to_second()
+}
+
+fn with_note(alias: &Alias, note: &Note) -> Option<Alias> {
+    Some(Alias { description: note::write_description(alias.text(), note)?, ..alias.clone() })
+}
+
+/// The same alias with another note and a new lease.
+fn renoted(seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
+    with_note(alias, &Note { lease: Some(lease(seen.now, note.due)), ..note })
+}
+
+fn fresh(plan: &Plan, now: Time, phase: Phase, candidate: Option<Version>) -> Note {
+    let at = now.ceil_to_second();
+    let (lease, hash) = (Some(lease(now, None)), Some(plan.hash()));
+    Note { stable: plan.stable, candidate, lease, plan: hash, ..Note::new(plan.id, plan.owner, phase, at) }
+}
+
+fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &Standing) -> Option<Alias> {
+    let Standing::Idle(last) = found else { return None };
+    let last = last.as_ref();
+    let candidate = match plan.source {
+        Source::Version(version) => Some(version),
+        Source::Publish | Source::Update(_) => None,
+    };
+    // What stable replaced is what a rollback would go back to: not to be lost should nothing come of this rollout.
+    let previous =
+        last.filter(|last| last.phase == Phase::Promoted && last.candidate == plan.stable).and_then(|last| last.stable);
+    let rejected = last.map(|last| last.rejected.clone()).unwrap_or_default();
+    let note = Note { previous, rejected, ..fresh(plan, seen.now, Phase::Claim, candidate) };
+    // Weights of 0 may be left over from somebody else; the claim clears them.
+    with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
+}
+
+fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
+    let Action::Create(_) = action else { return None };
+    let candidate = published(seen)?;
+    let phase = if plan.post_hook.is_some() { Phase::Post } else { Phase::Promoted };
+    let mut note = fresh(plan, seen.now, phase, Some(candidate));
+    if phase == Phase::Promoted {
+        note = terminal(note, seen.now);
+    } else {
+        note.hook = Some(HookAttempt { number: 1, deadline: hook_deadline(seen.now) });
+    }
+    let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), description: String::new() };
+    with_note(&alias, &note)
+}
+
+fn hook_deadline(now: Time) -> Time {
+    (now + HOOK_LIMIT).ceil_to_second()
+}
+
+fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {
+    let number = match note.hook {
+        Some(hook) if standing(alias).note().is_some_and(|noted| noted.phase == note.phase) => hook.number.saturating_add(1),
+        Some(_) | None => 1,
+    };
+    let hook = Some(HookAttempt { number, deadline: hook_deadline(seen.now) });
+    let since = seen.now.ceil_to_second();
+    renoted(seen, alias, Note { since, due: None, hook, rejected: without_candidate(plan, note), ..note.clone() })
+}
+
+/// A version that is rolled out again is not a rejected one any more.
+fn without_candidate(plan: &Plan, note: &Note) -> Vec<Rejected> {
+    note.rejected.iter().copied().filter(|rejected| !plan.again || Some(rejected.version) != note.candidate).collect()
+}
+
+fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize, since: Time) -> Option<Alias> {
+    let candidate = published(seen).or(note.candidate)?;
+    let note = Note { candidate: Some(candidate), ..note };
+    let weight = plan.schedule.weight(step);
+    let (phase, wait) = if weight == Weight::FULL {
+        (Phase::Bake, plan.bake)
+    } else {
+        let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
+        (Phase::Shift { weight, step, steps }, plan.schedule.every())
+    };
+    let (hook, previous, rejected) = (None, None, without_candidate(plan, &note));
+    let note = Note { phase, since, due: Some(since + wait), hook, previous, rejected, ..note };
+    renoted(seen, &Alias { weights: vec![(candidate, weight)], ..alias.clone() }, note)
+}
+
+/// A note after which nothing follows: what only a live rollout needs is dropped.
+fn terminal(note: Note, now: Time) -> Note {
+    let since = now.ceil_to_second();
+    let (due, lease, pause, blind, hook, held, previous) = (None, None, None, None, None, Duration::ZERO, None);
+    Note { since, due, lease, pause, blind, hook, held, previous, ..note }
+}
+
+fn promote(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {
+    let candidate = note.candidate?;
+    let rejected = without_candidate(plan, note);
+    let note = terminal(Note { phase: Phase::Promoted, rejected, ..note.clone() }, seen.now);
+    with_note(&Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() }, &note)
+}
+
+/// The alias with all traffic on stable and a terminal note that says why; never refused for lack of room.
+///
+/// A first deployment has no stable version: its alias stays where it is.
+pub fn back(now: Time, alias: &Alias, note: &Note, owner: Owner, published: Option<Version>, cause: Cause) -> Alias {
+    let candidate = note.candidate.or(published);
+    let nothing_came = matches!(cause, Cause::Unchanged | Cause::Rejected);
+    let target = note.stable.map_or(alias.target, Target::Version);
+    let ended = match note.previous.filter(|_| nothing_came) {
+        // What stood there before the claim: a later rollback must still find its way.
+        Some(previous) => Note { phase: Phase::Promoted, stable: Some(previous), candidate: note.stable, ..note.clone() },
+        None => Note { phase: Phase::Back(cause), candidate, rejected: rejected_too(note, candidate, cause), ..note.clone() },
+    };
+    let note = terminal(Note { owner, ..ended }, now);
+    let description = note::write_description_at_all_costs(alias.text(), &note);
+    Alias { target, weights: Vec::new(), description }
+}
+
+fn rejected_too(note: &Note, candidate: Option<Version>, cause: Cause) -> Vec<Rejected> {
+    // An alarm that went off before the candidate had any traffic says nothing about the candidate.
+    let guilty = cause.rejects()
+        && (!note.phase.share().is_zero() || matches!(cause, Cause::Hand | Cause::Abort) || note.phase == Phase::Promoted);
+    let fresh = candidate.filter(|_| guilty).map(|version| Rejected { version, cause });
+    let rest = note.rejected.iter().copied().filter(|rejected| fresh.is_none_or(|fresh| fresh.version != rejected.version));
+    fresh.into_iter().chain(rest).take(REJECTED_KEPT).collect()
+}
+
+/// What a rollback by hand does to an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// This is to be written: all traffic on the version it points at.
+    Write {
+        /// The alias to write.
+        alias: Alias,
+        /// The version that gets no more traffic.
+        from: Option<Version>,
+        /// Whether this changes anything, or only establishes what stands there.
+        changes: bool,
+    },
+    /// There is nothing to go back from: why, and what can be done.
+    Nothing(String),
+}
+
+/// Where a rollback by hand leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
+///
+/// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
+pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> WayBack {
+    let found = standing(alias);
+    if let Some(to) = to {
+        return way_to(now, alias, &found, owner, id, to);
+    }
+    let write = |note: &Note| {
+        let (from, written) = (note.candidate, back(now, alias, note, owner, None, Cause::Hand));
+        WayBack::Write { alias: written, from, changes: true }
+    };
+    match &found {
+        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) | Standing::ClearedByHand(note) => {
+            if note.stable.is_none() {
+                return WayBack::Nothing("this is a first deployment: there is no version to go back to".to_owned());
+            }
+            write(note)
+        }
+        Standing::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
+            match note.stable {
+                Some(_) => write(note),
+                None => WayBack::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target)),
+            }
+        }
+        Standing::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
+            WayBack::Write { alias: alias.clone(), from: note.candidate, changes: false }
+        }
+        Standing::Idle(Some(_)) => {
+            WayBack::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
+        }
+        Standing::Idle(None) => WayBack::Nothing("no rollout is under way, and none is remembered".to_owned()),
+        Standing::Foreign { version, weight } => {
+            WayBack::Nothing(format!("{weight} of the traffic is on {version}, and no note says which version is the good one"))
+        }
+        Standing::PromotedElsewhere(note) => {
+            let what = note.candidate.map_or_else(String::new, |version| version.to_string());
+            WayBack::Nothing(format!("{what} was made the alias' version by something else in mid-rollout"))
+        }
+        Standing::Contended { .. } => WayBack::Nothing("the note and the alias do not fit together".to_owned()),
+    }
+}
+
+fn way_to(now: Time, alias: &Alias, found: &Standing, owner: Owner, id: RolloutId, to: Version) -> WayBack {
+    let (target, weights) = (Target::Version(to), Vec::new());
+    if alias.target == target && alias.canary().is_none() && found.live().is_none() {
+        return WayBack::Write { alias: alias.clone(), from: None, changes: false };
+    }
+    let from = alias.canary().map(|(version, _)| version).filter(|version| *version != to).or(alias.target.version());
+    let from = from.filter(|version| *version != to);
+    let base = found.note().cloned().unwrap_or_else(|| Note::new(id, owner, Phase::Claim, now));
+    let base = Note { stable: Some(to), candidate: from, ..base };
+    let note = Note { owner, phase: Phase::Back(Cause::Hand), rejected: rejected_too(&base, from, Cause::Hand), ..base };
+    let description = note::write_description_at_all_costs(alias.text(), &terminal(note, now));
+    WayBack::Write { alias: Alias { target, weights, description }, from, changes: true }
+}
