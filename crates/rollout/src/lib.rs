@@ -36,6 +36,8 @@ mod weight;
 pub mod write;
 
 #[cfg(test)]
+mod decide_tests;
+#[cfg(test)]
 mod note_tests;
 
 pub use alias::Alias;

@@ -25,9 +25,9 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         return claim(plan, seen, alias, &found);
     }
     let note = found.note()?.clone();
-    let published = published(seen).or(note.candidate);
+    let candidate = note.candidate.or(published(seen));
     match action {
-        Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate: published, ..note }),
+        Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate, ..note }),
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
         Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
         Action::Postpone(since) => {
@@ -39,7 +39,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Renew => renoted(seen, alias, note),
         Action::Release => with_note(alias, &Note { lease: None, ..note }),
         Action::Promote(_) => promote(plan, seen, alias, &note),
-        Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, published, *cause)),
+        Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
         Action::Confirm => Some(alias.clone()),
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook => None,
         Action::Wait { .. } | Action::Finish(_) => None,
@@ -123,7 +123,7 @@ fn without_candidate(plan: &Plan, note: &Note) -> Vec<Rejected> {
 }
 
 fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize, since: Time) -> Option<Alias> {
-    let candidate = published(seen).or(note.candidate)?;
+    let candidate = note.candidate.or(published(seen))?;
     let note = Note { candidate: Some(candidate), ..note };
     let weight = plan.schedule.weight(step);
     let (phase, wait) = if weight == Weight::FULL {

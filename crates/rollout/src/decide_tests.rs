@@ -1,0 +1,480 @@
+//! The decision, enumerated over a small world: every alias, note, reading and fact that can come together, with what must hold.
+//!
+//! The assertions are written from the rules, not from the code: they recompute what they need (is it ours? is it red? is it due?).
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Standing, Target, standing};
+use crate::decide::{Action, decide};
+use crate::health::{AlarmSeen, AlarmState, Health};
+use crate::note::{HookAttempt, Note, Noted, Owner, Phase, RolloutId, write_description};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use crate::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use crate::write::desired;
+use crate::{Cause, Outcome, Schedule, Time, Version, Weight};
+
+const BEGUN: Time = Time::from_secs(1_795_000_000);
+const TEXT: &str = "checkout of the shop";
+
+fn version(number: u64) -> Version {
+    Version::new(number).unwrap()
+}
+
+fn points(points: u16) -> Weight {
+    Weight::from_basis_points(points).unwrap()
+}
+
+pub(crate) fn plan() -> Plan {
+    Plan {
+        id: RolloutId(0x7f3a_c2e1),
+        owner: Owner::from_random(1),
+        stable: Some(version(41)),
+        source: Source::Publish,
+        schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
+        bake: Duration::from_mins(3),
+        poll: Duration::from_secs(5),
+        alarms: vec!["errors".into()],
+        preexisting: Preexisting::Fail,
+        insufficient: InsufficientData::Ok,
+        blind_limit: Duration::from_mins(10),
+        pre_hook: None,
+        post_hook: None,
+        on_interrupt: OnInterrupt::RollBack,
+        again: false,
+        require_change: false,
+    }
+}
+
+fn plans() -> Vec<Plan> {
+    let hooked = Plan { pre_hook: Some("pre".into()), post_hook: Some("post".into()), on_interrupt: OnInterrupt::Hold, ..plan() };
+    let strict = Plan {
+        insufficient: InsufficientData::Hold,
+        schedule: Schedule::steps(&[points(1000), points(4000)], Duration::from_mins(1)).unwrap(),
+        ..plan()
+    };
+    vec![plan(), hooked, strict]
+}
+
+fn notes(plan: &Plan) -> Vec<Option<Note>> {
+    let note = |phase, candidate| Note {
+        stable: Some(version(41)),
+        candidate,
+        lease: Some(BEGUN + Duration::from_hours(1)),
+        ..Note::new(plan.id, plan.owner, phase, BEGUN)
+    };
+    let c = Some(version(42));
+    let shift =
+        |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
+    let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
+    let bake = Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Bake, c) };
+    let mine = [
+        note(Phase::Claim, None),
+        Note { hook, ..note(Phase::Pre, c) },
+        shift(points(1000), 1),
+        Note { blind: Some(BEGUN), ..shift(points(1000), 1) },
+        bake,
+        Note { hook, ..note(Phase::Post, c) },
+        note(Phase::Promoted, c),
+        note(Phase::Back(Cause::Alarm), c),
+    ];
+    let other = Note { id: RolloutId(1), ..shift(points(1000), 1) };
+    let others_end = Note { id: RolloutId(1), ..note(Phase::Back(Cause::Alarm), c) };
+    let taken_over = Note { owner: Owner::from_random(2), ..shift(points(1000), 1) };
+    mine.into_iter().chain([other, others_end, taken_over]).map(Some).chain([None]).collect()
+}
+
+fn aliases(plan: &Plan) -> Vec<Option<Alias>> {
+    let mut all = vec![None];
+    let weights = [vec![], vec![(42, 0)], vec![(42, 1000)], vec![(42, 4000)], vec![(42, 10_000)], vec![(43, 1000)]];
+    for note in notes(plan) {
+        let description = note.map_or_else(|| TEXT.to_owned(), |note| write_description(TEXT, &note).unwrap());
+        for target in [Target::Version(version(41)), Target::Version(version(42)), Target::Version(version(43)), Target::Latest] {
+            for weights in &weights {
+                let weights = weights.iter().map(|(number, share)| (version(*number), points(*share))).collect();
+                all.push(Some(Alias { target, weights, description: description.clone() }));
+            }
+        }
+    }
+    all
+}
+
+fn healths(now: Time) -> Vec<Health> {
+    let alarm = |state, since| AlarmSeen { name: "errors".into(), state, since, reason: "7 >= 1".into() };
+    let read = |at, alarms, missing| Health::Read { at, alarms, missing, failing: None };
+    let ok = alarm(AlarmState::Ok, BEGUN - Duration::from_hours(1));
+    vec![
+        read(now, vec![ok.clone()], vec![]),
+        read(now - Duration::from_mins(1), vec![ok], vec![]),
+        read(now, vec![alarm(AlarmState::Alarm, now)], vec![]),
+        read(now, vec![alarm(AlarmState::InsufficientData, now)], vec![]),
+        read(now, vec![], vec!["errors".into()]),
+        Health::Unread { why: "throttled".into() },
+    ]
+}
+
+fn candidates() -> Vec<Candidate> {
+    vec![
+        Candidate::Unknown,
+        Candidate::Ready,
+        Candidate::Published(version(42), Readiness::Ready),
+        Candidate::Published(version(42), Readiness::Pending),
+        Candidate::Published(version(41), Readiness::Ready),
+        Candidate::Failed("no code".into()),
+    ]
+}
+
+fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
+    let hooks = [Hook::NotInvoked, Hook::Running, Hook::Succeeded, Hook::Failed("no".into())];
+    let nows = [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61), BEGUN + Duration::from_mins(17)];
+    for alias in aliases(plan) {
+        for now in nows {
+            for health in healths(now) {
+                for (certainty, claimed) in [
+                    (Certainty::Read, false),
+                    (Certainty::Read, true),
+                    (Certainty::ReadTwice, true),
+                    (Certainty::ReadTwice, false),
+                ] {
+                    for interrupted in [false, true] {
+                        let mut seen = Observation {
+                            now,
+                            alias: alias.clone(),
+                            certainty,
+                            claimed,
+                            unanswered: false,
+                            stepped: None,
+                            full_weight_refused: false,
+                            candidate: Candidate::Unknown,
+                            hook: Hook::NotInvoked,
+                            health: health.clone(),
+                            interrupted,
+                        };
+                        for candidate in candidates() {
+                            seen.candidate = candidate;
+                            check(&seen);
+                        }
+                        seen.candidate = Candidate::Published(version(42), Readiness::Ready);
+                        for hook in &hooks {
+                            seen.hook = hook.clone();
+                            check(&seen);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the watched alarm was read in time and speaks for itself: the only ground to move away from stable.
+fn is_green(plan: &Plan, seen: &Observation) -> bool {
+    match &seen.health {
+        Health::Read { at, alarms, missing, .. } => {
+            let fine = |alarm: &AlarmSeen| match alarm.state {
+                AlarmState::Ok => true,
+                AlarmState::Alarm => false,
+                AlarmState::InsufficientData => plan.insufficient == InsufficientData::Ok,
+            };
+            missing.is_empty() && seen.now.since(*at) <= Duration::from_secs(10) && alarms.iter().all(fine)
+        }
+        Health::Unwatched | Health::Unread { .. } => false,
+    }
+}
+
+fn is_red(seen: &Observation) -> bool {
+    matches!(&seen.health, Health::Read { alarms, .. } if alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm))
+}
+
+fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
+    match seen.alias.as_ref()?.noted() {
+        Noted::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
+        Noted::Note(_) | Noted::Newer { .. } | Noted::Nothing => None,
+    }
+}
+
+/// The share of the candidate that an alias gives, and the share that goes to neither of the two versions.
+fn shares(alias: &Alias) -> (u16, u16) {
+    let share = |number| alias.share_of(version(number)).basis_points();
+    (share(42), 10_000 - share(41) - share(42))
+}
+
+fn check(plan: &Plan, seen: &Observation) {
+    let action = decide(plan, seen);
+    let told = || format!("{action:?}\non {seen:#?}");
+    let note = my_note(plan, seen);
+    let found = seen.alias.as_ref().map(standing);
+    let written = desired(plan, seen, &action);
+
+    // Whatever is written keeps the user's text, and only stable and candidate ever get traffic by it.
+    if let (Some(written), Some(alias)) = (&written, &seen.alias) {
+        assert_eq!(written.text(), TEXT, "{}", told());
+        let (before, foreign_before) = shares(alias);
+        let (after, foreign) = shares(written);
+        assert!(foreign <= foreign_before, "{}", told());
+        if after > before {
+            check_away(plan, seen, &action, note.as_ref(), after);
+        }
+        if after < before {
+            assert!(matches!(action, Action::RollBack(_)), "{}", told());
+        }
+    }
+
+    match (&found, &note) {
+        (Some(Standing::Idle(_)), _) => {}
+        // What is not ours is never written to.
+        (Some(_), None) | (Some(Standing::Contended { .. } | Standing::PromotedElsewhere(_) | Standing::Foreign { .. }), _) => {
+            assert!(written.is_none(), "{}", told());
+            let told_apart = match &action {
+                Action::Wait { .. } => seen.certainty == Certainty::Read,
+                Action::Finish(Outcome::Superseded) => seen.claimed && seen.certainty == Certainty::ReadTwice,
+                Action::Finish(Outcome::Refused) => !seen.claimed && seen.certainty == Certainty::ReadTwice,
+                _ => false,
+            };
+            assert!(told_apart, "{}", told());
+        }
+        // What a person took away is not given back.
+        (Some(Standing::ClearedByHand(_)), Some(_)) => assert_eq!(action, Action::RollBack(Cause::Hand)),
+        // A red alarm, or a signal, brings ours back; a share set by hand too.
+        (Some(Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..)), Some(note)) => {
+            let hold = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
+            match &action {
+                Action::RollBack(_) => {}
+                Action::Release => assert!(seen.interrupted && hold && !is_red(seen), "{}", told()),
+                _ => assert!(!is_red(seen) && !seen.interrupted, "{}", told()),
+            }
+            if matches!(found, Some(Standing::SetByHand(..))) {
+                let still = matches!(
+                    action,
+                    Action::RollBack(_)
+                        | Action::Wait { .. }
+                        | Action::GoBlind
+                        | Action::SeeAgain
+                        | Action::Renew
+                        | Action::Release
+                );
+                assert!(still, "{}", told());
+            }
+        }
+        (None, _) => assert!(
+            written.is_none() && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))),
+            "{}",
+            told()
+        ),
+    }
+    if let Some(note) = note.as_ref().filter(|note| note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_)))) {
+        let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
+        assert_eq!(action, Action::Finish(expected), "{}", told());
+    }
+    check_result(plan, seen, &action, written.as_ref());
+}
+
+/// A share that rises needs a rollout of ours that stands as noted, green alarms, no signal, its time come and its hook passed.
+fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, after: u16) {
+    let told = || format!("{action:?}\non {seen:#?}");
+    let note = note.unwrap_or_else(|| panic!("moved what is not ours: {}", told()));
+    let found = standing(seen.alias.as_ref().unwrap());
+    assert!(matches!(found, Standing::Claimed(_) | Standing::Running(_)), "{}", told());
+    assert!(is_green(plan, seen) && !seen.interrupted && note.blind.is_none(), "{}", told());
+    let Action::Shift { step, .. } = action else { panic!("only a shift raises a share: {}", told()) };
+    assert_eq!(plan.schedule.weight(*step).basis_points(), after, "{}", told());
+    match note.phase {
+        Phase::Claim => assert!(
+            *step == 1 && plan.pre_hook.is_none() && seen.candidate == Candidate::Published(version(42), Readiness::Ready)
+        ),
+        Phase::Pre => assert!(*step == 1 && seen.hook == Hook::Succeeded, "{}", told()),
+        Phase::Shift { step: noted, .. } => assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told()),
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100 %: {}", told()),
+    }
+}
+
+/// What is written is what it is meant to be when it is read again.
+fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Option<&Alias>) {
+    let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
+    let result = written.map(standing);
+    match action {
+        Action::Claim => {
+            assert!(!seen.claimed && !seen.interrupted, "{}", told());
+            assert!(matches!(result, Some(Standing::Claimed(note)) if note.owner == plan.owner), "{}", told());
+        }
+        Action::Shift { .. } => assert!(matches!(result, Some(Standing::Running(_))), "{}", told()),
+        Action::Promote(_) => {
+            let note = my_note(plan, seen).unwrap();
+            assert!(is_green(plan, seen) && !seen.interrupted, "{}", told());
+            let ripe = match note.phase {
+                Phase::Bake => plan.post_hook.is_none() && Some(seen.now) >= note.due,
+                Phase::Post => seen.hook == Hook::Succeeded,
+                _ => false,
+            };
+            assert!(ripe && matches!(result, Some(Standing::Idle(Some(_)))), "{}", told());
+        }
+        Action::RollBack(cause) => {
+            let written = written.unwrap();
+            assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
+            let Some(Standing::Idle(Some(note))) = result else { panic!("{}", told()) };
+            assert_eq!(note.phase, Phase::Back(*cause));
+            let had_share = my_note(plan, seen).is_some_and(|note| !note.phase.share().is_zero());
+            let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
+            assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
+        }
+        Action::GoBlind
+        | Action::SeeAgain
+        | Action::Renew
+        | Action::Release
+        | Action::Postpone(_)
+        | Action::AnnouncePreHook
+        | Action::AnnouncePostHook => {
+            let (before, after) = (seen.alias.as_ref().unwrap(), written.unwrap());
+            assert_eq!((before.target, &before.weights), (after.target, &after.weights), "a note-only write: {}", told());
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_decision_in_a_small_world_keeps_the_rules() {
+    let mut count = 0_u32;
+    for plan in plans() {
+        each_observation(&plan, |seen| {
+            count += 1;
+            check(&plan, seen);
+        });
+    }
+    println!("{count} observations");
+    assert!(count > 400_000, "the world shrank to {count}");
+}
+
+/// Runs the pure loop against a model of the alias that takes every write, looking every `poll`; gives (seconds, share) of each change.
+fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
+    let mut seen = Observation {
+        now: BEGUN,
+        alias: Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() }),
+        certainty: Certainty::Written,
+        claimed: false,
+        unanswered: false,
+        stepped: None,
+        full_weight_refused: false,
+        candidate: Candidate::Published(version(42), Readiness::Ready),
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        interrupted: false,
+    };
+    let mut changes = Vec::new();
+    for _ in 0..200_000 {
+        let action = decide(plan, &seen);
+        match &action {
+            Action::Finish(outcome) => return (changes, outcome.clone()),
+            Action::Wait { until, .. } => seen.now = (*until).min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
+            _ => {
+                let alias = desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
+                let share = alias.share_of(version(42));
+                if share != seen.alias.as_ref().unwrap().share_of(version(42)) {
+                    changes.push((seen.now.since(BEGUN).as_secs(), share));
+                }
+                seen.alias = Some(alias);
+                seen.claimed = true;
+            }
+        }
+    }
+    panic!("no end in sight");
+}
+
+#[test]
+fn the_nine_names_shift_when_code_deploy_does() {
+    let minutes = |name: &str| {
+        name.trim_end_matches("Minutes")
+            .trim_end_matches("Minute")
+            .rsplit(|letter: char| !letter.is_ascii_digit())
+            .next()
+            .unwrap()
+            .parse::<u64>()
+    };
+    for name in crate::schedule::NAMES {
+        let plan = Plan { schedule: name.parse().unwrap(), alarms: vec![], bake: Duration::ZERO, ..plan() };
+        let (changes, outcome) = timeline(&plan);
+        assert_eq!(outcome, Outcome::Promoted);
+        let interval = minutes(name).unwrap_or(0) * 60;
+        let expected: Vec<(u64, Weight)> = match name {
+            "AllAtOnce" => vec![(0, Weight::FULL)],
+            canary if canary.starts_with("Canary") => vec![(0, points(1000)), (interval, Weight::FULL)],
+            _ => (1..=10).map(|ten| (u64::from(ten - 1) * interval, points(ten * 1000))).collect(),
+        };
+        assert_eq!(changes, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_slow_poll_does_not_make_the_schedule_drift() {
+    let plan = Plan {
+        schedule: "Linear10PercentEvery7Seconds".parse().unwrap(),
+        poll: Duration::from_secs(3),
+        alarms: vec![],
+        ..plan()
+    };
+    let (changes, _) = timeline(&plan);
+    let at: Vec<u64> = changes.iter().map(|change| change.0).collect();
+    assert_eq!(at, (0..10).map(|step| step * 7).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
+    let plan = plan();
+    let note = Note {
+        stable: plan.stable,
+        candidate: Some(version(42)),
+        due: Some(BEGUN + Duration::from_mins(1)),
+        lease: Some(BEGUN + Duration::from_hours(1)),
+        ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
+    };
+    let stepped = BEGUN + Duration::from_millis(7_300);
+    let mut seen = Observation {
+        now: stepped,
+        alias: Some(Alias {
+            target: Target::Version(version(41)),
+            weights: vec![(version(42), points(1000))],
+            description: write_description("", &note).unwrap(),
+        }),
+        certainty: Certainty::Written,
+        claimed: true,
+        unanswered: false,
+        stepped: Some(stepped),
+        full_weight_refused: false,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: healths(stepped).remove(0),
+        interrupted: false,
+    };
+    let action = decide(&plan, &seen);
+    assert_eq!(action, Action::Postpone(BEGUN + Duration::from_secs(8)));
+    seen.alias = desired(&plan, &seen, &action);
+    let due = my_note(&plan, &seen).unwrap().due.unwrap();
+    assert_eq!(due, BEGUN + Duration::from_secs(68));
+    assert!(matches!(decide(&plan, &seen), Action::Wait { until, .. } if until == due));
+}
+
+#[test]
+fn a_lost_answer_to_a_rollback_is_written_once_more() {
+    let plan = plan();
+    let note = Note {
+        stable: plan.stable,
+        candidate: Some(version(42)),
+        ..Note::new(plan.id, plan.owner, Phase::Back(Cause::Alarm), BEGUN)
+    };
+    let alias =
+        Alias { target: Target::Version(version(41)), weights: vec![], description: write_description("", &note).unwrap() };
+    let mut seen = Observation {
+        now: BEGUN,
+        alias: Some(alias.clone()),
+        certainty: Certainty::Read,
+        claimed: true,
+        unanswered: true,
+        stepped: None,
+        full_weight_refused: false,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        interrupted: false,
+    };
+    assert_eq!(decide(&plan, &seen), Action::Confirm);
+    assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
+    (seen.certainty, seen.unanswered) = (Certainty::Written, false);
+    assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
+}
