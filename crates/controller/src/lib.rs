@@ -1,3 +1,20 @@
 //! The only loop of canaryctl: observe, decide, narrate, perform.
+//!
+//! What is decided, and in which words it is told, is the pure core's; what AWS is like is behind the [`cloud::Cloud`] port. What
+//! stands here is the order of things, waiting, and what to do when a call fails.
 
+mod act;
+mod by_hand;
 pub mod cloud;
+mod driver;
+mod hooks;
+mod last_resort;
+mod look;
+mod preflight;
+mod request;
+
+pub use by_hand::{Order, Rollback, rollback};
+pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
+pub use last_resort::update_alias;
+pub use preflight::{Preflight, Problem, preflight};
+pub use request::Request;

@@ -116,7 +116,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
         Position::Lost if seen.certainty == Certainty::Read => look_again(seen),
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),
-        Position::Unclaimed if seen.interrupted => Action::Finish(Outcome::Refused),
+        Position::Unclaimed if seen.interrupted || seen.stuck.is_some() => Action::Finish(Outcome::Refused),
         Position::Unclaimed => Action::Claim,
         Position::Ours(note) => go_on(plan, seen, &note, None),
         Position::SetByHand(note, weight) => go_on(plan, seen, &note, Some(weight)),
@@ -186,6 +186,9 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     }
     if let Verdict::Fail { cause, .. } = verdict {
         return Some(*cause);
+    }
+    if seen.stuck.is_some() {
+        return Some(Cause::Failed);
     }
     let late = note.hook.is_some_and(|hook| seen.now >= hook.deadline) && seen.hook != Hook::Succeeded;
     match note.phase {
@@ -298,6 +301,9 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     }
     if seen.interrupted {
         return Action::Finish(Outcome::RolledBack(Cause::Signal));
+    }
+    if seen.stuck.is_some() {
+        return Action::Finish(Outcome::Failed);
     }
     let pass = match seen.health.verdict(plan, seen.now, seen.now) {
         Verdict::Pass(pass) => pass,

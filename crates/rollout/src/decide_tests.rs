@@ -2,6 +2,8 @@
 //!
 //! The assertions are written from the rules, not from the code: they recompute what they need (is it ours? is it red? is it due?).
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the rules name the few actions they speak of")]
+
 use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
@@ -144,6 +146,7 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             unanswered: false,
                             stepped: None,
                             full_weight_refused: false,
+                            stuck: None,
                             candidate: Candidate::Unknown,
                             hook: Hook::NotInvoked,
                             health: health.clone(),
@@ -352,6 +355,7 @@ fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
         unanswered: false,
         stepped: None,
         full_weight_refused: false,
+        stuck: None,
         candidate: Candidate::Published(version(42), Readiness::Ready),
         hook: Hook::NotInvoked,
         health: Health::Unwatched,
@@ -437,6 +441,7 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
         unanswered: false,
         stepped: Some(stepped),
         full_weight_refused: false,
+        stuck: None,
         candidate: Candidate::Unknown,
         hook: Hook::NotInvoked,
         health: healths(stepped).remove(0),
@@ -468,6 +473,7 @@ fn a_lost_answer_to_a_rollback_is_written_once_more() {
         unanswered: true,
         stepped: None,
         full_weight_refused: false,
+        stuck: None,
         candidate: Candidate::Unknown,
         hook: Hook::NotInvoked,
         health: Health::Unwatched,

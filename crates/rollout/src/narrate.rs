@@ -150,7 +150,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     if !was_terminal {
         match note.phase {
             Phase::Promoted if note.candidate != plan.stable => {
-                told.extend(note.candidate.map(|version| What::Promoted { version }))
+                told.extend(note.candidate.map(|version| What::Promoted { version }));
             }
             Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => {}
             Phase::Back(_) => told.push(What::Restored { version: note.stable, moved: !from.is_zero() }),
@@ -215,6 +215,9 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
     {
         let red = alarms(seen).iter().find(|alarm| alarm.state != AlarmState::Ok && why.contains(&format!("`{}`", alarm.name)));
         return (why, red.map(|alarm| alarm.since));
+    }
+    if let (Cause::Failed, Some(why)) = (cause, &seen.stuck) {
+        return (why.clone(), None);
     }
     let why = match (cause, &seen.hook, &seen.candidate) {
         (Cause::PreHook | Cause::PostHook, Hook::Failed(reason), _) => {

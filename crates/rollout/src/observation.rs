@@ -75,6 +75,8 @@ pub struct Observation {
     pub stepped: Option<Time>,
     /// Whether AWS has refused a weight of exactly 100 %.
     pub full_weight_refused: bool,
+    /// Why AWS will not take this rollout's writes, where it has said so again and again.
+    pub stuck: Option<String>,
     /// The version to roll out.
     pub candidate: Candidate,
     /// The hook that the note announces.

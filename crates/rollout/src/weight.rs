@@ -71,9 +71,9 @@ impl Weight {
         if !digits(whole) || !digits(part) || part.len() > 2 {
             return None;
         }
-        let whole: u16 = whole.parse().ok()?;
+        let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 100)?;
         let part: u16 = format!("{part:0<2}").parse().ok()?;
-        Self::from_basis_points(whole * 100 + part).filter(|_| whole <= 100)
+        Self::from_basis_points(whole * 100 + part)
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_percentage() {
-        for text in ["", "-1", "101", "100.01", "1.234", "1.", ".5", "1e1", "٣", "999999", "NaN"] {
+        for text in ["", "-1", "101", "656", "100.01", "1.234", "1.", ".5", "1e1", "٣", "999999", "NaN"] {
             assert_eq!(Weight::parse_percent(text), None, "{text}");
         }
         assert_eq!(Weight::from_fraction(f64::NAN), None);

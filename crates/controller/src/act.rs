@@ -1,0 +1,165 @@
+//! How is an action carried out? One call each; refused, throttled or unanswered, nothing is guessed: the next round looks again.
+
+use std::time::Duration;
+
+use rollout::decide::{Action, Reason};
+use rollout::event::{HookPhase, What};
+use rollout::narrate::Round;
+use rollout::observation::{Candidate, Hook, Observation, Readiness};
+use rollout::write::desired;
+use rollout::{Alias, Weight};
+
+use crate::cloud::{Clock, Cloud, CloudError, Failure, Held};
+use crate::driver::Driver;
+use crate::hooks::{Question, ask};
+
+/// How often in a row AWS may refuse a write for good before the rollout is given up.
+const REFUSALS: u32 = 3;
+
+/// The shortest and the longest pause after a failed call.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// Carries out what was decided.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action is one conditional write")]
+    pub(crate) async fn perform(&mut self, round: &Round) {
+        let Round { seen, action } = round;
+        match action {
+            Action::Wait { until, why } => self.rest(*until, why).await,
+            Action::UpdateCode => self.update_code().await,
+            Action::Publish => self.publish().await,
+            Action::InvokeHook => self.invoke_hook(),
+            Action::Finish(_) => {}
+            Action::Create(_) => {
+                if let Some(alias) = desired(&self.plan, seen, action) {
+                    let answer = self.cloud.create_alias(&self.request.subject, &alias).await;
+                    self.written(action, answer).await;
+                }
+            }
+            _ => match desired(&self.plan, seen, action).zip(self.held.clone()) {
+                Some((alias, held)) => self.write(action, &alias, &held).await,
+                None => self.no_room(seen).await,
+            },
+        }
+    }
+
+    async fn write(&mut self, action: &Action, alias: &Alias, held: &Held) {
+        let answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision).await;
+        self.written(action, answer).await;
+    }
+
+    async fn written(&mut self, action: &Action, answer: Result<Held, CloudError>) {
+        match answer {
+            Ok(held) => {
+                self.take_alias(Some(held));
+                (self.fresh, self.unanswered) = (true, false);
+                (self.failures, self.refusals) = (0, 0);
+            }
+            Err(error) => self.not_written(action, error).await,
+        }
+    }
+
+    async fn not_written(&mut self, action: &Action, error: CloudError) {
+        self.fresh = false;
+        self.failures += 1;
+        let back = matches!(action, Action::RollBack(_) | Action::Confirm);
+        match error.failure {
+            // Somebody wrote in between, or our own lost write has landed: the next look tells which.
+            Failure::Outdated => {}
+            Failure::Unanswered => {
+                self.unanswered = true;
+                self.trouble(format!("no answer to a write, looking whether it landed: {error}"));
+            }
+            Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::NotExecuted => {
+                self.trouble(format!("a write was not taken, trying again: {error}"));
+            }
+            Failure::NotFound | Failure::Denied | Failure::Invalid => {
+                self.trouble(format!("a write was refused: {error}"));
+                let full = matches!(action, Action::Shift { step, .. } if self.plan.schedule.weight(*step) == Weight::FULL);
+                if full && error.failure == Failure::Invalid {
+                    self.full_weight_refused = true;
+                } else if !back {
+                    self.refusals += 1;
+                    if self.refusals >= REFUSALS {
+                        self.stuck = Some(format!("AWS refuses to change the alias: {error}"));
+                        self.refusal.clone_from(&self.stuck);
+                    }
+                }
+            }
+        }
+        let (shortest, longest) = PAUSES;
+        let pause = shortest.saturating_mul(1 << self.failures.min(6)).min(longest);
+        self.pause(pause).await;
+    }
+
+    /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
+    async fn no_room(&mut self, seen: &Observation) {
+        let why = "the alias' description leaves no room for the rollout's note: holding".to_owned();
+        self.trouble(why.clone());
+        self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
+    }
+
+    async fn update_code(&mut self) {
+        let Some(code) = &self.request.code else { return };
+        match self.cloud.update_code(&self.request.subject.function, code).await {
+            Ok(()) => {
+                (self.code_updated, self.candidate, self.latest) = (true, Candidate::Settling, None);
+                self.announce(What::CodeUpdated);
+            }
+            Err(error) => self.not_prepared("the code could not be updated", error).await,
+        }
+    }
+
+    async fn publish(&mut self) {
+        let Some(latest) = self.latest.clone() else { return };
+        match self.cloud.publish(&self.request.subject.function, &latest, self.request.description.as_deref()).await {
+            Ok(version) => self.candidate = Candidate::Published(version, Readiness::Pending),
+            Err(error) => self.not_prepared("the version could not be published", error).await,
+        }
+    }
+
+    /// Updating and publishing again is harmless, so anything that may pass is tried again.
+    async fn not_prepared(&mut self, what: &str, error: CloudError) {
+        let why = format!("{what}: {error}");
+        match error.failure {
+            Failure::NotFound | Failure::Denied | Failure::Invalid => self.candidate = Candidate::Failed(why),
+            Failure::Outdated
+            | Failure::Conflict
+            | Failure::Throttled
+            | Failure::Unanswered
+            | Failure::Unsent
+            | Failure::NotExecuted => {
+                self.trouble(why);
+                self.candidate = Candidate::Settling;
+                self.pause(PAUSES.1.min(self.plan.poll)).await;
+            }
+        }
+    }
+
+    /// Sends the question off; the answer is awaited while the loop rests.
+    fn invoke_hook(&mut self) {
+        let Some((phase, attempt)) = self.announced() else { return };
+        let hook = match phase {
+            HookPhase::PreTraffic => &self.request.pre_hook,
+            HookPhase::PostTraffic => &self.request.post_hook,
+        };
+        let Some(hook) = hook.clone() else { return };
+        let alias = self.held.as_ref().map(|held| &held.alias);
+        let question = Question {
+            hook,
+            phase,
+            attempt,
+            rollout_id: self.plan.id.to_string(),
+            function: self.request.subject.function.name.clone(),
+            alias: self.request.subject.alias.clone(),
+            stable: self.stable_arn(),
+            candidate: self.candidate_arn.clone(),
+            weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
+            any_answer: self.request.any_hook_answer,
+        };
+        let (cloud, clock) = (self.cloud, self.clock);
+        self.hook.which = Some((phase, attempt));
+        self.hook.state = Hook::Running;
+        self.hook.asking = Some(Box::pin(async move { ask(cloud, clock, &question).await }));
+    }
+}

@@ -1,0 +1,75 @@
+//! What can a person do when canaryctl cannot? The exact command that brings the traffic back, and whose an alias is.
+
+use rollout::alias::{Contention, Standing, standing};
+use rollout::decide::Action;
+use rollout::observation::Observation;
+use rollout::plan::Plan;
+use rollout::subject::Subject;
+use rollout::write::desired;
+use rollout::{Alias, Cause};
+
+/// The `aws` command that puts all traffic of a rollout's alias on stable, terminal note included.
+pub(crate) fn command(plan: &Plan, subject: &Subject, alias: &Alias, seen: &Observation) -> String {
+    let wanted = standing(alias).live().and_then(|_| desired(plan, seen, &Action::RollBack(Cause::Hand)));
+    update_alias(subject, &wanted.unwrap_or_else(|| alias.clone()))
+}
+
+/// The `aws` command that makes an alias what it should be, for a POSIX shell.
+pub fn update_alias(subject: &Subject, wanted: &Alias) -> String {
+    let (function, name, version) = (subject.function.reference(), &subject.alias, wanted.target);
+    let region = subject.function.place.as_ref().map_or_else(String::new, |place| format!(" --region {}", place.region));
+    let weights: Vec<String> =
+        wanted.weights.iter().map(|(version, weight)| format!("{version}={}", weight.fraction())).collect();
+    let description = quoted(&wanted.description);
+    format!(
+        "aws lambda update-alias{region} --function-name {function} --name {name} --function-version {version} \
+         --routing-config 'AdditionalVersionWeights={{{}}}' --description {description}",
+        weights.join(",")
+    )
+}
+
+/// A word for a POSIX shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Whose an alias is that was left alone.
+pub(crate) fn whose(found: &Standing) -> String {
+    match found {
+        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) | Standing::ClearedByHand(note) => {
+            format!("rollout {} of owner {} has the alias", note.id, note.owner)
+        }
+        Standing::Foreign { version, weight } => format!("somebody else gave {version} a share of {weight}"),
+        Standing::PromotedElsewhere(note) => match note.candidate {
+            Some(version) => format!("somebody else made {version} the alias' version"),
+            None => "somebody else moved the alias".to_owned(),
+        },
+        Standing::Idle(_) => "somebody else ended the rollout or moved the alias".to_owned(),
+        Standing::Contended { why: Contention::NewerFormat, .. } => "a newer canaryctl has the alias".to_owned(),
+        Standing::Contended { why: Contention::Changed, .. } => {
+            "somebody else changed the alias' versions in mid-rollout".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollout::Version;
+    use rollout::alias::Target;
+
+    #[test]
+    fn the_command_survives_a_shell() {
+        let wanted = Alias {
+            target: Target::Version(Version::new(41).unwrap()),
+            weights: vec![],
+            description: "Anna's `alias` $HOME [x]".into(),
+        };
+        let subject = Subject::parse("hello", None).unwrap();
+        assert_eq!(
+            update_alias(&subject, &wanted),
+            "aws lambda update-alias --function-name hello --name live --function-version 41 \
+             --routing-config 'AdditionalVersionWeights={}' --description 'Anna'\\''s `alias` $HOME [x]'"
+        );
+    }
+}

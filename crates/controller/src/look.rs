@@ -1,0 +1,209 @@
+//! What is there to see? One look at the alias, the alarms and the candidate, gathered into an observation.
+
+use std::time::Duration;
+
+use rollout::alias::{Standing, standing};
+use rollout::event::HookPhase;
+use rollout::health::Health;
+use rollout::note::{Note, Phase};
+use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use rollout::plan::Source;
+use rollout::{Time, Version};
+
+use crate::cloud::{Clock, Cloud, CloudError, Configuration, Failure, Held, State, Update};
+use crate::driver::{Driver, Interrupt};
+use crate::preflight::incompatible;
+
+/// How far apart two reads are that together are believed.
+const APART: Duration = Duration::from_secs(1);
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// Looks once. What was established by our own write a moment ago is not read again.
+    pub(crate) async fn look(&mut self) -> Observation {
+        let started = self.cloud.time();
+        // Publishing and the like take their time; what was established before them is not fresh any more.
+        self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
+        let (cloud, request, fresh, look_at_alarms) = (self.cloud, self.request, self.fresh, self.alarms_due(started));
+        let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
+        let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
+        let (alias, alarms) = tokio::join!(alias, alarms);
+        match alias {
+            Some(Ok(held)) => self.take_alias(held),
+            Some(Err(error)) => self.trouble(format!("the alias could not be read: {error}")),
+            None => {}
+        }
+        if let Some(alarms) = alarms {
+            self.take_alarms(started, alarms);
+        }
+        self.look_at_candidate().await;
+        self.observation()
+    }
+
+    fn alarms_due(&self, now: Time) -> bool {
+        match &self.health {
+            Health::Unwatched => false,
+            Health::Unread { .. } => true,
+            Health::Read { at, .. } => now.since(*at) >= self.plan.poll,
+        }
+    }
+
+    /// Takes over what a read or a write's answer says the alias is.
+    pub(crate) fn take_alias(&mut self, held: Option<Held>) {
+        let now = self.cloud.time();
+        let same = self.looks_so_since.is_some() && held == self.held;
+        if !same {
+            self.looks_so_since = Some(now);
+        }
+        let share =
+            |held: &Option<Held>| held.as_ref().and_then(|held| standing(&held.alias).live().map(|note| note.phase.share()));
+        let (before, after) = (share(&self.held), share(&held));
+        if after > before && before.is_some() {
+            self.stepped = Some(now);
+        }
+        self.known_at = Some(now);
+        self.held = held;
+        self.claimed |= self.note().is_some();
+    }
+
+    /// The note on the alias, where it is this rollout's and this process'.
+    pub(crate) fn note(&self) -> Option<Note> {
+        let held = self.held.as_ref()?;
+        let note = standing(&held.alias).note()?.clone();
+        (note.id == self.plan.id && note.owner == self.plan.owner).then_some(note)
+    }
+
+    fn take_alarms(&mut self, at: Time, read: Result<Vec<rollout::health::AlarmSeen>, CloudError>) {
+        match read {
+            Ok(alarms) => {
+                let missing =
+                    self.plan.alarms.iter().filter(|name| !alarms.iter().any(|alarm| alarm.name == **name)).cloned().collect();
+                self.health = Health::Read { at, alarms, missing, failing: None };
+            }
+            Err(error) => {
+                let why = format!("the alarms cannot be read: {error}");
+                self.trouble(why.clone());
+                match &mut self.health {
+                    Health::Read { failing, .. } => *failing = Some(why),
+                    Health::Unread { why: known } => *known = why,
+                    Health::Unwatched => {}
+                }
+            }
+        }
+    }
+
+    async fn look_at_candidate(&mut self) {
+        let preparing = match &self.held {
+            Some(held) => {
+                matches!(standing(&held.alias), Standing::Claimed(note) if note.phase == Phase::Claim) && self.note().is_some()
+            }
+            None => self.plan.stable.is_none() && !self.claimed,
+        };
+        if !preparing {
+            return;
+        }
+        let version = match &self.candidate {
+            Candidate::Published(version, Readiness::Pending) => Some(*version),
+            Candidate::Published(..) | Candidate::Failed(_) => return,
+            Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready => match self.plan.source {
+                Source::Version(version) => Some(version),
+                Source::Publish | Source::Update(_) => None,
+            },
+        };
+        match (self.cloud.configuration(&self.request.subject.function, version).await, version) {
+            (Ok(configuration), Some(version)) => {
+                self.candidate = Candidate::Published(version, self.readiness(&configuration));
+                self.candidate_arn = Some((version, configuration.arn));
+            }
+            (Ok(configuration), None) => self.take_latest(configuration),
+            (Err(error), Some(version)) if error.failure == Failure::NotFound => {
+                self.candidate = Candidate::Failed(format!("{version} does not exist: {error}"));
+            }
+            (Err(error), _) => self.trouble(format!("the version to roll out could not be read: {error}")),
+        }
+    }
+
+    fn readiness(&self, configuration: &Configuration) -> Readiness {
+        let version = &configuration.version;
+        match &configuration.state {
+            State::Pending => return Readiness::Pending,
+            State::Active => {}
+            State::Inactive => return Readiness::Unfit(format!("{version} is Inactive; invoke it once, then try again")),
+            State::Failed(why) => return Readiness::Unfit(format!("{version} is Failed: {why}")),
+        }
+        match self.stable.as_ref().and_then(|stable| incompatible(stable, configuration)) {
+            Some(why) => Readiness::Unfit(why),
+            None => Readiness::Ready,
+        }
+    }
+
+    fn take_latest(&mut self, configuration: Configuration) {
+        let settling = configuration.state == State::Pending || configuration.update == Update::InProgress;
+        let wanted = self.request.code.is_some() && !self.code_updated;
+        let changed = self.latest.as_ref().is_some_and(|latest| latest.code_sha256 != configuration.code_sha256);
+        self.candidate = match (&configuration.state, &configuration.update) {
+            _ if settling => Candidate::Settling,
+            _ if wanted => Candidate::Outdated,
+            (State::Failed(why), _) => Candidate::Failed(format!("`$LATEST` is Failed: {why}")),
+            (_, Update::Failed(why)) => Candidate::Failed(format!("the last update of `$LATEST` failed: {why}")),
+            _ if changed => {
+                Candidate::Failed("`$LATEST` was changed by somebody else while this rollout prepared to publish it".to_owned())
+            }
+            _ => Candidate::Ready,
+        };
+        if self.candidate == Candidate::Ready {
+            self.latest = Some(configuration);
+        }
+    }
+
+    fn observation(&self) -> Observation {
+        let now = self.cloud.time();
+        let apart = self.looks_so_since.is_some_and(|since| now.since(since) >= APART);
+        let certainty = match (self.fresh, apart) {
+            (true, _) => Certainty::Written,
+            (false, true) => Certainty::ReadTwice,
+            (false, false) => Certainty::Read,
+        };
+        // Not knowing the alias is as blind as not knowing the alarms.
+        let lost = self.known_at.is_none_or(|known| now.since(known) > self.plan.freshness());
+        let health = if lost { Health::Unread { why: "the alias cannot be read".to_owned() } } else { self.health.clone() };
+        Observation {
+            now,
+            alias: self.held.as_ref().map(|held| held.alias.clone()),
+            certainty,
+            claimed: self.claimed,
+            unanswered: self.unanswered,
+            stepped: self.stepped,
+            full_weight_refused: self.full_weight_refused,
+            stuck: self.stuck.clone(),
+            candidate: self.candidate.clone(),
+            hook: self.hook_seen(),
+            health,
+            interrupted: self.interrupt() != Interrupt::None,
+        }
+    }
+
+    /// Which hook and which attempt the alias announces; without an alias, a first deployment's pre-traffic hook.
+    pub(crate) fn announced(&self) -> Option<(HookPhase, u8)> {
+        if self.held.is_none() {
+            return Some((HookPhase::PreTraffic, 1));
+        }
+        let note = self.note()?;
+        let attempt = note.hook?.number;
+        match note.phase {
+            Phase::Pre => Some((HookPhase::PreTraffic, attempt)),
+            Phase::Post => Some((HookPhase::PostTraffic, attempt)),
+            Phase::Claim | Phase::Shift { .. } | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
+        }
+    }
+
+    fn hook_seen(&self) -> Hook {
+        // A terminal note has dropped the hook: what it said stays told.
+        let terminal = self.note().is_some_and(|note| note.phase.is_terminal());
+        if terminal || self.hook.which == self.announced() { self.hook.state.clone() } else { Hook::NotInvoked }
+    }
+
+    /// The stable version and its ARN.
+    pub(crate) fn stable_arn(&self) -> Option<(Version, String)> {
+        self.plan.stable.zip(self.stable.as_ref().map(|stable| stable.arn.clone()))
+    }
+}

@@ -1,0 +1,103 @@
+//! What was asked for? A rollout as the command line or a file put it, before anything was looked at.
+
+use std::time::Duration;
+
+use rollout::note::{Owner, RolloutId};
+use rollout::plan::{DEFAULT_BAKE, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::subject::{Qualified, Subject};
+use rollout::{Schedule, Version};
+
+use crate::cloud::Code;
+
+/// A rollout, as asked for.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]
+pub struct Request {
+    /// Which alias of which function.
+    pub subject: Subject,
+    /// Roll out this version instead of publishing.
+    pub version: Option<Version>,
+    /// Put this code into `$LATEST` before publishing.
+    pub code: Option<Code>,
+    /// The description of the version that is published.
+    pub description: Option<String>,
+    /// Which share when.
+    pub schedule: Schedule,
+    /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
+    pub bake: Option<Duration>,
+    /// How often to look.
+    pub poll: Duration,
+    /// The names of the alarms to watch.
+    pub alarms: Vec<String>,
+    /// About alarms that are red before.
+    pub preexisting: Preexisting,
+    /// About alarms without data.
+    pub insufficient: InsufficientData,
+    /// How long to hold while nothing can be read.
+    pub blind_limit: Duration,
+    /// The function to ask before any traffic moves.
+    pub pre_hook: Option<Qualified>,
+    /// The function to ask before promoting.
+    pub post_hook: Option<Qualified>,
+    /// Take any answer of a hook but an error for success.
+    pub any_hook_answer: bool,
+    /// What a signal does.
+    pub on_interrupt: OnInterrupt,
+    /// Roll out a version that was rejected before.
+    pub again: bool,
+    /// Create the alias although the function has others.
+    pub create_alias: bool,
+    /// Treat nothing to roll out as a refusal.
+    pub require_change: bool,
+    /// Go on although the alias has provisioned concurrency.
+    pub allow_provisioned: bool,
+}
+
+impl Request {
+    /// The plan for an alias whose version is `stable`.
+    pub(crate) fn plan(&self, id: RolloutId, owner: Owner, stable: Option<Version>) -> Plan {
+        let watched = !self.alarms.is_empty();
+        Plan {
+            id,
+            owner,
+            stable,
+            source: match (&self.version, &self.code) {
+                (Some(version), _) => Source::Version(*version),
+                (None, Some(code)) => Source::Update(fingerprint(code)),
+                (None, None) => Source::Publish,
+            },
+            schedule: self.schedule.clone(),
+            bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
+            poll: self.poll,
+            alarms: self.alarms.clone(),
+            preexisting: self.preexisting,
+            insufficient: self.insufficient,
+            blind_limit: self.blind_limit,
+            pre_hook: self.pre_hook.as_ref().map(shown),
+            post_hook: self.post_hook.as_ref().map(shown),
+            on_interrupt: self.on_interrupt,
+            again: self.again,
+            require_change: self.require_change,
+        }
+    }
+}
+
+/// A hook as people know it: its name, with the qualifier where one was given.
+pub(crate) fn shown(hook: &Qualified) -> String {
+    match &hook.qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", hook.function),
+        None => hook.function.to_string(),
+    }
+}
+
+/// Tells one package from another for the plan's hash: the image's URI, or the size and a sum of the bytes.
+fn fingerprint(code: &Code) -> String {
+    match code {
+        Code::Image(uri) => uri.clone(),
+        Code::Zip(bytes) => {
+            let sum =
+                bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+            format!("{} bytes, {sum:016x}", bytes.len())
+        }
+    }
+}
