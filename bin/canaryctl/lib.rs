@@ -1,1 +1,78 @@
-//! The canaryctl command.
+//! The canaryctl command: what was typed, wired to what does it, and its outcome as an exit code. No logic.
+
+mod args;
+mod failure;
+mod plan;
+mod rollback;
+mod rollout_command;
+mod signals;
+mod simulate;
+mod status;
+mod telling;
+mod wiring;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+
+/// Runs the command that was typed and gives its exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and are no error; clap knows which is which.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
+    let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
+        complain("canaryctl failed unexpectedly; this is a bug\n  hint: `canaryctl status` says where the traffic is, `canaryctl rollback` brings it back");
+        1
+    });
+    ExitCode::from(code)
+}
+
+fn run(command: Command) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("the runtime could not be started: {error}"));
+            return 1;
+        }
+    };
+    let done = runtime.block_on(async {
+        match command {
+            Command::Rollout(args) if args.dry_run => plan::run(*args).await,
+            Command::Rollout(args) => rollout_command::run(*args).await,
+            Command::Plan(args) => plan::run(*args).await,
+            Command::Rollback(args) => rollback::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
+        }
+    });
+    // A call that hangs in the background must not hold the exit up.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|Failure { code, message }| {
+        complain(&message);
+        code
+    })
+}
+
+/// An error for a person, on stderr.
+fn complain(message: &str) {
+    let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
+}
+
+/// Text for a person or a program, on stdout. Nobody reading it is no reason to fail.
+fn say(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

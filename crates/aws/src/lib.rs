@@ -1,1 +1,17 @@
-//! aws
+//! AWS as the controller sees it: implements its port on the AWS SDK. The SDK's types stop here.
+//!
+//! It decides nothing. [`connect`] finds out where AWS is and who asks; [`Aws`] makes the calls, each with limits of its
+//! own, and turns every answer and every failure into the port's words.
+
+mod answer;
+mod clock;
+mod cloud;
+mod connect;
+mod error;
+mod limits;
+mod skew;
+
+pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+pub use aws_smithy_async::time::SharedTimeSource;
+pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use connect::{AccessKey, Aws, Seams, Settings, connect};

@@ -1,1 +1,61 @@
-//! report
+//! What do people and programs read of a rollout? Reporters, each a fold over its events, and the texts of `status` and `plan`.
+//!
+//! Nothing here decides anything, reads a clock or asks AWS. Everything is written to a writer that the caller gives, errors of
+//! writing are handed back, and it is the caller's promise that they never change a rollout. A saved file of events renders like
+//! the rollout did.
+
+mod arithmetic;
+mod ending;
+mod error;
+mod frame;
+mod json;
+mod live;
+mod paint;
+mod plain;
+mod sentence;
+mod status;
+mod story;
+mod timeline;
+mod words;
+
+use std::io;
+
+use rollout::Time;
+use rollout::event::Event;
+
+pub use ending::end_block;
+pub use error::error_text;
+pub use frame::{LiveState, frame};
+pub use json::Json;
+pub use live::{Live, Size};
+pub use plain::Plain;
+pub use status::{status_json, status_text};
+pub use timeline::{plan_json, plan_text};
+
+/// Somebody who tells a rollout.
+///
+/// # Guarantees
+/// - An event is written, and flushed, before [`Reporter::event`] returns.
+/// - Nothing panics, and an error leaves the reporter usable: the next event is told as if this one had been.
+pub trait Reporter {
+    /// Tells one event.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Draws again what changes with time alone. `now` is AWS' time.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn tick(&mut self, now: Time) -> io::Result<()> {
+        let _ = now;
+        Ok(())
+    }
+
+    /// Leaves the output in good order: to be called once, after the last event.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn finish(&mut self) -> io::Result<()>;
+}

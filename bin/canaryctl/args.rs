@@ -1,0 +1,306 @@
+//! What can be typed? The command line, and nothing behind it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rollout::subject::Qualified;
+use rollout::{Schedule, Version, Weight};
+
+/// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
+#[derive(Debug, Parser)]
+#[command(
+    name = "canaryctl",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Exit codes: 0 done · 1 unexpected · 2 wrong usage · 3 refused, nothing moved · 10 back: alarm · 11 back: hook
+            12 back: nothing could be read · 13 back: a person or a signal · 20 NOT CONFIRMED, page someone
+            21 somebody else's · 30 left in progress on purpose
+
+Try it without AWS:  canaryctl rollout hello --simulate"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Rollout(Box<Rollout>),
+    Rollback(Rollback),
+    Status(Status),
+    Plan(Box<Rollout>),
+    Simulate(Simulate),
+}
+
+/// Where AWS is, who asks, and how the answer is to look.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The alias; `live` where none is named
+    #[arg(long, value_name = "NAME")]
+    pub(crate) alias: Option<String>,
+    /// How the output looks: `text` for people, `json` for programs (one object a line)
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: Output,
+    /// The profile in the AWS configuration files
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub(crate) profile: Option<String>,
+    /// The AWS Region
+    #[arg(long, value_name = "REGION", help_heading = "AWS")]
+    pub(crate) region: Option<String>,
+    /// Send every request here instead of to AWS
+    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Run on the embedded simulated AWS, in the story of this name; no credentials, no network
+    #[arg(long, value_name = "STORY", num_args = 0..=1, default_missing_value = "hello", require_equals = true, help_heading = "Simulation")]
+    pub(crate) simulate: Option<String>,
+    /// How many times faster than life the simulation runs
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed, help_heading = "Simulation")]
+    pub(crate) speed: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Roll out a new version of a function, a little at a time
+///
+/// Publishes `$LATEST` (or takes a version that exists), asks the pre-traffic hook, moves the alias' traffic by the schedule while it
+/// watches, bakes at 100 %, asks the post-traffic hook, and makes the version the alias' own. Whatever fails on the way, the traffic
+/// goes back.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl rollout hello --type Linear10PercentEvery1Minute --alarm HelloErrors
+  canaryctl rollout hello:live --steps 1,5,25,50 --every 5m --pre-hook preHook --post-hook postHook
+  canaryctl rollout hello --type Canary10Percent5Minutes --zip build/hello.zip
+  canaryctl rollout hello --simulate=hello-errors")]
+pub(crate) struct Rollout {
+    /// The function, as `hello`, `hello:live` or an ARN
+    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    pub(crate) function: Option<String>,
+    /// The schedule: one of CodeDeploy's names, or `Canary<P>Percent<N>Minutes`, `Linear<P>PercentEvery<N>Minutes`
+    #[arg(long = "type", value_name = "NAME", help_heading = "Schedule")]
+    pub(crate) schedule: Option<Schedule>,
+    /// The shares in per cent, one after the other; 100 follows by itself
+    #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = percent, conflicts_with = "schedule", requires = "every", help_heading = "Schedule")]
+    pub(crate) steps: Vec<Weight>,
+    /// The time between two steps
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "steps", help_heading = "Schedule")]
+    pub(crate) every: Option<Duration>,
+    /// How long to watch at 100 % before it is final [default: 3m where an alarm is watched, else 0]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Schedule")]
+    pub(crate) bake: Option<Duration>,
+    /// Roll out this version instead of publishing one
+    #[arg(long = "version", value_name = "N", conflicts_with_all = ["zip", "image", "description"], help_heading = "Version")]
+    pub(crate) version_number: Option<Version>,
+    /// Put this deployment package into the function first
+    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "Version")]
+    pub(crate) zip: Option<PathBuf>,
+    /// Put this container image into the function first
+    #[arg(long, value_name = "URI", value_parser = image, help_heading = "Version")]
+    pub(crate) image: Option<String>,
+    /// The description of the version that is published
+    #[arg(long, value_name = "TEXT", value_parser = version_description, help_heading = "Version")]
+    pub(crate) description: Option<String>,
+    /// Roll the version out although it was rejected before
+    #[arg(long, help_heading = "Version")]
+    pub(crate) again: bool,
+    /// An alarm to watch, by name or ARN; may be given several times
+    #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, help_heading = "Watching")]
+    pub(crate) alarms: Vec<String>,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, help_heading = "Watching")]
+    pub(crate) poll: Duration,
+    /// An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
+    pub(crate) preexisting_alarm: PreexistingAlarm,
+    /// An alarm without data: no complaint (as CodeDeploy has it), hold, or go back
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
+    pub(crate) insufficient_data: InsufficientData,
+    /// How long to hold while nothing can be read, before going back
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = limit, help_heading = "Watching")]
+    pub(crate) blind_limit: Duration,
+    /// Compare the versions' own metrics
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
+    pub(crate) analysis: Analysis,
+    /// A function to ask before any traffic moves, by name or ARN
+    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
+    pub(crate) pre_hook: Option<Qualified>,
+    /// A function to ask before the version is final, by name or ARN
+    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
+    pub(crate) post_hook: Option<Qualified>,
+    /// What counts as a hook's success: `{"status":"Succeeded"}`, or any answer but an error
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Hooks")]
+    pub(crate) hook_answer: HookAnswer,
+    /// On SIGINT or SIGTERM: bring the traffic back, or leave the share as it is
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) on_interrupt: OnInterrupt,
+    /// Create the alias although the function has others
+    #[arg(long)]
+    pub(crate) create_alias: bool,
+    /// Exit 3 where there is nothing to roll out, instead of 0
+    #[arg(long)]
+    pub(crate) require_change: bool,
+    /// Go on although the alias has provisioned concurrency
+    #[arg(long)]
+    pub(crate) allow_provisioned_concurrency: bool,
+    /// Show the plan and what would keep it from beginning; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Bring the traffic back, now
+///
+/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda, no configuration,
+/// nothing to look up. Tries until AWS has confirmed it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl rollback hello
+  canaryctl rollback hello:live --to 40")]
+pub(crate) struct Rollback {
+    /// The function, as `hello`, `hello:live` or an ARN
+    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    pub(crate) function: Option<String>,
+    /// Go back to this version, whatever the last rollout was
+    #[arg(long, value_name = "N")]
+    pub(crate) to: Option<Version>,
+    /// How long to keep trying
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = limit)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Show what an alias is and what can be done about it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl status hello
+  canaryctl status hello:live --output json")]
+pub(crate) struct Status {
+    /// The function, as `hello`, `hello:live` or an ARN
+    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Serve a simulated AWS to any AWS client, in real time
+///
+/// Lambda and CloudWatch, strict about revisions, weights and alarms. A client needs AWS_ENDPOINT_URL and any credentials. The account
+/// is empty unless a story is named.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl simulate --listen 127.0.0.1:4566
+  canaryctl simulate --scenario hello-errors
+  AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws lambda list-functions")]
+pub(crate) struct Simulate {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Furnish the account as in this story
+    #[arg(long, value_name = "STORY", value_parser = clap::builder::PossibleValuesParser::new(sim::Scenario::names()))]
+    pub(crate) scenario: Option<String>,
+    /// What chance is drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PreexistingAlarm {
+    #[default]
+    Fail,
+    Ignore,
+    Wait,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InsufficientData {
+    #[default]
+    Ok,
+    Hold,
+    Rollback,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Analysis {
+    #[default]
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HookAnswer {
+    #[default]
+    Status,
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInterrupt {
+    #[default]
+    Rollback,
+    Hold,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let span = humantime::parse_duration(text).map_err(|error| format!("{error}; such as `30s`, `5m`, `1h30m`"))?;
+    let longest = Duration::from_hours(48);
+    if span > longest { Err("48 hours are the longest".to_owned()) } else { Ok(span) }
+}
+
+fn poll(text: &str) -> Result<Duration, String> {
+    let (span, shortest, longest) = (duration(text)?, Duration::from_millis(100), Duration::from_mins(1));
+    if (shortest..=longest).contains(&span) { Ok(span) } else { Err("from 100ms to 1m".to_owned()) }
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    if span < Duration::from_secs(1) { Err("1s and more".to_owned()) } else { Ok(span) }
+}
+
+fn percent(text: &str) -> Result<Weight, String> {
+    let weight = Weight::parse_percent(text.trim()).filter(|weight| !weight.is_zero());
+    weight.ok_or_else(|| "a share lies above 0 and up to 100, with two decimals at most".to_owned())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "a number".to_owned())?;
+    if (0.1..=100_000.0).contains(&speed) { Ok(speed) } else { Err("from 0.1 to 100000".to_owned()) }
+}
+
+fn image(text: &str) -> Result<String, String> {
+    let sound = !text.is_empty() && text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if sound { Ok(text.to_owned()) } else { Err("the URI of an image, without blanks".to_owned()) }
+}
+
+/// AWS takes 256 characters.
+fn version_description(text: &str) -> Result<String, String> {
+    let length = rollout::note::length(text);
+    if length <= 256 { Ok(text.to_owned()) } else { Err(format!("{length} characters; AWS takes 256")) }
+}
+
+/// An alarm's name, taken out of its ARN where that was given.
+fn alarm(text: &str) -> Result<String, String> {
+    let name = match text.splitn(7, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "cloudwatch", _, _, "alarm", name] => *name,
+        ["arn", ..] => {
+            return Err("no ARN of an alarm, such as `arn:aws:cloudwatch:eu-west-1:123456789012:alarm:HelloErrors`".to_owned());
+        }
+        _ => text,
+    };
+    let sound = (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if sound { Ok(name.to_owned()) } else { Err("1 to 255 characters".to_owned()) }
+}

@@ -1,0 +1,36 @@
+//! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
+
+use controller::cloud::Cloud;
+use controller::{Problem, preflight};
+use rollout::event::FORMAT;
+use serde_json::json;
+
+use crate::args::{Output, Rollout};
+use crate::failure::Failure;
+use crate::{complain, rollout_command, say, wiring};
+
+pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
+    let scenario = wiring::scenario(&args.common)?;
+    let request = rollout_command::request(&args, scenario)?;
+    let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
+    let identity = wiring::identity();
+    let found = preflight(&wired.aws, &wired.clock, &request, identity.id, identity.owner).await;
+    let (subject, now) = (&request.subject, wired.aws.time());
+    match args.common.output {
+        Output::Text => {
+            say(&report::plan_text(subject, &found.plan));
+            for problem in &found.problems {
+                complain(&problem.to_string());
+            }
+        }
+        Output::Json => {
+            say(&format!("{}\n", report::plan_json(subject, &found.plan, now)?));
+            for Problem { text, hint } in &found.problems {
+                let (function, alias) = (&subject.function.name, &subject.alias);
+                let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint });
+                say(&format!("{line}\n"));
+            }
+        }
+    }
+    Ok(if found.problems.is_empty() { 0 } else { 3 })
+}

@@ -1,0 +1,104 @@
+//! `canaryctl rollback`: two calls, and a word about what they did.
+
+use controller::{Order, Rollback as Ended, rollback};
+use rollout::subject::Subject;
+use rollout::{Alias, Time, Version};
+use serde_json::json;
+
+use crate::args::{Output, Rollback};
+use crate::failure::Failure;
+use crate::{complain, say, signals, wiring};
+
+pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
+    let scenario = wiring::scenario(&args.common)?;
+    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
+    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let order = Order { subject, to: args.to, limit: args.timeout, identity: wiring::identity() };
+    let began = wired.clock.now();
+    let mut tell = |_: Time, why: String| complain(&why);
+    // A signal does not stop a way back that is under way; only insisting does.
+    let mut signals = signals::listen();
+    let insisted = async {
+        if signals.wait_for(|heard| *heard == controller::Interrupt::AtOnce).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = rollback(&wired.aws, &wired.clock, &order, &mut tell) => ended,
+        () = insisted => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
+    };
+    let now = wired.clock.now();
+    let told = Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now };
+    Ok(match args.common.output {
+        Output::Text => told.text(&ended),
+        Output::Json => told.json(&ended),
+    })
+}
+
+struct Told<'a> {
+    subject: &'a Subject,
+    took: f64,
+    now: Time,
+}
+
+impl Told<'_> {
+    fn text(&self, ended: &Ended) -> u8 {
+        let Self { subject, took, .. } = self;
+        match ended {
+            Ended::Done { alias, from, changed: true } => {
+                let left = from.map_or_else(String::new, |from| format!("; {from} gets none and is marked as rolled back"));
+                say(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took:.1} s{left}\n", alias.traffic()));
+                say(&format!("  next      canaryctl status {subject}\n"));
+                0
+            }
+            Ended::Done { alias, .. } => {
+                say(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed; it was rolled back before\n", alias.traffic()));
+                say(&format!("  next      canaryctl rollback {subject} --to <N>   goes further back\n"));
+                0
+            }
+            Ended::Nothing(why) => {
+                complain(&format!(
+                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` goes to a version of your choice"
+                ));
+                3
+            }
+            Ended::Unconfirmed { why, command } => {
+                let by_hand = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
+                complain(&format!(
+                    "the rollback of {subject} is NOT CONFIRMED: nobody knows where its traffic is\n  why: {why}\n  hint: page someone, and run this by hand:\n  {by_hand}"
+                ));
+                20
+            }
+        }
+    }
+
+    fn json(&self, ended: &Ended) -> u8 {
+        let (outcome, code, kind, detail) = match ended {
+            Ended::Done { changed: true, .. } => ("rolled_back", 0, "hand", "rolled back by hand".to_owned()),
+            Ended::Done { .. } => ("unchanged", 0, "unchanged", "it was rolled back before".to_owned()),
+            Ended::Nothing(why) => ("refused", 3, "refused", why.clone()),
+            Ended::Unconfirmed { why, .. } => ("rollback_unconfirmed", 20, "rollback_unconfirmed", why.clone()),
+        };
+        let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
+            Ended::Done { alias, from, .. } => (Some(alias), *from),
+            Ended::Nothing(_) | Ended::Unconfirmed { .. } => (None, None),
+        };
+        let command = if let Ended::Unconfirmed { command, .. } = ended { command.clone() } else { None };
+        let event = json!({
+            "v": rollout::event::FORMAT,
+            "type": "outcome",
+            "at": self.now,
+            "function": self.subject.function.name,
+            "alias": self.subject.alias,
+            "outcome": outcome,
+            "exit_code": code,
+            "reason": { "kind": kind, "detail": detail },
+            "stable": alias.and_then(|alias| alias.target.version()),
+            "candidate": from,
+            "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
+            "next": command.into_iter().collect::<Vec<_>>(),
+        });
+        say(&format!("{event}\n"));
+        code
+    }
+}

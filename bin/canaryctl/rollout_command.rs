@@ -1,0 +1,155 @@
+//! `canaryctl rollout`: from what was typed to a request, and from its ending to an exit code.
+
+use std::path::Path;
+use std::time::Duration;
+
+use controller::cloud::Code;
+use controller::{Interrupt, Request};
+use rollout::event::{Event, What};
+use rollout::plan::{self};
+use rollout::{Schedule, Subject, subject::Qualified};
+use sim::Scenario;
+
+use crate::args::{self, Output, Rollout};
+use crate::failure::Failure;
+use crate::telling::Telling;
+use crate::{complain, signals, wiring};
+
+/// How long a second SIGINT lets the rollout come to an end by itself.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// The most that AWS takes as a deployment package in a request: 50 MB.
+const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
+
+pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
+    let output = args.common.output;
+    let scenario = wiring::scenario(&args.common)?;
+    let request = request(&args, scenario)?;
+    let signals = signals::listen();
+    let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
+    let telling = Telling::start(output, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    let identity = wiring::identity();
+    let mut traffic = None;
+    let mut tell = |event: &Event| {
+        note_traffic(event, &mut traffic);
+        telling.tell(event);
+    };
+    let rollout = controller::rollout(&wired.aws, &wired.clock, &request, identity, signals.clone(), &mut tell);
+    let mut insisting = signals;
+    let insisted = async {
+        if insisting.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(AT_ONCE).await;
+    };
+    let ending = tokio::select! {
+        ending = rollout => Some(ending),
+        () = insisted => None,
+    };
+    telling.finish();
+    let Some(ending) = ending else {
+        let last = traffic.unwrap_or_else(|| "where it was".to_owned());
+        complain(&format!(
+            "stopped at once; nothing confirms where the traffic of {} is (last seen: {last})\n  hint: `canaryctl rollback {}`",
+            request.subject, request.subject
+        ));
+        return Ok(20);
+    };
+    if output == Output::Text && ending.outcome == "refused" {
+        complain(&ending.reason.detail);
+    }
+    Ok(ending.exit_code)
+}
+
+/// Keeps the last thing that was told of where the traffic is.
+fn note_traffic(event: &Event, traffic: &mut Option<String>) {
+    if let What::WeightShifted { to, .. } = &event.what {
+        *traffic = Some(format!("{to} on the canary"));
+    }
+}
+
+/// What was typed, with the story's own settings where it is simulated and they were left out.
+pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Request, Failure> {
+    let told = scenario.map(Scenario::defaults);
+    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
+    let story = |name: Option<&'static str>| name.and_then(|name| name.parse::<Qualified>().ok());
+    let mut alarms = args.alarms.clone();
+    if let Some(told) = told.filter(|_| alarms.is_empty()) {
+        alarms.extend(told.alarms.iter().map(|name| (*name).to_owned()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    alarms.retain(|name| seen.insert(name.clone()));
+    Ok(Request {
+        schedule: schedule(args, told.map(|told| told.schedule), &subject)?,
+        subject,
+        version: args.version_number,
+        code: code(args)?,
+        description: args.description.clone(),
+        bake: args.bake,
+        poll: args.poll,
+        alarms,
+        preexisting: match args.preexisting_alarm {
+            args::PreexistingAlarm::Fail => plan::Preexisting::Fail,
+            args::PreexistingAlarm::Ignore => plan::Preexisting::Ignore,
+            args::PreexistingAlarm::Wait => plan::Preexisting::Wait,
+        },
+        insufficient: match args.insufficient_data {
+            args::InsufficientData::Ok => plan::InsufficientData::Ok,
+            args::InsufficientData::Hold => plan::InsufficientData::Hold,
+            args::InsufficientData::Rollback => plan::InsufficientData::RollBack,
+        },
+        blind_limit: args.blind_limit,
+        pre_hook: args.pre_hook.clone().or_else(|| story(told.and_then(|told| told.pre_hook))),
+        post_hook: args.post_hook.clone().or_else(|| story(told.and_then(|told| told.post_hook))),
+        any_hook_answer: args.hook_answer == args::HookAnswer::Any,
+        on_interrupt: match args.on_interrupt {
+            args::OnInterrupt::Rollback => plan::OnInterrupt::RollBack,
+            args::OnInterrupt::Hold => plan::OnInterrupt::Hold,
+        },
+        again: args.again,
+        create_alias: args.create_alias,
+        require_change: args.require_change,
+        allow_provisioned: args.allow_provisioned_concurrency,
+    })
+}
+
+fn schedule(args: &Rollout, story: Option<&str>, subject: &Subject) -> Result<Schedule, Failure> {
+    if let Some(schedule) = &args.schedule {
+        return Ok(schedule.clone());
+    }
+    if let Some(every) = args.every {
+        return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
+    }
+    let story = story.and_then(|name| name.parse().ok());
+    story.ok_or_else(|| {
+        Failure::usage(format!(
+            "no schedule was named\n  hint: `canaryctl rollout {subject} --type Canary10Percent5Minutes`, \
+             or `--steps 1,5,25,50 --every 5m`, or `--type AllAtOnce`"
+        ))
+    })
+}
+
+/// The package or image that was named. A file is read and looked at before anything is sent.
+fn code(args: &Rollout) -> Result<Option<Code>, Failure> {
+    match (&args.zip, &args.image) {
+        (Some(path), _) => Ok(Some(Code::Zip(zip(path)?))),
+        (None, Some(uri)) => Ok(Some(Code::Image(uri.clone()))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn zip(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| Failure::usage(format!("`{shown}` cannot be read: {error}"));
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > ZIP_LIMIT {
+        return Err(Failure::usage(format!(
+            "`{shown}` has {size} bytes; AWS takes 50 MB in a request\n  hint: upload it to S3 with your build tool, and roll out without `--zip`"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    if !bytes.starts_with(b"PK\x03\x04") {
+        return Err(Failure::usage(format!("`{shown}` is no zip file, or an empty one")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,39 @@
+//! `canaryctl simulate`: an AWS to try things on.
+
+use std::time::SystemTime;
+
+use sim::{Accounts, Scenario, Settings, SimClock, serve};
+use tokio::net::TcpListener;
+
+use crate::args::Simulate;
+use crate::failure::Failure;
+use crate::{say, signals};
+
+pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
+    let clock = SimClock::new(SystemTime::now(), 1.0);
+    let seed = args.seed;
+    let story = args.scenario.as_deref().and_then(Scenario::named);
+    let accounts = match story {
+        Some(story) => {
+            Accounts::new(clock, move |region| story.build_in(Settings::strict().in_region(region), seed, clock.now()))
+        }
+        None => Accounts::empty(clock, seed),
+    };
+    let busy = |error: std::io::Error| {
+        Failure::usage(format!(
+            "cannot listen on {}: {error}\n  hint: another `--listen` address; port 0 takes a free one",
+            args.listen
+        ))
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(busy)?;
+    let address = listener.local_addr().map_err(busy)?;
+    say(&format!(
+        "a simulated AWS listens on http://{address}\n  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
+    ));
+    let mut signals = signals::listen();
+    let told = async move {
+        let _ = signals.changed().await;
+    };
+    serve(accounts, listener, told).await.map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    Ok(0)
+}

@@ -1,0 +1,20 @@
+//! `canaryctl status`: one read, explained.
+
+use controller::cloud::Cloud;
+
+use crate::args::{Output, Status};
+use crate::failure::Failure;
+use crate::{say, wiring};
+
+pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
+    let scenario = wiring::scenario(&args.common)?;
+    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
+    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let alias = wired.aws.alias(&subject).await?.map(|held| held.alias);
+    let now = wired.aws.time();
+    match args.common.output {
+        Output::Text => say(&report::status_text(&subject, alias.as_ref(), now)),
+        Output::Json => say(&format!("{}\n", report::status_json(&subject, alias.as_ref(), now)?)),
+    }
+    Ok(if alias.is_some() { 0 } else { 3 })
+}

@@ -1,0 +1,97 @@
+//! Which AWS, which clock? The real ones, or the simulated ones in their places; everything else is the same.
+
+use std::time::{Duration, SystemTime};
+
+use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use controller::Identity;
+use controller::cloud::{Clock, CloudError};
+use rollout::Time;
+use rollout::note::{Owner, RolloutId};
+use rollout::subject::{FunctionName, Subject};
+use sim::{Account, Scenario, SimClock};
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+/// AWS as this process is to see it.
+pub(crate) struct Wiring {
+    pub(crate) aws: Aws,
+    pub(crate) clock: Waiting,
+    pub(crate) scenario: Option<Scenario>,
+}
+
+/// The clock that the controller sleeps by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waiting {
+    Real,
+    Simulated(SimClock),
+}
+
+impl Clock for Waiting {
+    async fn sleep(&self, span: Duration) {
+        match self {
+            Self::Real => tokio::time::sleep(span).await,
+            Self::Simulated(clock) => clock.sleep(span).await,
+        }
+    }
+}
+
+impl Waiting {
+    /// The time for whoever only draws it.
+    pub(crate) fn now(self) -> Time {
+        let now = match self {
+            Self::Real => SystemTime::now(),
+            Self::Simulated(clock) => clock.now(),
+        };
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Time::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The story that `--simulate` names.
+pub(crate) fn scenario(common: &Common) -> Result<Option<Scenario>, Failure> {
+    let Some(name) = &common.simulate else { return Ok(None) };
+    let known = || Scenario::names().collect::<Vec<_>>().join(", ");
+    Scenario::named(name)
+        .map(Some)
+        .ok_or_else(|| Failure::usage(format!("there is no story `{name}`\n  hint: the stories are {}", known())))
+}
+
+/// The function and alias that are meant, filled from the story where they were left out.
+pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<Scenario>) -> Result<Subject, Failure> {
+    let told = scenario.map(Scenario::defaults);
+    let function = function.or(told.map(|told| told.function)).unwrap_or_default();
+    let names_alias = function.parse::<rollout::subject::Qualified>().is_ok_and(|named| named.qualifier.is_some());
+    let alias = common.alias.as_deref().or(told.map(|told| told.alias).filter(|_| !names_alias));
+    Subject::parse(function, alias).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Connects to AWS, or puts the story's account in its place.
+pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Option<Scenario>) -> Result<Wiring, CloudError> {
+    // A Region in an ARN is meant; what the profile says would be somewhere else.
+    let region = function.place.as_ref().map(|place| place.region.clone()).or_else(|| common.region.clone());
+    let settings = Settings { profile: common.profile.clone(), region, endpoint_url: common.endpoint_url.clone() };
+    let Some(story) = scenario else {
+        return Ok(Wiring { aws: connect(settings, Seams::default()).await?, clock: Waiting::Real, scenario });
+    };
+    let clock = SimClock::new(SystemTime::now(), common.speed);
+    let account = Account::new(story.build(seed(), clock.now()), clock);
+    let seams = Seams {
+        http_client: Some(account.http_client()),
+        time_source: Some(SharedTimeSource::new(clock)),
+        sleep: Some(SharedAsyncSleep::new(clock)),
+        credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
+    };
+    let settings = Settings { region: Some("us-east-1".to_owned()), profile: None, endpoint_url: None };
+    Ok(Wiring { aws: connect(settings, seams).await?, clock: Waiting::Simulated(clock), scenario })
+}
+
+/// A story is told anew every time.
+fn seed() -> u64 {
+    fastrand::u64(..)
+}
+
+/// A new rollout's identity, and this process'.
+pub(crate) fn identity() -> Identity {
+    Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) }
+}

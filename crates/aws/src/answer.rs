@@ -1,0 +1,170 @@
+//! What did AWS say? Its answers in the port's words.
+//!
+//! An answer that lacks what a decision would rest on is an error, never a default.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, LastUpdateStatus, State as LambdaState};
+use aws_smithy_types::{DateTime, base64};
+use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
+use rollout::alias::Target;
+use rollout::health::{AlarmSeen, AlarmState};
+use rollout::{Alias, Time, Weight};
+
+use crate::error::unreadable;
+
+/// An alias as three operations answer it, each with a type of its own.
+pub(crate) struct AliasAnswer<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) function_version: Option<&'a str>,
+    pub(crate) description: Option<&'a str>,
+    pub(crate) routing: Option<&'a AliasRoutingConfiguration>,
+    pub(crate) revision_id: Option<&'a str>,
+}
+
+impl AliasAnswer<'_> {
+    pub(crate) fn held(self) -> Result<Held, CloudError> {
+        let operation = self.operation;
+        let target = match required(operation, "FunctionVersion", self.function_version)? {
+            LATEST => Target::Latest,
+            number => Target::Version(number.parse().map_err(|error| unreadable(operation, format!("{error}")))?),
+        };
+        let weights = self.routing.and_then(AliasRoutingConfiguration::additional_version_weights);
+        let mut weights = weights
+            .into_iter()
+            .flatten()
+            .map(|(version, fraction)| {
+                let version = version.parse().map_err(|error| unreadable(operation, format!("{error}")))?;
+                let weight = Weight::from_fraction(*fraction);
+                let weight = weight.ok_or_else(|| unreadable(operation, format!("a weight of {fraction}")))?;
+                Ok((version, weight))
+            })
+            .collect::<Result<Vec<_>, CloudError>>()?;
+        weights.sort_unstable();
+        let revision = Revision(required(operation, "RevisionId", self.revision_id)?.to_owned());
+        let description = self.description.unwrap_or_default().to_owned();
+        Ok(Held { alias: Alias { target, weights, description }, revision })
+    }
+}
+
+/// The weights as AWS takes them. Never left out: where they are, AWS keeps those that are there.
+pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
+    let weights: HashMap<String, f64> =
+        alias.weights.iter().map(|(version, weight)| (version.to_string(), weight.fraction())).collect();
+    AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
+}
+
+pub(crate) fn configuration(
+    operation: &'static str,
+    answer: &GetFunctionConfigurationOutput,
+) -> Result<Configuration, CloudError> {
+    let text = |name, value| required(operation, name, value).map(str::to_owned);
+    let seconds = answer.timeout().and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(Configuration {
+        arn: text("FunctionArn", answer.function_arn())?,
+        version: text("Version", answer.version())?,
+        code_sha256: text("CodeSha256", answer.code_sha256())?,
+        revision: Revision(text("RevisionId", answer.revision_id())?),
+        state: state(answer.state(), answer.state_reason()),
+        update: update(answer.last_update_status(), answer.last_update_status_reason()),
+        role: text("Role", answer.role())?,
+        dead_letter: answer
+            .dead_letter_config()
+            .and_then(|queue| queue.target_arn())
+            .filter(|arn| !arn.is_empty())
+            .map(str::to_owned),
+        timeout: seconds.map(Duration::from_secs).ok_or_else(|| unreadable(operation, "no Timeout"))?,
+    })
+}
+
+fn state(state: Option<&LambdaState>, reason: Option<&str>) -> State {
+    match state {
+        // Functions from before there were states have none, and are ready.
+        None | Some(LambdaState::Active) => State::Active,
+        Some(LambdaState::Pending) => State::Pending,
+        Some(LambdaState::Inactive | LambdaState::Deactivating | LambdaState::Deactivated) => State::Inactive,
+        Some(other) => State::Failed(because(other.as_str(), reason)),
+    }
+}
+
+fn update(status: Option<&LastUpdateStatus>, reason: Option<&str>) -> Update {
+    match status {
+        None | Some(LastUpdateStatus::Successful) => Update::Successful,
+        Some(LastUpdateStatus::InProgress) => Update::InProgress,
+        Some(other) => Update::Failed(because(other.as_str(), reason)),
+    }
+}
+
+fn because(word: &str, reason: Option<&str>) -> String {
+    reason.filter(|reason| !reason.is_empty()).map_or_else(|| format!("its state is {word}"), str::to_owned)
+}
+
+/// An alarm, and its ARN.
+#[derive(Debug)]
+pub(crate) struct FoundAlarm {
+    pub(crate) arn: String,
+    pub(crate) seen: AlarmSeen,
+}
+
+pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Result<FoundAlarm, CloudError> {
+    AlarmAnswer {
+        name: alarm.alarm_name(),
+        arn: alarm.alarm_arn(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
+        reason: alarm.state_reason(),
+    }
+    .found(operation)
+}
+
+pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -> Result<FoundAlarm, CloudError> {
+    AlarmAnswer {
+        name: alarm.alarm_name(),
+        arn: alarm.alarm_arn(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
+        reason: alarm.state_reason(),
+    }
+    .found(operation)
+}
+
+/// What the two kinds of alarm have in common.
+struct AlarmAnswer<'a> {
+    name: Option<&'a str>,
+    arn: Option<&'a str>,
+    state: Option<&'a StateValue>,
+    since: Option<&'a DateTime>,
+    reason: Option<&'a str>,
+}
+
+impl AlarmAnswer<'_> {
+    fn found(self, operation: &'static str) -> Result<FoundAlarm, CloudError> {
+        let name = required(operation, "AlarmName", self.name)?.to_owned();
+        let state = match self.state {
+            Some(StateValue::Ok) => AlarmState::Ok,
+            Some(StateValue::Alarm) => AlarmState::Alarm,
+            Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
+            Some(other) => return Err(unreadable(operation, format!("alarm `{name}` is in the state `{other}`"))),
+            None => return Err(unreadable(operation, format!("alarm `{name}` has no state"))),
+        };
+        let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
+        let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
+        let seen = AlarmSeen { name, state, since, reason: self.reason.unwrap_or_default().to_owned() };
+        Ok(FoundAlarm { arn: self.arn.unwrap_or_default().to_owned(), seen })
+    }
+}
+
+/// The end of an invocation's log. What cannot be read of it is left out: nothing depends on it.
+pub(crate) fn log(encoded: Option<&str>) -> String {
+    let bytes = encoded.and_then(|text| base64::decode(text).ok()).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn required<'a>(operation: &'static str, name: &str, value: Option<&'a str>) -> Result<&'a str, CloudError> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| unreadable(operation, format!("no {name}")))
+}
+
+const LATEST: &str = "$LATEST";

@@ -1,0 +1,226 @@
+//! How is each call of the port made? One SDK operation for each, with its limits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types::AlarmType;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, LogType};
+use controller::cloud::{Cloud, CloudError, Code, Configuration, Failure, Held, Reply, Revision};
+use rollout::health::AlarmSeen;
+use rollout::subject::{FunctionName, Qualified, Subject};
+use rollout::{Alias, Time, Version};
+
+use crate::answer::{self, AliasAnswer};
+use crate::connect::Aws;
+use crate::error::{failed, not_invoked, unreadable};
+use crate::limits;
+
+impl Cloud for Aws {
+    fn time(&self) -> Time {
+        self.clock.now()
+    }
+
+    async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
+        let operation = "GetAlias";
+        let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
+        match request.send().await.map_err(failed(operation)) {
+            Ok(found) => AliasAnswer {
+                operation,
+                function_version: found.function_version(),
+                description: found.description(),
+                routing: found.routing_config(),
+                revision_id: found.revision_id(),
+            }
+            .held()
+            .map(Some),
+            // A missing function and a missing alias have the same code, and their words are not to be trusted with this.
+            Err(error) if error.failure == Failure::NotFound => self.configuration(&subject.function, None).await.map(|_| None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
+        let operation = "UpdateAlias";
+        let request = self
+            .lambda
+            .update_alias()
+            .function_name(subject.function.reference())
+            .name(&subject.alias)
+            .function_version(desired.target.to_string())
+            .description(&desired.description)
+            .routing_config(answer::routing(desired))
+            .revision_id(&revision.0)
+            .customize()
+            .config_override(limits::write());
+        let written = request.send().await.map_err(failed(operation))?;
+        AliasAnswer {
+            operation,
+            function_version: written.function_version(),
+            description: written.description(),
+            routing: written.routing_config(),
+            revision_id: written.revision_id(),
+        }
+        .held()
+    }
+
+    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<Held, CloudError> {
+        let operation = "CreateAlias";
+        let request = self
+            .lambda
+            .create_alias()
+            .function_name(subject.function.reference())
+            .name(&subject.alias)
+            .function_version(desired.target.to_string())
+            .description(&desired.description)
+            .routing_config(answer::routing(desired))
+            .customize()
+            .config_override(limits::write());
+        let created = request.send().await.map_err(failed(operation))?;
+        AliasAnswer {
+            operation,
+            function_version: created.function_version(),
+            description: created.description(),
+            routing: created.routing_config(),
+            revision_id: created.revision_id(),
+        }
+        .held()
+    }
+
+    async fn alias_names(&self, function: &FunctionName) -> Result<Vec<String>, CloudError> {
+        let request = self.lambda.list_aliases().function_name(function.reference());
+        let mut aliases = request.into_paginator().items().send();
+        let mut names = Vec::new();
+        while let Some(alias) = aliases.next().await {
+            names.extend(alias.map_err(failed("ListAliases"))?.name);
+        }
+        Ok(names)
+    }
+
+    async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Result<Configuration, CloudError> {
+        let operation = "GetFunctionConfiguration";
+        let request = self
+            .lambda
+            .get_function_configuration()
+            .function_name(function.reference())
+            .set_qualifier(version.map(|version| version.to_string()));
+        let found = request.send().await.map_err(failed(operation))?;
+        answer::configuration(operation, &found)
+    }
+
+    async fn publish(
+        &self,
+        function: &FunctionName,
+        seen: &Configuration,
+        description: Option<&str>,
+    ) -> Result<Version, CloudError> {
+        let operation = "PublishVersion";
+        let request = self
+            .lambda
+            .publish_version()
+            .function_name(function.reference())
+            .code_sha256(&seen.code_sha256)
+            .revision_id(&seen.revision.0)
+            .set_description(description.map(str::to_owned))
+            .customize()
+            .config_override(limits::write());
+        let published = request.send().await.map_err(failed(operation))?;
+        let version = published.version().unwrap_or_default();
+        version.parse().map_err(|error| unreadable(operation, format!("{error}")))
+    }
+
+    async fn update_code(&self, function: &FunctionName, code: &Code) -> Result<(), CloudError> {
+        let request = self.lambda.update_function_code().function_name(function.reference());
+        let request = match code {
+            Code::Zip(bytes) => request.zip_file(Blob::new(bytes.clone())),
+            Code::Image(uri) => request.image_uri(uri),
+        };
+        let sent = request.customize().config_override(limits::upload()).send().await;
+        sent.map(drop).map_err(failed("UpdateFunctionCode"))
+    }
+
+    async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
+        let request = self
+            .lambda
+            .get_provisioned_concurrency_config()
+            .function_name(subject.function.reference())
+            .qualifier(&subject.alias);
+        match request.send().await.map_err(failed("GetProvisionedConcurrencyConfig")) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code.as_deref() == Some("ProvisionedConcurrencyConfigNotFoundException") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, CloudError> {
+        let operation = "DescribeAlarms";
+        let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
+        let mut found = Vec::new();
+        for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
+            let request = self
+                .cloudwatch()
+                .describe_alarms()
+                .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
+                // Without the types, composite alarms are left out.
+                .alarm_types(AlarmType::MetricAlarm)
+                .alarm_types(AlarmType::CompositeAlarm);
+            let mut pages = request.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(failed(operation))?;
+                for alarm in page.metric_alarms() {
+                    found.push(answer::metric_alarm(operation, alarm)?);
+                }
+                for alarm in page.composite_alarms() {
+                    found.push(answer::composite_alarm(operation, alarm)?);
+                }
+            }
+        }
+        // Asked for by ARN and found by name: in another account or Region it would be another alarm.
+        found
+            .retain(|alarm| asked.get(alarm.seen.name.as_str()).is_some_and(|name| !name.starts_with(ARN) || *name == alarm.arn));
+        Ok(found.into_iter().map(|alarm| alarm.seen).collect())
+    }
+
+    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
+        let request = self
+            .lambda
+            .invoke()
+            .function_name(function.reference())
+            .set_qualifier(function.qualifier.clone())
+            .invocation_type(InvocationType::RequestResponse)
+            .log_type(LogType::Tail)
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(limits::invocation(limit));
+        let reply = request.send().await.map_err(not_invoked("Invoke"))?;
+        Ok(Reply {
+            log: answer::log(reply.log_result()),
+            function_error: reply.function_error,
+            payload: reply.payload.map(Blob::into_inner).unwrap_or_default(),
+        })
+    }
+
+    async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {
+        let request = self
+            .lambda
+            .invoke()
+            .function_name(function.reference())
+            .set_qualifier(function.qualifier.clone())
+            .invocation_type(InvocationType::DryRun);
+        request.send().await.map(drop).map_err(failed("Invoke"))
+    }
+}
+
+/// The name of an alarm that was given by name or by ARN. A name may contain colons.
+fn alarm_name(given: &str) -> &str {
+    match given.splitn(7, ':').collect::<Vec<_>>().as_slice() {
+        [ARN_WORD, _, "cloudwatch", _, _, "alarm", name] => name,
+        _ => given,
+    }
+}
+
+const ARN: &str = "arn:";
+const ARN_WORD: &str = "arn";
+
+/// CloudWatch takes no more names in one call, and answers no more alarms on one page.
+const ALARMS_PER_CALL: usize = 100;

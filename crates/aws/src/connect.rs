@@ -1,0 +1,211 @@
+//! Where is AWS, and who is asking? Settings from the usual places, and clients with explicit limits.
+//!
+//! It sends nothing to Lambda or `CloudWatch`. Credentials are looked up with the first call; the `CloudWatch` client is made
+//! when an alarm is first read.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::imds;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_http_client::pool::{self, ConnectionPool};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use controller::cloud::{CloudError, Failure};
+
+use crate::clock::AwsClock;
+use crate::limits;
+
+/// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The profile in the shared configuration files.
+    pub profile: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// Where to send every request instead of AWS, such as `http://127.0.0.1:4566`.
+    pub endpoint_url: Option<String>,
+}
+
+/// What the SDK can be given in place of its own parts. Everything else stays the same.
+#[derive(Debug, Default)]
+pub struct Seams {
+    /// Carries the requests.
+    pub http_client: Option<SharedHttpClient>,
+    /// Tells the time.
+    pub time_source: Option<SharedTimeSource>,
+    /// Waits, for time-outs and between attempts.
+    pub sleep: Option<SharedAsyncSleep>,
+    /// Signs the requests.
+    pub credentials: Option<AccessKey>,
+}
+
+/// A key to sign requests with.
+#[derive(Clone)]
+pub struct AccessKey {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// The secret.
+    pub secret: String,
+}
+
+/// Does not show the secret.
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// AWS, in one Region, as one caller.
+#[derive(Debug)]
+pub struct Aws {
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) clock: AwsClock,
+    cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    config: SdkConfig,
+    region: String,
+}
+
+impl Aws {
+    /// The Region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+        self.cloudwatch.get_or_init(|| {
+            let config = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
+            aws_sdk_cloudwatch::Client::from_conf(config)
+        })
+    }
+}
+
+/// Prepares the calls to AWS, with settings from the usual places where they are not given here.
+///
+/// # Errors
+/// [`Failure::Unsent`] where no Region is set, or a setting makes no sense. Missing credentials show with the first call.
+pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError> {
+    let Settings { profile, region, endpoint_url } = settings;
+    let Seams { http_client, time_source, sleep, credentials } = seams;
+    let http_client = match http_client {
+        Some(client) => client,
+        None => own_http_client()?,
+    };
+    let region = match region {
+        Some(region) => Some(Region::new(region)),
+        None => usual_region(profile.as_deref(), &http_client).await,
+    };
+    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION.to_owned()))?;
+    if !region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(unusable(format!("`{region}` is no AWS Region\n  hint: such as `eu-west-1`")));
+    }
+    let time_source = time_source.unwrap_or_default();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client)
+        .region(region.clone())
+        .time_source(time_source.clone())
+        .timeout_config(limits::read())
+        .retry_config(limits::read_retries())
+        // Every attempt has a limit of its own, which covers its body in either direction.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Ok(name) = AppName::new("canaryctl") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(sleep) = sleep {
+        loader = loader.sleep_impl(sleep);
+    }
+    if let Some(AccessKey { id, secret }) = credentials {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl"));
+    }
+    build(loader, time_source, region.to_string()).await
+}
+
+async fn build(loader: ConfigLoader, time_source: SharedTimeSource, region: String) -> Result<Aws, CloudError> {
+    let config = loader.load().await;
+    if let Some(url) = config.endpoint_url() {
+        check_endpoint(url)?;
+    }
+    let clock = AwsClock::new(time_source);
+    let lambda = aws_sdk_lambda::config::Builder::from(&config).interceptor(clock.clone()).build();
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda);
+    Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), config, region })
+}
+
+/// The SDK's own HTTP client, with TCP keep-alive: an invocation is silent until it ends, and some paths cut what is silent
+/// for five minutes.
+fn own_http_client() -> Result<SharedHttpClient, CloudError> {
+    let pool = ConnectionPool::builder()
+        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
+        .proxy_config(ProxyConfig::from_env())
+        .tcp_keepalive(KEEP_ALIVE)
+        .build_https()
+        .map_err(|error| unusable(error.to_string()))?;
+    let client = pool::Client::new(&pool).map_err(|error| unusable(error.to_string()))?;
+    Ok(SharedHttpClient::new(client))
+}
+
+/// The Region of the environment, of the profile, or of the machine if it is one of AWS'.
+async fn usual_region(profile: Option<&str>, http_client: &SharedHttpClient) -> Option<Region> {
+    let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
+    if let Some(region) = environment {
+        return Some(Region::new(region));
+    }
+    let mut files = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        files = files.profile_name(profile);
+    }
+    if let Some(region) = files.build().region().await {
+        return Some(region);
+    }
+    // Anywhere else the question would take seconds to stay unanswered: ask it only where nothing says who is calling.
+    if profile.is_some() || IDENTITY_VARIABLES.into_iter().any(|name| variable(name).is_some()) {
+        return None;
+    }
+    let config = ProviderConfig::without_region().with_http_client(http_client.clone());
+    let client = imds::Client::builder().configure(&config).max_attempts(1).build();
+    imds::region::ImdsRegionProvider::builder().configure(&config).imds_client(client).build().region().await
+}
+
+/// A variable of the environment; an empty one is none.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn check_endpoint(url: &str) -> Result<(), CloudError> {
+    let sound =
+        url.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+    if sound { Ok(()) } else { Err(unusable(format!("`{url}` is no endpoint\n  hint: a URL such as `http://127.0.0.1:4566`"))) }
+}
+
+fn unusable(message: String) -> CloudError {
+    CloudError { failure: Failure::Unsent, operation: "connect", message, code: None }
+}
+
+const NO_REGION: &str = "no AWS Region is set\n  hint: `--region`, AWS_REGION, or `region` in the profile";
+
+/// Well under the five minutes after which paths cut idle connections.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
+
+/// What says who is calling, anywhere but on an EC2 instance.
+const IDENTITY_VARIABLES: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];

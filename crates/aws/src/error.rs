@@ -1,0 +1,326 @@
+//! What can be done about a failed call? The one place where the SDK's errors and AWS' codes become the port's failures.
+//!
+//! Codes decide before statuses, and AWS' words decide nothing. Where it is not certain that a request was refused or never
+//! left, it counts as unanswered.
+
+use std::error::Error;
+use std::io;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use controller::cloud::{CloudError, Failure};
+
+/// The failure of a call that is not an invocation.
+pub(crate) fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| describe(operation, &error, by_answer)
+}
+
+/// The failure of an invocation, which AWS may also refuse for the moment.
+pub(crate) fn not_invoked<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| describe(operation, &error, by_answer_to_invocation)
+}
+
+/// An answer that came and cannot be read: what it was the answer to may well have been carried out.
+pub(crate) fn unreadable(operation: &'static str, what: impl Into<String>) -> CloudError {
+    CloudError { failure: Failure::Unanswered, operation, message: format!("unreadable answer: {}", what.into()), code: None }
+}
+
+fn describe<E>(operation: &'static str, error: &SdkError<E, HttpResponse>, judge: fn(&str, u16) -> Failure) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().map(str::to_owned);
+    let failure = match error {
+        SdkError::ConstructionFailure(_) => Failure::Unsent,
+        SdkError::TimeoutError(_) => Failure::Unanswered,
+        SdkError::DispatchFailure(dispatch) if dispatch.as_connector_error().is_some_and(never_left) => Failure::Unsent,
+        SdkError::DispatchFailure(_) => Failure::Unanswered,
+        // Also what is no answer of AWS but of something in between: then the status is all there is.
+        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => {
+            judge(code.as_deref().unwrap_or_default(), status.unwrap_or_default())
+        }
+    };
+    let message = match (error.message(), status) {
+        (Some(message), _) => message.to_owned(),
+        (None, Some(status)) => format!("HTTP status {status} without an explanation"),
+        (None, None) => explain(error),
+    };
+    CloudError { failure, operation, message, code }
+}
+
+/// What AWS' refusal means. The code is empty where there was none.
+fn by_answer(code: &str, status: u16) -> Failure {
+    // Services spell the same refusal with and without `Exception`, and put it under different statuses.
+    match code.strip_suffix("Exception").unwrap_or(code) {
+        "AccessDenied"
+        | "AuthFailure"
+        | "ExpiredToken"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignature"
+        | "MissingAuthenticationToken"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClient" => Failure::Denied,
+        "RequestLimitExceeded" | "RequestThrottled" | "SlowDown" | "Throttled" | "Throttling" | "TooManyRequests" => {
+            Failure::Throttled
+        }
+        "PreconditionFailed" => Failure::Outdated,
+        "ResourceConflict" | "ResourceInUse" => Failure::Conflict,
+        "ProvisionedConcurrencyConfigNotFound" | "ResourceNotFound" => Failure::NotFound,
+        "UnknownOperation" => Failure::Invalid,
+        _ => by_status(status),
+    }
+}
+
+fn by_status(status: u16) -> Failure {
+    match status {
+        401 | 403 => Failure::Denied,
+        404 => Failure::NotFound,
+        // A request that came in too slowly may have come in.
+        408 => Failure::Unanswered,
+        409 => Failure::Conflict,
+        412 => Failure::Outdated,
+        429 => Failure::Throttled,
+        400..500 => Failure::Invalid,
+        _ => Failure::Unanswered,
+    }
+}
+
+/// What the refusal of an invocation means.
+fn by_answer_to_invocation(code: &str, status: u16) -> Failure {
+    match code.strip_suffix("Exception").unwrap_or(code) {
+        // The function was not ready, or AWS had no room for it: another time it may be.
+        "EC2Throttled"
+        | "EC2Unexpected"
+        | "EFSMountTimeout"
+        | "ENILimitReached"
+        | "ENINotReady"
+        | "ResourceConflict"
+        | "ResourceNotReady"
+        | "SnapStartNotReady"
+        | "SnapStartTimeout"
+        | "SubnetIPAddressLimitReached" => Failure::NotExecuted,
+        // Said with a status of 502, and yet about how the function is set up: it never started.
+        "EC2AccessDenied"
+        | "InvalidRuntime"
+        | "InvalidSecurityGroupID"
+        | "InvalidSubnetID"
+        | "InvalidZipFile"
+        | "KMSAccessDenied"
+        | "KMSDisabled"
+        | "KMSInvalidState"
+        | "KMSNotFound" => Failure::Invalid,
+        _ if by_answer(code, status) == Failure::Throttled => Failure::NotExecuted,
+        _ => by_answer(code, status),
+    }
+}
+
+/// Whether it is certain that the request never left this machine.
+fn never_left(error: &ConnectorError) -> bool {
+    // The only time-out that connectors are given here is the one for connecting.
+    error.is_user() || error.is_timeout() || causes(error).any(precedes_sending)
+}
+
+fn precedes_sending(cause: &(dyn Error + 'static)) -> bool {
+    // An unreachable network is not among them: a connection on which a request was sent can fail with that, too.
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    cause.is::<ResolveDnsError>() || cause.is::<CredentialsError>() || cause.downcast_ref().is_some_and(refused)
+}
+
+/// In words, what went wrong where AWS said nothing.
+fn explain<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let Some(source) = error.source() else { return error.to_string() };
+    if causes(source)
+        .filter_map(|cause| cause.downcast_ref())
+        .any(|error| matches!(error, CredentialsError::CredentialsNotLoaded(_)))
+    {
+        return NO_CREDENTIALS.to_owned();
+    }
+    let mut words: Vec<String> = Vec::new();
+    for cause in causes(source).map(ToString::to_string) {
+        // Wrappers often repeat what they wrap.
+        if !cause.is_empty() && !words.iter().any(|word| word.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
+/// An error, and what it came from.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+        // Its `source` is the source of what it holds, and leaves that itself out.
+        Some(error) => error.get_ref().map(|held| held as &(dyn Error + 'static)),
+        None => error.source(),
+    })
+}
+
+const NO_CREDENTIALS: &str =
+    "no AWS credentials were found\n  hint: `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_lambda::operation::update_alias::UpdateAliasError;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    type Failed = SdkError<UpdateAliasError, HttpResponse>;
+
+    fn response(status: u16) -> HttpResponse {
+        HttpResponse::new(status.try_into().unwrap(), SdkBody::empty())
+    }
+
+    fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> Failed {
+        let mut metadata = ErrorMetadata::builder();
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        if let Some(message) = message {
+            metadata = metadata.message(message);
+        }
+        SdkError::service_error(UpdateAliasError::generic(metadata.build()), response(status))
+    }
+
+    #[test]
+    fn refusals_of_a_call() {
+        let rows = [
+            (404, "ResourceNotFoundException", Failure::NotFound),
+            (404, "ProvisionedConcurrencyConfigNotFoundException", Failure::NotFound),
+            (412, "PreconditionFailedException", Failure::Outdated),
+            (409, "ResourceConflictException", Failure::Conflict),
+            (429, "TooManyRequestsException", Failure::Throttled),
+            (400, "Throttling", Failure::Throttled),
+            (400, "ThrottlingException", Failure::Throttled),
+            (503, "SlowDown", Failure::Throttled),
+            (403, "AccessDeniedException", Failure::Denied),
+            (400, "AccessDenied", Failure::Denied),
+            (403, "UnrecognizedClientException", Failure::Denied),
+            (403, "ExpiredTokenException", Failure::Denied),
+            (400, "ExpiredToken", Failure::Denied),
+            (403, "InvalidSignatureException", Failure::Denied),
+            (400, "InvalidParameterValueException", Failure::Invalid),
+            (400, "ValidationException", Failure::Invalid),
+            (400, "CodeStorageExceededException", Failure::Invalid),
+            (413, "RequestTooLargeException", Failure::Invalid),
+            (404, "UnknownOperationException", Failure::Invalid),
+            (500, "ServiceException", Failure::Unanswered),
+            (503, "ServiceUnavailableException", Failure::Unanswered),
+            (500, "InternalServiceFault", Failure::Unanswered),
+        ];
+        for (status, code, failure) in rows {
+            let error = failed("UpdateAlias")(answered(status, Some(code), Some("why")));
+            assert_eq!((error.failure, error.code.as_deref()), (failure, Some(code)), "{code}");
+            assert_eq!(error.to_string(), format!("UpdateAlias: {code}: why"));
+        }
+    }
+
+    #[test]
+    fn answers_of_something_in_between_count_by_their_status() {
+        let rows = [
+            (401, Failure::Denied),
+            (403, Failure::Denied),
+            (404, Failure::NotFound),
+            (407, Failure::Invalid),
+            (408, Failure::Unanswered),
+            (429, Failure::Throttled),
+            (302, Failure::Unanswered),
+            (502, Failure::Unanswered),
+            (504, Failure::Unanswered),
+        ];
+        for (status, failure) in rows {
+            let error = failed("UpdateAlias")(answered(status, None, None));
+            assert_eq!((error.failure, error.code), (failure, None), "{status}");
+            assert_eq!(error.message, format!("HTTP status {status} without an explanation"));
+        }
+        // A success that cannot be parsed was carried out all the same, or may have been.
+        let error = failed("UpdateAlias")(Failed::response_error("expected `}`", response(200)));
+        assert_eq!(error.failure, Failure::Unanswered);
+    }
+
+    #[test]
+    fn refusals_of_an_invocation() {
+        let rows = [
+            (429, "TooManyRequestsException", Failure::NotExecuted),
+            (409, "SnapStartNotReadyException", Failure::NotExecuted),
+            (409, "ResourceConflictException", Failure::NotExecuted),
+            (502, "ResourceNotReadyException", Failure::NotExecuted),
+            (502, "EC2ThrottledException", Failure::NotExecuted),
+            (502, "ENILimitReachedException", Failure::NotExecuted),
+            (502, "KMSAccessDeniedException", Failure::Invalid),
+            (502, "InvalidZipFileException", Failure::Invalid),
+            (404, "ResourceNotFoundException", Failure::NotFound),
+            (403, "AccessDeniedException", Failure::Denied),
+            (400, "InvalidRequestContentException", Failure::Invalid),
+            (413, "RequestTooLargeException", Failure::Invalid),
+            (500, "ServiceException", Failure::Unanswered),
+            (504, "", Failure::Unanswered),
+        ];
+        for (status, code, failure) in rows {
+            let error = not_invoked("Invoke")(answered(status, Some(code), None));
+            assert_eq!(error.failure, failure, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_never_left_and_what_may_have_arrived() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
+        let rows: [(&str, Failed, Failure); 10] = [
+            ("construction", Failed::construction_failure("no such field"), Failure::Unsent),
+            ("user", Failed::dispatch_failure(ConnectorError::user("no URI".into())), Failure::Unsent),
+            ("connecting", Failed::dispatch_failure(ConnectorError::timeout("connect".into())), Failure::Unsent),
+            ("refused", Failed::dispatch_failure(ConnectorError::io(refused().into())), Failure::Unsent),
+            (
+                "refused, wrapped",
+                Failed::dispatch_failure(ConnectorError::io(io::Error::other(refused()).into())),
+                Failure::Unsent,
+            ),
+            ("name", Failed::dispatch_failure(ConnectorError::io(ResolveDnsError::new("no such host").into())), Failure::Unsent),
+            ("reset", Failed::dispatch_failure(ConnectorError::io(reset.into())), Failure::Unanswered),
+            ("unreachable", Failed::dispatch_failure(ConnectorError::io(unreachable.into())), Failure::Unanswered),
+            ("other", Failed::dispatch_failure(ConnectorError::other("half an answer".into(), None)), Failure::Unanswered),
+            ("time-out", Failed::timeout_error("after 5 s"), Failure::Unanswered),
+        ];
+        for (name, error, failure) in rows {
+            let error = failed("UpdateAlias")(error);
+            assert_eq!((error.failure, error.code), (failure, None), "{name}");
+            assert!(!error.message.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn missing_credentials_are_said_plainly() {
+        let none = CredentialsError::not_loaded("no providers in chain provided credentials");
+        let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(none.into(), None)));
+        assert_eq!((error.failure, error.message.as_str()), (Failure::Unsent, NO_CREDENTIALS));
+
+        let expired = CredentialsError::provider_error("the SSO session has expired");
+        let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(expired.into(), None)));
+        assert_eq!(error.failure, Failure::Unsent);
+        assert!(error.message.contains("the SSO session has expired"), "{}", error.message);
+    }
+
+    #[test]
+    fn says_every_cause_once() {
+        let cause = io::Error::other("connection reset by peer");
+        let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::io(cause.into())));
+        assert_eq!(error.message, "io error: connection reset by peer");
+    }
+}

@@ -1,0 +1,151 @@
+//! How does a rollout's end read? Always in this shape: verdict, why, where the traffic is, what to type next. Ten lines at most.
+
+use std::time::Duration;
+
+use rollout::event::{Ending, Event};
+use rollout::health::clock;
+
+use crate::arithmetic::in_figures;
+use crate::paint::{Line, Tone};
+use crate::story::Story;
+use crate::words::{clean_lines, one_line, span, version};
+
+/// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
+///
+/// The reporters, which saw the events before it, know more and say more.
+pub fn end_block(event: &Event) -> Option<String> {
+    let mut story = Story::default();
+    story.add(event);
+    let ending = event.ending()?;
+    Some(lines(&story, ending, None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
+}
+
+/// The lines of the end. Within `width` columns the spans of time get a line of their own.
+pub(crate) fn lines(story: &Story, ending: &Ending, width: Option<usize>) -> Vec<Line> {
+    let verdict = verdict(story, ending);
+    let spent = spent(ending);
+    let mut first = Line::default().with(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
+    first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
+    let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
+    let mut told = Vec::new();
+    if spent.is_empty() {
+        told.push(first);
+    } else if together {
+        told.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
+    } else {
+        told.extend([first, row("took", spent.trim_start_matches("took "))]);
+    }
+    told.extend(rows("why", &why(story, ending)));
+    told.push(row("now", &now(story, ending)));
+    told.extend(rows("next", &next(ending)));
+    told
+}
+
+/// Where the spans of time stand, counted in columns, so that the blocks of many rollouts line up.
+const SPENT_AT: usize = 56;
+
+/// How many lines a reason may take.
+const WHY_LINES: usize = 4;
+
+/// How wide commands may stand side by side.
+const SIDE_BY_SIDE: usize = 90;
+
+struct Verdict {
+    tone: Tone,
+    mark: char,
+    word: &'static str,
+    sentence: String,
+}
+
+fn verdict(story: &Story, ending: &Ending) -> Verdict {
+    let subject = story.subject();
+    let (stable, candidate) = (ending.stable, version(ending.candidate));
+    let stays = match stable {
+        Some(stable) => format!("{subject} stays on {stable}"),
+        None if ending.traffic.contains('%') => format!("{subject} stays on {candidate}: there is no version before it"),
+        None => format!("{subject} was not created"),
+    };
+    let (tone, mark, word, sentence) = match ending.outcome.as_str() {
+        "promoted" => (Tone::Good, '✔', "PROMOTED", format!("{subject} is on {candidate}")),
+        "unchanged" => (Tone::Good, '✔', "NOTHING TO ROLL OUT", stays),
+        "refused" => (Tone::Bad, '✖', "REFUSED", format!("{subject}: nothing has moved")),
+        "rolled_back" => (Tone::Bad, '✖', "ROLLED BACK", stays),
+        "superseded" => (Tone::Bad, '✖', "SUPERSEDED", format!("{subject} is somebody else's now")),
+        "held" => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
+        "detached" => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process goes on with it")),
+        "rollback_unconfirmed" => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
+        _ => (Tone::Bad, '✖', "FAILED", subject),
+    };
+    Verdict { tone, mark, word, sentence }
+}
+
+/// What it took, as far as it is known.
+fn spent(ending: &Ending) -> String {
+    let told = |millis: u64| span(Duration::from_millis(millis));
+    let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", told(took)));
+    let of_alarm = if ending.reason.kind == "alarm" { " the alarm" } else { "" };
+    let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", told(noticed)));
+    let noticed = noticed.map(|noticed| if of_alarm.is_empty() { noticed + " it happened" } else { noticed });
+    let reverted = ending.reverted_ms.map(|reverted| format!("reverted in {}", told(reverted)));
+    [took, noticed, reverted].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn why(story: &Story, ending: &Ending) -> Vec<String> {
+    let mut lines = clean_lines(&ending.reason.detail);
+    if let Some(first) = lines.first_mut() {
+        *first = in_figures(first);
+        if ending.outcome == "promoted" && story.unwatched() {
+            first.push_str("; nothing was watched");
+        }
+    }
+    // What is last in a log says most about a failure; the first line is ours.
+    if lines.len() > WHY_LINES {
+        let left_out = lines.len() - WHY_LINES + 1;
+        lines.splice(1..=left_out, [format!("… {left_out} more lines above")]);
+    }
+    lines
+}
+
+fn now(story: &Story, ending: &Ending) -> String {
+    let mut now = one_line(&ending.traffic);
+    if ending.outcome == "rollback_unconfirmed" {
+        let meant = ending
+            .stable
+            .map_or_else(String::new, |stable| format!(": it should be 100 % on {stable}, and that is not confirmed"));
+        return now + &meant;
+    }
+    if ending.outcome == "rolled_back" {
+        if let Some(restored) = story.restored.filter(|restored| restored.version.is_some()) {
+            now = format!("{now}, confirmed at {}", clock(restored.at));
+        }
+        if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
+            now = format!("{now}; {candidate} is marked as rolled back");
+        }
+    }
+    now
+}
+
+/// Whether the note now remembers the candidate as rejected.
+fn is_marked(story: &Story, ending: &Ending) -> bool {
+    let by_a_person = matches!(ending.reason.kind.as_str(), "hand" | "abort");
+    // What spoke up before the candidate had a share says nothing about the candidate.
+    let guilty = story.share.is_some() && story.way_back.as_ref().is_some_and(|way_back| way_back.cause.rejects());
+    by_a_person || guilty
+}
+
+/// The commands, side by side where they are short.
+fn next(ending: &Ending) -> Vec<String> {
+    let commands: Vec<String> = ending.next.iter().map(|command| one_line(command)).collect();
+    let together = commands.join("    ");
+    if Line::plain(together.as_str()).width() <= SIDE_BY_SIDE { vec![together] } else { commands }
+}
+
+fn row(word: &str, text: &str) -> Line {
+    Line::default().with(Tone::Dim, format!("  {word:<10}")).with(Tone::Plain, text)
+}
+
+/// A row whose text takes more than one line.
+fn rows(word: &str, texts: &[String]) -> Vec<Line> {
+    let texts = texts.iter().filter(|text| !text.is_empty()).enumerate();
+    texts.map(|(index, text)| row(if index == 0 { word } else { "" }, text)).collect()
+}

@@ -1,0 +1,251 @@
+//! What does the live view show at one moment? A pure function from what is known, the time and the width to lines of text.
+//!
+//! It knows no terminal: who draws the lines, and where, is not said here. What is not known is left out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rollout::event::{Event, Started, What};
+use rollout::health::{AlarmState, clock};
+use rollout::{Time, Weight};
+
+use crate::paint::{Line, Tone};
+use crate::sentence::sentences;
+use crate::story::{Mark, Share, Story, Watched};
+use crate::words::{countdown, elapsed, one_line, operand, schedule, span, total, version, versions};
+
+/// The most rows a frame has.
+pub(crate) const ROWS: usize = 24;
+
+/// How many events are kept in sight.
+const RECENT: usize = 3;
+
+/// How many alarms are shown one by one.
+const ALARMS: usize = 6;
+
+/// What the live view knows: a fold over the events of one alias.
+#[derive(Clone, Debug, Default)]
+pub struct LiveState {
+    pub(crate) story: Story,
+    recent: VecDeque<(Time, String)>,
+}
+
+impl LiveState {
+    /// Takes one more event into account.
+    pub fn add(&mut self, event: &Event) {
+        self.story.add(event);
+        if matches!(event.what, What::Heartbeat { .. } | What::Started(_)) {
+            return;
+        }
+        for told in sentences(&self.story, event) {
+            self.recent.push_back((event.at, format!("{:<8}  {}", told.word, told.text)));
+        }
+        while self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+    }
+}
+
+/// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
+pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
+    let story = &state.story;
+    let mut lines = header(story, now, width);
+    lines.push(ticks(story, now));
+    lines.extend(rail(story, now, width));
+    lines.push(row("share").joined(share(story, now)));
+    if let Some((since, why)) = &story.blind {
+        lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
+    }
+    lines.extend(alarms(story, now));
+    for (at, text) in &state.recent {
+        lines.push(Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, text.as_str()));
+    }
+    if story.stable().is_some() {
+        let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
+        lines.push(Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, command));
+    }
+    lines.into_iter().take(ROWS).map(|line| line.render(width, color)).collect()
+}
+
+fn row(word: &str) -> Line {
+    Line::default().with(Tone::Dim, format!("  {word:<10}"))
+}
+
+fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
+    let versions = versions(story.stable(), story.candidate, "▸");
+    let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
+    let Some((at, started)) = &story.started else { return vec![left] };
+    let whole = match started.stable {
+        Some(_) => format!(" of about {}", elapsed(total(started))),
+        None => String::new(),
+    };
+    let right = format!("{}   {}{whole}", started.rollout_id, elapsed(now.since(*at)));
+    let right = Line::default().with(Tone::Dim, right);
+    let words = if started.stable.is_some() { schedule(started) } else { "first deployment".to_owned() };
+    let long = left.clone().with(Tone::Plain, format!("    {words}"));
+    if long.width() + 1 + right.width() <= width {
+        return vec![long.padded(width - right.width()).joined(right)];
+    }
+    let second = Line::plain(format!("  {words}")).padded(width.saturating_sub(right.width()).max(words.len() + 4));
+    vec![left, second.joined(right)]
+}
+
+fn ticks(story: &Story, now: Time) -> Line {
+    let Some((_, started)) = &story.started else { return Line::plain("  · preflight") };
+    let mut line = Line::default().with(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
+    let number = version(story.candidate);
+    line = match (story.ready, story.candidate) {
+        (true, _) => line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" version {number}")),
+        (false, Some(_)) => line.with(Tone::Warn, "   ▸").with(Tone::Plain, format!(" version {number} is being prepared")),
+        (false, None) => line.with(Tone::Dim, "   · version"),
+    };
+    let hooks = [
+        ("pre-traffic hook", started.pre_hook.is_some(), story.pre_hook),
+        ("post-traffic hook", started.post_hook.is_some(), story.post_hook),
+    ];
+    for (word, configured, mark) in hooks {
+        line = match mark {
+            Mark::Awaited if configured => line.with(Tone::Dim, format!("   · {word}")),
+            Mark::Awaited => line,
+            Mark::Running(since) => {
+                line.with(Tone::Warn, "   ▸").with(Tone::Plain, format!(" {word} {}", countdown(now.since(since))))
+            }
+            Mark::Succeeded(took) => {
+                line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" {word} {}", span(Duration::from_millis(took))))
+            }
+            Mark::Failed => line.with(Tone::Bad, "   ✖").with(Tone::Plain, format!(" {word}")),
+        };
+    }
+    line
+}
+
+/// The steps in a row, or as a bar where there are too many of them. A first deployment has none.
+fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
+    let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
+    let at = story.share.map_or(0, |share| share.step);
+    let tail = bake(story, started, now);
+    let mut steps = Line::plain(" ");
+    for (index, weight) in started.weights.iter().enumerate() {
+        let (tone, blocks) = match (index + 1).cmp(&at) {
+            std::cmp::Ordering::Less => (Tone::Good, "██"),
+            std::cmp::Ordering::Equal => (Tone::Strong, "█░"),
+            std::cmp::Ordering::Greater => (Tone::Dim, "··"),
+        };
+        let last = *weight == Weight::FULL;
+        let blocks = if last { blocks.chars().take(1).collect() } else { blocks.to_owned() };
+        steps = steps.with(Tone::Plain, format!(" {}", weight.percent())).with(tone, format!(" {blocks}"));
+    }
+    let steps = steps.joined(tail.clone());
+    if steps.width() <= width {
+        return Some(steps);
+    }
+    let count = started.weights.len();
+    let cells = 30;
+    let filled = cells * at.min(count) / count.max(1);
+    let bar = Line::plain(format!("  step {at} of {count}  "));
+    let bar = bar.with(Tone::Good, "█".repeat(filled)).with(Tone::Dim, "·".repeat(cells - filled));
+    Some(bar.joined(tail))
+}
+
+fn bake(story: &Story, started: &Started, now: Time) -> Line {
+    let Some(bake) = Some(Duration::from_secs(started.bake_seconds)).filter(|bake| !bake.is_zero()) else {
+        return Line::default();
+    };
+    let full = story.share.filter(|share| share.weight == Weight::FULL);
+    match full {
+        Some(share) => {
+            let done = now.since(share.since).min(bake);
+            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), span(bake)))
+        }
+        None => Line::default().with(Tone::Dim, format!("  bake {}", span(bake))),
+    }
+}
+
+fn share(story: &Story, now: Time) -> Line {
+    let stable = story.stable();
+    let on_stable = stable.map(|stable| format!("100 % on {stable}"));
+    if story.restored.is_some() {
+        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no version to go back to".to_owned()));
+    }
+    if story.way_back.is_some() {
+        let text = stable.map_or_else(|| "stopping".to_owned(), |stable| format!("going back: all traffic to {stable}"));
+        return Line::default().with(Tone::Bad, text);
+    }
+    let candidate = version(story.candidate);
+    if story.promoted {
+        return Line::default().with(Tone::Good, format!("100 % on {candidate}, promoted"));
+    }
+    let Some(share) = story.share else {
+        let before = match (story.created, on_stable) {
+            (true, _) => format!("100 % on {candidate}"),
+            (false, Some(on_stable)) => on_stable,
+            (false, None) => "none yet".to_owned(),
+        };
+        return Line::plain(before).with(Tone::Plain, first_step(story));
+    };
+    let line = Line::plain(format!("set {}", share.weight));
+    if let Some(weight) = story.by_hand {
+        return line.with(Tone::Warn, format!(", but {weight} was set by hand: held there"));
+    }
+    if story.blind.is_some() {
+        return line.with(Tone::Warn, ", held while blind");
+    }
+    line.with(Tone::Plain, next(story, share, now))
+}
+
+fn first_step(story: &Story) -> String {
+    let Some((_, started)) = &story.started else { return String::new() };
+    match started.weights.first() {
+        Some(first) if started.stable.is_some() => format!("   first {first} to {}", version(story.candidate)),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// The next change, and the end, as far as the schedule says.
+fn next(story: &Story, share: Share, now: Time) -> String {
+    let (Some(next_at), Some((_, started))) = (share.next_at, &story.started) else { return String::new() };
+    let within = if next_at > now { format!("in {}", countdown(next_at.since(now))) } else { "now".to_owned() };
+    if share.weight == Weight::FULL {
+        let then = if started.post_hook.is_some() { "post-traffic hook" } else { "promoted" };
+        return format!("   {then} {within}");
+    }
+    let after = started.weights.get(share.step).copied().unwrap_or(Weight::FULL);
+    let steps_left = u64::try_from(share.steps.saturating_sub(share.step + 1)).unwrap_or(0);
+    let left = started.every_seconds.saturating_mul(steps_left).saturating_add(started.bake_seconds);
+    let done = next_at.max(now) + Duration::from_secs(left);
+    let done = clock(done);
+    format!("   next {after} {within}   done about {}", done.get(..5).unwrap_or(&done))
+}
+
+fn alarms(story: &Story, now: Time) -> Vec<Line> {
+    if story.started.is_none() {
+        return Vec::new();
+    }
+    if story.alarms.is_empty() {
+        return vec![row("alarms").with(Tone::Plain, "none: the schedule alone moves traffic")];
+    }
+    let red = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
+    let sorted: Vec<&Watched> = story.alarms.iter().filter(red).chain(story.alarms.iter().filter(|alarm| !red(alarm))).collect();
+    let mut lines = Vec::new();
+    for (index, alarm) in sorted.iter().take(ALARMS).enumerate() {
+        lines.push(row(if index == 0 { "alarms" } else { "" }).joined(alarm_line(story, alarm, now)));
+    }
+    let more = sorted.len().saturating_sub(ALARMS);
+    if more > 0 {
+        lines.push(row("").with(Tone::Dim, format!("and {more} more")));
+    }
+    lines
+}
+
+fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
+    let name = one_line(&alarm.name);
+    let (tone, mark, said) = match alarm.told {
+        Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", span(now.since(since)))),
+        Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", span(now.since(since)))),
+        Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", span(now.since(since)))),
+        // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
+        None if story.claimed && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        None => (Tone::Dim, '·', String::new()),
+    };
+    Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
+}

@@ -1,0 +1,34 @@
+//! What does a program read? One JSON object a line, one line an event.
+
+use std::io::{self, Write};
+
+use rollout::event::Event;
+
+use crate::Reporter;
+
+/// Writes every event as one line of JSON.
+#[derive(Debug)]
+pub struct Json<W> {
+    out: W,
+}
+
+impl<W: Write> Json<W> {
+    /// A reporter that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out }
+    }
+}
+
+impl<W: Write> Reporter for Json<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        // Whole lines only: a reader at the other end of a pipe must never meet half of one.
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,144 @@
+//! How does the live view stay in its place? Draws frames over each other and keeps everything above them.
+//!
+//! What a frame shows is not said here. No key is read, no mode of the terminal is changed, so nothing is left to be put back
+//! when the process is killed.
+
+use std::io::{self, Write};
+
+use crossterm::cursor::MoveUp;
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
+use crossterm::{queue, terminal};
+use rollout::Time;
+use rollout::event::{Event, What};
+use unicode_width::UnicodeWidthStr;
+
+use crate::Reporter;
+use crate::ending;
+use crate::frame::{LiveState, frame};
+use crate::plain::Lines;
+
+/// How large the terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// As large as the terminal says at every drawing.
+    Asked,
+    /// This many columns and rows.
+    Fixed(u16, u16),
+}
+
+/// Below these the plain lines are easier to read than a view that is cut.
+const LEAST_COLUMNS: usize = 60;
+const LEAST_ROWS: usize = 10;
+
+/// Draws one block and redraws it in place; in a terminal that is too small it writes plain lines.
+#[derive(Debug)]
+pub struct Live<W> {
+    out: W,
+    size: Size,
+    color: bool,
+    state: LiveState,
+    lines: Lines,
+    /// The width of every line of the frame that is on the screen.
+    drawn: Vec<usize>,
+    now: Time,
+    ended: bool,
+}
+
+impl<W: Write> Live<W> {
+    /// A live view on the terminal behind `out`. Without `color` it makes the same sense.
+    pub fn new(out: W, size: Size, color: bool) -> Self {
+        let (state, lines, drawn) = (LiveState::default(), Lines::default(), Vec::new());
+        Self { out, size, color, state, lines, drawn, now: Time::default(), ended: false }
+    }
+
+    /// Columns and rows.
+    fn size(&self) -> (usize, usize) {
+        let (columns, rows) = match self.size {
+            Size::Fixed(columns, rows) => (columns, rows),
+            // A terminal that does not say is taken for the classic one.
+            Size::Asked => terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0).unwrap_or((80, 24)),
+        };
+        (usize::from(columns), usize::from(rows))
+    }
+
+    fn is_small((columns, rows): (usize, usize)) -> bool {
+        columns < LEAST_COLUMNS || rows < LEAST_ROWS
+    }
+
+    /// Queues what takes the frame off the screen, with `above` where it began.
+    fn wipe(&mut self, buffer: &mut Vec<u8>, columns: usize, above: &[String]) -> io::Result<()> {
+        // After a change of size the terminal has wrapped the lines that became too long.
+        let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
+        if rows > 0 {
+            queue!(buffer, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)))?;
+            buffer.push(b'\r');
+            queue!(buffer, Clear(ClearType::FromCursorDown))?;
+        }
+        for line in above {
+            // A carriage return too: the caller may have switched the terminal to raw keys.
+            write!(buffer, "{line}\r\n")?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, above: &[String]) -> io::Result<()> {
+        let size = self.size();
+        let (columns, rows) = size;
+        let mut buffer = Vec::new();
+        queue!(buffer, BeginSynchronizedUpdate)?;
+        self.wipe(&mut buffer, columns, above)?;
+        if !self.ended && !Self::is_small(size) {
+            // The last column stays free: some terminals wrap as soon as it is written.
+            let bare = fitted(frame(&self.state, self.now, columns - 1, false), rows - 1);
+            for line in fitted(frame(&self.state, self.now, columns - 1, self.color), rows - 1) {
+                write!(buffer, "{line}\r\n")?;
+            }
+            self.drawn = bare.iter().map(|line| line.width()).collect();
+        }
+        queue!(buffer, EndSynchronizedUpdate)?;
+        // One write a frame: half a frame is never seen.
+        self.out.write_all(&buffer)?;
+        self.out.flush()
+    }
+
+    /// The lines that stay above the frame, because they must not be lost.
+    fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
+        if let What::Outcome(ending) = &event.what {
+            let block = ending::lines(&self.state.story, ending, Some(size.0));
+            return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
+        }
+        let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. } | What::Trouble { .. });
+        if kept || Self::is_small(size) { told } else { Vec::new() }
+    }
+}
+
+/// As many lines as fit; the last one is the way back and stays.
+fn fitted(mut lines: Vec<String>, rows: usize) -> Vec<String> {
+    if lines.len() > rows
+        && let Some(last) = lines.pop()
+    {
+        lines.truncate(rows.saturating_sub(1));
+        lines.push(last);
+    }
+    lines
+}
+
+impl<W: Write> Reporter for Live<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.now = self.now.max(event.at);
+        self.state.add(event);
+        let told = self.lines.tell(event);
+        let above = self.lasting(event, told, self.size());
+        self.ended |= event.ending().is_some();
+        self.draw(&above)
+    }
+
+    fn tick(&mut self, now: Time) -> io::Result<()> {
+        self.now = self.now.max(now);
+        if self.ended || self.state.story.function.is_empty() { Ok(()) } else { self.draw(&[]) }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

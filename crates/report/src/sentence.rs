@@ -1,0 +1,188 @@
+//! How does one event read? Its word, its sentence, and what belongs under it. The end of a rollout is told elsewhere.
+
+use std::time::Duration;
+
+use rollout::event::{Event, Started, What};
+use rollout::health::{AlarmState, clock};
+use rollout::{Cause, Time, Version, Weight};
+
+use crate::arithmetic::in_figures;
+use crate::story::{Mark, Story, Watched};
+use crate::words::{clean_lines, one_line, schedule, short, span, total, version, versions};
+
+/// One event, told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What it is about, in a word of at most eight letters.
+    pub(crate) word: &'static str,
+    /// The sentence, in one line.
+    pub(crate) text: String,
+    /// What others said about it: the lines of a log.
+    pub(crate) under: Vec<String>,
+}
+
+/// How many lines of a hook's log are worth reading in place; the last ones.
+const LOG_LINES: usize = 20;
+
+fn told(word: &'static str, text: impl Into<String>) -> Vec<Told> {
+    vec![Told { word, text: text.into(), under: Vec::new() }]
+}
+
+/// Tells an event; `story` has it taken into account already. Nothing for the outcome.
+pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
+    match &event.what {
+        What::Started(started) => about_start(started),
+        What::Warning { text } => told("warning", one_line(text)),
+        What::Claimed => told("claimed", "the alias is ours; no traffic has moved"),
+        What::CodeUpdated => told("code", "the given code is in $LATEST"),
+        What::Published { version } if story.stable() == Some(*version) => {
+            told("version", format!("publishing gave {version}, which is stable already"))
+        }
+        What::Published { version } => told("version", format!("{version} published")),
+        What::VersionReady { version } => told("version", format!("{version} can take traffic")),
+        What::HookStarted { hook, name, attempt } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            told("hook", format!("{} asked ({}{again})", short(name), hook.word()))
+        }
+        What::HookSucceeded { name, took_ms, .. } => {
+            told("hook", format!("{} succeeded in {}", short(name), span(Duration::from_millis(*took_ms))))
+        }
+        What::HookFailed { name, reason, .. } => failed_hook(name, reason),
+        What::AliasCreated { version } => told("created", format!("on {version}: 100 % from the beginning")),
+        What::WeightShifted { to, next_at, because, by_configuration, .. } => {
+            told("shifted", shift(story, *to, *next_at, because, *by_configuration))
+        }
+        What::AlarmChanged { name, state, since, reason } => told("alarm", alarm(name, *state, *since, reason)),
+        What::SightLost { why } => told("blind", blind(story, why)),
+        What::SightRegained => told("blind", "no more: everything can be read again"),
+        What::Held { why } => held(story, why),
+        What::Trouble { why } => told("trouble", one_line(why)),
+        What::Heartbeat { weight, waiting_for, .. } => told("waiting", heartbeat(story, event.at, *weight, waiting_for)),
+        What::RollbackStarted { cause, why, .. } => told("rollback", way_back(story, *cause, why)),
+        What::Restored { version, moved } => told("restored", restored(story, event.at, *version, *moved)),
+        What::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
+        What::Outcome(_) => Vec::new(),
+    }
+}
+
+fn about_start(started: &Started) -> Vec<Told> {
+    let Started { rollout_id, stable, candidate, alarms, bake_seconds, .. } = started;
+    let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
+    let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
+    let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
+    let (pre, post) = (hook("pre-traffic", &started.pre_hook), hook("post-traffic", &started.post_hook));
+    let (first, watched) = if stable.is_none() {
+        // Without a version to share with, the schedule has nothing to do.
+        let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
+        (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, post])
+    } else {
+        let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
+        let about = Some(total(started)).filter(|total| !total.is_zero());
+        let about = about.map_or_else(String::new, |total| format!(", about {}", span(total)));
+        let watched = alarms.unwrap_or_else(|| "nothing: the schedule alone moves traffic".to_owned());
+        let bake = Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", span(Duration::from_secs(bake))));
+        let arrow = versions(*stable, *candidate, "→");
+        (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, bake, post])
+    };
+    let watched = watched.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let second = if watched.is_empty() { Vec::new() } else { told("watching", watched) };
+    [told("started", first), second].concat()
+}
+
+fn failed_hook(name: &str, reason: &str) -> Vec<Told> {
+    let mut lines = clean_lines(reason).into_iter();
+    let first = lines.next().unwrap_or_else(|| "it did not say why".to_owned());
+    let mut under: Vec<String> = lines.collect();
+    if let Some(over @ 1..) = under.len().checked_sub(LOG_LINES) {
+        under.splice(..=over, [format!("… {} lines left out", over + 1)]);
+    }
+    vec![Told { word: "hook", text: format!("{} failed: {first}", short(name)), under }]
+}
+
+fn shift(story: &Story, to: Weight, next_at: Option<Time>, because: &str, by_configuration: bool) -> String {
+    let because = if by_configuration { "nothing is watched, the schedule alone moves it".to_owned() } else { one_line(because) };
+    let candidate = version(story.candidate);
+    match next_at {
+        Some(next) if to == Weight::FULL && bakes(story) => {
+            format!("{to} to {candidate}: {because}; baking until {}", clock(next))
+        }
+        Some(_) | None => format!("{to} to {candidate}: {because}"),
+    }
+}
+
+fn bakes(story: &Story) -> bool {
+    story.started.as_ref().is_none_or(|(_, started)| started.bake_seconds > 0)
+}
+
+fn alarm(name: &str, state: AlarmState, since: Time, reason: &str) -> String {
+    let (name, at) = (one_line(name), clock(since));
+    match state {
+        AlarmState::Alarm => format!("{name} went to ALARM at {at}: {}", in_figures(&one_line(reason))),
+        AlarmState::Ok => format!("{name} is OK since {at}"),
+        AlarmState::InsufficientData => format!("{name} has no data since {at}"),
+    }
+}
+
+fn blind(story: &Story, why: &str) -> String {
+    let why = one_line(why);
+    match &story.share {
+        Some(share) => format!("{why}; holding {}", share.weight),
+        None => why,
+    }
+}
+
+/// Nothing where the loss of sight that it rests on was told with the same reason.
+fn held(story: &Story, why: &str) -> Vec<Told> {
+    let why = one_line(why);
+    // The word before the sentence says it already.
+    let why = why.strip_prefix("holding: ").unwrap_or(&why);
+    let known = story.blind.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
+    if known { Vec::new() } else { told("holding", why) }
+}
+
+fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> String {
+    // What is held has no next change, whatever the schedule said.
+    let held = story.blind.is_some() || story.by_hand.is_some();
+    let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
+    let due = next.map_or_else(String::new, |next| format!(", due at {}", clock(next)));
+    let share = if weight.is_zero() { "no traffic".to_owned() } else { weight.to_string() };
+    format!("for {}{due}; {share} on {}", one_line(waiting_for), version(story.candidate))
+}
+
+fn way_back(story: &Story, cause: Cause, why: &str) -> String {
+    let goal = match (story.stable(), &story.share) {
+        (Some(stable), Some(_)) => format!("going back to {stable}"),
+        (Some(stable), None) => format!("ending here, all traffic stays on {stable}"),
+        (None, _) => "ending here".to_owned(),
+    };
+    // The line before has told an alarm or a hook with all its reasons.
+    let red = |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && why.contains(&alarm.name);
+    let known = (cause == Cause::Alarm && story.alarms.iter().any(red))
+        || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
+        || (cause == Cause::PostHook && story.post_hook == Mark::Failed);
+    if known {
+        return goal;
+    }
+    let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
+    format!("{goal}: {why}")
+}
+
+fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> String {
+    let Some(version) = version else { return "nothing: there is no version before this one".to_owned() };
+    if !moved {
+        return format!("100 % on {version}: no traffic had moved");
+    }
+    match &story.way_back {
+        Some(way_back) => {
+            let seen = match way_back.cause {
+                Cause::Alarm => " the alarm was seen",
+                Cause::Signal => " the signal",
+                Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
+                Cause::Analysis | Cause::Blind | Cause::NoData | Cause::LowTraffic | Cause::Hand => " the decision",
+                Cause::Abort | Cause::Superseded | Cause::Failed | Cause::Unchanged | Cause::Rejected => " the decision",
+            };
+            format!("100 % to {version}, {} after{seen}", span(at.since(way_back.at)))
+        }
+        None => format!("100 % to {version}"),
+    }
+}

@@ -1,0 +1,367 @@
+//! What is this alias, and what can be done about it? One screen for people, one object for programs.
+//!
+//! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
+
+use rollout::alias::{Alias, Contention, Standing, Target, standing};
+use rollout::note::{AfterPause, Note, Noted, Phase};
+use rollout::{Cause, Outcome, Subject, Time, Version, Weight};
+use serde::Serialize;
+
+use crate::words::{clean_lines, joined, one_line, operand, span, when};
+
+/// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
+pub fn status_text(subject: &Subject, alias: Option<&Alias>, now: Time) -> String {
+    let mut sheet = Sheet::default();
+    let Some(alias) = alias else {
+        sheet.title = format!("{subject}   does not exist");
+        sheet.row("is", "the function may exist; this alias of it does not");
+        sheet.next(&format!("canaryctl rollout {}", operand_of(subject)), "creates it on a new version");
+        return sheet.text();
+    };
+    let found = standing(alias);
+    sheet.title = title(subject, alias, &found);
+    sheet.row("traffic", &alias.traffic());
+    explain(&mut sheet, subject, alias, &found, now);
+    if let Some(note) = found.note() {
+        rejected(&mut sheet, note);
+    }
+    let text = alias.text().trim();
+    if !text.is_empty() {
+        sheet.row("text", &one_line(text));
+    }
+    sheet.text()
+}
+
+/// The status as one line of JSON, without its end.
+///
+/// # Errors
+/// None that these values can cause.
+pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
+    serde_json::to_string(&Status::of(subject, alias, now))
+}
+
+fn operand_of(subject: &Subject) -> String {
+    operand(&subject.function.name, &subject.alias)
+}
+
+/// A title, rows of a word and a sentence, and commands.
+#[derive(Default)]
+struct Sheet {
+    title: String,
+    rows: Vec<(&'static str, String)>,
+    commands: Vec<(String, String)>,
+}
+
+impl Sheet {
+    fn row(&mut self, word: &'static str, text: &str) {
+        self.rows.push((word, text.to_owned()));
+    }
+
+    fn next(&mut self, command: &str, effect: &str) {
+        self.commands.push((command.to_owned(), effect.to_owned()));
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![self.title.clone()];
+        for (word, text) in &self.rows {
+            let parts = clean_lines(text);
+            lines.extend(parts.iter().enumerate().map(|(at, part)| format!("  {:<10}{part}", if at == 0 { word } else { "" })));
+        }
+        let widest = self.commands.iter().map(|(command, _)| command.len()).filter(|width| *width <= 60).max().unwrap_or(0);
+        for (at, (command, effect)) in self.commands.iter().enumerate() {
+            lines.push(format!("  {:<10}{command:<widest$}   {effect}", if at == 0 { "next" } else { "" }));
+        }
+        joined(&lines)
+    }
+}
+
+fn title(subject: &Subject, alias: &Alias, found: &Standing) -> String {
+    match found {
+        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => {
+            let candidate = note.candidate.map_or_else(|| "a new version".to_owned(), |version| version.to_string());
+            let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
+            format!("{subject}   {versions}   rollout {}", note.id)
+        }
+        Standing::Idle(_) | Standing::Foreign { .. } | Standing::ClearedByHand(_) => format!("{subject}   {}", alias.target),
+        Standing::PromotedElsewhere(_) | Standing::Contended { .. } => format!("{subject}   {}", alias.target),
+    }
+}
+
+fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing, now: Time) {
+    let rollback = format!("canaryctl rollback {}", operand_of(subject));
+    match found {
+        Standing::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
+        Standing::Foreign { version, weight } => {
+            sheet.row("is", &format!("{version} has {weight} and no note says why: somebody else's rollout,"));
+            sheet.row("", "or AWS moving provisioned concurrency; canaryctl leaves it alone");
+            sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
+        }
+        Standing::Claimed(note) | Standing::Running(note) => {
+            sheet.row("is", &under_way(note, now));
+            live(sheet, subject, note, now);
+        }
+        Standing::SetByHand(note, weight) => {
+            let meant = note.phase.share();
+            sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there, still watched"));
+            live(sheet, subject, note, now);
+        }
+        Standing::ClearedByHand(note) => {
+            let version = named(note.candidate);
+            sheet.row(
+                "is",
+                &format!("cleared by hand: a person took the share of {version} away, which ends rollout {}", note.id),
+            );
+            sheet.next(&rollback, "writes that down where the rollout's owner has not");
+        }
+        Standing::PromotedElsewhere(note) => {
+            let version = named(note.candidate);
+            sheet.row(
+                "is",
+                &format!("{version} was made the alias' version by something else, in the middle of rollout {}", note.id),
+            );
+            if let Some(stable) = note.stable {
+                sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
+            }
+        }
+        Standing::Contended { id, why, .. } => contended(sheet, subject, alias, *why, &id.to_string()),
+    }
+}
+
+fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention, id: &str) {
+    match why {
+        Contention::NewerFormat => {
+            sheet.row("is", &format!("in the hands of a newer canaryctl, which this one cannot read (rollout {id})"));
+            sheet.next(&format!("canaryctl status {}", operand_of(subject)), "with that version of canaryctl");
+        }
+        Contention::Changed => {
+            sheet.row("is", &format!("changed by something else in the middle of rollout {id}: note and alias do not fit"));
+            if let Noted::Note(note) = alias.noted()
+                && let Some(stable) = note.stable
+            {
+                let command = format!("canaryctl rollback {} --to {stable}", operand_of(subject));
+                sheet.next(&command, &format!("puts all traffic on {stable}, the version before that rollout"));
+            }
+        }
+    }
+}
+
+fn named(version: Option<Version>) -> String {
+    version.map_or_else(|| "the new version".to_owned(), |version| version.to_string())
+}
+
+/// Where a rollout is, and since when.
+fn under_way(note: &Note, now: Time) -> String {
+    let since = format!("since {} ({})", when(note.since, now), span(now.since(note.since)));
+    let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), span(due.since(now))));
+    match note.phase {
+        Phase::Claim => format!("claimed {since}: no traffic has moved"),
+        Phase::Pre => format!("asking the pre-traffic hook {since}: no traffic has moved"),
+        Phase::Shift { weight, step, steps } => {
+            let next = due.map_or_else(|| "; the next change is due".to_owned(), |due| format!("; next change{due}"));
+            format!("step {step} of {steps}, {weight} {since}{next}")
+        }
+        Phase::Bake => {
+            let next = due.map_or_else(|| "; the bake is over".to_owned(), |due| format!("; the bake ends{due}"));
+            format!("baking at 100 % {since}{next}")
+        }
+        Phase::Post => format!("asking the post-traffic hook {since}"),
+        Phase::Promoted | Phase::Back(_) => format!("over {since}"),
+    }
+}
+
+/// What there is to know of a rollout under way, whatever its share.
+fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
+    if let Some(pause) = note.pause.filter(|pause| pause.until > now) {
+        let then = if pause.then == AfterPause::Resume { "then it goes on" } else { "then it goes back" };
+        sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
+    }
+    if let Some(blind) = note.blind {
+        sheet.row("blind", &format!("since {} ({}): what is watched cannot be read", when(blind, now), span(now.since(blind))));
+    }
+    if let Some(hook) = note.hook {
+        sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
+    }
+    sheet.row("owner", &owner(note, now));
+    match note.stable {
+        Some(stable) => {
+            let command = format!("canaryctl rollback {}", operand_of(subject));
+            sheet.next(&command, &format!("puts all traffic on {stable}"));
+        }
+        None => sheet.next(&format!("canaryctl status {}", operand_of(subject)), "again: a first deployment has no way back"),
+    }
+}
+
+fn owner(note: &Note, now: Time) -> String {
+    match note.lease {
+        Some(lease) if lease > now => format!("{}, taken to be alive until {}", note.owner, when(lease, now)),
+        Some(lease) => {
+            format!(
+                "none: {} was last due at {}, {} ago; nobody goes on with it",
+                note.owner,
+                when(lease, now),
+                span(now.since(lease))
+            )
+        }
+        None => format!("none: {} left it in progress; nobody goes on with it", note.owner),
+    }
+}
+
+fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>, now: Time) {
+    let operand = operand_of(subject);
+    if alias.target == Target::Latest {
+        sheet.row("is", "an alias of $LATEST, which cannot share its traffic; it needs a published version, once:");
+        let name = &subject.function.name;
+        let publish = format!("aws lambda publish-version --function-name {name} --query Version --output text");
+        let update = format!("aws lambda update-alias --function-name {name} --name {} --function-version", subject.alias);
+        sheet.next(&format!("{update} \"$({publish})\""), "");
+        return;
+    }
+    let rollout = format!("canaryctl rollout {operand}");
+    match note {
+        None => {
+            sheet.row("is", "idle: no rollout is under way, and none is remembered");
+            sheet.next(&rollout, "rolls out a new version");
+        }
+        Some(note) => last(sheet, &operand, alias, note, now),
+    }
+    if let Some((version, _)) = alias.weights.first() {
+        sheet.row("left over", &format!("{version} is listed with a weight of 0: it gets no traffic"));
+    }
+}
+
+fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time) {
+    let at = when(note.since, now);
+    let (text, left_on) = match note.phase {
+        Phase::Back(cause) => (format!("idle: the last rollout ended at {at}: {}", cause.phrase()), note.stable),
+        Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {
+            let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(" in place of {stable}"));
+            (format!("idle: the last rollout promoted {} at {at}{before}", named(note.candidate)), note.candidate)
+        }
+    };
+    sheet.row("is", &text);
+    let untouched = left_on == alias.target.version();
+    if !untouched {
+        sheet.row("", &format!("since then something else has moved the alias to {}", alias.target));
+    }
+    if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
+        sheet.next(&format!("canaryctl rollback {operand}"), &format!("puts all traffic on {stable}"));
+    }
+    sheet.next(&format!("canaryctl rollout {operand}"), "rolls out a new version");
+}
+
+fn rejected(sheet: &mut Sheet, note: &Note) {
+    if note.rejected.is_empty() {
+        return;
+    }
+    let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
+    sheet.row("rejected", &format!("{}; refused without --again", each.collect::<Vec<_>>().join(", ")));
+}
+
+/// The status as programs read it. Keys are only ever added.
+#[derive(Serialize)]
+struct Status {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    at: Time,
+    function: String,
+    alias: String,
+    /// In one word, the row of the table of standings; `missing` where there is no alias.
+    standing: &'static str,
+    traffic: Option<String>,
+    stable: Option<String>,
+    candidate: Option<Version>,
+    weight: Weight,
+    phase: Option<&'static str>,
+    step: Option<u16>,
+    steps: Option<u16>,
+    rollout_id: Option<String>,
+    owner: Option<String>,
+    /// Whether a rollout is under way that nobody drives.
+    orphaned: bool,
+    next_step_at: Option<Time>,
+    paused: bool,
+    last_outcome: Option<&'static str>,
+    last_cause: Option<Cause>,
+    rejected: Vec<Version>,
+}
+
+impl Status {
+    fn of(subject: &Subject, alias: Option<&Alias>, now: Time) -> Self {
+        let found = alias.map(standing);
+        let note = found.as_ref().and_then(Standing::note);
+        let live = found.as_ref().and_then(Standing::live);
+        let (step, steps) = match live.map(|note| note.phase) {
+            Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
+            Some(_) | None => (None, None),
+        };
+        let canary = alias.and_then(Alias::canary);
+        let candidate = live.and_then(|note| note.candidate).or(canary.map(|(version, _)| version));
+        let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
+        let id = match &found {
+            Some(Standing::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
+            Some(_) | None => note.map(|note| (note.id.to_string(), note.owner.to_string())),
+        };
+        Self {
+            v: rollout::event::FORMAT,
+            kind: "status",
+            at: now,
+            function: subject.function.name.clone(),
+            alias: subject.alias.clone(),
+            standing: found.as_ref().map_or("missing", word),
+            traffic: alias.map(Alias::traffic),
+            stable: stable(alias, live),
+            candidate,
+            weight: candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
+            phase: note.map(|note| note.phase.word()),
+            step,
+            steps,
+            rollout_id: id.as_ref().map(|(id, _)| id.clone()),
+            owner: id.map(|(_, owner)| owner),
+            orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
+            next_step_at: live.and_then(|note| note.due),
+            paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
+            last_outcome: last.map(outcome),
+            last_cause: last.and_then(cause),
+            rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The version to go back to while a rollout is under way, else the alias' version. A first deployment has none.
+fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
+    match live {
+        Some(note) => note.stable.map(|stable| stable.to_string()),
+        None => alias.map(|alias| alias.target.to_string()),
+    }
+}
+
+fn word(found: &Standing) -> &'static str {
+    match found {
+        Standing::Idle(_) => "idle",
+        Standing::Foreign { .. } => "foreign",
+        Standing::Claimed(_) => "claimed",
+        Standing::Running(_) => "running",
+        Standing::SetByHand(..) => "set_by_hand",
+        Standing::ClearedByHand(_) => "cleared_by_hand",
+        Standing::PromotedElsewhere(_) => "promoted_elsewhere",
+        Standing::Contended { why: Contention::Changed, .. } => "contended",
+        Standing::Contended { why: Contention::NewerFormat, .. } => "newer_format",
+    }
+}
+
+/// The name of the outcome that a terminal phase keeps.
+fn outcome(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Back(Cause::Unchanged) => Outcome::Unchanged.name(),
+        Phase::Back(Cause::Rejected) => Outcome::Refused.name(),
+        Phase::Back(Cause::Superseded) => Outcome::Superseded.name(),
+        Phase::Back(Cause::Failed) => Outcome::Failed.name(),
+        Phase::Back(cause) => Outcome::RolledBack(cause).name(),
+        Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => Outcome::Promoted.name(),
+    }
+}
+
+fn cause(phase: Phase) -> Option<Cause> {
+    if let Phase::Back(cause) = phase { Some(cause) } else { None }
+}

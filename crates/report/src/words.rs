@@ -1,0 +1,196 @@
+//! How is it written? Spans of time, names and foreign texts, in the form that people read.
+
+use std::time::Duration;
+
+use rollout::event::Started;
+use rollout::health::clock;
+use rollout::subject::DEFAULT_ALIAS;
+use rollout::{Time, Version};
+
+/// A span as people say it: `0.3 s`, `4 s`, `3 min`, `1m49s`, `2 h`, `1h5m`.
+pub(crate) fn span(span: Duration) -> String {
+    let tenths = span.as_millis().saturating_add(50) / 100;
+    if tenths < 100 {
+        return match (tenths / 10, tenths % 10) {
+            (0, 0) if !span.is_zero() => "under 0.1 s".to_owned(),
+            (whole, 0) => format!("{whole} s"),
+            (whole, part) => format!("{whole}.{part} s"),
+        };
+    }
+    let seconds = span.as_millis().saturating_add(500) / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours}h{minutes}m"),
+    }
+}
+
+/// A span as a clock that runs shows it: `0:42`, `12:00`, `1:02:03`.
+pub(crate) fn countdown(span: Duration) -> String {
+    let seconds = span.as_millis().div_ceil(1000);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// A span that has passed: `02:18`, `1:02:03`.
+pub(crate) fn elapsed(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes:02}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// How long a rollout takes when nothing holds it up, hooks not counted.
+pub(crate) fn total(started: &Started) -> Duration {
+    let waits = u64::try_from(started.weights.len().saturating_sub(1)).unwrap_or(u64::MAX);
+    Duration::from_secs(started.every_seconds.saturating_mul(waits).saturating_add(started.bake_seconds))
+}
+
+/// A schedule in words: `Linear 10 % every minute`, `Canary 10 % for 5 min`, `all at once`, `1, 5, 25, 50, 100 % every 5 min`.
+pub(crate) fn schedule(started: &Started) -> String {
+    let every = Duration::from_secs(started.every_seconds);
+    let each = if every == Duration::from_mins(1) { "every minute".to_owned() } else { format!("every {}", span(every)) };
+    match started.weights.as_slice() {
+        [] | [_] => "all at once".to_owned(),
+        [first, ..] if started.schedule.starts_with("Linear") => format!("Linear {first} {each}"),
+        [first, _] => format!("Canary {first} for {}", span(every)),
+        weights => {
+            let percents: Vec<String> = weights.iter().map(|weight| weight.percent()).collect();
+            format!("{} % {each}", percents.join(", "))
+        }
+    }
+}
+
+/// Stable and candidate with something between them, as far as they are known.
+pub(crate) fn versions(stable: Option<Version>, candidate: Option<Version>, between: &str) -> String {
+    match (stable, candidate) {
+        (Some(stable), Some(candidate)) => format!("{stable} {between} {candidate}"),
+        (Some(stable), None) => format!("{stable} {between} a new version"),
+        (None, Some(candidate)) => format!("{candidate}, the first version"),
+        (None, None) => "the first version".to_owned(),
+    }
+}
+
+/// A version, or what to call one that is not known.
+pub(crate) fn version(version: Option<Version>) -> String {
+    version.map_or_else(|| "the new version".to_owned(), |version| version.to_string())
+}
+
+/// A moment near `now` as the time of day, any other with its date: `14:03:58`, `2026-11-20 14:03 UTC`.
+pub(crate) fn when(at: Time, now: Time) -> String {
+    if now.since(at).max(at.since(now)) < Duration::from_hours(12) {
+        return clock(at);
+    }
+    let text = at.to_string();
+    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+}
+
+/// Lines as one text, each of them ended and none with blanks at its end.
+pub(crate) fn joined(lines: &[String]) -> String {
+    let ended: Vec<&str> = lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect();
+    ended.concat()
+}
+
+/// How a command names an alias: the function alone where the alias is the usual one.
+pub(crate) fn operand(function: &str, alias: &str) -> String {
+    if alias == DEFAULT_ALIAS { function.to_owned() } else { format!("{function}:{alias}") }
+}
+
+/// A function's name without the ARN around it, which would push everything else off the line.
+pub(crate) fn short(name: &str) -> &str {
+    name.rsplit_once(":function:").map_or(name, |(_, name)| name)
+}
+
+/// A foreign text's lines without anything that moves a cursor or a colour: hooks and alarms may say what they like.
+pub(crate) fn clean_lines(text: &str) -> Vec<String> {
+    text.lines().map(clean).filter(|line| !line.is_empty()).collect()
+}
+
+/// A foreign text in one line.
+pub(crate) fn one_line(text: &str) -> String {
+    clean_lines(text).join(" ")
+}
+
+fn clean(line: &str) -> String {
+    let mut kept = String::with_capacity(line.len());
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\u{1b}' => {
+                // A control sequence ends with the first byte from @ to ~ after its bracket; any other escape is two characters.
+                if letters.next() == Some('[') {
+                    let _ = letters.by_ref().find(|letter| ('@'..='~').contains(letter));
+                }
+            }
+            '\t' => kept.push(' '),
+            // Marks that turn the direction of writing can make a line read as something else.
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            letter if letter.is_control() => {}
+            letter => kept.push(letter),
+        }
+    }
+    kept.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_say_them() {
+        let rows = [
+            (0, "0 s"),
+            (20, "under 0.1 s"),
+            (300, "0.3 s"),
+            (1_400, "1.4 s"),
+            (4_000, "4 s"),
+            (9_940, "9.9 s"),
+            (9_960, "10 s"),
+            (59_600, "1 min"),
+            (109_000, "1m49s"),
+            (180_000, "3 min"),
+            (3_600_000, "1 h"),
+            (3_900_000, "1h5m"),
+            (172_800_000, "48 h"),
+        ];
+        for (millis, text) in rows {
+            assert_eq!(span(Duration::from_millis(millis)), text);
+        }
+        assert!(!span(Duration::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_moment_far_away_has_a_date() {
+        let at = Time::from_millis(1_795_435_333_250);
+        assert_eq!(when(at, at + Duration::from_hours(11)), "12:02:13");
+        assert_eq!(when(at, at + Duration::from_hours(13)), "2026-11-23 12:02 UTC");
+        assert_eq!(when(at, at - Duration::from_hours(13)), "2026-11-23 12:02 UTC");
+    }
+
+    #[test]
+    fn clocks_never_show_nothing_while_something_is_left() {
+        assert_eq!(countdown(Duration::from_millis(1)), "0:01");
+        assert_eq!(countdown(Duration::from_secs(3723)), "1:02:03");
+        assert_eq!(elapsed(Duration::from_millis(138_900)), "02:18");
+    }
+
+    #[test]
+    fn foreign_texts_cannot_steer_a_terminal() {
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m and\ttab\r\u{7}"), "red and tab");
+        assert_eq!(clean("\u{1b}]0;title"), "0;title");
+        assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
+        assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
+    }
+
+    #[test]
+    fn commands_name_the_usual_alias_by_its_function() {
+        assert_eq!(operand("hello", "live"), "hello");
+        assert_eq!(operand("hello", "Live"), "hello:Live");
+        assert_eq!(short("arn:aws:lambda:eu-west-1:123456789012:function:preHook:2"), "preHook:2");
+    }
+}

@@ -1,0 +1,132 @@
+//! Whole rollouts as their readers see them: every story is a file of events and the log that it makes.
+//!
+//! The events are read, written again as JSON and told as plain lines: a saved file renders like the rollout did.
+
+use report::{Json, Plain, Reporter, end_block};
+use rollout::event::Event;
+
+/// A story's events, and its log.
+fn story(name: &str) -> (String, String) {
+    let read = |kind: &str| {
+        let path = format!("{}/tests/golden/{name}.{kind}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    (read("jsonl"), read("txt"))
+}
+
+fn events(json: &str) -> Vec<Event> {
+    json.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn told(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Reporter + '_>, events: &[Event]) -> String {
+    let mut out = Vec::new();
+    let mut reporter = make(&mut out);
+    for event in events {
+        reporter.event(event).unwrap();
+    }
+    reporter.finish().unwrap();
+    drop(reporter);
+    String::from_utf8(out).unwrap()
+}
+
+fn check(name: &str) {
+    let (json, log) = story(name);
+    let events = events(&json);
+    assert_eq!(told(|out| Box::new(Json::new(out)), &events), json, "{name}");
+    assert_eq!(told(|out| Box::new(Plain::new(out)), &events), log, "{name}");
+    assert!(!log.contains('\u{1b}'), "{name}: no escape codes");
+    // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
+    let last: Vec<&str> = log.lines().rev().take(10).collect();
+    for word in ["  why  ", "  now  ", "  next  "] {
+        assert!(last.iter().any(|line| line.starts_with(word)), "{name}: {word}");
+    }
+    assert!(last.iter().any(|line| line.starts_with(['✔', '✖', '▸'])), "{name}");
+    let block = end_block(events.last().unwrap()).unwrap();
+    assert_eq!(block.lines().next(), log.lines().find(|line| line.starts_with(['✔', '✖', '▸'])), "{name}");
+}
+
+#[test]
+fn a_rollout_that_goes_through() {
+    check("success");
+}
+
+#[test]
+fn an_alarm_takes_it_back() {
+    check("alarm");
+}
+
+#[test]
+fn a_failed_pre_traffic_hook_with_its_log() {
+    check("failed_pre_hook");
+}
+
+#[test]
+fn a_failed_post_traffic_hook_where_nothing_is_watched() {
+    check("failed_post_hook");
+}
+
+#[test]
+fn somebody_else_changed_the_alias() {
+    check("superseded");
+}
+
+#[test]
+fn a_rollback_that_nobody_confirmed() {
+    check("unconfirmed");
+}
+
+#[test]
+fn blind_for_too_long() {
+    check("blind");
+}
+
+#[test]
+fn another_share_set_by_hand_then_rolled_back_by_hand() {
+    check("set_by_hand");
+}
+
+#[test]
+fn interrupted_by_a_signal() {
+    check("interrupted");
+}
+
+#[test]
+fn left_in_progress_on_purpose() {
+    check("held");
+}
+
+#[test]
+fn nothing_to_roll_out() {
+    check("nothing_to_roll_out");
+}
+
+#[test]
+fn a_first_deployment() {
+    check("first_deployment");
+}
+
+#[test]
+fn refused_before_anything_moved() {
+    check("refused");
+}
+
+/// A writer that is gone: the error comes back, and the next event finds the reporter in order.
+#[test]
+fn a_closed_pipe_is_an_error_and_nothing_more() {
+    struct Closed;
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (json, _) = story("alarm");
+    let mut plain = Plain::new(Closed);
+    let mut live = report::Live::new(Closed, report::Size::Fixed(80, 24), true);
+    for event in events(&json) {
+        assert_eq!(plain.event(&event).unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+        assert!(live.event(&event).is_err());
+    }
+}

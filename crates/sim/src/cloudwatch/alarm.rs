@@ -1,0 +1,248 @@
+//! What is an alarm? Its configuration and its states, as values.
+//!
+//! When and how one changes state is decided elsewhere.
+
+use std::time::Duration;
+
+use super::rule::Rule;
+use super::statistic::Statistic;
+
+/// The state of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AlarmState {
+    /// What is watched is within its threshold.
+    Ok,
+    /// What is watched has crossed its threshold.
+    Alarm,
+    /// Nothing can be said.
+    InsufficientData,
+}
+
+impl AlarmState {
+    /// As the API spells it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// How a value is compared with the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// `>=`
+    GreaterOrEqual,
+    /// `>`
+    Greater,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+}
+
+impl Comparison {
+    const ALL: [Self; 4] = [Self::GreaterOrEqual, Self::Greater, Self::Less, Self::LessOrEqual];
+
+    /// As the API spells it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::GreaterOrEqual => "GreaterThanOrEqualToThreshold",
+            Self::Greater => "GreaterThanThreshold",
+            Self::Less => "LessThanThreshold",
+            Self::LessOrEqual => "LessThanOrEqualToThreshold",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|comparison| comparison.name() == name)
+    }
+
+    /// As a state reason spells it.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::GreaterOrEqual => "greater than or equal to",
+            Self::Greater => "greater than",
+            Self::Less => "less than",
+            Self::LessOrEqual => "less than or equal to",
+        }
+    }
+
+    pub(super) fn breaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::GreaterOrEqual => value >= threshold,
+            Self::Greater => value > threshold,
+            Self::Less => value < threshold,
+            Self::LessOrEqual => value <= threshold,
+        }
+    }
+}
+
+/// What a period without data counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingData {
+    /// As nothing: with no data at all, the state is `INSUFFICIENT_DATA`.
+    Missing,
+    /// As nothing: with no data at all, the state stays.
+    Ignore,
+    /// As a period beyond the threshold.
+    Breaching,
+    /// As a period within the threshold.
+    NotBreaching,
+}
+
+impl MissingData {
+    pub(super) const ALL: [Self; 4] = [Self::Missing, Self::Ignore, Self::Breaching, Self::NotBreaching];
+
+    /// As the API spells it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Ignore => "ignore",
+            Self::Breaching => "breaching",
+            Self::NotBreaching => "notBreaching",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|treatment| treatment.name() == name)
+    }
+}
+
+/// An alarm as it is put.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alarm {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) actions: Actions,
+    pub(crate) condition: Condition,
+}
+
+/// Who is told of a change of state. Nobody really is: the history says who would have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Actions {
+    pub(crate) enabled: bool,
+    pub(crate) ok: Vec<String>,
+    pub(crate) alarm: Vec<String>,
+    pub(crate) insufficient_data: Vec<String>,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self { enabled: true, ok: Vec::new(), alarm: Vec::new(), insufficient_data: Vec::new() }
+    }
+}
+
+impl Actions {
+    /// Who is told that an alarm came into `state`.
+    pub(super) fn on(&self, state: AlarmState) -> &[String] {
+        match state {
+            AlarmState::Ok => &self.ok,
+            AlarmState::Alarm => &self.alarm,
+            AlarmState::InsufficientData => &self.insufficient_data,
+        }
+    }
+}
+
+/// What an alarm watches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Condition {
+    /// A metric.
+    Metric(Watch),
+    /// Other alarms.
+    Composite(Rule),
+}
+
+/// A metric against a threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Watch {
+    pub(crate) namespace: String,
+    pub(crate) metric: String,
+    pub(crate) dimensions: Vec<(String, String)>,
+    pub(crate) statistic: Statistic,
+    pub(crate) unit: Option<String>,
+    /// In seconds: 10, 20, 30 or a multiple of 60.
+    pub(crate) period: u32,
+    /// How many periods are looked at: N of "M out of N".
+    pub(crate) evaluation_periods: u32,
+    /// How many of them must breach: M; all of them if it is not said.
+    pub(crate) datapoints_to_alarm: Option<u32>,
+    pub(crate) threshold: f64,
+    pub(crate) comparison: Comparison,
+    /// `None` is as good as `Missing`, but an answer does not show it.
+    pub(crate) missing_data: Option<MissingData>,
+    /// Whether periods with too few samples for the percentile leave the state as it is; `None` was not said.
+    pub(crate) ignore_low_samples: Option<bool>,
+}
+
+impl Watch {
+    /// The length of a period.
+    pub(super) fn length(&self) -> Duration {
+        Duration::from_secs(u64::from(self.period))
+    }
+
+    /// How many periods must breach.
+    pub(super) fn wanted(&self) -> u32 {
+        self.datapoints_to_alarm.unwrap_or(self.evaluation_periods)
+    }
+
+    /// How often it is evaluated: high-resolution alarms every ten seconds, those that look at more than a day every hour.
+    pub(super) fn rhythm(&self) -> Duration {
+        let looks_at = u64::from(self.period) * u64::from(self.evaluation_periods);
+        Duration::from_secs(match (self.period < 60, looks_at > 86_400) {
+            (true, _) => 10,
+            (false, true) => 3_600,
+            (false, false) => 60,
+        })
+    }
+}
+
+impl Alarm {
+    /// An alarm on the sum of a metric in one minute: `Sum >= threshold`, one out of one, no data being no harm.
+    pub(crate) fn on_sum(name: &str, namespace: &str, metric: &str, dimensions: &[(&str, &str)], threshold: f64) -> Self {
+        let watch = Watch {
+            namespace: namespace.to_owned(),
+            metric: metric.to_owned(),
+            dimensions: dimensions.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            statistic: Statistic::Sum,
+            unit: None,
+            period: 60,
+            evaluation_periods: 1,
+            datapoints_to_alarm: None,
+            threshold,
+            comparison: Comparison::GreaterOrEqual,
+            missing_data: Some(MissingData::NotBreaching),
+            ignore_low_samples: None,
+        };
+        Self { name: name.to_owned(), description: None, actions: Actions::default(), condition: Condition::Metric(watch) }
+    }
+
+    /// The metric it watches; composite alarms watch none.
+    pub(super) const fn watch(&self) -> Option<&Watch> {
+        match &self.condition {
+            Condition::Metric(watch) => Some(watch),
+            Condition::Composite(_) => None,
+        }
+    }
+
+    /// The rule of a composite alarm.
+    pub(super) const fn rule(&self) -> Option<&Rule> {
+        match &self.condition {
+            Condition::Metric(_) => None,
+            Condition::Composite(rule) => Some(rule),
+        }
+    }
+
+    /// `MetricAlarm` or `CompositeAlarm`.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.condition {
+            Condition::Metric(_) => "MetricAlarm",
+            Condition::Composite(_) => "CompositeAlarm",
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! What do the alarms look like from outside? Descriptions, histories, and the selections one can make of them.
+//!
+//! Reads only.
+
+use super::alarm::{Alarm, Condition, Watch};
+use super::alarm_requests::state_value;
+use super::alarms::{Alarms, Standing};
+use super::history::HistoryItem;
+use super::metric_requests::{dimensions, shown_dimensions, unit};
+use super::parameters::{Parameters, page_start, page_token};
+use super::statistic::Statistic;
+use super::value::{Fault, Record, Value};
+
+const PAGE: u32 = 50;
+const MOST: u32 = 100;
+
+pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let page = request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(PAGE);
+    let start = page_start(request.text("NextToken")?)?;
+    let relatives = relatives(alarms, request)?;
+    let brief = request.has("ChildrenOfAlarmName");
+    let selected: Vec<&Standing> = match relatives {
+        Some(names) => alarms.all().filter(|standing| names.contains(&standing.alarm.name)).collect(),
+        None => select(alarms, request)?,
+    };
+    let end = start.saturating_add(usize::try_from(page).unwrap_or(usize::MAX)).min(selected.len());
+    let shown = selected.get(start..end).ok_or_else(Fault::token)?;
+    let (mut metric, mut composite) = (Vec::new(), Vec::new());
+    for standing in shown {
+        let described = Value::from(if brief { in_brief(alarms, standing) } else { described(alarms, standing) });
+        if standing.alarm.rule().is_some() { composite.push(described) } else { metric.push(described) }
+    }
+    Ok(Record::new()
+        .with("MetricAlarms", Value::List(metric))
+        .with("CompositeAlarms", Value::List(composite))
+        .maybe("NextToken", page_token(end, selected.len()))
+        .into())
+}
+
+/// The names of an alarm's children or parents, if the request is for those.
+fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<String>>, Fault> {
+    let asked = (request.short_text("ChildrenOfAlarmName", 255)?, request.short_text("ParentsOfAlarmName", 255)?);
+    let (None, None) = asked else {
+        let others = ["AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"];
+        if others.iter().any(|name| request.has(name)) || matches!(asked, (Some(_), Some(_))) {
+            return Err(Fault::validation(
+                "ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters than MaxRecords and NextToken",
+            ));
+        }
+        return Ok(Some(match asked {
+            (Some(parent), _) => {
+                let rule = alarms.find(parent).and_then(|standing| standing.alarm.rule());
+                rule.into_iter().flat_map(|rule| rule.children()).map(str::to_owned).collect()
+            }
+            (None, child) => alarms.parents(child.unwrap_or_default()),
+        }));
+    };
+    Ok(None)
+}
+
+fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Standing>, Fault> {
+    let names = request.texts("AlarmNames")?;
+    if names.len() > usize::try_from(MOST).unwrap_or(usize::MAX) {
+        let constraint = format!("Member must have length less than or equal to {MOST}");
+        return Err(Fault::constraint("AlarmNames", &format!("[{}]", names.join(", ")), &constraint));
+    }
+    let prefix = request.short_text("AlarmNamePrefix", 255)?;
+    if prefix.is_some() && !names.is_empty() {
+        return Err(Fault::validation("AlarmNames and AlarmNamePrefix cannot both be specified"));
+    }
+    let types = alarm_types(request)?;
+    let state = state_value(request)?;
+    let action = request.short_text("ActionPrefix", 1_024)?;
+    let wanted = |standing: &&Standing| {
+        let Alarm { name, actions, .. } = &standing.alarm;
+        let all_actions = || [&actions.ok, &actions.alarm, &actions.insufficient_data].into_iter().flatten();
+        (names.is_empty() || names.contains(&name.as_str()))
+            && prefix.is_none_or(|prefix| name.starts_with(prefix))
+            && types.contains(&standing.alarm.kind())
+            && state.is_none_or(|state| standing.state == state)
+            && action.is_none_or(|prefix| all_actions().any(|action| action.starts_with(prefix)))
+    };
+    Ok(alarms.all().filter(wanted).collect())
+}
+
+/// Metric alarms only, unless composite ones are asked for.
+fn alarm_types(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
+    let types = request.texts("AlarmTypes")?;
+    match types.iter().find(|name| !["MetricAlarm", "CompositeAlarm"].contains(name)) {
+        Some(_) => {
+            let constraint =
+                "Member must satisfy constraint: [Member must satisfy enum value set: [CompositeAlarm, MetricAlarm]]";
+            Err(Fault::constraint("AlarmTypes", &format!("[{}]", types.join(", ")), constraint))
+        }
+        None if types.is_empty() => Ok(vec!["MetricAlarm"]),
+        None => Ok(types),
+    }
+}
+
+pub(super) fn describe_alarms_for_metric(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let metric = request.required_text("MetricName", 255)?;
+    let namespace = request.required_text("Namespace", 255)?;
+    let mut dimensions = dimensions(request)?;
+    dimensions.sort();
+    let period = request.integer_within("Period", 1, u32::MAX)?;
+    let statistic = match (request.text("Statistic")?, request.text("ExtendedStatistic")?) {
+        (Some(name), _) | (None, Some(name)) => Statistic::parse(name).map(Some).ok_or_else(|| Fault::parameter(name))?,
+        (None, None) => None,
+    };
+    let unit = unit(request)?;
+    let watches = |watch: &Watch| {
+        let mut watched = watch.dimensions.clone();
+        watched.sort();
+        watch.metric == metric
+            && watch.namespace == namespace
+            && watched == dimensions
+            && period.is_none_or(|period| watch.period == period)
+            && statistic.as_ref().is_none_or(|statistic| watch.statistic == *statistic)
+            && unit.is_none_or(|unit| watch.unit.as_deref() == Some(unit))
+    };
+    let found = alarms.all().filter(|standing| standing.alarm.watch().is_some_and(watches));
+    let found = Value::list(found.map(|standing| described(alarms, standing)));
+    Ok(Record::new().with("MetricAlarms", found).into())
+}
+
+pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let page = request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(MOST);
+    let start = page_start(request.text("NextToken")?)?;
+    let name = request.short_text("AlarmName", 255)?;
+    let types = alarm_types(request)?;
+    let kind = request.text("HistoryItemType")?;
+    let known = ["ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction"];
+    if let Some(kind) = kind.filter(|kind| !known.contains(kind)) {
+        let constraint = format!("Member must satisfy enum value set: [{}]", known.join(", "));
+        return Err(Fault::constraint("HistoryItemType", kind, &constraint));
+    }
+    let (from, to) = (request.time("StartDate")?, request.time("EndDate")?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Fault::validation("StartDate must be before EndDate"));
+    }
+    let wanted = |item: &&HistoryItem| {
+        name.is_none_or(|name| item.alarm == name)
+            && types.contains(&item.alarm_type)
+            && kind.is_none_or(|kind| item.kind.name() == kind)
+            && from.is_none_or(|from| item.at >= from)
+            && to.is_none_or(|to| item.at <= to)
+    };
+    let mut items: Vec<_> = alarms.history().iter().filter(wanted).collect();
+    match request.text("ScanBy")? {
+        None | Some("TimestampDescending") => items.reverse(),
+        Some("TimestampAscending") => {}
+        Some(other) => {
+            let constraint = "Member must satisfy enum value set: [TimestampDescending, TimestampAscending]";
+            return Err(Fault::constraint("ScanBy", other, constraint));
+        }
+    }
+    let end = start.saturating_add(usize::try_from(page).unwrap_or(usize::MAX)).min(items.len());
+    let shown = items.get(start..end).ok_or_else(Fault::token)?;
+    Ok(Record::new()
+        .with("AlarmHistoryItems", Value::list(shown.iter().map(|item| happened(item))))
+        .maybe("NextToken", page_token(end, items.len()))
+        .into())
+}
+
+fn happened(item: &HistoryItem) -> Record {
+    Record::new()
+        .with("AlarmName", &item.alarm)
+        .with("AlarmType", item.alarm_type)
+        .with("Timestamp", item.at)
+        .with("HistoryItemType", item.kind.name())
+        .with("HistorySummary", &item.summary)
+        .with("HistoryData", &item.data)
+}
+
+/// What is configured of an alarm.
+pub(super) fn configuration(alarm: &Alarm) -> Record {
+    let actions = &alarm.actions;
+    let common = Record::new()
+        .with("AlarmName", &alarm.name)
+        .maybe("AlarmDescription", alarm.description.as_ref())
+        .with("ActionsEnabled", actions.enabled)
+        .with("OKActions", Value::list(&actions.ok))
+        .with("AlarmActions", Value::list(&actions.alarm))
+        .with("InsufficientDataActions", Value::list(&actions.insufficient_data));
+    match &alarm.condition {
+        Condition::Composite(rule) => common.with("AlarmRule", rule.text()),
+        Condition::Metric(watch) => watched(common, watch),
+    }
+}
+
+fn watched(common: Record, watch: &Watch) -> Record {
+    let statistic = if watch.statistic.needs_values() { "ExtendedStatistic" } else { "Statistic" };
+    common
+        .with("MetricName", &watch.metric)
+        .with("Namespace", &watch.namespace)
+        .with(statistic, watch.statistic.name())
+        .with("Dimensions", shown_dimensions(&watch.dimensions))
+        .with("Period", watch.period)
+        .maybe("Unit", watch.unit.as_ref())
+        .with("EvaluationPeriods", watch.evaluation_periods)
+        .maybe("DatapointsToAlarm", watch.datapoints_to_alarm)
+        .with("Threshold", watch.threshold)
+        .with("ComparisonOperator", watch.comparison.name())
+        .maybe("TreatMissingData", watch.missing_data.map(super::alarm::MissingData::name))
+        .maybe(
+            "EvaluateLowSampleCountPercentile",
+            watch.ignore_low_samples.map(|ignore| if ignore { "ignore" } else { "evaluate" }),
+        )
+}
+
+fn described(alarms: &Alarms, standing: &Standing) -> Record {
+    configuration(&standing.alarm)
+        .with("AlarmArn", alarms.arn(&standing.alarm.name))
+        .with("AlarmConfigurationUpdatedTimestamp", standing.configured)
+        .with("StateValue", standing.state.name())
+        .with("StateReason", &standing.reason)
+        .maybe("StateReasonData", standing.reason_data.as_ref())
+        .with("StateUpdatedTimestamp", standing.updated)
+        .with("StateTransitionedTimestamp", standing.transitioned)
+}
+
+/// What is told of a composite alarm's child when its children are asked for.
+fn in_brief(alarms: &Alarms, standing: &Standing) -> Record {
+    Record::new()
+        .with("AlarmName", &standing.alarm.name)
+        .with("AlarmArn", alarms.arn(&standing.alarm.name))
+        .with("StateValue", standing.state.name())
+        .with("StateUpdatedTimestamp", standing.updated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::alarm::{Actions, AlarmState};
+    use crate::cloudwatch::tests::{ask, at, cloud, composite, on_errors};
+    use crate::cloudwatch::{CloudWatch, ItemKind};
+
+    /// `a1` to `a3`, of which `a2` pages somebody and is red, and a composite alarm made of two of them.
+    fn four() -> CloudWatch {
+        let mut cloud = cloud(0..=0);
+        for name in ["a1", "a2", "a3"] {
+            let mut alarm = on_errors(name);
+            if name == "a2" {
+                alarm.actions = Actions { ok: vec!["arn:aws:sns:x:1:pager".to_owned()], ..Actions::default() };
+            }
+            cloud.put_alarm(at(0), alarm).unwrap();
+        }
+        cloud.put_alarm(at(0), composite("both", "ALARM(a1) OR ALARM(a2)")).unwrap();
+        cloud.set_alarm_state(at(1), "a2", AlarmState::Alarm, "by hand").unwrap();
+        cloud
+    }
+
+    fn names(answer: &Value, list: &str, member: &str) -> Vec<String> {
+        let Some(Value::List(items)) = answer.member(list) else { panic!("{answer:?}") };
+        let name =
+            |item: &Value| if let Some(Value::Text(name)) = item.member(member) { name.clone() } else { panic!("{item:?}") };
+        items.iter().map(name).collect()
+    }
+
+    fn selected(request: Value) -> (Vec<String>, Vec<String>) {
+        let answer = ask(&mut four(), 2, "DescribeAlarms", request).unwrap();
+        (names(&answer, "MetricAlarms", "AlarmName"), names(&answer, "CompositeAlarms", "AlarmName"))
+    }
+
+    #[test]
+    fn alarms_are_selected_by_everything_one_may_ask_for() {
+        let new = Record::new;
+        let both = || Value::list(["MetricAlarm", "CompositeAlarm"]);
+        let many: Vec<_> = (0..100).map(|n| format!("a{n}")).collect();
+        for (request, metric, composite) in [
+            (new(), &["a1", "a2", "a3"][..], &[][..]),
+            (new().with("AlarmTypes", both()), &["a1", "a2", "a3"], &["both"]),
+            (new().with("AlarmTypes", Value::list(["CompositeAlarm"])), &[], &["both"]),
+            (new().with("AlarmNames", Value::list(["both", "a3", "missing"])), &["a3"], &[]),
+            (new().with("AlarmNames", Value::list(["both"])).with("AlarmTypes", both()), &[], &["both"]),
+            (new().with("AlarmNames", Value::list(&many)), &["a1", "a2", "a3"], &[]),
+            (new().with("AlarmNamePrefix", "a3"), &["a3"], &[]),
+            (new().with("StateValue", "ALARM").with("AlarmTypes", both()), &["a2"], &["both"]),
+            (new().with("ActionPrefix", "arn:aws:sns"), &["a2"], &[]),
+            (new().with("ChildrenOfAlarmName", "both"), &["a1", "a2"], &[]),
+            (new().with("ParentsOfAlarmName", "a1"), &[], &["both"]),
+        ] {
+            let request: Value = request.into();
+            assert_eq!(selected(request.clone()), (owned(metric), owned(composite)), "{request:?}");
+        }
+    }
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn children_are_described_in_brief() {
+        let answer = ask(&mut four(), 2, "DescribeAlarms", Record::new().with("ChildrenOfAlarmName", "both")).unwrap();
+        let Some(Value::List(children)) = answer.member("MetricAlarms") else { panic!("{answer:?}") };
+        assert_eq!(children[1].member("StateValue"), Some(&Value::from("ALARM")));
+        assert_eq!(children[1].member("StateReason"), None);
+    }
+
+    #[test]
+    fn selections_that_make_no_sense_are_refused() {
+        let many: Vec<_> = (0..101).map(|n| format!("a{n}")).collect();
+        for (request, part) in [
+            (Record::new().with("AlarmNames", Value::list(&many)), "less than or equal to 100"),
+            (Record::new().with("AlarmNames", Value::list(["a"])).with("AlarmNamePrefix", "a"), "cannot both"),
+            (Record::new().with("ChildrenOfAlarmName", "a").with("StateValue", "OK"), "cannot be combined"),
+            (Record::new().with("AlarmTypes", Value::list(["Smoke"])), "enum value set: [CompositeAlarm, MetricAlarm]"),
+            (Record::new().with("StateValue", "RED"), "enum value set: [INSUFFICIENT_DATA, ALARM, OK]"),
+            (Record::new().with("MaxRecords", 0_i64), "greater than or equal to 1"),
+            (Record::new().with("MaxRecords", 101_i64), "less than or equal to 100"),
+        ] {
+            let fault = ask(&mut four(), 2, "DescribeAlarms", request).unwrap_err();
+            assert!(fault.code == "ValidationError" && fault.message.contains(part), "{fault:?}");
+        }
+        for token in ["page-9", "page--1", "nine"] {
+            assert_eq!(
+                ask(&mut four(), 2, "DescribeAlarms", Record::new().with("NextToken", token)),
+                Err(Fault::token()),
+                "{token}"
+            );
+        }
+    }
+
+    /// Reads all pages of an answer.
+    fn pages(operation: &str, list: &str, member: &str, request: &dyn Fn() -> Record) -> Vec<Vec<String>> {
+        let mut cloud = four();
+        let (mut pages, mut token) = (Vec::new(), None);
+        loop {
+            let answer = ask(&mut cloud, 2, operation, request().maybe("NextToken", token)).unwrap();
+            pages.push(names(&answer, list, member));
+            let Some(next) = answer.member("NextToken") else { return pages };
+            token = Some(next.clone());
+        }
+    }
+
+    #[test]
+    fn pages_follow_one_another_to_the_end() {
+        let request = || Record::new().with("MaxRecords", 2_i64);
+        assert_eq!(pages("DescribeAlarms", "MetricAlarms", "AlarmName", &request), [owned(&["a1", "a2"]), owned(&["a3"])]);
+    }
+
+    #[test]
+    fn the_history_tells_the_latest_first_and_only_what_is_asked() {
+        let summaries =
+            |request: &dyn Fn() -> Record| pages("DescribeAlarmHistory", "AlarmHistoryItems", "HistorySummary", request).concat();
+        let everything = || Record::new().with("MaxRecords", 2_i64);
+        let red = "Alarm updated from INSUFFICIENT_DATA to ALARM";
+        let created = |name: &str| format!("Alarm \"{name}\" created");
+        assert_eq!(summaries(&everything), [red.to_owned(), created("a3"), created("a2"), created("a1")]);
+        let oldest_first = || everything().with("ScanBy", "TimestampAscending").with("AlarmName", "a2");
+        assert_eq!(summaries(&oldest_first), [created("a2"), red.to_owned()]);
+        assert_eq!(summaries(&|| everything().with("HistoryItemType", "StateUpdate")), [red]);
+        assert_eq!(summaries(&|| everything().with("StartDate", at(1))), [red]);
+        assert_eq!(summaries(&|| everything().with("StartDate", at(2))), owned(&[]));
+        assert_eq!(summaries(&|| everything().with("EndDate", at(0)).with("AlarmName", "a1")), [created("a1")]);
+        assert_eq!(
+            summaries(&|| everything().with("AlarmTypes", Value::list(["CompositeAlarm"]))),
+            [red.to_owned(), created("both")]
+        );
+        let backwards = Record::new().with("StartDate", at(1)).with("EndDate", at(0));
+        assert_eq!(ask(&mut four(), 2, "DescribeAlarmHistory", backwards).unwrap_err().code, "ValidationError");
+    }
+
+    #[test]
+    fn the_history_keeps_both_states_and_the_configuration() {
+        let cloud = four();
+        let data: Vec<serde_json::Value> = cloud.history("a2").map(|item| serde_json::from_str(&item.data).unwrap()).collect();
+        assert_eq!(data[0]["type"], "Create");
+        assert_eq!(data[0]["createdAlarm"]["metricName"], "Errors");
+        assert_eq!(data[0]["createdAlarm"]["okactions"][0], "arn:aws:sns:x:1:pager");
+        assert_eq!(data[1]["oldState"]["stateValue"], "INSUFFICIENT_DATA");
+        assert_eq!(data[1]["newState"]["stateReason"], "by hand");
+        assert_eq!(
+            cloud.history("a2").map(|item| item.kind).collect::<Vec<_>>(),
+            [ItemKind::ConfigurationUpdate, ItemKind::StateUpdate]
+        );
+    }
+
+    #[test]
+    fn alarms_are_found_by_their_metric() {
+        let request = |name: &str| {
+            let dimension = |(name, value)| Record::new().with("Name", name).with("Value", value);
+            let dimensions = [("Resource", "hello:live"), ("FunctionName", "hello")].map(dimension);
+            Record::new().with("Namespace", "AWS/Lambda").with("MetricName", name).with("Dimensions", Value::list(dimensions))
+        };
+        let found =
+            |request| names(&ask(&mut four(), 2, "DescribeAlarmsForMetric", request).unwrap(), "MetricAlarms", "AlarmName");
+        assert_eq!(found(request("Errors")), ["a1", "a2", "a3"]);
+        assert_eq!(found(request("Errors").with("Statistic", "Sum").with("Period", 60_i64)), ["a1", "a2", "a3"]);
+        assert_eq!(found(request("Errors").with("ExtendedStatistic", "p90")), owned(&[]));
+        assert_eq!(found(request("Throttles")), owned(&[]));
+    }
+}

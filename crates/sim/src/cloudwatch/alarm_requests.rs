@@ -1,0 +1,345 @@
+//! Is a request about alarms in order, and what does it change?
+//!
+//! Reads and checks what was asked; the alarms themselves decide what follows from it.
+
+use super::alarm::{Actions, Alarm, AlarmState, Comparison, Condition, MissingData, Watch};
+use super::alarms::{Alarms, Change};
+use super::metric_requests::{dimensions, unit};
+use super::parameters::Parameters;
+use super::rule::Rule;
+use super::statistic::Statistic;
+use super::value::{Fault, Record, Value};
+use crate::time::Time;
+
+const NAMES: usize = 100;
+const ACTIONS: usize = 5;
+const TAGS: usize = 50;
+
+pub(super) fn put_metric_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    for name in ["Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"] {
+        if request.has(name) {
+            return Err(Fault::validation(format!("{name} is not supported by this simulation: alarms watch one metric")));
+        }
+    }
+    let name = request.required_text("AlarmName", 255)?;
+    let watch = watch(request)?;
+    let alarm = alarm(request, name, Condition::Metric(watch))?;
+    alarms.put(now, alarm, tags(request)?)
+}
+
+pub(super) fn put_composite_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    for name in ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"] {
+        if request.has(name) {
+            return Err(Fault::validation(format!("{name} is not supported by this simulation")));
+        }
+    }
+    let name = request.required_text("AlarmName", 255)?;
+    let rule = Rule::parse(request.required_text("AlarmRule", 10_240)?)
+        .map_err(|error| Fault::validation(format!("Error in AlarmRule expression: {error}")))?;
+    let alarm = alarm(request, name, Condition::Composite(rule))?;
+    alarms.put(now, alarm, tags(request)?)
+}
+
+fn alarm(request: Parameters<'_>, name: &str, condition: Condition) -> Result<Alarm, Fault> {
+    let description = request.text("AlarmDescription")?;
+    if description.is_some_and(|text| text.chars().count() > 1_024) {
+        let constraint = "Member must have length less than or equal to 1024";
+        return Err(Fault::constraint("AlarmDescription", description.unwrap_or_default(), constraint));
+    }
+    let actions = Actions {
+        enabled: request.boolean("ActionsEnabled")?.unwrap_or(true),
+        ok: resources(request, "OKActions")?,
+        alarm: resources(request, "AlarmActions")?,
+        insufficient_data: resources(request, "InsufficientDataActions")?,
+    };
+    Ok(Alarm { name: name.to_owned(), description: description.map(str::to_owned), actions, condition })
+}
+
+fn resources(request: Parameters<'_>, name: &str) -> Result<Vec<String>, Fault> {
+    let resources = request.texts(name)?;
+    if resources.len() > ACTIONS {
+        let constraint = format!("Member must have length less than or equal to {ACTIONS}");
+        return Err(Fault::constraint(name, &format!("[{}]", resources.join(", ")), &constraint));
+    }
+    match resources.iter().find(|resource| !resource.starts_with("arn:") || resource.split(':').count() < 6) {
+        Some(wrong) => Err(Fault::validation(format!("Invalid arn syntax: {wrong}"))),
+        None => Ok(resources.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+fn watch(request: Parameters<'_>) -> Result<Watch, Fault> {
+    let namespace = request.required_text("Namespace", 255)?;
+    let metric = request.required_text("MetricName", 255)?;
+    let evaluation_periods = request.integer_within("EvaluationPeriods", 1, u32::MAX)?;
+    let evaluation_periods = request.required("EvaluationPeriods", evaluation_periods)?;
+    let period = request.required("Period", request.integer_within("Period", 1, u32::MAX)?)?;
+    if ![10, 20, 30].contains(&period) && period % 60 != 0 {
+        return Err(Fault::validation("Period must be 10, 20, 30 or a multiple of 60"));
+    }
+    let (most, span) = if period < 3_600 { (86_400, "a day") } else { (604_800, "seven days") };
+    if u64::from(period) * u64::from(evaluation_periods) > most {
+        return Err(Fault::validation(format!(
+            "Metrics cannot be checked across more than {span} (EvaluationPeriods * Period must be <= {most})."
+        )));
+    }
+    let datapoints_to_alarm = request.integer_within("DatapointsToAlarm", 1, u32::MAX)?;
+    if datapoints_to_alarm.is_some_and(|wanted| wanted > evaluation_periods) {
+        return Err(Fault::validation("DatapointsToAlarm must be less than or equal to EvaluationPeriods"));
+    }
+    let threshold = request.required("Threshold", request.number("Threshold")?)?;
+    if !threshold.is_finite() {
+        return Err(Fault::validation("Threshold must be a finite number"));
+    }
+    Ok(Watch {
+        namespace: namespace.to_owned(),
+        metric: metric.to_owned(),
+        dimensions: dimensions(request)?,
+        statistic: statistic(request)?,
+        unit: unit(request)?.map(str::to_owned),
+        period,
+        evaluation_periods,
+        datapoints_to_alarm,
+        threshold,
+        comparison: comparison(request)?,
+        missing_data: missing_data(request)?,
+        ignore_low_samples: low_samples(request)?,
+    })
+}
+
+fn statistic(request: Parameters<'_>) -> Result<Statistic, Fault> {
+    match (request.text("Statistic")?, request.text("ExtendedStatistic")?) {
+        (Some(plain), None) => Statistic::plain(plain).ok_or_else(|| {
+            let constraint = "Member must satisfy enum value set: [Maximum, SampleCount, Sum, Minimum, Average]";
+            Fault::constraint("Statistic", plain, constraint)
+        }),
+        (None, Some(extended)) => Statistic::extended(extended)
+            .ok_or_else(|| Fault::validation(format!("The value {extended} for parameter ExtendedStatistic is not supported."))),
+        (Some(_), Some(_)) => Err(Fault::validation("Statistic and ExtendedStatistic cannot both be specified")),
+        (None, None) => Err(Fault::validation("Either Statistic or ExtendedStatistic must be specified")),
+    }
+}
+
+fn comparison(request: Parameters<'_>) -> Result<Comparison, Fault> {
+    let name = request.required("ComparisonOperator", request.text("ComparisonOperator")?)?;
+    let of_bands = ["LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"];
+    if of_bands.contains(&name) {
+        return Err(Fault::validation(format!("{name} needs an anomaly detection band, which this simulation does not support")));
+    }
+    Comparison::parse(name).ok_or_else(|| {
+        let constraint = "Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, \
+                          LessThanThreshold, LessThanOrEqualToThreshold]";
+        Fault::constraint("ComparisonOperator", name, constraint)
+    })
+}
+
+fn missing_data(request: Parameters<'_>) -> Result<Option<MissingData>, Fault> {
+    let Some(name) = request.short_text("TreatMissingData", 255)? else { return Ok(None) };
+    let treatment = MissingData::parse(name);
+    treatment
+        .map(Some)
+        .ok_or_else(|| Fault::validation(format!("The value {name} is not supported for TreatMissingData parameter.")))
+}
+
+fn low_samples(request: Parameters<'_>) -> Result<Option<bool>, Fault> {
+    match request.short_text("EvaluateLowSampleCountPercentile", 255)? {
+        None => Ok(None),
+        Some("evaluate") => Ok(Some(false)),
+        Some("ignore") => Ok(Some(true)),
+        Some(other) => {
+            Err(Fault::validation(format!("Option {other} is not supported for parameter EvaluateLowSampleCountPercentile.")))
+        }
+    }
+}
+
+fn names(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
+    let names = request.texts("AlarmNames")?;
+    if !request.has("AlarmNames") {
+        return request.required("AlarmNames", None);
+    }
+    if names.len() > NAMES {
+        let constraint = format!("Member must have length less than or equal to {NAMES}");
+        return Err(Fault::constraint("AlarmNames", &format!("[{}]", names.join(", ")), &constraint));
+    }
+    Ok(names)
+}
+
+pub(super) fn delete_alarms(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    alarms.delete(now, &names(request)?)
+}
+
+pub(super) fn enable_actions(alarms: &mut Alarms, now: Time, request: Parameters<'_>, enabled: bool) -> Result<(), Fault> {
+    alarms.enable_actions(now, &names(request)?, enabled);
+    Ok(())
+}
+
+pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    let name = request.required_text("AlarmName", 255)?;
+    let state = state_value(request)?;
+    let state = request.required("StateValue", state)?;
+    let reason = request.required("StateReason", request.text("StateReason")?)?;
+    if reason.chars().count() > 1_023 {
+        return Err(Fault::constraint("StateReason", reason, "Member must have length less than or equal to 1023"));
+    }
+    let reason_data = request.text("StateReasonData")?;
+    if reason_data.is_some_and(|data| serde_json::from_str::<serde_json::Value>(data).is_err()) {
+        return Err(Fault::format("StateReasonData was not valid JSON"));
+    }
+    let change = Change { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
+    alarms.set_state(now, name, change)
+}
+
+/// The member `StateValue`, if it is there.
+pub(super) fn state_value(request: Parameters<'_>) -> Result<Option<AlarmState>, Fault> {
+    let Some(name) = request.text("StateValue")? else { return Ok(None) };
+    AlarmState::parse(name).map(Some).ok_or_else(|| {
+        Fault::constraint("StateValue", name, "Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]")
+    })
+}
+
+fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
+    let tags: Vec<_> = request
+        .structures("Tags")?
+        .map(|tag| {
+            let key = tag.required_text("Key", 128)?;
+            let value = tag.required("Value", tag.text("Value")?)?;
+            Ok((key.to_owned(), value.to_owned()))
+        })
+        .collect::<Result<_, Fault>>()?;
+    if tags.len() > TAGS { Err(Fault::validation(format!("An alarm can have at most {TAGS} tags"))) } else { Ok(tags) }
+}
+
+pub(super) fn tag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
+    for (key, value) in tags(request)? {
+        standing.tags.retain(|(known, _)| *known != key);
+        standing.tags.push((key, value));
+    }
+    Ok(Value::nothing())
+}
+
+pub(super) fn untag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
+    let keys = request.texts("TagKeys")?;
+    standing.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
+    Ok(Value::nothing())
+}
+
+pub(super) fn list_tags(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
+    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
+    let tags = standing.tags.iter().map(|(key, value)| Record::new().with("Key", key).with("Value", value));
+    Ok(Record::new().with("Tags", Value::list(tags)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::tests::{ask, at, cloud};
+
+    /// A request that is in order, but for what `instead` replaces; a null leaves a member out.
+    fn alarm_with(instead: &[(&'static str, Value)]) -> Record {
+        let plain = [
+            ("AlarmName", Value::from("a")),
+            ("Namespace", "N".into()),
+            ("MetricName", "M".into()),
+            ("Statistic", "Sum".into()),
+            ("Period", Value::Int(60)),
+            ("EvaluationPeriods", Value::Int(3)),
+            ("Threshold", Value::Float(1.0)),
+            ("ComparisonOperator", "GreaterThanThreshold".into()),
+        ];
+        let kept = plain.into_iter().filter(|(name, _)| instead.iter().all(|(other, _)| other != name));
+        kept.chain(instead.iter().cloned()).fold(Record::new(), |record, (name, value)| record.with(name, value))
+    }
+
+    #[test]
+    fn metric_alarms_that_make_no_sense_are_refused() {
+        assert_eq!(ask(&mut cloud(0..=0), 0, "PutMetricAlarm", alarm_with(&[])), Ok(Value::nothing()));
+        for (name, value, part) in [
+            ("AlarmName", Value::Null, "Value null at 'alarmName'"),
+            ("AlarmName", "x".repeat(256).into(), "less than or equal to 255"),
+            ("Namespace", Value::Null, "Value null at 'namespace'"),
+            ("Statistic", Value::Null, "Either Statistic or ExtendedStatistic"),
+            ("Statistic", "Median".into(), "enum value set"),
+            ("ExtendedStatistic", "p90".into(), "cannot both be specified"),
+            ("Period", Value::Int(45), "multiple of 60"),
+            ("Period", Value::Int(0), "greater than or equal to 1"),
+            ("Period", Value::Int(57_600), "more than seven days"),
+            ("EvaluationPeriods", Value::Null, "Value null at 'evaluationPeriods'"),
+            ("EvaluationPeriods", Value::Int(1_441), "EvaluationPeriods * Period must be <= 86400"),
+            ("DatapointsToAlarm", Value::Int(4), "less than or equal to EvaluationPeriods"),
+            ("Threshold", Value::Null, "Value null at 'threshold'"),
+            ("Threshold", Value::Float(f64::NAN), "finite"),
+            ("ComparisonOperator", "GreaterThanUpperThreshold".into(), "anomaly detection band"),
+            ("ComparisonOperator", "Equals".into(), "enum value set"),
+            ("TreatMissingData", "bad".into(), "not supported for TreatMissingData"),
+            ("EvaluateLowSampleCountPercentile", "maybe".into(), "not supported"),
+            ("Unit", "Furlongs".into(), "enum value set"),
+            ("AlarmActions", Value::list(["pager"]), "Invalid arn syntax: pager"),
+            ("AlarmActions", Value::list(["arn:a:b:c:d:e"; 6]), "less than or equal to 5"),
+            ("AlarmDescription", "x".repeat(1_025).into(), "less than or equal to 1024"),
+            ("Metrics", Value::list([Record::new()]), "Metrics is not supported"),
+        ] {
+            let mut cloud = cloud(0..=0);
+            // Seven days are the limit of periods of an hour and more: twelve of sixteen hours are eight days.
+            let more = (name == "Period" && value == Value::Int(57_600)).then_some(("EvaluationPeriods", Value::Int(12)));
+            let instead: Vec<_> = [(name, value.clone())].into_iter().chain(more).collect();
+            let fault = ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&instead)).unwrap_err();
+            assert!(fault.code == "ValidationError" && fault.message.contains(part), "{name} {value:?}: {fault:?}");
+            assert_eq!(cloud.alarm_state("a"), None);
+        }
+    }
+
+    #[test]
+    fn other_requests_that_make_no_sense_are_refused() {
+        let new = Record::new;
+        for (operation, request, code) in [
+            ("PutCompositeAlarm", new().with("AlarmName", "c").with("AlarmRule", "ALARM("), "ValidationError"),
+            ("PutCompositeAlarm", new().with("AlarmName", "c"), "ValidationError"),
+            ("PutCompositeAlarm", new().with("AlarmName", "a").with("AlarmRule", "TRUE"), "ValidationError"),
+            (
+                "PutCompositeAlarm",
+                new().with("AlarmName", "c").with("AlarmRule", "TRUE").with("ActionsSuppressor", "a"),
+                "ValidationError",
+            ),
+            (
+                "PutCompositeAlarm",
+                new().with("AlarmName", "c").with("AlarmRule", vec!["OK(a)"; 101].join(" OR ")),
+                "LimitExceeded",
+            ),
+            ("SetAlarmState", new().with("AlarmName", "a").with("StateValue", "OK"), "ValidationError"),
+            ("SetAlarmState", new().with("AlarmName", "a").with("StateValue", "RED").with("StateReason", ""), "ValidationError"),
+            ("SetAlarmState", new().with("AlarmName", "z").with("StateValue", "OK").with("StateReason", ""), "ResourceNotFound"),
+            (
+                "SetAlarmState",
+                new().with("AlarmName", "a").with("StateValue", "OK").with("StateReason", "").with("StateReasonData", "{"),
+                "InvalidFormat",
+            ),
+            ("DeleteAlarms", new(), "ValidationError"),
+            ("DeleteAlarms", new().with("AlarmNames", Value::list(vec!["a"; 101])), "ValidationError"),
+            ("TagResource", new().with("ResourceARN", "arn:x").with("Tags", Value::list([new()])), "ResourceNotFoundException"),
+            ("MakeCoffee", new(), "UnknownOperationException"),
+        ] {
+            let mut cloud = cloud(0..=0);
+            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[])).unwrap();
+            let request: Value = request.into();
+            assert_eq!(ask(&mut cloud, 0, operation, request.clone()).unwrap_err().code, code, "{operation} {request:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_given_at_creation_and_changed_by_arn() {
+        let mut cloud = cloud(0..=0);
+        let tag = |key: &str, value: &str| Record::new().with("Key", key).with("Value", value);
+        let put = |key: &str| alarm_with(&[("Tags", Value::list([tag(key, "1")]))]);
+        ask(&mut cloud, 0, "PutMetricAlarm", put("first")).unwrap();
+        ask(&mut cloud, 1, "PutMetricAlarm", put("ignored")).unwrap();
+        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
+        ask(&mut cloud, 2, "TagResource", arn().with("Tags", Value::list([tag("second", ""), tag("first", "2")]))).unwrap();
+        let all: Value = Record::new().with("Tags", Value::list([tag("second", ""), tag("first", "2")])).into();
+        assert_eq!(ask(&mut cloud, 2, "ListTagsForResource", arn()), Ok(all));
+        ask(&mut cloud, 3, "UntagResource", arn().with("TagKeys", Value::list(["first", "none"]))).unwrap();
+        let left: Value = Record::new().with("Tags", Value::list([tag("second", "")])).into();
+        assert_eq!(ask(&mut cloud, 3, "ListTagsForResource", arn()), Ok(left));
+        assert_eq!(cloud.history("a").filter(|item| item.at == at(0)).count(), 1);
+    }
+}

@@ -1,0 +1,332 @@
+//! Which alarms are there, in which states, and when do those change?
+//!
+//! Alarms change state by being evaluated when they are due, by hand, or because an alarm they are made of did. What a
+//! request or an answer looks like is not known here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::alarm::{Alarm, AlarmState, Watch};
+use super::evaluation::{self, Finding};
+use super::history::{self, Edit, HistoryItem, ItemKind, Told};
+use super::metrics::{Metrics, Reading};
+use super::value::{Fault, Value};
+use super::{alarm_answers, json, reason};
+use crate::time::Time;
+
+/// How many alarms a composite alarm may be made of.
+const CHILDREN: usize = 100;
+
+/// An alarm and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) alarm: Alarm,
+    pub(super) state: AlarmState,
+    pub(super) reason: String,
+    pub(super) reason_data: Option<String>,
+    pub(super) configured: Time,
+    pub(super) updated: Time,
+    pub(super) transitioned: Time,
+    pub(super) tags: Vec<(String, String)>,
+    due: Option<Time>,
+}
+
+/// A state to put an alarm into.
+pub(super) struct Change {
+    pub(super) state: AlarmState,
+    pub(super) reason: String,
+    pub(super) reason_data: Option<String>,
+}
+
+/// All alarms of the account.
+#[derive(Debug)]
+pub(super) struct Alarms {
+    standing: BTreeMap<String, Standing>,
+    history: Vec<HistoryItem>,
+    arn_prefix: String,
+    delay: Duration,
+    next_due: Option<Time>,
+}
+
+impl Alarms {
+    pub(super) const fn new(arn_prefix: String, delay: Duration) -> Self {
+        Self { standing: BTreeMap::new(), history: Vec::new(), arn_prefix, delay, next_due: None }
+    }
+
+    pub(super) fn arn(&self, name: &str) -> String {
+        format!("{}{name}", self.arn_prefix)
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Standing> {
+        self.standing.get(name)
+    }
+
+    /// The alarm with that ARN.
+    pub(super) fn tagged(&mut self, arn: &str) -> Result<&mut Standing, Fault> {
+        let standing = arn.strip_prefix(&self.arn_prefix).and_then(|name| self.standing.get_mut(name));
+        standing.ok_or_else(|| Fault::unknown_resource(arn))
+    }
+
+    /// All of them, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Standing> {
+        self.standing.values()
+    }
+
+    /// What happened, the oldest first.
+    pub(super) fn history(&self) -> &[HistoryItem] {
+        &self.history
+    }
+
+    /// When the next evaluation is due.
+    pub(super) const fn next_due(&self) -> Option<Time> {
+        self.next_due
+    }
+
+    /// Creates an alarm, or changes one that keeps its state until it is evaluated again. Tags count at creation only.
+    pub(super) fn put(&mut self, now: Time, alarm: Alarm, tags: Vec<(String, String)>) -> Result<(), Fault> {
+        self.check_rule(&alarm)?;
+        let (name, due) = (alarm.name.clone(), Some(now + self.delay));
+        let after = configuration(&alarm);
+        let edit = match self.standing.get_mut(&name) {
+            Some(known) if known.alarm.kind() != alarm.kind() => {
+                return Err(Fault::validation(format!("An alarm of another type with the name {name} already exists")));
+            }
+            Some(known) => {
+                (known.alarm, known.configured, known.due) = (alarm, now, due);
+                Edit::Update
+            }
+            None => {
+                self.standing.insert(name.clone(), Standing::fresh(now, alarm, tags, due));
+                Edit::Create
+            }
+        };
+        self.note(now, &name, ItemKind::ConfigurationUpdate, history::configuration_change(&name, edit, &after));
+        self.schedule();
+        Ok(())
+    }
+
+    fn check_rule(&self, alarm: &Alarm) -> Result<(), Fault> {
+        let Some(rule) = alarm.rule() else { return Ok(()) };
+        let children = rule.children();
+        if children.len() > CHILDREN {
+            return Err(Fault::limit(format!("A composite alarm may be made of at most {CHILDREN} alarms")));
+        }
+        let unknown: Vec<_> = children.iter().copied().filter(|child| !self.standing.contains_key(*child)).collect();
+        if !unknown.is_empty() {
+            let unknown = unknown.join(", ");
+            return Err(Fault::validation(format!(
+                "Could not save the composite alarm as alarms [{unknown}] in the alarm rule do not exist"
+            )));
+        }
+        let (mut open, mut seen) = (children, Vec::new());
+        while let Some(child) = open.pop() {
+            if child == alarm.name {
+                return Err(Fault::validation("Could not save the composite alarm as its rule refers to the alarm itself"));
+            }
+            if !seen.contains(&child) {
+                seen.push(child);
+                open.extend(
+                    self.standing.get(child).and_then(|standing| standing.alarm.rule()).into_iter().flat_map(|r| r.children()),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes alarms; those that exist are deleted even if others do not.
+    pub(super) fn delete(&mut self, now: Time, names: &[&str]) -> Result<(), Fault> {
+        let composites = names.iter().filter(|name| self.find(name).is_some_and(|standing| standing.alarm.rule().is_some()));
+        if composites.count() > 1 {
+            return Err(Fault::validation("At most one composite alarm can be deleted in one operation"));
+        }
+        for name in names {
+            let users: Vec<_> = self.parents(name).into_iter().filter(|user| !names.contains(&user.as_str())).collect();
+            if !users.is_empty() {
+                let users = users.join(", ");
+                return Err(Fault::validation(format!(
+                    "Cannot delete {name} as there are composite alarm(s) depending on it: {users}"
+                )));
+            }
+        }
+        let mut unknown = Vec::new();
+        for name in names {
+            match self.standing.get(*name).map(|standing| configuration(&standing.alarm)) {
+                None => unknown.push(*name),
+                Some(before) => {
+                    let change = history::configuration_change(name, Edit::Delete, &before);
+                    self.note(now, name, ItemKind::ConfigurationUpdate, change);
+                    self.standing.remove(*name);
+                }
+            }
+        }
+        self.schedule();
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::unknown_alarm(format!("The following alarms do not exist: {}", unknown.join(", "))))
+        }
+    }
+
+    /// The composite alarms made of an alarm.
+    pub(super) fn parents(&self, name: &str) -> Vec<String> {
+        let uses = |standing: &&Standing| standing.alarm.rule().is_some_and(|rule| rule.children().contains(&name));
+        self.standing.values().filter(uses).map(|standing| standing.alarm.name.clone()).collect()
+    }
+
+    /// Lets alarms act or not; names that do not exist are passed over.
+    pub(super) fn enable_actions(&mut self, now: Time, names: &[&str], enabled: bool) {
+        for name in names {
+            let Some(standing) = self.standing.get_mut(*name) else { continue };
+            (standing.alarm.actions.enabled, standing.configured) = (enabled, now);
+            let change = history::configuration_change(name, Edit::Update, &configuration(&standing.alarm));
+            self.note(now, name, ItemKind::ConfigurationUpdate, change);
+        }
+    }
+
+    /// Puts an alarm into a state by hand, until its next evaluation says otherwise.
+    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Change) -> Result<(), Fault> {
+        let Some(standing) = self.standing.get_mut(name) else {
+            return Err(Fault::unknown_alarm(format!("Alarm {name} does not exist")));
+        };
+        if standing.state == change.state {
+            (standing.reason, standing.reason_data, standing.updated) = (change.reason, change.reason_data, now);
+        } else {
+            self.change(now, name, change);
+        }
+        Ok(())
+    }
+
+    /// Evaluates what is due at `at`, of which the metrics show what can be seen at that time.
+    pub(super) fn evaluate(&mut self, at: Time, metrics: &Metrics) {
+        let due = |standing: &&Standing| standing.due.is_some_and(|due| due <= at);
+        let names: Vec<_> = self.standing.values().filter(due).map(|standing| standing.alarm.name.clone()).collect();
+        for name in names {
+            let Some(standing) = self.standing.get_mut(&name) else { continue };
+            standing.updated = at;
+            standing.due =
+                standing.alarm.watch().map(|watch| (at - self.delay).floor(watch.rhythm()) + watch.rhythm() + self.delay);
+            let change = match standing.alarm.watch() {
+                Some(watch) => look(watch, at, metrics),
+                None => self.consult(&name),
+            };
+            match change {
+                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.state != change.state) => {
+                    self.change(at, &name, change);
+                }
+                Some(_) | None => {}
+            }
+        }
+        self.schedule();
+    }
+
+    /// What a new or changed composite alarm's rule says; the child that changed last is its reason.
+    fn consult(&self, name: &str) -> Option<Change> {
+        let rule = self.find(name)?.alarm.rule()?;
+        let state = self.outcome(name)?;
+        let latest = rule.children().into_iter().filter_map(|child| self.find(child)).max_by_key(|child| child.transitioned);
+        Some(match latest {
+            Some(child) => self.caused(child, state),
+            None => Change { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
+        })
+    }
+
+    fn caused(&self, child: &Standing, state: AlarmState) -> Change {
+        let arn = self.arn(&child.alarm.name);
+        Change {
+            state,
+            reason: reason::of_composite(&arn, child.state, child.transitioned),
+            reason_data: Some(reason::data_of_composite(&arn, child.state, child.transitioned)),
+        }
+    }
+
+    fn outcome(&self, composite: &str) -> Option<AlarmState> {
+        let rule = self.find(composite)?.alarm.rule()?;
+        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.state));
+        Some(if goes_off { AlarmState::Alarm } else { AlarmState::Ok })
+    }
+
+    /// Changes a state, and at once those of the composite alarms that follow from it.
+    fn change(&mut self, at: Time, name: &str, change: Change) {
+        let mut open = vec![(name.to_owned(), change)];
+        while let Some((name, change)) = open.pop() {
+            let Some(standing) = self.standing.get_mut(&name) else { continue };
+            let told = |state, reason, reason_data| Told { state, reason, reason_data };
+            let items = history::state_change(
+                &told(standing.state, &standing.reason, standing.reason_data.as_deref()),
+                &told(change.state, &change.reason, change.reason_data.as_deref()),
+            );
+            (standing.state, standing.reason, standing.reason_data) = (change.state, change.reason, change.reason_data);
+            (standing.updated, standing.transitioned) = (at, at);
+            let actions = &standing.alarm.actions;
+            let told_to = if actions.enabled { actions.on(standing.state).to_vec() } else { Vec::new() };
+            self.note(at, &name, ItemKind::StateUpdate, items);
+            for resource in told_to {
+                self.note(at, &name, ItemKind::Action, history::action(&resource, at));
+            }
+            for parent in self.parents(&name) {
+                let state = self.outcome(&parent);
+                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.state != *state));
+                if let (Some(state), Some(child)) = (moved, self.find(&name)) {
+                    open.push((parent, self.caused(child, state)));
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, at: Time, name: &str, kind: ItemKind, (summary, data): (String, String)) {
+        let Some(alarm_type) = self.find(name).map(|standing| standing.alarm.kind()) else { return };
+        self.history.push(HistoryItem { at, alarm: name.to_owned(), alarm_type, kind, summary, data });
+    }
+
+    fn schedule(&mut self) {
+        self.next_due = self.standing.values().filter_map(|standing| standing.due).min();
+    }
+}
+
+impl Standing {
+    fn fresh(now: Time, alarm: Alarm, tags: Vec<(String, String)>, due: Option<Time>) -> Self {
+        Self {
+            alarm,
+            state: AlarmState::InsufficientData,
+            reason: reason::CREATED.to_owned(),
+            reason_data: None,
+            configured: now,
+            updated: now,
+            transitioned: now,
+            tags,
+            due,
+        }
+    }
+}
+
+/// What the metric says, in the periods that end at the last boundary before `at`; `None` where the state stays.
+fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
+    let boundary = if watch.period < 60 { watch.rhythm() } else { Duration::from_mins(1) };
+    let end = at.floor(boundary);
+    let dimensions: Vec<_> = watch.dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let reading = Reading {
+        namespace: &watch.namespace,
+        name: &watch.metric,
+        dimensions: &dimensions,
+        unit: watch.unit.as_deref(),
+        period: watch.length(),
+    };
+    let range = evaluation::range(watch);
+    let retrieved: Vec<_> =
+        (1..=range).rev().map(|back| metrics.point(&reading, end - watch.length() * back, &watch.statistic)).collect();
+    let finding = evaluation::evaluate(watch, &retrieved);
+    finding.state.map(|state| described(watch, &finding, state, at, end))
+}
+
+fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end: Time) -> Change {
+    let window = watch.length() * watch.evaluation_periods;
+    Change {
+        state,
+        reason: reason::of_metric(watch, finding, state),
+        reason_data: Some(reason::data_of_metric(watch, finding, at, window, end)),
+    }
+}
+
+fn configuration(alarm: &Alarm) -> serde_json::Value {
+    json::json(&Value::from(alarm_answers::configuration(alarm)))
+}

@@ -1,0 +1,113 @@
+//! What has happened to the alarms? One item for every creation, update, deletion, change of state and action.
+//!
+//! Only what is put in is in it; when something happens is decided elsewhere.
+
+use serde_json::{Value as Json, json};
+
+use super::alarm::AlarmState;
+use crate::time::Time;
+
+/// The sort of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    /// An alarm was created, updated or deleted.
+    ConfigurationUpdate,
+    /// Its state changed.
+    StateUpdate,
+    /// Somebody was told of it.
+    Action,
+}
+
+impl ItemKind {
+    /// As the API spells it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::ConfigurationUpdate => "ConfigurationUpdate",
+            Self::StateUpdate => "StateUpdate",
+            Self::Action => "Action",
+        }
+    }
+}
+
+/// Something that happened to an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryItem {
+    pub(crate) at: Time,
+    pub(crate) alarm: String,
+    /// `MetricAlarm` or `CompositeAlarm`.
+    pub(crate) alarm_type: &'static str,
+    pub(crate) kind: ItemKind,
+    pub(crate) summary: String,
+    /// JSON.
+    pub(crate) data: String,
+}
+
+/// A state with its reasons, as the history tells it.
+pub(super) struct Told<'a> {
+    pub(super) state: AlarmState,
+    pub(super) reason: &'a str,
+    pub(super) reason_data: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn json(&self) -> Json {
+        let mut told = json!({ "stateValue": self.state.name(), "stateReason": self.reason });
+        if let Some(data) = self.reason_data {
+            // What a person gave to SetAlarmState need not be JSON.
+            told["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| Json::from(data));
+        }
+        told
+    }
+}
+
+/// Summary and data of a change of state.
+pub(super) fn state_change(before: &Told<'_>, after: &Told<'_>) -> (String, String) {
+    let data = json!({ "version": "1.0", "oldState": before.json(), "newState": after.json() });
+    (format!("Alarm updated from {} to {}", before.state.name(), after.state.name()), data.to_string())
+}
+
+/// What was done to an alarm's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edit {
+    Create,
+    Update,
+    Delete,
+}
+
+/// Summary and data of a change of configuration, with the configuration after it, or before a deletion.
+pub(super) fn configuration_change(name: &str, edit: Edit, configuration: &Json) -> (String, String) {
+    let (kind, key, verb) = match edit {
+        Edit::Create => ("Create", "createdAlarm", "created"),
+        Edit::Update => ("Update", "updatedAlarm", "updated"),
+        Edit::Delete => ("Delete", "deletedAlarm", "deleted"),
+    };
+    let data = json!({ "version": "1.0", "type": kind, key: camel(configuration) });
+    (format!("Alarm \"{name}\" {verb}"), data.to_string())
+}
+
+/// The history spells members with a small first letter; `OKActions` is `okactions` there.
+fn camel(json: &Json) -> Json {
+    match json {
+        Json::Object(members) => Json::Object(members.iter().map(|(key, value)| (small(key), camel(value))).collect()),
+        Json::Array(items) => Json::Array(items.iter().map(camel).collect()),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.clone(),
+    }
+}
+
+fn small(key: &str) -> String {
+    match key.split_at_checked(1) {
+        Some(_) if key.starts_with("OK") => key.to_ascii_lowercase(),
+        Some((first, rest)) => first.to_ascii_lowercase() + rest,
+        None => String::new(),
+    }
+}
+
+/// Summary and data of an action.
+pub(super) fn action(resource: &str, changed: Time) -> (String, String) {
+    let data = json!({
+        "actionState": "Succeeded",
+        "stateUpdateTimestamp": changed.as_millis(),
+        "notificationResource": resource,
+    });
+    (format!("Successfully executed action {resource}"), data.to_string())
+}

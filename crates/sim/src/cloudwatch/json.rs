@@ -1,0 +1,91 @@
+//! How does AWS JSON 1.0 write a value? Text to tree and back.
+//!
+//! Times are seconds since 1970 as numbers; on the way in they are only known for what they are by whoever asks for one.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Number, Value as Json};
+
+use super::value::{Fault, Value};
+
+/// Reads a body; an empty one is a request without members.
+pub(super) fn decode(body: &[u8]) -> Result<Value, Fault> {
+    if body.is_empty() {
+        return Ok(Value::nothing());
+    }
+    match serde_json::from_slice(body) {
+        Ok(object @ Json::Object(_)) => Ok(tree(object)),
+        Ok(_) | Err(_) => Err(Fault::malformed("The body is not a JSON object.")),
+    }
+}
+
+fn tree(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(flag) => Value::Bool(flag),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Int(whole),
+            (None, Some(fraction)) => Value::Float(fraction),
+            (None, None) => Value::Null,
+        },
+        Json::String(text) => Value::Text(text),
+        Json::Array(items) => Value::List(items.into_iter().map(tree).collect()),
+        Json::Object(members) => Value::Record(members.into_iter().map(|(key, value)| (Cow::Owned(key), tree(value))).collect()),
+    }
+}
+
+/// Writes a body.
+pub(super) fn encode(value: &Value) -> Vec<u8> {
+    json(value).to_string().into_bytes()
+}
+
+/// The same tree as JSON.
+pub(super) fn json(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(flag) => Json::Bool(*flag),
+        Value::Int(number) => Json::from(*number),
+        // JSON has no word for these; the service writes them as text.
+        Value::Float(number) => Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number),
+        Value::Text(text) => Json::from(text.as_str()),
+        Value::Blob(bytes) => Json::from(text_of(bytes)),
+        Value::Time(at) if at.as_millis() % 1_000 == 0 => Json::from(at.as_millis() / 1_000),
+        Value::Time(at) => Json::from(super::parameters::seconds(*at)),
+        Value::List(items) => Json::Array(items.iter().map(json).collect()),
+        Value::Record(members) => object(members.iter().map(|(key, value)| (key.as_ref(), value))),
+        Value::Entries(entries) => object(entries.iter().map(|(key, value)| (key.as_str(), value))),
+    }
+}
+
+/// Bytes as text.
+pub(super) fn text_of(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Json {
+    Json::Object(members.map(|(key, value)| (key.to_owned(), json(value))).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::value::Record;
+    use crate::time::Time;
+
+    #[test]
+    fn times_are_numbers() {
+        let value: Value =
+            Record::new().with("A", Time::from_millis(5_000)).with("B", Time::from_millis(5_250)).with("C", 1.0).into();
+        assert_eq!(String::from_utf8(encode(&value)).unwrap(), r#"{"A":5,"B":5.25,"C":1.0}"#);
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused() {
+        for body in ["[]", "1", "{", "{\"a\":}"] {
+            assert_eq!(decode(body.as_bytes()).unwrap_err().code, "SerializationException", "{body}");
+        }
+        assert_eq!(decode(b""), Ok(Value::nothing()));
+    }
+}

@@ -1,0 +1,312 @@
+//! Is a request about metrics in order, what does it give, and which metrics are there?
+//!
+//! Also reads what requests about alarms say of metrics: dimensions and units. Numbers are computed elsewhere.
+
+use std::time::Duration;
+
+use super::metrics::{Datum, Metric, Metrics};
+use super::parameters::{Parameters, page_start, page_token};
+use super::statistic::Summary;
+use super::value::{Fault, Record, Value};
+use crate::time::Time;
+
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+const DIMENSIONS: usize = 30;
+const DATA: usize = 1_000;
+const VALUES: usize = 150;
+const LISTED: usize = 500;
+const HOUR: Duration = Duration::from_hours(1);
+const TWO_WEEKS: Duration = Duration::from_hours(14 * 24);
+
+/// The dimensions that a request names.
+pub(super) fn dimensions(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
+    let named = request.structures("Dimensions")?;
+    if named.len() > DIMENSIONS {
+        return Err(Fault::parameter(format!("The collection Dimensions must not have a size greater than {DIMENSIONS}.")));
+    }
+    let mut dimensions: Vec<(String, String)> = Vec::with_capacity(named.len());
+    for dimension in named {
+        let (name, value) = (dimension.required_text("Name", 255)?, dimension.required_text("Value", 1_024)?);
+        if dimensions.iter().any(|(known, _)| known == name) {
+            return Err(Fault::parameter(format!("The dimension {name} is given twice.")));
+        }
+        dimensions.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(dimensions)
+}
+
+/// Dimensions as an answer shows them.
+pub(super) fn shown_dimensions(dimensions: &[(String, String)]) -> Value {
+    Value::list(dimensions.iter().map(|(name, value)| Record::new().with("Name", name).with("Value", value)))
+}
+
+/// The unit that a request names.
+pub(super) fn unit(request: Parameters<'_>) -> Result<Option<&str>, Fault> {
+    let unit = request.text("Unit")?;
+    match unit.filter(|unit| !UNITS.contains(unit)) {
+        None => Ok(unit),
+        Some(unknown) => {
+            Err(Fault::constraint("Unit", unknown, &format!("Member must satisfy enum value set: [{}]", UNITS.join(", "))))
+        }
+    }
+}
+
+/// One datum that was read and found in order.
+struct Given<'a> {
+    name: &'a str,
+    dimensions: Vec<(String, String)>,
+    unit: &'a str,
+    stamp: Time,
+    resolution: i64,
+    data: Vec<Datum>,
+}
+
+pub(super) fn put_metric_data(metrics: &mut Metrics, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    let namespace = request.required_text("Namespace", 255)?;
+    if namespace.starts_with("AWS/") || namespace.starts_with(':') {
+        return Err(Fault::parameter(format!("The value {namespace} for parameter Namespace is invalid.")));
+    }
+    if request.has("EntityMetricData") {
+        return Err(Fault::parameter("EntityMetricData is not supported by this simulation."));
+    }
+    let data = request.structures("MetricData")?;
+    if data.len() == 0 {
+        return request.required("MetricData", None);
+    }
+    if data.len() > DATA {
+        return Err(Fault::parameter(format!("The collection MetricData must not have a size greater than {DATA}.")));
+    }
+    // All or nothing: one bad datum refuses them all.
+    let given: Vec<_> = (1..).zip(data).map(|(number, datum)| read(now, number, datum)).collect::<Result<_, _>>()?;
+    let lag = metrics.draw_lag();
+    for Given { name, dimensions, unit, stamp, resolution, data } in given {
+        let dimensions: Vec<_> = dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let series = metrics.series(namespace, name, &dimensions, unit);
+        metrics.give(now, stamp, lag, resolution, data.into_iter().map(|datum| (series, datum)));
+    }
+    Ok(())
+}
+
+fn read(now: Time, number: usize, datum: Parameters<'_>) -> Result<Given<'_>, Fault> {
+    let place = format!("MetricData.member.{number}");
+    let stamp = datum.time("Timestamp")?.unwrap_or(now);
+    if stamp < now - TWO_WEEKS {
+        return Err(Fault::parameter(format!(
+            "The parameter {place}.Timestamp must specify a time no more than two weeks in the past."
+        )));
+    }
+    if stamp > now + HOUR * 2 {
+        return Err(Fault::parameter(format!(
+            "The parameter {place}.Timestamp must specify a time no more than two hours in the future."
+        )));
+    }
+    let resolution = match datum.integer("StorageResolution")? {
+        None | Some(60) => 60,
+        Some(1) => 1,
+        Some(_) => return Err(Fault::parameter(format!("The parameter {place}.StorageResolution must be 1 or 60."))),
+    };
+    Ok(Given {
+        name: datum.required_text("MetricName", 255)?,
+        dimensions: dimensions(datum)?,
+        unit: unit(datum)?.unwrap_or("None"),
+        stamp,
+        resolution,
+        data: samples(&place, datum)?,
+    })
+}
+
+fn samples(place: &str, datum: Parameters<'_>) -> Result<Vec<Datum>, Fault> {
+    let finite = |name: &str, value: f64| {
+        let in_range = value.is_finite() && value.abs() < 2_f64.powi(360);
+        if in_range {
+            Ok(value)
+        } else {
+            Err(Fault::parameter(format!("The value {value:?} for parameter {place}.{name} is invalid.")))
+        }
+    };
+    match (datum.number("Value")?, datum.structure("StatisticValues"), datum.has("Values")) {
+        (Some(value), None, false) => Ok(vec![Datum::Value { value: finite("Value", value)?, count: 1.0 }]),
+        (None, Some(set), false) => {
+            let part = |name| set.required(name, set.number(name)?).and_then(|value| finite(name, value));
+            let (count, sum) = (part("SampleCount")?, part("Sum")?);
+            let (minimum, maximum) = (part("Minimum")?, part("Maximum")?);
+            if count <= 0.0 || minimum > maximum {
+                return Err(Fault::parameter(format!("The parameter {place}.StatisticValues is inconsistent.")));
+            }
+            Ok(vec![Datum::Set(Box::new(Summary { count, sum, minimum, maximum }))])
+        }
+        (None, None, true) => {
+            let (values, mut counts) = (datum.numbers("Values")?, datum.numbers("Counts")?);
+            if !datum.has("Counts") {
+                counts = vec![1.0; values.len()];
+            }
+            if values.len() != counts.len() {
+                return Err(Fault::parameter(format!(
+                    "The parameters {place}.Values and {place}.Counts must have the same size."
+                )));
+            }
+            if values.len() > VALUES || values.is_empty() {
+                return Err(Fault::parameter(format!("The collection {place}.Values must have 1 to {VALUES} members.")));
+            }
+            if let Some(count) = counts.iter().find(|count| !(count.is_finite() && **count > 0.0)) {
+                return Err(Fault::parameter(format!("The value {count:?} for parameter {place}.Counts is invalid.")));
+            }
+            let pairs = values.into_iter().zip(counts);
+            pairs.map(|(value, count)| Ok(Datum::Value { value: finite("Values", value)?, count })).collect()
+        }
+        (None, None, false) => {
+            let message =
+                format!("At least one of the parameters {place}.Value, {place}.Values and {place}.StatisticValues is required.");
+            Err(Fault { message, ..Fault::missing("Value") })
+        }
+        _ => Err(Fault::combination(format!(
+            "The parameters {place}.Value, {place}.Values and {place}.StatisticValues are mutually exclusive and you have specified \
+             more than one."
+        ))),
+    }
+}
+
+pub(super) fn list_metrics(metrics: &Metrics, now: Time, request: Parameters<'_>) -> Result<Value, Fault> {
+    let start = page_start(request.text("NextToken")?)?;
+    let (namespace, name) = (request.short_text("Namespace", 255)?, request.short_text("MetricName", 255)?);
+    let mut filters = Vec::new();
+    for filter in request.structures("Dimensions")? {
+        filters.push((filter.required_text("Name", 255)?, filter.short_text("Value", 1_024)?));
+    }
+    let recent = match request.text("RecentlyActive")? {
+        None => TWO_WEEKS,
+        Some("PT3H") => HOUR * 3,
+        Some(other) => return Err(Fault::parameter(format!("The value {other} for parameter RecentlyActive is invalid."))),
+    };
+    let wanted = |metric: &&Metric| {
+        let has = |&(key, value): &(&str, Option<&str>)| {
+            metric.dimensions.iter().any(|(k, v)| k == key && value.is_none_or(|value| v == value))
+        };
+        namespace.is_none_or(|namespace| metric.namespace == namespace)
+            && name.is_none_or(|name| metric.name == name)
+            && filters.iter().all(has)
+            && metric.latest.is_some_and(|latest| latest + recent >= now)
+    };
+    let found: Vec<_> = metrics.visible().filter(wanted).collect();
+    let end = start.saturating_add(LISTED).min(found.len());
+    let shown = found.get(start..end).ok_or_else(Fault::token)?.iter().map(|metric| {
+        Record::new()
+            .with("Namespace", &metric.namespace)
+            .with("MetricName", &metric.name)
+            .with("Dimensions", shown_dimensions(&metric.dimensions))
+    });
+    Ok(Record::new().with("Metrics", Value::list(shown)).maybe("NextToken", page_token(end, found.len())).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::tests::{ask, at, cloud};
+
+    fn put(data: impl IntoIterator<Item = Record>) -> Record {
+        Record::new().with("Namespace", "Mine").with("MetricData", Value::list(data))
+    }
+
+    fn datum(value: f64) -> Record {
+        Record::new().with("MetricName", "M").with("Value", value)
+    }
+
+    #[test]
+    fn data_that_make_no_sense_are_refused_with_all_that_came_with_them() {
+        let new = Record::new;
+        let named = || new().with("MetricName", "M");
+        let set = |count: f64| new().with("SampleCount", count).with("Sum", 1.0).with("Minimum", 1.0).with("Maximum", 1.0);
+        for (wrong, code, part) in [
+            (named(), "MissingParameter", "MetricData.member.2.Value"),
+            (new().with("Value", 1.0), "MissingParameter", "MetricName"),
+            (datum(f64::NAN), "InvalidParameterValue", "MetricData.member.2.Value"),
+            (datum(1e200), "InvalidParameterValue", "invalid"),
+            (datum(1.0).with("Values", Value::list([1.0])), "InvalidParameterCombination", "mutually exclusive"),
+            (
+                named().with("Values", Value::list([1.0])).with("Counts", Value::list([1.0, 2.0])),
+                "InvalidParameterValue",
+                "same size",
+            ),
+            (named().with("Values", Value::list([1.0])).with("Counts", Value::list([0.0])), "InvalidParameterValue", "Counts"),
+            (named().with("Values", Value::list(vec![1.0; 151])), "InvalidParameterValue", "1 to 150"),
+            (named().with("StatisticValues", set(0.0)), "InvalidParameterValue", "inconsistent"),
+            (named().with("StatisticValues", new().with("Sum", 1.0)), "MissingParameter", "SampleCount"),
+            (datum(1.0).with("StorageResolution", 5_i64), "InvalidParameterValue", "must be 1 or 60"),
+            (datum(1.0).with("Unit", "Ells"), "ValidationError", "enum value set"),
+            (datum(1.0).with("Timestamp", at(-15 * 86_400)), "InvalidParameterValue", "two weeks in the past"),
+            (datum(1.0).with("Timestamp", at(3 * 3_600)), "InvalidParameterValue", "two hours in the future"),
+            (datum(1.0).with("Dimensions", Value::list([new().with("Name", "n")])), "MissingParameter", "Value"),
+        ] {
+            let mut cloud = cloud(0..=0);
+            let fault = ask(&mut cloud, 0, "PutMetricData", put([datum(1.0), wrong])).unwrap_err();
+            assert!(fault.code == code && fault.message.contains(part), "{part}: {fault:?}");
+            let listed: Value = Record::new().with("Metrics", Value::List(Vec::new())).into();
+            assert_eq!(ask(&mut cloud, 0, "ListMetrics", Record::new()), Ok(listed));
+        }
+        for (request, code) in [
+            (put([]), "MissingParameter"),
+            (Record::new().with("MetricData", Value::list([datum(1.0)])), "MissingParameter"),
+            (put((0..1_001).map(|_| datum(1.0))), "InvalidParameterValue"),
+            (
+                Record::new().with("Namespace", "AWS/Lambda").with("MetricData", Value::list([datum(1.0)])),
+                "InvalidParameterValue",
+            ),
+        ] {
+            assert_eq!(ask(&mut cloud(0..=0), 0, "PutMetricData", request).unwrap_err().code, code);
+        }
+    }
+
+    #[test]
+    fn metrics_are_listed_once_they_can_be_seen() {
+        let mut cloud = cloud(60..=60);
+        let with = |name: &str, value: &str| {
+            let dimensions = Value::list([Record::new().with("Name", "F").with("Value", value)]);
+            Record::new().with("MetricName", name).with("Value", 1.0).with("Dimensions", dimensions)
+        };
+        ask(&mut cloud, 0, "PutMetricData", put([with("M", "f"), with("M", "g"), with("N", "f")])).unwrap();
+        let mut count = |when, request| {
+            let answer = ask(&mut cloud, when, "ListMetrics", request).unwrap();
+            if let Some(Value::List(metrics)) = answer.member("Metrics") { metrics.len() } else { panic!("{answer:?}") }
+        };
+        let of_f = |value: Option<&str>| {
+            let filter = Record::new().with("Name", "F").maybe("Value", value);
+            Record::new().with("Dimensions", Value::list([filter]))
+        };
+        assert_eq!(count(59, Record::new()), 0);
+        assert_eq!(count(60, Record::new()), 3);
+        assert_eq!(count(60, Record::new().with("MetricName", "M")), 2);
+        assert_eq!(count(60, Record::new().with("Namespace", "Other")), 0);
+        assert_eq!((count(60, of_f(None)), count(60, of_f(Some("g")))), (3, 1));
+        let recent = || Record::new().with("RecentlyActive", "PT3H");
+        assert_eq!((count(10_000, recent()), count(12_000, recent())), (3, 0));
+        assert_eq!((count(12_000, Record::new()), count(15 * 86_400, Record::new())), (3, 0));
+    }
+}

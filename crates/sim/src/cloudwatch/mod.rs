@@ -1,0 +1,163 @@
+//! What would CloudWatch say? Metrics that arrive late, alarms that evaluate themselves, and answers in three protocols.
+//!
+//! It has no clock, does no I/O and knows no other part of the simulation: every entry is told the time, and somebody
+//! else brings the samples and the requests.
+
+mod alarm;
+mod alarm_answers;
+mod alarm_requests;
+mod alarms;
+mod calendar;
+mod cbor;
+mod evaluation;
+mod history;
+mod json;
+mod metric_answers;
+mod metric_requests;
+mod metrics;
+mod parameters;
+mod protocol;
+mod query;
+mod reason;
+mod rule;
+mod statistic;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+pub(crate) use self::alarm::{Alarm, AlarmState};
+use self::alarms::{Alarms, Change};
+pub(crate) use self::history::{HistoryItem, ItemKind};
+pub(crate) use self::metrics::SeriesId;
+use self::metrics::{Datum, Metrics};
+use self::parameters::Parameters;
+use self::protocol::Protocol;
+use self::value::{Fault, Value};
+use crate::time::Time;
+
+/// Whose CloudWatch it is, and how late it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Twelve digits.
+    pub(crate) account: String,
+    /// For example `eu-west-1`.
+    pub(crate) region: String,
+    /// How long after its stamp a sample becomes visible: drawn from this range.
+    pub(crate) metric_lag: RangeInclusive<Duration>,
+    /// How long after a minute's boundary alarms are evaluated.
+    pub(crate) evaluation_delay: Duration,
+}
+
+/// The CloudWatch of one account in one Region.
+#[derive(Debug)]
+pub(crate) struct CloudWatch {
+    metrics: Metrics,
+    alarms: Alarms,
+}
+
+impl CloudWatch {
+    /// One without metrics and alarms. The same seed gives the same lags.
+    pub(crate) fn new(settings: Settings, seed: u64) -> Self {
+        let Settings { account, region, metric_lag, evaluation_delay } = settings;
+        let arn_prefix = format!("arn:aws:cloudwatch:{region}:{account}:alarm:");
+        Self { metrics: Metrics::new(metric_lag, seed), alarms: Alarms::new(arn_prefix, evaluation_delay) }
+    }
+
+    /// A handle for recording samples of a metric: `Milliseconds` for durations, else `Count`.
+    pub(crate) fn series(&mut self, namespace: &str, metric: &str, dimensions: &[(&str, &str)]) -> SeriesId {
+        let unit = if metric.ends_with("Duration") { "Milliseconds" } else { "Count" };
+        self.metrics.series(namespace, metric, dimensions, unit)
+    }
+
+    /// Records samples that belong together: stamped `at`, visible together one drawn lag later.
+    pub(crate) fn record_group(&mut self, at: Time, samples: &[(SeriesId, f64)]) {
+        let lag = self.metrics.draw_lag();
+        let data = samples.iter().map(|&(series, value)| (series, Datum::Value { value, count: 1.0 }));
+        self.metrics.give(at, at, lag, 60, data);
+    }
+
+    /// Evaluates the alarms that are due up to `to`, in order of time, each on what can be seen at its time.
+    pub(crate) fn advance(&mut self, to: Time) {
+        while let Some(due) = self.alarms.next_due().filter(|due| *due <= to) {
+            self.metrics.settle(due);
+            self.alarms.evaluate(due, &self.metrics);
+        }
+    }
+
+    /// The operation a request asks for, in any protocol; `None` if it is not for CloudWatch.
+    pub(crate) fn operation(request: &Request<Bytes>) -> Option<String> {
+        protocol::recognise(request).map(|(_, operation)| operation)
+    }
+
+    /// Answers a request in its own protocol.
+    pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
+        let Some((protocol, operation)) = protocol::recognise(request) else {
+            return Self::refuse(request, 404, "UnknownOperationException", "This is not a CloudWatch request.", request_id);
+        };
+        let answer = protocol::decode(protocol, request).and_then(|parameters| self.perform(now, &operation, &parameters));
+        match answer {
+            Ok(value) => protocol::answer(protocol, &operation, value.as_ref(), request_id),
+            Err(fault) => protocol::refusal(protocol, request, &fault, request_id),
+        }
+    }
+
+    /// A refusal in a request's own protocol, for what happens before CloudWatch is asked: throttling, denial, failure.
+    pub(crate) fn refuse(request: &Request<Bytes>, status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
+        let protocol = protocol::recognise(request).map_or(Protocol::Json, |(protocol, _)| protocol);
+        let fault = Fault { status, code: Cow::Owned(code.to_owned()), message: message.to_owned() };
+        protocol::refusal(protocol, request, &fault, request_id)
+    }
+
+    /// Does what is asked; an operation without an output answers `None`.
+    fn perform(&mut self, now: Time, operation: &str, request: &Value) -> Result<Option<Value>, Fault> {
+        self.advance(now);
+        self.metrics.settle(now);
+        let (of_alarms, of_metrics) = (Parameters::of_alarms(request), Parameters::of_metrics(request));
+        match operation {
+            "PutMetricAlarm" => alarm_requests::put_metric_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
+            "PutCompositeAlarm" => alarm_requests::put_composite_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
+            "DeleteAlarms" => alarm_requests::delete_alarms(&mut self.alarms, now, of_alarms).map(|()| None),
+            "SetAlarmState" => alarm_requests::set_alarm_state(&mut self.alarms, now, of_alarms).map(|()| None),
+            "EnableAlarmActions" => alarm_requests::enable_actions(&mut self.alarms, now, of_alarms, true).map(|()| None),
+            "DisableAlarmActions" => alarm_requests::enable_actions(&mut self.alarms, now, of_alarms, false).map(|()| None),
+            "TagResource" => alarm_requests::tag(&mut self.alarms, of_alarms).map(Some),
+            "UntagResource" => alarm_requests::untag(&mut self.alarms, of_alarms).map(Some),
+            "ListTagsForResource" => alarm_requests::list_tags(&mut self.alarms, of_alarms).map(Some),
+            "DescribeAlarms" => alarm_answers::describe_alarms(&self.alarms, of_alarms).map(Some),
+            "DescribeAlarmsForMetric" => alarm_answers::describe_alarms_for_metric(&self.alarms, of_alarms).map(Some),
+            "DescribeAlarmHistory" => alarm_answers::describe_alarm_history(&self.alarms, of_alarms).map(Some),
+            "PutMetricData" => metric_requests::put_metric_data(&mut self.metrics, now, of_metrics).map(|()| None),
+            "ListMetrics" => metric_requests::list_metrics(&self.metrics, now, of_metrics).map(Some),
+            "GetMetricData" => metric_answers::metric_data(&self.metrics, now, of_alarms).map(Some),
+            "GetMetricStatistics" => metric_answers::metric_statistics(&self.metrics, of_metrics).map(Some),
+            other => Err(Fault::unknown_operation(other)),
+        }
+    }
+
+    /// Creates or changes an alarm.
+    pub(crate) fn put_alarm(&mut self, now: Time, alarm: Alarm) -> Result<(), Fault> {
+        self.alarms.put(now, alarm, Vec::new())
+    }
+
+    /// Puts an alarm into a state by hand, until its next evaluation says otherwise.
+    pub(crate) fn set_alarm_state(&mut self, now: Time, name: &str, state: AlarmState, reason: &str) -> Result<(), Fault> {
+        self.alarms.set_state(now, name, Change { state, reason: reason.to_owned(), reason_data: None })
+    }
+
+    /// The state of an alarm, as the last evaluation left it.
+    pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {
+        self.alarms.find(name).map(|standing| standing.state)
+    }
+
+    /// What happened to an alarm, the oldest first; a deleted one has a history too.
+    pub(crate) fn history<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a HistoryItem> {
+        self.alarms.history().iter().filter(move |item| item.alarm == name)
+    }
+}

@@ -1,0 +1,149 @@
+//! How does the Query protocol write a value? Forms to tree, tree to XML.
+//!
+//! Forms have no types: everything in them is text until somebody asks for a number.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use quick_xml::escape::escape;
+
+use super::calendar;
+use super::value::{Fault, Record, Value};
+
+pub(super) const VERSION: &str = "2010-08-01";
+const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
+/// No member of the API lies deeper than eleven names; more is somebody's attempt at our stack.
+const DEPTH: usize = 24;
+
+/// A form's fields, by the dots in their names.
+#[derive(Default)]
+struct Node {
+    text: Option<String>,
+    below: BTreeMap<String, Self>,
+}
+
+/// The value of `name` in a form, if it stands there.
+pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Reads a form, leaving out what only says which operation it is.
+pub(super) fn decode(form: &[u8]) -> Result<Value, Fault> {
+    let mut root = Node::default();
+    for (key, text) in form_urlencoded::parse(form) {
+        if key == "Action" || key == "Version" {
+            continue;
+        }
+        if key.split('.').count() > DEPTH {
+            return Err(Fault::malformed(format!("The parameter {key} is nested too deeply.")));
+        }
+        let leaf = key.split('.').fold(&mut root, |node, name| node.below.entry(name.to_owned()).or_default());
+        leaf.text = Some(text.into_owned());
+    }
+    Ok(tree(root).unwrap_or_else(Value::nothing))
+}
+
+fn tree(mut node: Node) -> Option<Value> {
+    if node.below.is_empty() {
+        return node.text.map(Value::Text);
+    }
+    if let Some(items) = node.below.remove("member") {
+        return Some(Value::List(in_order(items).filter_map(tree).collect()));
+    }
+    let members = node.below.into_iter().filter_map(|(name, below)| Some((Cow::Owned(name), tree(below)?)));
+    Some(Value::Record(members.collect()))
+}
+
+/// The items of a list by their number: `10` comes after `9`.
+fn in_order(items: Node) -> impl Iterator<Item = Node> {
+    let mut numbered: Vec<_> = items.below.into_iter().map(|(name, item)| (name.parse().unwrap_or(u64::MAX), item)).collect();
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, item)| item)
+}
+
+/// Writes an answer; an operation without an output has no result element.
+pub(super) fn answer(operation: &str, result: Option<&Value>, request_id: &str) -> String {
+    let mut out = format!("<{operation}Response xmlns=\"{NAMESPACE}\">");
+    if let Some(result) = result {
+        element(&format!("{operation}Result"), result, &mut out);
+    }
+    let metadata: Value = Record::new().with("RequestId", request_id).into();
+    element("ResponseMetadata", &metadata, &mut out);
+    tag("/", &format!("{operation}Response"), &mut out);
+    out
+}
+
+/// Writes a refusal.
+pub(super) fn refusal(fault: &Fault, request_id: &str) -> String {
+    let kind = if fault.status < 500 { "Sender" } else { "Receiver" };
+    let (code, message, id) = (escape(fault.code.as_ref()), escape(fault.message.as_str()), escape(request_id));
+    format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>{id}</RequestId></ErrorResponse>"
+    )
+}
+
+fn element(name: &str, value: &Value, out: &mut String) {
+    tag("", name, out);
+    match value {
+        Value::Null => {}
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Int(number) => out.push_str(&number.to_string()),
+        Value::Float(number) => out.push_str(&number.to_string()),
+        Value::Text(text) => out.push_str(&escape(text.as_str())),
+        Value::Blob(bytes) => out.push_str(&super::json::text_of(bytes)),
+        Value::Time(at) => out.push_str(&calendar::iso(*at)),
+        Value::List(items) => items.iter().for_each(|item| element("member", item, out)),
+        Value::Record(members) => members.iter().for_each(|(key, value)| element(key, value, out)),
+        Value::Entries(entries) => {
+            for (key, value) in entries {
+                out.push_str("<entry>");
+                element("key", &Value::from(key), out);
+                element("value", value, out);
+                out.push_str("</entry>");
+            }
+        }
+    }
+    tag("/", name, out);
+}
+
+fn tag(slash: &str, name: &str, out: &mut String) {
+    out.extend(["<", slash, name, ">"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Time;
+
+    #[test]
+    fn dots_become_a_tree() {
+        let form = b"Action=X&Version=2010-08-01&A.member.10.N=ten&A.member.2.N=two&A.member.2.V=a%20b&B=&C=7";
+        let two: Value = Record::new().with("N", "two").with("V", "a b").into();
+        let ten: Value = Record::new().with("N", "ten").into();
+        let expected: Value = Record::new().with("A", Value::List(vec![two, ten])).with("B", "").with("C", "7").into();
+        assert_eq!(decode(form), Ok(expected));
+    }
+
+    #[test]
+    fn a_bottomless_name_is_refused() {
+        let form = format!("{}=1", vec!["a"; 10_000].join("."));
+        assert_eq!(decode(form.as_bytes()).unwrap_err().code, "SerializationException");
+    }
+
+    #[test]
+    fn answers_are_escaped() {
+        let value: Value = Record::new()
+            .with("L", Value::list(["<&>"]))
+            .with("T", Time::from_millis(1_795_442_580_000))
+            .with("M", Value::Entries(vec![("p90".into(), Value::Float(1.5))]))
+            .into();
+        assert_eq!(
+            answer("Op", Some(&value), "id"),
+            "<OpResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><OpResult>\
+             <L><member>&lt;&amp;&gt;</member></L><T>2026-11-23T14:03:00.000Z</T>\
+             <M><entry><key>p90</key><value>1.5</value></entry></M></OpResult>\
+             <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></OpResponse>"
+        );
+    }
+}

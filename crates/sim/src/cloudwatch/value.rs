@@ -1,0 +1,206 @@
+//! What do a request and its answer say, whichever protocol carried them?
+//!
+//! One tree for all three protocols, and the fault that can stand in an answer's place. It knows nothing of bytes.
+
+use std::borrow::Cow;
+
+use crate::time::Time;
+
+/// One value of a request or an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Blob(Vec<u8>),
+    Time(Time),
+    List(Vec<Self>),
+    /// A structure: its names come from the API.
+    Record(Vec<(Cow<'static, str>, Self)>),
+    /// A map: its keys are data. Only XML tells it from a structure.
+    Entries(Vec<(String, Self)>),
+}
+
+impl Value {
+    /// The member `name` of a record, unless it is absent or null.
+    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+        let Self::Record(members) = self else { return None };
+        let (_, value) = members.iter().find(|(key, _)| key == name)?;
+        (*value != Self::Null).then_some(value)
+    }
+
+    /// A record without members.
+    pub(super) const fn nothing() -> Self {
+        Self::Record(Vec::new())
+    }
+
+    /// A list of anything that is a value.
+    pub(super) fn list<V: Into<Self>>(items: impl IntoIterator<Item = V>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Time> for Value {
+    fn from(at: Time) -> Self {
+        Self::Time(at)
+    }
+}
+
+impl From<Record> for Value {
+    fn from(record: Record) -> Self {
+        Self::Record(record.0)
+    }
+}
+
+/// A record under construction.
+#[derive(Default)]
+pub(super) struct Record(Vec<(Cow<'static, str>, Value)>);
+
+impl Record {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.push((Cow::Borrowed(name), value.into()));
+        self
+    }
+
+    /// Adds a member if there is a value for it.
+    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+/// Why a request was refused: a status, a code and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(super) status: u16,
+    /// As the Query protocol spells it, and `x-amzn-query-error` in the others.
+    pub(super) code: Cow<'static, str>,
+    pub(super) message: String,
+}
+
+impl Fault {
+    fn client(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code: Cow::Borrowed(code), message: message.into() }
+    }
+
+    pub(super) fn validation(message: impl Into<String>) -> Self {
+        Self::client("ValidationError", message)
+    }
+
+    /// A member that breaks a constraint of the service's model, in the words the service has for all of them.
+    pub(super) fn constraint(member: &str, value: &str, constraint: &str) -> Self {
+        let mut letters = member.chars();
+        let member: String = letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect();
+        let value = if value == "null" { value.to_owned() } else { format!("'{value}'") };
+        Self::validation(format!(
+            "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {constraint}"
+        ))
+    }
+
+    pub(super) fn missing(member: &str) -> Self {
+        Self::client("MissingParameter", format!("The parameter {member} is required."))
+    }
+
+    pub(super) fn parameter(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameterValue", message)
+    }
+
+    pub(super) fn combination(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameterCombination", message)
+    }
+
+    pub(super) fn limit(message: impl Into<String>) -> Self {
+        Self::client("LimitExceeded", message)
+    }
+
+    pub(super) fn token() -> Self {
+        Self::client("InvalidNextToken", "The next token specified is invalid.")
+    }
+
+    pub(super) fn format(message: impl Into<String>) -> Self {
+        Self::client("InvalidFormat", message)
+    }
+
+    pub(super) fn malformed(message: impl Into<String>) -> Self {
+        Self::client("SerializationException", message)
+    }
+
+    /// An operation that CloudWatch does not have, or this one does not.
+    pub(super) fn unknown_operation(operation: &str) -> Self {
+        Self::client("UnknownOperationException", format!("The operation {operation} is unknown to this simulation."))
+    }
+
+    /// An alarm that does not exist.
+    pub(super) fn unknown_alarm(message: impl Into<String>) -> Self {
+        Self { status: 404, ..Self::client("ResourceNotFound", message) }
+    }
+
+    /// A tagged resource that does not exist: another code than an alarm's own.
+    pub(super) fn unknown_resource(arn: &str) -> Self {
+        Self { status: 404, ..Self::client("ResourceNotFoundException", format!("Unknown: {arn}")) }
+    }
+
+    /// The name of this fault in the service's model, which the two protocols that are not Query put into the body.
+    pub(super) fn shape(&self) -> &str {
+        match self.code.as_ref() {
+            "LimitExceeded" => "LimitExceededFault",
+            "InvalidFormat" => "InvalidFormatFault",
+            "InvalidParameterValue" => "InvalidParameterValueException",
+            "InvalidParameterCombination" => "InvalidParameterCombinationException",
+            "MissingParameter" => "MissingRequiredParameterException",
+            "InternalServiceError" => "InternalServiceFault",
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What may an alias become? The five alias operations, with every check of the service in its order.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::function::{Alias, Function, Routing, show_alias};
+use super::name::{Place, check_alias_name, check_version};
+use super::refusal::{Refusal, Violations};
+use super::{Done, Lambda};
+use crate::log::AliasState;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AliasInput {
+    name: Option<String>,
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<RoutingInput>,
+    revision_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoutingInput {
+    additional_version_weights: Option<BTreeMap<String, Option<f64>>>,
+}
+
+impl AliasInput {
+    /// The additional versions asked for; none if they are to stay as they are.
+    fn weights(&self) -> Option<BTreeMap<String, f64>> {
+        let weights = self.routing_config.as_ref()?.additional_version_weights.iter().flatten();
+        Some(weights.filter_map(|(version, weight)| Some((version.clone(), (*weight)?))).collect())
+    }
+
+    /// The constraints of the service's model, which it checks before it looks anything up.
+    fn check(&self, name: &str) -> Result<(), Refusal> {
+        let mut broken = Violations::default();
+        check_alias_name(name, &mut broken);
+        if let Some(version) = &self.function_version {
+            check_version(version, &mut broken);
+        }
+        if let Some(description) = &self.description {
+            broken.length(description, "description", 0, 256);
+        }
+        let weights = self.routing_config.as_ref().and_then(|routing| routing.additional_version_weights.as_ref());
+        if let Some(weights) = weights {
+            check_weights(weights, &mut broken);
+        }
+        broken.check()
+    }
+}
+
+fn check_weights(weights: &BTreeMap<String, Option<f64>>, broken: &mut Violations) {
+    const MEMBER: &str = "routingConfig.additionalVersionWeights";
+    let entries = weights.iter().map(|(version, weight)| match weight {
+        Some(weight) => format!("{version}={weight:?}"),
+        None => format!("{version}=null"),
+    });
+    let shown = format!("'{{{}}}'", entries.collect::<Vec<_>>().join(", "));
+    if weights.keys().any(|version| version.is_empty() || !version.chars().all(|c| c.is_ascii_digit())) {
+        let constraint = "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, \
+                          Member must have length greater than or equal to 1, \
+                          Member must satisfy regular expression pattern: [0-9]+]";
+        broken.verbatim(&shown, MEMBER, constraint);
+    }
+    if weights.values().any(|weight| weight.is_none_or(|weight| !(0.0..=1.0).contains(&weight))) {
+        let constraint = "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, \
+                          Member must have value greater than or equal to 0.0, Member must not be null]";
+        broken.verbatim(&shown, MEMBER, constraint);
+    }
+}
+
+impl Lambda {
+    pub(super) fn create_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: AliasInput = call.input()?;
+        let mut broken = Violations::default();
+        if input.name.is_none() {
+            broken.missing("name");
+        }
+        if input.function_version.is_none() {
+            broken.missing("functionVersion");
+        }
+        broken.check()?;
+        let (name, version) = (input.name.clone().unwrap_or_default(), input.function_version.clone().unwrap_or_default());
+        input.check(&name)?;
+        let target = self.place.parse(&call.target)?;
+        let Some(function) = self.functions.get(&target.name) else {
+            return Err(Refusal::function_not_found(&self.place.qualified(&target.name, &version)));
+        };
+        if function.aliases.contains_key(&name) {
+            let arn = self.place.qualified(&target.name, &name);
+            return Err(Refusal::conflict(format!("Alias already exists: {arn}")));
+        }
+        let state = AliasState {
+            version,
+            weights: input.weights().unwrap_or_default(),
+            description: input.description.unwrap_or_default(),
+            revision: self.revision(),
+        };
+        self.check_alias(&target.name, &state)?;
+        let alias = Alias { routing: Routing::of(&state), state, earlier_routing: None, earlier: (call.now, None) };
+        let shown = alias.show(&self.place, &target.name, &name);
+        self.function_mut(&target.name)?.aliases.insert(name, alias);
+        self.traffic.disturb();
+        Ok(Done::json(201, shown))
+    }
+
+    pub(super) fn read_alias(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (function, name) = self.alias_target(call)?;
+        let missing = || Refusal::not_found(format!("Cannot find alias arn: {}", self.place.qualified(&function.name, &name)));
+        let alias = function.aliases.get(&name).ok_or_else(missing)?;
+        let (written, earlier) = &alias.earlier;
+        let outdated = call.stale.is_some_and(|age| call.now.since(*written) < age);
+        let state = if outdated { earlier.as_ref().ok_or_else(missing)? } else { &alias.state };
+        Ok(Done::json(200, show_alias(state, &self.place, &function.name, &name)))
+    }
+
+    pub(super) fn update_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: AliasInput = call.input()?;
+        input.check(call.alias.as_deref().unwrap_or_default())?;
+        let (function, name) = self.alias_target(call)?;
+        let function = function.name.clone();
+        let Some(alias) = self.functions.get(&function).and_then(|found| found.aliases.get(&name)) else {
+            return Err(Refusal::not_found(format!("Alias not found: {}", self.place.qualified(&function, &name))));
+        };
+        if input.revision_id.as_ref().is_some_and(|sent| *sent != alias.state.revision) {
+            return Err(Refusal::stale_revision());
+        }
+        let mut state = alias.state.clone();
+        if let Some(weights) = input.weights() {
+            state.weights = weights;
+        }
+        if let Some(version) = input.function_version {
+            state.version = version;
+        }
+        if let Some(description) = input.description {
+            state.description = description;
+        }
+        self.check_alias(&function, &state)?;
+        state.revision = self.revision();
+        let until = call.now + self.routing_delay;
+        let place = self.place.clone();
+        let missing = || Refusal::function_not_found(&place.arn(&function));
+        let alias = self.functions.get_mut(&function).and_then(|found| found.aliases.get_mut(&name)).ok_or_else(missing)?;
+        let routing = Routing::of(&state);
+        if routing != alias.routing {
+            alias.earlier_routing = Some((until, alias.routing(call.now)));
+            alias.routing = routing;
+        }
+        alias.earlier = (call.now, Some(std::mem::replace(&mut alias.state, state)));
+        Ok(Done::json(200, alias.show(&place, &function, &name)))
+    }
+
+    pub(super) fn delete_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (function, name) = self.alias_target(call)?;
+        let function = function.name.clone();
+        let function = self.function_mut(&function)?;
+        function.aliases.remove(&name);
+        function.provisioned.remove(&name);
+        function.urls.remove(&name);
+        self.traffic.disturb();
+        Ok(Done::empty(204))
+    }
+
+    pub(super) fn list_aliases(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let target = self.place.parse(&call.target)?;
+        let function = self.function(&target.name)?;
+        let wanted = call.query("FunctionVersion");
+        let aliases = function
+            .aliases
+            .iter()
+            .filter(|(_, alias)| {
+                wanted.is_none_or(|version| alias.state.version == version || alias.state.weights.contains_key(version))
+            })
+            .map(|(name, alias)| alias.show(&self.place, &function.name, name))
+            .collect();
+        let (aliases, next) = call.page::<Value>(aliases)?;
+        Ok(Done::list("Aliases", json!(aliases), next))
+    }
+
+    /// The function and the alias' name that a call means; the alias itself may be missing.
+    fn alias_target(&self, call: &Call<'_>) -> Result<(&Function, String), Refusal> {
+        let name = call.alias.clone().unwrap_or_default();
+        let mut broken = Violations::default();
+        check_alias_name(&name, &mut broken);
+        broken.check()?;
+        let target = self.place.parse(&call.target)?;
+        Ok((self.function(&target.name)?, name))
+    }
+
+    /// The rules that bind an alias to its versions.
+    pub(super) fn check_alias(&self, function: &str, state: &AliasState) -> Result<(), Refusal> {
+        let found = self.function(function)?;
+        if state.weights.len() > 1 {
+            return Err(Refusal::invalid("Number of items in AdditionalVersionWeights cannot be greater than 1".to_owned()));
+        }
+        let primary = known_version(found, &state.version, &self.place)?;
+        let Some(additional) = state.weights.keys().next() else {
+            return Ok(());
+        };
+        if state.version == "$LATEST" {
+            return Err(Refusal::invalid_bare("$LATEST is not supported for an alias pointing to more than 1 version"));
+        }
+        let additional = known_version(found, additional, &self.place)?;
+        if additional.number == primary.number {
+            let version = &state.version;
+            return Err(Refusal::invalid(format!(
+                "Invalid function version {version}. Function version {version} is already included in routing configuration."
+            )));
+        }
+        let (one, other) = (&primary.configuration, &additional.configuration);
+        if one.role != other.role {
+            return Err(Refusal::invalid("Specified versions must be associated with the same execution role".to_owned()));
+        }
+        if one.dead_letter != other.dead_letter {
+            return Err(Refusal::invalid("Specified versions must have the same dead letter queue configuration".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn known_version<'f>(function: &'f Function, version: &str, place: &Place) -> Result<&'f super::function::Version, Refusal> {
+    let missing = || Refusal::function_not_found(&place.qualified(&function.name, version));
+    function.version_named(version).ok_or_else(missing)
+}

@@ -1,0 +1,181 @@
+//! What does a version do when it is called? Read from its environment variables; it routes and counts nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+
+/// What one version answers, how often it fails and how long it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Behaviour {
+    payload: Bytes,
+    error_rate: f64,
+    throws: bool,
+    duration: Duration,
+    timeout: Duration,
+    /// Calls a second that synthetic callers make to each of the function's aliases.
+    pub(crate) traffic: f64,
+}
+
+/// How one call went.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) duration: Duration,
+    pub(crate) end: End,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Answered,
+    Threw,
+    TimedOut,
+}
+
+impl Behaviour {
+    /// Reads the variables; one that makes no sense is refused when it is set, not when the version is called.
+    pub(crate) fn read(environment: &BTreeMap<String, String>, timeout: Duration) -> Result<Self, Refusal> {
+        let variable = |name: &str| environment.get(name).map(String::as_str);
+        let number =
+            |name: &'static str, default: f64, max: f64| match variable(name).map(str::trim).filter(|text| !text.is_empty()) {
+                None => Ok(default),
+                Some(text) => match text.parse::<f64>() {
+                    Ok(number) if (0.0..=max).contains(&number) => Ok(number),
+                    Ok(_) | Err(_) => Err(Refusal::invalid(format!("{name} must be a number from 0 to {max}, not {text}"))),
+                },
+            };
+        let body = variable("SIM_BODY").unwrap_or("ok");
+        let (payload, throws) = match variable("SIM_HOOK") {
+            None | Some("") => (body_as_json(body), false),
+            Some("Succeeded") => (json!({"status": "Succeeded"}).to_string(), false),
+            Some("Failed") => (json!({"status": "Failed", "reason": "SIM_HOOK=Failed"}).to_string(), false),
+            Some("InProgress") => (json!({"status": "InProgress"}).to_string(), false),
+            Some("Throw") => (String::new(), true),
+            Some(other) => {
+                return Err(Refusal::invalid(format!("SIM_HOOK must be Succeeded, Failed, InProgress or Throw, not {other}")));
+            }
+        };
+        Ok(Self {
+            payload: payload.into(),
+            error_rate: number("SIM_ERROR_RATE", 0.0, 1.0)?,
+            throws,
+            duration: Duration::from_secs_f64(number("SIM_LATENCY_MS", 5.0, 3_600_000.0)? / 1_000.0),
+            timeout,
+            traffic: number("SIM_TRAFFIC_RPS", 0.0, 10_000.0)?,
+        })
+    }
+
+    pub(crate) fn run(&self, rng: &mut fastrand::Rng) -> Run {
+        // Drawn for every call, so that changing one version's rate does not change everyone else's luck.
+        let fails = rng.f64() < self.error_rate;
+        if self.duration > self.timeout {
+            Run { duration: self.timeout, end: End::TimedOut }
+        } else {
+            Run { duration: self.duration, end: if fails || self.throws { End::Threw } else { End::Answered } }
+        }
+    }
+
+    /// The payload that a call with this end hands back.
+    pub(crate) fn payload(&self, end: End, request_id: &str) -> Bytes {
+        let error = match end {
+            End::Answered => return self.payload.clone(),
+            End::TimedOut => json!({
+                "errorType": "Sandbox.Timedout",
+                "errorMessage": format!("RequestId: {request_id} Error: {}", self.timed_out()),
+            }),
+            End::Threw => json!({
+                "errorType": "Error",
+                "errorMessage": self.reason(),
+                "trace": [format!("Error: {}", self.reason()), "    at Runtime.handler (file:///var/task/index.mjs:3:9)"],
+            }),
+        };
+        error.to_string().into()
+    }
+
+    /// What a call with this end leaves in the function's log.
+    pub(crate) fn log(&self, run: &Run, request_id: &str, version: &str, memory: u32) -> String {
+        let took = run.duration.as_secs_f64() * 1_000.0;
+        let story = match run.end {
+            End::Answered => String::new(),
+            End::Threw => format!(
+                "ERROR\tInvoke Error\t{{\"errorType\":\"Error\",\"errorMessage\":\"{0}\",\"stack\":[\"Error: {0}\"]}}\n",
+                self.reason()
+            ),
+            End::TimedOut => format!("{request_id} {}\n", self.timed_out()),
+        };
+        format!(
+            "START RequestId: {request_id} Version: {version}\n{story}END RequestId: {request_id}\n\
+             REPORT RequestId: {request_id}\tDuration: {took:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory} MB\t\
+             Max Memory Used: {} MB\t\n",
+            took.ceil(),
+            memory.min(64),
+        )
+    }
+
+    fn reason(&self) -> String {
+        if self.throws { "SIM_HOOK=Throw".to_owned() } else { format!("SIM_ERROR_RATE={}", self.error_rate) }
+    }
+
+    fn timed_out(&self) -> String {
+        format!("Task timed out after {:.2} seconds", self.timeout.as_secs_f64())
+    }
+}
+
+fn body_as_json(body: &str) -> String {
+    if serde_json::from_str::<Value>(body).is_ok() { body.to_owned() } else { Value::from(body).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn behaviour(variables: &[(&str, &str)]) -> Result<Behaviour, Refusal> {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Behaviour::read(&environment, Duration::from_secs(3))
+    }
+
+    fn answer(variables: &[(&str, &str)]) -> (End, String) {
+        let behaviour = behaviour(variables).unwrap();
+        let run = behaviour.run(&mut fastrand::Rng::with_seed(1));
+        (run.end, String::from_utf8(behaviour.payload(run.end, "id").to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_body_is_json_or_becomes_a_json_text() {
+        assert_eq!(answer(&[]), (End::Answered, "\"ok\"".to_owned()));
+        assert_eq!(answer(&[("SIM_BODY", "{\"a\":1}")]), (End::Answered, "{\"a\":1}".to_owned()));
+        assert_eq!(answer(&[("SIM_BODY", "say \"hi\"")]), (End::Answered, "\"say \\\"hi\\\"\"".to_owned()));
+    }
+
+    #[test]
+    fn hooks_answer_as_told() {
+        assert_eq!(answer(&[("SIM_HOOK", "Succeeded")]).1, r#"{"status":"Succeeded"}"#);
+        let failed: Value = serde_json::from_str(&answer(&[("SIM_HOOK", "Failed")]).1).unwrap();
+        assert_eq!(failed, json!({"status": "Failed", "reason": "SIM_HOOK=Failed"}));
+        assert_eq!(answer(&[("SIM_HOOK", "InProgress")]).1, r#"{"status":"InProgress"}"#);
+        let (end, thrown) = answer(&[("SIM_HOOK", "Throw")]);
+        assert_eq!(end, End::Threw);
+        assert!(thrown.contains("errorMessage") && thrown.contains("errorType") && thrown.contains("trace"), "{thrown}");
+    }
+
+    #[test]
+    fn slower_than_the_timeout_is_a_timeout() {
+        let behaviour = behaviour(&[("SIM_LATENCY_MS", "3001")]).unwrap();
+        let run = behaviour.run(&mut fastrand::Rng::with_seed(1));
+        assert_eq!(run, Run { duration: Duration::from_secs(3), end: End::TimedOut });
+        assert!(behaviour.log(&run, "id", "7", 128).contains("Task timed out after 3.00 seconds"));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for (name, value) in
+            [("SIM_ERROR_RATE", "1.5"), ("SIM_ERROR_RATE", "often"), ("SIM_HOOK", "maybe"), ("SIM_TRAFFIC_RPS", "-1")]
+        {
+            let refusal = behaviour(&[(name, value)]).unwrap_err();
+            assert!(refusal.message.starts_with(name), "{}", refusal.message);
+        }
+    }
+}

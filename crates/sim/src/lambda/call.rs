@@ -1,0 +1,238 @@
+//! Which Lambda operation is this HTTP request, and with which parameters? It reads the wire; it knows no function.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use super::refusal::{Refusal, Violations};
+use crate::time::Time;
+
+/// The operations this Lambda knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    CreateAlias,
+    CreateFunction,
+    CreateFunctionUrlConfig,
+    DeleteAlias,
+    DeleteFunction,
+    DeleteFunctionUrlConfig,
+    DeleteProvisionedConcurrencyConfig,
+    GetAlias,
+    GetFunction,
+    GetFunctionConfiguration,
+    GetFunctionUrlConfig,
+    GetProvisionedConcurrencyConfig,
+    Invoke,
+    ListAliases,
+    ListFunctions,
+    ListTags,
+    ListVersionsByFunction,
+    PublishVersion,
+    PutProvisionedConcurrencyConfig,
+    TagResource,
+    UntagResource,
+    UpdateAlias,
+    UpdateFunctionCode,
+    UpdateFunctionConfiguration,
+    /// A call of a function URL: not an API operation, but it goes through the same door.
+    FunctionUrl,
+}
+
+impl Operation {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CreateAlias => "CreateAlias",
+            Self::CreateFunction => "CreateFunction",
+            Self::CreateFunctionUrlConfig => "CreateFunctionUrlConfig",
+            Self::DeleteAlias => "DeleteAlias",
+            Self::DeleteFunction => "DeleteFunction",
+            Self::DeleteFunctionUrlConfig => "DeleteFunctionUrlConfig",
+            Self::DeleteProvisionedConcurrencyConfig => "DeleteProvisionedConcurrencyConfig",
+            Self::GetAlias => "GetAlias",
+            Self::GetFunction => "GetFunction",
+            Self::GetFunctionConfiguration => "GetFunctionConfiguration",
+            Self::GetFunctionUrlConfig => "GetFunctionUrlConfig",
+            Self::GetProvisionedConcurrencyConfig => "GetProvisionedConcurrencyConfig",
+            Self::Invoke => "Invoke",
+            Self::ListAliases => "ListAliases",
+            Self::ListFunctions => "ListFunctions",
+            Self::ListTags => "ListTags",
+            Self::ListVersionsByFunction => "ListVersionsByFunction",
+            Self::PublishVersion => "PublishVersion",
+            Self::PutProvisionedConcurrencyConfig => "PutProvisionedConcurrencyConfig",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+            Self::UpdateAlias => "UpdateAlias",
+            Self::UpdateFunctionCode => "UpdateFunctionCode",
+            Self::UpdateFunctionConfiguration => "UpdateFunctionConfiguration",
+            Self::FunctionUrl => "FunctionUrl",
+        }
+    }
+
+    /// Whether it runs the function: what it takes then is the function's time, not the service's.
+    pub(crate) const fn runs(self) -> bool {
+        matches!(self, Self::Invoke | Self::FunctionUrl)
+    }
+
+    pub(crate) const fn changes_alias(self) -> bool {
+        matches!(self, Self::CreateAlias | Self::UpdateAlias | Self::DeleteAlias)
+    }
+}
+
+/// One request, taken apart.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) now: Time,
+    pub(crate) request_id: &'a str,
+    /// Answer reads with what stood before a write younger than this.
+    pub(crate) stale: Option<Duration>,
+    /// The function, or for tags the ARN, as the path gives it (decoded); empty where there is none.
+    pub(crate) target: String,
+    /// The alias' name as the path or, for `CreateAlias`, the body gives it.
+    pub(crate) alias: Option<String>,
+    query: Vec<(String, String)>,
+    http: &'a http::Request<Bytes>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn read(http: &'a http::Request<Bytes>, now: Time, request_id: &'a str) -> Result<Self, Refusal> {
+        let path = http.uri().path();
+        let segments: Vec<String> = path
+            .trim_matches('/')
+            .split('/')
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let (operation, target, alias) = route(http.method(), &segments).ok_or_else(Refusal::unknown_operation)?;
+        let query = form_urlencoded::parse(http.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let (target, mut alias) = (target.to_owned(), alias.map(str::to_owned));
+        if operation == Operation::CreateAlias {
+            alias = serde_json::from_slice::<Named>(http.body()).ok().and_then(|named| named.name);
+        }
+        Ok(Self { operation, now, request_id, stale: None, target, alias, query, http })
+    }
+
+    /// The same call, to be answered with what stood before a write younger than `stale`.
+    pub(crate) fn reading(self, stale: Option<Duration>) -> Self {
+        Self { stale, ..self }
+    }
+
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn query_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.http.headers().get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        self.http.body()
+    }
+
+    /// The body's members; an empty body has none of them.
+    pub(crate) fn input<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        let body: &[u8] = if self.http.body().is_empty() { b"{}" } else { self.http.body() };
+        serde_json::from_slice(body).map_err(|error| Refusal::unreadable(error.to_string()))
+    }
+
+    /// The `RevisionId` among the body's members.
+    pub(crate) fn revision_sent(&self) -> Option<String> {
+        if self.operation.runs() {
+            return None;
+        }
+        serde_json::from_slice::<Revised>(self.http.body()).ok()?.revision_id
+    }
+
+    /// What the call is about, for the log: `function`, `function:alias`, or an ARN.
+    pub(crate) fn resource(&self) -> String {
+        match (&self.alias, self.query("Qualifier")) {
+            (Some(alias), _) => format!("{}:{alias}", self.target),
+            (None, Some(qualifier)) => format!("{}:{qualifier}", self.target),
+            (None, None) => self.target.clone(),
+        }
+    }
+
+    /// The part of a list that `Marker` and `MaxItems` ask for, and the marker of the next part.
+    pub(crate) fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
+        let mut broken = Violations::default();
+        let limit = match self.query("MaxItems").map(str::parse::<i64>) {
+            None => 50,
+            Some(Ok(number)) => {
+                broken.range(Some(number), "maxItems", 1, 10_000);
+                usize::try_from(number).unwrap_or(0).min(50)
+            }
+            Some(Err(_)) => return Err(Refusal::unreadable("MaxItems is not an integer".to_owned())),
+        };
+        broken.check()?;
+        let start = match self.query("Marker").filter(|marker| !marker.is_empty()) {
+            None => 0,
+            Some(marker) => marker
+                .strip_prefix("after-")
+                .and_then(|count| count.parse().ok())
+                .filter(|start| *start <= items.len())
+                .ok_or_else(|| Refusal::invalid("Invalid Marker".to_owned()))?,
+        };
+        let end = items.len().min(start + limit);
+        let next = (end < items.len()).then(|| format!("after-{end}"));
+        Ok((items.into_iter().skip(start).take(limit).collect(), next))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(rename = "Name")]
+    name: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Revised {
+    #[serde(rename = "RevisionId")]
+    revision_id: Option<String>,
+}
+
+/// The operation, its function (or ARN) and its alias, by method and path.
+fn route<'p>(method: &Method, path: &[&'p str]) -> Option<(Operation, &'p str, Option<&'p str>)> {
+    use Operation as O;
+    if let ["url", target, ..] = path {
+        let (name, alias) = target.split_once(':').map_or((*target, None), |(name, alias)| (name, Some(alias)));
+        return Some((O::FunctionUrl, name, alias));
+    }
+    let found = match (method.as_str(), path) {
+        ("POST", ["2015-03-31", "functions"]) => (O::CreateFunction, "", None),
+        ("GET", ["2015-03-31", "functions"]) => (O::ListFunctions, "", None),
+        ("GET", ["2015-03-31", "functions", f]) => (O::GetFunction, *f, None),
+        ("DELETE", ["2015-03-31", "functions", f]) => (O::DeleteFunction, *f, None),
+        ("GET", ["2015-03-31", "functions", f, "configuration"]) => (O::GetFunctionConfiguration, *f, None),
+        ("PUT", ["2015-03-31", "functions", f, "configuration"]) => (O::UpdateFunctionConfiguration, *f, None),
+        ("PUT", ["2015-03-31", "functions", f, "code"]) => (O::UpdateFunctionCode, *f, None),
+        ("POST", ["2015-03-31", "functions", f, "versions"]) => (O::PublishVersion, *f, None),
+        ("GET", ["2015-03-31", "functions", f, "versions"]) => (O::ListVersionsByFunction, *f, None),
+        ("POST", ["2015-03-31", "functions", f, "aliases"]) => (O::CreateAlias, *f, None),
+        ("GET", ["2015-03-31", "functions", f, "aliases"]) => (O::ListAliases, *f, None),
+        ("GET", ["2015-03-31", "functions", f, "aliases", a]) => (O::GetAlias, *f, Some(*a)),
+        ("PUT", ["2015-03-31", "functions", f, "aliases", a]) => (O::UpdateAlias, *f, Some(*a)),
+        ("DELETE", ["2015-03-31", "functions", f, "aliases", a]) => (O::DeleteAlias, *f, Some(*a)),
+        ("POST", ["2015-03-31", "functions", f, "invocations"]) => (O::Invoke, *f, None),
+        ("POST", ["2017-03-31", "tags", arn]) => (O::TagResource, *arn, None),
+        ("DELETE", ["2017-03-31", "tags", arn]) => (O::UntagResource, *arn, None),
+        ("GET", ["2017-03-31", "tags", arn]) => (O::ListTags, *arn, None),
+        ("GET", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => (O::GetProvisionedConcurrencyConfig, *f, None),
+        ("PUT", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => (O::PutProvisionedConcurrencyConfig, *f, None),
+        ("DELETE", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => {
+            (O::DeleteProvisionedConcurrencyConfig, *f, None)
+        }
+        ("POST", ["2021-10-31", "functions", f, "url"]) => (O::CreateFunctionUrlConfig, *f, None),
+        ("GET", ["2021-10-31", "functions", f, "url"]) => (O::GetFunctionUrlConfig, *f, None),
+        ("DELETE", ["2021-10-31", "functions", f, "url"]) => (O::DeleteFunctionUrlConfig, *f, None),
+        _ => return None,
+    };
+    Some(found)
+}

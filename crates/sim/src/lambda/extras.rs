@@ -1,0 +1,196 @@
+//! What else hangs on a function? Its tags, its provisioned concurrency and its URLs; none of them changes how it runs.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::function::{Qualified, last_modified};
+use super::refusal::{Refusal, Violations};
+use super::{Done, Lambda};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagsInput {
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProvisionedInput {
+    provisioned_concurrent_executions: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UrlInput {
+    auth_type: Option<String>,
+}
+
+impl Lambda {
+    pub(super) fn tag(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: TagsInput = call.input()?;
+        let tags = input.tags.ok_or_else(|| {
+            let mut broken = Violations::default();
+            broken.missing("tags");
+            broken.refusal()
+        })?;
+        check_tags(&tags)?;
+        let name = self.tagged(call)?;
+        self.function_mut(&name)?.tags.extend(tags);
+        Ok(Done::empty(204))
+    }
+
+    pub(super) fn untag(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let name = self.tagged(call)?;
+        let function = self.function_mut(&name)?;
+        for key in call.query_all("tagKeys") {
+            function.tags.remove(key);
+        }
+        Ok(Done::empty(204))
+    }
+
+    pub(super) fn list_tags(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let name = self.tagged(call)?;
+        Ok(Done::json(200, json!({"Tags": self.function(&name)?.tags})))
+    }
+
+    fn tagged(&self, call: &Call<'_>) -> Result<String, Refusal> {
+        let target = self.place.parse(&call.target)?;
+        if !call.target.starts_with("arn:") || target.qualifier.is_some() {
+            return Err(Refusal::invalid(
+                "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
+            ));
+        }
+        Ok(self.function(&target.name)?.name.clone())
+    }
+
+    pub(super) fn put_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: ProvisionedInput = call.input()?;
+        let mut broken = Violations::default();
+        if input.provisioned_concurrent_executions.is_none() {
+            broken.missing("provisionedConcurrentExecutions");
+        }
+        broken.range(input.provisioned_concurrent_executions, "provisionedConcurrentExecutions", 1, i64::from(i32::MAX));
+        broken.check()?;
+        let (name, qualifier) = self.provisionable(call)?;
+        let wanted = input.provisioned_concurrent_executions.and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
+        self.function_mut(&name)?.provisioned.insert(qualifier, (wanted, call.now));
+        let shown = json!({
+            "RequestedProvisionedConcurrentExecutions": wanted,
+            "AvailableProvisionedConcurrentExecutions": 0,
+            "AllocatedProvisionedConcurrentExecutions": 0,
+            "Status": "IN_PROGRESS",
+            "LastModified": last_modified(call.now),
+        });
+        Ok(Done::json(202, shown))
+    }
+
+    pub(super) fn read_provisioned(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (name, qualifier) = self.provisionable(call)?;
+        let found = self.function(&name)?.provisioned.get(&qualifier);
+        let (wanted, at) = found.ok_or_else(Refusal::no_provisioned_concurrency)?;
+        let ready = call.now.since(*at) >= self.settle;
+        let there = if ready { *wanted } else { 0 };
+        let shown = json!({
+            "RequestedProvisionedConcurrentExecutions": wanted,
+            "AvailableProvisionedConcurrentExecutions": there,
+            "AllocatedProvisionedConcurrentExecutions": there,
+            "Status": if ready { "READY" } else { "IN_PROGRESS" },
+            "LastModified": last_modified(*at),
+        });
+        Ok(Done::json(200, shown))
+    }
+
+    pub(super) fn delete_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (name, qualifier) = self.provisionable(call)?;
+        self.function_mut(&name)?.provisioned.remove(&qualifier).ok_or_else(Refusal::no_provisioned_concurrency)?;
+        Ok(Done::empty(204))
+    }
+
+    fn provisionable(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {
+        let (target, meant) = self.target(call)?;
+        match (meant, target.qualifier) {
+            (Qualified::Latest, _) | (_, None) => Err(Refusal::invalid(
+                "Provisioned Concurrency Configs cannot be applied to unpublished function versions.".to_owned(),
+            )),
+            (Qualified::Version(_) | Qualified::Alias(_), Some(qualifier)) => Ok((target.name, qualifier)),
+        }
+    }
+
+    pub(super) fn create_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: UrlInput = call.input()?;
+        let kind = input.auth_type.filter(|kind| kind == "NONE" || kind == "AWS_IAM").ok_or_else(|| {
+            let mut broken = Violations::default();
+            broken.add("", "authType", "satisfy enum value set: [NONE, AWS_IAM]");
+            broken.refusal()
+        })?;
+        let (name, qualifier) = self.url_target(call)?;
+        let function = self.function_mut(&name)?;
+        if function.urls.contains_key(&qualifier) {
+            return Err(Refusal::conflict(format!(
+                "Failed to create function url config for [functionArn = {name}:{qualifier}]. \
+                                                  Error message:  FunctionUrlConfig exists for this Lambda function"
+            )));
+        }
+        function.urls.insert(qualifier, (kind, call.now));
+        let shown = self.show_url(call)?;
+        Ok(Done::json(201, shown))
+    }
+
+    pub(super) fn read_url(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        Ok(Done::json(200, self.show_url(call)?))
+    }
+
+    pub(super) fn delete_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (name, qualifier) = self.url_target(call)?;
+        let removed = self.function_mut(&name)?.urls.remove(&qualifier);
+        removed.map(|_| Done::empty(204)).ok_or_else(no_url)
+    }
+
+    fn show_url(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+        let (name, qualifier) = self.url_target(call)?;
+        let (kind, at) = self.function(&name)?.urls.get(&qualifier).ok_or_else(no_url)?;
+        let host = call.header("host").unwrap_or("localhost");
+        let (arn, path) = if qualifier.is_empty() {
+            (self.place.arn(&name), name)
+        } else {
+            (self.place.qualified(&name, &qualifier), format!("{name}:{qualifier}"))
+        };
+        let at = last_modified(*at).replace("+0000", "Z");
+        Ok(json!({
+            "FunctionUrl": format!("http://{host}/url/{path}/"),
+            "FunctionArn": arn,
+            "AuthType": kind,
+            "CreationTime": at,
+            "LastModifiedTime": at,
+            "InvokeMode": "BUFFERED",
+        }))
+    }
+
+    fn url_target(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {
+        let (target, qualified) = self.target(call)?;
+        match qualified {
+            Qualified::Latest => Ok((target.name, String::new())),
+            Qualified::Alias(alias) => Ok((target.name, alias)),
+            Qualified::Version(number) => {
+                let mut broken = Violations::default();
+                broken.add(&number.to_string(), "qualifier", "satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)");
+                Err(broken.refusal())
+            }
+        }
+    }
+}
+
+/// The service keeps tags that begin with `aws:` to itself.
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use.".to_owned()));
+    }
+    Ok(())
+}
+
+fn no_url() -> Refusal {
+    Refusal::not_found("The resource you requested does not exist.".to_owned())
+}

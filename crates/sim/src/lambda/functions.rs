@@ -1,0 +1,412 @@
+//! How do functions come, change and go? Creating, showing, updating and deleting them; publishing is in `versions`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::code::Package;
+use super::function::{Configuration, Function, Logging, Qualified, Version};
+use super::name::{FunctionName, Place};
+use super::refusal::{Refusal, Violations};
+use super::{Done, Lambda};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionInput {
+    function_name: Option<String>,
+    role: Option<String>,
+    handler: Option<String>,
+    runtime: Option<String>,
+    description: Option<String>,
+    timeout: Option<i64>,
+    memory_size: Option<i64>,
+    environment: Option<EnvironmentInput>,
+    dead_letter_config: Option<DeadLetterInput>,
+    architectures: Option<Vec<String>>,
+    ephemeral_storage: Option<StorageInput>,
+    tracing_config: Option<TracingInput>,
+    snap_start: Option<SnapStartInput>,
+    layers: Option<Vec<String>>,
+    logging_config: Option<Logging>,
+    code: Option<Package>,
+    package_type: Option<String>,
+    publish: Option<bool>,
+    tags: Option<BTreeMap<String, String>>,
+    revision_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentInput {
+    variables: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterInput {
+    target_arn: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StorageInput {
+    size: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingInput {
+    mode: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStartInput {
+    apply_on: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CodeInput {
+    publish: Option<bool>,
+    dry_run: Option<bool>,
+    revision_id: Option<String>,
+    architectures: Option<Vec<String>>,
+}
+
+impl FunctionInput {
+    fn check(&self, broken: &mut Violations) {
+        broken.range(self.timeout, "timeout", 1, 900);
+        broken.range(self.memory_size, "memorySize", 128, 32_768);
+        broken.range(self.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
+        if let Some(description) = &self.description {
+            broken.length(description, "description", 0, 256);
+        }
+        if let Some(handler) = &self.handler {
+            broken.length(handler, "handler", 0, 128);
+        }
+        if let Some(role) = self.role.as_ref().filter(|role| !is_role(role)) {
+            let pattern = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
+            broken.add(role, "role", &format!("satisfy regular expression pattern: {pattern}"));
+        }
+    }
+
+    /// Takes over what is given and leaves the rest as it is.
+    fn apply(self, configuration: &mut Configuration) {
+        fn set<T>(place: &mut T, given: Option<T>) {
+            if let Some(value) = given {
+                *place = value;
+            }
+        }
+        let number = |given: Option<i64>| given.and_then(|number| u32::try_from(number).ok());
+        set(&mut configuration.description, self.description);
+        set(&mut configuration.role, self.role);
+        set(&mut configuration.timeout, number(self.timeout));
+        set(&mut configuration.memory, number(self.memory_size));
+        set(&mut configuration.storage, number(self.ephemeral_storage.and_then(|storage| storage.size)));
+        set(&mut configuration.architectures, self.architectures);
+        set(&mut configuration.tracing, self.tracing_config.and_then(|tracing| tracing.mode));
+        set(&mut configuration.snap_start, self.snap_start.and_then(|snap_start| snap_start.apply_on));
+        set(&mut configuration.layers, self.layers);
+        set(&mut configuration.logging, self.logging_config);
+        if self.handler.is_some() {
+            configuration.handler = self.handler;
+        }
+        if self.runtime.is_some() {
+            configuration.runtime = self.runtime;
+        }
+        if let Some(environment) = self.environment {
+            configuration.environment = Some(environment.variables.unwrap_or_default()).filter(|variables| !variables.is_empty());
+        }
+        if let Some(letters) = self.dead_letter_config {
+            configuration.dead_letter = letters.target_arn.filter(|arn| !arn.is_empty());
+        }
+    }
+}
+
+impl Lambda {
+    pub(super) fn create_function(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let mut input: FunctionInput = call.input()?;
+        let image = input.package_type.as_deref() == Some("Image");
+        let mut broken = Violations::default();
+        for (missing, member) in
+            [(input.function_name.is_none(), "functionName"), (input.role.is_none(), "role"), (input.code.is_none(), "code")]
+        {
+            if missing {
+                broken.missing(member);
+            }
+        }
+        input.check(&mut broken);
+        broken.check()?;
+        if !image && (input.runtime.is_none() || input.handler.is_none()) {
+            return Err(Refusal::invalid(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.".to_owned(),
+            ));
+        }
+        let target = self.place.parse(&input.function_name.take().unwrap_or_default())?;
+        if self.functions.contains_key(&target.name) {
+            return Err(Refusal::conflict(format!("Function already exist: {}", target.name)));
+        }
+        let code = input.code.take().unwrap_or_default().read()?;
+        if image != code.image.is_some() {
+            return Err(Refusal::invalid("PackageType and the source of the code do not fit together".to_owned()));
+        }
+        let tags = input.tags.take().unwrap_or_default();
+        super::extras::check_tags(&tags)?;
+        let publish = input.publish.unwrap_or(false);
+        let mut configuration = blank();
+        input.apply(&mut configuration);
+        let serving = configuration.behaviour()?;
+        let settled = self.settle.is_zero();
+        let latest = Version {
+            number: None,
+            configuration,
+            code,
+            revision: self.revision(),
+            modified: call.now,
+            pending: !settled,
+            updating: false,
+            serving,
+        };
+        self.insert(call.now, &target.name, latest, tags);
+        let shown = if publish {
+            self.publish_now(call.now, &target.name, None)?
+        } else {
+            let function = self.function(&target.name)?;
+            function.latest.show(&self.place, &function.name, None)
+        };
+        self.settle_later(call.now, &target.name, None, self.settle);
+        Ok(Done::json(201, Value::Object(shown)))
+    }
+
+    /// Puts a function in place; what it says is not checked.
+    pub(super) fn insert(&mut self, now: crate::time::Time, name: &str, latest: Version, tags: BTreeMap<String, String>) {
+        let function = Function {
+            name: name.to_owned(),
+            latest,
+            versions: BTreeMap::new(),
+            next_version: 1,
+            aliases: BTreeMap::new(),
+            tags,
+            provisioned: BTreeMap::new(),
+            urls: BTreeMap::new(),
+            earlier: (now, None),
+        };
+        self.functions.insert(name.to_owned(), function);
+        self.traffic.disturb();
+    }
+
+    pub(super) fn read_function(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (configuration, name, version) = self.shown_version(call)?;
+        let function = self.function(&name)?;
+        let Place { account, region } = &self.place;
+        let code = if let Some(uri) = &version.code.image {
+            json!({"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri})
+        } else {
+            let location = format!("https://awslambda-{region}-tasks.s3.{region}.amazonaws.com/snapshots/{account}/{name}");
+            json!({"RepositoryType": "S3", "Location": location})
+        };
+        let mut shown = json!({"Configuration": configuration, "Code": code});
+        if let (false, Some(members)) = (function.tags.is_empty(), shown.as_object_mut()) {
+            members.insert("Tags".to_owned(), json!(function.tags));
+        }
+        Ok(Done::json(200, shown))
+    }
+
+    pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (configuration, ..) = self.shown_version(call)?;
+        Ok(Done::json(200, Value::Object(configuration)))
+    }
+
+    fn shown_version(&self, call: &Call<'_>) -> Result<(Map<String, Value>, String, &Version), Refusal> {
+        let (target, qualified) = self.target(call)?;
+        let function = self.function(&target.name)?;
+        let missing = || Refusal::function_not_found(&self.full_arn(&target));
+        let mut version = function.version(&qualified).ok_or_else(missing)?;
+        let (written, earlier) = &function.earlier;
+        if qualified == Qualified::Latest && call.stale.is_some_and(|age| call.now.since(*written) < age) {
+            version = earlier.as_deref().ok_or_else(missing)?;
+        }
+        Ok((version.show(&self.place, &target.name, target.qualifier.as_deref()), target.name, version))
+    }
+
+    /// The function and qualifier that a call means; both exist.
+    pub(super) fn target(&self, call: &Call<'_>) -> Result<(FunctionName, Qualified), Refusal> {
+        let target = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
+        let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
+        let qualified = found.ok_or_else(|| Refusal::function_not_found(&self.full_arn(&target)))?;
+        Ok((target, qualified))
+    }
+
+    fn full_arn(&self, target: &FunctionName) -> String {
+        match &target.qualifier {
+            Some(qualifier) => self.place.qualified(&target.name, qualifier),
+            None => self.place.arn(&target.name),
+        }
+    }
+
+    pub(super) fn list_functions(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let all = match call.query("FunctionVersion") {
+            None => false,
+            Some("ALL") => true,
+            Some(other) => {
+                let mut broken = Violations::default();
+                broken.add(other, "functionVersion", "satisfy enum value set: [ALL]");
+                return Err(broken.refusal());
+            }
+        };
+        let mut shown = Vec::new();
+        for function in self.functions.values() {
+            let label = all.then_some("$LATEST");
+            shown.push(Value::Object(function.latest.show(&self.place, &function.name, label)));
+            if all {
+                shown.extend(
+                    function
+                        .versions
+                        .values()
+                        .map(|version| Value::Object(version.show(&self.place, &function.name, Some(&version.label())))),
+                );
+            }
+        }
+        let (shown, next) = call.page(shown)?;
+        Ok(Done::list("Functions", json!(shown), next))
+    }
+
+    pub(super) fn update_configuration(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let mut input: FunctionInput = call.input()?;
+        let mut broken = Violations::default();
+        input.check(&mut broken);
+        broken.check()?;
+        let name = self.changeable(call, input.revision_id.take().as_deref())?;
+        let mut configuration = self.function(&name)?.latest.configuration.clone();
+        input.apply(&mut configuration);
+        configuration.behaviour()?;
+        self.update_latest(call, &name, |latest| latest.configuration = configuration)?;
+        let shown = self.function(&name)?.latest.show(&self.place, &name, None);
+        Ok(Done::json(200, Value::Object(shown)))
+    }
+
+    pub(super) fn update_code(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let package: Package = call.input()?;
+        let input: CodeInput = call.input()?;
+        let name = self.changeable(call, input.revision_id.as_deref())?;
+        let latest = &self.function(&name)?.latest;
+        let code = package.read()?;
+        if code.image.is_some() != latest.code.image.is_some() {
+            return Err(Refusal::invalid("The source of the code does not fit the function's PackageType".to_owned()));
+        }
+        if input.dry_run == Some(true) {
+            let mut dry = latest.clone();
+            dry.code = code;
+            return Ok(Done::json(200, Value::Object(dry.show(&self.place, &name, None))));
+        }
+        self.update_latest(call, &name, |latest| {
+            latest.code = code;
+            if let Some(architectures) = input.architectures {
+                latest.configuration.architectures = architectures;
+            }
+        })?;
+        let shown = if input.publish == Some(true) {
+            self.publish_now(call.now, &name, None)?
+        } else {
+            self.function(&name)?.latest.show(&self.place, &name, None)
+        };
+        Ok(Done::json(200, Value::Object(shown)))
+    }
+
+    /// The name of the function that a call changes: it exists, nothing is in progress, and the revision is the right one.
+    pub(super) fn changeable(&self, call: &Call<'_>, revision: Option<&str>) -> Result<String, Refusal> {
+        let target = self.place.parse(&call.target)?;
+        if target.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
+            return Err(Refusal::invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support it.".to_owned(),
+            ));
+        }
+        let function = self.function(&target.name)?;
+        if function.latest.pending {
+            return Err(Refusal::pending());
+        }
+        if function.latest.updating {
+            return Err(Refusal::busy(&self.place.arn(&function.name)));
+        }
+        if revision.is_some_and(|sent| sent != function.latest.revision) {
+            return Err(Refusal::stale_revision());
+        }
+        Ok(target.name)
+    }
+
+    fn update_latest(&mut self, call: &Call<'_>, name: &str, change: impl FnOnce(&mut Version)) -> Result<(), Refusal> {
+        let (revision, settle) = (self.revision(), self.settle);
+        let latest = &mut self.function_mut(name)?.latest;
+        let earlier = latest.clone();
+        change(latest);
+        latest.modified = call.now;
+        latest.revision = revision;
+        latest.updating = true;
+        self.function_mut(name)?.earlier = (call.now, Some(Box::new(earlier)));
+        self.settle_later(call.now, name, None, settle);
+        Ok(())
+    }
+
+    pub(super) fn delete_function(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let target = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
+        let function = self.function(&target.name)?;
+        let Some(qualifier) = &target.qualifier else {
+            self.functions.remove(&target.name);
+            self.traffic.disturb();
+            return Ok(Done::empty(204));
+        };
+        if qualifier == "$LATEST" {
+            return Err(Refusal::invalid("$LATEST version cannot be deleted without deleting the function.".to_owned()));
+        }
+        let Ok(number) = qualifier.parse::<u32>() else {
+            return Err(Refusal::invalid("Deletion of aliases is not currently supported.".to_owned()));
+        };
+        let users: Vec<String> = function
+            .aliases
+            .iter()
+            .filter(|(_, alias)| alias.state.version == *qualifier || alias.state.weights.contains_key(qualifier))
+            .map(|(alias, _)| self.place.qualified(&target.name, alias))
+            .collect();
+        if !users.is_empty() {
+            let users = users.join(", ");
+            return Err(Refusal::conflict(format!(
+                "Unable to delete version because the following aliases reference it: [{users}]"
+            )));
+        }
+        self.function_mut(&target.name)?.versions.remove(&number);
+        Ok(Done::empty(204))
+    }
+}
+
+/// The service's defaults.
+pub(super) fn blank() -> Configuration {
+    Configuration {
+        description: String::new(),
+        role: String::new(),
+        handler: None,
+        runtime: None,
+        timeout: 3,
+        memory: 128,
+        environment: None,
+        dead_letter: None,
+        architectures: vec!["x86_64".to_owned()],
+        storage: 512,
+        tracing: "PassThrough".to_owned(),
+        snap_start: "None".to_owned(),
+        layers: Vec::new(),
+        logging: Logging::default(),
+    }
+}
+
+fn is_role(role: &str) -> bool {
+    let Some((partition, rest)) = role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")) else {
+        return false;
+    };
+    let Some((account, name)) = rest.split_once(":role/") else {
+        return false;
+    };
+    partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit()) && !name.is_empty()
+}

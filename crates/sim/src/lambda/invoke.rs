@@ -1,0 +1,240 @@
+//! Where does one call go, and what comes of it? Routing, running, counting and measuring, each call by itself.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use super::behaviour::{End, Run};
+use super::call::Call;
+use super::function::{Function, Qualified};
+use super::refusal::Refusal;
+use super::{Done, Lambda};
+use crate::cloudwatch::{CloudWatch, SeriesId};
+use crate::log::Tally;
+use crate::time::Time;
+
+/// The counts of one version behind one qualifier, with the handles of its metrics.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) tally: Tally,
+    series: Option<Series>,
+}
+
+/// Invocations, errors, throttles and duration under one set of dimensions.
+type Measures = [SeriesId; 4];
+
+#[derive(Clone, Debug)]
+struct Series {
+    shared: [Measures; 3],
+    /// Only calls through an alias with weights are also counted by version.
+    executed: Option<Measures>,
+}
+
+/// By function, qualifier (empty for none) and version.
+pub(crate) type Counters = BTreeMap<String, BTreeMap<String, BTreeMap<Option<u32>, Counter>>>;
+
+impl Lambda {
+    pub(super) fn invoke(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+        let (target, qualified) = self.target(call)?;
+        let kind = call.header("x-amz-invocation-type").unwrap_or("RequestResponse");
+        let limit = if kind == "Event" { 1_048_576 } else { 6_291_556 };
+        if call.body().len() > limit {
+            return Err(Refusal::too_large(call.body().len(), limit));
+        }
+        if let (false, Err(error)) = (call.body().is_empty(), serde_json::from_slice::<serde::de::IgnoredAny>(call.body())) {
+            return Err(Refusal::payload(format!("Could not parse request body into json: {error}")));
+        }
+        match kind {
+            "RequestResponse" => self.respond(call, &target.name, &qualified, metrics),
+            "Event" => {
+                self.execute(call.now, &target.name, &qualified, metrics).ok_or_else(Refusal::pending)?;
+                Ok(Done::empty(202))
+            }
+            "DryRun" => Ok(Done::empty(204)),
+            other => {
+                Err(Refusal::invalid(format!("Value {other} at 'invocationType' is not one of: Event, RequestResponse, DryRun")))
+            }
+        }
+    }
+
+    fn respond(&mut self, call: &Call<'_>, name: &str, qualified: &Qualified, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+        let (mut done, run, log) = self.run_for(call, name, qualified, metrics)?;
+        if run.end != End::Answered {
+            done.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
+        }
+        if call.header("x-amz-log-type") == Some("Tail") {
+            let tail = &log.as_bytes()[log.len().saturating_sub(4_096)..];
+            done.headers.push(("x-amz-log-result", STANDARD.encode(tail)));
+        }
+        Ok(done)
+    }
+
+    /// Runs one call; hands back its payload, how it ran, and its log.
+    fn run_for(
+        &mut self,
+        call: &Call<'_>,
+        name: &str,
+        qualified: &Qualified,
+        metrics: &mut CloudWatch,
+    ) -> Result<(Done, Run, String), Refusal> {
+        let (number, run) = self.execute(call.now, name, qualified, metrics).ok_or_else(Refusal::pending)?;
+        let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
+        let log = version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory);
+        let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
+        done.headers.push(("x-amz-executed-version", version.label()));
+        done.delay = run.duration;
+        Ok((done, run, log))
+    }
+
+    /// Answers a call of a function URL.
+    pub(super) fn visit(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+        let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
+        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address".to_owned()))?;
+        let (mut done, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
+        if run.end == End::Answered {
+            page(&mut done);
+        } else {
+            done.status = 502;
+            done.body = Bytes::from_static(b"Internal Server Error");
+            done.content_type = "text/plain; charset=utf-8".into();
+        }
+        Ok(done)
+    }
+
+    /// Routes, runs, counts and measures one call; none if what it is routed to cannot run.
+    pub(super) fn execute(
+        &mut self,
+        now: Time,
+        name: &str,
+        qualified: &Qualified,
+        metrics: &mut CloudWatch,
+    ) -> Option<(Option<u32>, Run)> {
+        let version;
+        match qualified {
+            Qualified::Latest => self.execute_routed(now, name, "", None, false, metrics),
+            Qualified::Version(number) => {
+                version = number.to_string();
+                self.execute_routed(now, name, &version, Some(*number), false, metrics)
+            }
+            Qualified::Alias(alias) => self.execute_alias(now, name, alias, metrics),
+        }
+    }
+
+    pub(super) fn execute_alias(
+        &mut self,
+        now: Time,
+        name: &str,
+        alias: &str,
+        metrics: &mut CloudWatch,
+    ) -> Option<(Option<u32>, Run)> {
+        let routing = self.functions.get(name)?.aliases.get(alias)?.routing(now);
+        let number = routing.choose(&mut self.rng);
+        self.execute_routed(now, name, alias, number, routing.additional.is_some(), metrics)
+    }
+
+    fn execute_routed(
+        &mut self,
+        now: Time,
+        name: &str,
+        qualifier: &str,
+        number: Option<u32>,
+        weighted: bool,
+        metrics: &mut CloudWatch,
+    ) -> Option<(Option<u32>, Run)> {
+        let version = numbered(self.functions.get(name)?, number)?;
+        if version.pending {
+            counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
+            return None;
+        }
+        let run = version.serving.run(&mut self.rng);
+        let failed = run.end != End::Answered;
+        let counter = counter(&mut self.counters, name, qualifier, number);
+        counter.tally.invocations += 1;
+        counter.tally.errors += u64::from(failed);
+        let series = counter.series.get_or_insert_with(|| Series::shared(name, qualifier, metrics));
+        let values = [1.0, f64::from(u8::from(failed)), 0.0, run.duration.as_secs_f64() * 1_000.0];
+        if weighted && series.executed.is_none() {
+            series.executed = Some(executed(name, qualifier, number, metrics));
+        }
+        let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
+        let mut samples = [(series.shared[0][0], 0.0); 16];
+        let mut count = 0;
+        for (series, value) in sets.flat_map(|set| set.iter().zip(values)) {
+            samples[count] = (*series, value);
+            count += 1;
+        }
+        metrics.record_group(now, &samples[..count]);
+        Some((number, run))
+    }
+}
+
+impl Series {
+    fn shared(name: &str, qualifier: &str, metrics: &mut CloudWatch) -> Self {
+        let resource = if qualifier.is_empty() { name.to_owned() } else { format!("{name}:{qualifier}") };
+        Self {
+            shared: [
+                measures(metrics, &[]),
+                measures(metrics, &[("FunctionName", name)]),
+                measures(metrics, &[("FunctionName", name), ("Resource", &resource)]),
+            ],
+            executed: None,
+        }
+    }
+}
+
+fn executed(name: &str, alias: &str, number: Option<u32>, metrics: &mut CloudWatch) -> Measures {
+    let version = number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string());
+    let resource = format!("{name}:{alias}");
+    measures(metrics, &[("FunctionName", name), ("Resource", &resource), ("ExecutedVersion", &version)])
+}
+
+fn measures(metrics: &mut CloudWatch, dimensions: &[(&str, &str)]) -> Measures {
+    ["Invocations", "Errors", "Throttles", "Duration"].map(|metric| metrics.series("AWS/Lambda", metric, dimensions))
+}
+
+/// The counter of one version, made at its first call; later calls allocate nothing.
+fn counter<'c>(counters: &'c mut Counters, name: &str, qualifier: &str, number: Option<u32>) -> &'c mut Counter {
+    entry(entry(counters, name), qualifier).entry(number).or_default()
+}
+
+fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    match map.get_mut(key) {
+        Some(value) => value,
+        None => unreachable!("it was inserted above"),
+    }
+}
+
+fn numbered(function: &Function, number: Option<u32>) -> Option<&super::function::Version> {
+    match number {
+        None => Some(&function.latest),
+        Some(number) => function.versions.get(&number),
+    }
+}
+
+/// Turns a payload into what a browser gets: a text is itself, `statusCode` and `body` are obeyed.
+fn page(done: &mut Done) {
+    match serde_json::from_slice::<Value>(&done.body) {
+        Ok(Value::String(text)) => {
+            done.body = text.into();
+            done.content_type = "text/plain; charset=utf-8".into();
+        }
+        Ok(Value::Object(members)) => {
+            let Some(status) = members.get("statusCode").and_then(Value::as_u64) else { return };
+            done.status = u16::try_from(status).unwrap_or(502);
+            if let Some(kind) = members.get("headers").and_then(|headers| headers.get("content-type")).and_then(Value::as_str) {
+                done.content_type = kind.to_owned().into();
+            }
+            done.body = match members.get("body") {
+                Some(Value::String(text)) => text.clone().into(),
+                Some(other) => other.to_string().into(),
+                None => Bytes::new(),
+            };
+        }
+        Ok(_) | Err(_) => {}
+    }
+}

@@ -1,0 +1,218 @@
+//! What does Lambda answer? One account's functions and the operations on them, told the time and asked one call at a time.
+//!
+//! It knows neither faults nor quotas, and keeps no log: the world around it does.
+
+mod aliases;
+mod behaviour;
+mod call;
+mod code;
+mod extras;
+mod function;
+mod functions;
+mod invoke;
+mod name;
+mod refusal;
+mod setup;
+mod traffic;
+mod versions;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::cloudwatch::CloudWatch;
+use crate::log::{AliasState, Tally};
+use crate::settings::Settings;
+use crate::time::Time;
+pub(crate) use call::{Call, Operation};
+use function::Function;
+use invoke::Counters;
+use name::Place;
+pub(crate) use refusal::Refusal;
+use traffic::Traffic;
+
+/// The Lambda of one account in one Region.
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    place: Place,
+    settle: Duration,
+    version_settle: Duration,
+    routing_delay: Duration,
+    functions: BTreeMap<String, Function>,
+    /// When which creation or update finishes: a function's version, or none for `$LATEST`.
+    settling: BTreeSet<(Time, String, Option<u32>)>,
+    counters: Counters,
+    traffic: Traffic,
+    rng: fastrand::Rng,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: u16,
+    pub(crate) content_type: Cow<'static, str>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
+    /// How long the function ran.
+    pub(crate) delay: Duration,
+}
+
+impl Done {
+    fn bytes(status: u16, content_type: &'static str, body: Bytes) -> Self {
+        Self { status, content_type: content_type.into(), headers: Vec::new(), body, delay: Duration::ZERO }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the answer is built for this call and used up by it")]
+    fn json(status: u16, body: Value) -> Self {
+        Self::bytes(status, "application/json", body.to_string().into())
+    }
+
+    fn empty(status: u16) -> Self {
+        Self::bytes(status, "application/json", Bytes::new())
+    }
+
+    fn list(member: &str, items: Value, next: Option<String>) -> Self {
+        let mut shown = json!({});
+        shown[member] = items;
+        if let Some(marker) = next {
+            shown["NextMarker"] = marker.into();
+        }
+        Self::json(200, shown)
+    }
+}
+
+/// What is due next by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A creation or an update finishes.
+    Settlement,
+    /// The synthetic caller at this place calls.
+    Caller(usize),
+}
+
+impl Lambda {
+    pub(crate) fn new(settings: &Settings, rng: fastrand::Rng) -> Self {
+        Self {
+            place: Place { account: settings.account.clone(), region: settings.region.clone() },
+            settle: settings.settle,
+            version_settle: settings.version_settle,
+            routing_delay: settings.routing_delay,
+            functions: BTreeMap::new(),
+            settling: BTreeSet::new(),
+            counters: Counters::new(),
+            traffic: Traffic::default(),
+            rng,
+        }
+    }
+
+    pub(crate) fn answer(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+        match call.operation {
+            Operation::CreateAlias => self.create_alias(call),
+            Operation::CreateFunction => self.create_function(call),
+            Operation::CreateFunctionUrlConfig => self.create_url(call),
+            Operation::DeleteAlias => self.delete_alias(call),
+            Operation::DeleteFunction => self.delete_function(call),
+            Operation::DeleteFunctionUrlConfig => self.delete_url(call),
+            Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call),
+            Operation::GetAlias => self.read_alias(call),
+            Operation::GetFunction => self.read_function(call),
+            Operation::GetFunctionConfiguration => self.read_configuration(call),
+            Operation::GetFunctionUrlConfig => self.read_url(call),
+            Operation::GetProvisionedConcurrencyConfig => self.read_provisioned(call),
+            Operation::Invoke => self.invoke(call, metrics),
+            Operation::ListAliases => self.list_aliases(call),
+            Operation::ListFunctions => self.list_functions(call),
+            Operation::ListTags => self.list_tags(call),
+            Operation::ListVersionsByFunction => self.list_versions(call),
+            Operation::PublishVersion => self.publish_version(call),
+            Operation::PutProvisionedConcurrencyConfig => self.put_provisioned(call),
+            Operation::TagResource => self.tag(call),
+            Operation::UntagResource => self.untag(call),
+            Operation::UpdateAlias => self.update_alias(call),
+            Operation::UpdateFunctionCode => self.update_code(call),
+            Operation::UpdateFunctionConfiguration => self.update_configuration(call),
+            Operation::FunctionUrl => self.visit(call, metrics),
+        }
+    }
+
+    /// What happens next without anybody asking, and when.
+    pub(crate) fn next_due(&mut self, now: Time) -> Option<(Time, Due)> {
+        let call = self.traffic.next(now, &self.functions, &mut self.rng).map(|(at, place)| (at, Due::Caller(place)));
+        let settlement = self.settling.first().map(|(at, ..)| (*at, Due::Settlement));
+        match (settlement, call) {
+            (Some(settlement), Some(call)) => Some(if settlement.0 <= call.0 { settlement } else { call }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Lets happen what is due.
+    pub(crate) fn happen(&mut self, now: Time, due: Due, metrics: &mut CloudWatch) {
+        match due {
+            Due::Settlement => {
+                if let Some((_, function, number)) = self.settling.pop_first() {
+                    self.settle(&function, number);
+                }
+            }
+            Due::Caller(place) => {
+                // Taken out for the call, which needs the rest of this Lambda.
+                let mut traffic = std::mem::take(&mut self.traffic);
+                if let Some(stream) = traffic.call(place, &mut self.rng) {
+                    self.execute_alias(now, &stream.function, &stream.alias, metrics);
+                }
+                self.traffic = traffic;
+            }
+        }
+    }
+
+    /// The function's name and the alias' that a call means, if both can be read from it.
+    pub(crate) fn alias_named(&self, call: &Call<'_>) -> Option<(String, String)> {
+        Some((self.place.parse(&call.target).ok()?.name, call.alias.clone()?))
+    }
+
+    pub(crate) fn alias(&self, function: &str, alias: &str) -> Option<&AliasState> {
+        Some(&self.functions.get(function)?.aliases.get(alias)?.state)
+    }
+
+    pub(crate) fn tally(&self, function: &str, qualifier: &str, version: &str) -> Tally {
+        let by_version = self.counters.get(function).and_then(|by_qualifier| by_qualifier.get(qualifier));
+        by_version.and_then(|counters| counters.get(&version.parse().ok())).map(|counter| counter.tally).unwrap_or_default()
+    }
+
+    pub(crate) fn has(&self, function: &str) -> bool {
+        self.functions.contains_key(function)
+    }
+
+    pub(crate) fn arn(&self, resource: &str) -> String {
+        if resource.is_empty() {
+            "*".to_owned()
+        } else if resource.starts_with("arn:") {
+            resource.to_owned()
+        } else {
+            self.place.arn(resource)
+        }
+    }
+
+    fn function(&self, name: &str) -> Result<&Function, Refusal> {
+        self.functions.get(name).ok_or_else(|| Refusal::function_not_found(&self.place.arn(name)))
+    }
+
+    fn function_mut(&mut self, name: &str) -> Result<&mut Function, Refusal> {
+        let missing = || Refusal::function_not_found(&self.place.arn(name));
+        self.functions.get_mut(name).ok_or_else(missing)
+    }
+
+    fn revision(&mut self) -> String {
+        uuid(&mut self.rng)
+    }
+}
+
+/// A random UUID in its usual spelling.
+pub(crate) fn uuid(rng: &mut fastrand::Rng) -> String {
+    // Version 4, variant 1, as RFC 9562 lays them out.
+    let bits = (rng.u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

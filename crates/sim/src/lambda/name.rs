@@ -1,0 +1,173 @@
+//! Which function is meant? Names, partial and full ARNs with or without a qualifier, and how ARNs are written.
+
+use super::refusal::{Refusal, Violations};
+
+/// The account and Region that ARNs are written for.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+impl Place {
+    pub(crate) fn arn(&self, function: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{function}", self.region, self.account)
+    }
+
+    pub(crate) fn qualified(&self, function: &str, qualifier: &str) -> String {
+        format!("{}:{qualifier}", self.arn(function))
+    }
+
+    /// Reads a function as a client may name it: `name`, `name:qualifier`, a partial or a full ARN.
+    pub(crate) fn parse(&self, text: &str) -> Result<FunctionName, Refusal> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let (region, account, rest) = match parts.as_slice() {
+            ["arn", partition, "lambda", region, account, "function", rest @ ..] if partition.starts_with("aws") => {
+                (Some(*region), Some(*account), rest)
+            }
+            [account, "function", rest @ ..] if is_account(account) => (None, Some(*account), rest),
+            [region, account, "function", rest @ ..] if is_account(account) => (Some(*region), Some(*account), rest),
+            ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
+            rest => (None, None, rest),
+        };
+        let (name, qualifier) = match rest {
+            [name] => (*name, None),
+            [name, qualifier] if is_qualifier(qualifier) => (*name, Some((*qualifier).to_owned())),
+            _ => return Err(malformed(text)),
+        };
+        if name.is_empty() || !name.chars().all(is_name_character) {
+            return Err(malformed(text));
+        }
+        let mut broken = Violations::default();
+        broken.length(name, "functionName", 1, 64);
+        broken.check()?;
+        if let Some(region) = region.filter(|region| *region != self.region) {
+            let message = format!("Functions from '{region}' are not reachable in this region ('{}')", self.region);
+            return Err(Refusal::not_found(message));
+        }
+        if account.is_some_and(|account| account != self.account) {
+            return Err(Refusal::denied(format!("not authorized to act on resource: {text}")));
+        }
+        Ok(FunctionName { name: name.to_owned(), qualifier })
+    }
+}
+
+/// A function and, where the client gave one with the name, a qualifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FunctionName {
+    pub(crate) name: String,
+    pub(crate) qualifier: Option<String>,
+}
+
+impl FunctionName {
+    /// Joins the qualifier in the name with the one in the query; they must not contradict each other.
+    pub(crate) fn with_qualifier(mut self, queried: Option<&str>) -> Result<Self, Refusal> {
+        match (&self.qualifier, queried.filter(|text| !text.is_empty())) {
+            (Some(own), Some(queried)) if own != queried => Err(Refusal::invalid(
+                "The derived qualifier from the function name does not match the specified qualifier.".to_owned(),
+            )),
+            (_, Some(queried)) => {
+                let mut broken = Violations::default();
+                broken.length(queried, "qualifier", 1, 128);
+                if !is_qualifier(queried) {
+                    broken.add(
+                        queried,
+                        "qualifier",
+                        "satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+",
+                    );
+                }
+                broken.check()?;
+                self.qualifier = Some(queried.to_owned());
+                Ok(self)
+            }
+            (_, None) => Ok(self),
+        }
+    }
+}
+
+/// Notes everything that makes `name` unfit for an alias.
+pub(crate) fn check_alias_name(name: &str, broken: &mut Violations) {
+    broken.length(name, "name", 1, 128);
+    let fits = name.chars().all(is_name_character) && !name.chars().all(|c| c.is_ascii_digit());
+    if !fits {
+        broken.add(name, "name", "satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)");
+    }
+}
+
+/// Notes everything that makes `version` unfit for an alias' primary version.
+pub(crate) fn check_version(version: &str, broken: &mut Violations) {
+    broken.length(version, "functionVersion", 1, 1024);
+    if version != "$LATEST" && (version.is_empty() || !version.chars().all(|c| c.is_ascii_digit())) {
+        broken.add(version, "functionVersion", "satisfy regular expression pattern: (\\$LATEST|[0-9]+)");
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+fn is_qualifier(text: &str) -> bool {
+    text == "$LATEST" || (!text.is_empty() && text.chars().all(is_name_character))
+}
+
+fn malformed(text: &str) -> Refusal {
+    let mut broken = Violations::default();
+    broken.add(text, "functionName", &format!("satisfy regular expression pattern: {NAME_PATTERN}"));
+    broken.refusal()
+}
+
+const NAME_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?\
+                            (function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place { account: "111111111111".to_owned(), region: "us-east-1".to_owned() }
+    }
+
+    #[test]
+    fn every_spelling_of_a_function_is_the_same_function() {
+        for (text, qualifier) in [
+            ("hello", None),
+            ("hello:Live", Some("Live")),
+            ("function:hello", None),
+            ("111111111111:function:hello", None),
+            ("111111111111:function:hello:7", Some("7")),
+            ("us-east-1:111111111111:function:hello", None),
+            ("arn:aws:lambda:us-east-1:111111111111:function:hello", None),
+            ("arn:aws:lambda:us-east-1:111111111111:function:hello:$LATEST", Some("$LATEST")),
+        ] {
+            let parsed = place().parse(text).unwrap();
+            assert_eq!((parsed.name.as_str(), parsed.qualifier.as_deref()), ("hello", qualifier), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_function_is_refused() {
+        for (text, code) in [
+            ("", "ValidationException"),
+            ("he llo", "ValidationException"),
+            ("hello:Live:7", "ValidationException"),
+            ("hello:", "ValidationException"),
+            ("arn:aws:s3:us-east-1:111111111111:function:hello", "ValidationException"),
+            ("arn:aws:lambda:eu-west-1:111111111111:function:hello", "ResourceNotFoundException"),
+            ("arn:aws:lambda:us-east-1:222222222222:function:hello", "AccessDeniedException"),
+        ] {
+            assert_eq!(place().parse(text).unwrap_err().code, code, "{text}");
+        }
+        assert!(place().parse(&"a".repeat(65)).unwrap_err().message.contains("less than or equal to 64"));
+    }
+
+    #[test]
+    fn two_qualifiers_must_agree() {
+        let name = place().parse("hello:Live").unwrap();
+        assert_eq!(name.clone().with_qualifier(Some("Live")).unwrap(), name);
+        assert_eq!(name.with_qualifier(Some("7")).unwrap_err().code, "InvalidParameterValueException");
+    }
+}

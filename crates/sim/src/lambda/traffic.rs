@@ -1,0 +1,85 @@
+//! When does the next synthetic caller call? Random arrivals at each alias; what a call does is `invoke`'s business.
+
+use std::collections::BTreeMap;
+
+use super::function::Function;
+use crate::time::Time;
+
+/// The callers of all aliases.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    streams: Vec<Stream>,
+    disturbed: bool,
+}
+
+/// The callers of one alias.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    pub(crate) function: String,
+    pub(crate) alias: String,
+    /// Calls a second.
+    rate: f64,
+    /// Microseconds since the epoch: fast callers come several times within a millisecond.
+    next: i64,
+}
+
+impl Traffic {
+    /// Says that aliases or rates may have changed.
+    pub(crate) fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// The time and place of the earliest call to come.
+    pub(crate) fn next(
+        &mut self,
+        now: Time,
+        functions: &BTreeMap<String, Function>,
+        rng: &mut fastrand::Rng,
+    ) -> Option<(Time, usize)> {
+        if std::mem::take(&mut self.disturbed) {
+            self.rebuild(now, functions, rng);
+        }
+        let (place, stream) = self.streams.iter().enumerate().min_by_key(|(_, stream)| stream.next)?;
+        Some((Time::from_millis(stream.next.div_euclid(1_000)), place))
+    }
+
+    /// The stream that calls now; its next call is drawn.
+    pub(crate) fn call(&mut self, place: usize, rng: &mut fastrand::Rng) -> Option<&Stream> {
+        let stream = self.streams.get_mut(place)?;
+        stream.next += gap(stream.rate, rng);
+        Some(stream)
+    }
+
+    fn rebuild(&mut self, now: Time, functions: &BTreeMap<String, Function>, rng: &mut fastrand::Rng) {
+        let mut before = std::mem::take(&mut self.streams);
+        for function in functions.values() {
+            let rate = function.latest.serving.traffic;
+            if rate <= 0.0 {
+                continue;
+            }
+            for alias in function.aliases.keys() {
+                let same = |stream: &Stream| {
+                    stream.function == function.name && stream.alias == *alias && stream.rate.total_cmp(&rate).is_eq()
+                };
+                let stream = match before.iter().position(same) {
+                    Some(place) => before.swap_remove(place),
+                    None => Stream {
+                        function: function.name.clone(),
+                        alias: alias.clone(),
+                        rate,
+                        next: now.as_millis() * 1_000 + gap(rate, rng),
+                    },
+                };
+                self.streams.push(stream);
+            }
+        }
+    }
+}
+
+/// The time to the next of many independent callers, in microseconds: exponentially distributed.
+fn gap(rate: f64, rng: &mut fastrand::Rng) -> i64 {
+    let micros = -(1.0 - rng.f64()).ln() / rate * 1_000_000.0;
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and centuries are long enough")]
+    let micros = micros as i64;
+    micros.clamp(1, 1 << 50)
+}

@@ -1,0 +1,112 @@
+//! When does a version come to be? Publishing, listing, and the moment at which creations and updates finish.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+use super::call::Call;
+use super::function::Version;
+use super::refusal::{Refusal, Violations};
+use super::{Done, Lambda};
+use crate::time::Time;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PublishInput {
+    code_sha256: Option<String>,
+    description: Option<String>,
+    revision_id: Option<String>,
+}
+
+impl Lambda {
+    pub(super) fn publish_version(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: PublishInput = call.input()?;
+        let mut broken = Violations::default();
+        if let Some(description) = &input.description {
+            broken.length(description, "description", 0, 256);
+        }
+        broken.check()?;
+        let name = self.changeable(call, input.revision_id.as_deref())?;
+        let current = &self.function(&name)?.latest.code.sha256;
+        if let Some(sent) = input.code_sha256.as_ref().filter(|sent| *sent != current && !sent.is_empty()) {
+            return Err(Refusal::invalid(format!(
+                "CodeSHA256 ({sent}) is different from current CodeSHA256 in $LATEST ({current}). \
+                 Please try again with the CodeSHA256 in $LATEST."
+            )));
+        }
+        let shown = self.publish_now(call.now, &name, input.description)?;
+        Ok(Done::json(201, Value::Object(shown)))
+    }
+
+    /// Freezes `$LATEST` under the next number; hands back the last version if nothing has changed since.
+    pub(super) fn publish_now(
+        &mut self,
+        now: Time,
+        name: &str,
+        description: Option<String>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let (revision, latest_revision, place) = (self.revision(), self.revision(), self.place.clone());
+        let settle = self.version_settle;
+        let function = self.function_mut(name)?;
+        // A version published with an upload waits for that upload.
+        let settle = if function.latest.pending || function.latest.updating { None } else { Some(settle) };
+        if let Some(last) = function.versions.values().next_back().filter(|last| function.latest.is_same_release(last)) {
+            return Ok(last.show(&place, name, Some(&last.label())));
+        }
+        let number = function.next_version;
+        function.next_version += 1;
+        let mut version = Version { number: Some(number), revision, modified: now, updating: false, ..function.latest.clone() };
+        version.pending = settle.is_none_or(|settle| !settle.is_zero());
+        if let Ok(serving) = version.configuration.behaviour() {
+            version.serving = serving;
+        }
+        if let Some(description) = description {
+            version.configuration.description = description;
+        }
+        let shown = version.show(&place, name, Some(&version.label()));
+        function.versions.insert(number, version);
+        function.latest.revision = latest_revision;
+        let settle = settle.unwrap_or(self.settle);
+        self.settle_later(now, name, Some(number), settle);
+        Ok(shown)
+    }
+
+    pub(super) fn list_versions(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let target = self.place.parse(&call.target)?;
+        let function = self.function(&target.name)?;
+        let versions = std::iter::once(&function.latest).chain(function.versions.values());
+        let shown =
+            versions.map(|version| Value::Object(version.show(&self.place, &function.name, Some(&version.label())))).collect();
+        let (shown, next) = call.page::<Value>(shown)?;
+        Ok(Done::list("Versions", json!(shown), next))
+    }
+
+    /// Notes when a creation or an update finishes; at once if it takes no time.
+    pub(super) fn settle_later(&mut self, now: Time, name: &str, number: Option<u32>, after: Duration) {
+        if after.is_zero() {
+            self.settle(name, number);
+        } else {
+            self.settling.insert((now + after, name.to_owned(), number));
+        }
+    }
+
+    /// Finishes the creation or update of `$LATEST` (none) or of a version.
+    pub(super) fn settle(&mut self, name: &str, number: Option<u32>) {
+        let revision = self.revision();
+        let Some(function) = self.functions.get_mut(name) else { return };
+        if let Some(number) = number {
+            if let Some(version) = function.versions.get_mut(&number) {
+                version.pending = false;
+            }
+            return;
+        }
+        let latest = &mut function.latest;
+        latest.pending = false;
+        latest.updating = false;
+        latest.revision = revision;
+        if let Ok(serving) = latest.configuration.behaviour() {
+            latest.serving = serving;
+        }
+        self.traffic.disturb();
+    }
+}

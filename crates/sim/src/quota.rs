@@ -1,0 +1,89 @@
+//! Has this account asked too often? The service's request quotas, each a bucket of tokens that fills at its rate.
+
+use crate::time::Time;
+
+/// All quotas of one account in one Region.
+#[derive(Debug)]
+pub(crate) struct Quotas {
+    control: Bucket,
+    functions: Bucket,
+    alarms: Bucket,
+    metrics: Bucket,
+}
+
+impl Quotas {
+    pub(crate) fn new(now: Time) -> Self {
+        Self {
+            control: Bucket::new(15.0, now),
+            functions: Bucket::new(100.0, now),
+            alarms: Bucket::new(9.0, now),
+            metrics: Bucket::new(50.0, now),
+        }
+    }
+
+    /// Whether one more call of this operation fits; it is counted if it does.
+    pub(crate) fn admit(&mut self, operation: &str, lambda: bool, now: Time) -> bool {
+        match operation {
+            "Invoke" | "FunctionUrl" => true,
+            "GetFunction" => self.functions.take(now),
+            "DescribeAlarms" => self.alarms.take(now),
+            "GetMetricData" => self.metrics.take(now),
+            _ if lambda => self.control.take(now),
+            _ => true,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// Tokens a second, and the most it holds.
+    rate: f64,
+    tokens: f64,
+    filled: Time,
+}
+
+impl Bucket {
+    fn new(rate: f64, now: Time) -> Self {
+        Self { rate, tokens: rate, filled: now }
+    }
+
+    fn take(&mut self, now: Time) -> bool {
+        self.tokens = (self.tokens + now.since(self.filled).as_secs_f64() * self.rate).min(self.rate);
+        self.filled = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_sixteenth_control_call_of_a_second_is_refused_and_time_brings_more() {
+        let start = Time::from_millis(0);
+        let mut quotas = Quotas::new(start);
+        let admitted = (0..30).filter(|_| quotas.admit("UpdateAlias", true, start)).count();
+        assert_eq!(admitted, 15);
+        let later = start + Duration::from_millis(200);
+        let admitted = (0..30).filter(|_| quotas.admit("GetAlias", true, later)).count();
+        assert_eq!(admitted, 3, "a fifth of a second brings a fifth of 15");
+    }
+
+    #[test]
+    fn invocations_are_free_and_the_others_have_quotas_of_their_own() {
+        let start = Time::from_millis(0);
+        let mut quotas = Quotas::new(start);
+        let mut count = |operation, lambda| (0..200).filter(|_| quotas.admit(operation, lambda, start)).count();
+        assert_eq!(count("Invoke", true), 200);
+        assert_eq!(count("GetFunction", true), 100);
+        assert_eq!(count("DescribeAlarms", false), 9);
+        assert_eq!(count("GetMetricData", false), 50);
+        assert_eq!(count("PutMetricAlarm", false), 200);
+        assert_eq!(count("PublishVersion", true), 15);
+    }
+}

@@ -1,0 +1,250 @@
+//! Which stories are built in? Accounts of one little shop of a function, `hello`, in good and in bad weather.
+//!
+//! A story only furnishes an account. What then happens in it comes from routed invocations and evaluated alarms.
+
+use std::time::{Duration, SystemTime};
+
+use crate::fault::{Effect, Fault};
+use crate::settings::Settings;
+use crate::setup::Unfit;
+use crate::time::Time;
+use crate::world::World;
+
+/// A built-in story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it is about, in one line.
+    pub description: &'static str,
+    story: Story,
+}
+
+/// What a story would have its user say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// The function's name.
+    pub function: &'static str,
+    /// The alias that callers use.
+    pub alias: &'static str,
+    /// The alarms that watch it.
+    pub alarms: &'static [&'static str],
+    /// The function to invoke before any traffic moves.
+    pub pre_hook: Option<&'static str>,
+    /// The function to invoke after all traffic has moved.
+    pub post_hook: Option<&'static str>,
+    /// The name of the schedule.
+    pub schedule: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Story {
+    Healthy,
+    Errors,
+    PreHookFails,
+    PostHookFails,
+    First,
+    Throttled,
+    Idle,
+}
+
+impl Scenario {
+    /// The story of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        SCENARIOS.into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// All stories, the plain one first.
+    pub const fn all() -> [Self; 7] {
+        SCENARIOS
+    }
+
+    /// The names of all stories, the plain one first.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SCENARIOS.into_iter().map(|scenario| scenario.name)
+    }
+
+    /// What the story's rollout is about, where its user leaves it out.
+    pub const fn defaults(self) -> Defaults {
+        Defaults {
+            function: FUNCTION,
+            alias: ALIAS,
+            alarms: &[ALARM],
+            pre_hook: Some(PRE_HOOK),
+            post_hook: Some(POST_HOOK),
+            schedule: "Linear10PercentEvery1Minute",
+        }
+    }
+
+    /// Furnishes the account in `us-east-1`, with some minutes of history behind it, so that it is `epoch` there.
+    pub fn build(self, seed: u64, epoch: SystemTime) -> World {
+        self.build_in(Settings::strict(), seed, epoch)
+    }
+
+    /// As `build`, with other settings.
+    pub fn build_in(self, settings: Settings, seed: u64, epoch: SystemTime) -> World {
+        let epoch = Time::from(epoch);
+        let mut world = World::new(settings, seed, epoch - HISTORY);
+        let furnished = self.furnish(&mut world);
+        debug_assert_eq!(furnished, Ok(()), "the stories' own furniture fits");
+        world.advance(epoch);
+        if self.story == Story::Throttled {
+            bad_weather(&mut world);
+        }
+        world
+    }
+
+    fn furnish(self, world: &mut World) -> Result<(), Unfit> {
+        let traffic = if self.story == Story::Idle { "0" } else { "10" };
+        world.create_function(FUNCTION, &[("SIM_BODY", BEFORE), ("SIM_TRAFFIC_RPS", traffic)])?;
+        if self.story != Story::First {
+            world.publish(FUNCTION, 41)?;
+            world.set_alias(FUNCTION, ALIAS, "41", None)?;
+        }
+        let error_rate = if self.story == Story::Errors { "0.05" } else { "" };
+        world.set_environment(FUNCTION, &[("SIM_BODY", AFTER), ("SIM_ERROR_RATE", error_rate)])?;
+        world.create_errors_alarm(ALARM, FUNCTION, 1.0)?;
+        for (hook, failing) in [(PRE_HOOK, Story::PreHookFails), (POST_HOOK, Story::PostHookFails)] {
+            let answer = if self.story == failing { "Failed" } else { "Succeeded" };
+            world.create_function(hook, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")])?;
+        }
+        Ok(())
+    }
+}
+
+/// Throttles, failures and lost answers, often enough that every rollout meets some of each.
+fn bad_weather(world: &mut World) {
+    world.add_fault(Fault::everywhere(Effect::Latency(Duration::from_millis(400))).chance(0.2));
+    world.add_fault(Fault::on("UpdateAlias", Effect::LostAnswer).chance(0.15));
+    world.add_fault(Fault::on("Invoke", Effect::Throttle).chance(0.1));
+    for operation in ["GetAlias", "UpdateAlias", "PublishVersion", "GetFunctionConfiguration", "DescribeAlarms"] {
+        world.add_fault(Fault::on(operation, Effect::Throttle).chance(0.1));
+        world.add_fault(Fault::on(operation, Effect::ServerError(500)).chance(0.05));
+        world.add_fault(Fault::on(operation, Effect::ServerError(503)).chance(0.05));
+    }
+}
+
+const SCENARIOS: [Scenario; 7] = [
+    Scenario { name: "hello", description: "a healthy new version, 10 calls a second", story: Story::Healthy },
+    Scenario { name: "hello-errors", description: "the new version fails 5 % of its calls", story: Story::Errors },
+    Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook says no", story: Story::PreHookFails },
+    Scenario { name: "hello-post-hook-fails", description: "the post-traffic hook says no", story: Story::PostHookFails },
+    Scenario { name: "hello-first", description: "the first deployment: no version, no alias", story: Story::First },
+    Scenario {
+        name: "hello-throttled",
+        description: "AWS in bad weather: throttles, failures, lost answers",
+        story: Story::Throttled,
+    },
+    Scenario { name: "hello-idle", description: "a healthy new version that nobody calls", story: Story::Idle },
+];
+
+const FUNCTION: &str = "hello";
+const ALIAS: &str = "Live";
+const ALARM: &str = "HelloFooAlarm";
+const PRE_HOOK: &str = "preHook";
+const POST_HOOK: &str = "postHook";
+const BEFORE: &str = "Go Serverless v1.0! Your function executed successfully!";
+const AFTER: &str = "Wait, it is Serverless v1.26.11!";
+
+/// Long enough for the first metrics to be seen and for the alarm to have found its state.
+const HISTORY: Duration = Duration::from_mins(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    fn epoch() -> SystemTime {
+        UNIX_EPOCH + Duration::from_hours(490_000)
+    }
+
+    fn after(world: &mut World, minutes: u64) {
+        world.advance(Time::from(epoch()) + Duration::from_mins(minutes));
+    }
+
+    /// The story's world, with `hello` published as 42 and a share of the calls on it.
+    fn shifted(name: &str, seed: u64, share: f64) -> World {
+        let mut world = Scenario::named(name).unwrap().build(seed, epoch());
+        world.publish("hello", 42).unwrap();
+        world.set_alias("hello", "Live", "41", Some(("42", share))).unwrap();
+        world
+    }
+
+    #[test]
+    fn every_story_furnishes_what_its_defaults_name() {
+        for scenario in Scenario::all() {
+            let world = scenario.build(1, epoch());
+            let defaults = scenario.defaults();
+            assert_eq!(world.now(), Time::from(epoch()));
+            assert_eq!(Scenario::named(scenario.name), Some(scenario));
+            for function in [Some(defaults.function), defaults.pre_hook, defaults.post_hook].into_iter().flatten() {
+                assert!(world.has_function(function), "{}: {function}", scenario.name);
+            }
+            assert_eq!(world.alias(defaults.function, defaults.alias).is_some(), scenario.name != "hello-first");
+            for alarm in defaults.alarms {
+                assert_eq!(world.alarm_state(alarm), Some("OK"), "{}: {alarm}", scenario.name);
+            }
+        }
+        assert_eq!(Scenario::named("hallo"), None);
+        assert!(Scenario::names().eq(Scenario::all().map(|scenario| scenario.name)));
+    }
+
+    #[test]
+    fn callers_meet_both_versions_in_the_announced_proportion() {
+        let mut world = shifted("hello", 1, 0.3);
+        after(&mut world, 20);
+        let (stable, candidate) = (world.tally("hello", "Live", "41"), world.tally("hello", "Live", "42"));
+        let calls = 20.0 * 60.0 * 10.0;
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let share = candidate.invocations as f64 / calls;
+        assert!((0.28..0.32).contains(&share), "{candidate:?} of {calls}");
+        assert!(stable.invocations > 8_000, "{stable:?}");
+        assert_eq!((stable.errors, candidate.errors), (0, 0));
+        assert_eq!(world.alarm_state("HelloFooAlarm"), Some("OK"));
+    }
+
+    #[test]
+    fn the_alarm_of_a_failing_version_fires_by_itself_and_within_minutes() {
+        for seed in 0..20 {
+            let mut world = shifted("hello-errors", seed, 0.1);
+            after(&mut world, 6);
+            let epoch = Time::from(epoch());
+            let fired = world.alarm_transitions("HelloFooAlarm").into_iter().find(|(_, state)| state == "ALARM");
+            let (at, _) = fired.unwrap_or_else(|| panic!("seed {seed}: never fired, {:?}", world.tally("hello", "Live", "42")));
+            assert!(at > epoch + Duration::from_mins(1), "seed {seed}: metrics are not there at once");
+            assert_eq!(world.tally("hello", "Live", "41").errors, 0);
+        }
+    }
+
+    #[test]
+    fn an_idle_story_has_no_callers_and_a_seed_is_a_story() {
+        let mut idle = shifted("hello-idle", 1, 0.5);
+        after(&mut idle, 5);
+        assert_eq!(idle.tally("hello", "Live", "41").invocations + idle.tally("hello", "Live", "42").invocations, 0);
+        let tally = |seed| {
+            let mut world = shifted("hello", seed, 0.5);
+            after(&mut world, 5);
+            (world.tally("hello", "Live", "41"), world.tally("hello", "Live", "42"))
+        };
+        assert_eq!(tally(3), tally(3));
+        assert_ne!(tally(3), tally(4));
+    }
+
+    #[test]
+    fn bad_weather_throttles_fails_and_loses_answers() {
+        let epoch = epoch();
+        let mut world = Scenario::named("hello-throttled").unwrap().build(1, epoch);
+        let request = http::Request::get("/2015-03-31/functions/hello/aliases/Live").body(bytes::Bytes::new()).unwrap();
+        let statuses: std::collections::BTreeSet<u16> = (1..200)
+            .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &request))
+            .filter_map(|reply| Some(reply.answer.response()?.status().as_u16()))
+            .collect();
+        assert!(statuses.into_iter().eq([200, 429, 500, 503]));
+        let update = http::Request::put("/2015-03-31/functions/hello/aliases/Live").body(bytes::Bytes::from("{}")).unwrap();
+        let lost = (200..400)
+            .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &update))
+            .filter(|reply| matches!(reply.answer, crate::world::Answer::Lost))
+            .count();
+        assert!((10..50).contains(&lost), "{lost} of 200 at 15 %");
+    }
+}

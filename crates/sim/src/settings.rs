@@ -1,0 +1,69 @@
+//! How harsh and how slow is this AWS? The knobs of one account in one Region; it decides nothing by itself.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What one simulated account in one Region is like.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The twelve digits in every ARN.
+    pub account: String,
+    /// The Region in every ARN.
+    pub region: String,
+    /// How long a creation or an update of `$LATEST` takes to finish.
+    pub settle: Duration,
+    /// How long a version made by `PublishVersion` stays `Pending`.
+    pub version_settle: Duration,
+    /// How long calls still follow an alias' earlier routing after it was changed.
+    pub routing_delay: Duration,
+    /// How long an API call takes to answer (an invocation's own duration comes on top).
+    pub latency: RangeInclusive<Duration>,
+    /// How long after the start of an invocation its metrics become visible.
+    pub metric_lag: RangeInclusive<Duration>,
+    /// How long after the end of a period an alarm on it is evaluated.
+    pub evaluation_delay: Duration,
+    /// Whether the service's request quotas are enforced.
+    pub quotas: bool,
+    /// How far the `Date` header is ahead of the world's time (negative: behind), in milliseconds.
+    pub clock_skew_millis: i64,
+}
+
+impl Settings {
+    /// A gentle account for whoever brings their own client: no quota, no lag, states that settle within 300 ms.
+    pub fn served() -> Self {
+        Self {
+            account: "111111111111".to_owned(),
+            region: "us-east-1".to_owned(),
+            settle: Duration::from_millis(300),
+            version_settle: Duration::ZERO,
+            routing_delay: Duration::ZERO,
+            latency: Duration::ZERO..=Duration::ZERO,
+            metric_lag: Duration::ZERO..=Duration::ZERO,
+            evaluation_delay: Duration::ZERO,
+            quotas: false,
+            clock_skew_millis: 0,
+        }
+    }
+
+    /// An account as slow and as strict as the real one: quotas, late metrics, versions that are `Pending` for a while.
+    pub fn strict() -> Self {
+        Self {
+            settle: Duration::from_millis(1_500),
+            version_settle: Duration::from_millis(1_500),
+            routing_delay: Duration::from_millis(400),
+            latency: Duration::from_millis(20)..=Duration::from_millis(60),
+            metric_lag: Duration::from_mins(1)..=Duration::from_mins(2),
+            // Late in the minute that follows: metrics come 60 to 120 s after a call, so that by then an alarm has seen some
+            // four tenths of the minute it judges, and it judges every minute only once.
+            evaluation_delay: Duration::from_secs(55),
+            quotas: true,
+            ..Self::served()
+        }
+    }
+
+    /// The same in another Region.
+    #[must_use]
+    pub fn in_region(self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self }
+    }
+}

@@ -1,0 +1,119 @@
+//! How does a story or a test furnish its world, and look into it, without a client? In effect and finished at once.
+//!
+//! Nothing here is a call: the log does not show it, and no quota or fault applies.
+
+use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
+use crate::lambda::Refusal;
+use crate::time::Time;
+use crate::world::World;
+
+/// A set-up that the world cannot have, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(String);
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.message)
+    }
+}
+
+impl World {
+    /// Makes a function whose `$LATEST` behaves as these environment variables say.
+    ///
+    /// # Errors
+    /// If a variable's value makes no sense.
+    pub fn create_function(&mut self, name: &str, environment: &[(&str, &str)]) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_function(self.now(), name, environment)?)
+    }
+
+    /// Adds to the environment of `$LATEST`; an empty value removes a variable.
+    ///
+    /// # Errors
+    /// If there is no such function, or a variable's value makes no sense.
+    pub fn set_environment(&mut self, function: &str, environment: &[(&str, &str)]) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_environment(self.now(), function, environment)?)
+    }
+
+    /// Publishes `$LATEST` as this version, Active at once; the next one gets a higher number.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn publish(&mut self, function: &str, number: u32) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_version(self.now(), function, number)?)
+    }
+
+    /// Writes an alias as a whole, over what was there but its description: a version, and perhaps another with its weight.
+    ///
+    /// # Errors
+    /// If the service would refuse such an alias.
+    pub fn set_alias(
+        &mut self,
+        function: &str,
+        alias: &str,
+        version: &str,
+        additional: Option<(&str, f64)>,
+    ) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_alias(self.now(), function, alias, version, additional, None)?)
+    }
+
+    /// Gives an alias a description.
+    ///
+    /// # Errors
+    /// If there is no such alias.
+    pub fn describe_alias(&mut self, function: &str, alias: &str, description: &str) -> Result<(), Unfit> {
+        let state = self.alias(function, alias).cloned().ok_or_else(|| Unfit(format!("there is no alias {function}:{alias}")))?;
+        let additional = state.weights.iter().next().map(|(version, weight)| (version.as_str(), *weight));
+        Ok(self.lambda.set_up_alias(self.now(), function, alias, &state.version, additional, Some(description))?)
+    }
+
+    /// Changes the execution role of `$LATEST`.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn set_role(&mut self, function: &str, role: &str) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_role(function, role)?)
+    }
+
+    /// Tags a function, also with the `aws:` tags that no caller may set.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn tag(&mut self, function: &str, key: &str, value: &str) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_tag(function, key, value)?)
+    }
+
+    /// Makes an alarm that is red when a function has at least this many errors in a minute, and green without data.
+    ///
+    /// # Errors
+    /// If CloudWatch would refuse such an alarm.
+    pub fn create_errors_alarm(&mut self, name: &str, function: &str, errors: f64) -> Result<(), Unfit> {
+        let alarm = Alarm::on_sum(name, "AWS/Lambda", "Errors", &[("FunctionName", function)], errors);
+        self.cloudwatch.put_alarm(self.now(), alarm).map_err(|_| Unfit(format!("CloudWatch refuses the alarm {name}")))
+    }
+
+    /// Forces an alarm's state (`OK`, `ALARM`, `INSUFFICIENT_DATA`) until its next evaluation.
+    ///
+    /// # Errors
+    /// If there is no such alarm or no such state.
+    pub fn set_alarm_state(&mut self, alarm: &str, state: &str) -> Result<(), Unfit> {
+        let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
+        let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set by hand");
+        set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
+    }
+
+    /// The state of an alarm as its last evaluation left it.
+    pub fn alarm_state(&self, alarm: &str) -> Option<&'static str> {
+        self.cloudwatch.alarm_state(alarm).map(AlarmState::name)
+    }
+
+    /// When an alarm's state changed and what it became, oldest first.
+    pub fn alarm_transitions(&self, alarm: &str) -> Vec<(Time, String)> {
+        let changes = self.cloudwatch.history(alarm).filter(|item| item.kind == ItemKind::StateUpdate);
+        let state = |data: &str| {
+            let data: serde_json::Value = serde_json::from_str(data).ok()?;
+            Some(data["newState"]["stateValue"].as_str()?.to_owned())
+        };
+        changes.filter_map(|item| Some((item.at, state(&item.data)?))).collect()
+    }
+}

@@ -1,0 +1,401 @@
+//! What happens next in this AWS, and what does it answer? One account in one Region, as a pure machine that is told the time.
+//!
+//! It reads no clock, opens no connection and draws every chance from its seed: the same calls at the same times have the
+//! same answers. How an answer travels is for the seams in `account` and `listener`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::cloudwatch::CloudWatch;
+use crate::fault::{Effect, Fault, Faults};
+use crate::lambda::{Call, Due, Lambda, Refusal, uuid};
+use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
+use crate::quota::Quotas;
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::wire;
+
+/// One account in one Region.
+#[derive(Debug)]
+pub struct World {
+    settings: Settings,
+    now: Time,
+    pub(crate) lambda: Lambda,
+    pub(crate) cloudwatch: CloudWatch,
+    quotas: Quotas,
+    faults: Faults,
+    agenda: BTreeMap<(Time, u64), Planned>,
+    log: Vec<CallRecord>,
+    /// Counts calls and planned events.
+    sequence: u64,
+    rng: fastrand::Rng,
+}
+
+/// What a call comes to, and when its caller may see it.
+#[derive(Debug)]
+pub struct Reply {
+    /// What comes back, if anything does.
+    pub answer: Answer,
+    /// How long after its arrival.
+    pub delay: Duration,
+}
+
+/// What comes back to a caller.
+#[derive(Debug)]
+pub enum Answer {
+    /// An HTTP response, be it an error.
+    Response(http::Response<Bytes>),
+    /// Nothing: it was applied, and then the connection fails.
+    Lost,
+    /// Nothing, and the connection stays open. It will be applied later.
+    Hangs,
+    /// Nothing: the connection fails before anything has arrived.
+    Refused,
+}
+
+impl Answer {
+    /// The response, if there is one.
+    pub fn response(self) -> Option<http::Response<Bytes>> {
+        match self {
+            Self::Response(response) => Some(response),
+            Self::Lost | Self::Hangs | Self::Refused => None,
+        }
+    }
+}
+
+/// Something that happens at a planned time, by nobody's call.
+#[derive(Debug)]
+pub enum Event {
+    /// Adds to the environment of a function's `$LATEST`; an empty value removes a variable.
+    SetEnvironment {
+        /// The function's name.
+        function: String,
+        /// Names and values.
+        variables: Vec<(String, String)>,
+    },
+    /// Somebody else sends this request; no fault or quota stops it.
+    Call {
+        /// The access key id that the log shows.
+        caller: String,
+        /// The request, as it would come over the wire.
+        request: http::Request<Bytes>,
+    },
+    /// Forces an alarm's state until its next evaluation.
+    SetAlarmState {
+        /// The alarm's name.
+        alarm: String,
+        /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+        state: String,
+    },
+    /// Adds a rule for calls that go wrong.
+    AddFault(Fault),
+    /// Ends all such rules.
+    ClearFaults,
+}
+
+#[derive(Debug)]
+enum Planned {
+    Event(Event),
+    /// A request whose sender has given up on it.
+    Late {
+        sent: Time,
+        caller: String,
+        request: http::Request<Bytes>,
+    },
+}
+
+/// A refusal's cause, before it is put into the words of the service that was called.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    Throttled,
+    Failed(u16),
+    Busy,
+    Denied,
+}
+
+impl World {
+    /// An empty account at `start`.
+    pub fn new(settings: Settings, seed: u64, start: Time) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        // Generators of their own: a fault more or less does not change whom the router picks.
+        let lambda = Lambda::new(&settings, rng.fork());
+        let cloudwatch = CloudWatch::new(wire::cloudwatch_settings(&settings), rng.u64(..));
+        Self {
+            now: start,
+            lambda,
+            cloudwatch,
+            quotas: Quotas::new(start),
+            faults: Faults::default(),
+            agenda: BTreeMap::new(),
+            log: Vec::new(),
+            sequence: 0,
+            rng,
+            settings,
+        }
+    }
+
+    /// The time up to which everything has happened.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Lets everything happen that is due up to `to`, in order of time. Time never goes back.
+    pub fn advance(&mut self, to: Time) {
+        loop {
+            let planned = self.agenda.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= to);
+            let due = self.lambda.next_due(self.now).filter(|(at, _)| *at <= to);
+            match (planned, due) {
+                (Some(at), due) if due.is_none_or(|(other, _)| at <= other) => self.carry_out(at),
+                (_, Some((at, due))) => self.happen(at, due),
+                (_, None) => break,
+            }
+        }
+        self.now = self.now.max(to);
+        self.cloudwatch.advance(self.now);
+    }
+
+    fn happen(&mut self, at: Time, due: Due) {
+        self.now = self.now.max(at);
+        self.lambda.happen(self.now, due, &mut self.cloudwatch);
+    }
+
+    fn carry_out(&mut self, at: Time) {
+        self.now = self.now.max(at);
+        self.cloudwatch.advance(self.now);
+        let Some((_, planned)) = self.agenda.pop_first() else { return };
+        match planned {
+            Planned::Event(Event::SetEnvironment { function, variables }) => {
+                let variables: Vec<(&str, &str)> =
+                    variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                // A script that names a function which is gone by then changes nothing.
+                let _ = self.lambda.set_up_environment(self.now, &function, &variables);
+            }
+            Planned::Event(Event::Call { caller, request }) => {
+                self.apply(&caller, &request, None, Delivery::Answered);
+            }
+            Planned::Event(Event::SetAlarmState { alarm, state }) => {
+                // As above: an alarm that is gone stays gone.
+                let _ = self.set_alarm_state(&alarm, &state);
+            }
+            Planned::Event(Event::AddFault(fault)) => self.faults.add(fault),
+            Planned::Event(Event::ClearFaults) => self.faults.clear(),
+            Planned::Late { sent, caller, request } => {
+                self.apply(&caller, &request, None, Delivery::Late(sent));
+            }
+        }
+    }
+
+    /// Takes a request that arrives at `now` and says what comes back.
+    pub fn answer(&mut self, now: Time, caller: &str, request: &http::Request<Bytes>) -> Reply {
+        self.advance(now);
+        let operation = wire::operation(request);
+        let verdict = self.faults.judge(&operation.name, caller, self.now, &mut self.rng);
+        let mut delay = verdict.delay;
+        if verdict.effect == Some(Effect::Refuse) {
+            self.note_unanswered(caller, request, &operation, Delivery::Refused);
+            return Reply { answer: Answer::Refused, delay: Duration::ZERO };
+        }
+        delay += self.latency();
+        if self.settings.quotas && !self.quotas.admit(&operation.name, operation.lambda, self.now) {
+            return self.refuse(caller, request, &operation, Cause::Throttled, delay);
+        }
+        let (stale, delivery) = match verdict.effect {
+            Some(Effect::Throttle) => return self.refuse(caller, request, &operation, Cause::Throttled, delay),
+            Some(Effect::ServerError(status)) => return self.refuse(caller, request, &operation, Cause::Failed(status), delay),
+            Some(Effect::Conflict) => return self.refuse(caller, request, &operation, Cause::Busy, delay),
+            Some(Effect::Deny) => return self.refuse(caller, request, &operation, Cause::Denied, delay),
+            Some(Effect::LateWrite(after)) => {
+                let at = self.now + after;
+                self.note_unanswered(caller, request, &operation, Delivery::Held(at));
+                let late = Planned::Late { sent: self.now, caller: caller.to_owned(), request: request.clone() };
+                self.plan(at, late);
+                return Reply { answer: Answer::Hangs, delay };
+            }
+            Some(Effect::LostAnswer) => (None, Delivery::Lost),
+            Some(Effect::StaleRead(age)) => (Some(age), Delivery::Answered),
+            Some(Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
+        };
+        let (response, ran) = self.apply(caller, request, stale, delivery);
+        let answer = if delivery == Delivery::Lost { Answer::Lost } else { Answer::Response(response) };
+        Reply { answer, delay: delay + ran }
+    }
+
+    /// Makes the call happen, writes it down, and hands back the response and how long a function ran for it.
+    fn apply(
+        &mut self,
+        caller: &str,
+        request: &http::Request<Bytes>,
+        stale: Option<Duration>,
+        delivery: Delivery,
+    ) -> (http::Response<Bytes>, Duration) {
+        let request_id = uuid(&mut self.rng);
+        let operation = wire::operation(request);
+        let mut record = self.record(caller, &operation, delivery);
+        let (mut response, ran) = if operation.lambda {
+            let done =
+                Call::read(request, self.now, &request_id).and_then(|call| self.ask_lambda(&call.reading(stale), &mut record));
+            let ran = done.as_ref().map(|done| done.delay).unwrap_or_default();
+            record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
+            (wire::lambda_response(done, &request_id), ran)
+        } else {
+            let response = self.cloudwatch.answer(self.now, request, &request_id);
+            record.error = wire::error_code(&response);
+            (response, Duration::ZERO)
+        };
+        record.status = response.status().as_u16();
+        self.write_down(record);
+        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        (response, ran)
+    }
+
+    fn ask_lambda(&mut self, call: &Call<'_>, record: &mut CallRecord) -> Result<crate::lambda::Done, Refusal> {
+        record.resource = call.resource();
+        record.revision_sent = call.revision_sent();
+        let named = if call.operation.changes_alias() { self.lambda.alias_named(call) } else { None };
+        let before = named.as_ref().and_then(|(function, alias)| self.lambda.alias(function, alias).cloned());
+        let done = self.lambda.answer(call, &mut self.cloudwatch);
+        record.alias = named.map(|(function, alias)| {
+            let after = self.lambda.alias(&function, &alias).cloned();
+            AliasChange { function, alias, before, after }
+        });
+        done
+    }
+
+    fn refuse(
+        &mut self,
+        caller: &str,
+        request: &http::Request<Bytes>,
+        operation: &wire::Operation,
+        cause: Cause,
+        delay: Duration,
+    ) -> Reply {
+        let request_id = uuid(&mut self.rng);
+        let mut record = self.record(caller, operation, Delivery::Answered);
+        if let Ok(call) = Call::read(request, self.now, &request_id) {
+            record.resource = call.resource();
+            record.revision_sent = call.revision_sent();
+        }
+        let mut response = if operation.lambda {
+            let refusal = match cause {
+                Cause::Throttled => Refusal::throttled(),
+                Cause::Failed(status) => Refusal::fault(status),
+                Cause::Busy => Refusal::busy(&self.lambda.arn(&record.resource)),
+                Cause::Denied => {
+                    Refusal::denied(self.denial(caller, "lambda", &operation.name, &self.lambda.arn(&record.resource)))
+                }
+            };
+            record.error = Some(refusal.code.to_owned());
+            wire::lambda_response(Err(refusal), &request_id)
+        } else {
+            let (status, code, message) = match cause {
+                Cause::Throttled => (400, "Throttling", "Rate exceeded".to_owned()),
+                Cause::Failed(503) => (503, "ServiceUnavailable", "Service unavailable".to_owned()),
+                Cause::Failed(status) => (status, "InternalServiceFault", "Internal failure".to_owned()),
+                Cause::Busy => (409, "ConcurrentModificationException", "Another request is in progress".to_owned()),
+                Cause::Denied => (403, "AccessDenied", self.denial(caller, "cloudwatch", &operation.name, "*")),
+            };
+            record.error = Some(code.to_owned());
+            CloudWatch::refuse(request, status, code, &message, &request_id)
+        };
+        record.status = response.status().as_u16();
+        self.write_down(record);
+        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        Reply { answer: Answer::Response(response), delay }
+    }
+
+    fn denial(&self, caller: &str, service: &str, operation: &str, resource: &str) -> String {
+        format!(
+            "User: arn:aws:iam::{}:user/{caller} is not authorized to perform: {service}:{operation} on resource: {resource} \
+             because no identity-based policy allows the {service}:{operation} action",
+            self.settings.account
+        )
+    }
+
+    fn latency(&mut self) -> Duration {
+        let micros = |span: &Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let (low, high) = (micros(self.settings.latency.start()), micros(self.settings.latency.end()));
+        Duration::from_micros(self.rng.u64(low..=high.max(low)))
+    }
+
+    fn record(&self, caller: &str, operation: &wire::Operation, delivery: Delivery) -> CallRecord {
+        CallRecord {
+            seq: 0,
+            at: self.now,
+            caller: caller.to_owned(),
+            operation: operation.name.clone().into_owned(),
+            resource: String::new(),
+            status: 0,
+            error: None,
+            delivery,
+            revision_sent: None,
+            alias: None,
+        }
+    }
+
+    fn note_unanswered(&mut self, caller: &str, request: &http::Request<Bytes>, operation: &wire::Operation, delivery: Delivery) {
+        let mut record = self.record(caller, operation, delivery);
+        if let (true, Ok(call)) = (operation.lambda, Call::read(request, self.now, "")) {
+            record.resource = call.resource();
+            record.revision_sent = call.revision_sent();
+        }
+        self.write_down(record);
+    }
+
+    fn write_down(&mut self, record: CallRecord) {
+        if self.log.len() >= LOG_LIMIT {
+            self.log.drain(..LOG_LIMIT / 2);
+        }
+        self.sequence += 1;
+        self.log.push(CallRecord { seq: self.sequence, ..record });
+    }
+
+    fn plan(&mut self, at: Time, planned: Planned) {
+        self.sequence += 1;
+        self.agenda.insert((at.max(self.now), self.sequence), planned);
+    }
+
+    /// Plans an event; a time that has passed means at once, when the world moves on next.
+    pub fn schedule(&mut self, at: Time, event: Event) {
+        self.plan(at, Planned::Event(event));
+    }
+
+    /// Adds a rule for calls that go wrong from now on.
+    pub fn add_fault(&mut self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// Ends all rules for calls that go wrong.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Every call so far, oldest first; after very many, only the later ones.
+    pub fn log(&self) -> &[CallRecord] {
+        &self.log
+    }
+
+    /// The successful writes to one alias, oldest first.
+    pub fn alias_writes<'w>(&'w self, function: &'w str, alias: &'w str) -> impl Iterator<Item = &'w CallRecord> {
+        self.log.iter().filter(move |record| record.wrote(function, alias))
+    }
+
+    /// The alias as it is.
+    pub fn alias(&self, function: &str, alias: &str) -> Option<&AliasState> {
+        self.lambda.alias(function, alias)
+    }
+
+    /// How often `version` was called through `qualifier` (an alias or a version; empty for neither).
+    pub fn tally(&self, function: &str, qualifier: &str, version: &str) -> Tally {
+        self.lambda.tally(function, qualifier, version)
+    }
+
+    /// Whether there is such a function.
+    pub fn has_function(&self, function: &str) -> bool {
+        self.lambda.has(function)
+    }
+}
+
+/// Records kept at most: a served world may run for weeks.
+const LOG_LIMIT: usize = 200_000;
