@@ -74,6 +74,7 @@ pub(crate) enum Output {
 /// watches, bakes at 100 %, asks the post-traffic hook, and makes the version the alias' own. Whatever fails on the way, the traffic
 /// goes back.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = "\
 Examples:
   canaryctl rollout hello --type Linear10PercentEvery1Minute --alarm HelloErrors
@@ -196,7 +197,7 @@ pub(crate) struct Status {
 
 /// Serve a simulated AWS to any AWS client, in real time
 ///
-/// Lambda and CloudWatch, strict about revisions, weights and alarms. A client needs AWS_ENDPOINT_URL and any credentials. The account
+/// Lambda and CloudWatch, strict about revisions, weights and alarms. A client needs `AWS_ENDPOINT_URL` and any credentials. The account
 /// is empty unless a story is named.
 #[derive(Debug, Args)]
 #[command(after_help = "\

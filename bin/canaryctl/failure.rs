@@ -14,11 +14,6 @@ impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
     }
-
-    /// Nothing that may be acted on.
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { code: 3, message: message.into() }
-    }
 }
 
 impl From<CloudError> for Failure {

@@ -17,7 +17,6 @@ use crate::failure::Failure;
 pub(crate) struct Wiring {
     pub(crate) aws: Aws,
     pub(crate) clock: Waiting,
-    pub(crate) scenario: Option<Scenario>,
 }
 
 /// The clock that the controller sleeps by.
@@ -72,7 +71,7 @@ pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Opt
     let region = function.place.as_ref().map(|place| place.region.clone()).or_else(|| common.region.clone());
     let settings = Settings { profile: common.profile.clone(), region, endpoint_url: common.endpoint_url.clone() };
     let Some(story) = scenario else {
-        return Ok(Wiring { aws: connect(settings, Seams::default()).await?, clock: Waiting::Real, scenario });
+        return Ok(Wiring { aws: connect(settings, Seams::default()).await?, clock: Waiting::Real });
     };
     let clock = SimClock::new(SystemTime::now(), common.speed);
     let account = Account::new(story.build(seed(), clock.now()), clock);
@@ -83,7 +82,7 @@ pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Opt
         credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
     };
     let settings = Settings { region: Some("us-east-1".to_owned()), profile: None, endpoint_url: None };
-    Ok(Wiring { aws: connect(settings, seams).await?, clock: Waiting::Simulated(clock), scenario })
+    Ok(Wiring { aws: connect(settings, seams).await?, clock: Waiting::Simulated(clock) })
 }
 
 /// A story is told anew every time.

@@ -161,6 +161,8 @@ impl Cloud for Aws {
                 .cloudwatch()
                 .describe_alarms()
                 .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
+                // AWS' own choice is pages of fifty.
+                .max_records(ALARMS_PER_PAGE)
                 // Without the types, composite alarms are left out.
                 .alarm_types(AlarmType::MetricAlarm)
                 .alarm_types(AlarmType::CompositeAlarm);
@@ -222,5 +224,7 @@ fn alarm_name(given: &str) -> &str {
 const ARN: &str = "arn:";
 const ARN_WORD: &str = "arn";
 
-/// CloudWatch takes no more names in one call, and answers no more alarms on one page.
+/// `CloudWatch` takes no more names in one call …
 const ALARMS_PER_CALL: usize = 100;
+/// … and answers no more alarms on one page.
+const ALARMS_PER_PAGE: i32 = 100;

@@ -159,7 +159,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         let (cloud, clock) = (self.cloud, self.clock);
         self.hook.which = Some((phase, attempt));
-        self.hook.state = Hook::Running;
+        self.hook.state = Hook::Running(cloud.time());
         self.hook.asking = Some(Box::pin(async move { ask(cloud, clock, &question).await }));
     }
 }

@@ -197,9 +197,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     fn hook_seen(&self) -> Hook {
-        // A terminal note has dropped the hook: what it said stays told.
-        let terminal = self.note().is_some_and(|note| note.phase.is_terminal());
-        if terminal || self.hook.which == self.announced() { self.hook.state.clone() } else { Hook::NotInvoked }
+        if self.hook.which == self.announced() { self.hook.state.clone() } else { Hook::NotInvoked }
     }
 
     /// The stable version and its ARN.

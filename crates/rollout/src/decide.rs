@@ -237,7 +237,9 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
             Hook::NotInvoked => Action::InvokeHook,
             Hook::Succeeded if note.phase == Phase::Pre => first_share(plan, seen, pass),
             Hook::Succeeded => Action::Promote(pass),
-            Hook::Running | Hook::Failed(_) => wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning),
+            Hook::Running(_) | Hook::Failed(_) => {
+                wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning)
+            }
         },
         Phase::Shift { .. } if seen.now < due => wait(seen, due, Reason::NotDue),
         Phase::Shift { step, .. } => {
@@ -319,7 +321,7 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
         Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
         Candidate::Published(_, Readiness::Ready) if plan.pre_hook.is_some() => match seen.hook {
             Hook::NotInvoked => Action::InvokeHook,
-            Hook::Running => wait(seen, seen.now + plan.poll, Reason::HookRunning),
+            Hook::Running(_) => wait(seen, seen.now + plan.poll, Reason::HookRunning),
             Hook::Succeeded => Action::Create(pass),
             Hook::Failed(_) => Action::Finish(Outcome::RolledBack(Cause::PreHook)),
         },

@@ -126,7 +126,7 @@ fn candidates() -> Vec<Candidate> {
 }
 
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
-    let hooks = [Hook::NotInvoked, Hook::Running, Hook::Succeeded, Hook::Failed("no".into())];
+    let hooks = [Hook::NotInvoked, Hook::Running(BEGUN), Hook::Succeeded, Hook::Failed("no".into())];
     let nows = [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61), BEGUN + Duration::from_mins(17)];
     for alias in aliases(plan) {
         for now in nows {

@@ -112,15 +112,15 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
     if earlier.is_some_and(|earlier| earlier.hook == now.hook) {
         return None;
     }
-    let since = note.as_ref().map_or(now.now, |note| note.since);
     match &now.hook {
         Hook::NotInvoked => None,
-        Hook::Running => {
+        Hook::Running(_) => {
             let attempt = note.and_then(|note| note.hook).map_or(1, |attempt| attempt.number);
             Some(What::HookStarted { hook, name, attempt })
         }
         Hook::Succeeded => {
-            let took_ms = u64::try_from(now.now.since(since).as_millis()).unwrap_or(u64::MAX);
+            let asked = if let Some(Hook::Running(asked)) = earlier.map(|earlier| &earlier.hook) { *asked } else { now.now };
+            let took_ms = u64::try_from(now.now.since(asked).as_millis()).unwrap_or(u64::MAX);
             Some(What::HookSucceeded { hook, name, took_ms })
         }
         Hook::Failed(reason) => Some(What::HookFailed { hook, name, reason: reason.clone() }),
@@ -137,7 +137,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
         Some(_) => {}
     }
     match (earlier.as_ref().and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(What::SightLost { why: why_blind(plan, now) }),
+        (None, Some(_)) => told.push(What::SightLost { why: why_blind(plan, before.unwrap_or(now)) }),
         (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
         (None | Some(_), None | Some(_)) => {}
     }

@@ -49,8 +49,8 @@ pub enum Readiness {
 pub enum Hook {
     /// This process has not invoked it.
     NotInvoked,
-    /// It was invoked and has not answered.
-    Running,
+    /// It was invoked then and has not answered.
+    Running(Time),
     /// It answered that all is well.
     Succeeded,
     /// It answered otherwise, or not at all: why.

@@ -1,0 +1,205 @@
+//! What each call of the port does and answers, on a simulated account.
+
+#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
+
+mod simulated;
+
+use std::time::Duration;
+
+use controller::cloud::{Cloud, Code, Failure, Revision, State, Update};
+use rollout::alias::Target;
+use rollout::health::AlarmState;
+use rollout::subject::Qualified;
+use rollout::{Alias, Version, Weight};
+use simulated::{Simulated, subject};
+
+fn version(number: u64) -> Version {
+    Version::new(number).unwrap()
+}
+
+fn alias(target: u64, canary: Option<(u64, u16)>, description: &str) -> Alias {
+    Alias {
+        target: Target::Version(version(target)),
+        weights: canary
+            .into_iter()
+            .map(|(number, points)| (version(number), Weight::from_basis_points(points).unwrap()))
+            .collect(),
+        description: description.to_owned(),
+    }
+}
+
+fn function(text: &str) -> Qualified {
+    text.parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_is_read_and_written_whole() {
+    let simulated = Simulated::new().await;
+    let live = subject("hello:live");
+    let first = simulated.aws.alias(&live).await.unwrap().unwrap();
+    assert_eq!(first.alias, alias(1, None, ""));
+
+    let shifted = alias(1, Some((2, 1_234)), "mine [note]");
+    let written = simulated.aws.update_alias(&live, &shifted, &first.revision).await.unwrap();
+    assert_eq!(written.alias, shifted);
+    assert_ne!(written.revision, first.revision);
+    assert_eq!(simulated.aws.alias(&live).await.unwrap(), Some(written.clone()));
+
+    // Weights that are not asked for any more go away.
+    let promoted = alias(2, None, "");
+    let written = simulated.aws.update_alias(&live, &promoted, &written.revision).await.unwrap();
+    assert_eq!(written.alias, promoted);
+    let state = simulated.account.with(|world| world.alias("hello", "live").cloned()).unwrap();
+    assert_eq!((state.version.as_str(), state.weights.len(), state.description.as_str()), ("2", 0, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_on_another_revision_is_outdated() {
+    let simulated = Simulated::new().await;
+    let stale = Revision("someone-elses".to_owned());
+    let error = simulated.aws.update_alias(&subject("hello:live"), &alias(2, None, ""), &stale).await.unwrap_err();
+    assert_eq!((error.failure, error.code.as_deref()), (Failure::Outdated, Some("PreconditionFailedException")));
+    assert_eq!(simulated.count("UpdateAlias"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_alias_is_none_and_a_missing_function_an_error() {
+    let simulated = Simulated::new().await;
+    assert_eq!(simulated.aws.alias(&subject("hello:absent")).await, Ok(None));
+    let error = simulated.aws.alias(&subject("absent:live")).await.unwrap_err();
+    assert_eq!(error.failure, Failure::NotFound);
+    assert!(error.message.contains("function:absent"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_of_the_unpublished_code_is_shown_as_such() {
+    let simulated = Simulated::new().await;
+    simulated.account.with(|world| world.set_alias("hello", "dev", "$LATEST", None)).unwrap();
+    let held = simulated.aws.alias(&subject("hello:dev")).await.unwrap().unwrap();
+    assert_eq!(held.alias.target, Target::Latest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_is_created_once_and_then_listed() {
+    let simulated = Simulated::new().await;
+    let blue = subject("hello:fresh");
+    let created = simulated.aws.create_alias(&blue, &alias(1, None, "[note]")).await.unwrap();
+    assert_eq!(created.alias, alias(1, None, "[note]"));
+    let again = simulated.aws.create_alias(&blue, &alias(1, None, "[note]")).await.unwrap_err();
+    assert_eq!(again.failure, Failure::Conflict);
+    for number in 0..60 {
+        simulated.account.with(|world| world.set_alias("hello", &format!("a{number:02}"), "1", None)).unwrap();
+    }
+    let names = simulated.aws.alias_names(&blue.function).await.unwrap();
+    assert_eq!(names.len(), 62, "all pages");
+    assert!(names.contains(&"fresh".to_owned()) && names.contains(&"a59".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_gives_the_version_and_nothing_new_gives_it_again() {
+    let simulated = Simulated::new().await;
+    let hello = subject("hello").function;
+    simulated.aws.update_code(&hello, &Code::Zip(b"PK\x03\x04new code".to_vec())).await.unwrap();
+    let settling = simulated.aws.configuration(&hello, None).await.unwrap();
+    assert_eq!((settling.version.as_str(), settling.update), ("$LATEST", Update::InProgress));
+    let early = simulated.aws.publish(&hello, &simulated.aws.configuration(&hello, None).await.unwrap(), None).await.unwrap_err();
+    assert_eq!(early.failure, Failure::Conflict);
+
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let ready = simulated.aws.configuration(&hello, None).await.unwrap();
+    assert_eq!((&ready.state, &ready.update), (&State::Active, &Update::Successful));
+    let stale = simulated.aws.publish(&hello, &settling_revision(&ready), None).await.unwrap_err();
+    assert_eq!(stale.failure, Failure::Outdated);
+    assert_eq!(simulated.aws.publish(&hello, &ready, Some("words")).await, Ok(version(3)));
+    let ready = simulated.aws.configuration(&hello, None).await.unwrap();
+    assert_eq!(simulated.aws.publish(&hello, &ready, None).await, Ok(version(3)));
+
+    let third = simulated.aws.configuration(&hello, Some(version(3))).await.unwrap();
+    assert_eq!((third.version.as_str(), &third.code_sha256), ("3", &ready.code_sha256));
+    assert!(third.arn.ends_with(":function:hello:3"), "{}", third.arn);
+    assert_eq!((third.dead_letter, third.timeout), (None, Duration::from_secs(3)));
+    let absent = simulated.aws.configuration(&hello, Some(version(9))).await.unwrap_err();
+    assert_eq!(absent.failure, Failure::NotFound);
+}
+
+fn settling_revision(ready: &controller::cloud::Configuration) -> controller::cloud::Configuration {
+    controller::cloud::Configuration { revision: Revision("another".to_owned()), ..ready.clone() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn provisioned_concurrency_is_there_or_not() {
+    let simulated = Simulated::new().await;
+    let live = subject("hello:live");
+    assert_eq!(simulated.aws.provisioned(&live).await, Ok(false));
+    let put = http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live");
+    simulated.raw(put, r#"{"ProvisionedConcurrentExecutions":1}"#).await;
+    assert_eq!(simulated.aws.provisioned(&live).await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
+    let simulated = Simulated::new().await;
+    assert_eq!(simulated.aws.alarms(&[]).await, Ok(vec![]));
+    assert_eq!(simulated.count("DescribeAlarms"), 0);
+
+    simulated.account.with(|world| {
+        world.create_errors_alarm("plain", "hello", 1.0).unwrap();
+        world.create_errors_alarm("with: colons", "hello", 1.0).unwrap();
+    });
+    let put = http::Request::post("/")
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "GraniteServiceVersion20100801.PutCompositeAlarm");
+    simulated.raw(put, r#"{"AlarmName":"both","AlarmRule":"ALARM(plain)"}"#).await;
+    simulated.account.with(|world| world.set_alarm_state("plain", "ALARM")).unwrap();
+
+    let arn = |region: &str, name: &str| format!("arn:aws:cloudwatch:{region}:111111111111:alarm:{name}");
+    let asked = ["plain".to_owned(), "absent".to_owned(), "both".to_owned(), arn("us-east-1", "with: colons")];
+    let mut found = simulated.aws.alarms(&asked).await.unwrap();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(found.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["both", "plain", "with: colons"]);
+    assert_eq!((found[1].state, found[1].since), (AlarmState::Alarm, simulated.aws.time()));
+    assert_eq!(found[1].reason, "Set by hand");
+
+    // An ARN of another Region names another alarm.
+    assert_eq!(simulated.aws.alarms(&[arn("eu-west-1", "plain")]).await, Ok(vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_alarms_are_read_a_hundred_at_a_time() {
+    let simulated = Simulated::new().await;
+    let names: Vec<String> = (0..201).map(|number| format!("alarm-{number:03}")).collect();
+    for name in &names {
+        simulated.account.with(|world| world.create_errors_alarm(name, "hello", 1.0)).unwrap();
+    }
+    let found = simulated.aws.alarms(&names).await.unwrap();
+    assert_eq!(found.len(), 201);
+    assert_eq!(simulated.count("DescribeAlarms"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_hands_back_answer_error_and_log() {
+    let simulated = Simulated::new().await;
+    simulated.account.with(|world| {
+        world.create_function("pre", &[("SIM_HOOK", "Succeeded")]).unwrap();
+        world.create_function("thrower", &[("SIM_HOOK", "Throw")]).unwrap();
+    });
+    let reply = simulated.aws.invoke(&function("pre"), b"{}", Duration::from_secs(60)).await.unwrap();
+    assert_eq!((reply.payload.as_slice(), reply.function_error), (br#"{"status":"Succeeded"}"#.as_slice(), None));
+    assert!(reply.log.contains("REPORT RequestId"), "{}", reply.log);
+    let reply = simulated.aws.invoke(&function("thrower"), b"{}", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(reply.function_error.as_deref(), Some("Unhandled"));
+    assert!(reply.log.contains("SIM_HOOK=Throw"), "{}", reply.log);
+    let absent = simulated.aws.invoke(&function("absent"), b"{}", Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(absent.failure, Failure::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_whether_a_function_can_be_invoked_does_not_run_it() {
+    let simulated = Simulated::new().await;
+    assert_eq!(simulated.aws.invocable(&function("hello:live")).await, Ok(()));
+    assert_eq!(simulated.aws.invocable(&function("hello:7")).await.unwrap_err().failure, Failure::NotFound);
+    let tally = simulated.account.with(|world| world.tally("hello", "live", "1"));
+    assert_eq!(tally.invocations, 0);
+    simulated.fault(sim::Fault::on("Invoke", sim::Effect::Deny));
+    assert_eq!(simulated.aws.invocable(&function("hello:live")).await.unwrap_err().failure, Failure::Denied);
+}

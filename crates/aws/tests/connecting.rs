@@ -1,0 +1,93 @@
+//! What stops a connection before anything is sent, and what does not cost anything until it is needed.
+
+#![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
+
+mod simulated;
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use aws::{AccessKey, Aws, Seams, Settings, connect};
+use controller::cloud::{Cloud, CloudError, Failure, Revision};
+use rollout::Alias;
+use rollout::alias::Target;
+use simulated::{Simulated, subject};
+
+fn settings(region: &str, endpoint_url: &str) -> Settings {
+    Settings { profile: None, region: Some(region.to_owned()), endpoint_url: Some(endpoint_url.to_owned()) }
+}
+
+/// Everything real but the credentials.
+async fn real(settings: Settings) -> Result<Aws, CloudError> {
+    let key = AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() };
+    connect(settings, Seams { credentials: Some(key), ..Seams::default() }).await
+}
+
+/// How a write to this address fails.
+async fn failing_write(address: SocketAddr) -> CloudError {
+    let aws = real(settings("us-east-1", &format!("http://{address}"))).await.expect("sound settings");
+    let desired = Alias { target: Target::Latest, weights: vec![], description: String::new() };
+    aws.update_alias(&subject("hello:live"), &desired, &Revision("any".to_owned())).await.expect_err("nobody to answer")
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_said_at_once() {
+    let url = "http://127.0.0.1:4566";
+    for (region, endpoint, word) in [
+        ("", url, "AWS_REGION"),
+        ("eu west", url, "`eu west`"),
+        ("us-east-1", "127.0.0.1:4566", "no endpoint"),
+        ("us-east-1", "ftp://host", "no endpoint"),
+    ] {
+        let error = real(settings(region, endpoint)).await.expect_err("a setting that makes no sense");
+        assert_eq!(error.failure, Failure::Unsent);
+        assert!(error.message.contains(word), "{error}");
+    }
+    assert_eq!(real(settings("eu-central-2", url)).await.expect("sound settings").region(), "eu-central-2");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let key = AccessKey { id: "AKID".to_owned(), secret: "hush".to_owned() };
+    let shown = format!("{key:?}");
+    assert!(shown.contains("AKID") && !shown.contains("hush"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_means_that_nothing_was_sent() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("its address")
+    };
+    let error = failing_write(closed).await;
+    assert_eq!(error.failure, Failure::Unsent, "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_sending_leaves_the_answer_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).expect("a request");
+        drop(stream);
+        // One connection more would be a second attempt.
+        listener.set_nonblocking(true).expect("a socket");
+        thread::sleep(std::time::Duration::from_millis(200));
+        (read, listener.accept().is_err())
+    });
+    let error = failing_write(address).await;
+    assert_eq!(error.failure, Failure::Unanswered, "{error}");
+    let (read, alone) = server.join().expect("a server");
+    assert!(read > 0 && alone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_makes_no_call_and_a_read_makes_one() {
+    let simulated = Simulated::new().await;
+    assert_eq!(simulated.calls(), []);
+    simulated.aws.alias(&subject("hello:live")).await.expect("an answer");
+    assert_eq!(simulated.calls(), [("GetAlias".to_owned(), 200)]);
+}

@@ -1,0 +1,142 @@
+//! How calls fail, and how often they are tried before they do.
+
+#![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
+
+mod simulated;
+
+use std::time::Duration;
+
+use controller::cloud::{Cloud, Failure};
+use rollout::alias::Target;
+use rollout::subject::Qualified;
+use rollout::{Alias, Version};
+use sim::{Effect, Fault};
+use simulated::{Simulated, subject};
+
+/// Promotes version 2, and says how that failed and how long it took.
+async fn failing_write(fault: Fault) -> (Simulated, Failure, Duration) {
+    let simulated = Simulated::new().await;
+    let live = subject("hello:live");
+    let held = simulated.aws.alias(&live).await.expect("an answer").expect("an alias");
+    simulated.fault(fault);
+    let before = simulated.now();
+    let desired = Alias { target: Version::new(2).map_or(Target::Latest, Target::Version), ..held.alias };
+    let error = simulated.aws.update_alias(&live, &desired, &held.revision).await.expect_err("a fault");
+    assert_eq!(error.operation, "UpdateAlias");
+    let took = simulated.now().duration_since(before).expect("time that passes");
+    (simulated, error.failure, took)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_sent_once_whatever_comes_of_it() {
+    for (effect, failure) in [
+        (Effect::Throttle, Failure::Throttled),
+        (Effect::Conflict, Failure::Conflict),
+        (Effect::Deny, Failure::Denied),
+        (Effect::ServerError(500), Failure::Unanswered),
+        (Effect::ServerError(503), Failure::Unanswered),
+        (Effect::LostAnswer, Failure::Unanswered),
+    ] {
+        let (simulated, found, _) = failing_write(Fault::on("UpdateAlias", effect)).await;
+        assert_eq!(found, failure, "{effect:?}");
+        assert_eq!(simulated.count("UpdateAlias"), 1, "{effect:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_without_an_answer_is_given_up_after_five_seconds() {
+    for effect in [Effect::LateWrite(Duration::from_secs(60)), Effect::Latency(Duration::from_secs(60))] {
+        let (simulated, failure, took) = failing_write(Fault::on("UpdateAlias", effect)).await;
+        assert_eq!((failure, took), (Failure::Unanswered, Duration::from_secs(5)), "{effect:?}");
+        assert_eq!(simulated.count("UpdateAlias"), 1, "{effect:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_tried_three_times() {
+    let live = subject("hello:live");
+    for (effect, failure) in [
+        (Effect::Throttle, Failure::Throttled),
+        (Effect::ServerError(500), Failure::Unanswered),
+        (Effect::LostAnswer, Failure::Unanswered),
+    ] {
+        let simulated = Simulated::new().await;
+        simulated.fault(Fault::on("GetAlias", effect).calls(1..=2));
+        assert!(simulated.aws.alias(&live).await.expect("a third attempt").is_some(), "{effect:?}");
+        assert_eq!(simulated.count("GetAlias"), 3, "{effect:?}");
+
+        simulated.fault(Fault::on("GetAlias", effect));
+        assert_eq!(simulated.aws.alias(&live).await.expect_err("a fault").failure, failure, "{effect:?}");
+        assert_eq!(simulated.count("GetAlias"), 6, "{effect:?}");
+    }
+    let simulated = Simulated::new().await;
+    simulated.fault(Fault::on("DescribeAlarms", Effect::Throttle));
+    let error = simulated.aws.alarms(&["any".to_owned()]).await.expect_err("a fault");
+    assert_eq!((error.failure, simulated.count("DescribeAlarms")), (Failure::Throttled, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_read_is_not_repeated() {
+    let simulated = Simulated::new().await;
+    simulated.fault(Fault::everywhere(Effect::Deny));
+    let error = simulated.aws.alias(&subject("hello:live")).await.expect_err("a fault");
+    assert_eq!((error.failure, simulated.count("GetAlias")), (Failure::Denied, 1));
+    assert!(error.message.contains("is not authorized to perform"), "{error}");
+    let error = simulated.aws.alarms(&["any".to_owned()]).await.expect_err("a fault");
+    assert_eq!((error.failure, simulated.count("DescribeAlarms")), (Failure::Denied, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_ends_within_twenty_seconds() {
+    let simulated = Simulated::new().await;
+    simulated.fault(Fault::everywhere(Effect::Latency(Duration::from_secs(600))));
+    let before = simulated.now();
+    let error = simulated.aws.alias(&subject("hello:live")).await.expect_err("a fault");
+    let took = simulated.now().duration_since(before).expect("time that passes");
+    assert_eq!(error.failure, Failure::Unanswered);
+    assert!((Duration::from_secs(15)..=Duration::from_secs(20)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_is_never_repeated_and_may_take_its_time() {
+    let hook: Qualified = "hello".parse().expect("a name");
+    let limit = Duration::from_secs(600);
+    for (effect, failure) in [
+        (Effect::Throttle, Failure::NotExecuted),
+        (Effect::ServerError(500), Failure::Unanswered),
+        (Effect::LostAnswer, Failure::Unanswered),
+        (Effect::Latency(Duration::from_secs(3_600)), Failure::Unanswered),
+    ] {
+        let simulated = Simulated::new().await;
+        simulated.fault(Fault::on("Invoke", effect));
+        let before = simulated.now();
+        let error = simulated.aws.invoke(&hook, b"{}", limit).await.expect_err("a fault");
+        let took = simulated.now().duration_since(before).expect("time that passes");
+        assert_eq!((error.failure, simulated.count("Invoke")), (failure, 1), "{effect:?}");
+        assert!(took <= limit + Duration::from_secs(10), "{effect:?} {took:?}");
+    }
+    let simulated = Simulated::new().await;
+    simulated.fault(Fault::on("Invoke", Effect::Latency(limit)));
+    let reply = simulated.aws.invoke(&hook, b"{}", limit).await;
+    assert_eq!(reply.map(|reply| reply.function_error), Ok(None), "as long as was allowed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_is_aws_time() {
+    for skew in [0, 400, 90_000, -90_000] {
+        let simulated = Simulated::with(sim::Settings { clock_skew_millis: skew, ..sim::Settings::served() }).await;
+        let ours = |simulated: &Simulated| i64::try_from(simulated.aws.time().as_millis()).unwrap_or(i64::MAX);
+        let theirs = |simulated: &Simulated| sim::Time::from(simulated.now()).as_millis() + skew;
+        assert_eq!(ours(&simulated), theirs(&simulated) - skew, "nothing is known before the first answer");
+        simulated.aws.alias(&subject("hello:live")).await.expect("an answer");
+        let off = ours(&simulated) - theirs(&simulated);
+        assert!(off.abs() <= 1_000, "{off} ms at a skew of {skew} ms");
+        // Answers at other parts of a second narrow it down; an error's date counts as well.
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(1_050)).await;
+            let _ = simulated.aws.alias(&subject("absent:live")).await;
+        }
+        let off = ours(&simulated) - theirs(&simulated);
+        assert!(off.abs() <= if skew.abs() < 1_000 { 400 } else { 50 }, "{off} ms at a skew of {skew} ms");
+    }
+}

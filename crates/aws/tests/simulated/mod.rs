@@ -1,0 +1,70 @@
+//! AWS on a simulated account, under paused time.
+
+#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use bytes::Bytes;
+use rollout::Subject;
+use sim::{Account, CallRecord, Fault, SimClock, World};
+
+/// A function `hello` with two versions and the alias `live` on the first, and the way to it.
+pub(crate) struct Simulated {
+    pub(crate) account: Account,
+    pub(crate) aws: Aws,
+}
+
+impl Simulated {
+    pub(crate) async fn new() -> Self {
+        Self::with(sim::Settings::served()).await
+    }
+
+    pub(crate) async fn with(settings: sim::Settings) -> Self {
+        let clock = SimClock::new(UNIX_EPOCH + Duration::from_millis(1_764_000_000_500), 1.0);
+        let mut world = World::new(settings, 1, clock.now().into());
+        world.create_function("hello", &[]).unwrap();
+        world.publish("hello", 1).unwrap();
+        world.publish("hello", 2).unwrap();
+        world.set_alias("hello", "live", "1", None).unwrap();
+        let account = Account::new(world, clock);
+        let seams = Seams {
+            http_client: Some(account.http_client()),
+            time_source: Some(SharedTimeSource::new(clock)),
+            sleep: Some(SharedAsyncSleep::new(clock)),
+            credentials: Some(AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() }),
+        };
+        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+        Self { aws: connect(settings, seams).await.unwrap(), account }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.account.clock().now()
+    }
+
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.account.with(|world| world.add_fault(fault));
+    }
+
+    /// Every call so far, with its status.
+    pub(crate) fn calls(&self) -> Vec<(String, u16)> {
+        self.account
+            .with(|world| world.log().iter().map(|CallRecord { operation, status, .. }| (operation.clone(), *status)).collect())
+    }
+
+    /// How many calls there were of one operation.
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        self.calls().iter().filter(|(name, _)| name == operation).count()
+    }
+
+    /// A request of somebody else's.
+    pub(crate) async fn raw(&self, request: http::request::Builder, body: &str) {
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        let answer = self.account.call("SOMEBODY", request).await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
+pub(crate) fn subject(text: &str) -> Subject {
+    Subject::parse(text, None).unwrap()
+}

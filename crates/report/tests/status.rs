@@ -1,0 +1,225 @@
+//! `status` explains every alias there can be, in one screen, and says what to type next.
+
+use report::{status_json, status_text};
+use rollout::alias::{Alias, Target};
+use rollout::{Subject, Time, Version, Weight};
+use serde_json::{Value, json};
+
+/// 18 seconds after the step of the notes below began.
+fn now() -> Time {
+    Time::from_secs(1_795_442_571)
+}
+
+fn subject() -> Subject {
+    Subject::parse("hello", None).unwrap()
+}
+
+/// An alias with a note that began at 14:00:33 and is in force since 14:02:33; `{}` in it is a lease.
+fn alias(target: u64, canary: Option<(u64, u16)>, note: &str) -> Alias {
+    let note = if note.is_empty() { String::new() } else { format!("[canaryctl/1 7f3ac2e1 k4q9 {note}]") };
+    Alias {
+        target: Version::new(target).map_or(Target::Latest, Target::Version),
+        weights: canary
+            .into_iter()
+            .map(|(version, points)| (Version::new(version).unwrap(), Weight::from_basis_points(points).unwrap()))
+            .collect(),
+        description: note,
+    }
+}
+
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 {
+        digits.push(char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap());
+        number /= 36;
+    }
+    digits.into_iter().rev().collect()
+}
+
+/// The times of a note, in seconds from now.
+fn times(begun: i64, since: i64, due: Option<i64>, lease: Option<i64>) -> String {
+    let at = |offset: i64| base36(now().as_secs().checked_add_signed(offset).unwrap());
+    let mut text = format!("t={} s={}", at(begun), at(since));
+    for (key, offset) in [("d", due), ("l", lease)] {
+        if let Some(offset) = offset {
+            text.push_str(&format!(" {key}={}", at(offset)));
+        }
+    }
+    text
+}
+
+fn text(alias: &Alias) -> String {
+    status_text(&subject(), Some(alias), now())
+}
+
+fn json(alias: &Alias) -> Value {
+    serde_json::from_str(&status_json(&subject(), Some(alias), now()).unwrap()).unwrap()
+}
+
+fn running(lease: Option<i64>) -> Alias {
+    alias(41, Some((42, 3000)), &format!("shift 41>42 30% 3/10 {} x=39h", times(-138, -18, Some(42), lease)))
+}
+
+#[test]
+fn a_rollout_under_way() {
+    let expected = "\
+hello:live   41 ▸ 42   rollout 7f3ac2e1
+  traffic   70 % on 41, 30 % on 42
+  is        step 3 of 10, 30 % since 14:02:33 (18 s); next change at 14:03:33 (in 42 s)
+  owner     k4q9, taken to be alive until 14:04:33
+  rejected  39 (rolled back by hand); refused without --again
+  next      canaryctl rollback hello   puts all traffic on 41
+";
+    assert_eq!(text(&running(Some(102))), expected);
+    let expected = json!({
+        "v": 1, "type": "status", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
+        "standing": "running", "traffic": "70 % on 41, 30 % on 42", "stable": "41", "candidate": "42", "weight": 0.3,
+        "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "orphaned": false,
+        "next_step_at": "2026-11-23T14:03:33.000Z", "paused": false, "last_outcome": null, "last_cause": null, "rejected": ["39"],
+    });
+    assert_eq!(json(&running(Some(102))), expected);
+}
+
+#[test]
+fn an_owner_that_died_or_left() {
+    let dead = text(&running(Some(-100)));
+    assert!(dead.contains("  owner     none: k4q9 was last due at 14:01:11, 1m40s ago; nobody goes on with it\n"), "{dead}");
+    assert_eq!(json(&running(Some(-100)))["orphaned"], true);
+    let left = text(&running(None));
+    assert!(left.contains("  owner     none: k4q9 left it in progress; nobody goes on with it\n"), "{left}");
+    assert_eq!(json(&running(None))["orphaned"], true);
+}
+
+#[test]
+fn paused_and_blind_and_asking_a_hook() {
+    let fields = format!(
+        "{} u={}.b b={} k=2.{}",
+        times(-138, -18, Some(42), Some(102)),
+        base36(now().as_secs() + 600),
+        base36(now().as_secs() - 5),
+        base36(now().as_secs() + 900)
+    );
+    let alias = alias(41, Some((42, 10_000)), &format!("post 41>42 {fields}"));
+    let expected = "\
+hello:live   41 ▸ 42   rollout 7f3ac2e1
+  traffic   100 % on 42
+  is        asking the post-traffic hook since 14:02:33 (18 s)
+  paused    until 14:12:51, then it goes back
+  blind     since 14:02:46 (5 s): what is watched cannot be read
+  hook      attempt 2, counts as failed at 14:17:51
+  owner     k4q9, taken to be alive until 14:04:33
+  next      canaryctl rollback hello   puts all traffic on 41
+";
+    assert_eq!(text(&alias), expected);
+    assert_eq!(json(&alias)["paused"], true);
+}
+
+/// Every row of the table: the word for programs, what people are told, and the command.
+#[test]
+fn every_standing_has_its_words_and_its_command() {
+    let live = times(-138, -18, Some(42), Some(102));
+    let over = times(-138, -18, None, None);
+    let rows: [(Alias, &str, &str, &str); 19] = [
+        (alias(41, None, ""), "idle", "none is remembered", "canaryctl rollout hello "),
+        (alias(41, Some((42, 0)), ""), "idle", "42 is listed with a weight of 0", "canaryctl rollout hello "),
+        (alias(0, None, ""), "idle", "an alias of $LATEST", "aws lambda update-alias --function-name hello --name live "),
+        (
+            alias(42, None, &format!("promoted 41>42 {over}")),
+            "idle",
+            "promoted 42 at 14:02:33 in place of 41",
+            "canaryctl rollback hello ",
+        ),
+        (alias(1, None, &format!("promoted ->1 {over}")), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
+        (
+            alias(7, None, &format!("promoted 41>42 {over}")),
+            "idle",
+            "something else has moved the alias to 7",
+            "canaryctl rollout hello ",
+        ),
+        (alias(41, None, &format!("back 41>42 alarm {over}")), "idle", "an alarm went off", "canaryctl rollout hello "),
+        (alias(41, None, &format!("back 41>42 signal {over}")), "idle", "interrupted by a signal", "canaryctl rollout hello "),
+        (alias(41, None, &format!("back 41>41 unchanged {over}")), "idle", "nothing to roll out", "canaryctl rollout hello "),
+        (alias(41, Some((42, 1000)), ""), "foreign", "somebody else's rollout", "canaryctl rollback hello --to 41 "),
+        (alias(41, None, &format!("claim 41>- {live}")), "claimed", "no traffic has moved", "canaryctl rollback hello "),
+        (alias(41, None, &format!("pre 41>42 {live}")), "claimed", "the pre-traffic hook", "canaryctl rollback hello "),
+        (
+            alias(41, Some((42, 10_000)), &format!("bake 41>42 {live}")),
+            "running",
+            "the bake ends at 14:03:33 (in 42 s)",
+            "canaryctl rollback hello ",
+        ),
+        (alias(1, None, &format!("post ->1 {live}")), "running", "the post-traffic hook", "canaryctl status hello "),
+        (
+            alias(41, Some((42, 500)), &format!("bake 41>42 {live}")),
+            "set_by_hand",
+            "5 % where the rollout set 100 %",
+            "canaryctl rollback hello ",
+        ),
+        (
+            alias(41, None, &format!("bake 41>42 {live}")),
+            "cleared_by_hand",
+            "a person took the share",
+            "canaryctl rollback hello ",
+        ),
+        (
+            alias(42, None, &format!("bake 41>42 {live}")),
+            "promoted_elsewhere",
+            "42 was made the alias' version by something else",
+            "canaryctl rollback hello --to 41 ",
+        ),
+        (
+            alias(43, None, &format!("bake 41>42 {live}")),
+            "contended",
+            "note and alias do not fit",
+            "canaryctl rollback hello --to 41 ",
+        ),
+        (
+            Alias { description: "[canaryctl/2 7f3ac2e1 k4q9 new]".to_owned(), ..alias(41, None, "") },
+            "newer_format",
+            "a newer canaryctl",
+            "canaryctl status hello ",
+        ),
+    ];
+    for (alias, word, said, command) in rows {
+        let text = text(&alias);
+        assert_eq!(json(&alias)["standing"], word, "{text}");
+        assert!(text.contains(said), "{said}: {text}");
+        let next = format!("\n  next      {command}");
+        assert!(text.contains(&next), "{command}: {text}");
+        assert!(text.lines().count() <= 12, "{text}");
+        assert!(!text.lines().any(str::is_empty), "{text}");
+    }
+}
+
+#[test]
+fn an_alias_that_does_not_exist() {
+    let text = status_text(&subject(), None, now());
+    assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
+    assert!(text.ends_with("  next      canaryctl rollout hello   creates it on a new version\n"), "{text}");
+    let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();
+    assert_eq!((&json["standing"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
+}
+
+#[test]
+fn the_last_outcome_for_programs() {
+    let over = times(-138, -18, None, None);
+    let rows = [
+        (42, "promoted 41>42", json!("promoted"), json!(null)),
+        (41, "back 41>42 alarm", json!("rolled_back"), json!("alarm")),
+        (41, "back 41>41 unchanged", json!("unchanged"), json!("unchanged")),
+        (41, "back 41>42 rejected", json!("refused"), json!("rejected")),
+        (41, "back 41>42 failed", json!("failed"), json!("failed")),
+    ];
+    for (target, note, outcome, cause) in rows {
+        let json = json(&alias(target, None, &format!("{note} {over}")));
+        assert_eq!((&json["last_outcome"], &json["last_cause"]), (&outcome, &cause), "{note}");
+        assert_eq!((&json["candidate"], &json["stable"]), (&Value::Null, &json!(target.to_string())), "{note}");
+    }
+}
+
+/// What others wrote into the description cannot steer the terminal that shows it.
+#[test]
+fn the_users_text_is_shown_without_its_escapes() {
+    let alias = Alias { description: "shop \u{1b}[2Jcheckout\u{7}".to_owned(), ..alias(41, None, "") };
+    assert!(text(&alias).contains("  text      shop checkout\n"));
+}

@@ -1,0 +1,125 @@
+//! `plan` says when what moves, what is watched, and how every doubt is treated.
+
+use std::time::Duration;
+
+use report::{plan_json, plan_text};
+use rollout::note::{Owner, RolloutId};
+use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::{Subject, Time, Version};
+use serde_json::{Value, json};
+
+fn plan(schedule: &str) -> Plan {
+    Plan {
+        id: RolloutId(0x7f3a_c2e1),
+        owner: Owner::from_random(1),
+        stable: Version::new(41),
+        source: Source::Publish,
+        schedule: schedule.parse().unwrap(),
+        bake: Duration::from_mins(3),
+        poll: Duration::from_secs(5),
+        alarms: vec!["HelloFooAlarm".to_owned()],
+        preexisting: Preexisting::Fail,
+        insufficient: InsufficientData::Ok,
+        blind_limit: Duration::from_mins(10),
+        pre_hook: Some("preHook".to_owned()),
+        post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
+        on_interrupt: OnInterrupt::RollBack,
+        again: false,
+        require_change: false,
+    }
+}
+
+fn subject() -> Subject {
+    Subject::parse("hello", None).unwrap()
+}
+
+#[test]
+fn a_timeline_with_everything_in_it() {
+    let expected = "\
+hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6 min
+  before    pre-traffic hook preHook says whether any traffic moves
+  t = 0     30 %
+  1 min     60 %
+  2 min     90 %
+  3 min     100 %, then baked for 3 min: watched, and one write away from stable
+  6 min     post-traffic hook postHook, then promoted; back to 41 should it fail
+  watched   alarm HelloFooAlarm
+            every 5 s; an alarm in ALARM takes all traffic back
+            no data counts as no complaint (--insufficient-data ok)
+            red before it begins: refused (--preexisting-alarm fail)
+            not readable: holds the share, goes back after 10 min (--blind-limit)
+  stopped   a signal takes all traffic back (--on-interrupt rollback)
+  go back   canaryctl rollback hello
+";
+    assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute")), expected);
+}
+
+#[test]
+fn nothing_watched_is_said_plainly() {
+    let plan = Plan {
+        alarms: Vec::new(),
+        bake: Duration::ZERO,
+        pre_hook: None,
+        post_hook: None,
+        on_interrupt: OnInterrupt::Hold,
+        source: Source::Version(Version::new(42).unwrap()),
+        ..plan("AllAtOnce")
+    };
+    let expected = "\
+hello:live   41 ▸ 42   AllAtOnce
+  t = 0     100 %
+  t = 0     promoted
+  watched   nothing is watched: the schedule alone moves traffic
+  stopped   a signal leaves the share as it is (--on-interrupt hold)
+  go back   canaryctl rollback hello
+";
+    assert_eq!(plan_text(&subject(), &plan), expected);
+}
+
+#[test]
+fn a_long_timeline_is_shortened() {
+    let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"));
+    assert!(
+        text.contains("  3 min     4 %\n  …         94 more steps, one every 1 min\n  1h38m     99 %\n  1h39m     100 %,"),
+        "{text}"
+    );
+    assert!(text.lines().count() <= 20, "{text}");
+}
+
+#[test]
+fn every_policy_is_named() {
+    let other = Plan { insufficient: InsufficientData::Hold, preexisting: Preexisting::Wait, ..plan("AllAtOnce") };
+    let text = plan_text(&subject(), &other);
+    assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
+    assert!(text.contains("waits up to 1 h"), "{text}");
+    let other = Plan { insufficient: InsufficientData::RollBack, preexisting: Preexisting::Ignore, ..other };
+    let text = plan_text(&subject(), &other);
+    assert!(text.contains("no data takes all traffic back"), "{text}");
+    assert!(text.contains("only going red again counts"), "{text}");
+}
+
+#[test]
+fn a_first_deployment_has_no_steps_and_no_way_back() {
+    let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") });
+    assert!(text.contains("first deployment"), "{text}");
+    assert!(text.contains("  t = 0     the alias is created on it: 100 % at once"), "{text}");
+    assert!(!text.contains("10 %") && !text.contains("rollback hello"), "{text}");
+}
+
+#[test]
+fn the_plan_for_programs() {
+    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), Time::from_secs(1_795_442_571)).unwrap();
+    let mut found: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(found["plan_hash"].as_str().map(str::len), Some(8));
+    found.as_object_mut().unwrap().remove("plan_hash");
+    let expected = json!({
+        "v": 1, "type": "plan", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
+        "stable": "41", "candidate": null, "source": "publish", "schedule": "Canary10Percent5Minutes",
+        "steps": [{"after_seconds": 0, "weight": 0.1}, {"after_seconds": 300, "weight": 1.0}],
+        "every_seconds": 300, "bake_seconds": 180, "total_seconds": 480,
+        "pre_hook": "preHook", "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
+        "watched": true, "alarms": ["HelloFooAlarm"], "poll_ms": 5000, "insufficient_data": "ok", "preexisting_alarm": "fail",
+        "blind_limit_seconds": 600, "on_interrupt": "rollback",
+    });
+    assert_eq!(found, expected);
+}
