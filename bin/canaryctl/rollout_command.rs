@@ -10,7 +10,7 @@ use rollout::plan::{self};
 use rollout::{Schedule, Subject, subject::Qualified};
 use sim::Scenario;
 
-use crate::args::{self, Output, Rollout};
+use crate::args::{self, Rollout};
 use crate::failure::Failure;
 use crate::telling::Telling;
 use crate::{complain, signals, wiring};
@@ -55,9 +55,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
         ));
         return Ok(20);
     };
-    if output == Output::Text && ending.outcome == "refused" {
-        complain(&ending.reason.detail);
-    }
     Ok(ending.exit_code)
 }
 

@@ -116,6 +116,7 @@ pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Resu
         state: alarm.state_value(),
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
+        metric: alarm.metric_name(),
     }
     .found(operation)
 }
@@ -127,6 +128,7 @@ pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -
         state: alarm.state_value(),
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
+        metric: None,
     }
     .found(operation)
 }
@@ -138,6 +140,7 @@ struct AlarmAnswer<'a> {
     state: Option<&'a StateValue>,
     since: Option<&'a DateTime>,
     reason: Option<&'a str>,
+    metric: Option<&'a str>,
 }
 
 impl AlarmAnswer<'_> {
@@ -152,7 +155,8 @@ impl AlarmAnswer<'_> {
         };
         let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
         let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
-        let seen = AlarmSeen { name, state, since, reason: self.reason.unwrap_or_default().to_owned() };
+        let metric = self.metric.map(str::to_owned);
+        let seen = AlarmSeen { name, state, since, metric, reason: self.reason.unwrap_or_default().to_owned() };
         Ok(FoundAlarm { arn: self.arn.unwrap_or_default().to_owned(), seen })
     }
 }
@@ -168,3 +172,77 @@ fn required<'a>(operation: &'static str, name: &str, value: Option<&'a str>) -> 
 }
 
 const LATEST: &str = "$LATEST";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use controller::cloud::Failure;
+
+    fn alias<'a>(
+        version: Option<&'a str>,
+        revision: Option<&'a str>,
+        routing: Option<&'a AliasRoutingConfiguration>,
+    ) -> AliasAnswer<'a> {
+        AliasAnswer { operation: "GetAlias", function_version: version, description: None, routing, revision_id: revision }
+    }
+
+    fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
+        AliasRoutingConfiguration::builder().additional_version_weights(version, weight).build()
+    }
+
+    #[test]
+    fn an_alias_without_what_matters_is_unreadable() {
+        assert!(alias(Some("1"), Some("r"), None).held().is_ok());
+        let (too_much, unpublished) = (weights("2", 1.5), weights("$LATEST", 0.5));
+        for (answer, word) in [
+            (alias(None, Some("r"), None), "FunctionVersion"),
+            (alias(Some("one"), Some("r"), None), "`one`"),
+            (alias(Some("1"), None, None), "RevisionId"),
+            (alias(Some("1"), Some(""), None), "RevisionId"),
+            (alias(Some("1"), Some("r"), Some(&too_much)), "1.5"),
+            (alias(Some("1"), Some("r"), Some(&unpublished)), "`$LATEST`"),
+        ] {
+            let error = answer.held().unwrap_err();
+            assert_eq!(error.failure, Failure::Unanswered);
+            assert!(error.message.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_whose_state_is_not_known_is_never_taken_for_a_good_one() {
+        let at = DateTime::from_secs(1_764_000_000);
+        let alarm = || MetricAlarm::builder().alarm_name("a").state_transitioned_timestamp(at);
+        let found = metric_alarm("DescribeAlarms", &alarm().state_value(StateValue::Ok).build()).unwrap();
+        assert_eq!((found.seen.state, found.seen.since), (AlarmState::Ok, Time::from_secs(1_764_000_000)));
+        for unusable in [
+            alarm().build(),
+            alarm().state_value(StateValue::from("NEW_STATE")).build(),
+            MetricAlarm::builder().alarm_name("a").state_value(StateValue::Ok).build(),
+        ] {
+            let error = metric_alarm("DescribeAlarms", &unusable).unwrap_err();
+            assert_eq!(error.failure, Failure::Unanswered);
+            assert!(error.message.contains("alarm `a`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_ready_is_ready() {
+        assert_eq!(state(None, None), State::Active);
+        assert_eq!(state(Some(&LambdaState::Pending), None), State::Pending);
+        assert_eq!(state(Some(&LambdaState::Deactivating), None), State::Inactive);
+        assert_eq!(state(Some(&LambdaState::Failed), Some("no image")), State::Failed("no image".to_owned()));
+        for other in [LambdaState::ActiveNonInvocable, LambdaState::Deleting, LambdaState::from("New")] {
+            assert_eq!(state(Some(&other), None), State::Failed(format!("its state is {other}")));
+        }
+        assert_eq!(update(None, None), Update::Successful);
+        let failed = update(Some(&LastUpdateStatus::Failed), Some("disk full"));
+        assert_eq!(failed, Update::Failed("disk full".to_owned()));
+    }
+
+    #[test]
+    fn a_log_is_decoded_as_far_as_it_can_be() {
+        assert_eq!(log(Some("U1RBUlQ=")), "START");
+        assert_eq!(log(Some("not base 64!")), "");
+        assert_eq!(log(None), "");
+    }
+}

@@ -6,9 +6,6 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_config::imds;
-use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -23,12 +20,13 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use controller::cloud::{CloudError, Failure};
 
 use crate::clock::AwsClock;
-use crate::limits;
+use crate::usual::NamedProfile;
+use crate::{limits, usual};
 
 /// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The profile in the shared configuration files.
+    /// The profile in the shared configuration files, whose credentials then go before those of the environment.
     pub profile: Option<String>,
     /// The Region.
     pub region: Option<String>,
@@ -100,15 +98,16 @@ pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError
         Some(client) => client,
         None => own_http_client()?,
     };
+    let time_source = time_source.unwrap_or_default();
+    let mut usual = ProviderConfig::without_region().with_http_client(http_client.clone()).with_time_source(time_source.clone());
+    if let Some(sleep) = &sleep {
+        usual = usual.with_sleep_impl(sleep.clone());
+    }
     let region = match region {
         Some(region) => Some(Region::new(region)),
-        None => usual_region(profile.as_deref(), &http_client).await,
+        None => usual::region(profile.as_deref(), &usual).await,
     };
-    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION.to_owned()))?;
-    if !region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(unusable(format!("`{region}` is no AWS Region\n  hint: such as `eu-west-1`")));
-    }
-    let time_source = time_source.unwrap_or_default();
+    let region = checked_region(region)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client)
         .region(region.clone())
@@ -117,21 +116,23 @@ pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError
         .retry_config(limits::read_retries())
         // Every attempt has a limit of its own, which covers its body in either direction.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(sleep) = sleep {
+        loader = loader.sleep_impl(sleep);
+    }
     if let Ok(name) = AppName::new("canaryctl") {
         loader = loader.app_name(name);
-    }
-    if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
     }
     if let Some(url) = endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    if let Some(sleep) = sleep {
-        loader = loader.sleep_impl(sleep);
+    if let Some(profile) = &profile {
+        loader = loader.profile_name(profile);
     }
-    if let Some(AccessKey { id, secret }) = credentials {
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl"));
-    }
+    loader = match (credentials, profile) {
+        (Some(AccessKey { id, secret }), _) => loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl")),
+        (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &usual.with_region(Some(region.clone())))),
+        (None, None) => loader,
+    };
     build(loader, time_source, region.to_string()).await
 }
 
@@ -159,31 +160,13 @@ fn own_http_client() -> Result<SharedHttpClient, CloudError> {
     Ok(SharedHttpClient::new(client))
 }
 
-/// The Region of the environment, of the profile, or of the machine if it is one of AWS'.
-async fn usual_region(profile: Option<&str>, http_client: &SharedHttpClient) -> Option<Region> {
-    let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
-    if let Some(region) = environment {
-        return Some(Region::new(region));
+fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
+    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION.to_owned()))?;
+    if region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        Ok(region)
+    } else {
+        Err(unusable(format!("`{region}` is no AWS Region\n  hint: such as `eu-west-1`")))
     }
-    let mut files = ProfileFileRegionProvider::builder();
-    if let Some(profile) = profile {
-        files = files.profile_name(profile);
-    }
-    if let Some(region) = files.build().region().await {
-        return Some(region);
-    }
-    // Anywhere else the question would take seconds to stay unanswered: ask it only where nothing says who is calling.
-    if profile.is_some() || IDENTITY_VARIABLES.into_iter().any(|name| variable(name).is_some()) {
-        return None;
-    }
-    let config = ProviderConfig::without_region().with_http_client(http_client.clone());
-    let client = imds::Client::builder().configure(&config).max_attempts(1).build();
-    imds::region::ImdsRegionProvider::builder().configure(&config).imds_client(client).build().region().await
-}
-
-/// A variable of the environment; an empty one is none.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn check_endpoint(url: &str) -> Result<(), CloudError> {
@@ -200,12 +183,3 @@ const NO_REGION: &str = "no AWS Region is set\n  hint: `--region`, AWS_REGION, o
 
 /// Well under the five minutes after which paths cut idle connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
-
-/// What says who is calling, anywhere but on an EC2 instance.
-const IDENTITY_VARIABLES: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];

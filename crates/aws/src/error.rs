@@ -145,17 +145,21 @@ fn precedes_sending(cause: &(dyn Error + 'static)) -> bool {
 /// In words, what went wrong where AWS said nothing.
 fn explain<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let Some(source) = error.source() else { return error.to_string() };
-    if causes(source)
-        .filter_map(|cause| cause.downcast_ref())
-        .any(|error| matches!(error, CredentialsError::CredentialsNotLoaded(_)))
-    {
-        return NO_CREDENTIALS.to_owned();
+    match causes(source).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
+        Some(CredentialsError::CredentialsNotLoaded(_)) => NO_CREDENTIALS.to_owned(),
+        Some(error) => format!("no AWS credentials: {}", chain(error.source().unwrap_or(error))),
+        None => chain(source),
     }
+}
+
+/// An error and its causes on one line, each once.
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    for cause in causes(source).map(ToString::to_string) {
-        // Wrappers often repeat what they wrap.
-        if !cause.is_empty() && !words.iter().any(|word| word.contains(&cause)) {
-            words.push(cause);
+    for cause in causes(error).map(ToString::to_string) {
+        let word = cause.trim_end_matches('.');
+        // Wrappers often repeat what they wrap; one says no more than that it is one.
+        if !word.is_empty() && word != "other" && !words.iter().any(|known| known.contains(word)) {
+            words.push(word.to_owned());
         }
     }
     words.join(": ")
@@ -314,7 +318,7 @@ mod tests {
         let expired = CredentialsError::provider_error("the SSO session has expired");
         let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(expired.into(), None)));
         assert_eq!(error.failure, Failure::Unsent);
-        assert!(error.message.contains("the SSO session has expired"), "{}", error.message);
+        assert_eq!(error.message, "no AWS credentials: the SSO session has expired");
     }
 
     #[test]

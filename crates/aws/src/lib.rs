@@ -10,6 +10,7 @@ mod connect;
 mod error;
 mod limits;
 mod skew;
+mod usual;
 
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 pub use aws_smithy_async::time::SharedTimeSource;

@@ -28,8 +28,23 @@ fn alias(target: u64, canary: Option<(u64, u16)>, description: &str) -> Alias {
     }
 }
 
+/// A request of somebody else's, beside the SDK.
+async fn somebody(simulated: &Simulated, request: http::request::Builder, body: &str) {
+    let request = request.body(bytes::Bytes::copy_from_slice(body.as_bytes())).unwrap();
+    let answer = simulated.account.call("SOMEBODY", request).await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
 fn function(text: &str) -> Qualified {
     text.parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_makes_no_call_and_a_read_makes_one() {
+    let simulated = Simulated::new().await;
+    assert_eq!(simulated.calls(), []);
+    simulated.aws.alias(&subject("hello:live")).await.unwrap();
+    assert_eq!(simulated.calls(), [("GetAlias".to_owned(), 200)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +147,7 @@ async fn provisioned_concurrency_is_there_or_not() {
     let live = subject("hello:live");
     assert_eq!(simulated.aws.provisioned(&live).await, Ok(false));
     let put = http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live");
-    simulated.raw(put, r#"{"ProvisionedConcurrentExecutions":1}"#).await;
+    somebody(&simulated, put, r#"{"ProvisionedConcurrentExecutions":1}"#).await;
     assert_eq!(simulated.aws.provisioned(&live).await, Ok(true));
 }
 
@@ -149,7 +164,7 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     let put = http::Request::post("/")
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", "GraniteServiceVersion20100801.PutCompositeAlarm");
-    simulated.raw(put, r#"{"AlarmName":"both","AlarmRule":"ALARM(plain)"}"#).await;
+    somebody(&simulated, put, r#"{"AlarmName":"both","AlarmRule":"ALARM(plain)"}"#).await;
     simulated.account.with(|world| world.set_alarm_state("plain", "ALARM")).unwrap();
 
     let arn = |region: &str, name: &str| format!("arn:aws:cloudwatch:{region}:111111111111:alarm:{name}");
@@ -158,7 +173,8 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     found.sort_by(|one, other| one.name.cmp(&other.name));
     assert_eq!(found.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["both", "plain", "with: colons"]);
     assert_eq!((found[1].state, found[1].since), (AlarmState::Alarm, simulated.aws.time()));
-    assert_eq!(found[1].reason, "Set by hand");
+    assert_eq!((found[1].metric.as_deref(), found[1].reason.as_str()), (Some("Errors"), "Set by hand"));
+    assert_eq!(found[0].metric, None);
 
     // An ARN of another Region names another alarm.
     assert_eq!(simulated.aws.alarms(&[arn("eu-west-1", "plain")]).await, Ok(vec![]));
@@ -183,13 +199,13 @@ async fn an_invocation_hands_back_answer_error_and_log() {
         world.create_function("pre", &[("SIM_HOOK", "Succeeded")]).unwrap();
         world.create_function("thrower", &[("SIM_HOOK", "Throw")]).unwrap();
     });
-    let reply = simulated.aws.invoke(&function("pre"), b"{}", Duration::from_secs(60)).await.unwrap();
+    let reply = simulated.aws.invoke(&function("pre"), b"{}", Duration::from_mins(1)).await.unwrap();
     assert_eq!((reply.payload.as_slice(), reply.function_error), (br#"{"status":"Succeeded"}"#.as_slice(), None));
     assert!(reply.log.contains("REPORT RequestId"), "{}", reply.log);
-    let reply = simulated.aws.invoke(&function("thrower"), b"{}", Duration::from_secs(60)).await.unwrap();
+    let reply = simulated.aws.invoke(&function("thrower"), b"{}", Duration::from_mins(1)).await.unwrap();
     assert_eq!(reply.function_error.as_deref(), Some("Unhandled"));
     assert!(reply.log.contains("SIM_HOOK=Throw"), "{}", reply.log);
-    let absent = simulated.aws.invoke(&function("absent"), b"{}", Duration::from_secs(60)).await.unwrap_err();
+    let absent = simulated.aws.invoke(&function("absent"), b"{}", Duration::from_mins(1)).await.unwrap_err();
     assert_eq!(absent.failure, Failure::NotFound);
 }
 

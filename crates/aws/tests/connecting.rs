@@ -2,17 +2,20 @@
 
 #![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
 
-mod simulated;
-
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
+use std::time::SystemTime;
 
 use aws::{AccessKey, Aws, Seams, Settings, connect};
 use controller::cloud::{Cloud, CloudError, Failure, Revision};
-use rollout::Alias;
 use rollout::alias::Target;
-use simulated::{Simulated, subject};
+use rollout::{Alias, Subject};
+use sim::{Accounts, SimClock, Time, World};
+
+fn subject(text: &str) -> Subject {
+    Subject::parse(text, None).expect("a subject")
+}
 
 fn settings(region: &str, endpoint_url: &str) -> Settings {
     Settings { profile: None, region: Some(region.to_owned()), endpoint_url: Some(endpoint_url.to_owned()) }
@@ -55,6 +58,16 @@ fn secrets_are_not_shown() {
 }
 
 #[tokio::test]
+async fn a_profile_that_does_not_exist_is_named_and_no_other_credentials_are_taken() {
+    let profile = Some("surely-not-defined-anywhere".to_owned());
+    let settings = Settings { profile, ..settings("us-east-1", "http://127.0.0.1:1") };
+    let aws = connect(settings, Seams::default()).await.expect("sound settings");
+    let error = aws.alias(&subject("hello:live")).await.expect_err("nobody to ask as");
+    assert_eq!(error.failure, Failure::Unsent);
+    assert!(error.message.contains("`surely-not-defined-anywhere`"), "{error}");
+}
+
+#[tokio::test]
 async fn a_refused_connection_means_that_nothing_was_sent() {
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -62,6 +75,33 @@ async fn a_refused_connection_means_that_nothing_was_sent() {
     };
     let error = failing_write(closed).await;
     assert_eq!(error.failure, Failure::Unsent, "{error}");
+    assert!(error.message.contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn the_sdks_own_client_reaches_what_listens() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let accounts = Accounts::new(SimClock::new(SystemTime::now(), 1.0), |region| {
+        let mut world = World::new(sim::Settings::served().in_region(region), 1, Time::from(SystemTime::now()));
+        world.create_function("hello", &[]).expect("a function");
+        world.publish("hello", 1).expect("a version");
+        world.set_alias("hello", "live", "1", None).expect("an alias");
+        world
+    });
+    let served = sim::serve(accounts, listener, std::future::pending());
+    let asked = async {
+        let aws = real(settings("us-east-1", &format!("http://{address}"))).await.expect("sound settings");
+        let held = aws.alias(&subject("hello:live")).await.expect("an answer").expect("an alias");
+        let written = aws.update_alias(&subject("hello:live"), &held.alias, &held.revision).await.expect("a success");
+        assert_eq!(written.alias, held.alias);
+        assert_ne!(written.revision, held.revision);
+        assert_eq!(aws.alarms(&["absent".to_owned()]).await, Ok(vec![]));
+    };
+    tokio::select! {
+        ended = served => panic!("the server ended: {ended:?}"),
+        () = asked => {}
+    }
 }
 
 #[tokio::test]
@@ -82,12 +122,4 @@ async fn a_connection_that_breaks_after_sending_leaves_the_answer_open() {
     assert_eq!(error.failure, Failure::Unanswered, "{error}");
     let (read, alone) = server.join().expect("a server");
     assert!(read > 0 && alone);
-}
-
-#[tokio::test(start_paused = true)]
-async fn connecting_makes_no_call_and_a_read_makes_one() {
-    let simulated = Simulated::new().await;
-    assert_eq!(simulated.calls(), []);
-    simulated.aws.alias(&subject("hello:live")).await.expect("an answer");
-    assert_eq!(simulated.calls(), [("GetAlias".to_owned(), 200)]);
 }

@@ -19,11 +19,11 @@ async fn failing_write(fault: Fault) -> (Simulated, Failure, Duration) {
     let live = subject("hello:live");
     let held = simulated.aws.alias(&live).await.expect("an answer").expect("an alias");
     simulated.fault(fault);
-    let before = simulated.now();
+    let before = simulated.account.clock().now();
     let desired = Alias { target: Version::new(2).map_or(Target::Latest, Target::Version), ..held.alias };
     let error = simulated.aws.update_alias(&live, &desired, &held.revision).await.expect_err("a fault");
     assert_eq!(error.operation, "UpdateAlias");
-    let took = simulated.now().duration_since(before).expect("time that passes");
+    let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
     (simulated, error.failure, took)
 }
 
@@ -45,7 +45,7 @@ async fn a_write_is_sent_once_whatever_comes_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_without_an_answer_is_given_up_after_five_seconds() {
-    for effect in [Effect::LateWrite(Duration::from_secs(60)), Effect::Latency(Duration::from_secs(60))] {
+    for effect in [Effect::LateWrite(Duration::from_mins(1)), Effect::Latency(Duration::from_mins(1))] {
         let (simulated, failure, took) = failing_write(Fault::on("UpdateAlias", effect)).await;
         assert_eq!((failure, took), (Failure::Unanswered, Duration::from_secs(5)), "{effect:?}");
         assert_eq!(simulated.count("UpdateAlias"), 1, "{effect:?}");
@@ -89,10 +89,10 @@ async fn a_refused_read_is_not_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_read_ends_within_twenty_seconds() {
     let simulated = Simulated::new().await;
-    simulated.fault(Fault::everywhere(Effect::Latency(Duration::from_secs(600))));
-    let before = simulated.now();
+    simulated.fault(Fault::everywhere(Effect::Latency(Duration::from_mins(10))));
+    let before = simulated.account.clock().now();
     let error = simulated.aws.alias(&subject("hello:live")).await.expect_err("a fault");
-    let took = simulated.now().duration_since(before).expect("time that passes");
+    let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
     assert_eq!(error.failure, Failure::Unanswered);
     assert!((Duration::from_secs(15)..=Duration::from_secs(20)).contains(&took), "{took:?}");
 }
@@ -100,18 +100,18 @@ async fn a_read_ends_within_twenty_seconds() {
 #[tokio::test(start_paused = true)]
 async fn an_invocation_is_never_repeated_and_may_take_its_time() {
     let hook: Qualified = "hello".parse().expect("a name");
-    let limit = Duration::from_secs(600);
+    let limit = Duration::from_mins(10);
     for (effect, failure) in [
         (Effect::Throttle, Failure::NotExecuted),
         (Effect::ServerError(500), Failure::Unanswered),
         (Effect::LostAnswer, Failure::Unanswered),
-        (Effect::Latency(Duration::from_secs(3_600)), Failure::Unanswered),
+        (Effect::Latency(Duration::from_hours(1)), Failure::Unanswered),
     ] {
         let simulated = Simulated::new().await;
         simulated.fault(Fault::on("Invoke", effect));
-        let before = simulated.now();
+        let before = simulated.account.clock().now();
         let error = simulated.aws.invoke(&hook, b"{}", limit).await.expect_err("a fault");
-        let took = simulated.now().duration_since(before).expect("time that passes");
+        let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
         assert_eq!((error.failure, simulated.count("Invoke")), (failure, 1), "{effect:?}");
         assert!(took <= limit + Duration::from_secs(10), "{effect:?} {took:?}");
     }
@@ -126,7 +126,7 @@ async fn time_is_aws_time() {
     for skew in [0, 400, 90_000, -90_000] {
         let simulated = Simulated::with(sim::Settings { clock_skew_millis: skew, ..sim::Settings::served() }).await;
         let ours = |simulated: &Simulated| i64::try_from(simulated.aws.time().as_millis()).unwrap_or(i64::MAX);
-        let theirs = |simulated: &Simulated| sim::Time::from(simulated.now()).as_millis() + skew;
+        let theirs = |simulated: &Simulated| sim::Time::from(simulated.account.clock().now()).as_millis() + skew;
         assert_eq!(ours(&simulated), theirs(&simulated) - skew, "nothing is known before the first answer");
         simulated.aws.alias(&subject("hello:live")).await.expect("an answer");
         let off = ours(&simulated) - theirs(&simulated);

@@ -3,6 +3,7 @@
 //! One round observes, decides, narrates and performs. Waits can be cancelled, writes cannot: the one `select!` of the controller
 //! covers the sleep.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -30,6 +31,9 @@ pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
 
 /// How long to wait for an alarm that was red before: `--preexisting-alarm wait`.
 const RED_LIMIT: Duration = Duration::from_hours(1);
+
+/// How long a trouble that repeats itself goes without saying.
+const REPEATED: Duration = Duration::from_mins(1);
 
 /// What the process was told from outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,6 +183,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) code_updated: bool,
     pub(crate) hook: HookSlot<'a>,
     pub(crate) health: Health,
+    /// What troubles were told, and when.
+    troubles: BTreeMap<String, Time>,
     /// Since when a way back is being tried.
     going_back: Option<Time>,
     /// Why the rollout was refused, where that is not in the alias.
@@ -221,6 +227,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             code_updated: false,
             hook: HookSlot { which: None, state: Hook::NotInvoked, asking: None },
             health,
+            troubles: BTreeMap::new(),
             going_back: None,
             refusal: None,
         }
@@ -288,8 +295,14 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         *self.interrupt.borrow()
     }
 
+    /// Tells of a trouble, and of one that repeats itself once a minute.
     pub(crate) fn trouble(&mut self, why: String) {
         let now = self.cloud.time();
+        self.troubles.retain(|_, told| now.since(*told) < REPEATED);
+        if self.troubles.contains_key(&why) {
+            return;
+        }
+        self.troubles.insert(why.clone(), now);
         self.teller.tell(now, What::Trouble { why });
     }
 

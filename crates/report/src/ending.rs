@@ -1,4 +1,5 @@
-//! How does a rollout's end read? Always in this shape: verdict, why, where the traffic is, what to type next. Ten lines at most.
+//! How does a rollout's end read? Always in this shape: verdict, why, where the traffic is, what to type next. Ten lines at
+//! most, but for a refusal that has more to list.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(crate) fn lines(story: &Story, ending: &Ending, width: Option<usize>) -> Vec
     }
     told.extend(rows("why", &why(story, ending)));
     told.push(row("now", &now(story, ending)));
-    told.extend(rows("next", &next(ending)));
+    told.extend(rows("next", &next(ending, width)));
     told
 }
 
@@ -99,7 +100,8 @@ fn why(story: &Story, ending: &Ending) -> Vec<String> {
         }
     }
     // What is last in a log says most about a failure; the first line is ours.
-    if lines.len() > WHY_LINES {
+    // A refusal is a list of problems, and every one of them has to be seen.
+    if lines.len() > WHY_LINES && ending.outcome != "refused" {
         let left_out = lines.len() - WHY_LINES + 1;
         lines.splice(1..=left_out, [format!("… {left_out} more lines above")]);
     }
@@ -134,10 +136,11 @@ fn is_marked(story: &Story, ending: &Ending) -> bool {
 }
 
 /// The commands, side by side where they are short.
-fn next(ending: &Ending) -> Vec<String> {
+fn next(ending: &Ending, width: Option<usize>) -> Vec<String> {
     let commands: Vec<String> = ending.next.iter().map(|command| one_line(command)).collect();
     let together = commands.join("    ");
-    if Line::plain(together.as_str()).width() <= SIDE_BY_SIDE { vec![together] } else { commands }
+    let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(12).min(SIDE_BY_SIDE));
+    if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands }
 }
 
 fn row(word: &str, text: &str) -> Line {

@@ -17,6 +17,9 @@ use crate::words::{countdown, elapsed, one_line, operand, schedule, span, total,
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
 
+/// How far the right side of the first row may be from the left one: eyes lose a line that is longer.
+const WIDEST: usize = 110;
+
 /// How many events are kept in sight.
 const RECENT: usize = 3;
 
@@ -82,7 +85,8 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let right = format!("{}   {}{whole}", started.rollout_id, elapsed(now.since(*at)));
     let right = Line::default().with(Tone::Dim, right);
     let words = if started.stable.is_some() { schedule(started) } else { "first deployment".to_owned() };
-    let long = left.clone().with(Tone::Plain, format!("    {words}"));
+    let width = width.min(WIDEST);
+    let long = left.clone().with(Tone::Plain, format!("   {words}"));
     if long.width() + 1 + right.width() <= width {
         return vec![long.padded(width - right.width()).joined(right)];
     }
@@ -222,7 +226,8 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         return Vec::new();
     }
     if story.alarms.is_empty() {
-        return vec![row("alarms").with(Tone::Plain, "none: the schedule alone moves traffic")];
+        let alone = if story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
+        return vec![row("alarms").with(Tone::Plain, alone)];
     }
     let red = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
     let sorted: Vec<&Watched> = story.alarms.iter().filter(red).chain(story.alarms.iter().filter(|alarm| !red(alarm))).collect();

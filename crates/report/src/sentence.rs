@@ -52,6 +52,8 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::WeightShifted { to, next_at, because, by_configuration, .. } => {
             told("shifted", shift(story, *to, *next_at, because, *by_configuration))
         }
+        // Green when it began, green now: nothing changed that a line would have to tell.
+        What::AlarmChanged { state: AlarmState::Ok, since, .. } if story.began_after(*since) => Vec::new(),
         What::AlarmChanged { name, state, since, reason } => told("alarm", alarm(name, *state, *since, reason)),
         What::SightLost { why } => told("blind", blind(story, why)),
         What::SightRegained => told("blind", "no more: everything can be read again"),

@@ -102,7 +102,7 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
         }
         Standing::SetByHand(note, weight) => {
             let meant = note.phase.share();
-            sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there, still watched"));
+            sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there"));
             live(sheet, subject, note, now);
         }
         Standing::ClearedByHand(note) => {
@@ -185,7 +185,8 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
     match note.stable {
         Some(stable) => {
             let command = format!("canaryctl rollback {}", operand_of(subject));
-            sheet.next(&command, &format!("puts all traffic on {stable}"));
+            let effect = if note.phase.share().is_zero() { "ends it; all traffic stays on" } else { "puts all traffic on" };
+            sheet.next(&command, &format!("{effect} {stable}"));
         }
         None => sheet.next(&format!("canaryctl status {}", operand_of(subject)), "again: a first deployment has no way back"),
     }
@@ -225,14 +226,17 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
         Some(note) => last(sheet, &operand, alias, note, now),
     }
     if let Some((version, _)) = alias.weights.first() {
-        sheet.row("left over", &format!("{version} is listed with a weight of 0: it gets no traffic"));
+        sheet.row("leftover", &format!("{version} is listed with a weight of 0: it gets no traffic"));
     }
 }
 
 fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time) {
     let at = when(note.since, now);
     let (text, left_on) = match note.phase {
-        Phase::Back(cause) => (format!("idle: the last rollout ended at {at}: {}", cause.phrase()), note.stable),
+        Phase::Back(cause) => {
+            let which = note.candidate.map_or_else(String::new, |candidate| format!(", of {candidate},"));
+            (format!("idle: the last rollout{which} ended at {at}: {}", cause.phrase()), note.stable)
+        }
         Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {
             let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(" in place of {stable}"));
             (format!("idle: the last rollout promoted {} at {at}{before}", named(note.candidate)), note.candidate)

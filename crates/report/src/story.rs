@@ -113,6 +113,11 @@ impl Story {
         self.started.as_ref().and_then(|(_, started)| started.stable)
     }
 
+    /// Whether the rollout began after that moment.
+    pub(crate) fn began_after(&self, at: Time) -> bool {
+        self.started.as_ref().is_some_and(|(began, _)| *began > at)
+    }
+
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
         self.started.as_ref().is_some_and(|(_, started)| started.alarms.is_empty())

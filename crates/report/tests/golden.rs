@@ -2,8 +2,15 @@
 //!
 //! The events are read, written again as JSON and told as plain lines: a saved file renders like the rollout did.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+use std::time::Duration;
+
 use report::{Json, Plain, Reporter, end_block};
+use rollout::alias::Target;
 use rollout::event::Event;
+use rollout::report::Report;
+use rollout::{Alias, Cause, Outcome, Version};
 
 /// A story's events, and its log.
 fn story(name: &str) -> (String, String) {
@@ -108,6 +115,45 @@ fn a_first_deployment() {
 #[test]
 fn refused_before_anything_moved() {
     check("refused");
+}
+
+/// The files stay true: their endings are what the pure core makes of their events.
+#[test]
+fn the_endings_are_those_that_the_events_add_up_to() {
+    let rows = [
+        ("success", 42, Outcome::Promoted),
+        ("alarm", 41, Outcome::RolledBack(Cause::Alarm)),
+        ("failed_pre_hook", 41, Outcome::RolledBack(Cause::PreHook)),
+        ("failed_post_hook", 41, Outcome::RolledBack(Cause::PostHook)),
+        ("blind", 41, Outcome::RolledBack(Cause::Blind)),
+        ("set_by_hand", 41, Outcome::RolledBack(Cause::Hand)),
+        ("interrupted", 41, Outcome::RolledBack(Cause::Signal)),
+        ("superseded", 43, Outcome::Superseded),
+        ("nothing_to_roll_out", 41, Outcome::Unchanged),
+    ];
+    for (name, target, outcome) in rows {
+        let events = events(&story(name).0);
+        let (last, rest) = events.split_last().unwrap();
+        let mut report = Report::default();
+        for event in rest {
+            report.add(event);
+        }
+        let target = Target::Version(Version::new(target).unwrap());
+        let alias = Alias { target, weights: Vec::new(), description: String::new() };
+        assert_eq!(Some(&report.ending("hello:live", &outcome, None, Some(&alias), last.at)), last.ending(), "{name}");
+    }
+}
+
+/// Heartbeats are for silence: one that comes soon after another line is left out, one that comes later is not.
+#[test]
+fn a_heartbeat_breaks_a_silence_and_nothing_else() {
+    let events = events(&story("alarm").0);
+    let (heartbeat, shift) = (events[4].clone(), events[3].clone());
+    let lines = |seconds: u64| {
+        let late = Event { at: shift.at + Duration::from_secs(seconds), ..heartbeat.clone() };
+        told(|out| Box::new(Plain::new(out)), &[events[0].clone(), shift.clone(), late]).lines().count()
+    };
+    assert_eq!((lines(29), lines(30)), (3, 4));
 }
 
 /// A writer that is gone: the error comes back, and the next event finds the reporter in order.

@@ -1,5 +1,7 @@
 //! `plan` says when what moves, what is watched, and how every doubt is treated.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
 use std::time::Duration;
 
 use report::{plan_json, plan_text};

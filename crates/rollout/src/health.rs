@@ -40,8 +40,17 @@ pub struct AlarmSeen {
     pub state: AlarmState,
     /// When it took on this state.
     pub since: Time,
+    /// The metric it watches, where it watches just one.
+    pub metric: Option<String>,
     /// Why, in the words of `CloudWatch`.
     pub reason: String,
+}
+
+impl AlarmSeen {
+    /// The metric and the reason: what a person wants to read in brackets.
+    pub fn told(&self) -> String {
+        self.metric.iter().chain([&self.reason]).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// What is known of everything that is watched.
@@ -129,7 +138,7 @@ impl Health {
         let counts = |alarm: &&AlarmSeen| plan.preexisting != Preexisting::Ignore || alarm.since > begun;
         // What was seen in ALARM stays seen, however old the look is: it only ever moves traffic towards stable.
         if let Some(red) = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).find(counts) {
-            let why = format!("alarm `{}` went to ALARM at {} ({})", red.name, clock(red.since), red.reason);
+            let why = format!("alarm `{}` went to ALARM at {} ({})", red.name, clock(red.since), red.told());
             return Verdict::Fail { cause: Cause::Alarm, why };
         }
         if let Some(name) = missing.first() {

@@ -72,13 +72,13 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
     let known = earlier.map(alarms).unwrap_or_default();
     let changed = |alarm: &&AlarmSeen| match known.iter().find(|known| known.name == alarm.name) {
         Some(known) => known.state != alarm.state,
-        None => alarm.state != AlarmState::Ok,
+        None => true,
     };
     let tell = |alarm: &AlarmSeen| What::AlarmChanged {
         name: alarm.name.clone(),
         state: alarm.state,
         since: alarm.since,
-        reason: alarm.reason.clone(),
+        reason: alarm.told(),
     };
     alarms(now).iter().filter(changed).map(tell).collect()
 }
@@ -249,7 +249,8 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<What> {
         return None;
     }
     let weight = alias.canary().map_or(Weight::ZERO, |(_, weight)| weight);
-    Some(What::Heartbeat { weight, next_at: note.due.or(Some(*until)), waiting_for: waiting_for(why).to_owned() })
+    let next_at = Some(*until).filter(|_| matches!(why, Reason::NotDue | Reason::Baking));
+    Some(What::Heartbeat { weight, next_at, waiting_for: waiting_for(why).to_owned() })
 }
 
 fn waiting_for(why: &Reason) -> &'static str {

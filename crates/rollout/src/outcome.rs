@@ -43,12 +43,12 @@ pub enum Cause {
 const CAUSES: [(Cause, &str, Option<char>); 15] = [
     (Cause::Alarm, "alarm", Some('a')),
     (Cause::Analysis, "analysis", Some('n')),
-    (Cause::PreHook, "prehook", None),
-    (Cause::StepHook, "stephook", Some('s')),
-    (Cause::PostHook, "posthook", Some('p')),
+    (Cause::PreHook, "pre_hook", None),
+    (Cause::StepHook, "step_hook", Some('s')),
+    (Cause::PostHook, "post_hook", Some('p')),
     (Cause::Blind, "blind", None),
-    (Cause::NoData, "nodata", None),
-    (Cause::LowTraffic, "traffic", None),
+    (Cause::NoData, "no_data", None),
+    (Cause::LowTraffic, "low_traffic", None),
     (Cause::Hand, "hand", Some('h')),
     (Cause::Abort, "abort", Some('b')),
     (Cause::Signal, "signal", None),
@@ -64,8 +64,8 @@ impl Cause {
         CAUSES.iter().map(|row| row.0)
     }
 
-    /// The word a terminal note keeps.
-    pub(crate) fn word(self) -> &'static str {
+    /// The word a terminal note keeps, and JSON shows.
+    pub fn word(self) -> &'static str {
         CAUSES.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
@@ -196,6 +196,7 @@ mod tests {
         assert_eq!(words.len(), CAUSES.len());
         for cause in Cause::all() {
             assert_eq!(Cause::from_word(cause.word()), Some(cause));
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.word());
             if let Some(letter) = cause.rejecting_letter() {
                 assert_eq!(Cause::from_rejecting_letter(letter), Some(cause));
             }

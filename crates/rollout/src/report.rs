@@ -55,7 +55,7 @@ impl Report {
             exit_code: outcome.exit_code(),
             reason: Why {
                 kind: kind(outcome).to_owned(),
-                detail: detail.or(known).unwrap_or_else(|| phrase(outcome).to_owned()),
+                detail: detail.or(known).unwrap_or_else(|| self.phrase(outcome).to_owned()),
             },
             stable: self.stable,
             candidate: self.candidate.filter(|candidate| Some(*candidate) != self.stable),
@@ -67,6 +67,21 @@ impl Report {
             next: next(subject, outcome, self.stable),
         }
     }
+
+    fn phrase(&self, outcome: &Outcome) -> &'static str {
+        match outcome {
+            Outcome::Promoted if self.stable.is_none() => "the first version of this alias: every call goes to it",
+            Outcome::Promoted => "the schedule is through and nothing spoke against it",
+            Outcome::Unchanged => "nothing to roll out: publishing gave the version that is stable already",
+            Outcome::Refused => "refused before anything moved",
+            Outcome::RolledBack(cause) => cause.phrase(),
+            Outcome::Superseded => "somebody else owns the alias or changed it; it was left alone",
+            Outcome::Held => "left in progress on purpose; the canary keeps its share",
+            Outcome::Detached => "left to the process that owns it",
+            Outcome::RollbackUnconfirmed => "the way back was not confirmed",
+            Outcome::Failed => "something unexpected happened",
+        }
+    }
 }
 
 fn kind(outcome: &Outcome) -> &'static str {
@@ -74,20 +89,6 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::RolledBack(cause) => cause.word(),
         Outcome::Promoted | Outcome::Unchanged | Outcome::Refused | Outcome::Superseded | Outcome::Held => outcome.name(),
         Outcome::Detached | Outcome::RollbackUnconfirmed | Outcome::Failed => outcome.name(),
-    }
-}
-
-fn phrase(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Promoted => "the schedule is through and nothing spoke against it",
-        Outcome::Unchanged => "nothing to roll out: publishing gave the version that is stable already",
-        Outcome::Refused => "refused before anything moved",
-        Outcome::RolledBack(cause) => cause.phrase(),
-        Outcome::Superseded => "somebody else owns the alias or changed it; it was left alone",
-        Outcome::Held => "left in progress on purpose; the canary keeps its share",
-        Outcome::Detached => "left to the process that owns it",
-        Outcome::RollbackUnconfirmed => "the way back was not confirmed",
-        Outcome::Failed => "something unexpected happened",
     }
 }
 

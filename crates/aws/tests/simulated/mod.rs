@@ -2,10 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
-use bytes::Bytes;
 use rollout::Subject;
 use sim::{Account, CallRecord, Fault, SimClock, World};
 
@@ -38,10 +37,6 @@ impl Simulated {
         Self { aws: connect(settings, seams).await.unwrap(), account }
     }
 
-    pub(crate) fn now(&self) -> SystemTime {
-        self.account.clock().now()
-    }
-
     pub(crate) fn fault(&self, fault: Fault) {
         self.account.with(|world| world.add_fault(fault));
     }
@@ -55,13 +50,6 @@ impl Simulated {
     /// How many calls there were of one operation.
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.calls().iter().filter(|(name, _)| name == operation).count()
-    }
-
-    /// A request of somebody else's.
-    pub(crate) async fn raw(&self, request: http::request::Builder, body: &str) {
-        let request = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-        let answer = self.account.call("SOMEBODY", request).await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
     }
 }
 

@@ -1,0 +1,252 @@
+//! The live view: what a frame shows at two widths, and that it stays in its place on a screen.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+use report::{Live, LiveState, Reporter, Size, frame};
+use rollout::Time;
+use rollout::event::Event;
+use unicode_width::UnicodeWidthStr;
+
+fn events(name: &str) -> Vec<Event> {
+    let path = format!("{}/tests/golden/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// 14:02:13 and some seconds: when the stories begin, and how far they are.
+fn at(seconds: u64) -> Time {
+    Time::from_secs(1_795_442_533 + seconds)
+}
+
+/// What is known at a moment of a story.
+fn state(name: &str, seconds: u64) -> LiveState {
+    let mut state = LiveState::default();
+    for event in events(name).iter().filter(|event| event.at <= at(seconds)) {
+        state.add(event);
+    }
+    state
+}
+
+fn shown(name: &str, seconds: u64, width: usize) -> String {
+    frame(&state(name, seconds), at(seconds), width, false).join("\n")
+}
+
+#[test]
+fn a_step_in_force_at_80_columns() {
+    let expected = "\
+hello:live   41 ▸ 42   Linear 10 % every minute  7f3ac2e1   01:19 of about 12:00
+  ✔ preflight   ✔ version 42
+  10 ██ 20 █░ 30 ·· 40 ·· 50 ·· 60 ·· 70 ·· 80 ·· 90 ·· 100 ·  bake 3 min
+  share     set 20 %   next 30 % in 0:42   done about 14:14
+  alarms    ✔ HelloFooAlarm OK
+  14:02:13  version   42 can take traffic
+  14:02:14  shifted   10 % to 42: no alarm
+  14:03:14  shifted   20 % to 42: no alarm
+  to go back:  canaryctl rollback hello";
+    assert_eq!(shown("alarm", 79, 80), expected);
+}
+
+#[test]
+fn a_hook_that_runs_at_120_columns() {
+    let first = "hello:live   41 ▸ 42   Linear 50 % every minute";
+    let expected = format!(
+        "{first:<79}7f3ac2e1   00:03 of about 02:00
+  ✔ preflight   ✔ version 42   ▸ pre-traffic hook 0:01   · post-traffic hook
+  50 ·· 100 ·  bake 1 min
+  share     100 % on 41   first 50 % to 42
+  alarms    ✔ HelloFooAlarm OK
+  14:02:13  version   42 published
+  14:02:14  version   42 can take traffic
+  14:02:15  hook      preHook asked (pre-traffic)
+  to go back:  canaryctl rollback hello"
+    );
+    assert_eq!(shown("success", 3, 120), expected);
+}
+
+#[test]
+fn the_bake_and_the_way_back() {
+    let baking = shown("success", 92, 80);
+    assert!(baking.contains("  50 ██ 100 █  bake 0:28 of 1 min\n"), "{baking}");
+    assert!(baking.contains("  share     set 100 %   post-traffic hook in 0:32\n"), "{baking}");
+    let back = shown("unconfirmed", 150, 80);
+    assert!(back.contains("  share     going back: all traffic to 41\n"), "{back}");
+    assert!(back.contains("  alarms    ✖ HelloFooAlarm ALARM 2m2s\n"), "{back}");
+}
+
+#[test]
+fn what_is_held_is_said_to_be_held() {
+    let blind = shown("blind", 130, 80);
+    assert!(blind.contains("  share     set 50 %, held while blind\n"), "{blind}");
+    assert!(blind.contains("  blind     since 14:02:33: DescribeAlarms: AccessDenied: not authorized\n"), "{blind}");
+    assert!(!blind.contains("OK"), "an alarm that cannot be read is not OK: {blind}");
+    let by_hand = shown("set_by_hand", 62, 80);
+    assert!(by_hand.contains("  share     set 50 %, but 5 % was set by hand: held there\n"), "{by_hand}");
+}
+
+#[test]
+fn a_first_deployment_promises_no_way_back() {
+    let first = shown("first_deployment", 3, 80);
+    assert!(first.contains("first deployment"), "{first}");
+    assert!(first.contains("  alarms    none\n"), "{first}");
+    assert!(!first.contains("to go back"), "{first}");
+}
+
+/// Every moment of every story, at every width: no line is too long, no frame too high, no escape code without colour.
+#[test]
+fn always_fits() {
+    for name in ["success", "alarm", "failed_pre_hook", "failed_post_hook", "unconfirmed", "blind", "first_deployment", "refused"]
+    {
+        let mut state = LiveState::default();
+        for event in events(name) {
+            state.add(&event);
+            for width in 60..=130 {
+                let lines = frame(&state, event.at, width, false);
+                assert!(lines.len() <= 24, "{name}");
+                for line in &lines {
+                    assert!(line.width() <= width, "{name} at {width}: {line}");
+                    assert!(!line.contains('\u{1b}'), "{name}: {line}");
+                }
+                let colored = frame(&state, event.at, width, true).join("\n");
+                assert_eq!(without_color(&colored), lines.join("\n"), "{name} at {width}");
+            }
+        }
+    }
+}
+
+fn without_color(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + part.split_once('m').unwrap().1)
+}
+
+#[test]
+fn many_steps_and_many_alarms_are_summed_up() {
+    let mut started = events("alarm").remove(0);
+    if let rollout::event::What::Started(started) = &mut started.what {
+        started.weights = (1..=100).map(|percent| rollout::Weight::from_basis_points(percent * 100).unwrap()).collect();
+        started.alarms = (1..=20).map(|number| format!("Alarm{number}")).collect();
+    }
+    let mut state = LiveState::default();
+    state.add(&started);
+    let mut red =
+        events("alarm").into_iter().find(|event| matches!(event.what, rollout::event::What::AlarmChanged { .. })).unwrap();
+    if let rollout::event::What::AlarmChanged { name, .. } = &mut red.what {
+        "Alarm20".clone_into(name);
+    }
+    state.add(&red);
+    let lines = frame(&state, at(110), 80, false);
+    assert!(lines.len() <= 24);
+    let text = lines.join("\n");
+    assert!(text.contains("  step 0 of 100  ······"), "{text}");
+    assert!(text.contains("  alarms    ✖ Alarm20 ALARM 5 s\n"), "what is red comes first: {text}");
+    assert!(text.contains("            and 14 more\n"), "{text}");
+}
+
+/// A screen that knows what the live view uses of a terminal, and nothing else.
+struct Screen {
+    rows: Vec<String>,
+    row: usize,
+}
+
+impl Screen {
+    fn new() -> Self {
+        Self { rows: vec![String::new()], row: 0 }
+    }
+
+    fn play(&mut self, bytes: &[u8]) {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let mut rest = text;
+        while let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
+            match letter {
+                '\u{1b}' => {
+                    let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).unwrap();
+                    let (code, kind) = (&rest[1..end], &rest[end..=end]);
+                    rest = &rest[end + 1..];
+                    match (kind, code) {
+                        ("A", count) => self.row -= count.parse::<usize>().unwrap(),
+                        ("J", _) => {
+                            self.rows.truncate(self.row);
+                            self.rows.push(String::new());
+                        }
+                        ("m", _) | ("h" | "l", "?2026") => {}
+                        other => panic!("the screen does not know {other:?}"),
+                    }
+                }
+                '\r' => {}
+                '\n' => {
+                    self.row += 1;
+                    if self.row == self.rows.len() {
+                        self.rows.push(String::new());
+                    }
+                }
+                letter => self.rows[self.row].push(letter),
+            }
+        }
+    }
+}
+
+/// What is on a screen, that had one line on it, after the first `count` events of a story with a drawing every second.
+fn played(name: &str, count: usize, size: (u16, u16)) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let mut live = Live::new(&mut bytes, Size::Fixed(size.0, size.1), true);
+    let mut now = at(0);
+    for event in events(name).iter().take(count) {
+        while now < event.at {
+            live.tick(now).unwrap();
+            now = now + std::time::Duration::from_secs(1);
+        }
+        live.event(event).unwrap();
+    }
+    live.finish().unwrap();
+    let mut screen = Screen::new();
+    screen.play(b"$ canaryctl rollout hello\r\n");
+    screen.play(&bytes);
+    assert_eq!(screen.rows.pop().as_deref(), Some(""), "the cursor is below what was written");
+    screen.rows
+}
+
+#[test]
+fn redraws_in_place_and_keeps_what_was_above() {
+    let all = events("alarm").len();
+    for count in 2..all {
+        let rows = played("alarm", count, (80, 24));
+        assert_eq!(rows[0], "$ canaryctl rollout hello");
+        assert_eq!(rows.iter().filter(|row| row.contains("preflight")).count(), 1, "{rows:#?}");
+        assert!(rows.len() <= 11, "{rows:#?}");
+    }
+    let rows = played("alarm", all, (80, 24));
+    let expected = "\
+$ canaryctl rollout hello
+
+✖ ROLLED BACK   hello:live stays on 41
+  took      1m49s · noticed 4 s after the alarm · reverted in 0.3 s
+  why       alarm `HelloFooAlarm` went to ALARM at 14:03:58 (7 ≥ 1)
+  now       100 % on 41, confirmed at 14:04:02; 42 is marked as rolled back
+  next      aws logs tail /aws/lambda/hello --since 15m
+            canaryctl status hello:live";
+    assert_eq!(rows.join("\n"), expected);
+}
+
+#[test]
+fn a_hooks_log_is_not_drawn_over() {
+    let rows = played("failed_pre_hook", events("failed_pre_hook").len(), (80, 24));
+    assert!(rows.iter().any(|row| row.ends_with("| ERROR no such table: users")), "{rows:#?}");
+}
+
+#[test]
+fn a_low_terminal_gets_a_low_frame() {
+    let rows = played("alarm", 7, (80, 10));
+    assert!(rows.len() < 11, "{rows:#?}");
+    assert_eq!(rows.last().map(String::as_str), Some("  to go back:  canaryctl rollback hello"));
+}
+
+#[test]
+fn a_terminal_that_is_too_small_gets_the_plain_lines() {
+    let plain = std::fs::read_to_string(format!("{}/tests/golden/alarm.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for size in [(59, 24), (80, 9)] {
+        let rows = played("alarm", events("alarm").len(), size);
+        let changes = plain.split("\n\n").next().unwrap();
+        assert!(rows.join("\n").starts_with(&format!("$ canaryctl rollout hello\n{changes}\n\n✖ ROLLED BACK")), "{rows:#?}");
+    }
+}

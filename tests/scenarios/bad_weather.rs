@@ -1,0 +1,121 @@
+//! Throttles, lost answers and blindness never move traffic the wrong way: hold, look again, and in the end go back.
+
+use std::time::Duration;
+
+use controller::Request;
+use sim::{Effect, Event, Fault};
+
+use crate::stage::{Stage, assert_golden, play, request};
+
+#[test]
+fn throttles_errors_and_lost_answers_delay_a_good_version_and_nothing_else() {
+    play(async {
+        let stage = Stage::story("hello-throttled").await;
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
+        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let blind = async {
+            while stage.shares("42").len() < 2 {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
+            stage.now()
+        };
+        let request = Request { blind_limit: Duration::from_mins(4), ..request() };
+        let (told, since) = tokio::join!(stage.rollout(&request), blind);
+        assert_golden("alarms_that_cannot_be_read", &told.log);
+        assert_eq!(told.ending.exit_code, 12);
+        assert_eq!(stage.shares("42").into_iter().map(|share| share.1).collect::<Vec<_>>(), [10, 20, 0]);
+        let held = stage.writes().last().unwrap().at.since(since);
+        assert!((240..270).contains(&held.as_secs()), "{held:?}");
+        // Blindness says nothing against the version.
+        assert!(!stage.alias().await.description.contains(" x="));
+    });
+}
+
+#[test]
+fn a_short_blindness_only_delays() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        let (start, end) = (now + Duration::from_mins(2), now + Duration::from_mins(5));
+        stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::ServerError(503)).between(start, end)));
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        // Nothing rose in the dark.
+        for write in stage.writes() {
+            let rose = write.after().unwrap().share("42") > write.before().unwrap().share("42")
+                && write.after().unwrap().version == "41";
+            assert!(!(rose && start + Duration::from_secs(12) < write.at && write.at < end), "{write:?}");
+        }
+    });
+}
+
+#[test]
+fn a_deleted_alarm_is_blindness_not_health() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let deleted = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            let body = r#"{"AlarmNames":["HelloFooAlarm"]}"#;
+            let request = http::Request::post("/")
+                .header("x-amz-target", "GraniteServiceVersion20100801.DeleteAlarms")
+                .header("content-type", "application/x-amz-json-1.0")
+                .body(body.into())
+                .unwrap();
+            stage.with(|world| world.schedule(world.now(), Event::Call { caller: "CONSOLE".to_owned(), request }));
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), deleted);
+        assert_eq!(told.ending.exit_code, 12, "{}", told.log);
+        assert!(told.log.contains("`HelloFooAlarm` does not exist any more"), "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn stale_reads_and_late_writes_do_not_confuse_it() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| {
+            world.add_fault(Fault::on("GetAlias", Effect::StaleRead(Duration::from_millis(900))).chance(0.5));
+            world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(8))).chance(0.2));
+        });
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
+        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn permission_that_is_taken_away_in_mid_rollout_is_not_guessed_around() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let denied = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Deny)));
+            stage.sleep(300).await;
+            stage.with(sim::World::clear_faults);
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), denied);
+        // The rollout is given up as soon as AWS has refused its writes again and again, and goes back once it may.
+        assert_eq!(told.ending.exit_code, 1, "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}

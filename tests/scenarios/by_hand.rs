@@ -1,0 +1,190 @@
+//! A person always wins: a rollback by hand is two calls, final, and never undone; what a hand set or took away is respected.
+
+use controller::{Request, Rollback};
+use sim::{Effect, Event, Fault};
+
+use crate::stage::{Stage, assert_golden, play, request, short};
+
+/// Somebody's `UpdateAlias` without a revision, as the console sends it.
+fn console(body: &str) -> Event {
+    let request = http::Request::put("/2015-03-31/functions/hello/aliases/Live").body(body.to_owned().into()).unwrap();
+    Event::Call { caller: "CONSOLE".to_owned(), request }
+}
+
+/// Waits until the candidate has a share.
+async fn moving(stage: &Stage) {
+    while stage.shares("42").is_empty() {
+        stage.sleep(1).await;
+    }
+    stage.sleep(20).await;
+}
+
+#[test]
+fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let person = stage.as_caller("PERSON").await;
+        let by_hand = async {
+            moving(&stage).await;
+            person.rollback(None).await
+        };
+        let asked = request();
+        let (told, rolled_back) = tokio::join!(stage.rollout(&asked), by_hand);
+        assert!(matches!(rolled_back, Rollback::Done { changed: true, .. }), "{rolled_back:?}");
+        assert_golden("a_rollback_by_hand_in_mid_rollout", &told.log);
+        assert_eq!(told.ending.exit_code, 13);
+        let calls: Vec<String> = stage
+            .with(|world| world.log().iter().filter(|call| call.caller == "PERSON").map(|call| call.operation.clone()).collect());
+        assert_eq!(calls, ["GetAlias", "UpdateAlias"]);
+        stage.assert_ended("41", "back");
+        // The controller noticed within a poll and wrote nothing more.
+        assert_eq!(stage.writes().last().unwrap().caller, "PERSON");
+        assert!(stage.alias().await.description.contains(" x=42h"));
+    });
+}
+
+#[test]
+fn a_finished_rollout_is_undone_once() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        let first = stage.rollback(None).await;
+        assert!(matches!(&first, Rollback::Done { changed: true, from, .. } if *from == rollout::Version::new(42)), "{first:?}");
+        stage.assert_ended("41", "back");
+        let again = stage.rollback(None).await;
+        assert!(matches!(&again, Rollback::Done { changed: false, .. }), "{again:?}");
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn without_a_note_only_a_named_version_leads_anywhere() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert!(matches!(stage.rollback(None).await, Rollback::Nothing(_)));
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
+        });
+        assert!(matches!(stage.rollback(None).await, Rollback::Nothing(why) if why.contains("which version is the good one")));
+        assert_eq!(stage.writes().len(), 0);
+        assert!(matches!(stage.rollback(Some(41)).await, Rollback::Done { changed: true, .. }));
+        stage.assert_ended("41", "back");
+        // A version that does not exist is refused by AWS, and nothing moves.
+        assert!(matches!(stage.rollback(Some(7)).await, Rollback::Unconfirmed { .. } | Rollback::Nothing(_)));
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_rollback_goes_through_bad_weather() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.with(|world| {
+            world.add_fault(Fault::on("GetAlias", Effect::Throttle).calls(1..=8));
+            world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(503)).nth(1));
+            world.add_fault(Fault::on("UpdateAlias", Effect::LostAnswer).nth(2));
+            world.add_fault(Fault::on("UpdateAlias", Effect::Throttle).calls(3..=4));
+        });
+        let told = stage.rollback(None).await;
+        assert!(matches!(&told, Rollback::Done { changed: true, .. }), "{told:?}");
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_rollback_that_cannot_be_confirmed_hands_over_the_command() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
+        let Rollback::Unconfirmed { command: Some(command), .. } = stage.rollback(None).await else {
+            panic!("it was not confirmed")
+        };
+        assert!(
+            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
+            "{command}"
+        );
+        assert!(command.contains("back 41>42 hand"), "{command}");
+    });
+}
+
+#[test]
+fn a_share_cleared_in_the_console_stays_cleared() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let cleared = async {
+            moving(&stage).await;
+            stage.with(|world| world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{}}}"#)));
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), cleared);
+        assert_golden("a_share_cleared_in_the_console", &told.log);
+        assert_eq!(told.ending.exit_code, 13);
+        assert_eq!(stage.shares("42").last().unwrap().1, 0);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_share_set_in_the_console_is_held_and_still_watched() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let set = async {
+            moving(&stage).await;
+            stage.with(|world| {
+                world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{"42":0.4}}}"#));
+            });
+            stage.sleep(600).await;
+            assert_eq!(stage.shares("42").last().unwrap().1, 40);
+            stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), set);
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        assert!(told.log.contains("40 %"), "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn an_alias_moved_by_a_stack_tool_is_left_alone() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let deployed = async {
+            moving(&stage).await;
+            stage.with(|world| {
+                world.publish("hello", 43).unwrap();
+                world.schedule(
+                    world.now(),
+                    console(r#"{"FunctionVersion":"43","RoutingConfig":{"AdditionalVersionWeights":{}}}"#),
+                );
+            });
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), deployed);
+        assert_golden("an_alias_moved_by_a_stack_tool", &told.log);
+        assert_eq!(told.ending.exit_code, 21);
+        assert_eq!(stage.writes().last().unwrap().caller, "CONSOLE");
+    });
+}
+
+#[test]
+fn of_three_at_once_one_finishes_and_the_others_have_done_nothing() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let (second, third) = (stage.as_caller("SECOND").await, stage.as_caller("THIRD").await);
+        let short = Request { pre_hook: Some("preHook".parse().unwrap()), ..short() };
+        let (first, second, third) = tokio::join!(stage.rollout(&short), second.rollout(&short), third.rollout(&short));
+        let mut codes = [first.ending.exit_code, second.ending.exit_code, third.ending.exit_code];
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 3, 3], "{}\n{}\n{}", first.log, second.log, third.log);
+        let writers: std::collections::BTreeSet<String> = stage.writes().into_iter().map(|write| write.caller).collect();
+        assert_eq!(writers.len(), 1);
+        let published =
+            stage.with(|world| world.log().iter().filter(|call| call.operation == "PublishVersion" && call.succeeded()).count());
+        assert_eq!(published, 1);
+        stage.assert_ended("42", "promoted");
+    });
+}

@@ -1,0 +1,62 @@
+//! Where there is no alias yet, one is made on the first version; a re-run finishes what was begun, and nothing is made by a typo.
+
+use controller::Request;
+
+use crate::stage::{Stage, assert_golden, play, request};
+
+#[test]
+fn the_first_version_gets_the_alias_made() {
+    play(async {
+        let stage = Stage::story("hello-first").await;
+        let told = stage.rollout(&request()).await;
+        assert_golden("the_first_version", &told.log);
+        assert_eq!(told.ending.exit_code, 0);
+        stage.assert_ended("1", "promoted");
+        // There is nothing to go back to, and a rollback says so and touches nothing.
+        let before = stage.writes().len();
+        assert!(matches!(stage.rollback(None).await, controller::Rollback::Nothing(why) if why.contains("first deployment")));
+        assert_eq!(stage.writes().len(), before);
+    });
+}
+
+#[test]
+fn a_failing_pre_traffic_hook_makes_no_alias() {
+    play(async {
+        let stage = Stage::story("hello-first").await;
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 11, "{}", told.log);
+        assert!(stage.with(|world| world.alias("hello", "Live").is_none()));
+        // Mended, the same command makes it.
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Succeeded")])).unwrap();
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+        stage.assert_ended("1", "promoted");
+    });
+}
+
+#[test]
+fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
+    play(async {
+        let stage = Stage::story("hello-first").await;
+        stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "Failed")])).unwrap();
+        let told = stage.rollout(&request()).await;
+        assert_golden("a_first_version_with_a_failing_post_hook", &told.log);
+        assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (11, "100 % on 1"));
+        stage.assert_ended("1", "back");
+    });
+}
+
+#[test]
+fn another_alias_means_that_this_one_may_be_a_typo() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let typo = Request { subject: rollout::Subject::parse("hello:live", None).unwrap(), ..request() };
+        let told = stage.rollout(&typo).await;
+        assert_eq!(told.ending.exit_code, 3);
+        assert!(told.log.contains("did you mean `hello:Live`?"), "{}", told.log);
+        assert_eq!((stage.calls("CreateAlias"), stage.calls("PublishVersion")), (0, 0));
+        let meant = Request { create_alias: true, ..typo };
+        assert_eq!(stage.rollout(&meant).await.ending.exit_code, 0);
+        assert_eq!(stage.with(|world| world.alias("hello", "live").unwrap().version.clone()), "42");
+    });
+}

@@ -1,0 +1,95 @@
+//! Only a hook that says so has succeeded, and what one says reaches the person who has to act on it.
+
+use controller::Request;
+
+use crate::stage::{Stage, play, request};
+
+async fn with_pre_hook(environment: &[(&str, &str)], request: &Request) -> (Stage, crate::stage::Told) {
+    let stage = Stage::story("hello-idle").await;
+    stage.with(|world| world.set_environment("preHook", environment)).unwrap();
+    let told = stage.rollout(request).await;
+    (stage, told)
+}
+
+#[test]
+fn anything_but_succeeded_is_a_failure_with_a_hint() {
+    for (environment, word) in [
+        ([("SIM_HOOK", ""), ("SIM_BODY", r#"{"ok":true}"#)], "--hook-answer any"),
+        ([("SIM_HOOK", "InProgress"), ("SIM_BODY", "")], "`InProgress`"),
+        ([("SIM_HOOK", "Throw"), ("SIM_BODY", "")], "it threw"),
+        ([("SIM_HOOK", "Failed"), ("SIM_BODY", "")], "SIM_HOOK=Failed"),
+    ] {
+        play(async {
+            let (stage, told) = with_pre_hook(&environment, &request()).await;
+            assert_eq!(told.ending.exit_code, 11, "{}", told.log);
+            assert!(told.log.contains(word) && told.log.contains("log: "), "{}", told.log);
+            assert_eq!(stage.shares("42"), []);
+            stage.assert_ended("41", "back");
+        });
+    }
+}
+
+#[test]
+fn any_answer_but_an_error_passes_where_that_was_asked_for() {
+    play(async {
+        let lenient = Request { any_hook_answer: true, ..request() };
+        let (stage, told) = with_pre_hook(&[("SIM_HOOK", ""), ("SIM_BODY", r#"{"ok":true}"#)], &lenient).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        let (_, told) = with_pre_hook(&[("SIM_HOOK", "Throw")], &lenient).await;
+        assert_eq!(told.ending.exit_code, 11, "{}", told.log);
+    });
+}
+
+#[test]
+fn a_hook_that_takes_minutes_is_waited_for_while_the_alarm_is_watched() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.set_environment("postHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
+        let red = async {
+            while stage.calls("Invoke") < 2 {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        };
+        let short = Request { poll: std::time::Duration::from_secs(1), ..request() };
+        let (told, ()) = tokio::join!(stage.rollout(&short), red);
+        // The pre-traffic hook had succeeded; the alarm spoke before the post-traffic one did, and was not kept waiting.
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_hook_whose_answer_is_lost_is_not_run_again() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.add_fault(sim::Fault::on("Invoke", sim::Effect::LostAnswer)));
+        let hooked = Request { pre_hook: None, post_hook: Some("postHook".parse().unwrap()), ..request() };
+        stage.with(sim::World::clear_faults);
+        let lost = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.add_fault(sim::Fault::on("Invoke", sim::Effect::LostAnswer)));
+        };
+        let before = stage.calls("Invoke");
+        let (told, ()) = tokio::join!(stage.rollout(&hooked), lost);
+        assert_eq!(told.ending.exit_code, 11, "{}", told.log);
+        assert!(told.log.contains("whether it ran is unknown"), "{}", told.log);
+        // The preflight's question whether it may be invoked, and the one invocation.
+        assert_eq!(stage.calls("Invoke") - before, 2);
+    });
+}
+
+#[test]
+fn a_hook_that_cannot_be_invoked_is_found_before_anything_begins() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let missing = Request { pre_hook: Some("nobody".parse().unwrap()), ..request() };
+        let told = stage.rollout(&missing).await;
+        assert_eq!(told.ending.exit_code, 3);
+        assert!(told.log.contains("hook `nobody` cannot be invoked"), "{}", told.log);
+        assert_eq!(stage.writes().len(), 0);
+    });
+}

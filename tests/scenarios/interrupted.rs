@@ -1,0 +1,94 @@
+//! A signal brings the traffic back, confirmed within seconds; or leaves the share where it is, where that was asked for.
+
+use controller::Request;
+use rollout::plan::OnInterrupt;
+use sim::{Effect, Fault};
+
+use crate::stage::{Stage, assert_golden, play, request};
+
+async fn moving(stage: &Stage) {
+    while stage.shares("42").is_empty() {
+        stage.sleep(1).await;
+    }
+    stage.sleep(100).await;
+}
+
+#[test]
+fn a_signal_brings_everything_back() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let asked = std::cell::Cell::new(None);
+        let told = stage
+            .rollout_until(&request(), async {
+                moving(&stage).await;
+                asked.set(Some(stage.now()));
+            })
+            .await;
+        assert_golden("a_signal_brings_everything_back", &told.log);
+        assert_eq!(told.ending.exit_code, 13);
+        stage.assert_ended("41", "back");
+        let confirmed = stage.writes().last().unwrap().at.since(asked.get().unwrap());
+        assert!(confirmed.as_secs() < 5, "{confirmed:?}");
+        // A cancelled job must be re-runnable: the version is not rejected.
+        assert!(!stage.alias().await.description.contains(" x="));
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+    });
+}
+
+#[test]
+fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = stage
+            .rollout_until(&request(), async {
+                while stage.writes().is_empty() {
+                    stage.sleep(1).await;
+                }
+            })
+            .await;
+        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        assert_eq!(stage.shares("42"), []);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_signal_holds_the_share_where_that_was_asked_for() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let request = Request { on_interrupt: OnInterrupt::Hold, ..request() };
+        let told = stage.rollout_until(&request, moving(&stage)).await;
+        assert_golden("a_signal_holds_the_share", &told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (30, "held"));
+        let alias = stage.alias().await;
+        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        // The lease is given up.
+        assert!(
+            alias.description.contains("shift 41>42 20% 2/10") && !alias.description.contains(" l="),
+            "{}",
+            alias.description
+        );
+    });
+}
+
+#[test]
+fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = stage
+            .rollout_until(&request(), async {
+                moving(&stage).await;
+                stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
+            })
+            .await;
+        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (20, "rollback_unconfirmed"), "{}", told.log);
+        let command = told.ending.next.first().unwrap();
+        assert!(
+            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
+            "{command}"
+        );
+        assert!(command.contains("back 41>42"), "{command}");
+        // It was tried for its quarter of an hour.
+        assert!(told.ending.took_ms > 15 * 60 * 1000);
+    });
+}

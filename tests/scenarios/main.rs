@@ -1,0 +1,17 @@
+//! Whole rollouts as stories: the real SDK, the real controller and reporters, on a simulated AWS in virtual time.
+//!
+//! Each file opens with the guarantee its stories show. They are judged by the simulated world's write log and by a golden log of
+//! what a person reads; `BLESS=1 cargo test --test scenarios` writes the golden logs anew, to be read before they are committed.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod bad_weather;
+mod by_hand;
+mod first_deployment;
+mod hooks;
+mod interrupted;
+mod nothing_new;
+mod refused;
+mod schedules;
+mod stage;
+mod the_story;

@@ -1,0 +1,137 @@
+//! What cannot end well does not begin: every problem is told at once, and nothing was written.
+
+use controller::Request;
+use rollout::plan::Preexisting;
+
+use crate::stage::{Stage, assert_golden, play, request, short};
+
+/// Refused with 3, every word in the log, nothing written by the program.
+async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
+    let told = stage.rollout(request).await;
+    assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+    for word in words {
+        assert!(told.log.contains(word), "no `{word}` in\n{}", told.log);
+    }
+    let ours = stage.writes().iter().filter(|write| write.caller == "CONTROLLER").count();
+    assert_eq!((ours, stage.calls("PublishVersion")), (0, 0));
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            world.describe_alias("hello", "Live", &"long ".repeat(25)).unwrap();
+            world.set_alarm_state("HelloFooAlarm", "ALARM").unwrap();
+        });
+        let bad = Request {
+            alarms: vec!["HelloFooAlarm".into(), "Missing".into()],
+            pre_hook: Some("nobody".parse().unwrap()),
+            ..request()
+        };
+        let words = ["leaves no room", "`HelloFooAlarm` is in ALARM", "`Missing` does not exist", "hook `nobody`"];
+        assert_refused(&stage, &bad, &words).await;
+        let told = stage.rollout(&bad).await;
+        assert_golden("every_problem_at_once", &told.log);
+    });
+}
+
+#[test]
+fn weights_of_somebody_else_are_left_alone() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
+        });
+        assert_refused(&stage, &request(), &["10 % of hello:Live is on 42 already"]).await;
+    });
+}
+
+#[test]
+fn an_alias_on_latest_is_told_the_one_command_that_helps() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.set_alias("hello", "Live", "$LATEST", None)).unwrap();
+        assert_refused(&stage, &request(), &["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"])
+            .await;
+    });
+}
+
+#[test]
+fn a_missing_function_is_no_first_deployment() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), create_alias: true, ..request() };
+        assert_refused(&stage, &missing, &["Function not found"]).await;
+        assert_eq!(stage.calls("CreateAlias"), 0);
+    });
+}
+
+#[test]
+fn a_version_that_cannot_share_the_alias_is_refused() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            world.set_role("hello", "arn:aws:iam::111111111111:role/other").unwrap();
+            world.publish("hello", 42).unwrap();
+        });
+        let by_number = Request { version: rollout::Version::new(42), ..request() };
+        assert_refused(&stage, &by_number, &["another execution role"]).await;
+        let missing = Request { version: rollout::Version::new(77), ..request() };
+        assert_refused(&stage, &missing, &["77, cannot be read"]).await;
+    });
+}
+
+#[test]
+fn provisioned_concurrency_is_refused_unless_allowed() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let body = r#"{"ProvisionedConcurrentExecutions":1}"#;
+        let put =
+            http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=Live").body(body.into()).unwrap();
+        assert!(stage.account.call("SOMEBODY", put).await.unwrap().status().is_success());
+        assert_refused(&stage, &request(), &["provisioned concurrency", "--allow-provisioned-concurrency"]).await;
+        let told = stage.rollout(&Request { allow_provisioned: true, ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    });
+}
+
+#[test]
+fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        assert_refused(&stage, &short(), &["is in ALARM since"]).await;
+        let told = stage.rollout(&Request { preexisting: Preexisting::Wait, ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(told.log.contains("waiting for HelloFooAlarm"), "{}", told.log);
+    });
+}
+
+#[test]
+fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        // Stable itself fails: the alarm is red, and the new version is the fix.
+        stage.with(|world| {
+            world.create_function("broken", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "5")]).unwrap();
+            world.publish("broken", 1).unwrap();
+            world.set_alias("broken", "Live", "1", None).unwrap();
+            world.create_errors_alarm("Broken", "broken", 1.0).unwrap();
+            world.set_environment("broken", &[("SIM_ERROR_RATE", "0")]).unwrap();
+        });
+        while stage.with(|world| world.alarm_state("Broken")) != Some("ALARM") {
+            stage.sleep(10).await;
+        }
+        let fix = Request {
+            subject: rollout::Subject::parse("broken:Live", None).unwrap(),
+            alarms: vec!["Broken".into()],
+            preexisting: Preexisting::Ignore,
+            ..short()
+        };
+        let told = stage.rollout(&fix).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
+    });
+}

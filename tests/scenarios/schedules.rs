@@ -1,0 +1,78 @@
+//! All nine of `CodeDeploy`'s names give its weights at its times, over the wire too; and whoever owns the words keeps them.
+
+use std::time::Duration;
+
+use controller::Request;
+
+use crate::stage::{Stage, play, request};
+
+#[test]
+fn the_nine_names_over_the_wire() {
+    for name in rollout::schedule::NAMES {
+        let (prefixed, seconds) = (format!("CodeDeployDefault.Lambda{name}"), interval(name));
+        let shares = play(async {
+            let stage = Stage::story("hello-idle").await;
+            let request = Request {
+                schedule: prefixed.parse().unwrap(),
+                pre_hook: None,
+                post_hook: None,
+                bake: Some(Duration::ZERO),
+                alarms: vec![],
+                ..request()
+            };
+            let told = stage.rollout(&request).await;
+            assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+            assert!(told.log.contains("nothing is watched"), "{}", told.log);
+            stage.assert_ended("42", "promoted");
+            stage.shares("42")
+        });
+        let expected: Vec<(u64, u64)> = match name {
+            "AllAtOnce" => vec![(0, 100)],
+            canary if canary.starts_with("Canary") => vec![(0, 10), (seconds, 100)],
+            _ => (1..=10).map(|ten| ((ten - 1) * seconds, ten * 10)).collect(),
+        };
+        assert_eq!(shares.len(), expected.len(), "{name}: {shares:?}");
+        for (found, expected) in shares.iter().zip(&expected) {
+            assert!(found.1 == expected.1 && found.0.abs_diff(expected.0) <= 1, "{name}: {shares:?}");
+        }
+    }
+}
+
+fn interval(name: &str) -> u64 {
+    let minutes: String = name.trim_end_matches(char::is_alphabetic).chars().rev().take_while(char::is_ascii_digit).collect();
+    minutes.chars().rev().collect::<String>().parse::<u64>().unwrap_or(0) * 60
+}
+
+#[test]
+fn a_poll_of_a_tenth_of_a_second_is_served_too() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let request = Request {
+            schedule: "Linear50PercentEvery10Seconds".parse().unwrap(),
+            poll: Duration::from_millis(100),
+            bake: Some(Duration::from_secs(10)),
+            ..request()
+        };
+        let told = stage.rollout(&request).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let shares = stage.shares("42");
+        assert_eq!(shares, [(0, 50), (10, 100)]);
+    });
+}
+
+#[test]
+fn the_users_description_stays_in_every_write() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.describe_alias("hello", "Live", "the shop's checkout; ask #payments")).unwrap();
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        for write in stage.writes().iter().filter(|write| write.caller == "CONTROLLER") {
+            let description = &write.after().unwrap().description;
+            assert!(
+                description.starts_with("the shop's checkout; ask #payments [canaryctl/1 ") && description.len() <= 256,
+                "{description}"
+            );
+        }
+    });
+}

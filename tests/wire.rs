@@ -1,0 +1,301 @@
+//! What the SDK really sends for each call that is made: method, path, headers that matter, body.
+//!
+//! The requests pass a recorder on their way to a simulated account, which answers them.
+
+#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use controller::cloud::{Cloud, Code, Revision};
+use rollout::alias::Target;
+use rollout::{Alias, Subject, Version, Weight};
+use sim::{Account, Effect, Fault, SimClock, World};
+
+/// Everything that was sent, one text a request.
+#[derive(Clone, Debug)]
+struct Recorder {
+    inner: SharedHttpClient,
+    sent: Arc<Mutex<Vec<HttpRequest>>>,
+}
+
+impl HttpClient for Recorder {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Line { connector, sent: Arc::clone(&self.sent) })
+    }
+}
+
+#[derive(Debug)]
+struct Line {
+    connector: SharedHttpConnector,
+    sent: Arc<Mutex<Vec<HttpRequest>>>,
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.sent.lock().unwrap().push(request.try_clone().unwrap());
+        self.connector.call(request)
+    }
+}
+
+/// A function `hello` with two versions and the alias `live` on the first, and the record of what is sent to it.
+struct Wire {
+    aws: Aws,
+    account: Account,
+    sent: Arc<Mutex<Vec<HttpRequest>>>,
+}
+
+impl Wire {
+    async fn new() -> Self {
+        let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
+        let mut world = World::new(sim::Settings::served(), 1, clock.now().into());
+        world.create_function("hello", &[]).unwrap();
+        world.publish("hello", 1).unwrap();
+        world.publish("hello", 2).unwrap();
+        world.set_alias("hello", "live", "1", None).unwrap();
+        let account = Account::new(world, clock);
+        let sent = Arc::default();
+        let recorder = Recorder { inner: account.http_client(), sent: Arc::clone(&sent) };
+        let seams = Seams {
+            http_client: Some(SharedHttpClient::new(recorder)),
+            time_source: Some(SharedTimeSource::new(clock)),
+            sleep: Some(SharedAsyncSleep::new(clock)),
+            credentials: Some(AccessKey { id: "AKIDEXAMPLE".to_owned(), secret: "secret".to_owned() }),
+        };
+        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+        Self { aws: connect(settings, seams).await.unwrap(), account, sent }
+    }
+
+    /// What was sent since the last look, one text a request.
+    fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().drain(..).map(|request| show(&request)).collect()
+    }
+
+    fn revision(&self) -> Revision {
+        Revision(self.account.with(|world| world.alias("hello", "live").unwrap().revision.clone()))
+    }
+}
+
+/// The request in a few lines, with a host only where it is not Lambda's, and a CBOR body as JSON.
+fn show(request: &HttpRequest) -> String {
+    let uri = request.uri().strip_prefix("https://lambda.us-east-1.amazonaws.com").unwrap_or(request.uri());
+    let mut lines = vec![format!("{} {uri}", request.method())];
+    for name in SHOWN {
+        lines.extend(request.headers().get(name).map(|value| format!("{name}: {value}")));
+    }
+    let body = request.body().bytes().unwrap();
+    if request.headers().get("content-type") == Some("application/cbor") {
+        lines.push(ciborium::from_reader::<serde_json::Value, _>(body).unwrap().to_string());
+    } else if !body.is_empty() {
+        lines.push(String::from_utf8(body.to_vec()).unwrap());
+    }
+    lines.join("\n")
+}
+
+/// The headers that say something about the call itself; `amz-sdk-request` tells how often it may be tried.
+const SHOWN: [&str; 6] =
+    ["amz-sdk-request", "content-type", "smithy-protocol", "accept", "x-amz-invocation-type", "x-amz-log-type"];
+
+fn live() -> Subject {
+    Subject::parse("hello:live", None).unwrap()
+}
+
+fn version(number: u64) -> Version {
+    Version::new(number).unwrap()
+}
+
+fn alias(target: u64, weights: &[(u64, u16)], description: &str) -> Alias {
+    Alias {
+        target: Target::Version(version(target)),
+        weights: weights.iter().map(|(number, points)| (version(*number), Weight::from_basis_points(*points).unwrap())).collect(),
+        description: description.to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_alias() {
+    let wire = Wire::new().await;
+    wire.aws.alias(&live()).await.unwrap();
+    assert_eq!(wire.sent(), ["GET /2015-03-31/functions/hello/aliases/live\namz-sdk-request: attempt=1; max=3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_in_an_arn_is_sent_as_one() {
+    let wire = Wire::new().await;
+    let subject = Subject::parse("arn:aws:lambda:us-east-1:111111111111:function:hello:live", None).unwrap();
+    assert!(wire.aws.alias(&subject).await.unwrap().is_some());
+    let path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Ahello/aliases/live";
+    assert_eq!(wire.sent(), [format!("GET {path}\namz-sdk-request: attempt=1; max=3")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn update_alias() {
+    let wire = Wire::new().await;
+    let Revision(revision) = wire.revision();
+    wire.aws.update_alias(&live(), &alias(1, &[(2, 1_000)], "mine [note]"), &wire.revision()).await.unwrap();
+    let head = "PUT /2015-03-31/functions/hello/aliases/live\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
+    let body = format!(
+        r#"{{"Description":"mine [note]","FunctionVersion":"1","RevisionId":"{revision}","RoutingConfig":{{"AdditionalVersionWeights":{{"2":0.1}}}}}}"#
+    );
+    assert_eq!(wire.sent(), [format!("{head}\n{body}")]);
+
+    // No weights and no words are sent as such: what is left out stays as it was.
+    let Revision(revision) = wire.revision();
+    wire.aws.update_alias(&live(), &alias(2, &[], ""), &wire.revision()).await.unwrap();
+    let body = format!(
+        r#"{{"Description":"","FunctionVersion":"2","RevisionId":"{revision}","RoutingConfig":{{"AdditionalVersionWeights":{{}}}}}}"#
+    );
+    assert_eq!(wire.sent(), [format!("{head}\n{body}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn weights_go_out_as_short_fractions() {
+    let wire = Wire::new().await;
+    for (points, text) in [(1, "0.0001"), (250, "0.025"), (3_333, "0.3333"), (7_000, "0.7"), (10_000, "1.0")] {
+        wire.aws.update_alias(&live(), &alias(1, &[(2, points)], ""), &wire.revision()).await.unwrap();
+        let sent = wire.sent().concat();
+        assert!(sent.ends_with(&format!(r#""AdditionalVersionWeights":{{"2":{text}}}}}}}"#)), "{sent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_alias() {
+    let wire = Wire::new().await;
+    let subject = Subject::parse("hello:fresh", None).unwrap();
+    wire.aws.create_alias(&subject, &alias(1, &[], "[note]")).await.unwrap();
+    let expected = "POST /2015-03-31/functions/hello/aliases\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json\n\
+                    {\"Description\":\"[note]\",\"FunctionVersion\":\"1\",\"Name\":\"fresh\",\"RoutingConfig\":{\"AdditionalVersionWeights\":{}}}";
+    assert_eq!(wire.sent(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_aliases() {
+    let wire = Wire::new().await;
+    assert_eq!(wire.aws.alias_names(&live().function).await.unwrap(), ["live"]);
+    assert_eq!(wire.sent(), ["GET /2015-03-31/functions/hello/aliases\namz-sdk-request: attempt=1; max=3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_function_configuration() {
+    let wire = Wire::new().await;
+    wire.aws.configuration(&live().function, None).await.unwrap();
+    wire.aws.configuration(&live().function, Some(version(2))).await.unwrap();
+    let sent = wire.sent();
+    assert_eq!(
+        sent,
+        [
+            "GET /2015-03-31/functions/hello/configuration\namz-sdk-request: attempt=1; max=3",
+            "GET /2015-03-31/functions/hello/configuration?Qualifier=2\namz-sdk-request: attempt=1; max=3",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_version() {
+    let wire = Wire::new().await;
+    let seen = wire.aws.configuration(&live().function, None).await.unwrap();
+    wire.sent();
+    wire.aws.publish(&live().function, &seen, None).await.unwrap();
+    wire.aws
+        .publish(&live().function, &wire.aws.configuration(&live().function, None).await.unwrap(), Some("words"))
+        .await
+        .unwrap();
+    let head = "POST /2015-03-31/functions/hello/versions\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
+    let (hash, Revision(revision)) = (&seen.code_sha256, &seen.revision);
+    let sent = wire.sent();
+    assert_eq!(sent[0], format!("{head}\n{{\"CodeSha256\":\"{hash}\",\"RevisionId\":\"{revision}\"}}"));
+    let described = format!("{head}\n{{\"CodeSha256\":\"{hash}\",\"Description\":\"words\",\"RevisionId\":\"");
+    assert!(sent[2].starts_with(&described), "{}", sent[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn update_function_code() {
+    let wire = Wire::new().await;
+    wire.aws.update_code(&live().function, &Code::Zip(b"PK\x03\x04".to_vec())).await.unwrap();
+    // The simulated function has no image; what was sent for one is recorded all the same.
+    let image = Code::Image("111111111111.dkr.ecr.us-east-1.amazonaws.com/hello:2".to_owned());
+    let _ = wire.aws.update_code(&live().function, &image).await;
+    let head = "PUT /2015-03-31/functions/hello/code\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
+    let uri = "111111111111.dkr.ecr.us-east-1.amazonaws.com/hello:2";
+    assert_eq!(wire.sent(), [format!("{head}\n{{\"ZipFile\":\"UEsDBA==\"}}"), format!("{head}\n{{\"ImageUri\":\"{uri}\"}}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_provisioned_concurrency_config() {
+    let wire = Wire::new().await;
+    assert!(!wire.aws.provisioned(&live()).await.unwrap());
+    let path = "/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live";
+    assert_eq!(wire.sent(), [format!("GET {path}\namz-sdk-request: attempt=1; max=3")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn invoke() {
+    let wire = Wire::new().await;
+    let hook = "hello:live".parse().unwrap();
+    wire.aws.invoke(&hook, br#"{"a":1}"#, Duration::from_secs(30)).await.unwrap();
+    let unqualified = "hello".parse().unwrap();
+    wire.aws.invoke(&unqualified, b"{}", Duration::from_secs(30)).await.unwrap();
+    let headers = "amz-sdk-request: attempt=1; max=1\ncontent-type: application/octet-stream\n\
+                   x-amz-invocation-type: RequestResponse\nx-amz-log-type: Tail";
+    assert_eq!(
+        wire.sent(),
+        [
+            format!("POST /2015-03-31/functions/hello/invocations?Qualifier=live\n{headers}\n{{\"a\":1}}"),
+            format!("POST /2015-03-31/functions/hello/invocations\n{headers}\n{{}}"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn invoke_as_a_question() {
+    let wire = Wire::new().await;
+    wire.aws.invocable(&"hello:2".parse().unwrap()).await.unwrap();
+    let headers = "amz-sdk-request: attempt=1; max=3\ncontent-type: application/octet-stream\nx-amz-invocation-type: DryRun";
+    assert_eq!(wire.sent(), [format!("POST /2015-03-31/functions/hello/invocations?Qualifier=2\n{headers}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn describe_alarms() {
+    let wire = Wire::new().await;
+    let names = ["b", "a", "arn:aws:cloudwatch:us-east-1:111111111111:alarm:c", "a"].map(str::to_owned);
+    wire.aws.alarms(&names).await.unwrap();
+    let expected = "POST https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DescribeAlarms\n\
+                    amz-sdk-request: attempt=1; max=3\ncontent-type: application/cbor\nsmithy-protocol: rpc-v2-cbor\n\
+                    accept: application/cbor\n\
+                    {\"AlarmNames\":[\"a\",\"b\",\"c\"],\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\"],\"MaxRecords\":100}";
+    assert_eq!(wire.sent(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_signed_and_says_who_sends_it() {
+    let wire = Wire::new().await;
+    wire.aws.alias(&live()).await.unwrap();
+    wire.aws.alarms(&["a".to_owned()]).await.unwrap();
+    let sent = wire.sent.lock().unwrap();
+    assert_eq!(sent.len(), 2);
+    for (request, service) in sent.iter().zip(["lambda", "monitoring"]) {
+        let header = |name| request.headers().get(name).unwrap_or_default();
+        let scope = format!("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20251124/us-east-1/{service}/aws4_request, SignedHeaders=");
+        assert!(header("authorization").starts_with(&scope), "{}", header("authorization"));
+        assert_eq!(header("x-amz-date"), "20251124T160000Z");
+        assert!(header("user-agent").contains("app/canaryctl"), "{}", header("user-agent"));
+    }
+    assert_eq!(sent[1].headers().get("x-amzn-query-mode"), Some("true"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_tried_again_says_so() {
+    let wire = Wire::new().await;
+    wire.account.with(|world| world.add_fault(Fault::on("GetAlias", Effect::Throttle).nth(1)));
+    wire.aws.alias(&live()).await.unwrap();
+    let attempts: Vec<String> = wire.sent().iter().map(|sent| sent.lines().nth(1).unwrap_or_default().to_owned()).collect();
+    assert_eq!(attempts.len(), 2);
+    assert!(attempts[0].ends_with("attempt=1; max=3") && attempts[1].ends_with("attempt=2; max=3"), "{attempts:?}");
+}
