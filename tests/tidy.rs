@@ -178,3 +178,10 @@ fn every_dependency_has_its_reason() {
         }
     }
 }
+
+#[test]
+fn there_is_one_tls_stack() {
+    let lock = fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).unwrap();
+    let named = |name: &str| lock.lines().filter(|line| *line == format!("name = \"{name}\"")).count();
+    assert_eq!((named("rustls"), named("openssl"), named("native-tls"), named("hyper")), (1, 0, 0, 1));
+}

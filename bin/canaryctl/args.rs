@@ -15,9 +15,11 @@ use rollout::{Schedule, Version, Weight};
     about,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done · 1 unexpected · 2 wrong usage · 3 refused, nothing moved · 10 back: alarm · 11 back: hook
-            12 back: nothing could be read · 13 back: a person or a signal · 20 NOT CONFIRMED, page someone
-            21 somebody else's · 30 left in progress on purpose
+Exit codes:
+   0  done                     10  back: an alarm           20  NOT CONFIRMED, page someone
+   1  unexpected               11  back: a hook             21  somebody else's
+   2  wrong usage              12  back: nothing readable   30  left in progress
+   3  refused, nothing moved   13  back: a person, a signal     on purpose
 
 Try it without AWS:  canaryctl rollout hello --simulate"
 )]
@@ -31,6 +33,13 @@ pub(crate) enum Command {
     Rollout(Box<Rollout>),
     Rollback(Rollback),
     Status(Status),
+    /// Show what a rollout would do and what would keep it from beginning; change nothing
+    ///
+    /// Takes the same options as `rollout`.
+    #[command(after_help = "\
+Examples:
+  canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
+  canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
     Simulate(Simulate),
 }

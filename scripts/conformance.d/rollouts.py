@@ -36,6 +36,10 @@ class Watch:
     def __exit__(self, *_):
         self._over.set()
         self._thread.join()
+        # The end may lie between two looks.
+        last = self._region.traffic()
+        if last != self.seen[-1]:
+            self.seen.append(last)
 
 
 def good(region, tally):
@@ -213,13 +217,13 @@ def failing_hooks(region, tally):
         story.answers_of(region, "preHook", answer)
         with Watch(region) as watch:
             ended = region.canaryctl(*COMMAND, *story.HOOKS, "--output", "json")
-        gone_back(region, tally, f"pre-traffic hook {answer}", ended, 11, "hook")
+        gone_back(region, tally, f"pre-traffic hook {answer}", ended, 11, "prehook")
         tally.equal(f"pre-traffic hook {answer}: no share moved", watch.seen, [("1", {})])
     story.answers_of(region, "preHook", "Succeeded")
     story.answers_of(region, "postHook", "Failed")
     with Watch(region) as watch:
         ended = region.canaryctl("rollout", "hello:Live", "--type", "AllAtOnce", *story.HOOKS, "--output", "json")
-    gone_back(region, tally, "post-traffic hook Failed", ended, 11, "hook")
+    gone_back(region, tally, "post-traffic hook Failed", ended, 11, "posthook")
     tally.equal("post-traffic hook Failed: there and back", watch.seen, [("1", {}), ("1", {"2": 1.0}), ("1", {})])
 
 
@@ -232,10 +236,11 @@ def by_cli(region, tally, directory):
     region.cli("lambda", "wait", "function-updated-v2", *named)
     with Watch(region) as watch:
         ended = region.canaryctl(*COMMAND, *story.WATCHING, *story.HOOKS, "--output", "json")
-    gone_back(region, tally, "AWS CLI, failing pre-traffic hook", ended, 11, "hook")
+    gone_back(region, tally, "AWS CLI, failing pre-traffic hook", ended, 11, "prehook")
     tally.equal("AWS CLI, failing pre-traffic hook: no share moved", watch.seen, [("1", {})])
     variables = '{"Variables":{"SIM_HOOK":"Succeeded"}}'
     region.cli("lambda", "update-function-configuration", "--function-name", "preHook", "--environment", variables)
+    region.cli("lambda", "wait", "function-updated-v2", "--function-name", "preHook")
     rollout = region.start(*COMMAND, *story.WATCHING, *story.HOOKS, "--bake", "2s")
     wait_for(region, {"2": 0.1})
     seen = region.cli("lambda", "get-alias", *named, "--name", "Live")

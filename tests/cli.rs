@@ -1,0 +1,363 @@
+//! The binary itself: its exit codes, each produced on purpose, what it prints, and what it refuses before anything is sent.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+use std::io::Read;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use sim::{Account, Accounts, Effect, Fault, Settings, SimClock, World};
+
+/// A simulated AWS behind a real socket, and a way to look inside.
+struct Served {
+    account: Account,
+    url: String,
+}
+
+impl Served {
+    /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
+    fn start() -> Self {
+        let (tell, told) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let clock = SimClock::new(SystemTime::now(), 1.0);
+                let accounts = Accounts::new(clock, move |region| {
+                    World::new(Settings::served().in_region(region), 7, sim::Time::from(clock.now()))
+                });
+                let account = accounts.region("us-east-1");
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                tell.send(Self { account, url }).unwrap();
+                sim::serve(accounts, listener, std::future::pending()).await.unwrap();
+            });
+        });
+        let served = told.recv().unwrap();
+        served.account.with(|world| {
+            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
+            world.publish("hello", 1).unwrap();
+            world.set_alias("hello", "live", "1", None).unwrap();
+            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
+            world.create_errors_alarm("errors", "hello", 1.0).unwrap();
+            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+        });
+        served
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = canaryctl();
+        command.args(arguments.split_whitespace());
+        command.args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
+        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn start_command(&self, arguments: &str) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn share(&self, version: &str) -> f64 {
+        self.account.with(|world| world.alias("hello", "live").unwrap().share(version))
+    }
+
+    fn await_share(&self, version: &str) {
+        let began = Instant::now();
+        while self.share(version) == 0.0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "{version} never got a share");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn writes(&self) -> usize {
+        self.account.with(|world| world.alias_writes("hello", "live").count())
+    }
+}
+
+fn canaryctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
+    for name in
+        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    {
+        command.env_remove(name);
+    }
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("killed: {output:?}"))
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn finish(mut child: Child) -> (i32, String) {
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut out).unwrap();
+    (child.wait().unwrap().code().unwrap(), out)
+}
+
+const SHORT: &str = "rollout hello --steps 10,50 --every 1s --bake 1s --poll 200ms --alarm errors";
+const LONG: &str = "rollout hello --steps 10,50 --every 10m --poll 200ms --alarm errors";
+
+#[test]
+fn exit_0_promoted_and_again_nothing_to_do() {
+    let served = Served::start();
+    let output = served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook"));
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("✔ PROMOTED   hello:live is on 2"), "{}", text(&output));
+    assert!(!text(&output).contains('\u{1b}'), "a pipe gets no escape codes");
+    assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
+    let output = served.run(SHORT);
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert_eq!(code(&served.run(&format!("{SHORT} --require-change"))), 3);
+}
+
+#[test]
+fn exit_1_what_cannot_be_published_moves_nothing() {
+    let served = Served::start();
+    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny)));
+    let output = served.run(SHORT);
+    assert_eq!(code(&output), 1, "{}", text(&output));
+    assert!(text(&output).contains("100 % on 1"), "{}", text(&output));
+    assert!(served.share("2") == 0.0);
+}
+
+#[test]
+fn exit_2_bad_values_are_refused_before_anything_is_sent() {
+    let served = Served::start();
+    let rows = [
+        ("rollout hello", "no schedule was named"),
+        ("rollout hello --type Linear10PercentEvery1Minuet", "did you mean `Linear10PercentEvery1Minute`?"),
+        ("rollout hello --type Canary0Percent5Minutes", "above 0 %"),
+        ("rollout hello --type Canary100Percent5Minutes", "below 100 %"),
+        ("rollout hello --type Canary101Percent5Minutes", "below 100 %"),
+        ("rollout hello --type Linear10PercentEvery0Minutes", "between 1 second and 2,880 minutes"),
+        ("rollout hello --steps 50,10 --every 1m", "steps must rise"),
+        ("rollout hello --steps 0,10 --every 1m", "above 0"),
+        ("rollout hello --steps ten --every 1m", "above 0"),
+        ("rollout hello --steps 10", "--every"),
+        ("rollout hello --type AllAtOnce --poll 50ms", "from 100ms"),
+        ("rollout hello --type AllAtOnce --bake soon", "such as `30s`"),
+        ("rollout hello --type AllAtOnce --version 0", "not the number of a published version"),
+        ("rollout hello --type AllAtOnce --version $LATEST", "not the number of a published version"),
+        ("rollout hello --type AllAtOnce --alias 42", "no alias name"),
+        ("rollout hello:a.b --type AllAtOnce", "no alias name"),
+        ("rollout he/llo --type AllAtOnce", "names no function"),
+        ("rollout hello:live --alias other --type AllAtOnce", "leave one of them out"),
+        ("rollout hello --type AllAtOnce --zip no-such.zip", "cannot be read"),
+        ("rollout hello --type AllAtOnce --zip Cargo.toml", "no zip file"),
+        ("rollout hello --type AllAtOnce --version 2 --zip Cargo.toml", "cannot be used with"),
+        ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "no ARN of an alarm"),
+        ("rollout hello --type AllAtOnce --pre-hook a:b:c", "names no function"),
+        ("rollout hello --type AllAtOnce --on-interrupt maybe", "possible values"),
+        ("rollout hello --type AllAtOnce --analysis on", "possible values"),
+        ("rollback hello --to zero", "not the number of a published version"),
+        ("status", "FUNCTION"),
+        ("rolout hello", "rollout"),
+    ];
+    for (arguments, word) in rows {
+        let output = served.run(arguments);
+        assert_eq!(code(&output), 2, "{arguments}: {}", text(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(word), "{arguments}: no `{word}` in {}", text(&output));
+    }
+    assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
+    let output = canaryctl().args(["rollout", "hello", "--simulate=nonsense"]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(text(&output).contains("the stories are hello,"), "{}", text(&output));
+    let output = canaryctl().args(["status", "hello"]).output().unwrap();
+    assert_eq!(code(&output), 2, "no Region: {}", text(&output));
+    assert!(text(&output).contains("--region"), "{}", text(&output));
+}
+
+#[test]
+fn exit_3_refused_with_every_problem_and_nothing_moved() {
+    let served = Served::start();
+    let output = served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody");
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100 % on 1"] {
+        assert!(text(&output).contains(word), "{}", text(&output));
+    }
+    assert_eq!(served.writes(), 0);
+    for arguments in ["rollback hello", "rollback nobody", "status hello:nobody", "status nobody"] {
+        let output = served.run(arguments);
+        assert_eq!(code(&output), 3, "{arguments}: {}", text(&output));
+    }
+}
+
+#[test]
+fn exit_10_11_on_the_embedded_simulation() {
+    for (story, expected) in [("hello-errors", 10), ("hello-pre-hook-fails", 11), ("hello-post-hook-fails", 11)] {
+        let output = canaryctl().args(["rollout", &format!("--simulate={story}"), "--speed", "300"]).output().unwrap();
+        assert_eq!(code(&output), expected, "{}", text(&output));
+        assert!(text(&output).contains("✖ ROLLED BACK   hello:Live stays on 41"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn exit_12_blind_for_too_long() {
+    let served = Served::start();
+    let child = served.start_command(&format!("{LONG} --blind-limit 1s"));
+    served.await_share("2");
+    served.account.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
+    let (code, out) = finish(child);
+    assert_eq!(code, 12, "{out}");
+    assert!(served.share("2") == 0.0);
+}
+
+#[test]
+fn exit_13_a_signal_and_a_person() {
+    for name in ["-INT", "-TERM"] {
+        let served = Served::start();
+        let child = served.start_command(LONG);
+        served.await_share("2");
+        let asked = Instant::now();
+        signal(&child, name);
+        let (code, out) = finish(child);
+        assert_eq!(code, 13, "{out}");
+        assert!(asked.elapsed() < Duration::from_secs(5));
+        assert!(served.share("2") == 0.0);
+    }
+    let served = Served::start();
+    let child = served.start_command(LONG);
+    served.await_share("2");
+    let output = served.run("rollback hello");
+    assert_eq!(self::code(&output), 0, "{}", text(&output));
+    let (code, out) = finish(child);
+    assert_eq!(code, 13, "{out}");
+    assert_eq!(self::code(&served.run("rollback hello")), 0, "a second one is a no-op");
+    assert!(served.share("2") == 0.0);
+}
+
+#[test]
+fn exit_20_not_confirmed() {
+    let served = Served::start();
+    let child = served.start_command(LONG);
+    served.await_share("2");
+    served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
+    let output = served.run("rollback hello --timeout 1s");
+    assert_eq!(code(&output), 20, "{}", text(&output));
+    assert!(
+        text(&output).contains("aws lambda update-alias --function-name hello --name live --function-version 1 "),
+        "{}",
+        text(&output)
+    );
+    // The first SIGINT asks, SIGTERM does not insist, the second SIGINT does.
+    signal(&child, "-INT");
+    thread::sleep(Duration::from_millis(300));
+    signal(&child, "-TERM");
+    thread::sleep(Duration::from_millis(700));
+    signal(&child, "-INT");
+    let (code, out) = finish(child);
+    assert_eq!(code, 20, "{out}");
+    assert!(out.contains("rollback"), "{out}");
+}
+
+#[test]
+fn exit_21_somebody_elses() {
+    let served = Served::start();
+    let child = served.start_command(LONG);
+    served.await_share("2");
+    served.account.with(|world| {
+        world.publish("hello", 3).unwrap();
+        world.set_alias("hello", "live", "3", None).unwrap();
+    });
+    let (code, out) = finish(child);
+    assert_eq!(code, 21, "{out}");
+    assert!((served.share("3") - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn exit_30_held_on_purpose() {
+    let served = Served::start();
+    let child = served.start_command(&format!("{LONG} --on-interrupt hold"));
+    served.await_share("2");
+    signal(&child, "-TERM");
+    let (code, out) = finish(child);
+    assert_eq!(code, 30, "{out}");
+    assert!((served.share("2") - 0.1).abs() < 1e-9);
+    let status = served.run("status hello --output json");
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!((&status["phase"], &status["step"], &status["weight"]), (&"shift".into(), &1.into(), &0.1.into()), "{status}");
+}
+
+#[test]
+fn json_is_one_flat_object_a_line_and_the_outcome_is_last() {
+    let served = Served::start();
+    let output = served.run(&format!("{SHORT} --output json"));
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        for key in ["v", "type", "at", "function", "alias"] {
+            assert!(!line[key].is_null(), "no `{key}` in {line}");
+        }
+    }
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["outcome"], &last["exit_code"]), (&"outcome".into(), &"promoted".into(), &0.into()));
+    assert_eq!((&last["stable"], &last["candidate"]), (&"1".into(), &"2".into()));
+    assert_eq!(lines.iter().filter(|line| line["type"] == "outcome").count(), 1);
+    assert!(last["reason"]["kind"].is_string() && last["reason"]["detail"].is_string());
+}
+
+#[test]
+fn a_closed_pipe_never_ends_a_rollout() {
+    let served = Served::start();
+    let mut child = served.start_command(SHORT);
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_plan_and_a_dry_run_change_nothing() {
+    let served = Served::start();
+    for arguments in ["plan hello --type Linear10PercentEvery1Minute --alarm errors", "rollout hello --dry-run --type AllAtOnce"]
+    {
+        let output = served.run(arguments);
+        assert_eq!(code(&output), 0, "{}", text(&output));
+    }
+    assert_eq!(code(&served.run("plan hello --type AllAtOnce --alarm missing")), 3);
+    let changing =
+        |operation: &str| !operation.starts_with("Get") && !operation.starts_with("Describe") && !operation.starts_with("List");
+    assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation))));
+}
+
+#[test]
+fn a_package_is_put_into_the_function_first() {
+    let served = Served::start();
+    let package = std::env::temp_dir().join(format!("canaryctl-{}.zip", std::process::id()));
+    std::fs::write(&package, b"PK\x03\x04 a package").unwrap();
+    let output = served.run(&format!("{SHORT} --zip {}", package.display()));
+    std::fs::remove_file(&package).unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let updated = served.account.with(|world| world.log().iter().filter(|call| call.operation == "UpdateFunctionCode").count());
+    assert_eq!(updated, 1);
+}
+
+#[test]
+fn every_command_helps_with_an_example() {
+    for command in ["rollout", "rollback", "status", "plan", "simulate"] {
+        let output = canaryctl().args([command, "--help"]).output().unwrap();
+        assert_eq!(code(&output), 0);
+        assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));
+    }
+    let output = canaryctl().arg("--version").output().unwrap();
+    assert_eq!(text(&output), format!("canaryctl {}\n", env!("CARGO_PKG_VERSION")));
+}
