@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Rollout(Box<Rollout>),
     Rollback(Rollback),
     Status(Status),
+    Pause(Pause),
+    Resume(Operator),
+    Promote(Promote),
+    Abort(Abort),
     /// Show what a rollout would do and what would keep it from beginning; change nothing
     ///
     /// Takes the same options as `rollout`.
@@ -123,7 +127,7 @@ pub(crate) struct Rollout {
     pub(crate) again: bool,
     /// An alarm to watch, by name or ARN; may be given several times
     #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, help_heading = "Watching")]
-    pub(crate) alarms: Vec<String>,
+    pub(crate) alarms: Vec<Alarm>,
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, help_heading = "Watching")]
     pub(crate) poll: Duration,
@@ -160,6 +164,18 @@ pub(crate) struct Rollout {
     /// Go on although the alias has provisioned concurrency
     #[arg(long)]
     pub(crate) allow_provisioned_concurrency: bool,
+    /// Go on with a rollout under way although its process may still be there
+    #[arg(long, help_heading = "Under way already")]
+    pub(crate) take_over: bool,
+    /// Go on with a rollout under way by this plan instead of its own
+    #[arg(long, help_heading = "Under way already")]
+    pub(crate) replan: bool,
+    /// Take weights that no note explains for this rollout's own
+    #[arg(long, help_heading = "Under way already")]
+    pub(crate) adopt: bool,
+    /// Put a rollout under way aside, once the new version is ready
+    #[arg(long, conflicts_with_all = ["take_over", "replan", "adopt"], help_heading = "Under way already")]
+    pub(crate) supersede: bool,
     /// Show the plan and what would keep it from beginning; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -188,6 +204,89 @@ pub(crate) struct Rollback {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// Which rollout an order is for
+#[derive(Debug, Args)]
+pub(crate) struct Aim {
+    /// The function, as `hello`, `hello:live` or an ARN
+    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    pub(crate) function: Option<String>,
+    /// Only while this step is in force, for scripts
+    #[arg(long, value_name = "N")]
+    pub(crate) expect_step: Option<u16>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Hold a rollout's share for a while; it stays watched, and a failure still brings it back
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl pause hello
+  canaryctl pause hello --for 30m --then rollback")]
+pub(crate) struct Pause {
+    /// How long
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
+    pub(crate) span: Duration,
+    /// What happens then
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) then: Then,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Then {
+    #[default]
+    Resume,
+    Rollback,
+}
+
+/// End a rollout's pause
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl resume hello")]
+pub(crate) struct Operator {
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+/// Give a rollout's candidate 100 % now; its process bakes it and makes it final
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl promote hello
+  canaryctl promote hello --now --reason 'the fix must be out before the sale'")]
+pub(crate) struct Promote {
+    /// Make it final at once, without a bake, though nobody may be watching
+    #[arg(long, requires = "reason")]
+    pub(crate) now: bool,
+    /// Why, for whoever reads the log
+    #[arg(long, value_name = "TEXT", requires = "now")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+/// Bring one rollout's traffic back, if it is under way; any other is left alone
+///
+/// Made for clean-up steps in CI: unlike `rollback`, it never undoes a rollout that is finished, nor somebody else's.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl abort hello --mine
+  canaryctl abort hello --rollout 7f3ac2e1")]
+pub(crate) struct Abort {
+    /// Only the rollout with this id
+    #[arg(long, value_name = "ID", value_parser = rollout_id, conflicts_with = "mine")]
+    pub(crate) rollout: Option<rollout::note::RolloutId>,
+    /// Only the rollout that this CI job began
+    #[arg(long)]
+    pub(crate) mine: bool,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
 }
 
 /// Show what an alias is and what can be done about it
@@ -296,21 +395,32 @@ fn image(text: &str) -> Result<String, String> {
     if sound { Ok(text.to_owned()) } else { Err("the URI of an image, without blanks".to_owned()) }
 }
 
+fn rollout_id(text: &str) -> Result<rollout::note::RolloutId, String> {
+    text.parse().map_err(|()| "eight hexadecimal digits, as `canaryctl status` shows them".to_owned())
+}
+
 /// AWS takes 256 characters.
 fn version_description(text: &str) -> Result<String, String> {
     let length = rollout::note::length(text);
     if length <= 256 { Ok(text.to_owned()) } else { Err(format!("{length} characters; AWS takes 256")) }
 }
 
-/// An alarm's name, taken out of its ARN where that was given.
-fn alarm(text: &str) -> Result<String, String> {
-    let name = match text.splitn(7, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "cloudwatch", _, _, "alarm", name] => *name,
+/// An alarm, by name or by ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    pub(crate) name: String,
+    /// Where its ARN says it is.
+    pub(crate) region: Option<String>,
+}
+
+fn alarm(text: &str) -> Result<Alarm, String> {
+    let (name, region) = match text.splitn(7, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "cloudwatch", region, _, "alarm", name] => (*name, Some((*region).to_owned())),
         ["arn", ..] => {
             return Err("no ARN of an alarm, such as `arn:aws:cloudwatch:eu-west-1:123456789012:alarm:HelloErrors`".to_owned());
         }
-        _ => text,
+        _ => (text, None),
     };
     let sound = (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if sound { Ok(name.to_owned()) } else { Err("1 to 255 characters".to_owned()) }
+    if sound { Ok(Alarm { name: name.to_owned(), region }) } else { Err("1 to 255 characters".to_owned()) }
 }

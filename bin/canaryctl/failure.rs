@@ -20,9 +20,11 @@ impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let code = match error.failure {
             cloud::Failure::NotFound => 3,
-            // Nothing left this machine: settings, not AWS.
-            cloud::Failure::Unsent => 2,
-            cloud::Failure::Outdated | cloud::Failure::Conflict | cloud::Failure::Throttled | cloud::Failure::Denied => 1,
+            cloud::Failure::Unsent
+            | cloud::Failure::Outdated
+            | cloud::Failure::Conflict
+            | cloud::Failure::Throttled
+            | cloud::Failure::Denied => 1,
             cloud::Failure::Invalid | cloud::Failure::Unanswered | cloud::Failure::NotExecuted => 1,
         };
         Self { code, message: error.to_string() }

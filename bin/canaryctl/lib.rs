@@ -2,6 +2,7 @@
 
 mod args;
 mod failure;
+mod operate;
 mod plan;
 mod rollback;
 mod rollout_command;
@@ -57,6 +58,10 @@ fn run(command: Command) -> u8 {
             Command::Plan(args) => plan::run(*args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Pause(args) => operate::pause(args).await,
+            Command::Resume(args) => operate::resume(args).await,
+            Command::Promote(args) => operate::promote(args).await,
+            Command::Abort(args) => operate::abort(args).await,
             Command::Simulate(args) => simulate::run(args).await,
         }
     });

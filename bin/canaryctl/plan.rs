@@ -13,7 +13,8 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let scenario = wiring::scenario(&args.common)?;
     let request = rollout_command::request(&args, scenario)?;
     let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
-    let identity = wiring::identity();
+    let identity = wiring::identity(&request.subject);
+    rollout_command::elsewhere(&args, wired.aws.region())?;
     let found = preflight(&wired.aws, &wired.clock, &request, identity.id, identity.owner).await;
     let (subject, now) = (&request.subject, wired.aws.time());
     match args.common.output {

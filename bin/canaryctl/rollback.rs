@@ -9,13 +9,25 @@ use crate::args::{Output, Rollback};
 use crate::failure::Failure;
 use crate::{complain, say, signals, wiring};
 
+/// How long a trouble that repeats itself goes without saying.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     let scenario = wiring::scenario(&args.common)?;
     let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
     let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
-    let order = Order { subject, to: args.to, limit: args.timeout, identity: wiring::identity() };
+    let identity = wiring::identity(&subject);
+    let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let began = wired.clock.now();
-    let mut tell = |_: Time, why: String| complain(&why);
+    let mut told: Option<(Time, String)> = None;
+    let mut tell = |at: Time, why: String| {
+        // The same trouble over and over says nothing new.
+        let known = told.as_ref().is_some_and(|(then, last)| *last == why && at.since(*then) < AGAIN);
+        if !known {
+            complain(&why);
+            told = Some((at, why));
+        }
+    };
     // A signal does not stop a way back that is under way; only insisting does.
     let mut signals = signals::listen();
     let insisted = async {
@@ -51,8 +63,9 @@ impl Told<'_> {
                 say(&format!("  next      canaryctl status {subject}\n"));
                 0
             }
-            Ended::Done { alias, .. } => {
-                say(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed; it was rolled back before\n", alias.traffic()));
+            Ended::Done { alias, from, .. } => {
+                let none = from.map_or_else(String::new, |from| format!("; {from} gets none since it was taken back"));
+                say(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
                 say(&format!("  next      canaryctl rollback {subject} --to <N>   goes further back\n"));
                 0
             }
@@ -60,6 +73,10 @@ impl Told<'_> {
                 complain(&format!(
                     "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` goes to a version of your choice"
                 ));
+                3
+            }
+            Ended::Missing(why) => {
+                complain(&format!("{why}\n  hint: is this the right Region and account, and the right alias?"));
                 3
             }
             Ended::Unconfirmed { why, command } => {
@@ -76,14 +93,16 @@ impl Told<'_> {
         let (outcome, code, kind, detail) = match ended {
             Ended::Done { changed: true, .. } => ("rolled_back", 0, "hand", "rolled back by hand".to_owned()),
             Ended::Done { .. } => ("unchanged", 0, "unchanged", "it was rolled back before".to_owned()),
-            Ended::Nothing(why) => ("refused", 3, "refused", why.clone()),
+            Ended::Nothing(why) | Ended::Missing(why) => ("refused", 3, "refused", why.clone()),
             Ended::Unconfirmed { why, .. } => ("rollback_unconfirmed", 20, "rollback_unconfirmed", why.clone()),
         };
         let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
             Ended::Done { alias, from, .. } => (Some(alias), *from),
-            Ended::Nothing(_) | Ended::Unconfirmed { .. } => (None, None),
+            Ended::Nothing(_) | Ended::Missing(_) | Ended::Unconfirmed { .. } => (None, None),
         };
-        let command = if let Ended::Unconfirmed { command, .. } = ended { command.clone() } else { None };
+        let again = format!("canaryctl rollback {}", self.subject);
+        let next =
+            if let Ended::Unconfirmed { command, .. } = ended { vec![command.clone().unwrap_or(again)] } else { Vec::new() };
         let event = json!({
             "v": rollout::event::FORMAT,
             "type": "outcome",
@@ -96,7 +115,7 @@ impl Told<'_> {
             "stable": alias.and_then(|alias| alias.target.version()),
             "candidate": from,
             "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
-            "next": command.into_iter().collect::<Vec<_>>(),
+            "next": next,
         });
         say(&format!("{event}\n"));
         code

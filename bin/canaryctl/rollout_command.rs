@@ -1,11 +1,11 @@
 //! `canaryctl rollout`: from what was typed to a request, and from its ending to an exit code.
 
 use std::path::Path;
-use std::time::Duration;
 
+use controller::Request;
 use controller::cloud::Code;
-use controller::{Interrupt, Request};
-use rollout::event::{Event, What};
+use rollout::entry::Wishes;
+use rollout::event::Event;
 use rollout::plan::{self};
 use rollout::{Schedule, Subject, subject::Qualified};
 use sim::Scenario;
@@ -13,10 +13,7 @@ use sim::Scenario;
 use crate::args::{self, Rollout};
 use crate::failure::Failure;
 use crate::telling::Telling;
-use crate::{complain, signals, wiring};
-
-/// How long a second SIGINT lets the rollout come to an end by itself.
-const AT_ONCE: Duration = Duration::from_millis(500);
+use crate::{signals, wiring};
 
 /// The most that AWS takes as a deployment package in a request: 50 MB.
 const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
@@ -27,41 +24,26 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let request = request(&args, scenario)?;
     let signals = signals::listen();
     let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
+    elsewhere(&args, wired.aws.region())?;
     let telling = Telling::start(output, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
-    let identity = wiring::identity();
-    let mut traffic = None;
-    let mut tell = |event: &Event| {
-        note_traffic(event, &mut traffic);
-        telling.tell(event);
-    };
-    let rollout = controller::rollout(&wired.aws, &wired.clock, &request, identity, signals.clone(), &mut tell);
-    let mut insisting = signals;
-    let insisted = async {
-        if insisting.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(AT_ONCE).await;
-    };
-    let ending = tokio::select! {
-        ending = rollout => Some(ending),
-        () = insisted => None,
-    };
+    let identity = wiring::identity(&request.subject);
+    let mut tell = |event: &Event| telling.tell(event);
+    let ending = controller::rollout(&wired.aws, &wired.clock, &request, identity, signals, &mut tell).await;
     telling.finish();
-    let Some(ending) = ending else {
-        let last = traffic.unwrap_or_else(|| "where it was".to_owned());
-        complain(&format!(
-            "stopped at once; nothing confirms where the traffic of {} is (last seen: {last})\n  hint: `canaryctl rollback {}`",
-            request.subject, request.subject
-        ));
-        return Ok(20);
-    };
     Ok(ending.exit_code)
 }
 
-/// Keeps the last thing that was told of where the traffic is.
-fn note_traffic(event: &Event, traffic: &mut Option<String>) {
-    if let What::WeightShifted { to, .. } = &event.what {
-        *traffic = Some(format!("{to} on the canary"));
+/// An alarm that its ARN puts in another Region would be another one of the same name here.
+pub(crate) fn elsewhere(args: &Rollout, region: &str) -> Result<(), Failure> {
+    let far = args
+        .alarms
+        .iter()
+        .find_map(|alarm| alarm.region.as_deref().filter(|there| *there != region).map(|there| (&alarm.name, there)));
+    match far {
+        Some((name, there)) => Err(Failure::usage(format!(
+            "alarm `{name}` is in {there}, and the function in {region}\n  hint: watch an alarm in {region}"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -70,7 +52,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
     let told = scenario.map(Scenario::defaults);
     let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
     let story = |name: Option<&'static str>| name.and_then(|name| name.parse::<Qualified>().ok());
-    let mut alarms = args.alarms.clone();
+    let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
     if let Some(told) = told.filter(|_| alarms.is_empty()) {
         alarms.extend(told.alarms.iter().map(|name| (*name).to_owned()));
     }
@@ -107,6 +89,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
         create_alias: args.create_alias,
         require_change: args.require_change,
         allow_provisioned: args.allow_provisioned_concurrency,
+        wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
     })
 }
 

@@ -7,6 +7,7 @@ use controller::Identity;
 use controller::cloud::{Clock, CloudError};
 use rollout::Time;
 use rollout::note::{Owner, RolloutId};
+use rollout::plan::hash32;
 use rollout::subject::{FunctionName, Subject};
 use sim::{Account, Scenario, SimClock};
 
@@ -66,12 +67,13 @@ pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<
 }
 
 /// Connects to AWS, or puts the story's account in its place.
-pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Option<Scenario>) -> Result<Wiring, CloudError> {
+pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Option<Scenario>) -> Result<Wiring, Failure> {
     // A Region in an ARN is meant; what the profile says would be somewhere else.
     let region = function.place.as_ref().map(|place| place.region.clone()).or_else(|| common.region.clone());
-    let settings = Settings { profile: common.profile.clone(), region, endpoint_url: common.endpoint_url.clone() };
+    let endpoint_url = common.endpoint_url.clone();
+    let settings = Settings { profile: common.profile.clone(), region, endpoint_url, credentials_end: credentials_end(common) };
     let Some(story) = scenario else {
-        return Ok(Wiring { aws: connect(settings, Seams::default()).await?, clock: Waiting::Real });
+        return Ok(Wiring { aws: connect(settings, Seams::default()).await.map_err(unset)?, clock: Waiting::Real });
     };
     let clock = SimClock::new(SystemTime::now(), common.speed);
     let account = Account::new(story.build(seed(), clock.now()), clock);
@@ -81,8 +83,13 @@ pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Opt
         sleep: Some(SharedAsyncSleep::new(clock)),
         credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
     };
-    let settings = Settings { region: Some("us-east-1".to_owned()), profile: None, endpoint_url: None };
-    Ok(Wiring { aws: connect(settings, seams).await?, clock: Waiting::Simulated(clock) })
+    let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+    Ok(Wiring { aws: connect(settings, seams).await.map_err(unset)?, clock: Waiting::Simulated(clock) })
+}
+
+/// A setting that is missing or makes no sense.
+fn unset(error: CloudError) -> Failure {
+    Failure::usage(error.message)
 }
 
 /// A story is told anew every time.
@@ -90,7 +97,31 @@ fn seed() -> u64 {
     fastrand::u64(..)
 }
 
-/// A new rollout's identity, and this process'.
-pub(crate) fn identity() -> Identity {
-    Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) }
+/// A new rollout's identity, and this process'. In a CI job the id is the job's, so that its clean-up step finds it again.
+pub(crate) fn identity(subject: &Subject) -> Identity {
+    let id = job(subject).unwrap_or_else(|| RolloutId(fastrand::u32(..)));
+    Identity { id, owner: Owner::from_random(fastrand::u32(..)) }
+}
+
+/// The id of what this CI job rolls out on this alias; `None` outside of CI.
+pub(crate) fn job(subject: &Subject) -> Option<RolloutId> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let names = JOBS.iter().find(|names| names.iter().all(|name| set(name)))?;
+    let values: Vec<String> = names.iter().map(|name| std::env::var(name).unwrap_or_default()).collect();
+    Some(RolloutId(hash32(format!("{} {subject}", values.join(" ")).as_bytes())))
+}
+
+/// What tells one job of a CI system from any other, the attempts of one and the same not from each other.
+const JOBS: [&[&str]; 3] = [
+    &["GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"],
+    &["CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"],
+    &["BUILD_TAG"],
+];
+
+/// When the credentials in the environment end, where whoever set them said so.
+fn credentials_end(common: &Common) -> Option<Time> {
+    let in_use = common.profile.is_none() && std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
+    let end = std::env::var("AWS_CREDENTIAL_EXPIRATION").ok().filter(|_| in_use)?;
+    let end = humantime::parse_rfc3339_weak(end.trim_end_matches("+00:00")).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Time::from_millis(u64::try_from(end.as_millis()).ok()?))
 }

@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError
 ACCOUNT = "111111111111"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/hello"
 
-# No single process may take longer than all of them together.
-PROCESS_LIMIT = 85.0
+# Seconds that one process may take; the slowest rollout takes 82.
+PROCESS_LIMIT = 84.0
 
 
 class Tally:

@@ -1,22 +1,24 @@
 """Which stories are told, and how did they end? All at once, each in its own Region, on one served simulated AWS."""
 
 import pathlib
+import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 import recorded
 import rollouts
 from harness import Processes, Region, Tally
 
-# A function URL names no Region; it is answered by the first that has the function, so `good` is told in the first of these.
+# All of them call their function `hello`, so a call that ends up in another Region shows.
 STORIES = {
     "us-east-1": rollouts.good,
     "us-east-2": rollouts.by_cli,
     "us-west-1": rollouts.red_by_itself,
     "us-west-2": rollouts.red_by_hand,
-    "us-west-3": rollouts.failing_hooks,
+    "eu-central-1": rollouts.failing_hooks,
     "eu-west-1": recorded.run,
 }
 
@@ -34,6 +36,8 @@ def tell(processes, tally, name, directory):
 def main(binary):
     """Tells every story and counts the checks."""
     tally = Tally()
+    # Whoever ends this script is to find no server left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="canaryctl-conformance-") as directory:
         processes = Processes(binary, directory)
         try:
@@ -42,8 +46,9 @@ def main(binary):
             threads = [threading.Thread(target=tell, args=arguments(name), daemon=True) for name in STORIES]
             for thread in threads:
                 thread.start()
+            deadline = time.monotonic() + PATIENCE
             for thread in threads:
-                thread.join(PATIENCE)
+                thread.join(max(0.0, deadline - time.monotonic()))
             late = [name for name, thread in zip(STORIES, threads) if thread.is_alive()]
             tally.check("every story came to its end in time", not late, ", ".join(late))
         finally:
@@ -52,7 +57,8 @@ def main(binary):
     return 1 if tally.failed else 0
 
 
-PATIENCE = 88.0
+# Seconds for all stories together; the slowest waits for an alarm that is judged once a minute.
+PATIENCE = 85.0
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1]))

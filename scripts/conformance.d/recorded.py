@@ -95,23 +95,39 @@ def refused_weights(region, tally):
     """The weights that an alias may not have."""
     invalid, missing = "InvalidParameterValueException", "ResourceNotFoundException"
     unknown = f"Function not found: {region.arn('f', '10')}"
-    value = "Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null"
-    key = "Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+"
-    failed = "at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map"
+    too_many = "Number of items in AdditionalVersionWeights cannot be greater than 1"
+    own = "Invalid function version 1. Function version 1 is already included in routing configuration."
     several = "$LATEST is not supported for an alias pointing to more than 1 version"
-    plain = lambda code, message: {"Error": {"Code": code, "Message": message}}
+    value = (
+        "value must satisfy constraint: [Member must have value less than or equal to 1.0, "
+        "Member must have value greater than or equal to 0.0, Member must not be null]"
+    )
+    keys = (
+        "keys must satisfy constraint: [Member must have length less than or equal to 1024, "
+        "Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]"
+    )
     cases = [
-        ("1", {"1": 0.8, "2": 0.2}, 400, user_error(invalid, "Number of items in AdditionalVersionWeights cannot be greater than 1")),
-        ("1", {"2": 2}, 400, plain("ValidationException", f"1 validation error detected: Value '{{2=2.0}}' {failed} value must satisfy constraint: [{value}]")),
-        ("1", {"1": 0.5}, 400, user_error(invalid, "Invalid function version 1. Function version 1 is already included in routing configuration.")),
+        ("1", {"1": 0.8, "2": 0.2}, 400, user_error(invalid, too_many)),
+        ("1", {"2": 2}, 400, constraint("{2=2.0}", value)),
+        ("1", {"1": 0.5}, 400, user_error(invalid, own)),
         ("10", {"2": 0.5}, 404, user_error(missing, unknown, "Message")),
         ("1", {"10": 0.5}, 404, user_error(missing, unknown, "Message")),
-        ("$LATEST", {"1": 0.5}, 400, plain(invalid, several) | {"message": several}),
-        ("1", {"$LATEST": 0.5}, 400, plain("ValidationException", f"1 validation error detected: Value '{{$LATEST=0.5}}' {failed} keys must satisfy constraint: [{key}]")),
+        # The one refusal that has no `Type`.
+        ("$LATEST", {"1": 0.5}, 400, {"Error": {"Code": invalid, "Message": several}, "message": several}),
+        ("1", {"$LATEST": 0.5}, 400, constraint("{$LATEST=0.5}", keys)),
     ]
     for version, weights, status, wanted in cases:
         found = create(region, "custom", version, weights)
         same(tally, f"CreateAlias on {version} with {weights}: {status}", found, status, wanted)
+
+
+def constraint(shown_weights, broken):
+    """An error of the layer that validates before Lambda does: no `Type`, no second message."""
+    message = (
+        f"1 validation error detected: Value '{shown_weights}' at 'routingConfig.additionalVersionWeights' "
+        f"failed to satisfy constraint: Map {broken}"
+    )
+    return {"Error": {"Code": "ValidationException", "Message": message}}
 
 
 def create(region, name, version, weights):

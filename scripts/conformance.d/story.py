@@ -59,7 +59,7 @@ def furnish(region):
 
 
 def furnish_by_cli(region, tally, directory):
-    """Sets the story up with the AWS CLI, and checks what it answers."""
+    """Sets the story up with the AWS CLI, and checks what it answers; gives the function's URL."""
     zipped = directory / "hello.zip"
     zipped.write_bytes(package(OLD))
     create = ["lambda", "create-function", "--role", ROLE, "--runtime", "python3.12", "--handler", "index.handler"]
@@ -81,6 +81,7 @@ def furnish_by_cli(region, tally, directory):
     made = region.cli("lambda", "create-function-url-config", *named, "--qualifier", "Live", "--auth-type", "NONE")
     tally.equal("aws lambda create-function-url-config", made.get("FunctionArn", made), region.arn("hello", "Live"))
     alarms_by_cli(region, tally)
+    return made.get("FunctionUrl", "")
 
 
 def alarms_by_cli(region, tally):

@@ -38,7 +38,11 @@ fn measure(name: &str, story: &str, request: &Request) {
 }
 
 fn main() {
-    measure("AllAtOnce, one alarm, 3 min bake, idle  ", "hello-idle", &Request { schedule: "AllAtOnce".parse().unwrap(), ..short_idle() });
+    measure(
+        "AllAtOnce, one alarm, 3 min bake, idle  ",
+        "hello-idle",
+        &Request { schedule: "AllAtOnce".parse().unwrap(), ..short_idle() },
+    );
     measure("Linear10PercentEvery1Minute, hooks, idle", "hello-idle", &request());
     measure("the same at 10 calls a second           ", "hello", &request());
 }

@@ -7,11 +7,14 @@
 
 mod bad_weather;
 mod by_hand;
+mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
 mod nothing_new;
+mod operators;
 mod refused;
 mod schedules;
 mod stage;
 mod the_story;
+mod under_way;

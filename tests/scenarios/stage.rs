@@ -51,8 +51,15 @@ pub(crate) fn play<T>(story: impl Future<Output = T>) -> T {
 impl Stage {
     /// The account of a built-in story.
     pub(crate) async fn story(name: &str) -> Self {
+        Self::story_with(name, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn story_with(name: &str, change: impl FnOnce(&mut sim::Settings)) -> Self {
         let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
-        let world = Scenario::named(name).unwrap().build(7, clock.now());
+        let mut settings = sim::Settings::strict();
+        change(&mut settings);
+        let world = Scenario::named(name).unwrap().build_in(settings, 7, clock.now());
         Self::of(Account::new(world, clock), "CONTROLLER").await
     }
 
@@ -192,6 +199,7 @@ pub(crate) fn request() -> Request {
         create_alias: false,
         require_change: false,
         allow_provisioned: false,
+        wishes: rollout::entry::Wishes::default(),
     }
 }
 

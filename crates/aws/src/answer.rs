@@ -3,7 +3,6 @@
 //! An answer that lacks what a decision would rest on is an error, never a default.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
@@ -62,7 +61,6 @@ pub(crate) fn configuration(
     answer: &GetFunctionConfigurationOutput,
 ) -> Result<Configuration, CloudError> {
     let text = |name, value| required(operation, name, value).map(str::to_owned);
-    let seconds = answer.timeout().and_then(|seconds| u64::try_from(seconds).ok());
     Ok(Configuration {
         arn: text("FunctionArn", answer.function_arn())?,
         version: text("Version", answer.version())?,
@@ -76,7 +74,6 @@ pub(crate) fn configuration(
             .and_then(|queue| queue.target_arn())
             .filter(|arn| !arn.is_empty())
             .map(str::to_owned),
-        timeout: seconds.map(Duration::from_secs).ok_or_else(|| unreadable(operation, "no Timeout"))?,
     })
 }
 
@@ -156,9 +153,16 @@ impl AlarmAnswer<'_> {
         let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
         let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
         let metric = self.metric.map(str::to_owned);
-        let seen = AlarmSeen { name, state, since, metric, reason: self.reason.unwrap_or_default().to_owned() };
+        let seen = AlarmSeen { name, state, since, red: None, metric, reason: self.reason.unwrap_or_default().to_owned() };
         Ok(FoundAlarm { arn: self.arn.unwrap_or_default().to_owned(), seen })
     }
+}
+
+/// When an alarm went to ALARM, if that is what this item of its history tells. What it holds is JSON behind no type.
+pub(crate) fn went_red(at: Option<&DateTime>, data: Option<&str>) -> Option<Time> {
+    let data: serde_json::Value = serde_json::from_str(data?).ok()?;
+    let red = data.pointer("/newState/stateValue").and_then(serde_json::Value::as_str) == Some("ALARM");
+    at.filter(|_| red).and_then(|at| at.to_millis().ok()).and_then(|millis| u64::try_from(millis).ok()).map(Time::from_millis)
 }
 
 /// The end of an invocation's log. What cannot be read of it is left out: nothing depends on it.

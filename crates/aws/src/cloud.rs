@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_cloudwatch::types::AlarmType;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::cloud::{Cloud, CloudError, Code, Configuration, Failure, Held, Reply, Revision};
@@ -19,6 +20,14 @@ use crate::limits;
 impl Cloud for Aws {
     fn time(&self) -> Time {
         self.clock.now()
+    }
+
+    fn region(&self) -> &str {
+        Self::region(self)
+    }
+
+    fn expiry(&self) -> Option<Time> {
+        self.expiry
     }
 
     async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
@@ -129,14 +138,15 @@ impl Cloud for Aws {
         version.parse().map_err(|error| unreadable(operation, format!("{error}")))
     }
 
-    async fn update_code(&self, function: &FunctionName, code: &Code) -> Result<(), CloudError> {
+    async fn update_code(&self, function: &FunctionName, code: &Code) -> Result<String, CloudError> {
         let request = self.lambda.update_function_code().function_name(function.reference());
         let request = match code {
             Code::Zip(bytes) => request.zip_file(Blob::new(bytes.clone())),
             Code::Image(uri) => request.image_uri(uri),
         };
-        let sent = request.customize().config_override(limits::upload()).send().await;
-        sent.map(drop).map_err(failed("UpdateFunctionCode"))
+        let operation = "UpdateFunctionCode";
+        let sent = request.customize().config_override(limits::upload()).send().await.map_err(failed(operation))?;
+        sent.code_sha256.ok_or_else(|| unreadable(operation, "no CodeSha256"))
     }
 
     async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
@@ -181,6 +191,38 @@ impl Cloud for Aws {
         found
             .retain(|alarm| asked.get(alarm.seen.name.as_str()).is_some_and(|name| !name.starts_with(ARN) || *name == alarm.arn));
         Ok(found.into_iter().map(|alarm| alarm.seen).collect())
+    }
+
+    async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
+        let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let request = self
+            .cloudwatch()
+            .describe_alarm_history()
+            .alarm_name(alarm_name(name))
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm)
+            .history_item_type(HistoryItemType::StateUpdate)
+            .start_date(DateTime::from_millis(since));
+        let mut items = request.into_paginator().items().send();
+        let mut red = None;
+        while let Some(item) = items.next().await {
+            let item = item.map_err(failed("DescribeAlarmHistory"))?;
+            red = red.max(answer::went_red(item.timestamp(), item.history_data()));
+        }
+        Ok(red)
+    }
+
+    async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+        let request = self
+            .cloudwatch()
+            .describe_alarms()
+            .alarm_name_prefix(prefix)
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm);
+        let found = request.send().await.map_err(failed("DescribeAlarms"))?;
+        let metric = found.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+        let composite = found.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+        Ok(metric.chain(composite).map(str::to_owned).collect())
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {

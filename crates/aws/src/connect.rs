@@ -18,6 +18,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use controller::cloud::{CloudError, Failure};
+use rollout::Time;
 
 use crate::clock::AwsClock;
 use crate::usual::NamedProfile;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// Where to send every request instead of AWS, such as `http://127.0.0.1:4566`.
     pub endpoint_url: Option<String>,
+    /// When the credentials end, where that was said beside them and nothing will renew them.
+    pub credentials_end: Option<Time>,
 }
 
 /// What the SDK can be given in place of its own parts. Everything else stays the same.
@@ -71,6 +74,7 @@ pub struct Aws {
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     config: SdkConfig,
     region: String,
+    pub(crate) expiry: Option<Time>,
 }
 
 impl Aws {
@@ -92,7 +96,7 @@ impl Aws {
 /// # Errors
 /// [`Failure::Unsent`] where no Region is set, or a setting makes no sense. Missing credentials show with the first call.
 pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError> {
-    let Settings { profile, region, endpoint_url } = settings;
+    let Settings { profile, region, endpoint_url, credentials_end } = settings;
     let Seams { http_client, time_source, sleep, credentials } = seams;
     let http_client = match http_client {
         Some(client) => client,
@@ -133,7 +137,7 @@ pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError
         (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &usual.with_region(Some(region.clone())))),
         (None, None) => loader,
     };
-    build(loader, time_source, region.to_string()).await
+    Ok(Aws { expiry: credentials_end, ..build(loader, time_source, region.to_string()).await? })
 }
 
 async fn build(loader: ConfigLoader, time_source: SharedTimeSource, region: String) -> Result<Aws, CloudError> {
@@ -144,7 +148,7 @@ async fn build(loader: ConfigLoader, time_source: SharedTimeSource, region: Stri
     let clock = AwsClock::new(time_source);
     let lambda = aws_sdk_lambda::config::Builder::from(&config).interceptor(clock.clone()).build();
     let lambda = aws_sdk_lambda::Client::from_conf(lambda);
-    Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), config, region })
+    Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), config, region, expiry: None })
 }
 
 /// The SDK's own HTTP client, with TCP keep-alive: an invocation is silent until it ends, and some paths cut what is silent

@@ -18,7 +18,7 @@ fn subject(text: &str) -> Subject {
 }
 
 fn settings(region: &str, endpoint_url: &str) -> Settings {
-    Settings { profile: None, region: Some(region.to_owned()), endpoint_url: Some(endpoint_url.to_owned()) }
+    Settings { region: Some(region.to_owned()), endpoint_url: Some(endpoint_url.to_owned()), ..Settings::default() }
 }
 
 /// Everything real but the credentials.

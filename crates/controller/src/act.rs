@@ -10,11 +10,11 @@ use rollout::write::desired;
 use rollout::{Alias, Weight};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure, Held};
-use crate::driver::Driver;
+use crate::driver::{Driver, Interrupt};
 use crate::hooks::{Question, ask};
 
-/// How often in a row AWS may refuse a write for good before the rollout is given up.
-const REFUSALS: u32 = 3;
+/// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
+const REFUSED: Duration = Duration::from_mins(1);
 
 /// The shortest and the longest pause after a failed call.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -44,7 +44,24 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn write(&mut self, action: &Action, alias: &Alias, held: &Held) {
-        let answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision).await;
+        let mut interrupt = self.interrupt.clone();
+        let insisted = async {
+            if interrupt.wait_for(|interrupt| *interrupt == Interrupt::AtOnce).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        // Whoever insists is told that nobody knows; nothing less cuts a write off.
+        let answer = tokio::select! {
+            biased;
+            answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision) => answer,
+            () = insisted => Err(cut_off()),
+        };
+        if *action == Action::Claim {
+            self.claiming.get_or_insert(held.alias.clone());
+        }
+        if answer.is_ok() {
+            self.replaced.push(held.revision.clone());
+        }
         self.written(action, answer).await;
     }
 
@@ -52,8 +69,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match answer {
             Ok(held) => {
                 self.take_alias(Some(held));
-                (self.fresh, self.unanswered) = (true, false);
-                (self.failures, self.refusals) = (0, 0);
+                (self.fresh, self.unanswered) = (true, None);
+                (self.failures, self.refused_since) = (0, None);
             }
             Err(error) => self.not_written(action, error).await,
         }
@@ -67,7 +84,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
             Failure::Unanswered => {
-                self.unanswered = true;
+                self.unanswered.get_or_insert(self.cloud.time());
                 self.trouble(format!("no answer to a write, looking whether it landed: {error}"));
             }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::NotExecuted => {
@@ -76,11 +93,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Failure::NotFound | Failure::Denied | Failure::Invalid => {
                 self.trouble(format!("a write was refused: {error}"));
                 let full = matches!(action, Action::Shift { step, .. } if self.plan.schedule.weight(*step) == Weight::FULL);
-                if full && error.failure == Failure::Invalid {
+                if full && error.failure == Failure::Invalid && !self.full_weight_refused {
                     self.full_weight_refused = true;
                 } else if !back {
-                    self.refusals += 1;
-                    if self.refusals >= REFUSALS {
+                    let now = self.cloud.time();
+                    let claiming = *action == Action::Claim;
+                    let since = *self.refused_since.get_or_insert(now);
+                    if claiming || now.since(since) >= REFUSED {
                         self.stuck = Some(format!("AWS refuses to change the alias: {error}"));
                         self.refusal.clone_from(&self.stuck);
                     }
@@ -102,8 +121,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     async fn update_code(&mut self) {
         let Some(code) = &self.request.code else { return };
         match self.cloud.update_code(&self.request.subject.function, code).await {
-            Ok(()) => {
-                (self.code_updated, self.candidate, self.latest) = (true, Candidate::Settling, None);
+            Ok(hash) => {
+                (self.code_updated, self.candidate, self.latest) = (Some(hash), Candidate::Settling, None);
                 self.announce(What::CodeUpdated);
             }
             Err(error) => self.not_prepared("the code could not be updated", error).await,
@@ -153,7 +172,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             function: self.request.subject.function.name.clone(),
             alias: self.request.subject.alias.clone(),
             stable: self.stable_arn(),
-            candidate: self.candidate_arn.clone(),
+            candidate: self.candidate_arn(),
             weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: self.request.any_hook_answer,
         };
@@ -162,4 +181,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.hook.state = Hook::Running(cloud.time());
         self.hook.asking = Some(Box::pin(async move { ask(cloud, clock, &question).await }));
     }
+}
+
+/// What a write came to that nobody waited for.
+fn cut_off() -> CloudError {
+    CloudError { failure: Failure::Unanswered, operation: "UpdateAlias", message: "not waited for".to_owned(), code: None }
 }

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use rollout::alias::Target;
 use rollout::subject::Subject;
 use rollout::write::{WayBack, way_back};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure};
+use crate::cloud::{Clock, Cloud, CloudError, Failure, Held, Revision};
 use crate::driver::Identity;
 use crate::last_resort::update_alias;
 
 /// The shortest and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
-/// How often a failure that will not pass by itself is met before giving up.
-const HOPELESS: u32 = 3;
+/// How long a failure that will not pass by itself, such as a denied permission, is met before giving up.
+const HOPELESS: Duration = Duration::from_secs(10);
 
 /// How a rollback by hand ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,10 @@ pub enum Rollback {
         /// Whether anything had to change.
         changed: bool,
     },
-    /// There is nothing to go back from: why.
+    /// There is nothing to go back from, or nowhere to go: why.
     Nothing(String),
+    /// There is no such function or alias.
+    Missing(String),
     /// Nobody knows where the traffic is.
     Unconfirmed {
         /// Why.
@@ -53,59 +56,53 @@ pub struct Order {
 }
 
 /// What is known of one attempt after another.
+#[derive(Default)]
 struct Attempts {
-    began: Time,
-    /// The version that is to get no traffic, fixed at the first read.
-    leaving: Option<Version>,
+    /// When AWS first answered, or failed to.
+    began: Option<Time>,
+    /// The version that is to get no traffic, and the one that is to get it: fixed at the first read.
+    fixed: Option<(Option<Version>, Target)>,
     tries: u32,
     wanted: Option<Alias>,
-    hopeless: u32,
+    /// Since when nothing but failures that will not pass by themselves was met.
+    hopeless: Option<Time>,
     pause: Duration,
 }
 
 /// Brings the alias back, by compare and swap, until a write establishes it or the limit passes. `tell` hears of every trouble.
 ///
-/// The version that is to get no traffic is fixed at the first read: should the alias have moved on by the time of a later one, so
-/// that this version gets none any more, nothing else is touched.
+/// Which version is to get no traffic, and which all of it, is fixed at the first read: should the alias have moved on by the time of
+/// a later one, so that the version gets none any more, nothing else is touched.
 pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, tell: &mut dyn FnMut(Time, String)) -> Rollback {
-    let mut attempts = Attempts { began: cloud.time(), leaving: None, tries: 0, wanted: None, hopeless: 0, pause: PAUSES.0 };
-    let mut nothing: Option<String> = None;
+    let mut attempts = Attempts { pause: PAUSES.0, ..Attempts::default() };
+    let mut nothing = false;
     loop {
         let error = match cloud.alias(&order.subject).await {
-            Ok(Some(held)) => match way_back(cloud.time(), &held.alias, order.identity.owner, order.identity.id, order.to) {
+            Ok(held) => match attempts.aim(cloud.time(), order, held.as_ref()) {
                 // Reads can be stale: it takes two to say that there is nothing to do.
-                WayBack::Nothing(why) if nothing.is_some() => return Rollback::Nothing(why),
-                WayBack::Nothing(why) => {
-                    nothing = Some(why);
+                Err(found) if nothing => return found,
+                Err(_) => {
+                    nothing = true;
                     clock.sleep(Duration::from_secs(1)).await;
                     continue;
                 }
-                WayBack::Write { alias, from, changes } => {
-                    attempts.leaving = attempts.leaving.or(from);
-                    attempts.tries += 1;
-                    let leaving = attempts.leaving;
-                    let moved_on = leaving != from && leaving.is_some_and(|version| held.alias.share_of(version).is_zero());
-                    let wanted = if moved_on { held.alias.clone() } else { alias };
-                    attempts.wanted = Some(wanted.clone());
-                    match cloud.update_alias(&order.subject, &wanted, &held.revision).await {
+                Ok((revision, wanted, changes)) => match cloud.update_alias(&order.subject, &wanted, &revision).await {
+                    Ok(held) => {
+                        let from = attempts.fixed.and_then(|(leaving, _)| leaving);
                         // What an earlier try of ours changed, its answer lost, was changed all the same.
-                        Ok(held) => {
-                            return Rollback::Done { alias: held.alias, from: leaving, changed: changes || attempts.tries > 1 };
-                        }
-                        Err(error) => error,
+                        return Rollback::Done { alias: held.alias, from, changed: changes || attempts.tries > 1 };
                     }
-                }
+                    // A plain no, and nothing has changed by it.
+                    Err(error) if matches!(error.failure, Failure::NotFound | Failure::Invalid) => {
+                        return Rollback::Nothing(error.to_string());
+                    }
+                    Err(error) => error,
+                },
             },
-            Ok(None) if nothing.is_some() => return Rollback::Nothing(format!("{} does not exist", order.subject)),
-            Ok(None) => {
-                nothing = Some(String::new());
-                clock.sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-            Err(error) if error.failure == Failure::NotFound => return Rollback::Nothing(error.to_string()),
+            Err(error) if error.failure == Failure::NotFound => return Rollback::Missing(error.to_string()),
             Err(error) => error,
         };
-        if let Some(end) = attempts.after(cloud.time(), order, &error) {
+        if let Some(end) = attempts.after(cloud, order, &error) {
             return end;
         }
         if error.failure != Failure::Outdated {
@@ -117,14 +114,42 @@ pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, t
 }
 
 impl Attempts {
-    /// Whether to give up after this failure.
-    fn after(&mut self, now: Time, order: &Order, error: &CloudError) -> Option<Rollback> {
-        match error.failure {
-            Failure::Denied | Failure::Invalid | Failure::Unsent | Failure::NotFound => self.hopeless += 1,
-            Failure::Outdated | Failure::Conflict | Failure::Throttled | Failure::Unanswered | Failure::NotExecuted => {}
+    /// What to write on what was read, and whether it changes anything; or what there is to say where nothing is to be written.
+    fn aim(&mut self, now: Time, order: &Order, held: Option<&Held>) -> Result<(Revision, Alias, bool), Rollback> {
+        let Some(held) = held else { return Err(Rollback::Missing(format!("{} does not exist", order.subject))) };
+        let Identity { id, owner } = order.identity;
+        let mut way = way_back(now, &held.alias, owner, id, order.to);
+        if let Some((Some(leaving), target)) = self.fixed {
+            if held.alias.share_of(leaving).is_zero() {
+                // It was done in the meantime, by whomever: establish it, whatever else the alias has become.
+                way = WayBack::Write { alias: held.alias.clone(), from: Some(leaving), changes: false };
+            } else if !matches!(&way, WayBack::Write { from: Some(from), .. } if *from == leaving) {
+                way = way_back(now, &held.alias, owner, id, target.version());
+            }
         }
-        let over = self.hopeless >= HOPELESS || now.since(self.began) >= order.limit;
-        let command = || self.wanted.as_ref().map(|wanted| update_alias(&order.subject, wanted));
+        match way {
+            WayBack::Nothing(why) => Err(Rollback::Nothing(why)),
+            WayBack::Write { alias, from, changes } => {
+                self.fixed.get_or_insert((from, alias.target));
+                self.tries += 1;
+                self.wanted = Some(alias.clone());
+                Ok((held.revision.clone(), alias, changes))
+            }
+        }
+    }
+
+    /// Whether to give up after this failure.
+    fn after<C: Cloud>(&mut self, cloud: &C, order: &Order, error: &CloudError) -> Option<Rollback> {
+        let now = cloud.time();
+        let began = *self.began.get_or_insert(now);
+        if matches!(error.failure, Failure::Denied | Failure::Invalid) {
+            self.hopeless.get_or_insert(now);
+        } else {
+            self.hopeless = None;
+        }
+        let hopeless = self.hopeless.is_some_and(|since| now.since(since) >= HOPELESS);
+        let over = hopeless || now.since(began) >= order.limit;
+        let command = || self.wanted.as_ref().map(|wanted| update_alias(&order.subject, cloud.region(), wanted));
         over.then(|| Rollback::Unconfirmed { why: error.to_string(), command: command() })
     }
 }

@@ -27,6 +27,12 @@ pub trait Cloud {
     /// AWS' time: this machine's clock, corrected by the `Date` headers of the answers so far.
     fn time(&self) -> Time;
 
+    /// The Region that is talked to.
+    fn region(&self) -> &str;
+
+    /// When the credentials end, where that is known and nothing will renew them.
+    fn expiry(&self) -> Option<Time>;
+
     /// Reads the alias; `None` where it does not exist. A missing function is an error.
     fn alias(&self, subject: &Subject) -> impl Future<Output = Result<Option<Held>, CloudError>>;
 
@@ -59,14 +65,20 @@ pub trait Cloud {
         description: Option<&str>,
     ) -> impl Future<Output = Result<Version, CloudError>>;
 
-    /// Puts code into `$LATEST`.
-    fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Result<(), CloudError>>;
+    /// Puts code into `$LATEST`; gives the hash of the code that is there now.
+    fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Result<String, CloudError>>;
 
     /// Whether the alias has provisioned concurrency.
     fn provisioned(&self, subject: &Subject) -> impl Future<Output = Result<bool, CloudError>>;
 
     /// Reads the alarms of these names, composites too. Those that do not exist are left out.
     fn alarms(&self, names: &[String]) -> impl Future<Output = Result<Vec<AlarmSeen>, CloudError>>;
+
+    /// When an alarm last went to ALARM since `since`, if it did: read from its history, composites too.
+    fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Result<Option<Time>, CloudError>>;
+
+    /// The names of alarms that begin so, one page of them: for a person who mistyped one.
+    fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;
 
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
@@ -107,8 +119,6 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
-    /// How long an invocation may take.
-    pub timeout: Duration,
 }
 
 /// Whether a function can be invoked.

@@ -8,22 +8,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rollout::alias::standing;
+use rollout::alias::{Standing, standing};
 use rollout::decide::{Action, Reason, decide};
+use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::Health;
 use rollout::narrate::{Round, narrate, started};
-use rollout::note::Owner;
-use rollout::note::RolloutId;
-use rollout::observation::{Candidate, Hook, Observation};
-use rollout::plan::Plan;
+use rollout::note::{Note, Owner, RolloutId};
+use rollout::observation::{Candidate, Hook, Observation, Readiness};
+use rollout::plan::{Entry, Plan};
 use rollout::report::Report;
-use rollout::{Alias, Outcome, Time, Version};
+use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
-use crate::cloud::{Clock, Cloud, Configuration, Held};
+use crate::checks::rejected_before;
+use crate::cloud::{Clock, Cloud, Configuration, Held, Revision};
 use crate::last_resort;
-use crate::preflight::{Preflight, preflight};
+use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
 /// How long a rollback is tried before it is given up as unconfirmed.
@@ -65,33 +66,90 @@ pub async fn rollout<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> Ending {
-    let began = cloud.time();
-    let mut found = preflight(cloud, clock, request, identity.id, identity.owner).await;
     let mut teller = Teller { request, report: Report::default(), tell };
-    let mut interrupt = interrupt;
-    while found.problems.is_empty() && !found.red.is_empty() {
-        let waited = cloud.time().since(began);
-        if waited >= RED_LIMIT || *interrupt.borrow() != Interrupt::None {
-            break;
+    let mut heard = interrupt.clone();
+    let insisted = async {
+        if heard.wait_for(|interrupt| *interrupt == Interrupt::AtOnce).await.is_err() {
+            std::future::pending::<()>().await;
         }
-        teller.tell(
-            cloud.time(),
-            What::Held { why: format!("waiting for {} to be green before anything begins", found.red.join(", ")) },
-        );
-        tokio::select! {
-            () = clock.sleep(request.poll.max(Duration::from_secs(15))) => {}
-            changed = interrupt.changed() => if changed.is_err() { clock.sleep(request.poll).await },
-        }
-        found = preflight(cloud, clock, request, identity.id, identity.owner).await;
-    }
+    };
+    // Nothing is written here, so it may be cut off anywhere.
+    let found = tokio::select! {
+        found = enter(cloud, clock, request, identity, &interrupt, &mut teller) => Some(found),
+        () = insisted => None,
+    };
+    let Some(found) = found else {
+        let detail = Some("interrupted before anything began".to_owned());
+        return teller.end(cloud.time(), &Outcome::Refused, detail, "as it was".to_owned(), None);
+    };
     if let Some((outcome, detail)) = ends_before_it_begins(&found, *interrupt.borrow(), request) {
-        return teller.end(cloud.time(), &outcome, Some(detail), found.alias.as_ref(), None);
+        teller.report.known(found.plan.id, found.plan.stable);
+        let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
+        return teller.end(cloud.time(), &outcome, Some(detail), traffic, None);
     }
-    teller.tell(began, started(&found.plan));
+    teller.tell(cloud.time(), started(&found.plan, found.goes_on.as_ref()));
     for text in &found.warnings {
         teller.tell(cloud.time(), What::Warning { text: text.clone() });
     }
     Driver::new(cloud, clock, request, found, interrupt, teller).run().await
+}
+
+/// Where the traffic of an alias is, in words.
+fn traffic(alias: Option<&Alias>) -> String {
+    alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
+}
+
+/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
+async fn enter<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    request: &Request,
+    identity: Identity,
+    interrupt: &watch::Receiver<Interrupt>,
+    teller: &mut Teller<'_>,
+) -> Preflight {
+    let began = cloud.time();
+    let mut owned: Option<Note> = None;
+    loop {
+        let mut found = preflight(cloud, clock, request, identity.id, identity.owner).await;
+        let now = cloud.time();
+        let over = *interrupt.borrow() != Interrupt::None;
+        if let Some(note) = found.owned.clone().filter(|_| !over) {
+            // Any change of a note shows that its owner is there. It renews its lease at the latest when that ends.
+            if owned.as_ref().is_some_and(|known| *known != note) {
+                let (why, hint) = owner_is_there(&request.subject, &note);
+                found.problems.push(Problem::new(why).hint(hint));
+                return found;
+            }
+            let lease = note.lease.unwrap_or(now);
+            if owned.is_none() {
+                let waits = format!("{}: waiting whether it is still there", under_way(&request.subject, &note));
+                teller.tell(now, What::Held { why: waits });
+            }
+            owned = Some(note);
+            wait(clock, interrupt, lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
+        } else if found.problems.is_empty() && !found.red.is_empty() && !over && now.since(began) < RED_LIMIT {
+            let why = format!("waiting for {} to be green before anything begins", found.red.join(", "));
+            teller.tell(now, What::Held { why });
+            wait(clock, interrupt, request.poll.max(Duration::from_secs(15))).await;
+        } else {
+            return found;
+        }
+    }
+}
+
+/// Waits, but not past a signal.
+async fn wait<K: Clock>(clock: &K, interrupt: &watch::Receiver<Interrupt>, span: Duration) {
+    let mut interrupt = interrupt.clone();
+    let signalled = async {
+        if interrupt.wait_for(|interrupt| *interrupt != Interrupt::None).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = clock.sleep(span) => {}
+        () = signalled => {}
+    }
 }
 
 fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, request: &Request) -> Option<(Outcome, String)> {
@@ -126,18 +184,19 @@ impl Teller<'_> {
         (self.tell)(&event);
     }
 
-    fn end(
-        &mut self,
-        at: Time,
-        outcome: &Outcome,
-        detail: Option<String>,
-        alias: Option<&Alias>,
-        command: Option<String>,
-    ) -> Ending {
-        let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, alias, at);
+    fn end(&mut self, at: Time, outcome: &Outcome, detail: Option<String>, traffic: String, command: Option<String>) -> Ending {
+        let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
         ending.next.splice(0..0, command);
         self.tell(at, What::Outcome(Box::new(ending.clone())));
         ending
+    }
+}
+
+fn why_failed(seen: &Observation) -> Option<String> {
+    match &seen.candidate {
+        _ if seen.stuck.is_some() => seen.stuck.clone(),
+        Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why)) => Some(why.clone()),
+        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Published(..) => None,
     }
 }
 
@@ -152,14 +211,13 @@ pub(crate) struct HookSlot<'a> {
 }
 
 /// Everything that one process knows of the rollout it drives. All of it can be lost: the alias says what matters.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub(crate) struct Driver<'a, C, K> {
     pub(crate) cloud: &'a C,
     pub(crate) clock: &'a K,
     pub(crate) request: &'a Request,
     pub(crate) plan: Plan,
     pub(crate) stable: Option<Configuration>,
-    interrupt: watch::Receiver<Interrupt>,
+    pub(crate) interrupt: watch::Receiver<Interrupt>,
     teller: Teller<'a>,
     /// The alias as last read or written, and since when it has looked so.
     pub(crate) held: Option<Held>,
@@ -169,18 +227,32 @@ pub(crate) struct Driver<'a, C, K> {
     /// Whether `held` is the answer to our own write and nothing was waited for since.
     pub(crate) fresh: bool,
     pub(crate) claimed: bool,
-    pub(crate) unanswered: bool,
+    pub(crate) unanswered: Option<Time>,
+    /// Why a way back was decided, once one was.
+    pub(crate) failed: Option<Cause>,
+    /// Since when nothing can be told, in case the note has no room for it.
+    pub(crate) blind: Option<Time>,
+    /// The alias as it was when the first claim was tried.
+    pub(crate) claiming: Option<Alias>,
+    /// The live note that was last seen as this process' own.
+    pub(crate) remembered: Option<Note>,
+    /// Revisions that our own writes have replaced: a read that gives one of them is stale.
+    pub(crate) replaced: Vec<Revision>,
+    /// Up to when the alarms are known, at first since the rollout began; and when each was last red.
+    pub(crate) alarms_read: Time,
+    pub(crate) reddened: BTreeMap<String, Time>,
     pub(crate) stepped: Option<Time>,
     pub(crate) full_weight_refused: bool,
     /// Why writes away from stable are refused for good, and how often in a row they were.
     pub(crate) stuck: Option<String>,
-    pub(crate) refusals: u32,
+    pub(crate) refused_since: Option<Time>,
     /// How often in a row any write failed.
     pub(crate) failures: u32,
     pub(crate) candidate: Candidate,
     pub(crate) candidate_arn: Option<(Version, String)>,
     pub(crate) latest: Option<Configuration>,
-    pub(crate) code_updated: bool,
+    /// The hash of the code that this process put into `$LATEST`.
+    pub(crate) code_updated: Option<String>,
     pub(crate) hook: HookSlot<'a>,
     pub(crate) health: Health,
     /// What troubles were told, and when.
@@ -202,6 +274,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     ) -> Self {
         let unread = Health::Unread { why: "the alarms were not read yet".to_owned() };
         let health = if found.plan.watches() { unread } else { Health::Unwatched };
+        let alarms_read = found.goes_on.as_ref().map_or(found.plan.began, |note| note.begun);
         Self {
             cloud,
             clock,
@@ -215,16 +288,23 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             known_at: None,
             fresh: false,
             claimed: false,
-            unanswered: false,
+            unanswered: None,
+            failed: None,
+            blind: None,
+            claiming: None,
+            remembered: None,
+            replaced: Vec::new(),
+            alarms_read,
+            reddened: BTreeMap::new(),
             stepped: None,
             full_weight_refused: false,
             stuck: None,
-            refusals: 0,
+            refused_since: None,
             failures: 0,
             candidate: Candidate::Unknown,
             candidate_arn: None,
             latest: None,
-            code_updated: false,
+            code_updated: None,
             hook: HookSlot { which: None, state: Hook::NotInvoked, asking: None },
             health,
             troubles: BTreeMap::new(),
@@ -251,6 +331,10 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     async fn round(&mut self, before: Option<&Round>) -> Round {
         let seen = self.look().await;
         let round = Round { action: decide(&self.plan, &seen), seen };
+        if let Action::RollBack(cause) = round.action {
+            self.failed.get_or_insert(cause);
+        }
+        self.blind = if round.action == Action::GoBlind { self.blind.or(Some(round.seen.now)) } else { None };
         for what in narrate(&self.plan, before, &round) {
             self.teller.tell(round.seen.now, what);
         }
@@ -260,35 +344,58 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// A way back is not tried for ever, and not against a second signal.
     fn gives_up(&mut self, action: &Action, now: Time) -> Option<Outcome> {
-        if !matches!(action, Action::RollBack(_) | Action::Confirm) {
+        if !matches!(action, Action::RollBack(_) | Action::Confirm | Action::Release) {
             self.going_back = None;
             return None;
         }
         let since = *self.going_back.get_or_insert(now);
         let told_to = self.interrupt() == Interrupt::AtOnce && self.failures > 0;
-        (told_to || now.since(since) >= ROLLBACK_LIMIT).then_some(Outcome::RollbackUnconfirmed)
+        let outcome = if *action == Action::Release { Outcome::Held } else { Outcome::RollbackUnconfirmed };
+        (told_to || now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
     }
 
     fn end(mut self, outcome: &Outcome, seen: &Observation) -> Ending {
         let alias = seen.alias.as_ref();
         let (detail, command) = match outcome {
             Outcome::RollbackUnconfirmed => {
-                let command = alias.map(|alias| last_resort::command(&self.plan, &self.request.subject, alias, seen));
+                let cause = self.failed.unwrap_or(Cause::Hand);
+                let region = self.cloud.region();
+                let command =
+                    alias.map(|alias| last_resort::command(&self.plan, &self.request.subject, region, alias, seen, cause));
                 (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
             }
-            Outcome::Superseded | Outcome::Refused => {
-                let found = alias
-                    .map_or_else(|| "the alias does not exist any more".to_owned(), |alias| last_resort::whose(&standing(alias)));
-                (Some(self.refusal.take().unwrap_or(found)), None)
-            }
-            Outcome::Promoted
-            | Outcome::Unchanged
-            | Outcome::RolledBack(_)
-            | Outcome::Held
-            | Outcome::Detached
-            | Outcome::Failed => (None, None),
+            Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
+            Outcome::Failed => (why_failed(seen), None),
+            Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::Held | Outcome::Detached => (None, None),
         };
-        self.teller.end(seen.now, outcome, detail, alias, command)
+        self.teller.end(seen.now, outcome, detail, traffic(alias), command)
+    }
+
+    /// Why this rollout was refused, or who has the alias now.
+    fn whose(&self, seen: &Observation) -> String {
+        if let Some(refusal) = &self.refusal {
+            return refusal.clone();
+        }
+        let found = seen.alias.as_ref().map(standing);
+        let ended_here =
+            found.as_ref().and_then(Standing::note).filter(|note| note.id == self.plan.id && note.phase.is_terminal());
+        match (&seen.candidate, ended_here.is_some() || matches!(self.plan.entry, Entry::Supersede(_)), found) {
+            (Candidate::Published(version, _), true, _) if Some(*version) == self.plan.stable => {
+                format!("nothing to roll out: publishing gave {version}, which is stable already")
+            }
+            (Candidate::Published(version, Readiness::Unfit(why)), true, _) => format!("{version} cannot be rolled out: {why}"),
+            (Candidate::Published(version, _), true, found) => {
+                let rejected = found.as_ref().and_then(Standing::note).into_iter().flat_map(|note| &note.rejected);
+                let cause = rejected.into_iter().find(|rejected| rejected.version == *version).map(|rejected| rejected.cause);
+                match cause {
+                    Some(cause) => rejected_before(*version, cause).to_string(),
+                    None => format!("{version} is what the other rollout is of"),
+                }
+            }
+            (Candidate::Failed(why), true, _) => why.clone(),
+            (_, _, Some(found)) => last_resort::whose(&found),
+            (_, _, None) => "the alias does not exist any more".to_owned(),
+        }
     }
 
     pub(crate) fn interrupt(&self) -> Interrupt {
@@ -320,16 +427,20 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         self.fresh = false;
     }
 
-    /// The one wait of the controller.
-    pub(crate) async fn pause(&mut self, span: Duration) {
+    /// Ends when a signal comes that was not heard before; a closed channel never signals.
+    pub(crate) fn signalled(&self) -> impl Future<Output = ()> + use<C, K> {
         let heard = self.interrupt();
         let mut interrupt = self.interrupt.clone();
-        let signalled = async {
-            // A closed channel never signals; neither does one whose signal was heard before.
+        async move {
             if interrupt.wait_for(|interrupt| *interrupt > heard).await.is_err() {
                 std::future::pending::<()>().await;
             }
-        };
+        }
+    }
+
+    /// The one wait of the controller.
+    pub(crate) async fn pause(&mut self, span: Duration) {
+        let signalled = self.signalled();
         let Self { hook: HookSlot { state, asking, .. }, clock, .. } = self;
         let answered = async {
             match asking.as_mut() {

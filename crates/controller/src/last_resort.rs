@@ -9,21 +9,20 @@ use rollout::write::desired;
 use rollout::{Alias, Cause};
 
 /// The `aws` command that puts all traffic of a rollout's alias on stable, terminal note included.
-pub(crate) fn command(plan: &Plan, subject: &Subject, alias: &Alias, seen: &Observation) -> String {
-    let wanted = standing(alias).live().and_then(|_| desired(plan, seen, &Action::RollBack(Cause::Hand)));
-    update_alias(subject, &wanted.unwrap_or_else(|| alias.clone()))
+pub(crate) fn command(plan: &Plan, subject: &Subject, region: &str, alias: &Alias, seen: &Observation, cause: Cause) -> String {
+    let wanted = standing(alias).note().and_then(|_| desired(plan, seen, &Action::RollBack(cause)));
+    update_alias(subject, region, &wanted.unwrap_or_else(|| alias.clone()))
 }
 
 /// The `aws` command that makes an alias what it should be, for a POSIX shell.
-pub fn update_alias(subject: &Subject, wanted: &Alias) -> String {
+pub fn update_alias(subject: &Subject, region: &str, wanted: &Alias) -> String {
     let (function, name, version) = (subject.function.reference(), &subject.alias, wanted.target);
-    let region = subject.function.place.as_ref().map_or_else(String::new, |place| format!(" --region {}", place.region));
     let weights: Vec<String> =
         wanted.weights.iter().map(|(version, weight)| format!("{version}={}", weight.fraction())).collect();
     let description = quoted(&wanted.description);
     format!(
-        "aws lambda update-alias{region} --function-name {function} --name {name} --function-version {version} \
-         --routing-config 'AdditionalVersionWeights={{{}}}' --description {description}",
+        "aws lambda update-alias --function-name {function} --name {name} --function-version {version} \
+         --routing-config 'AdditionalVersionWeights={{{}}}' --description {description} --region {region}",
         weights.join(",")
     )
 }
@@ -67,9 +66,9 @@ mod tests {
         };
         let subject = Subject::parse("hello", None).unwrap();
         assert_eq!(
-            update_alias(&subject, &wanted),
+            update_alias(&subject, "eu-west-1", &wanted),
             "aws lambda update-alias --function-name hello --name live --function-version 41 \
-             --routing-config 'AdditionalVersionWeights={}' --description 'Anna'\\''s `alias` $HOME [x]'"
+             --routing-config 'AdditionalVersionWeights={}' --description 'Anna'\\''s `alias` $HOME [x]' --region eu-west-1"
         );
     }
 }

@@ -5,16 +5,19 @@
 
 mod act;
 mod by_hand;
+mod checks;
 pub mod cloud;
 mod driver;
 mod hooks;
 mod last_resort;
 mod look;
+mod operate;
 mod preflight;
 mod request;
 
 pub use by_hand::{Order, Rollback, rollback};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use last_resort::update_alias;
+pub use operate::{Ordered, operate};
 pub use preflight::{Preflight, Problem, preflight};
 pub use request::Request;

@@ -4,36 +4,55 @@ use std::time::Duration;
 
 use rollout::alias::{Standing, standing};
 use rollout::event::HookPhase;
-use rollout::health::Health;
-use rollout::note::{Note, Phase};
+use rollout::health::{AlarmSeen, AlarmState, Health};
+use rollout::note::{Note, Noted, Phase};
 use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use rollout::plan::Source;
+use rollout::plan::{Entry, Source};
 use rollout::{Time, Version};
 
+use crate::checks::incompatible;
 use crate::cloud::{Clock, Cloud, CloudError, Configuration, Failure, Held, State, Update};
 use crate::driver::{Driver, Interrupt};
-use crate::preflight::incompatible;
+
+/// By how much the clocks of two services may differ.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// How far apart two reads are that together are believed.
 const APART: Duration = Duration::from_secs(1);
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
-    /// Looks once. What was established by our own write a moment ago is not read again.
+    /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
     pub(crate) async fn look(&mut self) -> Observation {
         let started = self.cloud.time();
         // Publishing and the like take their time; what was established before them is not fresh any more.
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, request, fresh, look_at_alarms) = (self.cloud, self.request, self.fresh, self.alarms_due(started));
-        let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
-        let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
-        let (alias, alarms) = tokio::join!(alias, alarms);
+        let signalled = self.signalled();
+        let reads = async {
+            let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
+            let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
+            tokio::join!(alias, alarms)
+        };
+        tokio::pin!(reads);
+        let cut = tokio::select! {
+            read = &mut reads => Some(read),
+            () = signalled => None,
+        };
+        let (alias, alarms) = match cut {
+            Some(read) => read,
+            // With an alias in hand there is something to act on; the write finds out whether it still stands.
+            None if self.held.is_some() => (None, None),
+            None => reads.await,
+        };
         match alias {
-            Some(Ok(held)) => self.take_alias(held),
+            Some(Ok(held)) => self.take_read(held),
+            // The function is gone, and its aliases with it.
+            Some(Err(error)) if error.failure == Failure::NotFound => self.take_read(None),
             Some(Err(error)) => self.trouble(format!("the alias could not be read: {error}")),
             None => {}
         }
         if let Some(alarms) = alarms {
-            self.take_alarms(started, alarms);
+            self.take_alarms(started, alarms).await;
         }
         self.look_at_candidate().await;
         self.observation()
@@ -41,9 +60,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     fn alarms_due(&self, now: Time) -> bool {
         match &self.health {
+            // Once the way back is decided they have nothing more to say.
+            _ if self.failed.is_some() => false,
             Health::Unwatched => false,
             Health::Unread { .. } => true,
             Health::Read { at, .. } => now.since(*at) >= self.plan.poll,
+        }
+    }
+
+    /// Takes over what a read says, unless it is older than our own last write.
+    fn take_read(&mut self, held: Option<Held>) {
+        let stale = held.as_ref().is_some_and(|held| self.replaced.contains(&held.revision));
+        if !stale {
+            self.take_alias(held);
         }
     }
 
@@ -62,7 +91,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.known_at = Some(now);
         self.held = held;
-        self.claimed |= self.note().is_some();
+        let mine = self.note();
+        self.claimed |= mine.is_some();
+        // A note that is gone is remembered as it was; one that is terminal, or another's, ends the memory.
+        if mine.is_some() || self.held.as_ref().is_none_or(|held| held.alias.noted() != Noted::Nothing) {
+            self.remembered = mine.filter(|note| !note.phase.is_terminal());
+        }
     }
 
     /// The note on the alias, where it is this rollout's and this process'.
@@ -72,11 +106,16 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         (note.id == self.plan.id && note.owner == self.plan.owner).then_some(note)
     }
 
-    fn take_alarms(&mut self, at: Time, read: Result<Vec<rollout::health::AlarmSeen>, CloudError>) {
+    async fn take_alarms(&mut self, at: Time, read: Result<Vec<AlarmSeen>, CloudError>) {
+        let read = match read {
+            Ok(alarms) => self.with_history(alarms).await,
+            Err(error) => Err(error),
+        };
         match read {
             Ok(alarms) => {
-                let missing =
-                    self.plan.alarms.iter().filter(|name| !alarms.iter().any(|alarm| alarm.name == **name)).cloned().collect();
+                let known = |name: &&String| alarms.iter().any(|alarm| alarm.name == **name);
+                let missing = self.plan.alarms.iter().filter(|name| !known(name)).cloned().collect();
+                self.alarms_read = at;
                 self.health = Health::Read { at, alarms, missing, failing: None };
             }
             Err(error) => {
@@ -91,13 +130,31 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
     }
 
+    /// Adds when each alarm was last red. One that changed its state since the last look may have been red in between: then its
+    /// history tells, and a history that cannot be read is no look at all.
+    async fn with_history(&mut self, mut alarms: Vec<AlarmSeen>) -> Result<Vec<AlarmSeen>, CloudError> {
+        // CloudWatch's clock is not Lambda's.
+        let from = self.alarms_read - MARGIN;
+        for alarm in &mut alarms {
+            if alarm.state == AlarmState::Alarm {
+                self.reddened.insert(alarm.name.clone(), alarm.since);
+            } else if alarm.since >= from
+                && let Some(red) = self.cloud.last_red(&alarm.name, from).await?
+            {
+                self.reddened.insert(alarm.name.clone(), red);
+            }
+            alarm.red = self.reddened.get(&alarm.name).copied();
+        }
+        Ok(alarms)
+    }
+
     async fn look_at_candidate(&mut self) {
         let preparing = match &self.held {
             Some(held) => {
                 matches!(standing(&held.alias), Standing::Claimed(note) if note.phase == Phase::Claim) && self.note().is_some()
             }
             None => self.plan.stable.is_none() && !self.claimed,
-        };
+        } || (matches!(self.plan.entry, Entry::Supersede(_)) && !self.claimed);
         if !preparing {
             return;
         }
@@ -138,8 +195,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     fn take_latest(&mut self, configuration: Configuration) {
         let settling = configuration.state == State::Pending || configuration.update == Update::InProgress;
-        let wanted = self.request.code.is_some() && !self.code_updated;
-        let changed = self.latest.as_ref().is_some_and(|latest| latest.code_sha256 != configuration.code_sha256);
+        let wanted = self.request.code.is_some() && self.code_updated.is_none();
+        let ours = self.code_updated.as_ref().or(self.latest.as_ref().map(|latest| &latest.code_sha256));
+        let changed = ours.is_some_and(|ours| *ours != configuration.code_sha256);
         self.candidate = match (&configuration.state, &configuration.update) {
             _ if settling => Candidate::Settling,
             _ if wanted => Candidate::Outdated,
@@ -157,7 +215,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     fn observation(&self) -> Observation {
         let now = self.cloud.time();
-        let apart = self.looks_so_since.is_some_and(|since| now.since(since) >= APART);
+        let apart = self.looks_so_since.zip(self.known_at).is_some_and(|(since, known)| known.since(since) >= APART);
         let certainty = match (self.fresh, apart) {
             (true, _) => Certainty::Written,
             (false, true) => Certainty::ReadTwice,
@@ -165,13 +223,17 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         // Not knowing the alias is as blind as not knowing the alarms.
         let lost = self.known_at.is_none_or(|known| now.since(known) > self.plan.freshness());
-        let health = if lost { Health::Unread { why: "the alias cannot be read".to_owned() } } else { self.health.clone() };
+        let health = if lost { self.without_alias() } else { self.health.clone() };
         Observation {
             now,
             alias: self.held.as_ref().map(|held| held.alias.clone()),
             certainty,
             claimed: self.claimed,
             unanswered: self.unanswered,
+            failed: self.failed,
+            blind: self.blind,
+            remembered: self.remembered.clone(),
+            claiming: self.claiming.clone(),
             stepped: self.stepped,
             full_weight_refused: self.full_weight_refused,
             stuck: self.stuck.clone(),
@@ -179,6 +241,17 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             hook: self.hook_seen(),
             health,
             interrupted: self.interrupt() != Interrupt::None,
+        }
+    }
+
+    /// What is known of the alarms, as old as what is known of the alias.
+    fn without_alias(&self) -> Health {
+        let why = "the alias cannot be read".to_owned();
+        match (&self.health, self.known_at) {
+            (Health::Read { at, alarms, missing, .. }, Some(known)) => {
+                Health::Read { at: known.min(*at), alarms: alarms.clone(), missing: missing.clone(), failing: Some(why) }
+            }
+            (Health::Read { .. } | Health::Unwatched | Health::Unread { .. }, _) => Health::Unread { why },
         }
     }
 
@@ -203,5 +276,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// The stable version and its ARN.
     pub(crate) fn stable_arn(&self) -> Option<(Version, String)> {
         self.plan.stable.zip(self.stable.as_ref().map(|stable| stable.arn.clone()))
+    }
+
+    /// The candidate and its ARN; of one that another process published, the ARN is its sister's with another number.
+    pub(crate) fn candidate_arn(&self) -> Option<(Version, String)> {
+        self.candidate_arn.clone().or_else(|| {
+            let candidate = self.note()?.candidate?;
+            let (function, _) = self.stable.as_ref()?.arn.rsplit_once(':')?;
+            Some((candidate, format!("{function}:{candidate}")))
+        })
     }
 }

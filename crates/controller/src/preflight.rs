@@ -3,14 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use rollout::alias::{Contention, Standing, Target, standing};
-use rollout::health::AlarmState;
-use rollout::note::{self, Note, Owner, RolloutId, TEXT_LIMIT};
-use rollout::plan::{Plan, Preexisting};
-use rollout::{Alias, Version};
+use rollout::Alias;
+use rollout::alias::{Standing, standing};
+use rollout::entry::{Way, way_in};
+use rollout::health::clock;
+use rollout::note::{Note, Owner, RolloutId};
+use rollout::plan::{Entry, Plan};
 
-use crate::cloud::{Clock, Cloud, CloudError, Configuration, Failure, State, Update};
-use crate::request::{Request, shown};
+use crate::checks::{about_alias, alarms, hook, provisioned, unreadable, versions};
+use crate::cloud::{Clock, Cloud, Configuration};
+use crate::request::Request;
 
 /// Something that keeps a rollout from beginning, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +24,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), hint: None }
     }
 
-    fn hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
@@ -51,10 +53,16 @@ pub struct Preflight {
     pub red: Vec<String>,
     /// The alias as it was read.
     pub alias: Option<Alias>,
+    /// Whether it could be read.
+    pub read: bool,
     /// What the stable version is, where there is one.
     pub stable: Option<Configuration>,
     /// Whether the version asked for is the stable one already.
     pub nothing_to_do: bool,
+    /// The note of the rollout that is gone on with, where one is.
+    pub goes_on: Option<Note>,
+    /// The note of a rollout whose owner may still be there: nothing else was looked at.
+    pub owned: Option<Note>,
 }
 
 /// How long to wait before a second look at an alias that cannot be claimed: reads can be stale.
@@ -68,275 +76,87 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         clock.sleep(SECOND_LOOK).await;
         read = cloud.alias(subject).await;
     }
-    let mut problems = Vec::new();
-    let alias = match read {
-        Ok(held) => held.map(|held| held.alias),
-        Err(error) => {
-            problems.push(unreadable(&error));
-            None
-        }
+    let (alias, problems, read) = match read {
+        Ok(held) => (held.map(|held| held.alias), Vec::new(), true),
+        Err(error) => (None, vec![unreadable(&error)], false),
     };
-    let reachable = problems.is_empty();
     let stable = alias.as_ref().and_then(|alias| alias.target.version());
-    let plan = request.plan(id, owner, stable);
-    let mut found =
-        Preflight { plan, problems, warnings: Vec::new(), red: Vec::new(), alias, stable: None, nothing_to_do: false };
-    if reachable {
+    let plan = request.plan(id, owner, cloud.time(), stable);
+    let mut found = Preflight {
+        plan,
+        problems,
+        warnings: Vec::new(),
+        red: Vec::new(),
+        alias,
+        read,
+        stable: None,
+        nothing_to_do: false,
+        goes_on: None,
+        owned: None,
+    };
+    find_way_in(cloud, request, &mut found);
+    if found.owned.is_some() {
+        return found;
+    }
+    if read {
         let (versions, concurrency) = tokio::join!(versions(cloud, request, &found), provisioned(cloud, request, &found));
         about_alias(cloud, request, &mut found).await;
-        found.add(versions);
+        found.stable = versions.stable;
+        found.nothing_to_do = versions.nothing_to_do;
+        found.problems.extend(versions.problems);
         found.problems.extend(concurrency);
     }
-    let (alarms, pre, post) =
-        tokio::join!(alarms(cloud, request), hook(cloud, request.pre_hook.as_ref()), hook(cloud, request.post_hook.as_ref()));
+    let (alarms, pre, post) = tokio::join!(
+        alarms(cloud, request, found.goes_on.is_some()),
+        hook(cloud, request.pre_hook.as_ref()),
+        hook(cloud, request.post_hook.as_ref())
+    );
     found.problems.extend(alarms.problems);
     found.red = alarms.red;
     found.problems.extend(pre);
     found.problems.extend(post);
-    if !found.plan.watches() {
-        found.warnings.push("nothing is watched: the schedule alone moves the traffic (name an alarm with `--alarm`)".to_owned());
-    }
+    found.problems.extend(about_credentials(cloud, &found.plan));
     found
 }
 
-impl Preflight {
-    fn add(&mut self, versions: Versions) {
-        self.stable = versions.stable;
-        self.nothing_to_do = versions.nothing_to_do;
-        self.problems.extend(versions.problems);
-    }
-}
-
-fn unreadable(error: &CloudError) -> Problem {
-    let problem = Problem::new(error.to_string());
-    match error.failure {
-        Failure::NotFound => problem.hint("is this the right Region and account?"),
-        Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
-        Failure::Unsent => problem.hint("`--region`, `--profile` or the usual environment variables say where and as whom"),
-        Failure::Outdated
-        | Failure::Conflict
-        | Failure::Throttled
-        | Failure::Invalid
-        | Failure::Unanswered
-        | Failure::NotExecuted => problem,
-    }
-}
-
-async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
-    let subject = &request.subject;
-    let (function, name) = (subject.function.reference(), &subject.alias);
-    let Some(alias) = &found.alias else {
-        found.problems.extend(about_creation(cloud, request).await);
-        return;
-    };
-    if alias.target == Target::Latest {
-        let text = format!("{subject} points at $LATEST: such an alias cannot split its traffic");
-        let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
-        found.problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
-    }
-    let length = note::length(alias.text());
-    if length > TEXT_LIMIT {
-        let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
-        found.problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
-    }
-    let occupied = match standing(alias) {
-        Standing::Idle(_) => None,
-        Standing::Foreign { version, weight } => Some(
-            Problem::new(format!("{weight} of {subject} is on {version} already, and not by canaryctl"))
-                .hint("another tool's rollout, or AWS moving provisioned concurrency: let it end, or clear the weights by hand"),
-        ),
-        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => {
-            Some(under_way(request, alias, &note))
-        }
-        Standing::ClearedByHand(note) | Standing::PromotedElsewhere(note) => Some(
-            Problem::new(format!("rollout {} of {subject} was ended by hand and its note still stands", note.id))
-                .hint(format!("`canaryctl status {subject}` explains it; `canaryctl rollback {subject}` ends it cleanly")),
-        ),
-        Standing::Contended { id, why, .. } => Some(contended(request, &id.to_string(), why)),
-    };
-    found.problems.extend(occupied);
-}
-
-fn under_way(request: &Request, alias: &Alias, note: &Note) -> Problem {
-    let subject = &request.subject;
-    let candidate = note.candidate.map_or_else(String::new, |version| format!(" of {version}"));
-    let text = format!("rollout {}{candidate} is under way on {subject} since {} ({})", note.id, note.begun, alias.traffic());
-    Problem::new(text).hint(format!("`canaryctl status {subject}` shows it; `canaryctl rollback {subject}` ends it"))
-}
-
-fn contended(request: &Request, id: &str, why: Contention) -> Problem {
-    let subject = &request.subject;
-    match why {
-        Contention::NewerFormat => Problem::new(format!("rollout {id} on {subject} was written by a newer canaryctl"))
-            .hint("use that version, or a later one"),
-        Contention::Changed => Problem::new(format!("{subject} was changed by something else during rollout {id}"))
-            .hint(format!("`canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` decides it")),
-    }
-}
-
-/// Where the alias does not exist: a first deployment, or a typo.
-async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
-    let subject = &request.subject;
-    let names = match cloud.alias_names(&subject.function).await {
-        Ok(names) => names,
-        Err(error) => return Some(unreadable(&error)),
-    };
-    if names.is_empty() || request.create_alias {
-        return None;
-    }
-    let alike =
-        names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &subject.alias.to_lowercase()))?;
-    let text = format!("{} has no alias `{}`; it has {}", subject.function, subject.alias, listed(&names));
-    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` makes a new one", subject.function)))
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-#[derive(Default)]
-struct Versions {
-    stable: Option<Configuration>,
-    nothing_to_do: bool,
-    problems: Vec<Problem>,
-}
-
-async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Versions {
-    let function = &request.subject.function;
-    let mut out = Versions::default();
-    if let Some(stable) = found.plan.stable {
-        match cloud.configuration(function, Some(stable)).await {
-            Ok(configuration) => {
-                out.problems.extend(unusable("the version to go back to", stable, &configuration));
-                out.stable = Some(configuration);
-            }
-            Err(error) => {
-                out.problems.push(Problem::new(format!("the version to go back to, {stable}, cannot be read: {error}")));
+/// Whether this process may drive a rollout here, and which: a new one, or one that another process left.
+fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
+    let Some(alias) = &found.alias else { return };
+    match way_in(&request.subject, &standing(alias), found.plan.hash(), request.wishes, cloud.time()) {
+        Way::In(entry, note) => {
+            found.plan.entry = entry;
+            let Some(note) = note else { return };
+            found.plan.stable = note.stable;
+            let (id, traffic) = (note.id, alias.traffic());
+            found.warnings.push(match entry {
+                Entry::TakeOver { .. } => format!("going on with rollout {id} where it stands: {traffic}"),
+                Entry::Supersede(_) | Entry::Adopt(_) | Entry::Fresh => {
+                    format!("puts rollout {id} aside once the new version is ready: {traffic}")
+                }
+            });
+            if matches!(entry, Entry::TakeOver { .. }) {
+                found.plan.id = note.id;
+                found.goes_on = Some(note);
             }
         }
-    }
-    let Some(version) = request.version else {
-        if let Ok(Configuration { update: Update::Failed(why), .. }) = cloud.configuration(function, None).await
-            && request.code.is_none()
-        {
-            out.problems
-                .push(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
-        }
-        return out;
-    };
-    if Some(version) == found.plan.stable {
-        out.nothing_to_do = true;
-        return out;
-    }
-    match cloud.configuration(function, Some(version)).await {
-        Ok(configuration) => {
-            out.problems.extend(unusable("the version to roll out", version, &configuration));
-            let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
-            out.problems.extend(differs.map(Problem::new));
-        }
-        Err(error) => {
-            out.problems.push(Problem::new(format!("the version to roll out, {version}, cannot be read: {error}")));
-        }
-    }
-    let noted = found.alias.as_ref().map(standing).and_then(|standing| standing.note().cloned());
-    let rejected = noted.iter().flat_map(|note| &note.rejected).find(|rejected| rejected.version == version);
-    if let Some(rejected) = rejected.filter(|_| !request.again) {
-        let text = format!("{version} was rejected before: {}", rejected.cause.phrase());
-        out.problems.push(Problem::new(text).hint("roll out a fixed version, or this one with `--again`"));
-    }
-    out
-}
-
-fn unusable(what: &str, version: Version, configuration: &Configuration) -> Option<Problem> {
-    match &configuration.state {
-        State::Active | State::Pending => None,
-        State::Inactive => Some(Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls")).hint(
-            format!("invoke it once, then try again: `aws lambda invoke --function-name {} /dev/null`", configuration.arn),
-        )),
-        State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
+        Way::Wait { note, .. } => found.owned = Some(note),
+        Way::No { why, hint } => found.problems.push(Problem::new(why).hint(hint)),
     }
 }
 
-/// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.
-pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) -> Option<String> {
-    let (old, new) = (&stable.version, &candidate.version);
-    if stable.role != candidate.role {
-        return Some(format!(
-            "{new} has another execution role than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
-            candidate.role, stable.role
-        ));
-    }
-    let queue = |configuration: &Configuration| configuration.dead_letter.clone().unwrap_or_else(|| "none".to_owned());
-    (stable.dead_letter != candidate.dead_letter).then(|| {
-        format!(
-            "{new} has another dead-letter queue than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
-            queue(candidate),
-            queue(stable)
-        )
+/// Credentials that are known to end before the rollout does would leave it without anybody to bring it back.
+fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
+    let (end, now) = (cloud.expiry()?, cloud.time());
+    let needed = plan.duration() + MARGIN;
+    (now + needed >= end).then(|| {
+        let text = format!(
+            "the credentials end at {}, before the rollout would ({} from now)",
+            clock(end),
+            humantime::format_duration(needed)
+        );
+        Problem::new(text).hint("use credentials that last longer or renew themselves, or a shorter schedule")
     })
 }
 
-async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Option<Problem> {
-    if request.allow_provisioned || found.alias.is_none() {
-        return None;
-    }
-    match cloud.provisioned(&request.subject).await {
-        Ok(false) => None,
-        Ok(true) => Some(
-            Problem::new(format!(
-                "{} has provisioned concurrency: AWS writes weights of its own on it, and may refuse ours",
-                request.subject
-            ))
-            .hint("`--allow-provisioned-concurrency` tries it all the same"),
-        ),
-        Err(error) => Some(Problem::new(error.to_string())),
-    }
-}
-
-#[derive(Default)]
-struct Alarms {
-    problems: Vec<Problem>,
-    red: Vec<String>,
-}
-
-async fn alarms<C: Cloud>(cloud: &C, request: &Request) -> Alarms {
-    let mut out = Alarms::default();
-    if request.alarms.is_empty() {
-        return out;
-    }
-    let alarms = match cloud.alarms(&request.alarms).await {
-        Ok(alarms) => alarms,
-        Err(error) => {
-            out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
-            return out;
-        }
-    };
-    for name in &request.alarms {
-        let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
-            out.problems.push(
-                Problem::new(format!("alarm `{name}` does not exist"))
-                    .hint("names are case-sensitive; is this the right Region?"),
-            );
-            continue;
-        };
-        match (alarm.state, request.preexisting) {
-            (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
-            (AlarmState::Alarm, Preexisting::Wait) => out.red.push(name.clone()),
-            (AlarmState::Alarm, Preexisting::Fail) => out.problems.push(
-                Problem::new(format!(
-                    "alarm `{name}` is in ALARM since {}, before anything began: {}",
-                    alarm.since, alarm.reason
-                ))
-                .hint("`--preexisting-alarm ignore` begins all the same, `wait` waits until it is green"),
-            ),
-        }
-    }
-    out
-}
-
-async fn hook<C: Cloud>(cloud: &C, hook: Option<&rollout::subject::Qualified>) -> Option<Problem> {
-    let hook = hook?;
-    let error = cloud.invocable(hook).await.err()?;
-    let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", shown(hook)));
-    Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
-}
+/// What hooks, publishing and a way back may take on top of the schedule.
+const MARGIN: Duration = Duration::from_mins(5);

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rollout::entry::Wishes;
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{DEFAULT_BAKE, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::plan::{DEFAULT_BAKE, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use rollout::subject::{Qualified, Subject};
-use rollout::{Schedule, Version};
+use rollout::{Schedule, Time, Version};
+
+use sha2::{Digest, Sha256};
 
 use crate::cloud::Code;
 
@@ -51,15 +56,19 @@ pub struct Request {
     pub require_change: bool,
     /// Go on although the alias has provisioned concurrency.
     pub allow_provisioned: bool,
+    /// What to do about a rollout that is under way already.
+    pub wishes: Wishes,
 }
 
 impl Request {
     /// The plan for an alias whose version is `stable`.
-    pub(crate) fn plan(&self, id: RolloutId, owner: Owner, stable: Option<Version>) -> Plan {
+    pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
         let watched = !self.alarms.is_empty();
         Plan {
             id,
             owner,
+            began,
+            entry: Entry::Fresh,
             stable,
             source: match (&self.version, &self.code) {
                 (Some(version), _) => Source::Version(*version),
@@ -90,14 +99,10 @@ pub(crate) fn shown(hook: &Qualified) -> String {
     }
 }
 
-/// Tells one package from another for the plan's hash: the image's URI, or the size and a sum of the bytes.
-fn fingerprint(code: &Code) -> String {
+/// Tells one package from another: the image's URI, or the hash that AWS will give the code.
+pub(crate) fn fingerprint(code: &Code) -> String {
     match code {
         Code::Image(uri) => uri.clone(),
-        Code::Zip(bytes) => {
-            let sum =
-                bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-            format!("{} bytes, {sum:016x}", bytes.len())
-        }
+        Code::Zip(bytes) => BASE64_STANDARD.encode(Sha256::digest(bytes)),
     }
 }

@@ -15,7 +15,7 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, now: Time) -> Strin
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
         sheet.row("is", "the function may exist; this alias of it does not");
-        sheet.next(&format!("canaryctl rollout {}", operand_of(subject)), "creates it on a new version");
+        sheet.next(&format!("canaryctl rollout {} --type <SCHEDULE>", operand_of(subject)), "creates it on a new version");
         return sheet.text();
     };
     let found = standing(alias);
@@ -182,6 +182,9 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
         sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
     }
     sheet.row("owner", &owner(note, now));
+    if note.lease.is_none_or(|lease| lease <= now) {
+        sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "the same command as then goes on with it");
+    }
     match note.stable {
         Some(stable) => {
             let command = format!("canaryctl rollback {}", operand_of(subject));
@@ -217,7 +220,7 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
         sheet.next(&format!("{update} \"$({publish})\""), "");
         return;
     }
-    let rollout = format!("canaryctl rollout {operand}");
+    let rollout = format!("canaryctl rollout {operand} --type <SCHEDULE>");
     match note {
         None => {
             sheet.row("is", "idle: no rollout is under way, and none is remembered");
@@ -250,7 +253,7 @@ fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time)
     if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
         sheet.next(&format!("canaryctl rollback {operand}"), &format!("puts all traffic on {stable}"));
     }
-    sheet.next(&format!("canaryctl rollout {operand}"), "rolls out a new version");
+    sheet.next(&format!("canaryctl rollout {operand} --type <SCHEDULE>"), "rolls out a new version");
 }
 
 fn rejected(sheet: &mut Sheet, note: &Note) {

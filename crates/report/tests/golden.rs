@@ -140,7 +140,7 @@ fn the_endings_are_those_that_the_events_add_up_to() {
         }
         let target = Target::Version(Version::new(target).unwrap());
         let alias = Alias { target, weights: Vec::new(), description: String::new() };
-        assert_eq!(Some(&report.ending("hello:live", &outcome, None, Some(&alias), last.at)), last.ending(), "{name}");
+        assert_eq!(Some(&report.ending("hello:live", &outcome, None, alias.traffic(), last.at)), last.ending(), "{name}");
     }
 }
 

@@ -208,7 +208,7 @@ fn every_other_standing_has_its_words_and_its_command() {
 fn an_alias_that_does_not_exist() {
     let text = status_text(&subject(), None, now());
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
-    assert!(text.ends_with("  next      canaryctl rollout hello   creates it on a new version\n"), "{text}");
+    assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
     let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();
     assert_eq!((&json["standing"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
 }

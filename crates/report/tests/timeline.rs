@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 fn plan(schedule: &str) -> Plan {
     Plan {
+        began: Time::default(),
+        entry: rollout::plan::Entry::Fresh,
         id: RolloutId(0x7f3a_c2e1),
         owner: Owner::from_random(1),
         stable: Version::new(41),

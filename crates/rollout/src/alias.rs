@@ -185,7 +185,7 @@ pub fn standing(alias: &Alias) -> Standing {
     let share = note.phase.share();
     match canary {
         Some((version, weight)) if on_stable && note.candidate == Some(version) => {
-            if weight == share {
+            if weight.stands_for(share) {
                 Standing::Running(note)
             } else {
                 Standing::SetByHand(note, weight)

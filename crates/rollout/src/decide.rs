@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use crate::alias::{Standing, standing};
 use crate::health::{Pass, Verdict};
-use crate::note::{Note, Phase};
+use crate::note::{AfterPause, Note, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, Plan};
+use crate::position::{Position, position};
 use crate::{Cause, Outcome, Time, Weight};
 
 /// The next thing to do.
@@ -46,6 +46,16 @@ pub enum Action {
     SeeAgain,
     /// Write a new lease.
     Renew,
+    /// Write this process' token into the note of an owner that is gone, or is to be replaced.
+    TakeOver,
+    /// Put another rollout aside: its canary's share goes, our claim comes, in one write.
+    Supersede,
+    /// Write a note beside weights that have none.
+    Adopt,
+    /// Write the note that vanished once more, paused: whoever removed it may have meant something by it.
+    WriteAgain,
+    /// Write that the pause is over.
+    Resume,
     /// Make the candidate the alias' version, for good.
     Promote(Pass),
     /// Put all traffic on stable, and say why.
@@ -78,6 +88,8 @@ pub enum Reason {
     NotDue,
     /// The bake is not over.
     Baking,
+    /// A person paused the rollout, until then.
+    Paused(Time),
     /// A person set another share.
     SetByHand(Weight),
     /// What is watched cannot be read: why.
@@ -91,51 +103,60 @@ pub enum Reason {
 /// How long to wait before a second look at something foreign.
 pub const SECOND_LOOK: Duration = Duration::from_secs(1);
 
+/// How long a write that went unanswered may take to land: requests do not live longer.
+const LATE: Duration = Duration::from_secs(30);
+
 /// How long before its end a lease is renewed.
 const RENEWAL: Duration = Duration::from_secs(30);
-
-/// What the alias is to this rollout.
-enum Position {
-    Unclaimed,
-    Ours(Note),
-    SetByHand(Note, Weight),
-    ClearedByHand,
-    Ended(Note),
-    Lost,
-}
 
 /// Chooses the one next action in this rollout.
 pub fn decide(plan: &Plan, seen: &Observation) -> Action {
     let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
-    let position = position(plan, seen, standing(alias));
-    match position {
-        Position::Ended(note) if seen.unanswered && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
+    match position(plan, seen, alias) {
+        Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
         Position::Ended(note) => Action::Finish(ended(plan, seen, &note)),
         // A share that a person took away stays away; the note is all that is left to write.
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
-        Position::Lost if seen.certainty == Certainty::Read => look_again(seen),
+        Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
+        Position::TakenOver(note) => taken_over(plan, seen, &note),
+        Position::Vanished => Action::WriteAgain,
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),
-        Position::Unclaimed if seen.interrupted || seen.stuck.is_some() => Action::Finish(Outcome::Refused),
-        Position::Unclaimed => Action::Claim,
+        // Our claim may still be on its way; a write in between takes its revision away.
+        Position::Entering(_) if (seen.interrupted || seen.stuck.is_some()) && seen.unanswered.is_some() => Action::Confirm,
+        Position::Entering(_) | Position::Superseding(_) if seen.interrupted || seen.stuck.is_some() => {
+            Action::Finish(Outcome::Refused)
+        }
+        Position::Entering(action) => action,
+        Position::Superseding(theirs) => supersede(plan, seen, &theirs),
         Position::Ours(note) => go_on(plan, seen, &note, None),
         Position::SetByHand(note, weight) => go_on(plan, seen, &note, Some(weight)),
     }
 }
 
-fn position(plan: &Plan, seen: &Observation, standing: Standing) -> Position {
-    let ours = |note: &Note| note.id == plan.id && note.owner == plan.owner;
-    match standing {
-        Standing::Idle(Some(note)) if note.id == plan.id => Position::Ended(note),
-        Standing::Idle(_) => {
-            let same = plan.stable.is_some() && seen.alias.as_ref().is_some_and(|alias| alias.target.version() == plan.stable);
-            if seen.claimed || !same { Position::Lost } else { Position::Unclaimed }
+/// An owner that lost the rollout to another may still bring it back on a failure that it holds; never the other way.
+fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
+    match seen.health.verdict(plan, note.begun, seen.now) {
+        Verdict::Fail { cause, .. } if !note.phase.share().is_zero() => Action::RollBack(cause),
+        Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
+            Action::Finish(Outcome::Superseded)
         }
-        Standing::Claimed(note) | Standing::Running(note) if ours(&note) => Position::Ours(note),
-        Standing::SetByHand(note, weight) if ours(&note) => Position::SetByHand(note, weight),
-        Standing::ClearedByHand(note) if ours(&note) => Position::ClearedByHand,
-        Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..) | Standing::ClearedByHand(_) => Position::Lost,
-        Standing::Foreign { .. } | Standing::PromotedElsewhere(_) | Standing::Contended { .. } => Position::Lost,
+    }
+}
+
+/// Another rollout is put aside only for a version that can take traffic; until that is certain, it is left alone.
+fn supersede(plan: &Plan, seen: &Observation, theirs: &Note) -> Action {
+    match &seen.candidate {
+        Candidate::Unknown | Candidate::Settling => wait(seen, seen.now + plan.poll, Reason::Settling),
+        Candidate::Outdated => Action::UpdateCode,
+        Candidate::Ready => Action::Publish,
+        Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
+        Candidate::Published(version, Readiness::Ready) => {
+            let known = [plan.stable, theirs.candidate].contains(&Some(*version));
+            let rejected = theirs.rejected.iter().any(|rejected| rejected.version == *version) && !plan.again;
+            if known || rejected { Action::Finish(Outcome::Refused) } else { Action::Supersede }
+        }
+        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Action::Finish(Outcome::Refused),
     }
 }
 
@@ -173,6 +194,9 @@ fn go_on(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) 
     if let Some(action) = bookkeeping(plan, seen, note, &verdict) {
         return action;
     }
+    if let Some(Pause { until, .. }) = note.pause {
+        return if seen.now >= until { Action::Resume } else { wait(seen, until, Reason::Paused(until)) };
+    }
     match (by_hand, verdict) {
         (Some(weight), _) => wait(seen, seen.now + plan.poll, Reason::SetByHand(weight)),
         (None, verdict) => advance(plan, seen, note, verdict),
@@ -180,12 +204,16 @@ fn go_on(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) 
 }
 
 fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) -> Option<Cause> {
-    let held = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
-    if seen.interrupted && !held {
-        return Some(Cause::Signal);
+    if seen.failed.is_some() {
+        return seen.failed;
     }
     if let Verdict::Fail { cause, .. } = verdict {
         return Some(*cause);
+    }
+    // A first deployment has nothing to go back to: it is left for a re-run to finish.
+    let held = (plan.on_interrupt == OnInterrupt::Hold || note.stable.is_none()) && (!note.phase.share().is_zero());
+    if seen.interrupted && !held {
+        return Some(Cause::Signal);
     }
     if seen.stuck.is_some() {
         return Some(Cause::Failed);
@@ -200,7 +228,10 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
         }
         Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => {}
     }
-    let used_up = note.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit);
+    if note.pause.is_some_and(|pause| pause.then == AfterPause::RollBack && seen.now >= pause.until) {
+        return Some(Cause::Hand);
+    }
+    let used_up = note.blind.or(seen.blind).is_some_and(|blind| seen.now >= blind + plan.blind_limit);
     match verdict {
         Verdict::Unreadable { .. } if used_up => Some(Cause::Blind),
         Verdict::NoData { .. } if used_up => Some(Cause::NoData),
@@ -230,12 +261,13 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why } | Verdict::Fail { why, .. } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
     };
-    let due = note.due.unwrap_or(note.since);
+    // A promotion by hand does not know how long the plan bakes.
+    let due = note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since });
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
         Phase::Pre | Phase::Post => match seen.hook {
             Hook::NotInvoked => Action::InvokeHook,
-            Hook::Succeeded if note.phase == Phase::Pre => first_share(plan, seen, pass),
+            Hook::Succeeded if note.phase == Phase::Pre => first_share(seen, pass),
             Hook::Succeeded => Action::Promote(pass),
             Hook::Running(_) | Hook::Failed(_) => {
                 wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning)
@@ -244,14 +276,13 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
         Phase::Shift { .. } if seen.now < due => wait(seen, due, Reason::NotDue),
         Phase::Shift { step, .. } => {
             let step = usize::from(step) + 1;
-            if plan.schedule.weight(step) == Weight::FULL && seen.full_weight_refused {
-                return finish_line(plan, pass);
-            }
             let since = if seen.now <= due + plan.tolerance() { due } else { seen.now.ceil_to_second() };
             Action::Shift { step, since, pass }
         }
         Phase::Bake if seen.now < due => wait(seen, due, Reason::Baking),
-        Phase::Bake | Phase::Promoted | Phase::Back(_) => finish_line(plan, pass),
+        Phase::Bake => finish_line(plan, pass),
+        // A terminal note is no position to go on from.
+        Phase::Promoted | Phase::Back(_) => wait(seen, seen.now + plan.poll, Reason::LookingAgain),
     }
 }
 
@@ -259,10 +290,7 @@ fn finish_line(plan: &Plan, pass: Pass) -> Action {
     if plan.post_hook.is_some() { Action::AnnouncePostHook } else { Action::Promote(pass) }
 }
 
-fn first_share(plan: &Plan, seen: &Observation, pass: Pass) -> Action {
-    if plan.schedule.weight(1) == Weight::FULL && seen.full_weight_refused {
-        return finish_line(plan, pass);
-    }
+fn first_share(seen: &Observation, pass: Pass) -> Action {
     Action::Shift { step: 1, since: seen.now.ceil_to_second(), pass }
 }
 
@@ -277,7 +305,7 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
         Candidate::Ready => Action::Publish,
         Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
         Candidate::Published(_, Readiness::Ready) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
-        Candidate::Published(_, Readiness::Ready) => first_share(plan, seen, pass),
+        Candidate::Published(_, Readiness::Ready) => first_share(seen, pass),
         Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Action::RollBack(Cause::Failed),
     }
 }
@@ -285,11 +313,12 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
 /// Whether publishing gave a version that is not to be rolled out: stable itself, or one that was rejected before.
 fn gave_back(plan: &Plan, note: &Note, seen: &Observation) -> Option<Cause> {
     let Candidate::Published(version, _) = seen.candidate else { return None };
-    if Some(version) == plan.stable {
-        return Some(Cause::Unchanged);
-    }
+    // A first version that failed its post-traffic hook is both: rejected says more.
     let rejected = note.rejected.iter().any(|rejected| rejected.version == version);
-    (rejected && !plan.again).then_some(Cause::Rejected)
+    if rejected && !plan.again {
+        return Some(Cause::Rejected);
+    }
+    (Some(version) == plan.stable).then_some(Cause::Unchanged)
 }
 
 /// A first deployment has no alias to claim: the claim is its creation. Anywhere else a missing alias is never made again.
@@ -301,15 +330,24 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
             (Certainty::Written | Certainty::ReadTwice, false) => Action::Finish(Outcome::Refused),
         };
     }
+    // An alias that we meant to create may still come; it cannot be called back, but it can be found.
+    let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
+    if (seen.interrupted || seen.stuck.is_some()) && expected {
+        return wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain);
+    }
     if seen.interrupted {
         return Action::Finish(Outcome::RolledBack(Cause::Signal));
     }
     if seen.stuck.is_some() {
         return Action::Finish(Outcome::Failed);
     }
-    let pass = match seen.health.verdict(plan, seen.now, seen.now) {
+    // There is no note yet to count from.
+    let used_up = seen.now >= plan.began + plan.blind_limit;
+    let pass = match seen.health.verdict(plan, plan.began, seen.now) {
         Verdict::Pass(pass) => pass,
         Verdict::Fail { cause, .. } => return Action::Finish(Outcome::RolledBack(cause)),
+        Verdict::NoData { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::NoData)),
+        Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::Blind)),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
     };

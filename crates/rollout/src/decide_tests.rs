@@ -11,18 +11,18 @@ use crate::decide::{Action, decide};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::note::{HookAttempt, Note, Noted, Owner, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use crate::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use crate::write::desired;
 use crate::{Cause, Outcome, Schedule, Time, Version, Weight};
 
-const BEGUN: Time = Time::from_secs(1_795_000_000);
-const TEXT: &str = "checkout of the shop";
+pub(crate) const BEGUN: Time = Time::from_secs(1_795_000_000);
+pub(crate) const TEXT: &str = "checkout of the shop";
 
-fn version(number: u64) -> Version {
+pub(crate) fn version(number: u64) -> Version {
     Version::new(number).unwrap()
 }
 
-fn points(points: u16) -> Weight {
+pub(crate) fn points(points: u16) -> Weight {
     Weight::from_basis_points(points).unwrap()
 }
 
@@ -30,6 +30,8 @@ pub(crate) fn plan() -> Plan {
     Plan {
         id: RolloutId(0x7f3a_c2e1),
         owner: Owner::from_random(1),
+        began: BEGUN,
+        entry: Entry::Fresh,
         stable: Some(version(41)),
         source: Source::Publish,
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
@@ -100,8 +102,9 @@ fn aliases(plan: &Plan) -> Vec<Option<Alias>> {
     all
 }
 
-fn healths(now: Time) -> Vec<Health> {
-    let alarm = |state, since| AlarmSeen { name: "errors".into(), state, since, metric: None, reason: "7 >= 1".into() };
+pub(crate) fn healths(now: Time) -> Vec<Health> {
+    let alarm =
+        |state, since| AlarmSeen { name: "errors".into(), state, since, red: None, metric: None, reason: "7 >= 1".into() };
     let read = |at, alarms, missing| Health::Read { at, alarms, missing, failing: None };
     let ok = alarm(AlarmState::Ok, BEGUN - Duration::from_hours(1));
     vec![
@@ -143,10 +146,14 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             alias: alias.clone(),
                             certainty,
                             claimed,
-                            unanswered: false,
+                            unanswered: None,
+                            failed: None,
+                            blind: None,
                             stepped: None,
                             full_weight_refused: false,
                             stuck: None,
+                            remembered: None,
+                            claiming: None,
                             candidate: Candidate::Unknown,
                             hook: Hook::NotInvoked,
                             health: health.clone(),
@@ -187,7 +194,7 @@ fn is_red(seen: &Observation) -> bool {
     matches!(&seen.health, Health::Read { alarms, .. } if alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm))
 }
 
-fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
+pub(crate) fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
     match seen.alias.as_ref()?.noted() {
         Noted::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
         Noted::Note(_) | Noted::Newer { .. } | Noted::Nothing => None,
@@ -221,12 +228,36 @@ fn check(plan: &Plan, seen: &Observation) {
         }
     }
 
-    match (&found, &note) {
+    check_standing(plan, seen, &action, note.as_ref(), written.is_some());
+    if let Some(note) = note.as_ref().filter(|note| note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_)))) {
+        let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
+        assert_eq!(action, Action::Finish(expected), "{}", told());
+    }
+    check_result(plan, seen, &action, written.as_ref());
+}
+
+/// What is ours is brought back when it must be; what is not ours is left alone.
+fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, writes: bool) {
+    let told = || format!("{action:?}\non {seen:#?}");
+    let found = seen.alias.as_ref().map(standing);
+    match (&found, note) {
         (Some(Standing::Idle(_)), _) => {}
         // What is not ours is never written to.
+        (Some(Standing::Claimed(theirs) | Standing::Running(theirs) | Standing::SetByHand(theirs, _)), None)
+            if theirs.id == plan.id && is_red(seen) && seen.claimed =>
+        {
+            // Ours until another process took it over: on a red alarm it may be brought back by whoever sees it.
+            let fair = match action {
+                Action::Wait { .. } => seen.certainty == Certainty::Read,
+                Action::RollBack(Cause::Alarm) => !theirs.phase.share().is_zero(),
+                Action::Finish(Outcome::Superseded) => theirs.phase.share().is_zero(),
+                _ => false,
+            };
+            assert!(fair, "{}", told());
+        }
         (Some(_), None) | (Some(Standing::Contended { .. } | Standing::PromotedElsewhere(_) | Standing::Foreign { .. }), _) => {
-            assert!(written.is_none(), "{}", told());
-            let told_apart = match &action {
+            assert!(!writes, "{}", told());
+            let told_apart = match action {
                 Action::Wait { .. } => seen.certainty == Certainty::Read,
                 Action::Finish(Outcome::Superseded) => seen.claimed && seen.certainty == Certainty::ReadTwice,
                 Action::Finish(Outcome::Refused) => !seen.claimed && seen.certainty == Certainty::ReadTwice,
@@ -235,11 +266,11 @@ fn check(plan: &Plan, seen: &Observation) {
             assert!(told_apart, "{}", told());
         }
         // What a person took away is not given back.
-        (Some(Standing::ClearedByHand(_)), Some(_)) => assert_eq!(action, Action::RollBack(Cause::Hand)),
+        (Some(Standing::ClearedByHand(_)), Some(_)) => assert_eq!(*action, Action::RollBack(Cause::Hand)),
         // A red alarm, or a signal, brings ours back; a share set by hand too.
         (Some(Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..)), Some(note)) => {
             let hold = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
-            match &action {
+            match action {
                 Action::RollBack(_) => {}
                 Action::Release => assert!(seen.interrupted && hold && !is_red(seen), "{}", told()),
                 _ => assert!(!is_red(seen) && !seen.interrupted, "{}", told()),
@@ -257,17 +288,10 @@ fn check(plan: &Plan, seen: &Observation) {
                 assert!(still, "{}", told());
             }
         }
-        (None, _) => assert!(
-            written.is_none() && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))),
-            "{}",
-            told()
-        ),
+        (None, _) => {
+            assert!(!writes && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))), "{}", told());
+        }
     }
-    if let Some(note) = note.as_ref().filter(|note| note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_)))) {
-        let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
-        assert_eq!(action, Action::Finish(expected), "{}", told());
-    }
-    check_result(plan, seen, &action, written.as_ref());
 }
 
 /// A share that rises needs a rollout of ours that stands as noted, green alarms, no signal, its time come and its hook passed.
@@ -314,7 +338,7 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
             assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
             let Some(Standing::Idle(Some(note))) = result else { panic!("{}", told()) };
             assert_eq!(note.phase, Phase::Back(*cause));
-            let had_share = my_note(plan, seen).is_some_and(|note| !note.phase.share().is_zero());
+            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(|note| !note.phase.share().is_zero());
             let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
             assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
         }
@@ -343,144 +367,4 @@ fn every_decision_in_a_small_world_keeps_the_rules() {
     }
     println!("{count} observations");
     assert!(count > 400_000, "the world shrank to {count}");
-}
-
-/// Runs the pure loop against a model of the alias that takes every write, looking every `poll`; gives (seconds, share) of each change.
-fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
-    let mut seen = Observation {
-        now: BEGUN,
-        alias: Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() }),
-        certainty: Certainty::Written,
-        claimed: false,
-        unanswered: false,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        candidate: Candidate::Published(version(42), Readiness::Ready),
-        hook: Hook::NotInvoked,
-        health: Health::Unwatched,
-        interrupted: false,
-    };
-    let mut changes = Vec::new();
-    for _ in 0..200_000 {
-        let action = decide(plan, &seen);
-        match &action {
-            Action::Finish(outcome) => return (changes, outcome.clone()),
-            Action::Wait { until, .. } => seen.now = (*until).min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
-            _ => {
-                let alias = desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
-                let share = alias.share_of(version(42));
-                if share != seen.alias.as_ref().unwrap().share_of(version(42)) {
-                    changes.push((seen.now.since(BEGUN).as_secs(), share));
-                }
-                seen.alias = Some(alias);
-                seen.claimed = true;
-            }
-        }
-    }
-    panic!("no end in sight");
-}
-
-#[test]
-fn the_nine_names_shift_when_code_deploy_does() {
-    let minutes = |name: &str| {
-        name.trim_end_matches("Minutes")
-            .trim_end_matches("Minute")
-            .rsplit(|letter: char| !letter.is_ascii_digit())
-            .next()
-            .unwrap()
-            .parse::<u64>()
-    };
-    for name in crate::schedule::NAMES {
-        let plan = Plan { schedule: name.parse().unwrap(), alarms: vec![], bake: Duration::ZERO, ..plan() };
-        let (changes, outcome) = timeline(&plan);
-        assert_eq!(outcome, Outcome::Promoted);
-        let interval = minutes(name).unwrap_or(0) * 60;
-        let expected: Vec<(u64, Weight)> = match name {
-            "AllAtOnce" => vec![(0, Weight::FULL)],
-            canary if canary.starts_with("Canary") => vec![(0, points(1000)), (interval, Weight::FULL)],
-            _ => (1..=10).map(|ten| (u64::from(ten - 1) * interval, points(ten * 1000))).collect(),
-        };
-        assert_eq!(changes, expected, "{name}");
-    }
-}
-
-#[test]
-fn a_slow_poll_does_not_make_the_schedule_drift() {
-    let plan = Plan {
-        schedule: "Linear10PercentEvery7Seconds".parse().unwrap(),
-        poll: Duration::from_secs(3),
-        alarms: vec![],
-        ..plan()
-    };
-    let (changes, _) = timeline(&plan);
-    let at: Vec<u64> = changes.iter().map(|change| change.0).collect();
-    assert_eq!(at, (0..10).map(|step| step * 7).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
-    let plan = plan();
-    let note = Note {
-        stable: plan.stable,
-        candidate: Some(version(42)),
-        due: Some(BEGUN + Duration::from_mins(1)),
-        lease: Some(BEGUN + Duration::from_hours(1)),
-        ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
-    };
-    let stepped = BEGUN + Duration::from_millis(7_300);
-    let mut seen = Observation {
-        now: stepped,
-        alias: Some(Alias {
-            target: Target::Version(version(41)),
-            weights: vec![(version(42), points(1000))],
-            description: write_description("", &note).unwrap(),
-        }),
-        certainty: Certainty::Written,
-        claimed: true,
-        unanswered: false,
-        stepped: Some(stepped),
-        full_weight_refused: false,
-        stuck: None,
-        candidate: Candidate::Unknown,
-        hook: Hook::NotInvoked,
-        health: healths(stepped).remove(0),
-        interrupted: false,
-    };
-    let action = decide(&plan, &seen);
-    assert_eq!(action, Action::Postpone(BEGUN + Duration::from_secs(8)));
-    seen.alias = desired(&plan, &seen, &action);
-    let due = my_note(&plan, &seen).unwrap().due.unwrap();
-    assert_eq!(due, BEGUN + Duration::from_secs(68));
-    assert!(matches!(decide(&plan, &seen), Action::Wait { until, .. } if until == due));
-}
-
-#[test]
-fn a_lost_answer_to_a_rollback_is_written_once_more() {
-    let plan = plan();
-    let note = Note {
-        stable: plan.stable,
-        candidate: Some(version(42)),
-        ..Note::new(plan.id, plan.owner, Phase::Back(Cause::Alarm), BEGUN)
-    };
-    let alias =
-        Alias { target: Target::Version(version(41)), weights: vec![], description: write_description("", &note).unwrap() };
-    let mut seen = Observation {
-        now: BEGUN,
-        alias: Some(alias.clone()),
-        certainty: Certainty::Read,
-        claimed: true,
-        unanswered: true,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        candidate: Candidate::Unknown,
-        hook: Hook::NotInvoked,
-        health: Health::Unwatched,
-        interrupted: false,
-    };
-    assert_eq!(decide(&plan, &seen), Action::Confirm);
-    assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
-    (seen.certainty, seen.unanswered) = (Certainty::Written, false);
-    assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
 }

@@ -3,6 +3,8 @@
 //! A verdict is one of five, and only a [`Pass`] moves traffic away from stable. A `Pass` can be made nowhere but here: what
 //! was not read, or said nothing, cannot be taken for one.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{InsufficientData, Plan, Preexisting};
@@ -40,6 +42,8 @@ pub struct AlarmSeen {
     pub state: AlarmState,
     /// When it took on this state.
     pub since: Time,
+    /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
+    pub red: Option<Time>,
     /// The metric it watches, where it watches just one.
     pub metric: Option<String>,
     /// Why, in the words of `CloudWatch`.
@@ -135,11 +139,19 @@ impl Health {
             Self::Unread { why } => return Verdict::Unreadable { why: why.clone() },
             Self::Read { at, alarms, missing, failing } => (*at, alarms, missing, failing),
         };
-        let counts = |alarm: &&AlarmSeen| plan.preexisting != Preexisting::Ignore || alarm.since > begun;
+        // The beginning is noted in whole seconds, rounded up.
+        let counts = |at: &Time| plan.preexisting != Preexisting::Ignore || *at + Duration::from_secs(1) > begun;
         // What was seen in ALARM stays seen, however old the look is: it only ever moves traffic towards stable.
-        if let Some(red) = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).find(counts) {
-            let why = format!("alarm `{}` went to ALARM at {} ({})", red.name, clock(red.since), red.told());
-            return Verdict::Fail { cause: Cause::Alarm, why };
+        for alarm in alarms {
+            if alarm.state == AlarmState::Alarm && counts(&alarm.since) {
+                let why = format!("alarm `{}` went to ALARM at {} ({})", alarm.name, clock(alarm.since), alarm.told());
+                return Verdict::Fail { cause: Cause::Alarm, why };
+            }
+            // It came and went between two looks, or while nobody looked: a failure is final all the same.
+            if let Some(red) = alarm.red.filter(|red| *red > begun) {
+                let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(red));
+                return Verdict::Fail { cause: Cause::Alarm, why };
+            }
         }
         if let Some(name) = missing.first() {
             return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more") };

@@ -21,13 +21,16 @@
 
 pub mod alias;
 pub mod decide;
+pub mod entry;
 pub mod event;
 pub mod health;
 pub mod narrate;
 pub mod note;
 pub mod observation;
+pub mod operate;
 pub mod outcome;
 pub mod plan;
+mod position;
 pub mod report;
 pub mod schedule;
 pub mod subject;
@@ -39,6 +42,8 @@ pub mod write;
 mod decide_tests;
 #[cfg(test)]
 mod note_tests;
+#[cfg(test)]
+mod timeline_tests;
 
 pub use alias::Alias;
 pub use outcome::{Cause, Outcome};

@@ -9,7 +9,7 @@ use crate::event::{HookPhase, Started, What};
 use crate::health::{AlarmSeen, AlarmState, Health, Verdict};
 use crate::note::{Note, Noted, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
-use crate::plan::{Plan, Source};
+use crate::plan::{Entry, Plan, Source};
 use crate::{Cause, Weight};
 
 /// One look, and what was decided on it.
@@ -21,12 +21,12 @@ pub struct Round {
     pub action: Action,
 }
 
-/// The first event of a rollout.
-pub fn started(plan: &Plan) -> What {
-    let candidate = match plan.source {
+/// The first event of a rollout, or of one that is gone on with.
+pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
+    let candidate = goes_on.and_then(|note| note.candidate).or(match plan.source {
         Source::Version(version) => Some(version),
         Source::Publish | Source::Update(_) => None,
-    };
+    });
     What::Started(Started {
         rollout_id: plan.id.to_string(),
         stable: plan.stable,
@@ -46,7 +46,7 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     let mut told = Vec::new();
     let earlier = before.map(|round| &round.seen);
     told.extend(about_alarms(earlier, &now.seen));
-    told.extend(about_candidate(earlier, &now.seen));
+    told.extend(about_candidate(plan, earlier, &now.seen));
     told.extend(about_hook(plan, earlier, &now.seen));
     told.extend(about_alias(plan, before, now));
     told.extend(about_action(plan, before, now));
@@ -83,7 +83,7 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
     alarms(now).iter().filter(changed).map(tell).collect()
 }
 
-fn about_candidate(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
     let Candidate::Published(version, readiness) = &now.candidate else { return Vec::new() };
     let (known, ready) = match earlier.map(|earlier| &earlier.candidate) {
         Some(Candidate::Published(_, readiness)) => (true, *readiness == Readiness::Ready),
@@ -92,7 +92,7 @@ fn about_candidate(earlier: Option<&Observation>, now: &Observation) -> Vec<What
         }
     };
     let mut told = Vec::new();
-    if !known {
+    if !known && !matches!(plan.source, Source::Version(_)) {
         told.push(What::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
@@ -131,7 +131,10 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     let Some(note) = note_of(plan, &now.seen) else { return Vec::new() };
     let earlier = before.and_then(|before| note_of(plan, &before.seen));
     let mut told = Vec::new();
+    let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
     match &earlier {
+        // It was told by the process that began it.
+        None if gone_on_with => {}
         None if note.stable.is_none() => told.extend(note.candidate.map(|version| What::AliasCreated { version })),
         None => told.push(What::Claimed),
         Some(_) => {}
@@ -141,7 +144,8 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
         (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
         (None | Some(_), None | Some(_)) => {}
     }
-    let from = earlier.as_ref().map_or(Weight::ZERO, |earlier| earlier.phase.share());
+    let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
+    let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
         told.push(shifted(plan, before, &note, from));
@@ -195,6 +199,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
 /// The sentence for a wait that is not on the schedule; `None` for one that is.
 fn held(why: &Reason) -> Option<String> {
     match why {
+        Reason::Paused(until) => Some(format!("paused by hand until {}: still watching", crate::health::clock(*until))),
         Reason::SetByHand(weight) => {
             Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
         }
@@ -260,6 +265,7 @@ fn waiting_for(why: &Reason) -> &'static str {
         Reason::HookRunning => "the hook's answer",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
+        Reason::Paused(_) => "the end of the pause",
         Reason::SetByHand(_) => "somebody to take the share back or the rollout to be ended by hand",
         Reason::Blind(_) => "the alarms to be readable again",
         Reason::NoData(_) => "the alarms to have data",

@@ -41,6 +41,14 @@ impl fmt::Display for RolloutId {
     }
 }
 
+impl std::str::FromStr for RolloutId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        hex(text).map(Self).ok_or(())
+    }
+}
+
 /// The token of the process that owns a rollout: four characters, compared by equality and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner(u32);
@@ -81,7 +89,7 @@ pub enum Phase {
     Shift {
         /// The share that was set.
         weight: Weight,
-        /// Which step this is, from 1.
+        /// Which step this is, from 1; 0 where the share lies below the first one.
         step: u16,
         /// How many steps there are.
         steps: u16,
@@ -133,6 +141,9 @@ pub enum AfterPause {
     /// The traffic goes back.
     RollBack,
 }
+
+/// How long a pause is where nothing else is said.
+pub const PAUSE: Duration = Duration::from_hours(1);
 
 /// A pause that a person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -242,7 +253,8 @@ pub enum Noted {
 pub fn read_description(description: &str) -> (&str, Noted) {
     let Some(start) = description.rfind(OPENING) else { return (description, Noted::Nothing) };
     let (text, note) = description.split_at(start);
-    match parse(note) {
+    // A console or an editor may leave white space behind it.
+    match parse(note.trim_end()) {
         Some(noted) => (text.strip_suffix(' ').unwrap_or(text), noted),
         None => (description, Noted::Nothing),
     }
@@ -396,7 +408,8 @@ fn shift(weight: &str, steps: &str) -> Option<Phase> {
         return None;
     }
     let (step, steps) = (step.parse().ok()?, steps.parse().ok()?);
-    (1 <= step && step < steps).then_some(Phase::Shift { weight, step, steps })
+    // Step 0: the share lies below the first step of a plan that came later.
+    (step < steps).then_some(Phase::Shift { weight, step, steps })
 }
 
 fn rejected(text: &str) -> Option<Rejected> {

@@ -60,7 +60,7 @@ fn anything_malformed_is_the_users_text() {
         "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 0% 1/10 t=1 s=1]",
         "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 100% 1/10 t=1 s=1]",
         "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 10/10 t=1 s=1]",
-        "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 0/10 t=1 s=1]",
+        "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 11/10 t=1 s=1]",
         "[canaryctl/1 7f3ac2e1 k4q9 back 41>42 whim t=1 s=1]",
         "[canaryctl/1 7f3ac2e1 k4q9 claim 41>-  t=1 s=1]",
         "[canaryctl/1 7f3ac2e1 k4q9 claim 41>- t=999999999999 s=1]",

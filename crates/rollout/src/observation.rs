@@ -3,7 +3,8 @@
 //! No clock, no handle, no memory of its own: two equal observations get the same action.
 
 use crate::health::Health;
-use crate::{Alias, Time, Version};
+use crate::note::Note;
+use crate::{Alias, Cause, Time, Version};
 
 /// How sure the alias' state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +60,6 @@ pub enum Hook {
 
 /// Everything that is known right now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub struct Observation {
     /// AWS' time.
     pub now: Time,
@@ -69,12 +69,20 @@ pub struct Observation {
     pub certainty: Certainty,
     /// Whether this process has ever seen its own note on the alias.
     pub claimed: bool,
-    /// Whether this process' last write went unanswered, and nothing was established since.
-    pub unanswered: bool,
+    /// Since when a write of this process is unanswered, where nothing was established since.
+    pub unanswered: Option<Time>,
+    /// Why this process decided to go back, once it has: a failure is final, whatever is seen later.
+    pub failed: Option<Cause>,
+    /// Since when this process can tell nothing, should the note have no room to say so.
+    pub blind: Option<Time>,
     /// When this process first saw the step that is in force, where it saw it come.
     pub stepped: Option<Time>,
     /// Whether AWS has refused a weight of exactly 100 %.
     pub full_weight_refused: bool,
+    /// The alias as it was when this process first tried to make it its own.
+    pub claiming: Option<Alias>,
+    /// The live note that this process last wrote or read as its own.
+    pub remembered: Option<Note>,
     /// Why AWS will not take this rollout's writes, where it has said so again and again.
     pub stuck: Option<String>,
     /// The version to roll out.

@@ -32,7 +32,7 @@ pub enum Cause {
     Signal,
     /// Another rollout took its place.
     Superseded,
-    /// The code could not be updated, published or made ready: nothing had moved.
+    /// The version could not be made ready, or AWS would not take the rollout's writes.
     Failed,
     /// Publishing gave the stable version: nothing to roll out.
     Unchanged,
@@ -104,7 +104,7 @@ impl Cause {
             Self::Abort => "aborted",
             Self::Signal => "interrupted by a signal",
             Self::Superseded => "another rollout took its place",
-            Self::Failed => "the new version could not be made ready",
+            Self::Failed => "the rollout could not go on",
             Self::Unchanged => "nothing to roll out",
             Self::Rejected => "the version was rejected before",
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::note::{Owner, PlanHash, RolloutId};
-use crate::{Schedule, Version};
+use crate::{Schedule, Time, Version};
 
 /// Where the candidate comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,25 @@ pub enum OnInterrupt {
     Hold,
 }
 
+/// How a process comes to its rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Entry {
+    /// It claims an idle alias, or creates one.
+    #[default]
+    Fresh,
+    /// It goes on with the rollout of an owner that is gone.
+    TakeOver {
+        /// Whose token stands in the note.
+        from: Owner,
+        /// Whether that owner may still be there.
+        forced: bool,
+    },
+    /// It puts another rollout aside, once its own version is fit for traffic.
+    Supersede(RolloutId),
+    /// It takes weights for its own that nobody noted: this version has them.
+    Adopt(Version),
+}
+
 /// A rollout, decided.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
@@ -57,6 +76,10 @@ pub struct Plan {
     pub id: RolloutId,
     /// The token of this process.
     pub owner: Owner,
+    /// When this process began.
+    pub began: Time,
+    /// How this process comes to it.
+    pub entry: Entry,
     /// The alias' version before; `None` where the alias does not exist yet.
     pub stable: Option<Version>,
     /// Where the candidate comes from.
@@ -99,10 +122,10 @@ impl Plan {
         !self.alarms.is_empty()
     }
 
-    /// How old evidence may be to move traffic away from stable: two polls, and at least two seconds, because one look at
-    /// everything takes longer than the shortest poll.
+    /// How old evidence may be to move traffic away from stable: two polls, and at least the five seconds that one call may take,
+    /// because a look can take longer than the shortest poll.
     pub fn freshness(&self) -> Duration {
-        (self.poll * 2).max(Duration::from_secs(2))
+        (self.poll * 2).max(Duration::from_secs(5))
     }
 
     /// By how much a write may be late without the schedule counting from its answer: one poll, and at least the second that a
@@ -116,17 +139,18 @@ impl Plan {
         self.schedule.duration() + self.bake
     }
 
-    /// A hash of what was chosen, equal for equal choices in every process and every build of this format.
+    /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant
+    /// is not part of it: that is compared by itself.
     pub fn hash(&self) -> PlanHash {
-        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source, .. } = self;
+        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, .. } = self;
         let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
         let every = schedule.every();
-        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source);
-        PlanHash(fnv1a(format!("{parts:?}").as_bytes()))
+        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook);
+        PlanHash(hash32(format!("{parts:?}").as_bytes()))
     }
 }
 
 /// FNV-1a, 32 bits: the standard library's hashers promise nothing from one build to the next.
-fn fnv1a(bytes: &[u8]) -> u32 {
+pub fn hash32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

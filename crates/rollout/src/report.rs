@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::alias::Alias;
 use crate::event::{Ending, Event, What, Why};
+use crate::note::RolloutId;
 use crate::{Cause, Outcome, Time, Version};
 
 /// What the events of one rollout add up to so far.
@@ -17,6 +17,7 @@ pub struct Report {
     happened: Option<Time>,
     noticed: Option<Time>,
     reverted: Option<Duration>,
+    failed_hook: Option<String>,
 }
 
 impl Report {
@@ -36,20 +37,24 @@ impl Report {
                 self.happened = *happened;
                 self.noticed = Some(event.at);
             }
+            What::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
             What::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
             _ => {}
         }
     }
 
-    /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it.
-    pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, alias: Option<&Alias>, now: Time) -> Ending {
+    /// What is known of a rollout that ends before its first event.
+    pub fn known(&mut self, id: RolloutId, stable: Option<Version>) {
+        self.rollout_id = id.to_string();
+        self.stable = stable;
+    }
+
+    /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
+    /// where the traffic is.
+    pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> Ending {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let known = self.cause.as_ref().map(|(_, why)| why.clone());
-        let traffic = match (outcome, alias) {
-            (Outcome::RollbackUnconfirmed, _) => "unknown".to_owned(),
-            (_, Some(alias)) => alias.traffic(),
-            (_, None) => "the alias does not exist".to_owned(),
-        };
+        let traffic = if *outcome == Outcome::RollbackUnconfirmed { "unknown".to_owned() } else { traffic };
         Ending {
             outcome: outcome.name().to_owned(),
             exit_code: outcome.exit_code(),
@@ -64,7 +69,7 @@ impl Report {
             took_ms: self.started.map_or(0, |started| millis(now.since(started))),
             noticed_ms: self.happened.zip(self.noticed).map(|(happened, noticed)| millis(noticed.since(happened))),
             reverted_ms: self.reverted.map(millis),
-            next: next(subject, outcome, self.stable),
+            next: self.next(subject, outcome),
         }
     }
 
@@ -82,6 +87,25 @@ impl Report {
             Outcome::Failed => "something unexpected happened",
         }
     }
+
+    /// What to type next.
+    fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {
+        let function = subject.split_once(':').map_or(subject, |(function, _)| function);
+        let spoke = self.failed_hook.as_deref().map_or(function, |hook| hook.split_once(':').map_or(hook, |(hook, _)| hook));
+        let logs = format!("aws logs tail /aws/lambda/{spoke} --since 15m");
+        let status = format!("canaryctl status {subject}");
+        let rollback = format!("canaryctl rollback {subject}");
+        match outcome {
+            Outcome::Promoted if self.stable.is_some() => vec![rollback],
+            Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
+            Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) => {
+                vec![logs, status]
+            }
+            Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
+            Outcome::Held => vec![rollback, status],
+            Outcome::RollbackUnconfirmed => vec![rollback],
+        }
+    }
 }
 
 fn kind(outcome: &Outcome) -> &'static str {
@@ -89,22 +113,5 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::RolledBack(cause) => cause.word(),
         Outcome::Promoted | Outcome::Unchanged | Outcome::Refused | Outcome::Superseded | Outcome::Held => outcome.name(),
         Outcome::Detached | Outcome::RollbackUnconfirmed | Outcome::Failed => outcome.name(),
-    }
-}
-
-/// What to type next.
-fn next(subject: &str, outcome: &Outcome, stable: Option<Version>) -> Vec<String> {
-    let function = subject.split_once(':').map_or(subject, |(function, _)| function);
-    let logs = format!("aws logs tail /aws/lambda/{function} --since 15m");
-    let status = format!("canaryctl status {subject}");
-    let rollback = format!("canaryctl rollback {subject}");
-    match outcome {
-        Outcome::Promoted if stable.is_some() => vec![rollback],
-        Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
-        Outcome::RolledBack(Cause::Signal) => vec![format!("canaryctl rollout {subject}")],
-        Outcome::RolledBack(_) | Outcome::Failed => vec![logs, status],
-        Outcome::Superseded | Outcome::Detached => vec![status],
-        Outcome::Held => vec![rollback, status],
-        Outcome::RollbackUnconfirmed => vec![rollback],
     }
 }

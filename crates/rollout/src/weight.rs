@@ -18,6 +18,14 @@ impl Weight {
     /// Every call.
     pub const FULL: Self = Self(10_000);
 
+    /// What stands for every call where AWS refuses a weight of exactly 1: one call in 10,000 stays on stable.
+    pub const ALMOST_FULL: Self = Self(9_999);
+
+    /// Whether a weight that was read is this share as it would have been written.
+    pub fn stands_for(self, share: Self) -> bool {
+        self == share || (share == Self::FULL && self == Self::ALMOST_FULL)
+    }
+
     /// A share of `points` basis points, or `None` above 10,000.
     pub const fn from_basis_points(points: u16) -> Option<Self> {
         if points <= 10_000 { Some(Self(points)) } else { None }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
 use crate::decide::Action;
-use crate::note::{self, HookAttempt, Note, Owner, Phase, REJECTED_KEPT, Rejected, RolloutId};
+use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
 use crate::plan::{HOOK_LIMIT, Plan, Source};
 use crate::{Cause, Time, Version, Weight};
@@ -21,8 +21,18 @@ const GRACE: Duration = Duration::from_mins(1);
 pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     let Some(alias) = &seen.alias else { return create(plan, seen, action) };
     let found = standing(alias);
+    // These find no note of a live rollout.
     if *action == Action::Claim {
         return claim(plan, seen, alias, &found);
+    }
+    if *action == Action::Adopt {
+        return adopt(plan, seen, alias);
+    }
+    if *action == Action::WriteAgain {
+        return write_again(seen, alias);
+    }
+    if *action == Action::Confirm {
+        return Some(alias.clone());
     }
     let note = found.note()?.clone();
     let candidate = note.candidate.or(published(seen));
@@ -34,13 +44,16 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
             let due = note.due.map(|due| *since + due.since(note.since));
             renoted(seen, alias, Note { since: *since, due, ..note })
         }
+        Action::Resume => renoted(seen, alias, Note { pause: None, ..note }),
+        Action::TakeOver => take_over(plan, seen, alias, note),
+        Action::Supersede => claim_over(plan, seen, alias, &note),
         Action::GoBlind => renoted(seen, alias, Note { blind: Some(seen.now), ..note }),
         Action::SeeAgain => renoted(seen, alias, Note { blind: None, ..note }),
         Action::Renew => renoted(seen, alias, note),
         Action::Release => with_note(alias, &Note { lease: None, ..note }),
         Action::Promote(_) => promote(plan, seen, alias, &note),
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
-        Action::Confirm => Some(alias.clone()),
+        Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook => None,
         Action::Wait { .. } | Action::Finish(_) => None,
     }
@@ -81,12 +94,64 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &Standing) -> Op
         Source::Publish | Source::Update(_) => None,
     };
     // What stable replaced is what a rollback would go back to: not to be lost should nothing come of this rollout.
-    let previous =
-        last.filter(|last| last.phase == Phase::Promoted && last.candidate == plan.stable).and_then(|last| last.stable);
+    let previous = last.and_then(|last| match last.phase {
+        Phase::Promoted if last.candidate == plan.stable => last.stable,
+        Phase::Back(_) if last.stable == plan.stable => last.previous,
+        Phase::Promoted | Phase::Back(_) | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => None,
+    });
     let rejected = last.map(|last| last.rejected.clone()).unwrap_or_default();
     let note = Note { previous, rejected, ..fresh(plan, seen.now, Phase::Claim, candidate) };
     // Weights of 0 may be left over from somebody else; the claim clears them.
     with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
+}
+
+/// The same rollout in new hands. A hook that was announced may have run and its answer be lost: it is announced once more.
+fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
+    let hook = note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(seen.now) });
+    let replanned = note.plan != Some(plan.hash());
+    let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
+        && replanned
+    {
+        // Another plan has other steps: go on from the last of them that is not above the share in force.
+        let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
+        let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
+        (Phase::Shift { weight, step, steps }, Some(note.since + plan.schedule.every()))
+    } else {
+        (note.phase, note.due)
+    };
+    renoted(seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
+}
+
+/// Our claim in place of another rollout's note, its canary's share gone. What it knew of rejected versions stays known.
+fn claim_over(plan: &Plan, seen: &Observation, alias: &Alias, theirs: &Note) -> Option<Alias> {
+    let note = Note {
+        rejected: theirs.rejected.clone(),
+        previous: theirs.previous,
+        ..fresh(plan, seen.now, Phase::Claim, published(seen))
+    };
+    with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
+}
+
+/// A note beside weights that have none: as if this rollout had set them just now.
+fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
+    let (candidate, weight) = alias.canary()?;
+    let since = seen.now.ceil_to_second();
+    let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
+    let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
+    let (phase, wait) = if weight == Weight::FULL {
+        (Phase::Bake, plan.bake)
+    } else {
+        (Phase::Shift { weight, step, steps }, plan.schedule.every())
+    };
+    let note = Note { due: Some(since + wait), ..fresh(plan, seen.now, phase, Some(candidate)) };
+    renoted(seen, alias, note)
+}
+
+/// The note that vanished, with a pause that a person has to end or that runs out.
+fn write_again(seen: &Observation, alias: &Alias) -> Option<Alias> {
+    let note = seen.remembered.clone()?;
+    let pause = note.pause.or(Some(Pause { until: (seen.now + PAUSE).ceil_to_second(), then: AfterPause::Resume }));
+    renoted(seen, alias, Note { pause, ..note })
 }
 
 fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
@@ -132,22 +197,24 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
         (Phase::Shift { weight, step, steps }, plan.schedule.every())
     };
-    let (hook, previous, rejected) = (None, None, without_candidate(plan, &note));
-    let note = Note { phase, since, due: Some(since + wait), hook, previous, rejected, ..note };
-    renoted(seen, &Alias { weights: vec![(candidate, weight)], ..alias.clone() }, note)
+    let rejected = without_candidate(plan, &note);
+    let note = Note { phase, since, due: Some(since + wait), hook: None, rejected, ..note };
+    let refused = weight == Weight::FULL && seen.full_weight_refused;
+    let written = if refused { Weight::ALMOST_FULL } else { weight };
+    renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
 }
 
 /// A note after which nothing follows: what only a live rollout needs is dropped.
 fn terminal(note: Note, now: Time) -> Note {
     let since = now.ceil_to_second();
-    let (due, lease, pause, blind, hook, held, previous) = (None, None, None, None, None, Duration::ZERO, None);
-    Note { since, due, lease, pause, blind, hook, held, previous, ..note }
+    let (due, lease, pause, blind, hook, held) = (None, None, None, None, None, Duration::ZERO);
+    Note { since, due, lease, pause, blind, hook, held, ..note }
 }
 
 fn promote(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {
     let candidate = note.candidate?;
     let rejected = without_candidate(plan, note);
-    let note = terminal(Note { phase: Phase::Promoted, rejected, ..note.clone() }, seen.now);
+    let note = terminal(Note { phase: Phase::Promoted, rejected, previous: None, ..note.clone() }, seen.now);
     with_note(&Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() }, &note)
 }
 
@@ -160,7 +227,9 @@ pub fn back(now: Time, alias: &Alias, note: &Note, owner: Owner, published: Opti
     let target = note.stable.map_or(alias.target, Target::Version);
     let ended = match note.previous.filter(|_| nothing_came) {
         // What stood there before the claim: a later rollback must still find its way.
-        Some(previous) => Note { phase: Phase::Promoted, stable: Some(previous), candidate: note.stable, ..note.clone() },
+        Some(previous) => {
+            Note { phase: Phase::Promoted, stable: Some(previous), candidate: note.stable, previous: None, ..note.clone() }
+        }
         None => Note { phase: Phase::Back(cause), candidate, rejected: rejected_too(note, candidate, cause), ..note.clone() },
     };
     let note = terminal(Note { owner, ..ended }, now);
@@ -206,6 +275,12 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
         WayBack::Write { alias: written, from, changes: true }
     };
     match &found {
+        // Nothing of the new rollout exists yet: what has the traffic is what the last one promoted.
+        Standing::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => {
+            let undone =
+                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
+            write(&undone)
+        }
         Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) | Standing::ClearedByHand(note) => {
             if note.stable.is_none() {
                 return WayBack::Nothing("this is a first deployment: there is no version to go back to".to_owned());
@@ -221,6 +296,9 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
         Standing::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
             WayBack::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
+        Standing::Idle(Some(note)) if note.stable.is_none() && note.candidate == alias.target.version() => {
+            WayBack::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target))
+        }
         Standing::Idle(Some(_)) => {
             WayBack::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
         }
@@ -232,19 +310,33 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
             let what = note.candidate.map_or_else(String::new, |version| version.to_string());
             WayBack::Nothing(format!("{what} was made the alias' version by something else in mid-rollout"))
         }
-        Standing::Contended { .. } => WayBack::Nothing("the note and the alias do not fit together".to_owned()),
+        // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
+        Standing::Contended { .. } => match contended_on_stable(alias) {
+            Some(note) => write(&note),
+            None => WayBack::Nothing("the note and the alias do not fit together".to_owned()),
+        },
     }
+}
+
+/// The live note of an alias that has weights which no write of its rollout made, where it still points at the note's stable version.
+fn contended_on_stable(alias: &Alias) -> Option<Note> {
+    let Noted::Note(note) = alias.noted() else { return None };
+    let (canary, _) = alias.canary()?;
+    let on_stable = note.stable.is_some() && note.stable == alias.target.version();
+    on_stable.then_some(Note { candidate: Some(canary), ..*note })
 }
 
 fn way_to(now: Time, alias: &Alias, found: &Standing, owner: Owner, id: RolloutId, to: Version) -> WayBack {
     let (target, weights) = (Target::Version(to), Vec::new());
-    if alias.target == target && alias.canary().is_none() && found.live().is_none() {
+    if alias.target == target && alias.canary().is_none() && matches!(found, Standing::Idle(_)) {
         return WayBack::Write { alias: alias.clone(), from: None, changes: false };
     }
     let from = alias.canary().map(|(version, _)| version).filter(|version| *version != to).or(alias.target.version());
     let from = from.filter(|version| *version != to);
     let base = found.note().cloned().unwrap_or_else(|| Note::new(id, owner, Phase::Claim, now));
-    let base = Note { stable: Some(to), candidate: from, ..base };
+    // Whoever goes to a version by hand does not hold it for a bad one.
+    let rejected = base.rejected.iter().copied().filter(|rejected| rejected.version != to).collect();
+    let base = Note { stable: Some(to), candidate: from, previous: None, rejected, ..base };
     let note = Note { owner, phase: Phase::Back(Cause::Hand), rejected: rejected_too(&base, from, Cause::Hand), ..base };
     let description = note::write_description_at_all_costs(alias.text(), &terminal(note, now));
     WayBack::Write { alias: Alias { target, weights, description }, from, changes: true }

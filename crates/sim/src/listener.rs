@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::account::{Account, Broken};
 use crate::clock::SimClock;
-use crate::settings::Settings;
+use crate::settings::{DEFAULT_REGION, Settings};
 use crate::wire;
 use crate::world::World;
 
@@ -64,15 +64,19 @@ impl Accounts {
         self.regions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// The account that a request is for: as signed, for a function URL the one that has the function, else the default.
+    /// The account that a request is for: as signed, for a function URL as its ARN says or the one that has the function, else the default.
     fn of<B>(&self, request: &http::Request<B>) -> Account {
         if let Some(region) = wire::region(request.headers()) {
             return self.region(region);
         }
-        let function = visited(request.uri().path());
-        let owner =
-            function.and_then(|name| self.all().into_iter().find(|account| account.with(|world| world.has_function(&name))));
-        owner.unwrap_or_else(|| self.region(DEFAULT_REGION))
+        let default = self.region(DEFAULT_REGION);
+        let Some(visited) = visited(request.uri().path()) else { return default };
+        if let Some(region) = &visited.region {
+            return self.region(region);
+        }
+        let has_it = |account: &Account| account.with(|world| world.has_function(&visited.function));
+        let owner = if has_it(&default) { None } else { self.all().into_iter().find(has_it) };
+        owner.unwrap_or(default)
     }
 }
 
@@ -133,11 +137,23 @@ async fn exchange(accounts: &Accounts, request: http::Request<Incoming>) -> Resu
     Ok(account.call(&caller, request).await?.map(Full::new))
 }
 
-/// The function that a function URL's path names.
-fn visited(path: &str) -> Option<String> {
+/// What a function URL's path names.
+struct Visited {
+    /// Only an ARN says where the function is.
+    region: Option<String>,
+    function: String,
+}
+
+/// Reads `/url/<name or ARN>[:alias]/…`.
+fn visited(path: &str) -> Option<Visited> {
     let target = path.strip_prefix("/url/")?.split('/').next()?;
     let target = percent_decode_str(target).decode_utf8_lossy();
-    Some(target.split(':').next()?.to_owned())
+    let mut parts = target.split(':');
+    if !target.starts_with("arn:") {
+        return Some(Visited { region: None, function: parts.next()?.to_owned() });
+    }
+    let (region, function) = (parts.nth(3)?, parts.nth(2)?);
+    Some(Visited { region: Some(region.to_owned()), function: function.to_owned() })
 }
 
 /// Whether accepting may work again: the connection is gone, or too many files are open for the moment.
@@ -146,8 +162,6 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
         || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
 }
-
-const DEFAULT_REGION: &str = "us-east-1";
 
 /// How far a world may lag behind when nobody asks it anything.
 const TICK: Duration = Duration::from_secs(1);

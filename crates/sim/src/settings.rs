@@ -22,6 +22,8 @@ pub struct Settings {
     pub metric_lag: RangeInclusive<Duration>,
     /// How long after the end of a period an alarm on it is evaluated.
     pub evaluation_delay: Duration,
+    /// Whether a weight of exactly 1 is refused: no record shows a user's being taken.
+    pub refuses_full_weight: bool,
     /// Whether the service's request quotas are enforced.
     pub quotas: bool,
     /// How far the `Date` header is ahead of the world's time (negative: behind), in milliseconds.
@@ -33,13 +35,14 @@ impl Settings {
     pub fn served() -> Self {
         Self {
             account: "111111111111".to_owned(),
-            region: "us-east-1".to_owned(),
+            region: DEFAULT_REGION.to_owned(),
             settle: Duration::from_millis(300),
             version_settle: Duration::ZERO,
             routing_delay: Duration::ZERO,
             latency: Duration::ZERO..=Duration::ZERO,
             metric_lag: Duration::ZERO..=Duration::ZERO,
             evaluation_delay: Duration::ZERO,
+            refuses_full_weight: false,
             quotas: false,
             clock_skew_millis: 0,
         }
@@ -67,3 +70,6 @@ impl Settings {
         Self { region: region.to_owned(), ..self }
     }
 }
+
+/// The Region of whoever does not say which.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";

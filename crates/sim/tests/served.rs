@@ -110,6 +110,30 @@ fn a_function_url_needs_no_signature_and_finds_its_region() {
 }
 
 #[test]
+fn a_function_url_leads_back_to_the_region_that_made_it() {
+    let address = served(furnished);
+    let mut stream = connect(address);
+    // The first of them by name is neither the default nor the last that was used.
+    for region in ["us-west-2", "ap-south-1", "us-east-1", "eu-west-1"] {
+        let (request, body) = (signed(region), r#"{"AuthType":"NONE"}"#);
+        let length = body.len();
+        write!(
+            stream,
+            "POST /2021-10-31/functions/f/url?Qualifier=live HTTP/1.1\r\n{request}content-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let (head, made) = answer(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 201"), "{head}{made}");
+        let (_, rest) = made.split_once("\"FunctionUrl\":\"http://sim").unwrap();
+        let (path, _) = rest.split_once('"').unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: sim\r\n\r\n").unwrap();
+        let (head, body) = answer(&mut stream);
+        assert!(head.contains("\r\nx-amz-executed-version: 1\r\n"), "{path}: {head}");
+        assert_eq!(body, region, "{path}");
+    }
+}
+
+#[test]
 fn a_lost_answer_closes_the_connection_without_a_word() {
     let address = served(|clock| {
         Accounts::new(clock, |_| {

@@ -211,6 +211,9 @@ impl Lambda {
                 "Invalid function version {version}. Function version {version} is already included in routing configuration."
             )));
         }
+        if self.refuses_full_weight && state.weights.values().any(|weight| *weight >= 1.0) {
+            return Err(Refusal::invalid("The weight of an additional version must be less than 1.0".to_owned()));
+        }
         let (one, other) = (&primary.configuration, &additional.configuration);
         if one.role != other.role {
             return Err(Refusal::invalid("Specified versions must be associated with the same execution role".to_owned()));

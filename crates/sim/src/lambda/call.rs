@@ -202,7 +202,9 @@ struct Revised {
 fn route<'p>(method: &Method, path: &[&'p str]) -> Option<(Operation, &'p str, Option<&'p str>)> {
     use Operation as O;
     if let ["url", target, ..] = path {
-        let (name, alias) = target.split_once(':').map_or((*target, None), |(name, alias)| (name, Some(alias)));
+        // An ARN's first six parts say where; whoever routes connections has taken them to the right place.
+        let named = if target.starts_with("arn:") { target.splitn(7, ':').nth(6)? } else { target };
+        let (name, alias) = named.split_once(':').map_or((named, None), |(name, alias)| (name, Some(alias)));
         return Some((O::FunctionUrl, name, alias));
     }
     let found = match (method.as_str(), path) {

@@ -9,6 +9,7 @@ use super::call::Call;
 use super::function::{Qualified, last_modified};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
+use crate::settings::DEFAULT_REGION;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -158,6 +159,8 @@ impl Lambda {
         } else {
             (self.place.qualified(&name, &qualifier), format!("{name}:{qualifier}"))
         };
+        // A URL carries no signature that would say which Region is meant; a bare name is looked for everywhere.
+        let path = if self.place.region == DEFAULT_REGION { path } else { arn.clone() };
         let at = last_modified(*at).replace("+0000", "Z");
         Ok(json!({
             "FunctionUrl": format!("http://{host}/url/{path}/"),

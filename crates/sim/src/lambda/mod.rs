@@ -38,6 +38,7 @@ use traffic::Traffic;
 #[derive(Debug)]
 pub(crate) struct Lambda {
     place: Place,
+    refuses_full_weight: bool,
     settle: Duration,
     version_settle: Duration,
     routing_delay: Duration,
@@ -97,6 +98,7 @@ impl Lambda {
     pub(crate) fn new(settings: &Settings, rng: fastrand::Rng) -> Self {
         Self {
             place: Place { account: settings.account.clone(), region: settings.region.clone() },
+            refuses_full_weight: settings.refuses_full_weight,
             settle: settings.settle,
             version_settle: settings.version_settle,
             routing_delay: settings.routing_delay,

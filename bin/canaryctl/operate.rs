@@ -1,0 +1,84 @@
+//! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
+
+use controller::cloud::Cloud;
+use controller::{Ordered, operate};
+use rollout::event::FORMAT;
+use rollout::note::AfterPause;
+use rollout::operate::Operation;
+use serde_json::json;
+
+use crate::args::{Abort, Aim, Operator, Output, Pause, Promote, Then};
+use crate::failure::Failure;
+use crate::{complain, say, wiring};
+
+pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
+    let then = match args.then {
+        Then::Resume => AfterPause::Resume,
+        Then::Rollback => AfterPause::RollBack,
+    };
+    carry_out(Operation::Pause { span: args.span, then }, args.aim, Target::Any).await
+}
+
+pub(crate) async fn resume(args: Operator) -> Result<u8, Failure> {
+    carry_out(Operation::Resume, args.aim, Target::Any).await
+}
+
+pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
+    let operation = if args.now { Operation::PromoteNow } else { Operation::Promote };
+    if let Some(reason) = &args.reason {
+        tracing::warn!(%reason, "promoted at once");
+    }
+    carry_out(operation, args.aim, Target::Any).await
+}
+
+pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
+    let target = match (args.mine, args.rollout) {
+        (true, _) => Target::Mine,
+        (false, Some(id)) => Target::Only(id),
+        (false, None) => Target::Any,
+    };
+    carry_out(Operation::Abort, args.aim, target).await
+}
+
+/// Which rollout is meant.
+enum Target {
+    Any,
+    Only(rollout::note::RolloutId),
+    Mine,
+}
+
+async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
+    let scenario = wiring::scenario(&args.common)?;
+    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
+    let meant = match target {
+        Target::Any => None,
+        Target::Only(id) => Some(id),
+        Target::Mine => Some(wiring::job(&subject).ok_or_else(|| {
+            Failure::usage("`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it")
+        })?),
+    };
+    let aim = rollout::operate::Aim { rollout: meant, step: args.expect_step };
+    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let identity = wiring::identity(&subject);
+    let ordered = operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await;
+    let (code, outcome, text) = match &ordered {
+        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
+        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
+        Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
+        Ordered::Unconfirmed(why, by_hand) => {
+            let hint = by_hand.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
+            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this by hand:\n  {hint}"))
+        }
+    };
+    match args.common.output {
+        Output::Text if code == 0 => say(&format!("{text}\n")),
+        Output::Text => complain(&text),
+        Output::Json => {
+            let (function, alias) = (&subject.function.name, &subject.alias);
+            let line = json!({ "v": FORMAT, "type": "outcome", "at": wired.aws.time(), "function": function, "alias": alias,
+                "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
+            say(&format!("{line}\n"));
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,266 @@
+//! What could stop a rollout later? One check each; none of them changes anything.
+
+use rollout::alias::{Target, standing};
+use rollout::health::AlarmState;
+use rollout::note::{self, Note, TEXT_LIMIT};
+use rollout::plan::Preexisting;
+use rollout::subject::Qualified;
+use rollout::{Cause, Version};
+
+use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update};
+use crate::preflight::{Preflight, Problem};
+use crate::request::{Request, fingerprint, shown};
+
+pub(crate) fn unreadable(error: &CloudError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match error.failure {
+        Failure::NotFound => problem.hint("is this the right Region and account?"),
+        Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
+        Failure::Unsent => problem.hint("`--region`, `--profile` or the usual environment variables say where and as whom"),
+        Failure::Outdated
+        | Failure::Conflict
+        | Failure::Throttled
+        | Failure::Invalid
+        | Failure::Unanswered
+        | Failure::NotExecuted => problem,
+    }
+}
+
+pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
+    let subject = &request.subject;
+    let (function, name) = (subject.function.reference(), &subject.alias);
+    let Some(alias) = &found.alias else {
+        found.problems.extend(about_creation(cloud, request).await);
+        return;
+    };
+    if alias.target == Target::Latest {
+        let text = format!("{subject} points at $LATEST: such an alias cannot split its traffic");
+        let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
+        found.problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
+    }
+    let length = note::length(alias.text());
+    if length > TEXT_LIMIT {
+        let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
+        found.problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
+    }
+}
+
+/// Where the alias does not exist: a first deployment, or a typo.
+async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
+    let subject = &request.subject;
+    let names = match cloud.alias_names(&subject.function).await {
+        Ok(names) => names,
+        Err(error) => return Some(unreadable(&error)),
+    };
+    if names.is_empty() || request.create_alias {
+        return None;
+    }
+    let alike =
+        names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &subject.alias.to_lowercase()))?;
+    let text = format!("{} has no alias `{}`; it has {}", subject.function, subject.alias, listed(&names));
+    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` makes a new one", subject.function)))
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[derive(Default)]
+pub(crate) struct Versions {
+    pub(crate) stable: Option<Configuration>,
+    pub(crate) nothing_to_do: bool,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// The version to go back to, and what is to be rolled out.
+pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Versions {
+    let function = &request.subject.function;
+    let mut out = Versions::default();
+    if let Some(stable) = found.plan.stable {
+        match cloud.configuration(function, Some(stable)).await {
+            Ok(configuration) => {
+                out.problems.extend(unusable("the version to go back to", stable, &configuration));
+                out.stable = Some(configuration);
+            }
+            Err(error) => {
+                out.problems.push(Problem::new(format!("the version to go back to, {stable}, cannot be read: {error}")));
+            }
+        }
+    }
+    match (&found.goes_on, request.version) {
+        (Some(note), version) => out.problems.extend(continued(cloud, request, note, version).await),
+        (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
+        (None, None) => out.problems.extend(to_publish(cloud, request, out.stable.as_ref()).await),
+    }
+    out
+}
+
+/// What `$LATEST` is, before it is published: a failed update or another role would only be found after the claim.
+async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<Problem> {
+    let latest = cloud.configuration(&request.subject.function, None).await.ok()?;
+    if let Update::Failed(why) = &latest.update
+        && request.code.is_none()
+    {
+        return Some(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
+    }
+    incompatible(stable?, &latest).map(Problem::new)
+}
+
+async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
+    if Some(version) == found.plan.stable {
+        out.nothing_to_do = true;
+        return;
+    }
+    match cloud.configuration(&request.subject.function, Some(version)).await {
+        Ok(configuration) => {
+            out.problems.extend(unusable("the version to roll out", version, &configuration));
+            let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
+            out.problems.extend(differs.map(Problem::new));
+        }
+        Err(error) => {
+            let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
+            let problem = Problem::new(format!("the version to roll out, {version}, cannot be read: {error}"));
+            out.problems.push(problem.hint(format!("`{list}` lists those there are")));
+        }
+    }
+    let noted = found.alias.as_ref().map(standing).and_then(|standing| standing.note().cloned());
+    let rejected = noted.iter().flat_map(|note| &note.rejected).find(|rejected| rejected.version == version);
+    if let Some(rejected) = rejected.filter(|_| !request.again) {
+        out.problems.push(rejected_before(version, rejected.cause));
+    }
+}
+
+/// The refusal of a version that was taken back before.
+pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
+    Problem::new(format!("{version} was rejected before: {}", cause.phrase()))
+        .hint("roll out a fixed version, or this one with `--again`")
+}
+
+/// A rollout that is gone on with is of the version that this command would roll out, or it is another one.
+async fn continued<C: Cloud>(cloud: &C, request: &Request, note: &Note, version: Option<Version>) -> Option<Problem> {
+    let candidate = note.candidate?;
+    let other = |what: String| {
+        let text = format!("rollout {} under way is of {candidate}, and {what}", note.id);
+        Some(Problem::new(text).hint(format!("`--version {candidate}` goes on with it, `--supersede` puts it aside")))
+    };
+    if let Some(version) = version {
+        return if version == candidate { None } else { other(format!("`--version` names {version}")) };
+    }
+    let theirs = cloud.configuration(&request.subject.function, Some(candidate)).await.ok()?.code_sha256;
+    match &request.code {
+        // The hash of an image is not its URI's.
+        Some(Code::Image(_)) => None,
+        Some(code) if fingerprint(code) == theirs => None,
+        Some(_) => other("the package given is another".to_owned()),
+        None => match cloud.configuration(&request.subject.function, None).await {
+            Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(unreadable(&error)),
+        },
+    }
+}
+
+fn unusable(what: &str, version: Version, configuration: &Configuration) -> Option<Problem> {
+    match &configuration.state {
+        State::Active | State::Pending => None,
+        State::Inactive => Some(Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls")).hint(
+            format!("invoke it once, then try again: `aws lambda invoke --function-name {} /dev/null`", configuration.arn),
+        )),
+        State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
+    }
+}
+
+/// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.
+pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) -> Option<String> {
+    let (old, new) = (&stable.version, &candidate.version);
+    if stable.role != candidate.role {
+        return Some(format!(
+            "{new} has another execution role than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
+            candidate.role, stable.role
+        ));
+    }
+    let queue = |configuration: &Configuration| configuration.dead_letter.clone().unwrap_or_else(|| "none".to_owned());
+    (stable.dead_letter != candidate.dead_letter).then(|| {
+        format!(
+            "{new} has another dead-letter queue than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
+            queue(candidate),
+            queue(stable)
+        )
+    })
+}
+
+pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Option<Problem> {
+    if request.allow_provisioned || found.alias.is_none() {
+        return None;
+    }
+    match cloud.provisioned(&request.subject).await {
+        Ok(false) => None,
+        Ok(true) => Some(
+            Problem::new(format!(
+                "{} has provisioned concurrency: AWS writes weights of its own on it, and may refuse ours",
+                request.subject
+            ))
+            .hint("`--allow-provisioned-concurrency` tries it all the same"),
+        ),
+        Err(error) => Some(Problem::new(error.to_string())),
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Alarms {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) red: Vec<String>,
+}
+
+/// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
+pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, goes_on: bool) -> Alarms {
+    let mut out = Alarms::default();
+    if request.alarms.is_empty() {
+        return out;
+    }
+    let alarms = match cloud.alarms(&request.alarms).await {
+        Ok(alarms) => alarms,
+        Err(error) => {
+            out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
+            return out;
+        }
+    };
+    for name in &request.alarms {
+        let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
+            out.problems.push(missing_alarm(cloud, name).await);
+            continue;
+        };
+        match (alarm.state, request.preexisting) {
+            _ if goes_on => {}
+            (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
+            (AlarmState::Alarm, Preexisting::Wait) => out.red.push(name.clone()),
+            (AlarmState::Alarm, Preexisting::Fail) => out.problems.push(
+                Problem::new(format!(
+                    "alarm `{name}` is in ALARM since {}, before anything began: {}",
+                    alarm.since, alarm.reason
+                ))
+                .hint("`--preexisting-alarm ignore` begins all the same, `wait` waits until it is green"),
+            ),
+        }
+    }
+    out
+}
+
+/// Says where an alarm is missing, and which one may be meant.
+async fn missing_alarm<C: Cloud>(cloud: &C, name: &str) -> Problem {
+    let problem = Problem::new(format!("alarm `{name}` does not exist in {}", cloud.region()));
+    let prefix: String = name.chars().take(3).collect();
+    let names = cloud.alarm_names(&prefix).await.unwrap_or_default();
+    let alike = names.iter().map(|found| (strsim::damerau_levenshtein(found, name), found)).min();
+    match alike.filter(|(distance, _)| *distance <= 3) {
+        Some((_, found)) => problem.hint(format!("did you mean `{found}`?")),
+        None => problem.hint("names are case-sensitive; is this the right Region?"),
+    }
+}
+
+pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&Qualified>) -> Option<Problem> {
+    let hook = hook?;
+    let error = cloud.invocable(hook).await.err()?;
+    let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", shown(hook)));
+    Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
+}

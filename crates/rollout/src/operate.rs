@@ -1,0 +1,256 @@
+//! What may a person do to a rollout under way, and what does that make of its alias? Pure: the note is all there is to know.
+//!
+//! A pause and a promotion keep the owner, who goes on watching; an abort ends the rollout and writes a token of its own.
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Standing, Target, standing};
+use crate::note::{self, AfterPause, Note, Owner, Pause, Phase, RolloutId};
+use crate::write::back;
+use crate::{Cause, Time, Weight};
+
+/// What a person wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Hold the share for this long; it stays watched, and a failure still brings it back.
+    Pause {
+        /// How long.
+        span: Duration,
+        /// What happens then.
+        then: AfterPause,
+    },
+    /// End the pause.
+    Resume,
+    /// Give the candidate 100 % now; its owner bakes it and promotes it.
+    Promote,
+    /// Make the candidate the alias' version now, unwatched.
+    PromoteNow,
+    /// Bring the traffic back.
+    Abort,
+}
+
+/// On which rollout, seen how far: an order for another one is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aim {
+    /// Only this rollout.
+    pub rollout: Option<RolloutId>,
+    /// Only while this step is in force.
+    pub step: Option<u16>,
+}
+
+/// What comes of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// This is to be written.
+    Write {
+        /// The alias.
+        alias: Alias,
+        /// What it does, in words.
+        does: String,
+    },
+    /// It is so already.
+    Done(String),
+    /// It may not be: why, and what to do.
+    Refused {
+        /// Why.
+        why: String,
+        /// What to do instead.
+        hint: String,
+    },
+}
+
+/// Rules on an order.
+pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Owner) -> Ruling {
+    let found = standing(alias);
+    let Some(note) = found.live() else { return over(operation, aim, &found) };
+    if aim.rollout.is_some_and(|id| id != note.id) {
+        return refused(format!("the rollout under way is {}, another one", note.id), "name that one, or leave it alone");
+    }
+    let step = if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None };
+    if aim.step.is_some() && aim.step != step {
+        let at = step.map_or_else(|| format!("in phase `{}`", note.phase.word()), |step| format!("at step {step}"));
+        return refused(format!("the rollout is {at} by now"), "look again with `canaryctl status`");
+    }
+    match operation {
+        Operation::Abort => abort(alias, note, now, owner),
+        Operation::Pause { span, then } => {
+            let until = (now + span).ceil_to_second();
+            let note = Note { pause: Some(Pause { until, then }), ..note.clone() };
+            noted(alias, &note, format!("paused until {}", crate::health::clock(until)))
+        }
+        Operation::Resume if note.pause.is_none() => Ruling::Done("it is not paused".to_owned()),
+        Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "goes on".to_owned()),
+        Operation::Promote => promote(&found, alias, note, now),
+        Operation::PromoteNow => promote_now(alias, note, now, owner),
+    }
+}
+
+fn refused(why: impl Into<String>, hint: &str) -> Ruling {
+    Ruling::Refused { why: why.into(), hint: hint.to_owned() }
+}
+
+/// Where no rollout is under way. One that this order aims at and that is back already is what was wanted.
+fn over(operation: Operation, aim: Aim, found: &Standing) -> Ruling {
+    let last = found.note().filter(|note| aim.rollout.is_none_or(|id| id == note.id));
+    match (operation, last.map(|note| note.phase)) {
+        (Operation::Abort, Some(Phase::Back(_))) if aim.rollout.is_some() => {
+            Ruling::Done("it was brought back before".to_owned())
+        }
+        _ => refused(
+            "no such rollout is under way",
+            "`canaryctl status` says what is; `canaryctl rollback` undoes one that is finished",
+        ),
+    }
+}
+
+fn noted(alias: &Alias, note: &Note, does: String) -> Ruling {
+    match note::write_description(alias.text(), note) {
+        Some(description) => Ruling::Write { alias: Alias { description, ..alias.clone() }, does },
+        None => refused("the alias' description leaves no room for that", "shorten your own part of it"),
+    }
+}
+
+fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
+    let to = note
+        .stable
+        .map_or_else(|| "ended; a first deployment has nothing to go back to".to_owned(), |stable| format!("100 % to {stable}"));
+    Ruling::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
+}
+
+fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
+    let hint = "`--now --reason …` makes it final at once, unwatched";
+    let Some(candidate) = note.candidate.filter(|_| !matches!(note.phase, Phase::Claim | Phase::Pre)) else {
+        return refused(
+            "the candidate has no traffic yet: its version or its pre-traffic hook is not through",
+            "wait for the first share",
+        );
+    };
+    if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, Standing::Running(_))) {
+        return Ruling::Done("the candidate has 100 % already".to_owned());
+    }
+    if note.blind.is_some() {
+        return refused("what is watched cannot be read: nobody would notice a failure", hint);
+    }
+    if note.lease.is_none_or(|lease| now >= lease) {
+        return refused("no process watches over this rollout: its lease is over", hint);
+    }
+    let since = now.ceil_to_second();
+    let baking = Note { phase: Phase::Bake, since, due: None, pause: None, ..note.clone() };
+    let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
+    noted(&alias, &baking, format!("100 % to {candidate}; its owner bakes it, then it is final"))
+}
+
+fn promote_now(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
+    let Some(candidate) = note.candidate else {
+        return refused("the candidate does not exist yet", "wait for it to be published");
+    };
+    let ended = Note {
+        stable: note.stable,
+        candidate: note.candidate,
+        rejected: note.rejected.clone(),
+        ..Note::new(note.id, owner, Phase::Promoted, now.ceil_to_second())
+    };
+    let ended = Note { begun: note.begun, plan: note.plan, ..ended };
+    let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() };
+    noted(&alias, &ended, format!("{candidate} is the alias' version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Version;
+
+    const NOW: Time = Time::from_secs(1_795_000_000);
+
+    fn version(number: u64) -> Version {
+        Version::new(number).unwrap()
+    }
+
+    fn alias(phase: Phase, change: impl FnOnce(&mut Note)) -> Alias {
+        let lease = Some(NOW + Duration::from_mins(5));
+        let mut note = Note {
+            stable: Version::new(41),
+            candidate: Version::new(42),
+            lease,
+            ..Note::new(RolloutId(7), Owner::from_random(1), phase, NOW)
+        };
+        change(&mut note);
+        let weights = if phase.share().is_zero() { vec![] } else { vec![(version(42), phase.share())] };
+        Alias {
+            target: Target::Version(version(if phase == Phase::Promoted { 42 } else { 41 })),
+            weights,
+            description: note.to_string(),
+        }
+    }
+
+    fn shift() -> Phase {
+        Phase::Shift { weight: Weight::from_basis_points(1000).unwrap(), step: 1, steps: 10 }
+    }
+
+    fn ruled(operation: Operation, aim: Aim, alias: &Alias) -> Ruling {
+        rule(operation, aim, alias, NOW, Owner::from_random(9))
+    }
+
+    fn written(ruling: &Ruling) -> (Alias, Note) {
+        let Ruling::Write { alias, .. } = ruling else { panic!("{ruling:?}") };
+        (alias.clone(), standing(alias).note().unwrap().clone())
+    }
+
+    #[test]
+    fn a_pause_keeps_the_owner_and_the_share() {
+        let before = alias(shift(), |_| {});
+        let (after, note) = written(&ruled(
+            Operation::Pause { span: Duration::from_mins(30), then: AfterPause::RollBack },
+            Aim::default(),
+            &before,
+        ));
+        assert_eq!((after.weights, note.owner), (before.weights.clone(), Owner::from_random(1)));
+        assert_eq!(note.pause, Some(Pause { until: NOW + Duration::from_mins(30), then: AfterPause::RollBack }));
+        let paused = alias(shift(), |note| note.pause = Some(Pause { until: NOW, then: AfterPause::Resume }));
+        assert_eq!(written(&ruled(Operation::Resume, Aim::default(), &paused)).1.pause, None);
+        assert!(matches!(ruled(Operation::Resume, Aim::default(), &before), Ruling::Done(_)));
+    }
+
+    #[test]
+    fn a_promotion_needs_somebody_who_watches() {
+        let (after, note) = written(&ruled(Operation::Promote, Aim::default(), &alias(shift(), |_| {})));
+        assert_eq!((after.share_of(version(42)), note.phase, note.owner), (Weight::FULL, Phase::Bake, Owner::from_random(1)));
+        for unwatched in [
+            alias(shift(), |note| note.lease = Some(NOW)),
+            alias(shift(), |note| note.blind = Some(NOW)),
+            alias(Phase::Claim, |_| {}),
+        ] {
+            assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), Ruling::Refused { .. }));
+        }
+        let (after, note) = written(&ruled(Operation::PromoteNow, Aim::default(), &alias(shift(), |note| note.lease = None)));
+        assert_eq!((after.target, after.weights.len(), note.phase), (Target::Version(version(42)), 0, Phase::Promoted));
+        assert_eq!(note.stable, Version::new(41));
+    }
+
+    #[test]
+    fn an_abort_hits_the_rollout_it_is_meant_for_or_nothing() {
+        let mine = Aim { rollout: Some(RolloutId(7)), step: None };
+        let (after, note) = written(&ruled(Operation::Abort, mine, &alias(shift(), |_| {})));
+        assert_eq!((after.share_of(version(42)), note.phase), (Weight::ZERO, Phase::Back(Cause::Abort)));
+        let other = Aim { rollout: Some(RolloutId(8)), step: None };
+        assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), Ruling::Refused { .. }));
+        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), Ruling::Refused { .. }));
+        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Back(Cause::Signal), |_| {})), Ruling::Done(_)));
+        assert!(matches!(
+            ruled(Operation::Abort, Aim::default(), &alias(Phase::Back(Cause::Signal), |_| {})),
+            Ruling::Refused { .. }
+        ));
+    }
+
+    #[test]
+    fn a_step_that_has_passed_is_not_acted_on() {
+        for (step, fits) in [(1, true), (2, false)] {
+            let aim = Aim { rollout: None, step: Some(step) };
+            assert_eq!(matches!(ruled(Operation::Abort, aim, &alias(shift(), |_| {})), Ruling::Write { .. }), fits);
+        }
+        assert!(matches!(
+            ruled(Operation::Promote, Aim { rollout: None, step: Some(1) }, &alias(Phase::Bake, |_| {})),
+            Ruling::Refused { .. }
+        ));
+    }
+}

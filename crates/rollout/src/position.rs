@@ -1,0 +1,96 @@
+//! What is the alias to this rollout? The standing, seen by one process with its id, its token and its way in.
+
+use crate::alias::{Alias, Standing, standing};
+use crate::decide::Action;
+use crate::note::{Note, Noted};
+use crate::observation::Observation;
+use crate::plan::{Entry, Plan};
+use crate::{Version, Weight};
+
+/// What the alias is to this rollout.
+pub(crate) enum Position {
+    /// Not ours yet; this is the write that makes it ours.
+    Entering(Action),
+    /// Another rollout's, to be put aside.
+    Superseding(Note),
+    /// Ours, as noted.
+    Ours(Note),
+    /// Ours, with a share that a person set.
+    SetByHand(Note, Weight),
+    /// Ours, with its share taken away by a person.
+    ClearedByHand,
+    /// Over: this rollout's terminal note.
+    Ended(Note),
+    /// Ours but for its note, which somebody removed.
+    Vanished,
+    /// This rollout, in the hands of another process.
+    TakenOver(Note),
+    /// Somebody else's.
+    Lost,
+}
+
+pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Position {
+    if vanished(seen, alias) {
+        return Position::Vanished;
+    }
+    let mine = |note: &Note| note.id == plan.id && note.owner == plan.owner;
+    match standing(alias) {
+        // An id made from a CI run's may have stood here before: only an end since we began is ours.
+        Standing::Idle(Some(note)) if note.id == plan.id && (seen.claimed || note.begun >= plan.began || entered(plan)) => {
+            Position::Ended(note)
+        }
+        Standing::Idle(_) => {
+            let same = plan.stable.is_some() && alias.target.version() == plan.stable;
+            // Who loses the swap has lost, though the winner may be gone again by now.
+            let first = seen.claiming.as_ref().is_none_or(|first| first == alias);
+            let fresh = plan.entry == Entry::Fresh && same && first && !seen.claimed;
+            if fresh { Position::Entering(Action::Claim) } else { Position::Lost }
+        }
+        Standing::Claimed(note) | Standing::Running(note) if mine(&note) => Position::Ours(note),
+        Standing::SetByHand(note, weight) if mine(&note) => Position::SetByHand(note, weight),
+        Standing::ClearedByHand(note) if mine(&note) => Position::ClearedByHand,
+        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => others(plan, seen, note),
+        Standing::Foreign { version, .. } => foreign(plan, seen, alias, version),
+        Standing::ClearedByHand(_) | Standing::PromotedElsewhere(_) | Standing::Contended { .. } => Position::Lost,
+    }
+}
+
+/// Whether this process goes on with a rollout that another one began.
+fn entered(plan: &Plan) -> bool {
+    matches!(plan.entry, Entry::TakeOver { .. })
+}
+
+/// A live rollout with another process' token.
+fn others(plan: &Plan, seen: &Observation, note: Note) -> Position {
+    match plan.entry {
+        Entry::TakeOver { from, forced } if note.id == plan.id && note.owner == from && !seen.claimed => {
+            let gone = forced || note.lease.is_none_or(|lease| seen.now >= lease);
+            if gone { Position::Entering(Action::TakeOver) } else { Position::Lost }
+        }
+        Entry::Supersede(id) if note.id == id && !seen.claimed => Position::Superseding(note),
+        Entry::TakeOver { .. } | Entry::Supersede(_) | Entry::Fresh | Entry::Adopt(_) => {
+            if note.id == plan.id && seen.claimed {
+                Position::TakenOver(note)
+            } else {
+                Position::Lost
+            }
+        }
+    }
+}
+
+fn foreign(plan: &Plan, seen: &Observation, alias: &Alias, version: Version) -> Position {
+    let ours_to_adopt = plan.entry == Entry::Adopt(version) && alias.target.version() == plan.stable && !seen.claimed;
+    if ours_to_adopt { Position::Entering(Action::Adopt) } else { Position::Lost }
+}
+
+/// Whether nothing is gone from the alias but the note that this process last saw.
+fn vanished(seen: &Observation, alias: &Alias) -> bool {
+    let Some(note) = seen.remembered.as_ref().filter(|_| alias.noted() == Noted::Nothing) else { return false };
+    let share = note.phase.share();
+    let as_noted = match alias.canary() {
+        Some((version, weight)) => note.candidate == Some(version) && weight.stands_for(share),
+        None => share.is_zero() || note.stable.is_none(),
+    };
+    let target = note.stable.or(note.candidate);
+    as_noted && target.is_some() && alias.target.version() == target
+}

@@ -1,0 +1,167 @@
+//! Decisions one after the other: what a whole schedule comes to, and how late and lost answers bend it.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "every other action is a write")]
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Target};
+use crate::decide::{Action, decide};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, version};
+use crate::health::Health;
+use crate::note::{Note, Phase, write_description};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use crate::plan::Plan;
+use crate::write::desired;
+use crate::{Cause, Outcome, Weight};
+
+/// Runs the pure loop against a model of the alias that takes every write, looking every `poll`; gives (seconds, share) of each change.
+fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
+    let mut seen = Observation {
+        now: BEGUN,
+        alias: Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() }),
+        certainty: Certainty::Written,
+        claimed: false,
+        unanswered: None,
+        failed: None,
+        blind: None,
+        stepped: None,
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        claiming: None,
+        candidate: Candidate::Published(version(42), Readiness::Ready),
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        interrupted: false,
+    };
+    let mut changes = Vec::new();
+    for _ in 0..200_000 {
+        let action = decide(plan, &seen);
+        match &action {
+            Action::Finish(outcome) => return (changes, outcome.clone()),
+            Action::Wait { until, .. } => seen.now = (*until).min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
+            _ => {
+                let alias = desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
+                let share = alias.share_of(version(42));
+                if share != seen.alias.as_ref().unwrap().share_of(version(42)) {
+                    changes.push((seen.now.since(BEGUN).as_secs(), share));
+                }
+                seen.alias = Some(alias);
+                seen.claimed = true;
+            }
+        }
+    }
+    panic!("no end in sight");
+}
+
+#[test]
+fn the_nine_names_shift_when_code_deploy_does() {
+    let minutes = |name: &str| {
+        name.trim_end_matches("Minutes")
+            .trim_end_matches("Minute")
+            .rsplit(|letter: char| !letter.is_ascii_digit())
+            .next()
+            .unwrap()
+            .parse::<u64>()
+    };
+    for name in crate::schedule::NAMES {
+        let plan = Plan { schedule: name.parse().unwrap(), alarms: vec![], bake: Duration::ZERO, ..plan() };
+        let (changes, outcome) = timeline(&plan);
+        assert_eq!(outcome, Outcome::Promoted);
+        let interval = minutes(name).unwrap_or(0) * 60;
+        let expected: Vec<(u64, Weight)> = match name {
+            "AllAtOnce" => vec![(0, Weight::FULL)],
+            canary if canary.starts_with("Canary") => vec![(0, points(1000)), (interval, Weight::FULL)],
+            _ => (1..=10).map(|ten| (u64::from(ten - 1) * interval, points(ten * 1000))).collect(),
+        };
+        assert_eq!(changes, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_slow_poll_does_not_make_the_schedule_drift() {
+    let plan = Plan {
+        schedule: "Linear10PercentEvery7Seconds".parse().unwrap(),
+        poll: Duration::from_secs(3),
+        alarms: vec![],
+        ..plan()
+    };
+    let (changes, _) = timeline(&plan);
+    let at: Vec<u64> = changes.iter().map(|change| change.0).collect();
+    assert_eq!(at, (0..10).map(|step| step * 7).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
+    let plan = plan();
+    let note = Note {
+        stable: plan.stable,
+        candidate: Some(version(42)),
+        due: Some(BEGUN + Duration::from_mins(1)),
+        lease: Some(BEGUN + Duration::from_hours(1)),
+        ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
+    };
+    let stepped = BEGUN + Duration::from_millis(7_300);
+    let mut seen = Observation {
+        now: stepped,
+        alias: Some(Alias {
+            target: Target::Version(version(41)),
+            weights: vec![(version(42), points(1000))],
+            description: write_description("", &note).unwrap(),
+        }),
+        certainty: Certainty::Written,
+        claimed: true,
+        unanswered: None,
+        failed: None,
+        blind: None,
+        stepped: Some(stepped),
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        claiming: None,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: healths(stepped).remove(0),
+        interrupted: false,
+    };
+    let action = decide(&plan, &seen);
+    assert_eq!(action, Action::Postpone(BEGUN + Duration::from_secs(8)));
+    seen.alias = desired(&plan, &seen, &action);
+    let due = my_note(&plan, &seen).unwrap().due.unwrap();
+    assert_eq!(due, BEGUN + Duration::from_secs(68));
+    assert!(matches!(decide(&plan, &seen), Action::Wait { until, .. } if until == due));
+}
+
+#[test]
+fn a_lost_answer_to_a_rollback_is_written_once_more() {
+    let plan = plan();
+    let note = Note {
+        stable: plan.stable,
+        candidate: Some(version(42)),
+        ..Note::new(plan.id, plan.owner, Phase::Back(Cause::Alarm), BEGUN)
+    };
+    let alias =
+        Alias { target: Target::Version(version(41)), weights: vec![], description: write_description("", &note).unwrap() };
+    let mut seen = Observation {
+        now: BEGUN,
+        alias: Some(alias.clone()),
+        certainty: Certainty::Read,
+        claimed: true,
+        unanswered: Some(BEGUN),
+        failed: None,
+        blind: None,
+        stepped: None,
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        claiming: None,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        interrupted: false,
+    };
+    assert_eq!(decide(&plan, &seen), Action::Confirm);
+    assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
+    (seen.certainty, seen.unanswered) = (Certainty::Written, None);
+    assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
+}

@@ -1,0 +1,170 @@
+//! A failure is final, whatever is seen later and whatever else happens; nothing is left behind that nobody can end.
+
+use std::time::Duration;
+
+use controller::Request;
+use sim::{Effect, Event, Fault};
+
+use crate::stage::{Stage, play, request, short};
+
+fn red() -> Event {
+    Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() }
+}
+
+#[test]
+fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        stage.with(|world| {
+            world.schedule(now + Duration::from_secs(95), red());
+            world.add_fault(
+                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_secs(190)),
+            );
+        });
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn an_alarm_outranks_a_signal() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        stage.with(|world| {
+            world.schedule(now + Duration::from_secs(95), red());
+            world.add_fault(
+                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_secs(120)),
+            );
+        });
+        let told = stage.rollout_until(&request(), stage.sleep(110)).await;
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        assert!(stage.alias().await.description.contains(" x=42a"));
+    });
+}
+
+#[test]
+fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        stage.with(|world| {
+            world.add_fault(
+                Fault::on("DescribeAlarms", Effect::ServerError(503))
+                    .between(now + Duration::from_secs(70), now + Duration::from_secs(190)),
+            );
+            world.schedule(now + Duration::from_secs(80), red());
+        });
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        assert!(told.log.contains("and back since"), "{}", told.log);
+    });
+}
+
+#[test]
+fn a_signal_is_heard_while_cloudwatch_hangs() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        stage.with(|world| {
+            world.add_fault(
+                Fault::on("DescribeAlarms", Effect::Latency(Duration::from_mins(1)))
+                    .between(now + Duration::from_secs(70), now + Duration::from_mins(30)),
+            );
+        });
+        let told = stage.rollout_until(&request(), stage.sleep(76)).await;
+        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        assert!(stage.now().since(now + Duration::from_secs(76)) < Duration::from_secs(5), "{:?}", stage.now().since(now));
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_claim_that_lands_late_is_not_left_behind() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(20))).nth(1)));
+        let told = stage.rollout_until(&request(), stage.sleep(3)).await;
+        assert!([3, 13].contains(&told.ending.exit_code), "{}", told.log);
+        stage.sleep(60).await;
+        let alias = stage.alias().await;
+        assert!(!alias.description.contains(" claim "), "{}", alias.description);
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+    });
+}
+
+#[test]
+fn a_weight_of_one_that_is_refused_costs_one_call_in_ten_thousand() {
+    for schedule in ["AllAtOnce", "Canary10Percent5Minutes"] {
+        play(async {
+            let stage = Stage::story_with("hello-idle", |settings| settings.refuses_full_weight = true).await;
+            let told = stage.rollout(&Request { schedule: schedule.parse().unwrap(), ..request() }).await;
+            assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+            stage.assert_ended("42", "promoted");
+            // Baked, and the post-traffic hook asked, as ever.
+            assert!(told.log.contains("postHook succeeded"), "{}", told.log);
+            let almost =
+                stage.writes().into_iter().find(|write| (write.after().unwrap().share("42") - 0.9999).abs() < 1e-9).unwrap();
+            assert!(stage.writes().last().unwrap().at.since(almost.at) >= Duration::from_mins(3));
+        });
+    }
+}
+
+#[test]
+fn what_a_stack_tool_left_can_be_ended() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let moved = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            let body = r#"{"FunctionVersion":"43","RoutingConfig":{"AdditionalVersionWeights":{}}}"#;
+            let request = http::Request::put("/2015-03-31/functions/hello/aliases/Live").body(body.into()).unwrap();
+            stage.with(|world| {
+                world.publish("hello", 43).unwrap();
+                world.schedule(world.now(), Event::Call { caller: "STACK".into(), request });
+            });
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), moved);
+        assert_eq!(told.ending.exit_code, 21, "{}", told.log);
+        let refused = stage.rollout(&short()).await;
+        assert!(refused.log.contains("rollback hello:Live --to"), "{}", refused.log);
+        assert!(matches!(stage.rollback(Some(43)).await, controller::Rollback::Done { .. }));
+        stage.assert_ended("43", "back");
+    });
+}
+
+#[test]
+fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        // A new rollout claims and dies before it has published anything.
+        stage.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Throttle)));
+        let asked = short();
+        tokio::select! {
+            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
+            () = stage.sleep(20) => {}
+        }
+        assert!(stage.alias().await.description.contains(" claim 42>- "));
+        assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_rejected_version_says_why_it_is_refused() {
+    play(async {
+        let stage = Stage::story("hello-errors").await;
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 10);
+        while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
+            stage.sleep(30).await;
+        }
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 3);
+        assert!(told.log.contains("42 was rejected before: an alarm went off") && told.log.contains("--again"), "{}", told.log);
+    });
+}

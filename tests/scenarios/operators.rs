@@ -1,0 +1,150 @@
+//! What a person orders is written on the alias, from any machine; the process that drives the rollout obeys within a poll.
+
+use std::time::Duration;
+
+use controller::{Identity, Ordered, Request, operate};
+use rollout::note::{AfterPause, Owner, RolloutId};
+use rollout::operate::{Aim, Operation};
+
+use crate::stage::{Stage, Told, play, request, subject};
+
+async fn order(stage: &Stage, operation: Operation) -> Ordered {
+    let identity = Identity { id: RolloutId(0), owner: Owner::from_random(fastrand::u32(..)) };
+    operate(&stage.aws, &stage.clock, &subject(), (operation, Aim::default()), identity, &mut |_, _| {}).await
+}
+
+/// Runs a rollout; at 20 % a person, on another machine, does something.
+async fn with_orders(stage: &Stage, request: &Request, orders: impl AsyncFnOnce(&Stage)) -> Told {
+    let person = stage.as_caller("PERSON").await;
+    let acting = async {
+        while stage.shares("42").len() < 2 {
+            stage.sleep(1).await;
+        }
+        stage.sleep(20).await;
+        orders(&person).await;
+    };
+    tokio::join!(stage.rollout(request), acting).0
+}
+
+fn share(stage: &Stage) -> u64 {
+    stage.shares("42").last().unwrap().1
+}
+
+fn pause(minutes: u64, then: AfterPause) -> Operation {
+    Operation::Pause { span: Duration::from_mins(minutes), then }
+}
+
+#[test]
+fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            assert!(matches!(order(person, pause(60, AfterPause::Resume)).await, Ordered::Done(..)));
+            person.sleep(1500).await;
+            assert_eq!(share(person), 20);
+            assert!(matches!(order(person, Operation::Resume).await, Ordered::Done(..)));
+            assert!(matches!(order(person, Operation::Resume).await, Ordered::Already(_)));
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(told.log.contains("paused by hand until"), "{}", told.log);
+        stage.assert_ended("42", "promoted");
+    });
+}
+
+#[test]
+fn a_pause_that_runs_out_does_what_it_was_told_to() {
+    for (then, code) in [(AfterPause::Resume, 0), (AfterPause::RollBack, 13)] {
+        play(async {
+            let stage = Stage::story("hello").await;
+            let told = with_orders(&stage, &request(), async |person| {
+                order(person, pause(10, then)).await;
+                person.sleep(590).await;
+                assert_eq!(share(person), 20);
+            })
+            .await;
+            assert_eq!(told.ending.exit_code, code, "{}", told.log);
+        });
+    }
+}
+
+#[test]
+fn a_failure_brings_a_paused_rollout_back() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            order(person, pause(60, AfterPause::Resume)).await;
+            person.sleep(300).await;
+            person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_promotion_is_baked_by_the_owner() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            assert!(matches!(order(person, Operation::Promote).await, Ordered::Done(..)));
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        let shares = stage.shares("42");
+        assert_eq!(shares.iter().map(|share| share.1).collect::<Vec<_>>(), [10, 20, 100]);
+        let promoted = stage.writes().last().unwrap().at;
+        let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
+        assert!(promoted.since(full) >= Duration::from_mins(3), "it was baked for {:?}", promoted.since(full));
+    });
+}
+
+#[test]
+fn a_promotion_now_is_final() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            assert!(matches!(order(person, Operation::PromoteNow).await, Ordered::Done(..)));
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        assert_eq!(stage.writes().last().unwrap().caller, "PERSON");
+        assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+    });
+}
+
+#[test]
+fn an_abort_ends_the_rollout_it_means_and_never_a_finished_one() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            assert!(matches!(order(person, Operation::Abort).await, Ordered::Done(..)));
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        stage.assert_ended("41", "back");
+        assert!(stage.alias().await.description.contains(" x=42b"));
+        assert!(matches!(order(&stage, Operation::Abort).await, Ordered::Refused(..)));
+    });
+}
+
+#[test]
+fn a_note_that_somebody_removed_is_written_again_and_paused() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = with_orders(&stage, &request(), async |person| {
+            person.with(|world| world.describe_alias("hello", "Live", "mine now")).unwrap();
+            person.sleep(1200).await;
+            assert_eq!(share(person), 20);
+            let description = person.alias().await.description;
+            assert!(description.starts_with("mine now [canaryctl/1 ") && description.contains(" u="), "{description}");
+            order(person, Operation::Resume).await;
+        })
+        .await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(stage.alias().await.description.starts_with("mine now [canaryctl/1 "));
+    });
+}

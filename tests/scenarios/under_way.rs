@@ -1,0 +1,216 @@
+//! A rollout survives its process: the alias says where it stood, and the same command goes on from there, or refuses and says why.
+
+use std::time::Duration;
+
+use controller::Request;
+use rollout::entry::Wishes;
+
+use crate::stage::{Stage, assert_golden, play, request, short};
+
+/// Runs a rollout until its candidate has this share in per cent, then kills its process.
+async fn killed_at(stage: &Stage, request: &Request, share: u64) {
+    let reached = async {
+        while stage.shares("42").last().is_none_or(|last| last.1 < share) {
+            stage.sleep(1).await;
+        }
+        stage.sleep(10).await;
+    };
+    tokio::select! {
+        told = stage.rollout(request) => panic!("it ended: {}", told.log),
+        () = reached => {}
+    }
+}
+
+#[test]
+fn the_same_command_goes_on_where_a_killed_process_stood() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        killed_at(&stage, &request(), 30).await;
+        let second = stage.as_caller("SECOND").await;
+        let told = second.rollout(&request()).await;
+        assert_golden("the_same_command_goes_on", &told.log);
+        assert_eq!(told.ending.exit_code, 0);
+        stage.assert_ended("42", "promoted");
+        // Every share once, in order, and the pre-traffic hook was asked once.
+        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
+        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        assert!(!told.log.contains("preHook asked"), "{}", told.log);
+    });
+}
+
+#[test]
+fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        killed_at(&stage, &request(), 30).await;
+        stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
+            stage.sleep(5).await;
+        }
+        let told = stage.as_caller("SECOND").await.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        assert!(told.log.contains("and back since"), "{}", told.log);
+        stage.assert_ended("41", "back");
+        assert_eq!(stage.shares("42").iter().map(|share| share.1).max(), Some(30));
+    });
+}
+
+#[test]
+fn an_owner_that_is_there_is_left_alone() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let (first, late) = (request(), request());
+        let second = stage.as_caller("SECOND").await;
+        let later = async {
+            stage.sleep(90).await;
+            second.rollout(&late).await
+        };
+        let (told, refused) = tokio::join!(stage.rollout(&first), later);
+        assert_eq!((told.ending.exit_code, refused.ending.exit_code), (0, 3), "{}\n{}", told.log, refused.log);
+        assert!(
+            refused.log.contains("is under way on hello:Live since 14:00") && refused.log.contains("--take-over"),
+            "{}",
+            refused.log
+        );
+        assert!(stage.writes().iter().all(|write| write.caller == "CONTROLLER"));
+    });
+}
+
+#[test]
+fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let (first, forced) = (request(), Request { wishes: Wishes { take_over: true, ..Wishes::default() }, ..request() });
+        let second = stage.as_caller("SECOND").await;
+        let later = async {
+            stage.sleep(90).await;
+            second.rollout(&forced).await
+        };
+        let (old, new) = tokio::join!(stage.rollout(&first), later);
+        assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
+        stage.assert_ended("42", "promoted");
+        // Where there is nothing to take over it is harmless.
+        assert_eq!(stage.rollout(&forced).await.ending.outcome, "unchanged");
+    });
+}
+
+#[test]
+fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        killed_at(&stage, &request(), 30).await;
+        let other = Request { schedule: "Linear25PercentEvery1Minute".parse().unwrap(), ..request() };
+        let refused = stage.rollout(&other).await;
+        assert_eq!(refused.ending.exit_code, 3);
+        assert!(refused.log.contains("by another plan") && refused.log.contains("--replan"), "{}", refused.log);
+        let wishes = Wishes { replan: true, take_over: true, ..Wishes::default() };
+        let told = stage.rollout(&Request { wishes, ..other }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
+        assert_eq!(shares, [10, 20, 30, 50, 75, 100]);
+    });
+}
+
+#[test]
+fn a_rollout_of_other_code_is_another_rollout() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        killed_at(&stage, &request(), 20).await;
+        let code = http::Request::put("/2015-03-31/functions/hello/code").body(r#"{"ZipFile":"UEsDBAo="}"#.into()).unwrap();
+        assert!(stage.account.call("SOMEBODY", code).await.unwrap().status().is_success());
+        let wishes = Wishes { take_over: true, ..Wishes::default() };
+        let refused = stage.rollout(&Request { wishes, ..request() }).await;
+        assert_eq!(refused.ending.exit_code, 3);
+        assert!(
+            refused.log.contains("`$LATEST` has other code by now") && refused.log.contains("--supersede"),
+            "{}",
+            refused.log
+        );
+        // Put aside: the canary's share goes and the claim comes in one write, once 43 is ready.
+        let wishes = Wishes { supersede: true, ..Wishes::default() };
+        let told = stage.rollout(&Request { wishes, ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("43", "promoted");
+        let taken = stage
+            .writes()
+            .into_iter()
+            .find(|write| write.before().unwrap().share("42") > 0.0 && write.after().unwrap().share("42") == 0.0);
+        assert!(taken.unwrap().after().unwrap().description.contains(" claim 41>43 "));
+        assert!(stage.calls("PublishVersion") == 2);
+    });
+}
+
+#[test]
+fn the_one_that_is_put_aside_lets_go() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let (first, wishes) = (request(), Wishes { supersede: true, ..Wishes::default() });
+        let newer = Request { wishes, ..short() };
+        let second = stage.as_caller("SECOND").await;
+        let later = async {
+            stage.sleep(90).await;
+            stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
+            second.rollout(&newer).await
+        };
+        let (old, new) = tokio::join!(stage.rollout(&first), later);
+        assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
+        stage.assert_ended("43", "promoted");
+    });
+}
+
+#[test]
+fn weights_that_nobody_noted_can_be_adopted() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            world.set_alias("hello", "Live", "41", Some(("42", 0.15))).unwrap();
+        });
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 3);
+        let told = stage.rollout(&Request { wishes: Wishes { adopt: true, ..Wishes::default() }, ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+        assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn a_first_deployment_is_finished_by_a_re_run() {
+    play(async {
+        let stage = Stage::story("hello-first").await;
+        stage.with(|world| world.set_environment("postHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
+        let created = async {
+            while stage.with(|world| world.alias("hello", "Live").is_none()) {
+                stage.clock.0.sleep(Duration::from_millis(100)).await;
+            }
+            stage.clock.0.sleep(Duration::from_millis(500)).await;
+        };
+        let asked = request();
+        tokio::select! {
+            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
+            () = created => {}
+        }
+        let told = stage.as_caller("SECOND").await.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("1", "promoted");
+    });
+}
+
+#[test]
+fn a_held_rollout_is_gone_on_with_at_once() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let held = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..request() };
+        let moving = async {
+            while stage.shares("42").len() < 2 {
+                stage.sleep(1).await;
+            }
+        };
+        assert_eq!(stage.rollout_until(&held, moving).await.ending.exit_code, 30);
+        let told = stage.as_caller("SECOND").await.rollout(&held).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(!told.log.contains("waiting whether"), "{}", told.log);
+        stage.assert_ended("42", "promoted");
+    });
+}

@@ -1,0 +1,278 @@
+//! The checks are worth something: a controller that is broken on purpose, in every one of these ways, is caught by at least one.
+//!
+//! It is broken from outside, on its way to AWS and back. The same stories pass with the controller as it is.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use ciborium::Value as Cbor;
+use serde_json::{Value, json};
+use sim::Effect;
+
+use crate::checks::judge;
+use crate::note::split;
+use crate::play::{play, play_through};
+use crate::record::Role;
+use crate::story::{Act, Manner, Story, Weather};
+use crate::tap::{Answered, Meddler, Onward, tapped};
+
+/// A way to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breakage {
+    /// It writes whatever the revision.
+    NoRevision,
+    /// It takes a refused swap for a done one.
+    Ignores412,
+    /// It writes again on the revision that beat it.
+    WritesOver412,
+    /// It takes red for green.
+    RedIsGreen,
+    /// It takes an alarm that is gone for a green one.
+    MissingIsGreen,
+    /// It takes no answer for the last one.
+    BlindIsGreen,
+    /// It forgets the note.
+    NoNote,
+    /// It shifts more than planned.
+    MoreWeight,
+    /// It shifts before it is due.
+    FastClock,
+    /// It goes by what the alias was at first.
+    OldAlias,
+    /// It says that it wrote, and did not.
+    SwallowsWrites,
+    /// It says that it went back, and did not.
+    NeverBack,
+    /// It does not listen to its hooks.
+    DeafToHooks,
+    /// It writes over the user's words.
+    LosesWords,
+    /// It gives the share to another version.
+    WrongVersion,
+}
+
+const BREAKAGES: [Breakage; 15] = [
+    Breakage::NoRevision,
+    Breakage::Ignores412,
+    Breakage::WritesOver412,
+    Breakage::RedIsGreen,
+    Breakage::MissingIsGreen,
+    Breakage::BlindIsGreen,
+    Breakage::NoNote,
+    Breakage::MoreWeight,
+    Breakage::FastClock,
+    Breakage::OldAlias,
+    Breakage::SwallowsWrites,
+    Breakage::NeverBack,
+    Breakage::DeafToHooks,
+    Breakage::LosesWords,
+    Breakage::WrongVersion,
+];
+
+/// How many stories a breakage may go unnoticed in.
+const HANDFUL: u64 = 5;
+
+impl Breakage {
+    /// A story in which it would do harm.
+    fn story(self, seed: u64) -> Story {
+        let mut story = Story::of(seed);
+        let (scene, asked) = (&mut story.scene, &mut story.asked);
+        (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0))]);
+        (scene.error_rate, scene.pre_hook, scene.post_hook, scene.text) = (0.0, None, None, "Anna's alias");
+        (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
+        (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
+        let soon = Duration::from_secs(10 + seed);
+        match self {
+            Self::RedIsGreen | Self::NeverBack => story.acts.push((soon, Act::Flap(Duration::from_mins(1)))),
+            Self::MissingIsGreen => story.acts.push((soon, Act::DeleteAlarm)),
+            Self::BlindIsGreen => story.weather.push(Weather {
+                operation: Some("DescribeAlarms"),
+                effect: Effect::ServerError(500),
+                chance: 1.0,
+                from: soon,
+                until: Duration::from_mins(4),
+            }),
+            Self::Ignores412 | Self::WritesOver412 => {
+                scene.pre_hook = Some(Manner::Succeeds);
+                scene.published = true;
+                story.acts.push((Duration::ZERO, Act::Start(0)));
+            }
+            Self::DeafToHooks => scene.pre_hook = Some(Manner::Fails),
+            Self::NoRevision | Self::NoNote | Self::MoreWeight | Self::FastClock | Self::OldAlias => {}
+            Self::SwallowsWrites | Self::LosesWords | Self::WrongVersion => {}
+        }
+        story
+    }
+}
+
+/// A breakage at work.
+#[derive(Debug)]
+struct Broken {
+    breakage: Breakage,
+    /// The first `GetAlias` answer, or the last `DescribeAlarms` answer.
+    kept: Mutex<Option<http::Response<Bytes>>>,
+    opened: Mutex<Option<SystemTime>>,
+}
+
+impl Meddler for Broken {
+    fn carry(self: Arc<Self>, request: http::Request<Bytes>, onward: Onward) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        Box::pin(async move {
+            let path = request.uri().path();
+            let answered = if path.ends_with("/aliases/live") && request.method() == http::Method::PUT {
+                self.update(request, &onward).await
+            } else if path.ends_with("/aliases/live") {
+                let answered = onward.send(request).await;
+                if self.breakage == Breakage::OldAlias { self.first(answered) } else { answered }
+            } else if path.ends_with("/DescribeAlarms") {
+                self.alarms(onward.send(request).await)
+            } else if path.ends_with("/invocations") && self.breakage == Breakage::DeafToHooks {
+                onward.send(request).await.map(|answer| deaf(answer))
+            } else {
+                onward.send(request).await
+            };
+            if self.breakage == Breakage::FastClock { answered.map(|answer| self.hurry(answer)) } else { answered }
+        })
+    }
+}
+
+impl Broken {
+    async fn update(&self, request: http::Request<Bytes>, onward: &Onward) -> Answered {
+        let (head, body) = request.into_parts();
+        let wanted: Value = serde_json::from_slice(&body).unwrap();
+        let mut sent = wanted.clone();
+        self.forge(&mut sent);
+        let cleared = wanted["RoutingConfig"]["AdditionalVersionWeights"].as_object().is_some_and(serde_json::Map::is_empty);
+        let back = cleared && wanted["Description"].as_str().is_some_and(|text| text.contains(" back "));
+        if self.breakage == Breakage::SwallowsWrites || self.breakage == Breakage::NeverBack && back {
+            return Ok(pretended(&wanted));
+        }
+        let request = |sent: &Value| http::Request::from_parts(head.clone(), Bytes::from(sent.to_string()));
+        let answered = onward.send(request(&sent)).await?;
+        if answered.status() != http::StatusCode::PRECONDITION_FAILED {
+            return Ok(answered);
+        }
+        match self.breakage {
+            Breakage::Ignores412 => Ok(pretended(&wanted)),
+            Breakage::WritesOver412 => {
+                let mut read = request(&json!({}));
+                *read.method_mut() = http::Method::GET;
+                *read.body_mut() = Bytes::new();
+                let read: Value = serde_json::from_slice(onward.send(read).await?.body()).unwrap();
+                sent["RevisionId"] = read["RevisionId"].clone();
+                onward.send(request(&sent)).await
+            }
+            _ => Ok(answered),
+        }
+    }
+
+    /// What it sends instead of what it should.
+    fn forge(&self, sent: &mut Value) {
+        let description = sent["Description"].as_str().unwrap_or_default().to_owned();
+        let text = split(&description).0;
+        let share = sent["RoutingConfig"]["AdditionalVersionWeights"]["42"].as_f64();
+        match (self.breakage, share) {
+            (Breakage::NoRevision, _) => drop(sent.as_object_mut().unwrap().remove("RevisionId")),
+            (Breakage::NoNote, _) => sent["Description"] = json!(text),
+            (Breakage::LosesWords, _) => sent["Description"] = json!(description[text.len()..].trim_start()),
+            (Breakage::MoreWeight, Some(share)) => {
+                sent["RoutingConfig"]["AdditionalVersionWeights"]["42"] = json!((share * 2.0).min(1.0));
+            }
+            (Breakage::WrongVersion, Some(share)) => sent["RoutingConfig"] = json!({"AdditionalVersionWeights": {"40": share}}),
+            _ => {}
+        }
+    }
+
+    fn first(&self, answered: Answered) -> Answered {
+        let mut kept = self.kept.lock().unwrap();
+        answered.map(|answer| kept.get_or_insert(answer).clone())
+    }
+
+    fn alarms(&self, answered: Answered) -> Answered {
+        let mut kept = self.kept.lock().unwrap();
+        match (self.breakage, answered) {
+            (Breakage::RedIsGreen, Ok(answer)) => Ok(painted(answer)),
+            (Breakage::MissingIsGreen, Ok(answer)) => Ok(kept.get_or_insert(answer).clone()),
+            (Breakage::BlindIsGreen, Ok(answer)) if answer.status().is_success() => Ok(kept.insert(answer).clone()),
+            (Breakage::BlindIsGreen, answered) => kept.clone().map_or(answered, Ok),
+            (_, answered) => answered,
+        }
+    }
+
+    /// Dates an answer as if time ran twice as fast.
+    fn hurry(&self, mut answer: http::Response<Bytes>) -> http::Response<Bytes> {
+        let date = answer.headers()["date"].to_str().unwrap();
+        let date = SystemTime::try_from(DateTime::from_str(date, Format::HttpDate).unwrap()).unwrap();
+        let opened = *self.opened.lock().unwrap().get_or_insert(date);
+        let ahead = date + date.duration_since(opened).unwrap_or_default();
+        answer.headers_mut().insert("date", DateTime::from(ahead).fmt(Format::HttpDate).unwrap().parse().unwrap());
+        answer
+    }
+}
+
+/// The answer to a write that never took place.
+fn pretended(wanted: &Value) -> http::Response<Bytes> {
+    let mut answer = wanted.clone();
+    answer["RevisionId"] = json!("00000000-0000-0000-0000-000000000000");
+    answer["Name"] = json!("live");
+    http::Response::new(Bytes::from(answer.to_string()))
+}
+
+fn deaf(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+    if answer.status() == http::StatusCode::OK {
+        answer.map(|_| Bytes::from_static(br#"{"status":"Succeeded"}"#))
+    } else {
+        answer
+    }
+}
+
+/// The same alarms, all of them green.
+fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+    fn paint(value: &mut Cbor) {
+        match value {
+            Cbor::Text(text) if text == "ALARM" => "OK".clone_into(text),
+            Cbor::Array(values) => values.iter_mut().for_each(paint),
+            Cbor::Map(entries) => entries.iter_mut().for_each(|(_, value)| paint(value)),
+            _ => {}
+        }
+    }
+    answer.map(|body| {
+        let mut value: Cbor = ciborium::from_reader(body.as_ref()).unwrap();
+        paint(&mut value);
+        let mut body = Vec::new();
+        ciborium::into_writer(&value, &mut body).unwrap();
+        body.into()
+    })
+}
+
+#[test]
+fn every_breakage_is_caught() {
+    for breakage in BREAKAGES {
+        let caught = (1..=HANDFUL).find_map(|seed| {
+            let between = |role, http| {
+                let broken = Broken { breakage, kept: Mutex::default(), opened: Mutex::default() };
+                if role == Role::Rollout { tapped(http, Arc::new(broken)) } else { http }
+            };
+            let record = play_through(&breakage.story(seed), &between);
+            let promises: Vec<&str> = judge(&record).into_iter().map(|(promise, _)| promise).collect();
+            (!promises.is_empty()).then_some((seed, promises))
+        });
+        let (seed, promises) = caught.unwrap_or_else(|| panic!("{breakage:?} went unnoticed in {HANDFUL} stories"));
+        println!("{breakage:?} in story {seed}: {}", promises.join("; "));
+    }
+}
+
+#[test]
+fn the_same_stories_pass_with_the_controller_as_it_is() {
+    for breakage in BREAKAGES {
+        for seed in 1..=HANDFUL {
+            let record = play(&breakage.story(seed));
+            let wrong = judge(&record);
+            assert!(wrong.is_empty(), "{breakage:?}, story {seed}: {wrong:#?}\n{}", record.told());
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! There is no call at which a death does harm: every one that a story makes is died at, just before it and just after it.
+//!
+//! Enumerated, not sampled. Whoever comes next finishes, and all checks hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use controller::Interrupt;
+use sim::Time;
+use tokio::sync::{Notify, watch};
+
+use crate::checks::judge;
+use crate::play::{RESUMES, on_stage, roll_back, rollout};
+use crate::record::{Record, Role, Run};
+use crate::stage::{Stage, request};
+use crate::story::{Act, Asked, Manner, Scene, Story};
+use crate::tap::{Answered, Meddler, Onward, tapped};
+
+/// Counts calls, and dies at one of them.
+#[derive(Debug, Default)]
+struct Fuse {
+    passed: AtomicUsize,
+    /// The call, from 1, and whether it still gets through.
+    at: Option<(usize, bool)>,
+    burnt: Notify,
+}
+
+impl Meddler for Fuse {
+    fn carry(
+        self: Arc<Self>,
+        request: http::Request<Bytes>,
+        onward: Onward,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Answered> + Send>> {
+        Box::pin(async move {
+            let call = self.passed.fetch_add(1, Ordering::Relaxed) + 1;
+            let Some((_, gets_through)) = self.at.filter(|(at, _)| *at == call) else { return onward.send(request).await };
+            if gets_through {
+                onward.drop_off(request).await;
+            }
+            self.burnt.notify_one();
+            std::future::pending().await
+        })
+    }
+}
+
+/// Who dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Rollout,
+    /// Somebody who rolls back a rollout that is under way.
+    RollBackLive,
+    /// Somebody who rolls back one that is finished.
+    RollBackDone,
+}
+
+fn story(steps: &[u16], every: u64, bake: u64) -> Story {
+    Story {
+        seed: 7,
+        scene: Scene {
+            error_rate: 0.0,
+            traffic: 1.0,
+            pre_hook: Some(Manner::Succeeds),
+            post_hook: Some(Manner::Succeeds),
+            text: "Anna's",
+            published: false,
+            version_settle: Duration::from_secs(1),
+            metric_lag: Duration::from_secs(5),
+            evaluation_delay: Duration::from_secs(5),
+            quotas: true,
+        },
+        asked: Asked {
+            steps: steps.to_vec(),
+            every: Duration::from_secs(every),
+            bake: Duration::from_secs(bake),
+            poll: Duration::from_secs(15),
+            alarms: 1,
+            ignore_red: false,
+            blind_limit: Duration::from_mins(5),
+            hold_on_interrupt: false,
+        },
+        weather: Vec::new(),
+        // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
+        acts: vec![(Duration::ZERO, Act::Start(0)), (Duration::ZERO, Act::Kill(0))],
+    }
+}
+
+/// Plays a story in which `victim` has a fuse, and lets others finish what it leaves.
+fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
+    on_stage(story.seed, async {
+        let stage = Stage::set(story);
+        let mut runs = Vec::new();
+        let (_stop, heard) = watch::channel(Interrupt::None);
+        let began = stage.now();
+        let http = stage.account.http_client();
+        let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
+        let first = |http| rollout(stage.clone(), request(story), "ROLLOUT0".to_owned(), 0, http, heard.clone());
+        let patience =
+            if victim == Victim::RollBackLive { story.asked.every + Duration::from_secs(30) } else { Duration::from_hours(9) };
+        let ended = tokio::select! {
+            biased;
+            () = fuse.burnt.notified() => None,
+            ended = first(if victim == Victim::Rollout { fused.clone() } else { http.clone() }) => Some(ended),
+            () = stage.clock.sleep(patience) => None,
+        };
+        runs.push(run("ROLLOUT0", Role::Rollout, began, ended));
+        if victim != Victim::Rollout {
+            let began = stage.now();
+            let ended = tokio::select! {
+                biased;
+                () = fuse.burnt.notified() => None,
+                ended = roll_back(stage.clone(), "PERSON1".to_owned(), fused) => Some(ended),
+            };
+            runs.push(run("PERSON1", Role::RollBack, began, ended));
+        }
+        stage.clock.sleep(Duration::from_secs(3)).await;
+        let began = stage.now();
+        if victim == Victim::Rollout && RESUMES {
+            let ended = rollout(stage.clone(), request(story), "ROLLOUT2".to_owned(), 0, http, heard.clone()).await;
+            runs.push(run("ROLLOUT2", Role::Rollout, began, Some(ended)));
+        } else {
+            let ended = roll_back(stage.clone(), "PERSON2".to_owned(), http).await;
+            runs.push(run("PERSON2", Role::RollBack, began, Some(ended)));
+        }
+        stage.with(|world| Record::of(story, stage.opened, world, runs))
+    })
+}
+
+fn run(caller: &str, role: Role, began: Time, ended: Option<(Time, u8)>) -> Run {
+    Run { caller: caller.to_owned(), role, began, ended, overdue: false }
+}
+
+/// Dies at every call of a story, and gives how many deaths that were.
+fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
+    let unhurt = Arc::new(Fuse::default());
+    let record = play(story, victim, &unhurt);
+    assert_eq!(judge(&record), [], "{name}, undisturbed\n{}", record.told());
+    let calls = unhurt.passed.load(Ordering::Relaxed);
+    assert!(calls >= 2, "{name} makes no calls");
+    let mut deaths = 0;
+    for call in 1..=calls {
+        for gets_through in [false, true] {
+            let record = play(story, victim, &Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() }));
+            let wrong = judge(&record);
+            let side = if gets_through { "after" } else { "before" };
+            assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.told());
+            let finished = if victim == Victim::Rollout && RESUMES { "42" } else { "41" };
+            let (version, weights) = (&record.last.version, &record.last.weights);
+            assert!(version == finished && weights.is_empty(), "{name}, died just {side} call {call}\n{}", record.told());
+            deaths += 1;
+        }
+    }
+    println!("{name}: {calls} calls, {deaths} deaths survived");
+    deaths
+}
+
+#[test]
+fn all_at_once_can_die_anywhere() {
+    die_everywhere("AllAtOnce", &story(&[100], 1, 180), Victim::Rollout);
+}
+
+#[test]
+fn canary_can_die_anywhere() {
+    die_everywhere("Canary10Percent5Minutes", &story(&[10, 100], 300, 180), Victim::Rollout);
+}
+
+#[test]
+fn linear_can_die_anywhere() {
+    let steps: Vec<u16> = (1..=10).map(|ten| ten * 10).collect();
+    die_everywhere("Linear10PercentEvery1Minute", &story(&steps, 60, 180), Victim::Rollout);
+}
+
+#[test]
+fn a_rollback_can_die_anywhere() {
+    let story = story(&[10, 100], 60, 30);
+    let live = die_everywhere("rollback of a live rollout", &story, Victim::RollBackLive);
+    let done = die_everywhere("rollback of a finished one", &story, Victim::RollBackDone);
+    // Two calls each, and two ways to die at each.
+    assert_eq!((live, done), (4, 4));
+}

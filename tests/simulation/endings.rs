@@ -1,0 +1,150 @@
+//! Did it end well? Exit code, terminal note and alias must agree, everything must end, and whoever was refused must have done nothing.
+//!
+//! Single writes are judged in `checks`.
+
+use std::time::Duration;
+
+use sim::{CallRecord, Time};
+
+use crate::checks::{Finding, ensure, shown};
+use crate::note::{Note, split};
+use crate::record::{Change, Record, Role, Run};
+use crate::story::Manner;
+
+/// The exit code that each cause of a way back stands for.
+fn code_of(cause: &str) -> Option<u8> {
+    Some(match cause {
+        "unchanged" => 0,
+        "failed" => 1,
+        "rejected" => 3,
+        "alarm" | "analysis" => 10,
+        "pre_hook" | "step_hook" | "post_hook" => 11,
+        "blind" | "no_data" | "low_traffic" => 12,
+        "hand" | "abort" | "signal" => 13,
+        "superseded" => 21,
+        _ => return None,
+    })
+}
+
+/// The alias as it stood from a moment on: every state it had between two moments.
+fn states<'r>(changes: &'r [Change<'r>], from: Time, until: Time) -> impl Iterator<Item = &'r Change<'r>> {
+    let standing = changes.iter().rposition(|change| change.call.at <= from).unwrap_or(0);
+    changes.iter().skip(standing).take_while(move |change| change.call.at <= until)
+}
+
+fn ended(record: &Record, role: Role) -> impl Iterator<Item = (&Run, Time, u8)> {
+    record.runs.iter().filter(move |run| run.role == role).filter_map(|run| run.ended.map(|(at, code)| (run, at, code)))
+}
+
+/// The notes a process wrote, by rollout.
+fn wrote<'r>(changes: &'r [Change<'r>], run: &Run) -> Vec<&'r Change<'r>> {
+    changes.iter().filter(|change| change.call.caller == run.caller).collect()
+}
+
+pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, at, code) in ended(record, Role::Rollout) {
+        let mine = wrote(changes, run);
+        let ids: Vec<&str> = mine.iter().filter_map(|change| Some(change.noted.as_ref()?.id.as_str())).collect();
+        let about = |note: &&Note| ids.contains(&note.id.as_str());
+        let told = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
+        // What it had in view when it ended: the states since some moments before.
+        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.asked.poll, at).collect();
+        let ending = |fits: &dyn Fn(&Change<'_>, &Note) -> bool| {
+            seen.iter().any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
+        };
+        // A stack deploy may have moved it on after it was brought back.
+        let stack = seen.iter().any(|change| change.call.caller == "STACK");
+        let back = |change: &Change<'_>, note: &Note| {
+            let safe = change.after.version == note.stable || stack && change.after.version != note.candidate;
+            code_of(&note.cause) == Some(code) && safe && change.after.weights.is_empty()
+        };
+        let right = match code {
+            0 => {
+                ending(&|change, note| note.phase == "promoted" && change.after.version == "42" || back(change, note))
+                    || nothing_to_do(changes, run, at)
+            }
+            1 | 10..=13 => ending(&back),
+            3 => true,
+            21 => seen.last().is_some_and(|change| change.call.caller != run.caller),
+            30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
+            _ => false,
+        };
+        ensure(right, || told(&seen.last().map(|change| shown(record, change)).unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// Whether a process found the alias on the candidate already, and wrote nothing.
+fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
+    wrote(changes, run).is_empty() && states(changes, run.began, until).any(|change| change.after.version == "42")
+}
+
+pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, at, _) in ended(record, Role::Rollout).filter(|(_, _, code)| *code == 3) {
+        // A write that nobody answered and that lands when its sender has long given up is beyond anybody's power.
+        let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| change.call.at <= at).collect();
+        // A claim that found a rejected version was taken back again: then nothing is left of it.
+        let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()));
+        let moved = mine.iter().any(|change| change.raised() || change.before.version != change.after.version);
+        let asked = |call: &&CallRecord| call.caller == run.caller && call.operation == "Invoke" && call.status == 200;
+        let hooked = record.log.iter().any(|call| asked(&call));
+        ensure(undone && !moved && !hooked, || {
+            format!(
+                "{} was refused at {:.3}, having written {} times, hook asked: {hooked}",
+                run.caller,
+                record.seconds(at),
+                mine.len()
+            )
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn in_time(record: &Record, _: &[Change<'_>]) -> Finding {
+    let overdue: Vec<&str> = record.runs.iter().filter(|run| run.overdue).map(|run| run.caller.as_str()).collect();
+    ensure(overdue.is_empty(), || format!("still running: {}", overdue.join(", ")))
+}
+
+pub(crate) fn terminal(record: &Record, changes: &[Change<'_>]) -> Finding {
+    let Some(note) = split(&record.last.description).1.filter(Note::is_live) else { return Ok(()) };
+    // What somebody else made of the alias, so that it does not fit the note any more, is theirs to clear up.
+    let unfit = record.last.version != note.stable || record.last.weights.keys().any(|version| *version != note.candidate);
+    let theirs = unfit && changes.last().is_some_and(|change| !change.ours());
+    ensure(theirs, || format!("left: {:?}", record.last))
+}
+
+pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, at, code) in ended(record, Role::RollBack) {
+        let mine = wrote(changes, run);
+        let back = |change: &Change<'_>| {
+            let left = change.noted_before.as_ref().map_or("42", |note| note.candidate.as_str());
+            change.after.share(left) < 1e-6 && change.after.weights.is_empty()
+        };
+        let right = match code {
+            0 => mine.last().is_some_and(|change| back(change)),
+            3 => mine.is_empty(),
+            // It gives up where it is denied, or after a quarter of an hour.
+            20 => !record.story.weather.is_empty(),
+            _ => false,
+        };
+        ensure(right, || format!("{} ended with {code} at {:.3}", run.caller, record.seconds(at)))?;
+    }
+    Ok(())
+}
+
+/// Where nobody interferes, a healthy version is promoted and one that a hook refuses is not.
+pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
+    let (story, scene) = (&record.story, &record.story.scene);
+    if !story.undisturbed() {
+        return Ok(());
+    }
+    let refuses = |hook: Option<Manner>| hook.is_some_and(|manner| manner != Manner::Succeeds);
+    let red = record.alarms.iter().any(|(_, all)| all.iter().any(|(at, state)| state == "ALARM" && *at >= record.opened));
+    let (_, _, code) = ended(record, Role::Rollout).next().ok_or("it never ended")?;
+    let right = match (refuses(scene.pre_hook), refuses(scene.post_hook), red) {
+        (true, _, false) | (false, true, false) => code == 11,
+        (false, false, false) => code == 0,
+        (_, _, true) => matches!(code, 0 | 3 | 10 | 11),
+    };
+    ensure(right, || format!("it ended with {code}"))
+}

@@ -1,0 +1,20 @@
+//! Safe under anything: whole rollouts under kills, lost answers, two operators and blind spots, judged by the world they happened in.
+//!
+//! The real SDK, the real controller, a simulated AWS, virtual time. Every story grows out of a seed; `SEED=n cargo test --test
+//! simulation` replays one and prints its world's log. What is right is said by the checkers, which read that log and exit codes
+//! and share no code with the program.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a story that cannot go on has failed, and says so")]
+
+mod breakages;
+mod checks;
+mod crash_points;
+mod endings;
+mod note;
+mod play;
+mod processes;
+mod record;
+mod seeds;
+mod stage;
+mod story;
+mod tap;

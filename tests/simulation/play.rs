@@ -1,0 +1,296 @@
+//! How is a story played? In virtual time, on one thread: actors are started, killed, put to sleep and told to stop as it says.
+//!
+//! Nothing is judged here. Chance is the seed's, so that the same story has the same log, byte for byte.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use aws::SharedHttpClient;
+use bytes::Bytes;
+use controller::{Identity, Interrupt, Order, Request, Rollback};
+use rollout::note::{Owner, RolloutId};
+use sim::{Event, Time};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet};
+use tokio::time::Instant;
+
+use crate::note::split;
+use crate::record::{Record, Role, Run};
+use crate::stage::{ALARMS, ALIAS, FUNCTION, Stage, request, subject};
+use crate::story::{Act, Edit, Story};
+
+/// Whether the same command run again goes on with a rollout whose owner died. Otherwise somebody rolls back.
+pub(crate) const RESUMES: bool = false;
+
+/// How long everything may take once nothing disturbs it any more, on top of plan, blind limit and lease.
+const BOUND: Duration = Duration::from_mins(2);
+
+/// What stands between the program and the account, if anything does.
+pub(crate) type Between<'a> = &'a dyn Fn(Role, SharedHttpClient) -> SharedHttpClient;
+
+/// Plays something in virtual time on this thread.
+pub(crate) fn on_stage<T>(seed: u64, scene: impl Future<Output = T>) -> T {
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, scene)
+}
+
+/// Plays a story from its opening to its end.
+pub(crate) fn play(story: &Story) -> Record {
+    play_through(story, &|_, http| http)
+}
+
+/// Plays a story whose processes reach the account through something.
+pub(crate) fn play_through(story: &Story, between: Between<'_>) -> Record {
+    on_stage(story.seed, async {
+        let mut cast = Cast { stage: Stage::set(story), story, between, players: Vec::new() };
+        for (at, act) in &story.acts {
+            cast.wait_until(*at).await;
+            cast.perform(act);
+        }
+        cast.finish().await
+    })
+}
+
+/// What a process is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Strings {
+    Run,
+    SleepUntil(Instant),
+    Die,
+}
+
+struct Player {
+    caller: String,
+    role: Role,
+    began: Time,
+    strings: watch::Sender<Strings>,
+    stop: watch::Sender<Interrupt>,
+    playing: JoinHandle<Option<(Time, u8)>>,
+    overdue: bool,
+}
+
+struct Cast<'a> {
+    stage: Stage,
+    story: &'a Story,
+    between: Between<'a>,
+    players: Vec<Player>,
+}
+
+impl Cast<'_> {
+    async fn wait_until(&self, at: Duration) {
+        let wait = at.saturating_sub(self.stage.elapsed());
+        self.stage.clock.sleep(wait).await;
+    }
+
+    fn perform(&mut self, act: &Act) {
+        match *act {
+            Act::Start(skew) => self.start(skew),
+            Act::Kill(which) => self.pull(which, Strings::Die),
+            Act::Suspend(which, span) => self.pull(which, Strings::SleepUntil(Instant::now() + span)),
+            Act::Signal(which) => {
+                if let Some(player) = self.living(which) {
+                    player.stop.send_replace(Interrupt::Stop);
+                }
+            }
+            Act::RollBack(people) => (0..people).for_each(|_| self.roll_back()),
+            Act::Edit(edit) => self.edit(edit),
+            Act::Deploy => self.console("STACK", r#"{"FunctionVersion":"40","RoutingConfig":{"AdditionalVersionWeights":{}}}"#),
+            Act::DeleteAlarm => self.delete_alarm(),
+            Act::Flap(span) => self.flap(span),
+        }
+    }
+
+    /// One of the rollouts that run.
+    fn living(&self, which: u8) -> Option<&Player> {
+        let living = || self.players.iter().filter(|player| player.role == Role::Rollout && !player.playing.is_finished());
+        let count = living().count();
+        living().nth(usize::from(which).checked_rem(count)?)
+    }
+
+    fn pull(&self, which: u8, strings: Strings) {
+        if let Some(player) = self.living(which) {
+            player.strings.send_replace(strings);
+        }
+    }
+
+    fn start(&mut self, skew: i64) {
+        let caller = format!("ROLLOUT{}", self.players.len());
+        let (stop, heard) = watch::channel(Interrupt::None);
+        let http = (self.between)(Role::Rollout, self.stage.account.http_client());
+        let part = rollout(self.stage.clone(), request(self.story), caller.clone(), skew, http, heard);
+        self.enter(caller, Role::Rollout, stop, part);
+    }
+
+    fn roll_back(&mut self) {
+        let caller = format!("PERSON{}", self.players.len());
+        let http = (self.between)(Role::RollBack, self.stage.account.http_client());
+        let part = roll_back(self.stage.clone(), caller.clone(), http);
+        self.enter(caller, Role::RollBack, watch::Sender::new(Interrupt::None), part);
+    }
+
+    fn enter(
+        &mut self,
+        caller: String,
+        role: Role,
+        stop: watch::Sender<Interrupt>,
+        part: impl Future<Output = (Time, u8)> + 'static,
+    ) {
+        let (strings, pulled) = watch::channel(Strings::Run);
+        let playing = tokio::task::spawn_local(on_strings(part, pulled));
+        let began = self.stage.now();
+        self.players.push(Player { caller, role, began, strings, stop, playing, overdue: false });
+    }
+
+    /// Somebody's `UpdateAlias` without a revision, as the console sends it. No fault stops it.
+    fn console(&self, caller: &str, body: &str) {
+        let request = http::Request::put(format!("/2015-03-31/functions/{FUNCTION}/aliases/{ALIAS}"));
+        self.send(caller, request.body(Bytes::from(body.to_owned())).unwrap());
+    }
+
+    fn send(&self, caller: &str, request: http::Request<Bytes>) {
+        let event = Event::Call { caller: caller.to_owned(), request };
+        self.stage.with(|world| {
+            world.schedule(world.now(), event);
+            world.advance(world.now());
+        });
+    }
+
+    fn edit(&self, edit: Edit) {
+        let description = self.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().description.clone());
+        let text = split(&description).0;
+        let body = match edit {
+            Edit::Weight(weight) => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {"42": weight}}}),
+            Edit::Clear => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {}}}),
+            Edit::Words => {
+                let note = description.get(text.len()..).unwrap_or_default();
+                serde_json::json!({"Description": format!("other words{}{}", if note.is_empty() { "" } else { " " }, note.trim_start())})
+            }
+            Edit::DropNote => serde_json::json!({"Description": text}),
+            Edit::Scribble => serde_json::json!({"Description": format!("{description} (Bob: what is this?)")}),
+        };
+        self.console("CONSOLE", &body.to_string());
+    }
+
+    fn delete_alarm(&self) {
+        let body = serde_json::json!({"AlarmNames": [ALARMS[0]]}).to_string();
+        let request = http::Request::post("/")
+            .header("x-amz-target", "GraniteServiceVersion20100801.DeleteAlarms")
+            .header("content-type", "application/x-amz-json-1.0");
+        self.send("CONSOLE", request.body(body.into()).unwrap());
+    }
+
+    fn flap(&self, span: Duration) {
+        let set = |state: &str| Event::SetAlarmState { alarm: ALARMS[0].to_owned(), state: state.to_owned() };
+        self.stage.with(|world| {
+            world.schedule(world.now(), set("ALARM"));
+            world.schedule(world.now() + span, set("OK"));
+            world.advance(world.now());
+        });
+    }
+
+    /// When everybody is to be done.
+    fn deadline(&self) -> Duration {
+        let Story { asked, .. } = self.story;
+        let lease = if RESUMES { Duration::from_mins(12) } else { Duration::ZERO };
+        self.story.calm() + asked.span() + asked.blind_limit + lease + BOUND
+    }
+
+    async fn all_done(&self, deadline: Duration) {
+        while self.players.iter().any(|player| !player.playing.is_finished()) && self.stage.elapsed() < deadline {
+            self.stage.clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Lets everybody end, and somebody finish what nobody drives any more.
+    async fn finish(mut self) -> Record {
+        self.all_done(self.deadline()).await;
+        if self.story.may_hold() && self.players.iter().any(|player| !player.playing.is_finished()) {
+            self.roll_back();
+            self.all_done(self.stage.elapsed() + BOUND).await;
+        }
+        for player in &mut self.players {
+            player.overdue = !player.playing.is_finished();
+            player.strings.send_replace(Strings::Die);
+        }
+        self.wait_until(self.story.calm() + Duration::from_secs(1)).await;
+        let live = |cast: &Self| {
+            let description = cast.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().description.clone());
+            split(&description).1.is_some_and(|note| note.is_live())
+        };
+        if live(&self) {
+            if RESUMES {
+                self.start(0);
+                self.all_done(self.stage.elapsed() + self.deadline()).await;
+            }
+            if live(&self) {
+                self.roll_back();
+                self.all_done(self.stage.elapsed() + BOUND).await;
+            }
+        }
+        let mut runs = Vec::new();
+        for player in self.players {
+            let overdue = player.overdue || !player.playing.is_finished();
+            player.strings.send_replace(Strings::Die);
+            let ended = player.playing.await.unwrap();
+            runs.push(Run { caller: player.caller, role: player.role, began: player.began, ended, overdue });
+        }
+        self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs))
+    }
+}
+
+/// One process that rolls out; when and with which exit code it ends.
+pub(crate) async fn rollout(
+    stage: Stage,
+    request: Request,
+    caller: String,
+    skew: i64,
+    http: SharedHttpClient,
+    heard: watch::Receiver<Interrupt>,
+) -> (Time, u8) {
+    let machine = stage.machine(&caller, skew, http).await;
+    let ending = controller::rollout(&machine.aws, &machine.clock, &request, identity(), heard, &mut |_| {}).await;
+    (stage.now(), ending.exit_code)
+}
+
+/// One person who rolls back; when and with which exit code that ends.
+pub(crate) async fn roll_back(stage: Stage, caller: String, http: SharedHttpClient) -> (Time, u8) {
+    let machine = stage.machine(&caller, 0, http).await;
+    let order = Order { subject: subject(), to: None, limit: Duration::from_mins(15), identity: identity() };
+    let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
+        Rollback::Done { .. } => 0,
+        Rollback::Nothing(_) | Rollback::Missing(_) => 3,
+        Rollback::Unconfirmed { .. } => 20,
+    };
+    (stage.now(), code)
+}
+
+fn identity() -> Identity {
+    Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) }
+}
+
+/// Lets a process run, sleep and die as its strings are pulled; nothing where it dies.
+async fn on_strings<T>(part: impl Future<Output = T>, mut strings: watch::Receiver<Strings>) -> Option<T> {
+    let mut part = pin!(part);
+    loop {
+        let pulled = *strings.borrow_and_update();
+        let awake = match pulled {
+            Strings::Die => return None,
+            Strings::SleepUntil(until) if until > Instant::now() => Some(until),
+            Strings::SleepUntil(_) | Strings::Run => None,
+        };
+        let Some(until) = awake else {
+            tokio::select! {
+                biased;
+                Ok(()) = strings.changed() => continue,
+                done = &mut part => return Some(done),
+            }
+        };
+        tokio::select! {
+            biased;
+            Ok(()) = strings.changed() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What happened? The world's log, the alarms' transitions and the exit codes: all that the checkers are given.
+//!
+//! Nothing the controller said of itself is in it but how it ended.
+
+use std::fmt::Write as _;
+
+use sim::{AliasState, CallRecord, Delivery, Time, World};
+
+use crate::note::{Note, split};
+use crate::stage::{ALARMS, ALIAS, FUNCTION};
+use crate::story::Story;
+
+/// A story that was played.
+pub(crate) struct Record {
+    pub(crate) story: Story,
+    pub(crate) opened: Time,
+    pub(crate) log: Vec<CallRecord>,
+    /// The watched alarms, each with its transitions, oldest first.
+    pub(crate) alarms: Vec<(&'static str, Vec<(Time, String)>)>,
+    pub(crate) runs: Vec<Run>,
+    /// The alias at the end of it all.
+    pub(crate) last: AliasState,
+}
+
+/// One process, from its start to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) caller: String,
+    pub(crate) role: Role,
+    pub(crate) began: Time,
+    /// When and with which exit code it ended; nothing where it was killed.
+    pub(crate) ended: Option<(Time, u8)>,
+    /// Whether it was still running when the story's time was over.
+    pub(crate) overdue: bool,
+}
+
+/// What a process was started as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Rollout,
+    RollBack,
+}
+
+/// A write to the alias that took effect.
+pub(crate) struct Change<'r> {
+    pub(crate) call: &'r CallRecord,
+    /// When it left its sender.
+    pub(crate) sent: Time,
+    pub(crate) before: &'r AliasState,
+    pub(crate) after: &'r AliasState,
+    pub(crate) noted_before: Option<Note>,
+    pub(crate) noted: Option<Note>,
+    /// The process that sent it; nothing where it was not one of ours.
+    pub(crate) by: Option<&'r Run>,
+}
+
+impl Record {
+    /// Gathers what is left when a story is over.
+    pub(crate) fn of(story: &Story, opened: Time, world: &World, runs: Vec<Run>) -> Self {
+        Self {
+            story: story.clone(),
+            opened,
+            log: world.log().to_vec(),
+            alarms: ALARMS.iter().take(story.asked.alarms).map(|name| (*name, world.alarm_transitions(name))).collect(),
+            runs,
+            last: world.alias(FUNCTION, ALIAS).unwrap().clone(),
+        }
+    }
+
+    /// Every change of the alias, in order.
+    pub(crate) fn changes(&self) -> Vec<Change<'_>> {
+        self.log.iter().filter(|call| call.wrote(FUNCTION, ALIAS)).filter_map(|call| self.change(call)).collect()
+    }
+
+    fn change<'r>(&'r self, call: &'r CallRecord) -> Option<Change<'r>> {
+        let (before, after) = (call.before()?, call.after()?);
+        let sent = if let Delivery::Late(sent) = call.delivery { sent } else { call.at };
+        let (noted_before, noted) = (split(&before.description).1, split(&after.description).1);
+        Some(Change { call, sent, before, after, noted_before, noted, by: self.run(&call.caller) })
+    }
+
+    /// The process that signed as `caller`.
+    pub(crate) fn run(&self, caller: &str) -> Option<&Run> {
+        self.runs.iter().find(|run| run.caller == caller)
+    }
+
+    /// Whether an alarm was in ALARM at a moment.
+    pub(crate) fn red(&self, alarm: &str, at: Time) -> bool {
+        let transitions = self.alarms.iter().find(|(name, _)| *name == alarm).map(|(_, transitions)| transitions);
+        transitions.and_then(|all| all.iter().rev().find(|(since, _)| *since <= at)).is_some_and(|(_, state)| state == "ALARM")
+    }
+
+    /// How the story ended, in one word or two, for a histogram.
+    pub(crate) fn verdict(&self) -> String {
+        let codes: Vec<String> = self
+            .runs
+            .iter()
+            .filter(|run| run.role == Role::Rollout)
+            .map(|run| run.ended.map_or_else(|| "killed".to_owned(), |(_, code)| code.to_string()))
+            .collect();
+        codes.first().cloned().unwrap_or_default()
+    }
+
+    /// The log, one line a call, as it is printed and compared.
+    pub(crate) fn told(&self) -> String {
+        let mut told = format!("{:#?}\n", self.story);
+        for call in &self.log {
+            let _ = write!(
+                told,
+                "{:9.3} {:8} {} {} {}{}",
+                self.seconds(call.at),
+                call.caller,
+                call.operation,
+                call.resource,
+                call.status,
+                call.error.as_deref().map_or_else(String::new, |error| format!(" {error}"))
+            );
+            match call.delivery {
+                Delivery::Answered => {}
+                Delivery::Lost => told.push_str(" (answer lost)"),
+                Delivery::Held(until) => drop(write!(told, " (held until {:.3})", self.seconds(until))),
+                Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", self.seconds(sent))),
+                Delivery::Refused => told.push_str(" (refused)"),
+            }
+            if let Some(after) = call.after().filter(|_| call.succeeded()) {
+                let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
+            }
+            told.push('\n');
+        }
+        for (name, transitions) in &self.alarms {
+            for (at, state) in transitions {
+                let _ = writeln!(told, "alarm {name} {:9.3} {state}", self.seconds(*at));
+            }
+        }
+        for run in &self.runs {
+            let ended = run.ended.map(|(at, code)| (self.seconds(at), code));
+            let _ = writeln!(told, "{} began {:.3}, ended {ended:?}", run.caller, self.seconds(run.began));
+        }
+        let _ = writeln!(told, "last: {:?}", self.last);
+        told
+    }
+
+    /// Seconds since the opening.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
+    pub(crate) fn seconds(&self, at: Time) -> f64 {
+        (at.as_millis() - self.opened.as_millis()) as f64 / 1_000.0
+    }
+}
+
+impl Change<'_> {
+    /// The version that everything would go back to, by the note, else by the alias.
+    pub(crate) fn stable(&self) -> &str {
+        let noted = self.noted.as_ref().or(self.noted_before.as_ref());
+        noted.map_or(self.before.version.as_str(), |note| note.stable.as_str())
+    }
+
+    /// Which part of the traffic was away from stable, and which part is now.
+    pub(crate) fn away(&self) -> (f64, f64) {
+        let stable = self.stable();
+        (1.0 - self.before.share(stable), 1.0 - self.after.share(stable))
+    }
+
+    /// Whether it moved traffic away from stable.
+    pub(crate) fn raised(&self) -> bool {
+        let (before, after) = self.away();
+        after > before + 1e-6
+    }
+
+    /// Whether a process of ours sent it.
+    pub(crate) fn ours(&self) -> bool {
+        self.by.is_some()
+    }
+}

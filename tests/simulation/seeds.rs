@@ -1,0 +1,107 @@
+//! Any story at all is safe: so many seeds, each a whole story, all checks on every one of them.
+//!
+//! `SEED=n` replays one story and prints its log. `SEEDS=n` plays that many; `FROM=n` says where to begin.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crate::checks::judge;
+use crate::play::play;
+use crate::story::Story;
+
+/// How many stories every test run plays.
+const USUAL: u64 = 50;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// What became of many stories.
+#[derive(Default)]
+struct Summary {
+    /// How the first process of each story ended.
+    outcomes: BTreeMap<String, u64>,
+    calls: usize,
+    /// Seeds that broke a promise, and which.
+    failures: Vec<(u64, String)>,
+}
+
+impl Summary {
+    fn play(&mut self, seed: u64) {
+        let record = play(&Story::of(seed));
+        *self.outcomes.entry(record.verdict()).or_default() += 1;
+        self.calls += record.log.len();
+        let findings = judge(&record);
+        if !findings.is_empty() {
+            let listed: Vec<String> = findings.iter().map(|(promise, what)| format!("{promise}: {what}")).collect();
+            self.failures.push((seed, listed.join("\n  ")));
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        for (outcome, count) in other.outcomes {
+            *self.outcomes.entry(outcome).or_default() += count;
+        }
+        self.calls += other.calls;
+        self.failures.extend(other.failures);
+    }
+}
+
+/// Plays these seeds on as many threads as there are cores.
+fn play_all(seeds: std::ops::Range<u64>) -> Summary {
+    let next = AtomicU64::new(seeds.start);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let play_some = || {
+            let mut summary = Summary::default();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return summary;
+                }
+                summary.play(seed);
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        let mut summary = Summary::default();
+        threads.into_iter().for_each(|thread| summary.add(thread.join().unwrap()));
+        summary
+    })
+}
+
+#[test]
+fn every_seed_is_safe() {
+    if let Some(seed) = number("SEED") {
+        let record = play(&Story::of(seed));
+        println!("{}", record.told());
+        let findings = judge(&record);
+        assert!(findings.is_empty(), "SEED={seed}: {findings:#?}");
+        return;
+    }
+    let (from, count) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(USUAL));
+    let began = Instant::now();
+    let summary = play_all(from..from + count);
+    let took = began.elapsed().as_secs_f64();
+    println!("{count} seeds from {from}, {} calls, {took:.1} s", summary.calls);
+    println!("how the first process ended: {:?}", summary.outcomes);
+    let mut failures = summary.failures;
+    failures.sort();
+    for (seed, what) in &failures {
+        println!("SEED={seed}\n  {what}");
+    }
+    if let Some((seed, _)) = failures.first() {
+        println!("{}", play(&Story::of(*seed)).told());
+        let listed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
+        panic!("{} of {count} seeds broke a promise: {listed:?}", failures.len());
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_story_to_the_byte() {
+    for seed in [3, 14, 15, 92, 65, 35] {
+        let (once, again) = (play(&Story::of(seed)).told(), play(&Story::of(seed)).told());
+        assert!(once == again, "SEED={seed} is not one story\n{once}\n---\n{again}");
+    }
+}

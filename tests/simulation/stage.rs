@@ -1,0 +1,165 @@
+//! Where is it played? One simulated account, and as many machines as are needed, each with its own SDK, key and clock.
+
+use std::time::{Duration, SystemTime};
+
+use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
+use aws_smithy_async::time::TimeSource;
+use controller::Request;
+use controller::cloud::Clock;
+use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
+use rollout::{Schedule, Subject, Version, Weight};
+use sim::{Account, SimClock, Time, World};
+
+use crate::story::{Asked, Manner, Scene, Story};
+
+pub(crate) const FUNCTION: &str = "hello";
+pub(crate) const ALIAS: &str = "live";
+pub(crate) const ALARMS: [&str; 2] = ["first", "second"];
+
+/// 14:00 on the day the stories are set.
+const OPENING: Duration = Duration::from_hours(498_734);
+
+/// The account, and the time at which the story opens.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) account: Account,
+    pub(crate) clock: SimClock,
+    pub(crate) opened: Time,
+}
+
+/// One computer that canaryctl runs on.
+pub(crate) struct Machine {
+    pub(crate) aws: Aws,
+    pub(crate) clock: Sleeper,
+}
+
+/// The controller's way of waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct Sleeper(SimClock);
+
+impl Clock for Sleeper {
+    async fn sleep(&self, span: Duration) {
+        self.0.sleep(span).await;
+    }
+}
+
+/// A clock that is wrong by so many seconds.
+#[derive(Clone, Copy, Debug)]
+struct Wrong(SimClock, i64);
+
+impl TimeSource for Wrong {
+    fn now(&self) -> SystemTime {
+        let span = Duration::from_secs(self.1.unsigned_abs());
+        if self.1 < 0 { self.0.now() - span } else { self.0.now() + span }
+    }
+}
+
+impl Stage {
+    /// The account as the story finds it.
+    pub(crate) fn set(story: &Story) -> Self {
+        let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
+        let opened = Time::from(clock.now());
+        let world = furnish(&story.scene, story.seed, opened);
+        let stage = Self { account: Account::new(world, clock), clock, opened };
+        stage.with(|world| story.weather.iter().for_each(|weather| world.add_fault(weather.fault(opened))));
+        stage
+    }
+
+    /// A computer whose calls the log shows as `caller`'s, whose clock is ahead by `skew` seconds, and that reaches the account by `http`.
+    pub(crate) async fn machine(&self, caller: &str, skew: i64, http: SharedHttpClient) -> Machine {
+        let seams = Seams {
+            http_client: Some(http),
+            time_source: Some(SharedTimeSource::new(Wrong(self.clock, skew))),
+            sleep: Some(SharedAsyncSleep::new(self.clock)),
+            credentials: Some(AccessKey { id: caller.to_owned(), secret: "none".to_owned() }),
+        };
+        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+        Machine { aws: connect(settings, seams).await.unwrap(), clock: Sleeper(self.clock) }
+    }
+
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        self.account.with(look)
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::from(self.clock.now())
+    }
+
+    /// How long the story has been going on.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now().since(self.opened)
+    }
+}
+
+pub(crate) fn furnish(scene: &Scene, seed: u64, opened: Time) -> World {
+    let settings = sim::Settings {
+        settle: Duration::from_millis(300),
+        version_settle: scene.version_settle,
+        latency: Duration::from_millis(5)..=Duration::from_millis(60),
+        metric_lag: Duration::ZERO..=scene.metric_lag,
+        evaluation_delay: scene.evaluation_delay,
+        quotas: scene.quotas,
+        ..sim::Settings::served()
+    };
+    let mut world = World::new(settings, seed, opened - Duration::from_mins(3));
+    let traffic = scene.traffic.to_string();
+    world.create_function(FUNCTION, &[("SIM_BODY", "old"), ("SIM_TRAFFIC_RPS", &traffic)]).unwrap();
+    world.publish(FUNCTION, 40).unwrap();
+    world.set_environment(FUNCTION, &[("SIM_BODY", "good")]).unwrap();
+    world.publish(FUNCTION, 41).unwrap();
+    world.set_alias(FUNCTION, ALIAS, "41", None).unwrap();
+    world.describe_alias(FUNCTION, ALIAS, scene.text).unwrap();
+    let error_rate = scene.error_rate.to_string();
+    world.set_environment(FUNCTION, &[("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate)]).unwrap();
+    if scene.published {
+        world.publish(FUNCTION, 42).unwrap();
+    }
+    world.create_errors_alarm(ALARMS[0], FUNCTION, 1.0).unwrap();
+    world.create_errors_alarm(ALARMS[1], FUNCTION, 5.0).unwrap();
+    for (name, manner) in [("preHook", scene.pre_hook), ("postHook", scene.post_hook)] {
+        let answer = match manner {
+            Some(Manner::Fails) => "Failed",
+            Some(Manner::Throws) => "Throw",
+            Some(Manner::Succeeds) | None => "Succeeded",
+        };
+        world.create_function(name, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")]).unwrap();
+    }
+    world.advance(opened);
+    world
+}
+
+pub(crate) fn subject() -> Subject {
+    Subject::parse("hello:live", None).unwrap()
+}
+
+/// The story's rollout, as canaryctl is asked for it.
+pub(crate) fn request(story: &Story) -> Request {
+    let Story { scene, asked, .. } = story;
+    Request {
+        subject: subject(),
+        version: if scene.published { Version::new(42) } else { None },
+        code: None,
+        description: None,
+        schedule: schedule(asked),
+        bake: Some(asked.bake),
+        poll: asked.poll,
+        alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
+        preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
+        insufficient: InsufficientData::Ok,
+        blind_limit: asked.blind_limit,
+        pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
+        post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
+        any_hook_answer: false,
+        on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
+        again: false,
+        create_alias: false,
+        require_change: false,
+        allow_provisioned: false,
+        wishes: rollout::entry::Wishes::default(),
+    }
+}
+
+fn schedule(asked: &Asked) -> Schedule {
+    let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
+    Schedule::steps(&steps, asked.every).unwrap()
+}
