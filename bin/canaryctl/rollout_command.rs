@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use controller::Request;
 use controller::cloud::Code;
+use controller::{Budget, Budgeted, Request};
 use rollout::entry::Wishes;
 use rollout::event::Event;
 use rollout::plan::{self};
@@ -27,8 +27,10 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     elsewhere(&args, wired.aws.region())?;
     let telling = Telling::start(output, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let identity = wiring::identity(&request.subject);
+    let budget = Budget::default();
+    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut tell = |event: &Event| telling.tell(event);
-    let ending = controller::rollout(&wired.aws, &wired.clock, &request, identity, signals, &mut tell).await;
+    let ending = controller::rollout(&cloud, &wired.clock, &request, identity, signals, &mut tell).await;
     telling.finish();
     Ok(ending.exit_code)
 }

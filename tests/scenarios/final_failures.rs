@@ -36,7 +36,7 @@ fn an_alarm_outranks_a_signal() {
         stage.with(|world| {
             world.schedule(now + Duration::from_secs(95), red());
             world.add_fault(
-                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_secs(120)),
+                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_mins(2)),
             );
         });
         let told = stage.rollout_until(&request(), stage.sleep(110)).await;

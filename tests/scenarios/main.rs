@@ -11,6 +11,7 @@ mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
+mod many_at_once;
 mod nothing_new;
 mod operators;
 mod refused;

@@ -18,7 +18,7 @@ use crate::checks::judge;
 use crate::note::split;
 use crate::play::{play, play_through};
 use crate::record::Role;
-use crate::story::{Act, Manner, Story, Weather};
+use crate::story::{Act, Manner, Story, Weather, Wish};
 use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// A way to be wrong.
@@ -82,7 +82,7 @@ impl Breakage {
     fn story(self, seed: u64) -> Story {
         let mut story = Story::of(seed);
         let (scene, asked) = (&mut story.scene, &mut story.asked);
-        (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0))]);
+        (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0, Wish::Wait))]);
         (scene.error_rate, scene.pre_hook, scene.post_hook, scene.text) = (0.0, None, None, "Anna's alias");
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
@@ -100,7 +100,7 @@ impl Breakage {
             Self::Ignores412 | Self::WritesOver412 => {
                 scene.pre_hook = Some(Manner::Succeeds);
                 scene.published = true;
-                story.acts.push((Duration::ZERO, Act::Start(0)));
+                story.acts.push((Duration::ZERO, Act::Start(0, Wish::Wait)));
             }
             Self::DeafToHooks => scene.pre_hook = Some(Manner::Fails),
             Self::NoRevision | Self::NoNote | Self::MoreWeight | Self::FastClock | Self::OldAlias => {}
@@ -131,7 +131,7 @@ impl Meddler for Broken {
             } else if path.ends_with("/DescribeAlarms") {
                 self.alarms(onward.send(request).await)
             } else if path.ends_with("/invocations") && self.breakage == Breakage::DeafToHooks {
-                onward.send(request).await.map(|answer| deaf(answer))
+                onward.send(request).await.map(deaf)
             } else {
                 onward.send(request).await
             };

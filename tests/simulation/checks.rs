@@ -19,7 +19,7 @@ pub(crate) type Finding = Result<(), String>;
 type Check = fn(&Record, &[Change<'_>]) -> Finding;
 
 /// Every check, by what it promises.
-const CHECKS: [(&str, Check); 19] = [
+const CHECKS: [(&str, Check); 21] = [
     ("every write carries a revision", conditional),
     ("only stable and candidate get traffic", versions),
     ("a share comes with a note that says so", noted),
@@ -27,6 +27,7 @@ const CHECKS: [(&str, Check); 19] = [
     ("no step comes before it is due", due),
     ("nothing rises after a visible alarm", after_alarm),
     ("nothing rises unseen", unseen),
+    ("nothing rises while it is paused", paused),
     ("what a person took back stays back", taken_back),
     ("the user's words are kept", words),
     ("nobody writes over another's rollout", own_rollout),
@@ -37,6 +38,7 @@ const CHECKS: [(&str, Check); 19] = [
     ("whoever is refused has done nothing", endings::refused),
     ("everything ends in time", endings::in_time),
     ("a claim ends in a terminal note", endings::terminal),
+    ("the same command again finishes what was left", endings::finished),
     ("a failing rollback is not called done", endings::rolled_back),
     ("an undisturbed rollout ends as its function deserves", endings::deserved),
 ];
@@ -71,9 +73,18 @@ fn ours<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = &'c Change<'c>> {
     changes.iter().filter(|change| change.ours())
 }
 
-/// Writes of ours that moved traffic away from stable.
+/// Writes of rollouts that moved traffic away from stable. A person who orders it may do so at any time.
 fn raises<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = (&'c Change<'c>, &'c Run)> {
-    changes.iter().filter(|change| change.raised()).filter_map(|change| Some((change, change.by?)))
+    changes
+        .iter()
+        .filter(|change| change.raised())
+        .filter_map(|change| Some((change, change.by?)))
+        .filter(|(_, run)| run.role == Role::Rollout)
+}
+
+/// Whether a person ordered it.
+fn ordered(change: &Change<'_>) -> bool {
+    change.by.is_some_and(|run| run.role == Role::Order)
 }
 
 fn conditional(record: &Record, _: &[Change<'_>]) -> Finding {
@@ -96,7 +107,7 @@ fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
         ensure(candidate && allowed(&change.after.version), || shown(record, change))?;
         // The alias' version changes when the candidate has everything, and on a way back from a promoted one.
         if change.after.version != change.before.version {
-            let promoted = change.after.version == "42" && change.before.share("42") > 1.0 - 1e-6;
+            let promoted = change.after.version == "42" && (change.before.share("42") > 1.0 - 1e-6 || ordered(change));
             let back = change.before.version == "42" && change.by.is_some_and(|run| run.role == Role::RollBack);
             ensure(promoted || back, || shown(record, change))?;
         }
@@ -136,11 +147,13 @@ fn planned(record: &Record, changes: &[Change<'_>]) -> Finding {
         if near(after, 0.0) && !promoted || near(before, after) {
             continue;
         }
-        // A share that a person set is nobody's step.
+        if ordered(change) {
+            ensure(promoted || near(after, 1.0), || shown(record, change))?;
+            continue;
+        }
+        // A share that a person set is nobody's step; one that was adopted is followed by the next higher.
         let as_noted = change.noted_before.as_ref().is_some_and(|note| near(note.share, before));
-        let from =
-            if near(before, 0.0) { Some(0) } else { plan.iter().position(|step| near(*step, before)).map(|step| step + 1) };
-        let next = from.and_then(|from| plan.get(from)).copied();
+        let next = plan.iter().copied().find(|step| *step > before + 1e-6);
         let right = if promoted { near(before, 1.0) } else { next.is_some_and(|next| near(next, after)) };
         ensure(as_noted && right, || shown(record, change))?;
     }
@@ -163,6 +176,9 @@ fn due(record: &Record, changes: &[Change<'_>]) -> Finding {
         let promoted = change.after.version == "42" && change.before.version != "42";
         if !change.ours() || !(change.raised() || promoted) {
             continue;
+        }
+        if ordered(change) {
+            began.clear();
         }
         for (back, (at, _)) in began.iter().rev().enumerate() {
             let steps = u32::try_from(back + 1).unwrap();
@@ -202,9 +218,15 @@ fn after_alarm(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (change, run) in raises(changes) {
         let Some(claimed) = claimed(changes, change) else { continue };
         for look in looks(record, &run.caller).filter(|look| look.at < change.sent && look.at >= claimed) {
-            for (alarm, _) in &record.alarms {
+            for (alarm, transitions) in &record.alarms {
                 ensure(!counts(record, alarm, look.at, claimed), || {
                     format!("{alarm} was seen red at {:.3}: {}", record.seconds(look.at), shown(record, change))
+                })?;
+                // Red and green again in between is told by the history, whoever looks.
+                let between = |at: &Time| *at > claimed + Duration::from_secs(1) && *at <= look.at;
+                let reddened = transitions.iter().find(|(at, state)| state == "ALARM" && between(at));
+                ensure(reddened.is_none(), || {
+                    format!("{alarm} was red since {:?}: {}", reddened.map(|(at, _)| record.seconds(*at)), shown(record, change))
                 })?;
             }
         }
@@ -225,11 +247,19 @@ fn unseen(record: &Record, changes: &[Change<'_>]) -> Finding {
     Ok(())
 }
 
+fn paused(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (change, _) in raises(changes) {
+        let until = change.noted_before.as_ref().and_then(|note| note.time("u")).map(|until| Time::from_millis(until * 1_000));
+        ensure(until.is_none_or(|until| until <= change.sent), || shown(record, change))?;
+    }
+    Ok(())
+}
+
 /// A hand rollback, weights cleared in the console, or the alias moved by somebody else, while a rollout was under way.
 fn takes_back(change: &Change<'_>) -> bool {
     let Some(note) = change.noted_before.as_ref().filter(|note| note.is_live()) else { return false };
     match change.by {
-        Some(run) => run.role == Role::RollBack,
+        Some(run) => run.role != Role::Rollout && change.noted.as_ref().is_some_and(|note| note.phase == "back"),
         None => {
             change.before.share(&note.stable) < 1.0 - 1e-6 && canary(change).1 == 0.0
                 || change.before.version != change.after.version
@@ -278,12 +308,20 @@ fn hooks(record: &Record, changes: &[Change<'_>]) -> Finding {
     };
     for change in ours(changes) {
         let promoted = change.after.version == "42" && change.before.version != "42";
+        if ordered(change) {
+            continue;
+        }
         let gate = match (change.raised(), promoted) {
             (_, true) => scene.post_hook.map(|manner| ("postHook", manner)),
             (true, false) => scene.pre_hook.map(|manner| ("preHook", manner)),
             (false, false) => None,
         };
         let (Some((hook, manner)), Some(claimed)) = (gate, claimed(changes, change)) else { continue };
+        // A share that was adopted was there before anybody could be asked.
+        let adopted = changes.iter().any(|first| first.call.at == claimed && canary(first).1 > 0.0);
+        if adopted && hook == "preHook" {
+            continue;
+        }
         ensure(manner == Manner::Succeeds && asked(hook, claimed, change.sent), || {
             format!("{hook} {manner:?}: {}", shown(record, change))
         })?;
@@ -297,7 +335,8 @@ fn own_rollout(record: &Record, changes: &[Change<'_>]) -> Finding {
             .noted_before
             .as_ref()
             .filter(|note| note.is_live() && change.noted.as_ref().is_none_or(|noted| noted.id != note.id));
-        ensure(others.is_none(), || format!("over {:?}: {}", change.before.description, shown(record, change)))?;
+        let aside = change.by.is_some_and(|run| run.supersedes);
+        ensure(others.is_none() || aside, || format!("over {:?}: {}", change.before.description, shown(record, change)))?;
     }
     Ok(())
 }

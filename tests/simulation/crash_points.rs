@@ -12,10 +12,10 @@ use sim::Time;
 use tokio::sync::{Notify, watch};
 
 use crate::checks::judge;
-use crate::play::{RESUMES, on_stage, roll_back, rollout};
+use crate::play::{on_stage, roll_back, rollout};
 use crate::record::{Record, Role, Run};
 use crate::stage::{Stage, request};
-use crate::story::{Act, Asked, Manner, Scene, Story};
+use crate::story::{Act, Asked, Manner, Scene, Story, Wish};
 use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// Counts calls, and dies at one of them.
@@ -82,7 +82,7 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
         },
         weather: Vec::new(),
         // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
-        acts: vec![(Duration::ZERO, Act::Start(0)), (Duration::ZERO, Act::Kill(0))],
+        acts: vec![(Duration::ZERO, Act::Start(0, Wish::Wait)), (Duration::ZERO, Act::Kill(0))],
     }
 }
 
@@ -95,7 +95,7 @@ fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
         let began = stage.now();
         let http = stage.account.http_client();
         let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
-        let first = |http| rollout(stage.clone(), request(story), "ROLLOUT0".to_owned(), 0, http, heard.clone());
+        let first = |http| rollout(stage.clone(), request(story, Wish::Wait), "ROLLOUT0".to_owned(), 0, http, heard.clone());
         let patience =
             if victim == Victim::RollBackLive { story.asked.every + Duration::from_secs(30) } else { Duration::from_hours(9) };
         let ended = tokio::select! {
@@ -110,17 +110,17 @@ fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
             let ended = tokio::select! {
                 biased;
                 () = fuse.burnt.notified() => None,
-                ended = roll_back(stage.clone(), "PERSON1".to_owned(), fused) => Some(ended),
+                ended = roll_back(stage.clone(), "PERSON1".to_owned(), None, fused) => Some(ended),
             };
             runs.push(run("PERSON1", Role::RollBack, began, ended));
         }
         stage.clock.sleep(Duration::from_secs(3)).await;
         let began = stage.now();
-        if victim == Victim::Rollout && RESUMES {
-            let ended = rollout(stage.clone(), request(story), "ROLLOUT2".to_owned(), 0, http, heard.clone()).await;
+        if victim == Victim::Rollout {
+            let ended = rollout(stage.clone(), request(story, Wish::Wait), "ROLLOUT2".to_owned(), 0, http, heard.clone()).await;
             runs.push(run("ROLLOUT2", Role::Rollout, began, Some(ended)));
         } else {
-            let ended = roll_back(stage.clone(), "PERSON2".to_owned(), http).await;
+            let ended = roll_back(stage.clone(), "PERSON2".to_owned(), None, http).await;
             runs.push(run("PERSON2", Role::RollBack, began, Some(ended)));
         }
         stage.with(|world| Record::of(story, stage.opened, world, runs))
@@ -128,7 +128,7 @@ fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
 }
 
 fn run(caller: &str, role: Role, began: Time, ended: Option<(Time, u8)>) -> Run {
-    Run { caller: caller.to_owned(), role, began, ended, overdue: false }
+    Run { caller: caller.to_owned(), role, began, ended, supersedes: false, overdue: false }
 }
 
 /// Dies at every call of a story, and gives how many deaths that were.
@@ -145,7 +145,7 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
             let wrong = judge(&record);
             let side = if gets_through { "after" } else { "before" };
             assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.told());
-            let finished = if victim == Victim::Rollout && RESUMES { "42" } else { "41" };
+            let finished = if victim == Victim::Rollout { "42" } else { "41" };
             let (version, weights) = (&record.last.version, &record.last.weights);
             assert!(version == finished && weights.is_empty(), "{name}, died just {side} call {call}\n{}", record.told());
             deaths += 1;

@@ -45,7 +45,8 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, at, code) in ended(record, Role::Rollout) {
         let mine = wrote(changes, run);
         let ids: Vec<&str> = mine.iter().filter_map(|change| Some(change.noted.as_ref()?.id.as_str())).collect();
-        let about = |note: &&Note| ids.contains(&note.id.as_str());
+        // Who waited for somebody else's rollout, and never came to write, has seen how that one ended.
+        let about = |note: &&Note| ids.contains(&note.id.as_str()) || ids.is_empty();
         let told = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
         // What it had in view when it ended: the states since some moments before.
         let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.asked.poll, at).collect();
@@ -82,7 +83,13 @@ fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
 pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, at, _) in ended(record, Role::Rollout).filter(|(_, _, code)| *code == 3) {
         // A write that nobody answered and that lands when its sender has long given up is beyond anybody's power.
-        let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| change.call.at <= at).collect();
+        // One that changes nothing but the revision makes sure that no late claim lands.
+        let did = |change: &&&Change<'_>| {
+            let (before, after) = (change.before, change.after);
+            change.call.at <= at
+                && (&before.version, &before.weights, &before.description) != (&after.version, &after.weights, &after.description)
+        };
+        let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| did(&change)).collect();
         // A claim that found a rejected version was taken back again: then nothing is left of it.
         let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()));
         let moved = mine.iter().any(|change| change.raised() || change.before.version != change.after.version);
@@ -130,6 +137,16 @@ pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
         ensure(right, || format!("{} ended with {code} at {:.3}", run.caller, record.seconds(at)))?;
     }
     Ok(())
+}
+
+/// The same command run again finishes what a death or a pause left, unless something keeps any rollout from going on.
+pub(crate) fn finished(record: &Record, changes: &[Change<'_>]) -> Finding {
+    let Some(finisher) = record.finisher.as_deref().and_then(|caller| record.run(caller)) else { return Ok(()) };
+    let kept = |call: &CallRecord| call.operation == "DeleteAlarms" || call.caller == "STACK" || call.caller == "CONSOLE";
+    let red = record.alarms.iter().any(|(alarm, _)| record.red(alarm, finisher.began));
+    let free = !red && !record.log.iter().any(kept);
+    let done = wrote(changes, finisher).last().is_some_and(|change| change.noted.as_ref().is_some_and(|note| !note.is_live()));
+    ensure(done || !free, || format!("{} ended with {:?}", finisher.caller, finisher.ended.map(|(_, code)| code)))
 }
 
 /// Where nobody interferes, a healthy version is promoted and one that a hook refuses is not.

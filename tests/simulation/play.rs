@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use aws::SharedHttpClient;
 use bytes::Bytes;
-use controller::{Identity, Interrupt, Order, Request, Rollback};
-use rollout::note::{Owner, RolloutId};
+use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
+use rollout::Version;
+use rollout::note::{AfterPause, Owner, RolloutId};
+use rollout::operate::{Aim, Operation};
 use sim::{Event, Time};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
@@ -18,10 +20,10 @@ use tokio::time::Instant;
 use crate::note::split;
 use crate::record::{Record, Role, Run};
 use crate::stage::{ALARMS, ALIAS, FUNCTION, Stage, request, subject};
-use crate::story::{Act, Edit, Story};
+use crate::story::{Act, Deed, Edit, Story, Wish};
 
-/// Whether the same command run again goes on with a rollout whose owner died. Otherwise somebody rolls back.
-pub(crate) const RESUMES: bool = false;
+/// How long a re-run may have to wait for the lease of a dead owner.
+const LEASE: Duration = Duration::from_mins(12);
 
 /// How long everything may take once nothing disturbs it any more, on top of plan, blind limit and lease.
 const BOUND: Duration = Duration::from_mins(2);
@@ -68,6 +70,7 @@ struct Player {
     strings: watch::Sender<Strings>,
     stop: watch::Sender<Interrupt>,
     playing: JoinHandle<Option<(Time, u8)>>,
+    supersedes: bool,
     overdue: bool,
 }
 
@@ -86,7 +89,7 @@ impl Cast<'_> {
 
     fn perform(&mut self, act: &Act) {
         match *act {
-            Act::Start(skew) => self.start(skew),
+            Act::Start(skew, wish) => self.start(skew, wish),
             Act::Kill(which) => self.pull(which, Strings::Die),
             Act::Suspend(which, span) => self.pull(which, Strings::SleepUntil(Instant::now() + span)),
             Act::Signal(which) => {
@@ -94,7 +97,8 @@ impl Cast<'_> {
                     player.stop.send_replace(Interrupt::Stop);
                 }
             }
-            Act::RollBack(people) => (0..people).for_each(|_| self.roll_back()),
+            Act::RollBack(people) => (0..people).for_each(|_| self.roll_back(None)),
+            Act::Order(deed) => self.order(deed),
             Act::Edit(edit) => self.edit(edit),
             Act::Deploy => self.console("STACK", r#"{"FunctionVersion":"40","RoutingConfig":{"AdditionalVersionWeights":{}}}"#),
             Act::DeleteAlarm => self.delete_alarm(),
@@ -115,19 +119,26 @@ impl Cast<'_> {
         }
     }
 
-    fn start(&mut self, skew: i64) {
+    fn start(&mut self, skew: i64, wish: Wish) {
         let caller = format!("ROLLOUT{}", self.players.len());
         let (stop, heard) = watch::channel(Interrupt::None);
         let http = (self.between)(Role::Rollout, self.stage.account.http_client());
-        let part = rollout(self.stage.clone(), request(self.story), caller.clone(), skew, http, heard);
+        let part = rollout(self.stage.clone(), request(self.story, wish), caller.clone(), skew, http, heard);
         self.enter(caller, Role::Rollout, stop, part);
+        self.players.last_mut().unwrap().supersedes = wish == Wish::Supersede;
     }
 
-    fn roll_back(&mut self) {
+    fn roll_back(&mut self, to: Option<Version>) {
         let caller = format!("PERSON{}", self.players.len());
         let http = (self.between)(Role::RollBack, self.stage.account.http_client());
-        let part = roll_back(self.stage.clone(), caller.clone(), http);
+        let part = roll_back(self.stage.clone(), caller.clone(), to, http);
         self.enter(caller, Role::RollBack, watch::Sender::new(Interrupt::None), part);
+    }
+
+    fn order(&mut self, deed: Deed) {
+        let caller = format!("ORDER{}", self.players.len());
+        let part = order(self.stage.clone(), caller.clone(), deed);
+        self.enter(caller, Role::Order, watch::Sender::new(Interrupt::None), part);
     }
 
     fn enter(
@@ -140,7 +151,7 @@ impl Cast<'_> {
         let (strings, pulled) = watch::channel(Strings::Run);
         let playing = tokio::task::spawn_local(on_strings(part, pulled));
         let began = self.stage.now();
-        self.players.push(Player { caller, role, began, strings, stop, playing, overdue: false });
+        self.players.push(Player { caller, role, began, strings, stop, playing, supersedes: false, overdue: false });
     }
 
     /// Somebody's `UpdateAlias` without a revision, as the console sends it. No fault stops it.
@@ -193,8 +204,7 @@ impl Cast<'_> {
     /// When everybody is to be done.
     fn deadline(&self) -> Duration {
         let Story { asked, .. } = self.story;
-        let lease = if RESUMES { Duration::from_mins(12) } else { Duration::ZERO };
-        self.story.calm() + asked.span() + asked.blind_limit + lease + BOUND
+        self.story.calm() + asked.span() + asked.blind_limit + LEASE + BOUND
     }
 
     async fn all_done(&self, deadline: Duration) {
@@ -206,9 +216,12 @@ impl Cast<'_> {
     /// Lets everybody end, and somebody finish what nobody drives any more.
     async fn finish(mut self) -> Record {
         self.all_done(self.deadline()).await;
-        if self.story.may_hold() && self.players.iter().any(|player| !player.playing.is_finished()) {
-            self.roll_back();
-            self.all_done(self.stage.elapsed() + BOUND).await;
+        // A person ends what a person holds up, by force where nothing says any more what to go back to.
+        for to in [None, Version::new(41)] {
+            if self.story.may_hold() && self.players.iter().any(|player| !player.playing.is_finished()) {
+                self.roll_back(to);
+                self.all_done(self.stage.elapsed() + BOUND).await;
+            }
         }
         for player in &mut self.players {
             player.overdue = !player.playing.is_finished();
@@ -219,13 +232,13 @@ impl Cast<'_> {
             let description = cast.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().description.clone());
             split(&description).1.is_some_and(|note| note.is_live())
         };
+        let mut finisher = None;
         if live(&self) {
-            if RESUMES {
-                self.start(0);
-                self.all_done(self.stage.elapsed() + self.deadline()).await;
-            }
+            self.start(0, Wish::Wait);
+            finisher = self.players.last().map(|player| player.caller.clone());
+            self.all_done(self.stage.elapsed() + self.deadline()).await;
             if live(&self) {
-                self.roll_back();
+                self.roll_back(None);
                 self.all_done(self.stage.elapsed() + BOUND).await;
             }
         }
@@ -234,9 +247,17 @@ impl Cast<'_> {
             let overdue = player.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
-            runs.push(Run { caller: player.caller, role: player.role, began: player.began, ended, overdue });
+            runs.push(Run {
+                caller: player.caller,
+                role: player.role,
+                began: player.began,
+                ended,
+                supersedes: player.supersedes,
+                overdue,
+            });
         }
-        self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs))
+        let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
+        Record { finisher, ..record }
     }
 }
 
@@ -255,13 +276,33 @@ pub(crate) async fn rollout(
 }
 
 /// One person who rolls back; when and with which exit code that ends.
-pub(crate) async fn roll_back(stage: Stage, caller: String, http: SharedHttpClient) -> (Time, u8) {
+pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> (Time, u8) {
     let machine = stage.machine(&caller, 0, http).await;
-    let order = Order { subject: subject(), to: None, limit: Duration::from_mins(15), identity: identity() };
+    let order = Order { subject: subject(), to, limit: Duration::from_mins(15), identity: identity() };
     let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
         Rollback::Done { .. } => 0,
         Rollback::Nothing(_) | Rollback::Missing(_) => 3,
         Rollback::Unconfirmed { .. } => 20,
+    };
+    (stage.now(), code)
+}
+
+/// One person who gives an order; when and with which exit code that ends.
+async fn order(stage: Stage, caller: String, deed: Deed) -> (Time, u8) {
+    let machine = stage.machine(&caller, 0, stage.account.http_client()).await;
+    let operation = match deed {
+        Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
+        Deed::Pause(span, false) => Operation::Pause { span, then: AfterPause::Resume },
+        Deed::Resume => Operation::Resume,
+        Deed::Promote => Operation::Promote,
+        Deed::PromoteNow => Operation::PromoteNow,
+        Deed::Abort => Operation::Abort,
+    };
+    let order = (operation, Aim::default());
+    let code = match controller::operate(&machine.aws, &machine.clock, &subject(), order, identity(), &mut |_, _| {}).await {
+        Ordered::Done(..) | Ordered::Already(_) => 0,
+        Ordered::Refused(..) => 3,
+        Ordered::Unconfirmed(..) => 20,
     };
     (stage.now(), code)
 }

@@ -12,7 +12,7 @@ use sim::{Account, Accounts, SimClock, Time};
 use crate::checks::judge;
 use crate::record::{Record, Role, Run};
 use crate::stage::furnish;
-use crate::story::{Act, Manner, Story};
+use crate::story::{Act, Manner, Story, Wish};
 
 /// A simulated AWS behind a socket.
 struct Served {
@@ -39,7 +39,7 @@ fn story(seed: u64) -> Story {
     (asked.steps, asked.alarms, asked.ignore_red) = (vec![20, 60, 100], 1, false);
     (asked.every, asked.bake, asked.poll) = (Duration::from_secs(1), Duration::from_secs(1), Duration::from_millis(200));
     // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
-    (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0)), (Duration::ZERO, Act::Kill(0))]);
+    (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0, Wish::Wait)), (Duration::ZERO, Act::Kill(0))]);
     story
 }
 
@@ -97,7 +97,7 @@ impl Served {
         let Process { caller, role, began, mut child } = process;
         let code = child.wait().unwrap().code();
         let ended = code.map(|code| (self.now(), u8::try_from(code).unwrap()));
-        Run { caller: caller.to_owned(), role, began, ended, overdue: false }
+        Run { caller: caller.to_owned(), role, began, ended, supersedes: false, overdue: false }
     }
 
     fn record(&self, runs: Vec<Run>) -> Record {

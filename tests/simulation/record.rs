@@ -18,6 +18,8 @@ pub(crate) struct Record {
     /// The watched alarms, each with its transitions, oldest first.
     pub(crate) alarms: Vec<(&'static str, Vec<(Time, String)>)>,
     pub(crate) runs: Vec<Run>,
+    /// Who was started to finish what was left, if anything was.
+    pub(crate) finisher: Option<String>,
     /// The alias at the end of it all.
     pub(crate) last: AliasState,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) began: Time,
     /// When and with which exit code it ended; nothing where it was killed.
     pub(crate) ended: Option<(Time, u8)>,
+    /// Whether it was to put another rollout aside.
+    pub(crate) supersedes: bool,
     /// Whether it was still running when the story's time was over.
     pub(crate) overdue: bool,
 }
@@ -39,6 +43,8 @@ pub(crate) struct Run {
 pub(crate) enum Role {
     Rollout,
     RollBack,
+    /// An order to a rollout under way.
+    Order,
 }
 
 /// A write to the alias that took effect.
@@ -63,6 +69,7 @@ impl Record {
             log: world.log().to_vec(),
             alarms: ALARMS.iter().take(story.asked.alarms).map(|name| (*name, world.alarm_transitions(name))).collect(),
             runs,
+            finisher: None,
             last: world.alias(FUNCTION, ALIAS).unwrap().clone(),
         }
     }

@@ -66,7 +66,9 @@ fn play_all(seeds: std::ops::Range<u64>) -> Summary {
         };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
         let mut summary = Summary::default();
-        threads.into_iter().for_each(|thread| summary.add(thread.join().unwrap()));
+        for thread in threads {
+            summary.add(thread.join().unwrap());
+        }
         summary
     })
 }

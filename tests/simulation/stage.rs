@@ -6,11 +6,12 @@ use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, S
 use aws_smithy_async::time::TimeSource;
 use controller::Request;
 use controller::cloud::Clock;
+use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, SimClock, Time, World};
 
-use crate::story::{Asked, Manner, Scene, Story};
+use crate::story::{Asked, Manner, Scene, Story, Wish};
 
 pub(crate) const FUNCTION: &str = "hello";
 pub(crate) const ALIAS: &str = "live";
@@ -133,7 +134,7 @@ pub(crate) fn subject() -> Subject {
 }
 
 /// The story's rollout, as canaryctl is asked for it.
-pub(crate) fn request(story: &Story) -> Request {
+pub(crate) fn request(story: &Story, wish: Wish) -> Request {
     let Story { scene, asked, .. } = story;
     Request {
         subject: subject(),
@@ -151,11 +152,16 @@ pub(crate) fn request(story: &Story) -> Request {
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
         any_hook_answer: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
+        wishes: Wishes {
+            take_over: wish == Wish::TakeOver,
+            replan: false,
+            adopt: wish == Wish::Adopt,
+            supersede: wish == Wish::Supersede,
+        },
         again: false,
         create_alias: false,
         require_change: false,
         allow_provisioned: false,
-        wishes: rollout::entry::Wishes::default(),
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct Weather {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Act {
     /// Starts the rollout, on a machine whose clock is ahead by this many seconds.
-    Start(i64),
+    Start(i64, Wish),
     /// Kills one of the processes that run.
     Kill(u8),
     /// Puts one of them to sleep.
@@ -83,6 +83,8 @@ pub(crate) enum Act {
     Signal(u8),
     /// So many people roll back by hand.
     RollBack(u8),
+    /// A person gives the rollout under way an order.
+    Order(Deed),
     /// Somebody edits the alias in the console.
     Edit(Edit),
     /// A stack deploy moves the alias to a version of its own and clears the weights.
@@ -91,6 +93,30 @@ pub(crate) enum Act {
     DeleteAlarm,
     /// An alarm is red for so long, and green again.
     Flap(Duration),
+}
+
+/// What a rollout is to do where one is under way already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Nothing, unless its owner is gone.
+    Wait,
+    /// Take it over, whether its owner is there or not.
+    TakeOver,
+    /// Take shares without a note for its own.
+    Adopt,
+    /// Put it aside.
+    Supersede,
+}
+
+/// An order of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Pause for so long, and then go back or go on.
+    Pause(Duration, bool),
+    Resume,
+    Promote,
+    PromoteNow,
+    Abort,
 }
 
 /// What somebody does to the alias in the console, without a revision.
@@ -125,7 +151,8 @@ impl Story {
         let acts = self.acts.iter().map(|(at, act)| *at + act.lasts());
         let late = |weather: &Weather| match weather.effect {
             Effect::LateWrite(after) => weather.until + after,
-            _ => weather.until,
+            Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => weather.until,
+            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) => weather.until,
         };
         acts.chain(self.weather.iter().map(late)).max().unwrap_or_default()
     }
@@ -137,8 +164,8 @@ impl Story {
 
     /// Whether nothing disturbs the story but what its function and alarms do.
     pub(crate) fn undisturbed(&self) -> bool {
-        let own = |act: &Act| matches!(act, Act::Start(0) | Act::Flap(_));
-        let starts = self.acts.iter().filter(|(_, act)| matches!(act, Act::Start(_))).count();
+        let own = |act: &Act| matches!(act, Act::Start(0, _) | Act::Flap(_));
+        let starts = self.acts.iter().filter(|(_, act)| matches!(act, Act::Start(..))).count();
         self.weather.is_empty() && starts == 1 && self.acts.iter().all(|(_, act)| own(act))
     }
 }
@@ -146,8 +173,8 @@ impl Story {
 impl Act {
     fn lasts(&self) -> Duration {
         match self {
-            Self::Suspend(_, span) | Self::Flap(span) => *span,
-            Self::Start(_) | Self::Kill(_) | Self::Signal(_) | Self::RollBack(_) => Duration::ZERO,
+            Self::Suspend(_, span) | Self::Flap(span) | Self::Order(Deed::Pause(span, _)) => *span,
+            Self::Start(..) | Self::Kill(_) | Self::Signal(_) | Self::RollBack(_) | Self::Order(_) => Duration::ZERO,
             Self::Edit(_) | Self::Deploy | Self::DeleteAlarm => Duration::ZERO,
         }
     }
@@ -177,7 +204,7 @@ impl Asked {
 
     /// How old evidence may be, as the program promises.
     pub(crate) fn freshness(&self) -> Duration {
-        (self.poll * 2).max(Duration::from_secs(2))
+        (self.poll * 2).max(Duration::from_secs(5))
     }
 
     /// By how much a step may come late without the next one being put off, as the program promises.
@@ -247,18 +274,24 @@ fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {
 
 fn draw_acts(rng: &mut Rng, span: u64) -> Vec<(Duration, Act)> {
     let skew = |rng: &mut Rng| if rng.f64() < 0.3 { rng.i64(-600..600) } else { 0 };
-    let mut acts = vec![(Duration::ZERO, Act::Start(skew(rng)))];
+    let wish = |rng: &mut Rng| match rng.u8(..12) {
+        0..=6 => Wish::Wait,
+        7..=9 => Wish::TakeOver,
+        10 => Wish::Adopt,
+        _ => Wish::Supersede,
+    };
+    let mut acts = vec![(Duration::ZERO, Act::Start(skew(rng), Wish::Wait))];
     for _ in 0..rng.usize(0..=3) {
         let at = Duration::from_millis(rng.u64(0..span * 1_100));
         let which = rng.u8(..);
-        match rng.u8(..16) {
+        match rng.u8(..20) {
             0..=3 => {
                 acts.push((at, Act::Kill(which)));
                 if rng.f64() < 0.8 {
-                    acts.push((at + Duration::from_secs(rng.u64(0..30)), Act::Start(skew(rng))));
+                    acts.push((at + Duration::from_secs(rng.u64(0..30)), Act::Start(skew(rng), wish(rng))));
                 }
             }
-            4 | 5 => acts.push((if rng.bool() { Duration::ZERO } else { at }, Act::Start(skew(rng)))),
+            4 | 5 => acts.push((if rng.bool() { Duration::ZERO } else { at }, Act::Start(skew(rng), wish(rng)))),
             6 => acts.push((at, Act::Suspend(which, Duration::from_secs(rng.u64(5..300))))),
             7 => acts.push((at, Act::Signal(which))),
             8 | 9 => acts.push((at, Act::RollBack(rng.u8(1..=2)))),
@@ -267,6 +300,14 @@ fn draw_acts(rng: &mut Rng, span: u64) -> Vec<(Duration, Act)> {
             12 => acts.push((at, Act::Edit([Edit::Words, Edit::DropNote, Edit::Scribble][rng.usize(..3)]))),
             13 => acts.push((at, Act::Deploy)),
             14 => acts.push((at, Act::DeleteAlarm)),
+            15 | 16 => {
+                acts.push((at, Act::Order(Deed::Pause(Duration::from_secs(rng.u64(5..90)), rng.bool()))));
+                if rng.bool() {
+                    acts.push((at + Duration::from_secs(rng.u64(0..60)), Act::Order(Deed::Resume)));
+                }
+            }
+            17 => acts.push((at, Act::Order([Deed::Promote, Deed::PromoteNow][rng.usize(..2)]))),
+            18 => acts.push((at, Act::Order(Deed::Abort))),
             _ => acts.push((at, Act::Flap(Duration::from_millis(rng.u64(500..60_000))))),
         }
     }

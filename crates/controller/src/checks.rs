@@ -225,6 +225,16 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, goes_on: bool
             return out;
         }
     };
+    // A gap between two looks is filled from the history: better to know now whether it may be read.
+    if let Some(first) = alarms.first()
+        && let Err(error) = cloud.last_red(&first.name, cloud.time()).await
+        && error.failure == Failure::Denied
+    {
+        out.problems.push(
+            Problem::new(format!("the alarms' history cannot be read: {error}"))
+                .hint("cloudwatch:DescribeAlarmHistory is needed"),
+        );
+    }
     for name in &request.alarms {
         let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
             out.problems.push(missing_alarm(cloud, name).await);

@@ -12,7 +12,7 @@ use rollout::alias::{Standing, standing};
 use rollout::decide::{Action, Reason, decide};
 use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
-use rollout::health::Health;
+use rollout::health::{Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, started};
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
@@ -88,6 +88,10 @@ pub async fn rollout<C: Cloud, K: Clock>(
         return teller.end(cloud.time(), &outcome, Some(detail), traffic, None);
     }
     teller.tell(cloud.time(), started(&found.plan, found.goes_on.as_ref()));
+    if let Some(end) = cloud.expiry() {
+        let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
+        teller.tell(cloud.time(), What::Warning { text });
+    }
     for text in &found.warnings {
         teller.tell(cloud.time(), What::Warning { text: text.clone() });
     }
@@ -211,6 +215,7 @@ pub(crate) struct HookSlot<'a> {
 }
 
 /// Everything that one process knows of the rollout it drives. All of it can be lost: the alias says what matters.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub(crate) struct Driver<'a, C, K> {
     pub(crate) cloud: &'a C,
     pub(crate) clock: &'a K,
@@ -243,6 +248,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) reddened: BTreeMap<String, Time>,
     pub(crate) stepped: Option<Time>,
     pub(crate) full_weight_refused: bool,
+    /// Whether the alias could not be read for too many calls.
+    pub(crate) alias_throttled: bool,
     /// Why writes away from stable are refused for good, and how often in a row they were.
     pub(crate) stuck: Option<String>,
     pub(crate) refused_since: Option<Time>,
@@ -298,6 +305,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             reddened: BTreeMap::new(),
             stepped: None,
             full_weight_refused: false,
+            alias_throttled: false,
             stuck: None,
             refused_since: None,
             failures: 0,

@@ -4,6 +4,7 @@
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod act;
+mod budget;
 mod by_hand;
 mod checks;
 pub mod cloud;
@@ -15,6 +16,7 @@ mod operate;
 mod preflight;
 mod request;
 
+pub use budget::{Budget, Budgeted};
 pub use by_hand::{Order, Rollback, rollback};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use last_resort::update_alias;

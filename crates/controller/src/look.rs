@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollout::alias::{Standing, standing};
 use rollout::event::HookPhase;
-use rollout::health::{AlarmSeen, AlarmState, Health};
+use rollout::health::{AlarmSeen, AlarmState, Failing, Health};
 use rollout::note::{Note, Noted, Phase};
 use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use rollout::plan::{Entry, Source};
@@ -16,6 +16,9 @@ use crate::driver::{Driver, Interrupt};
 
 /// By how much the clocks of two services may differ.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// How long before credentials end they are still good for a way back.
+const BEFORE_THE_END: Duration = Duration::from_mins(2);
 
 /// How far apart two reads are that together are believed.
 const APART: Duration = Duration::from_secs(1);
@@ -48,7 +51,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Some(Ok(held)) => self.take_read(held),
             // The function is gone, and its aliases with it.
             Some(Err(error)) if error.failure == Failure::NotFound => self.take_read(None),
-            Some(Err(error)) => self.trouble(format!("the alias could not be read: {error}")),
+            Some(Err(error)) => {
+                self.alias_throttled = error.failure == Failure::Throttled;
+                self.trouble(format!("the alias could not be read: {error}"));
+            }
             None => {}
         }
         if let Some(alarms) = alarms {
@@ -120,9 +126,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             }
             Err(error) => {
                 let why = format!("the alarms cannot be read: {error}");
+                let throttled = error.failure == Failure::Throttled;
                 self.trouble(why.clone());
                 match &mut self.health {
-                    Health::Read { failing, .. } => *failing = Some(why),
+                    Health::Read { failing, .. } => *failing = Some(Failing { why, throttled }),
                     Health::Unread { why: known } => *known = why,
                     Health::Unwatched => {}
                 }
@@ -240,8 +247,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.candidate.clone(),
             hook: self.hook_seen(),
             health,
-            interrupted: self.interrupt() != Interrupt::None,
+            interrupted: self.interrupt() != Interrupt::None || self.credentials_end(now),
         }
+    }
+
+    /// Whether the credentials are about to end and nothing will renew them: then what a signal would do is done now.
+    fn credentials_end(&self, now: Time) -> bool {
+        self.cloud.expiry().is_some_and(|end| now + BEFORE_THE_END >= end)
     }
 
     /// What is known of the alarms, as old as what is known of the alias.
@@ -249,7 +261,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let why = "the alias cannot be read".to_owned();
         match (&self.health, self.known_at) {
             (Health::Read { at, alarms, missing, .. }, Some(known)) => {
-                Health::Read { at: known.min(*at), alarms: alarms.clone(), missing: missing.clone(), failing: Some(why) }
+                let failing = Some(Failing { why, throttled: self.alias_throttled });
+                Health::Read { at: known.min(*at), alarms: alarms.clone(), missing: missing.clone(), failing }
             }
             (Health::Read { .. } | Health::Unwatched | Health::Unread { .. }, _) => Health::Unread { why },
         }

@@ -106,6 +106,9 @@ pub const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// How long a write that went unanswered may take to land: requests do not live longer.
 const LATE: Duration = Duration::from_secs(30);
 
+/// How many times as long as blindness a throttle is put up with: it comes from this account's own calls, and it passes.
+const THROTTLED: u32 = 3;
+
 /// How long before its end a lease is renewed.
 const RENEWAL: Duration = Duration::from_secs(30);
 
@@ -231,7 +234,12 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     if note.pause.is_some_and(|pause| pause.then == AfterPause::RollBack && seen.now >= pause.until) {
         return Some(Cause::Hand);
     }
-    let used_up = note.blind.or(seen.blind).is_some_and(|blind| seen.now >= blind + plan.blind_limit);
+    let patience = if matches!(verdict, Verdict::Unreadable { throttled: true, .. }) {
+        plan.blind_limit * THROTTLED
+    } else {
+        plan.blind_limit
+    };
+    let used_up = note.blind.or(seen.blind).is_some_and(|blind| seen.now >= blind + patience);
     match verdict {
         Verdict::Unreadable { .. } if used_up => Some(Cause::Blind),
         Verdict::NoData { .. } if used_up => Some(Cause::NoData),
@@ -259,7 +267,9 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
     let pass = match verdict {
         Verdict::Pass(pass) => pass,
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
-        Verdict::Unreadable { why } | Verdict::Fail { why, .. } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
+        Verdict::Unreadable { why, .. } | Verdict::Fail { why, .. } => {
+            return wait(seen, seen.now + plan.poll, Reason::Blind(why));
+        }
     };
     // A promotion by hand does not know how long the plan bakes.
     let due = note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since });
@@ -349,7 +359,7 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
         Verdict::NoData { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::NoData)),
         Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::Blind)),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
-        Verdict::Unreadable { why } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
+        Verdict::Unreadable { why, .. } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
     };
     match &seen.candidate {
         Candidate::Unknown | Candidate::Settling => wait(seen, seen.now + plan.poll, Reason::Settling),

@@ -71,13 +71,22 @@ pub enum Health {
         /// Those that do not exist.
         missing: Vec<String>,
         /// Why a later attempt to read them failed, if one did.
-        failing: Option<String>,
+        failing: Option<Failing>,
     },
     /// Never read in this process.
     Unread {
         /// Why the attempt failed, if one was made.
         why: String,
     },
+}
+
+/// Why something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Failing {
+    /// In words.
+    pub why: String,
+    /// Whether it was one call too many for AWS: that says nothing about what would have been read, and passes.
+    pub throttled: bool,
 }
 
 /// Permission to move traffic away from stable.
@@ -128,6 +137,8 @@ pub enum Verdict {
     Unreadable {
         /// In words.
         why: String,
+        /// Whether only because of too many calls.
+        throttled: bool,
     },
 }
 
@@ -136,7 +147,7 @@ impl Health {
     pub fn verdict(&self, plan: &Plan, begun: Time, now: Time) -> Verdict {
         let (at, alarms, missing, failing) = match self {
             Self::Unwatched => return Verdict::Pass(Pass(Grounds::Configuration)),
-            Self::Unread { why } => return Verdict::Unreadable { why: why.clone() },
+            Self::Unread { why } => return Verdict::Unreadable { why: why.clone(), throttled: false },
             Self::Read { at, alarms, missing, failing } => (*at, alarms, missing, failing),
         };
         // The beginning is noted in whole seconds, rounded up.
@@ -154,11 +165,12 @@ impl Health {
             }
         }
         if let Some(name) = missing.first() {
-            return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more") };
+            return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more"), throttled: false };
         }
         if now.since(at) > plan.freshness() {
-            let why = failing.clone().unwrap_or_else(|| "the last look is too old".to_owned());
-            return Verdict::Unreadable { why };
+            let old = || Failing { why: "the last look is too old".to_owned(), throttled: false };
+            let Failing { why, throttled } = failing.clone().unwrap_or_else(old);
+            return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
         match (silent, plan.insufficient) {

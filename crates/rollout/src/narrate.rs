@@ -166,7 +166,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
 
 fn why_blind(plan: &Plan, now: &Round) -> String {
     match now.seen.health.verdict(plan, now.seen.now, now.seen.now) {
-        Verdict::Unreadable { why } | Verdict::NoData { why } | Verdict::Fail { why, .. } => why,
+        Verdict::Unreadable { why, .. } | Verdict::NoData { why } | Verdict::Fail { why, .. } => why,
         Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
     }
 }
