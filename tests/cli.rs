@@ -298,6 +298,57 @@ fn exit_30_held_on_purpose() {
 }
 
 #[test]
+fn operators_act_from_another_process() {
+    let served = Served::start();
+    for arguments in ["pause hello", "resume hello", "promote hello", "abort hello"] {
+        let output = served.run(arguments);
+        assert_eq!(code(&output), 3, "{arguments}: {}", text(&output));
+    }
+    let child = served.start_command(LONG);
+    served.await_share("2");
+    assert_eq!(code(&served.run("pause hello --for 30m --expect-step 7")), 3);
+    let output = served.run("pause hello --for 30m --expect-step 1");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let status: serde_json::Value = serde_json::from_slice(&served.run("status hello --output json").stdout).unwrap();
+    assert_eq!(status["paused"], true, "{status}");
+    assert_eq!(code(&served.run("resume hello")), 0);
+    assert_eq!(code(&served.run("promote hello --now")), 2, "a reason is wanted");
+    let output = served.command("promote hello --now --reason urgent --output json").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["type"], &told["outcome"]), (&"outcome".into(), &"done".into()));
+    let (code, out) = finish(child);
+    assert_eq!(code, 0, "{out}");
+    assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_clean_up_step_ends_its_own_jobs_rollout_and_no_other() {
+    let served = Served::start();
+    let job = |command: &mut Command, run: &str| {
+        command.env("GITHUB_REPOSITORY", "shop/checkout").env("GITHUB_RUN_ID", run).env("GITHUB_JOB", "deploy");
+    };
+    let mut rollout = served.command(LONG);
+    job(&mut rollout, "1");
+    let mut child = rollout.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    served.await_share("2");
+    // The runner kills it; nothing of it can act any more.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let abort = |run: &str| {
+        let mut command = served.command("abort hello --mine");
+        job(&mut command, run);
+        command.output().unwrap()
+    };
+    assert_eq!(code(&abort("2")), 3, "another run's");
+    assert!(served.share("2") > 0.0);
+    assert_eq!(code(&abort("1")), 0);
+    assert!(served.share("2") == 0.0);
+    assert_eq!(code(&abort("1")), 0, "done before is done");
+    assert_eq!(code(&served.run("abort hello --mine")), 2, "no CI job");
+}
+
+#[test]
 fn json_is_one_flat_object_a_line_and_the_outcome_is_last() {
     let served = Served::start();
     let output = served.run(&format!("{SHORT} --output json"));
@@ -353,7 +404,7 @@ fn a_package_is_put_into_the_function_first() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    for command in ["rollout", "rollback", "status", "plan", "simulate"] {
+    for command in ["rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort"] {
         let output = canaryctl().args([command, "--help"]).output().unwrap();
         assert_eq!(code(&output), 0);
         assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));
