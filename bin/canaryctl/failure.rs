@@ -20,6 +20,7 @@ impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let code = match error.failure {
             cloud::Failure::NotFound => 3,
+            cloud::Failure::Unsigned => 2,
             cloud::Failure::Unsent
             | cloud::Failure::Outdated
             | cloud::Failure::Conflict
@@ -27,7 +28,8 @@ impl From<CloudError> for Failure {
             | cloud::Failure::Denied => 1,
             cloud::Failure::Invalid | cloud::Failure::Unanswered | cloud::Failure::NotExecuted => 1,
         };
-        Self { code, message: error.to_string() }
+        let hint = if code == 3 { "\n  hint: is this the right Region and account?" } else { "" };
+        Self { code, message: format!("{error}{hint}") }
     }
 }
 

@@ -30,13 +30,13 @@ enum Breakage {
     Ignores412,
     /// It writes again on the revision that beat it.
     WritesOver412,
-    /// It takes red for green.
+    /// It takes red for green, now and in the past.
     RedIsGreen,
     /// It takes an alarm that is gone for a green one.
     MissingIsGreen,
     /// It takes no answer for the last one.
     BlindIsGreen,
-    /// It forgets the note.
+    /// It forgets the note that belongs to a share.
     NoNote,
     /// It shifts more than planned.
     MoreWeight,
@@ -86,6 +86,7 @@ impl Breakage {
         (scene.error_rate, scene.pre_hook, scene.post_hook, scene.text) = (0.0, None, None, "Anna's alias");
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
+        scene.traffic = 0.0;
         let soon = Duration::from_secs(10 + seed);
         match self {
             Self::RedIsGreen | Self::NeverBack => story.acts.push((soon, Act::Flap(Duration::from_mins(1)))),
@@ -131,6 +132,8 @@ impl Meddler for Broken {
                 if self.breakage == Breakage::OldAlias { self.first(answered) } else { answered }
             } else if path.ends_with("/DescribeAlarms") {
                 self.alarms(onward.send(request).await)
+            } else if path.ends_with("/DescribeAlarmHistory") && self.breakage == Breakage::RedIsGreen {
+                onward.send(request).await.map(painted)
             } else if path.ends_with("/invocations") && self.breakage == Breakage::DeafToHooks {
                 onward.send(request).await.map(deaf)
             } else {
@@ -181,7 +184,7 @@ impl Broken {
         let share = sent["RoutingConfig"]["AdditionalVersionWeights"]["42"].as_f64();
         match (self.breakage, share) {
             (Breakage::NoRevision, _) => drop(sent.as_object_mut().unwrap().remove("RevisionId")),
-            (Breakage::NoNote, _) => sent["Description"] = json!(text),
+            (Breakage::NoNote, Some(_)) => sent["Description"] = json!(text),
             (Breakage::LosesWords, _) => sent["Description"] = json!(description[text.len()..].trim_start()),
             (Breakage::MoreWeight, Some(share)) => {
                 sent["RoutingConfig"]["AdditionalVersionWeights"]["42"] = json!((share * 2.0).min(1.0));
@@ -240,9 +243,11 @@ fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
         if let Some(values) = value.as_array_mut() {
             values.iter_mut().for_each(paint);
         } else if let Some(entries) = value.as_map_mut() {
-            entries.iter_mut().for_each(|(_, value)| paint(value));
-        } else if value.as_text() == Some("ALARM") {
-            *value = Cbor::Text("OK".to_owned());
+            for (_, value) in entries {
+                paint(value);
+            }
+        } else if let Some(text) = value.as_text().filter(|text| text.contains("ALARM")) {
+            *value = Cbor::Text(text.replace("ALARM", "OK"));
         }
     }
     answer.map(|body| {

@@ -19,7 +19,7 @@ pub(crate) type Finding = Result<(), String>;
 type Check = fn(&Record, &[Change<'_>]) -> Finding;
 
 /// Every check, by what it promises.
-const CHECKS: [(&str, Check); 21] = [
+const CHECKS: [(&str, Check); 22] = [
     ("every write carries a revision", conditional),
     ("only stable and candidate get traffic", versions),
     ("a share comes with a note that says so", noted),
@@ -35,6 +35,7 @@ const CHECKS: [(&str, Check); 21] = [
     ("a hook is asked only after it was announced", announced),
     ("a visible alarm brings everything back at once", prompt),
     ("exit codes say what happened", endings::exit_codes),
+    ("where the traffic is said to be, it is", endings::said),
     ("whoever is refused has done nothing", endings::refused),
     ("everything ends in time", endings::in_time),
     ("a claim ends in a terminal note", endings::terminal),
@@ -70,7 +71,8 @@ pub(crate) fn shown(record: &Record, change: &Change<'_>) -> String {
 }
 
 fn ours<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = &'c Change<'c>> {
-    changes.iter().filter(|change| change.ours())
+    // What changes nothing leaves to others what is theirs.
+    changes.iter().filter(|change| change.ours() && change.changed())
 }
 
 /// Writes of rollouts that moved traffic away from stable. A person who orders it may do so at any time.
@@ -261,8 +263,7 @@ fn takes_back(change: &Change<'_>) -> bool {
     match change.by {
         Some(run) => run.role != Role::Rollout && change.noted.as_ref().is_some_and(|note| note.phase == "back"),
         None => {
-            change.before.share(&note.stable) < 1.0 - 1e-6 && canary(change).1 == 0.0
-                || change.before.version != change.after.version
+            note.share > 0.0 && canary(change).0 > 0.0 && canary(change).1 == 0.0 || change.before.version != change.after.version
         }
     }
 }

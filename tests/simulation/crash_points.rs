@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use controller::Interrupt;
-use sim::Time;
 use tokio::sync::{Notify, watch};
 
 use crate::checks::judge;
 use crate::play::{on_stage, roll_back, rollout};
-use crate::record::{Record, Role, Run};
+use crate::record::{Ended, Record, Role, Run};
 use crate::stage::{Stage, request};
 use crate::story::{Act, Asked, Manner, Scene, Story, Wish};
 use crate::tap::{Answered, Meddler, Onward, tapped};
@@ -49,6 +48,8 @@ impl Meddler for Fuse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     Rollout,
+    /// One that goes on with a rollout whose owner died.
+    ReRun,
     /// Somebody who rolls back a rollout that is under way.
     RollBackLive,
     /// Somebody who rolls back one that is finished.
@@ -90,46 +91,62 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
 fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
     on_stage(story.seed, async {
         let stage = Stage::set(story);
-        let mut runs = Vec::new();
         let (_stop, heard) = watch::channel(Interrupt::None);
-        let began = stage.now();
         let http = stage.account.http_client();
         let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
-        let first = |http| rollout(stage.clone(), request(story, Wish::Wait), "ROLLOUT0".to_owned(), 0, http, heard.clone());
-        let patience =
-            if victim == Victim::RollBackLive { story.asked.every + Duration::from_secs(30) } else { Duration::from_hours(9) };
+        let roll_out =
+            |caller: &str, wish, http| rollout(stage.clone(), request(story, wish), caller.to_owned(), 0, http, heard.clone());
+        let roll_back = |caller: &str, http| roll_back(stage.clone(), caller.to_owned(), None, http);
+        // Whoever is not the victim dies at no call, but in time for the victim to find it under way.
+        let (first, patience) = match victim {
+            Victim::Rollout => (fused.clone(), FOREVER),
+            Victim::RollBackDone => (http.clone(), FOREVER),
+            Victim::RollBackLive | Victim::ReRun => (http.clone(), story.asked.every + Duration::from_secs(30)),
+        };
+        let began = stage.now();
         let ended = tokio::select! {
             biased;
             () = fuse.burnt.notified() => None,
-            ended = first(if victim == Victim::Rollout { fused.clone() } else { http.clone() }) => Some(ended),
+            ended = roll_out("ROLLOUT0", Wish::Wait, first) => Some(ended),
             () = stage.clock.sleep(patience) => None,
         };
-        runs.push(run("ROLLOUT0", Role::Rollout, began, ended));
-        if victim != Victim::Rollout {
-            let began = stage.now();
-            let ended = tokio::select! {
-                biased;
-                () = fuse.burnt.notified() => None,
-                ended = roll_back(stage.clone(), "PERSON1".to_owned(), None, fused) => Some(ended),
-            };
-            runs.push(run("PERSON1", Role::RollBack, began, ended));
+        let mut runs = vec![Run::of("ROLLOUT0", Role::Rollout, began, ended)];
+        let began = stage.now();
+        match victim {
+            Victim::Rollout => {}
+            Victim::ReRun => {
+                let ended = mortal(fuse, roll_out("ROLLOUT1", Wish::TakeOver, fused)).await;
+                runs.push(Run::of("ROLLOUT1", Role::Rollout, began, ended));
+            }
+            Victim::RollBackLive | Victim::RollBackDone => {
+                let ended = mortal(fuse, roll_back("PERSON1", fused)).await;
+                runs.push(Run::of("PERSON1", Role::RollBack, began, ended));
+            }
         }
         stage.clock.sleep(Duration::from_secs(3)).await;
         let began = stage.now();
-        if victim == Victim::Rollout {
-            let ended = rollout(stage.clone(), request(story, Wish::Wait), "ROLLOUT2".to_owned(), 0, http, heard.clone()).await;
-            runs.push(run("ROLLOUT2", Role::Rollout, began, Some(ended)));
-        } else {
-            let ended = roll_back(stage.clone(), "PERSON2".to_owned(), None, http).await;
-            runs.push(run("PERSON2", Role::RollBack, began, Some(ended)));
-        }
+        runs.push(match victim {
+            Victim::Rollout | Victim::ReRun => {
+                Run::of("ROLLOUT2", Role::Rollout, began, Some(roll_out("ROLLOUT2", Wish::Wait, http).await))
+            }
+            Victim::RollBackLive | Victim::RollBackDone => {
+                Run::of("PERSON2", Role::RollBack, began, Some(roll_back("PERSON2", http).await))
+            }
+        });
         stage.with(|world| Record::of(story, stage.opened, world, runs))
     })
 }
 
-fn run(caller: &str, role: Role, began: Time, ended: Option<(Time, u8)>) -> Run {
-    Run { caller: caller.to_owned(), role, began, ended, supersedes: false, overdue: false }
+/// Nothing, if the fuse burns first.
+async fn mortal(fuse: &Fuse, part: impl Future<Output = Ended>) -> Option<Ended> {
+    tokio::select! {
+        biased;
+        () = fuse.burnt.notified() => None,
+        ended = part => Some(ended),
+    }
 }
+
+const FOREVER: Duration = Duration::from_hours(9);
 
 /// Dies at every call of a story, and gives how many deaths that were.
 fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
@@ -145,7 +162,7 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
             let wrong = judge(&record);
             let side = if gets_through { "after" } else { "before" };
             assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.told());
-            let finished = if victim == Victim::Rollout { "42" } else { "41" };
+            let finished = if matches!(victim, Victim::Rollout | Victim::ReRun) { "42" } else { "41" };
             let (version, weights) = (&record.last.version, &record.last.weights);
             assert!(version == finished && weights.is_empty(), "{name}, died just {side} call {call}\n{}", record.told());
             deaths += 1;
@@ -169,6 +186,11 @@ fn canary_can_die_anywhere() {
 fn linear_can_die_anywhere() {
     let steps: Vec<u16> = (1..=10).map(|ten| ten * 10).collect();
     die_everywhere("Linear10PercentEvery1Minute", &story(&steps, 60, 180), Victim::Rollout);
+}
+
+#[test]
+fn a_second_process_can_die_anywhere_too() {
+    die_everywhere("a re-run of Canary10Percent1Minute", &story(&[10, 100], 60, 180), Victim::ReRun);
 }
 
 #[test]

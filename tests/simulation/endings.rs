@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sim::{CallRecord, Time};
+use sim::{CallRecord, Delivery, Time};
 
 use crate::checks::{Finding, ensure, shown};
 use crate::note::{Note, split};
@@ -80,16 +80,28 @@ fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
     wrote(changes, run).is_empty() && states(changes, run.began, until).any(|change| change.after.version == "42")
 }
 
+/// Where all traffic is on one version, that is what was said, and with that very version.
+pub(crate) fn said(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, at, code) in ended(record, Role::Rollout).filter(|(_, _, code)| matches!(code, 0 | 1 | 10..=13)) {
+        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.asked.poll, at).collect();
+        let whole = |change: &&&Change<'_>| {
+            change.after.weights.is_empty() && run.said.as_deref() == Some(format!("100 % on {}", change.after.version).as_str())
+        };
+        let right = run.said.is_none() || changes.is_empty() || seen.iter().any(|change| whole(&change));
+        ensure(right, || format!("{} ended with {code} at {:.3} and said {:?}", run.caller, record.seconds(at), run.said))?;
+    }
+    Ok(())
+}
+
 pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, at, _) in ended(record, Role::Rollout).filter(|(_, _, code)| *code == 3) {
-        // A write that nobody answered and that lands when its sender has long given up is beyond anybody's power.
+        // A write that nobody answered, and that lands when its sender has given up or that is written over before its sender looks
+        // again, is beyond anybody's power.
+        if wrote(changes, run).iter().all(|change| change.call.delivery != Delivery::Answered) {
+            continue;
+        }
         // One that changes nothing but the revision makes sure that no late claim lands.
-        let did = |change: &&&Change<'_>| {
-            let (before, after) = (change.before, change.after);
-            change.call.at <= at
-                && (&before.version, &before.weights, &before.description) != (&after.version, &after.weights, &after.description)
-        };
-        let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| did(&change)).collect();
+        let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| change.call.at <= at && change.changed()).collect();
         // A claim that found a rejected version was taken back again: then nothing is left of it.
         let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()));
         let moved = mine.iter().any(|change| change.raised() || change.before.version != change.after.version);
@@ -125,11 +137,17 @@ pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
         let mine = wrote(changes, run);
         let back = |change: &Change<'_>| {
             let left = change.noted_before.as_ref().map_or("42", |note| note.candidate.as_str());
-            change.after.share(left) < 1e-6 && change.after.weights.is_empty()
+            change.after.share(left) < 1e-6 && (change.after.weights.is_empty() || !change.changed())
         };
         let right = match code {
             0 => mine.last().is_some_and(|change| back(change)),
-            3 => mine.is_empty(),
+            // What an unanswered write of its own changed may have been written over by somebody else since.
+            3 => {
+                mine.is_empty()
+                    || changes
+                        .iter()
+                        .any(|change| !change.ours() && mine.last().is_some_and(|last| change.call.at >= last.call.at))
+            }
             // It gives up where it is denied, or after a quarter of an hour.
             20 => !record.story.weather.is_empty(),
             _ => false,
@@ -142,7 +160,8 @@ pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
 /// The same command run again finishes what a death or a pause left, unless something keeps any rollout from going on.
 pub(crate) fn finished(record: &Record, changes: &[Change<'_>]) -> Finding {
     let Some(finisher) = record.finisher.as_deref().and_then(|caller| record.run(caller)) else { return Ok(()) };
-    let kept = |call: &CallRecord| call.operation == "DeleteAlarms" || call.caller == "STACK" || call.caller == "CONSOLE";
+    let kept =
+        |call: &CallRecord| call.operation == "DeleteAlarms" || ["STACK", "CONSOLE", "AWS"].contains(&call.caller.as_str());
     let red = record.alarms.iter().any(|(alarm, _)| record.red(alarm, finisher.began));
     let free = !red && !record.log.iter().any(kept);
     let done = wrote(changes, finisher).last().is_some_and(|change| change.noted.as_ref().is_some_and(|note| !note.is_live()));

@@ -18,9 +18,9 @@ use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::note::split;
-use crate::record::{Record, Role, Run};
+use crate::record::{Ended, Record, Role, Run};
 use crate::stage::{ALARMS, ALIAS, FUNCTION, Stage, request, subject};
-use crate::story::{Act, Deed, Edit, Story, Wish};
+use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Wish};
 
 /// How long a re-run may have to wait for the lease of a dead owner.
 const LEASE: Duration = Duration::from_mins(12);
@@ -69,7 +69,7 @@ struct Player {
     began: Time,
     strings: watch::Sender<Strings>,
     stop: watch::Sender<Interrupt>,
-    playing: JoinHandle<Option<(Time, u8)>>,
+    playing: JoinHandle<Option<Ended>>,
     supersedes: bool,
     overdue: bool,
 }
@@ -101,6 +101,7 @@ impl Cast<'_> {
             Act::Order(deed) => self.order(deed),
             Act::Edit(edit) => self.edit(edit),
             Act::Deploy => self.console("STACK", r#"{"FunctionVersion":"40","RoutingConfig":{"AdditionalVersionWeights":{}}}"#),
+            Act::Provision => self.provision(),
             Act::DeleteAlarm => self.delete_alarm(),
             Act::Flap(span) => self.flap(span),
         }
@@ -141,13 +142,7 @@ impl Cast<'_> {
         self.enter(caller, Role::Order, watch::Sender::new(Interrupt::None), part);
     }
 
-    fn enter(
-        &mut self,
-        caller: String,
-        role: Role,
-        stop: watch::Sender<Interrupt>,
-        part: impl Future<Output = (Time, u8)> + 'static,
-    ) {
+    fn enter(&mut self, caller: String, role: Role, stop: watch::Sender<Interrupt>, part: impl Future<Output = Ended> + 'static) {
         let (strings, pulled) = watch::channel(Strings::Run);
         let playing = tokio::task::spawn_local(on_strings(part, pulled));
         let began = self.stage.now();
@@ -184,6 +179,20 @@ impl Cast<'_> {
         self.console("CONSOLE", &body.to_string());
     }
 
+    /// AWS' own writes on an alias with provisioned concurrency, which come with nobody's call.
+    fn provision(&self) {
+        let version = self.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().version.clone());
+        let other = if version == "42" { "41" } else { "40" };
+        let written = [serde_json::json!({other: 1.0}), serde_json::json!({other: 0.5}), serde_json::json!({})];
+        for (weights, step) in written.into_iter().zip(0..) {
+            let body = serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": weights}}).to_string();
+            let request =
+                http::Request::put(format!("/2015-03-31/functions/{FUNCTION}/aliases/{ALIAS}")).body(body.into()).unwrap();
+            let event = Event::Call { caller: "AWS".to_owned(), request };
+            self.stage.with(|world| world.schedule(world.now() + PROVISIONING * step, event));
+        }
+    }
+
     fn delete_alarm(&self) {
         let body = serde_json::json!({"AlarmNames": [ALARMS[0]]}).to_string();
         let request = http::Request::post("/")
@@ -203,8 +212,10 @@ impl Cast<'_> {
 
     /// When everybody is to be done.
     fn deadline(&self) -> Duration {
-        let Story { asked, .. } = self.story;
-        self.story.calm() + asked.span() + asked.blind_limit + LEASE + BOUND
+        let Story { asked, acts, .. } = self.story;
+        let alone = acts.iter().filter(|(_, act)| matches!(act, Act::Start(..))).count() < 2;
+        let lease = if alone { Duration::ZERO } else { LEASE };
+        self.story.calm() + asked.span() + asked.blind_limit + lease + BOUND
     }
 
     async fn all_done(&self, deadline: Duration) {
@@ -236,7 +247,7 @@ impl Cast<'_> {
         if live(&self) {
             self.start(0, Wish::Wait);
             finisher = self.players.last().map(|player| player.caller.clone());
-            self.all_done(self.stage.elapsed() + self.deadline()).await;
+            self.all_done(self.stage.elapsed() + self.deadline() + LEASE).await;
             if live(&self) {
                 self.roll_back(None);
                 self.all_done(self.stage.elapsed() + BOUND).await;
@@ -247,14 +258,8 @@ impl Cast<'_> {
             let overdue = player.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
-            runs.push(Run {
-                caller: player.caller,
-                role: player.role,
-                began: player.began,
-                ended,
-                supersedes: player.supersedes,
-                overdue,
-            });
+            let run = Run::of(&player.caller, player.role, player.began, ended);
+            runs.push(Run { supersedes: player.supersedes, overdue, ..run });
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
         Record { finisher, ..record }
@@ -269,14 +274,14 @@ pub(crate) async fn rollout(
     skew: i64,
     http: SharedHttpClient,
     heard: watch::Receiver<Interrupt>,
-) -> (Time, u8) {
+) -> Ended {
     let machine = stage.machine(&caller, skew, http).await;
     let ending = controller::rollout(&machine.aws, &machine.clock, &request, identity(), heard, &mut |_| {}).await;
-    (stage.now(), ending.exit_code)
+    Ended { at: stage.now(), code: ending.exit_code, said: Some(ending.traffic) }
 }
 
 /// One person who rolls back; when and with which exit code that ends.
-pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> (Time, u8) {
+pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> Ended {
     let machine = stage.machine(&caller, 0, http).await;
     let order = Order { subject: subject(), to, limit: Duration::from_mins(15), identity: identity() };
     let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
@@ -284,11 +289,11 @@ pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>,
         Rollback::Nothing(_) | Rollback::Missing(_) => 3,
         Rollback::Unconfirmed { .. } => 20,
     };
-    (stage.now(), code)
+    Ended { at: stage.now(), code, said: None }
 }
 
 /// One person who gives an order; when and with which exit code that ends.
-async fn order(stage: Stage, caller: String, deed: Deed) -> (Time, u8) {
+async fn order(stage: Stage, caller: String, deed: Deed) -> Ended {
     let machine = stage.machine(&caller, 0, stage.account.http_client()).await;
     let operation = match deed {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
@@ -304,7 +309,7 @@ async fn order(stage: Stage, caller: String, deed: Deed) -> (Time, u8) {
         Ordered::Refused(..) => 3,
         Ordered::Unconfirmed(..) => 20,
     };
-    (stage.now(), code)
+    Ended { at: stage.now(), code, said: None }
 }
 
 fn identity() -> Identity {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use sim::{Account, Accounts, SimClock, Time};
 
 use crate::checks::judge;
-use crate::record::{Record, Role, Run};
+use crate::record::{Ended, Record, Role, Run};
 use crate::stage::furnish;
 use crate::story::{Act, Manner, Story, Wish};
 
@@ -68,9 +68,9 @@ impl Served {
         Time::from(self.account.clock().now())
     }
 
-    fn rollout(&self, caller: &'static str) -> Process {
+    fn rollout(&self, caller: &'static str, more: &str) -> Process {
         let arguments = "rollout hello:live --steps 20,60 --every 1s --bake 1s --poll 200ms --alarm first --pre-hook preHook --post-hook postHook";
-        self.process(caller, Role::Rollout, arguments)
+        self.process(caller, Role::Rollout, &format!("{arguments}{more}"))
     }
 
     fn process(&self, caller: &'static str, role: Role, arguments: &str) -> Process {
@@ -96,8 +96,8 @@ impl Served {
     fn end(&self, process: Process) -> Run {
         let Process { caller, role, began, mut child } = process;
         let code = child.wait().unwrap().code();
-        let ended = code.map(|code| (self.now(), u8::try_from(code).unwrap()));
-        Run { caller: caller.to_owned(), role, began, ended, supersedes: false, overdue: false }
+        let ended = code.map(|code| Ended { at: self.now(), code: u8::try_from(code).unwrap(), said: None });
+        Run::of(caller, role, began, ended)
     }
 
     fn record(&self, runs: Vec<Run>) -> Record {
@@ -110,27 +110,36 @@ fn assert_right(record: &Record) {
     assert!(wrong.is_empty(), "{wrong:#?}\n{}", record.told());
 }
 
-/// Kills a rollout after so long, lets somebody finish, and gives how long the killed one lived.
+/// Kills a rollout after so long, and lets somebody finish: the same command again, or a person who rolls back.
 fn kill_and_finish(seed: u64, lives: Duration) {
     let served = Served::start(seed);
-    let mut first = served.rollout("FIRST");
+    let mut first = served.rollout("FIRST", "");
     thread::sleep(lives);
     // SIGKILL; one that has ended already has ended.
     let _ = first.child.kill();
     let mut runs = vec![served.end(first)];
-    runs.push(served.end(served.process("PERSON", Role::RollBack, "rollback hello:live")));
+    let goes_on = seed.is_multiple_of(2);
+    let next = if goes_on {
+        served.rollout("SECOND", " --take-over")
+    } else {
+        served.process("PERSON", Role::RollBack, "rollback hello:live")
+    };
+    runs.push(served.end(next));
     let record = served.record(runs);
     assert_right(&record);
-    assert!(record.last.version == "41" && record.last.weights.is_empty(), "killed after {lives:?}\n{}", record.told());
+    let finished = if goes_on { "42" } else { "41" };
+    let right = record.last.version == finished && record.last.weights.is_empty();
+    assert!(right, "killed after {lives:?}\n{}", record.told());
 }
 
 #[test]
 fn sigkill_at_any_moment_does_no_harm() {
     let mut rng = fastrand::Rng::new();
-    let lives: Vec<Duration> = (0..8).map(|part| Duration::from_millis(part * 700 + rng.u64(0..700))).collect();
     thread::scope(|scope| {
-        for (seed, lives) in (1..).zip(lives) {
-            scope.spawn(move || kill_and_finish(seed, lives));
+        for part in 0..10 {
+            // All of the rollout's five seconds, from before its first call.
+            let lives = Duration::from_millis(part * 600 + rng.u64(0..600));
+            scope.spawn(move || kill_and_finish(part, lives));
         }
     });
 }
@@ -138,7 +147,7 @@ fn sigkill_at_any_moment_does_no_harm() {
 #[test]
 fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
     let served = Served::start(1);
-    let processes = ["ONE", "TWO", "THREE"].map(|caller| served.rollout(caller));
+    let processes = ["ONE", "TWO", "THREE"].map(|caller| served.rollout(caller, ""));
     let runs: Vec<Run> = processes.into_iter().map(|process| served.end(process)).collect();
     let mut codes: Vec<u8> = runs.iter().filter_map(|run| run.ended.map(|(_, code)| code)).collect();
     codes.sort_unstable();

@@ -32,10 +32,29 @@ pub(crate) struct Run {
     pub(crate) began: Time,
     /// When and with which exit code it ended; nothing where it was killed.
     pub(crate) ended: Option<(Time, u8)>,
+    /// Where it said that the traffic is.
+    pub(crate) said: Option<String>,
     /// Whether it was to put another rollout aside.
     pub(crate) supersedes: bool,
     /// Whether it was still running when the story's time was over.
     pub(crate) overdue: bool,
+}
+
+/// How a process ended: when, with which exit code, and where it said that the traffic is, if it said so.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) at: Time,
+    pub(crate) code: u8,
+    pub(crate) said: Option<String>,
+}
+
+impl Run {
+    /// A process that was started then, and ended so; one that was killed did not end.
+    pub(crate) fn of(caller: &str, role: Role, began: Time, ended: Option<Ended>) -> Self {
+        let said = ended.as_ref().and_then(|ended| ended.said.clone());
+        let ended = ended.map(|ended| (ended.at, ended.code));
+        Self { caller: caller.to_owned(), role, began, ended, said, supersedes: false, overdue: false }
+    }
 }
 
 /// What a process was started as.
@@ -171,6 +190,12 @@ impl Change<'_> {
     pub(crate) fn raised(&self) -> bool {
         let (before, after) = self.away();
         after > before + 1e-6
+    }
+
+    /// Whether it changed anything but the revision.
+    pub(crate) fn changed(&self) -> bool {
+        let (before, after) = (self.before, self.after);
+        (&before.version, &before.weights, &before.description) != (&after.version, &after.weights, &after.description)
     }
 
     /// Whether a process of ours sent it.

@@ -71,7 +71,7 @@ pub(crate) struct Weather {
 }
 
 /// Somebody does something.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Act {
     /// Starts the rollout, on a machine whose clock is ahead by this many seconds.
     Start(i64, Wish),
@@ -89,11 +89,16 @@ pub(crate) enum Act {
     Edit(Edit),
     /// A stack deploy moves the alias to a version of its own and clears the weights.
     Deploy,
+    /// AWS moves provisioned concurrency: it gives another version a share, less and less of it.
+    Provision,
     /// Somebody deletes an alarm.
     DeleteAlarm,
     /// An alarm is red for so long, and green again.
     Flap(Duration),
 }
+
+/// How long AWS leaves each of the shares that it sets itself.
+pub(crate) const PROVISIONING: Duration = Duration::from_secs(20);
 
 /// What a rollout is to do where one is under way already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +180,7 @@ impl Act {
         match self {
             Self::Suspend(_, span) | Self::Flap(span) | Self::Order(Deed::Pause(span, _)) => *span,
             Self::Start(..) | Self::Kill(_) | Self::Signal(_) | Self::RollBack(_) | Self::Order(_) => Duration::ZERO,
+            Self::Provision => PROVISIONING * 2,
             Self::Edit(_) | Self::Deploy | Self::DeleteAlarm => Duration::ZERO,
         }
     }
@@ -284,7 +290,7 @@ fn draw_acts(rng: &mut Rng, span: u64) -> Vec<(Duration, Act)> {
     for _ in 0..rng.usize(0..=3) {
         let at = Duration::from_millis(rng.u64(0..span * 1_100));
         let which = rng.u8(..);
-        match rng.u8(..20) {
+        match rng.u8(..21) {
             0..=3 => {
                 acts.push((at, Act::Kill(which)));
                 if rng.f64() < 0.8 {
@@ -308,6 +314,7 @@ fn draw_acts(rng: &mut Rng, span: u64) -> Vec<(Duration, Act)> {
             }
             17 => acts.push((at, Act::Order([Deed::Promote, Deed::PromoteNow][rng.usize(..2)]))),
             18 => acts.push((at, Act::Order(Deed::Abort))),
+            19 => acts.push((at, Act::Provision)),
             _ => acts.push((at, Act::Flap(Duration::from_millis(rng.u64(500..60_000))))),
         }
     }

@@ -41,6 +41,7 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().map(str::to_owned);
     let failure = match error {
+        SdkError::DispatchFailure(_) if error.source().is_some_and(unsigned) => Failure::Unsigned,
         SdkError::ConstructionFailure(_) => Failure::Unsent,
         SdkError::TimeoutError(_) => Failure::Unanswered,
         SdkError::DispatchFailure(dispatch) if dispatch.as_connector_error().is_some_and(never_left) => Failure::Unsent,
@@ -136,10 +137,15 @@ fn never_left(error: &ConnectorError) -> bool {
     error.is_user() || error.is_timeout() || causes(error).any(precedes_sending)
 }
 
+/// Whether there was nothing to sign the request with.
+fn unsigned(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(<dyn Error>::is::<CredentialsError>)
+}
+
 fn precedes_sending(cause: &(dyn Error + 'static)) -> bool {
     // An unreachable network is not among them: a connection on which a request was sent can fail with that, too.
     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    cause.is::<ResolveDnsError>() || cause.is::<CredentialsError>() || cause.downcast_ref().is_some_and(refused)
+    cause.is::<ResolveDnsError>() || cause.downcast_ref().is_some_and(refused)
 }
 
 /// In words, what went wrong where AWS said nothing.
@@ -313,11 +319,11 @@ mod tests {
     fn missing_credentials_are_said_plainly() {
         let none = CredentialsError::not_loaded("no providers in chain provided credentials");
         let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(none.into(), None)));
-        assert_eq!((error.failure, error.message.as_str()), (Failure::Unsent, NO_CREDENTIALS));
+        assert_eq!((error.failure, error.message.as_str()), (Failure::Unsigned, NO_CREDENTIALS));
 
         let expired = CredentialsError::provider_error("the SSO session has expired");
         let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(expired.into(), None)));
-        assert_eq!(error.failure, Failure::Unsent);
+        assert_eq!(error.failure, Failure::Unsigned);
         assert_eq!(error.message, "no AWS credentials: the SSO session has expired");
     }
 

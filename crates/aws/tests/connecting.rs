@@ -63,7 +63,7 @@ async fn a_profile_that_does_not_exist_is_named_and_no_other_credentials_are_tak
     let settings = Settings { profile, ..settings("us-east-1", "http://127.0.0.1:1") };
     let aws = connect(settings, Seams::default()).await.expect("sound settings");
     let error = aws.alias(&subject("hello:live")).await.expect_err("nobody to ask as");
-    assert_eq!(error.failure, Failure::Unsent);
+    assert_eq!(error.failure, Failure::Unsigned);
     assert!(error.message.contains("`surely-not-defined-anywhere`"), "{error}");
 }
 

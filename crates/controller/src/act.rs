@@ -87,7 +87,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.unanswered.get_or_insert(self.cloud.time());
                 self.trouble(format!("no answer to a write, looking whether it landed: {error}"));
             }
-            Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::NotExecuted => {
+            Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
                 self.trouble(format!("a write was not taken, trying again: {error}"));
             }
             Failure::NotFound | Failure::Denied | Failure::Invalid => {
@@ -147,6 +147,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             | Failure::Throttled
             | Failure::Unanswered
             | Failure::Unsent
+            | Failure::Unsigned
             | Failure::NotExecuted => {
                 self.trouble(why);
                 self.candidate = Candidate::Settling;

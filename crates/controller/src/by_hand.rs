@@ -15,7 +15,7 @@ use crate::last_resort::update_alias;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
 /// How long a failure that will not pass by itself, such as a denied permission, is met before giving up.
-const HOPELESS: Duration = Duration::from_secs(10);
+const HOPELESS: Duration = Duration::from_secs(5);
 
 /// How a rollback by hand ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Attempts {
     fn after<C: Cloud>(&mut self, cloud: &C, order: &Order, error: &CloudError) -> Option<Rollback> {
         let now = cloud.time();
         let began = *self.began.get_or_insert(now);
-        if matches!(error.failure, Failure::Denied | Failure::Invalid) {
+        if matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned) {
             self.hopeless.get_or_insert(now);
         } else {
             self.hopeless = None;

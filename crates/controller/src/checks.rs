@@ -16,7 +16,9 @@ pub(crate) fn unreadable(error: &CloudError) -> Problem {
     match error.failure {
         Failure::NotFound => problem.hint("is this the right Region and account?"),
         Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
-        Failure::Unsent => problem.hint("`--region`, `--profile` or the usual environment variables say where and as whom"),
+        Failure::Unsent => problem.hint("is AWS, or the endpoint that was given, within reach?"),
+        // The message says what to do.
+        Failure::Unsigned => problem,
         Failure::Outdated
         | Failure::Conflict
         | Failure::Throttled

@@ -195,8 +195,10 @@ pub enum Failure {
     Invalid,
     /// No answer, or one that does not say whether the request was carried out.
     Unanswered,
-    /// It never left this machine: no credentials, no Region, no connection.
+    /// It never left this machine: no connection, or a setting that makes no sense.
     Unsent,
+    /// It never left this machine: there are no credentials to sign it with.
+    Unsigned,
     /// An invocation that AWS says it did not make, this time.
     NotExecuted,
 }

@@ -245,6 +245,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) replaced: Vec<Revision>,
     /// Up to when the alarms are known, at first since the rollout began; and when each was last red.
     pub(crate) alarms_read: Time,
+    /// When it was last tried to read them.
+    pub(crate) alarms_tried: Option<Time>,
     pub(crate) reddened: BTreeMap<String, Time>,
     pub(crate) stepped: Option<Time>,
     pub(crate) full_weight_refused: bool,
@@ -302,6 +304,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             remembered: None,
             replaced: Vec::new(),
             alarms_read,
+            alarms_tried: None,
             reddened: BTreeMap::new(),
             stepped: None,
             full_weight_refused: false,
@@ -430,6 +433,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     pub(crate) async fn rest(&mut self, until: Time, why: &Reason) {
         let now = self.cloud.time();
         let longest = if *why == Reason::LookingAgain { Duration::from_secs(1) } else { self.plan.poll };
+        // A shift in between does not put off the next look at the alarms.
+        let until = self.next_look().map_or(until, |look| until.min(look));
         let span = until.since(now).clamp(Duration::from_millis(1), longest);
         self.pause(span).await;
         self.fresh = false;

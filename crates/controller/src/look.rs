@@ -58,6 +58,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             None => {}
         }
         if let Some(alarms) = alarms {
+            self.alarms_tried = Some(started);
             self.take_alarms(started, alarms).await;
         }
         self.look_at_candidate().await;
@@ -65,13 +66,16 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     fn alarms_due(&self, now: Time) -> bool {
-        match &self.health {
-            // Once the way back is decided they have nothing more to say.
-            _ if self.failed.is_some() => false,
-            Health::Unwatched => false,
-            Health::Unread { .. } => true,
-            Health::Read { at, .. } => now.since(*at) >= self.plan.poll,
+        self.next_look().is_some_and(|due| now >= due)
+    }
+
+    /// When the alarms are to be looked at again: a poll after the last attempt, whatever else was done since.
+    pub(crate) fn next_look(&self) -> Option<Time> {
+        // Once the way back is decided they have nothing more to say.
+        if self.failed.is_some() || self.health == Health::Unwatched {
+            return None;
         }
+        Some(self.alarms_tried.map_or_else(Time::default, |tried| tried + self.plan.poll))
     }
 
     /// Takes over what a read says, unless it is older than our own last write.

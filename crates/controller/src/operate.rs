@@ -13,6 +13,9 @@ use crate::last_resort::update_alias;
 /// How long an order that moves traffic nowhere is tried.
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// How long a failure that will not pass by itself is met before giving up.
+const HOPELESS: Duration = Duration::from_secs(5);
+
 /// The shortest and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -74,7 +77,8 @@ pub async fn operate<C: Cloud, K: Clock>(
         };
         let now = cloud.time();
         let since = *began.get_or_insert(now);
-        if now.since(since) >= limit {
+        let hopeless = matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned);
+        if now.since(since) >= if hopeless { HOPELESS } else { limit } {
             let by_hand =
                 wanted.filter(|_| operation == Operation::Abort).map(|wanted| update_alias(subject, cloud.region(), &wanted));
             return Ordered::Unconfirmed(error.to_string(), by_hand);

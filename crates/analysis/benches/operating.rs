@@ -1,0 +1,81 @@
+//! How often is a good canary rolled back, and how soon a bad one? Whole rollouts, by the thousand, beside what is promised and known.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::disallowed_methods, reason = "and how long they took")]
+
+#[path = "../tests/traffic/mod.rs"]
+mod traffic;
+
+use std::time::Instant;
+
+use traffic::healthy::HEALTHY;
+use traffic::{ALPHAS, Row, Tally};
+
+fn main() {
+    let began = Instant::now();
+    let complaints = known() + promised();
+    println!("\n{:.0} s", began.elapsed().as_secs_f64());
+    assert_eq!(complaints, 0, "see above");
+}
+
+/// Compares with the known answers; gives how many are missed.
+fn known() -> usize {
+    println!("schedule, calls, stable, canary     α    noticed   known         minute (known)   failed calls (known)");
+    let (mut missed, mut within, mut all) = (0, 0, 0);
+    for (seed, row) in (1..).zip(&Row::all()) {
+        let rollouts = if row.healthy { 20_000 } else { 5_000 };
+        for (tally, alpha) in row.play(rollouts, seed).iter().zip(ALPHAS) {
+            let complaints = row.complaints(alpha, tally);
+            let known = |name: &str| row.answer(alpha, name).map_or_else(|| "-".to_owned(), |it| it.to_string());
+            println!(
+                "{:<34} {alpha:<4} {:>8.5}  {:<8} {:>8} ({:>3}) {:>12.2} ({}){}",
+                row.name,
+                tally.rate(),
+                known("detect"),
+                median(tally).map_or_else(|| "-".to_owned(), |it| it.to_string()),
+                known("minute_median"),
+                tally.mean_bad().0,
+                known("mean_bad"),
+                complaints.iter().map(String::as_str).fold(String::new(), |all, it| all + "\n  ✖ " + it)
+            );
+            missed += complaints.len();
+            within += usize::from(row.distance(alpha, tally) <= 1.96);
+            all += 1;
+        }
+    }
+    println!("{within} of {all} rates within the 95 % interval of both simulations; about 19 of 20 are by chance");
+    missed
+}
+
+/// Rolls out good canaries; gives how many kinds of rollout break the promise.
+fn promised() -> usize {
+    let (rollouts, alpha) = (20_000, 0.01);
+    println!("\ngood canaries, {rollouts} rollouts each       rolled back   95 % interval        promised");
+    let mut broken = 0;
+    for (seed, healthy) in (101..).zip(&HEALTHY) {
+        let found = healthy.false_rollbacks(rollouts, seed);
+        let (low, high) = interval(f64::from(found), f64::from(rollouts));
+        let breaks = low > alpha;
+        broken += usize::from(breaks);
+        let mark = if breaks { "✖" } else { "✔" };
+        println!(
+            "{:<40} {:>9.5}   {low:.5} to {high:.5}   ≤ {alpha} {mark}",
+            healthy.name,
+            f64::from(found) / f64::from(rollouts)
+        );
+    }
+    broken
+}
+
+fn median(tally: &Tally) -> Option<usize> {
+    let mut minutes: Vec<usize> = tally.minutes.iter().map(|minute| minute.unwrap_or(usize::MAX)).collect();
+    minutes.sort_unstable();
+    minutes.get((minutes.len() - 1) / 2).copied().filter(|minute| *minute < usize::MAX)
+}
+
+/// Wilson's interval.
+fn interval(found: f64, tries: f64) -> (f64, f64) {
+    let (rate, weight) = (found / tries, 1.96 * 1.96 / tries);
+    let spread = 1.96 * (rate * (1.0 - rate) / tries + weight / (4.0 * tries)).sqrt();
+    (((rate + weight / 2.0 - spread) / (1.0 + weight)).max(0.0), (rate + weight / 2.0 + spread) / (1.0 + weight))
+}

@@ -1,0 +1,145 @@
+//! What happened in a minute? The counts of both versions, checked once and for all. Does not know where they came from.
+
+/// The calls of both versions in one minute, or in several together, and how many of them were bad.
+///
+/// Counts may be fractional: a count of slow calls is read off a percentile rank. Promises: every count is finite and lies
+/// between 0 and [`MOST_CALLS`] a minute, and no version has more bad calls than calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Minute {
+    canary_calls: f64,
+    canary_bad: f64,
+    stable_calls: f64,
+    stable_bad: f64,
+}
+
+/// The most calls of a version that a minute may have: 10¹⁵, below which a float still tells single calls apart.
+pub const MOST_CALLS: f64 = 1e15;
+
+/// Why counts are no minute. `count` names the one that is wrong, as it is written in a file.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CountError {
+    /// Not a number, or without end.
+    #[error("{count} is {value}, not a number of calls")]
+    NotFinite {
+        /// Which count.
+        count: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// Below zero.
+    #[error("{count} is {value}: a count is never negative")]
+    Negative {
+        /// Which count.
+        count: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// More than can be counted exactly.
+    #[error("{count} is {value}: more than {MOST_CALLS} calls in a minute are not counted exactly")]
+    TooMany {
+        /// Which count.
+        count: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// More bad calls than calls.
+    #[error("{count} is {bad}, more than the {calls} calls there were")]
+    MoreBadThanCalls {
+        /// Which count.
+        count: &'static str,
+        /// Bad calls.
+        bad: f64,
+        /// All calls.
+        calls: f64,
+    },
+}
+
+impl Minute {
+    /// A minute with these counts, each in calls.
+    ///
+    /// # Errors
+    /// A count that is negative, infinite, no number or above [`MOST_CALLS`]; more bad calls than calls.
+    pub fn new(canary_calls: f64, canary_bad: f64, stable_calls: f64, stable_bad: f64) -> Result<Self, CountError> {
+        for (count, value) in [
+            ("canary_calls", canary_calls),
+            ("canary_errors", canary_bad),
+            ("stable_calls", stable_calls),
+            ("stable_errors", stable_bad),
+        ] {
+            if !value.is_finite() {
+                return Err(CountError::NotFinite { count, value });
+            }
+            if value < 0.0 {
+                return Err(CountError::Negative { count, value });
+            }
+            if value > MOST_CALLS {
+                return Err(CountError::TooMany { count, value });
+            }
+        }
+        for (count, bad, calls) in [("canary_errors", canary_bad, canary_calls), ("stable_errors", stable_bad, stable_calls)] {
+            if bad > calls {
+                return Err(CountError::MoreBadThanCalls { count, bad, calls });
+            }
+        }
+        Ok(Self { canary_calls, canary_bad, stable_calls, stable_bad })
+    }
+
+    /// Calls that the canary answered, or failed to.
+    pub const fn canary_calls(&self) -> f64 {
+        self.canary_calls
+    }
+
+    /// Those of them that were bad.
+    pub const fn canary_bad(&self) -> f64 {
+        self.canary_bad
+    }
+
+    /// Calls that stable answered, or failed to.
+    pub const fn stable_calls(&self) -> f64 {
+        self.stable_calls
+    }
+
+    /// Those of them that were bad.
+    pub const fn stable_bad(&self) -> f64 {
+        self.stable_bad
+    }
+
+    /// Calls of both versions.
+    pub fn calls(&self) -> f64 {
+        self.canary_calls + self.stable_calls
+    }
+
+    /// Whether it can tell the versions apart: both have calls.
+    pub(crate) fn is_informative(&self) -> bool {
+        self.canary_calls > 0.0 && self.stable_calls > 0.0
+    }
+
+    /// Both together. Rounding is monotone, so that bad calls never come to exceed calls.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            canary_calls: self.canary_calls + other.canary_calls,
+            canary_bad: self.canary_bad + other.canary_bad,
+            stable_calls: self.stable_calls + other.stable_calls,
+            stable_bad: self.stable_bad + other.stable_bad,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_counted_is_refused_by_name() {
+        let said = |counts: [f64; 4]| Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap_err().to_string();
+        assert_eq!(said([-1.0, 0.0, 9.0, 0.0]), "canary_calls is -1: a count is never negative");
+        assert_eq!(said([1.0, 2.0, 9.0, 0.0]), "canary_errors is 2, more than the 1 calls there were");
+        assert_eq!(said([1.0, 0.0, 9.0, 9.5]), "stable_errors is 9.5, more than the 9 calls there were");
+        assert_eq!(said([1.0, 0.0, f64::NAN, 0.0]), "stable_calls is NaN, not a number of calls");
+        assert_eq!(said([1.0, f64::INFINITY, 9.0, 0.0]), "canary_errors is inf, not a number of calls");
+        assert_eq!(
+            said([2e15, 0.0, 9.0, 0.0]),
+            "canary_calls is 2000000000000000: more than 1000000000000000 calls in a minute are not counted exactly"
+        );
+    }
+}
