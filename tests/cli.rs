@@ -407,11 +407,46 @@ fn a_package_is_put_into_the_function_first() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    for command in ["rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort"] {
+    for command in ["rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort", "analyze"] {
         let output = canaryctl().args([command, "--help"]).output().unwrap();
         assert_eq!(code(&output), 0);
         assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));
     }
     let output = canaryctl().arg("--version").output().unwrap();
     assert_eq!(text(&output), format!("canaryctl {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn counts_from_a_file_are_tested_minute_by_minute() {
+    let analyze = |text: &str, arguments: &[&str]| {
+        let mut child = canaryctl()
+            .args(["analyze", "-"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        finish(child)
+    };
+    let (code, out) = analyze("60,3,540,1\n60,3,540,1\n60,0,540,1\n", &["--output", "json"]);
+    assert_eq!(code, 0, "{out}");
+    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["hold", "roll_back", "roll_back"], "latched");
+    assert_eq!((&lines[2]["minute"], lines[2]["components"].as_array().unwrap().len()), (&3.into(), 6));
+    let (code, out) = analyze(r#"{"canary_calls":60,"canary_errors":0,"stable_calls":540,"stable_errors":9}"#, &[]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("verdict   pass"), "{out}");
+    for (text, arguments, word) in [
+        ("60,70,540,1", &[][..], "line 1"),
+        ("a,b,c,d", &[], "line 1"),
+        ("", &["--alpha", "2"], "false rollbacks"),
+        ("", &["--tolerance-ratio", "nan"], "ratio"),
+    ] {
+        let (code, out) = analyze(text, arguments);
+        assert_eq!(code, 2, "{text}: {out}");
+        assert!(out.contains(word), "no `{word}` in {out}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The canaryctl command: what was typed, wired to what does it, and its outcome as an exit code. No logic.
 
+mod analyze;
 mod args;
 mod failure;
 mod operate;
@@ -62,6 +63,7 @@ fn run(command: Command) -> u8 {
             Command::Resume(args) => operate::resume(args).await,
             Command::Promote(args) => operate::promote(args).await,
             Command::Abort(args) => operate::abort(args).await,
+            Command::Analyze(args) => analyze::run(&args),
             Command::Simulate(args) => simulate::run(args).await,
         }
     });

@@ -202,7 +202,9 @@ mod tests {
         }
 
         #[test]
-        fn nearly_right_texts_are_read_or_refused_by_line(text in "([0-9.,e\\-]{0,12}|canary_calls,canary_errors|\\{\"canary_calls\":[0-9e]{1,4}\\}|\n){0,12}") {
+        fn nearly_right_texts_are_read_or_refused_by_line(
+            text in "([0-9.,e\\-]{0,12}|canary_calls,canary_errors|\\{\"canary_calls\":[0-9e]{1,4}\\}|\n){0,12}",
+        ) {
             match parse(&text) {
                 Ok(minutes) => prop_assert!(minutes.len() <= text.lines().count()),
                 Err(error) => prop_assert!((1..=text.lines().count()).contains(&error.line)),
@@ -210,9 +212,12 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read(counts in proptest::collection::vec((0.0..1e12_f64, 0.0..=1.0_f64, 0.0..1e12_f64, 0.0..=1.0_f64), 0..20)) {
+        fn what_is_written_is_read(
+            counts in proptest::collection::vec((0.0..1e12_f64, 0.0..=1.0_f64, 0.0..1e12_f64, 0.0..=1.0_f64), 0..20),
+        ) {
             let minutes: Vec<Minute> = counts.iter().map(|(n1, k1, n0, k0)| minute([*n1, n1 * k1, *n0, n0 * k0])).collect();
-            let line = |it: &Minute| format!("{},{},{},{}\n", it.canary_calls(), it.canary_bad(), it.stable_calls(), it.stable_bad());
+            let counts = |it: &Minute| [it.canary_calls(), it.canary_bad(), it.stable_calls(), it.stable_bad()];
+            let line = |it: &Minute| counts(it).map(|count| count.to_string()).join(",") + "\n";
             let written: String = minutes.iter().map(line).collect();
             prop_assert_eq!(parse(&written), Ok(minutes));
         }
