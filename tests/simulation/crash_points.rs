@@ -75,7 +75,7 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             steps: steps.to_vec(),
             every: Duration::from_secs(every),
             bake: Duration::from_secs(bake),
-            poll: Duration::from_secs(15),
+            poll: Duration::from_secs(20),
             alarms: 1,
             ignore_red: false,
             blind_limit: Duration::from_mins(5),
@@ -88,7 +88,7 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
 }
 
 /// Plays a story in which `victim` has a fuse, and lets others finish what it leaves.
-fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
+fn play(story: &Story, victim: Victim, next: Wish, fuse: &Arc<Fuse>) -> Record {
     on_stage(story.seed, async {
         let stage = Stage::set(story);
         let (_stop, heard) = watch::channel(Interrupt::None);
@@ -127,7 +127,7 @@ fn play(story: &Story, victim: Victim, fuse: &Arc<Fuse>) -> Record {
         let began = stage.now();
         runs.push(match victim {
             Victim::Rollout | Victim::ReRun => {
-                Run::of("ROLLOUT2", Role::Rollout, began, Some(roll_out("ROLLOUT2", Wish::Wait, http).await))
+                Run::of("ROLLOUT2", Role::Rollout, began, Some(roll_out("ROLLOUT2", next, http).await))
             }
             Victim::RollBackLive | Victim::RollBackDone => {
                 Run::of("PERSON2", Role::RollBack, began, Some(roll_back("PERSON2", http).await))
@@ -148,17 +148,17 @@ async fn mortal(fuse: &Fuse, part: impl Future<Output = Ended>) -> Option<Ended>
 
 const FOREVER: Duration = Duration::from_hours(9);
 
-/// Dies at every call of a story, and gives how many deaths that were.
-fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
+/// Dies at every call of a story, and gives how many deaths that were. `next` is how the one that finishes comes to it.
+fn die_everywhere(name: &str, story: &Story, victim: Victim, next: Wish) -> usize {
     let unhurt = Arc::new(Fuse::default());
-    let record = play(story, victim, &unhurt);
+    let record = play(story, victim, next, &unhurt);
     assert_eq!(judge(&record), [], "{name}, undisturbed\n{}", record.told());
     let calls = unhurt.passed.load(Ordering::Relaxed);
     assert!(calls >= 2, "{name} makes no calls");
     let mut deaths = 0;
     for call in 1..=calls {
         for gets_through in [false, true] {
-            let record = play(story, victim, &Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() }));
+            let record = play(story, victim, next, &Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() }));
             let wrong = judge(&record);
             let side = if gets_through { "after" } else { "before" };
             assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.told());
@@ -174,30 +174,30 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim) -> usize {
 
 #[test]
 fn all_at_once_can_die_anywhere() {
-    die_everywhere("AllAtOnce", &story(&[100], 1, 180), Victim::Rollout);
+    die_everywhere("AllAtOnce", &story(&[100], 1, 180), Victim::Rollout, Wish::Wait);
 }
 
 #[test]
 fn canary_can_die_anywhere() {
-    die_everywhere("Canary10Percent5Minutes", &story(&[10, 100], 300, 180), Victim::Rollout);
+    die_everywhere("Canary10Percent5Minutes", &story(&[10, 100], 300, 180), Victim::Rollout, Wish::TakeOver);
 }
 
 #[test]
 fn linear_can_die_anywhere() {
     let steps: Vec<u16> = (1..=10).map(|ten| ten * 10).collect();
-    die_everywhere("Linear10PercentEvery1Minute", &story(&steps, 60, 180), Victim::Rollout);
+    die_everywhere("Linear10PercentEvery1Minute", &story(&steps, 60, 180), Victim::Rollout, Wish::TakeOver);
 }
 
 #[test]
 fn a_second_process_can_die_anywhere_too() {
-    die_everywhere("a re-run of Canary10Percent1Minute", &story(&[10, 100], 60, 180), Victim::ReRun);
+    die_everywhere("a re-run of Canary10Percent1Minute", &story(&[10, 100], 60, 180), Victim::ReRun, Wish::TakeOver);
 }
 
 #[test]
 fn a_rollback_can_die_anywhere() {
     let story = story(&[10, 100], 60, 30);
-    let live = die_everywhere("rollback of a live rollout", &story, Victim::RollBackLive);
-    let done = die_everywhere("rollback of a finished one", &story, Victim::RollBackDone);
+    let live = die_everywhere("rollback of a live rollout", &story, Victim::RollBackLive, Wish::Wait);
+    let done = die_everywhere("rollback of a finished one", &story, Victim::RollBackDone, Wish::Wait);
     // Two calls each, and two ways to die at each.
     assert_eq!((live, done), (4, 4));
 }

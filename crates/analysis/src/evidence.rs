@@ -95,7 +95,7 @@ impl Evidence {
     /// gains no more than the best of them.
     pub(crate) fn worth_at_most(&self, stable_calls: f64) -> f64 {
         let call = Minute::new(1.0, 1.0, stable_calls.min(MOST_CALLS), 0.0).unwrap_or_default();
-        factors(&self.parameters, &call).fold(0.0, f64::min)
+        factors(&self.parameters, &call).fold(0.0, f64::max)
     }
 
     /// How many of the canary's calls would have been bad with stable's rate, given how many calls it had in all and

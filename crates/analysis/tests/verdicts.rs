@@ -92,6 +92,13 @@ fn latency_weighs_the_mean_of_its_limits() {
     assert!(few.ln_e() > 7.0 && !few.rolls_back());
     few.fold(&SlowMinute { p90: minute([5.0, 0.1, 100_000.0, 0.0]), p99: None });
     assert!(few.rolls_back());
+    // A call beyond both limits is one slow call.
+    let mut twice = LatencyTest::new(0.01, true).unwrap();
+    for bad in [0.0, 0.0, 4.9] {
+        let slow = minute([5.0, bad, 100_000.0, 0.0]);
+        twice.fold(&SlowMinute { p90: slow, p99: Some(slow) });
+    }
+    assert!(twice.ln_e() > 7.0 && !twice.rolls_back());
 }
 
 fn linear(every: f64) -> Vec<Step> {
