@@ -56,9 +56,6 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision) => answer,
             () = insisted => Err(cut_off()),
         };
-        if *action == Action::Claim {
-            self.claiming.get_or_insert(held.alias.clone());
-        }
         if answer.is_ok() {
             self.replaced.push(held.revision.clone());
         }

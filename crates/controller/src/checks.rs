@@ -1,9 +1,9 @@
 //! What could stop a rollout later? One check each; none of them changes anything.
 
-use rollout::alias::{Target, standing};
+use rollout::alias::Target;
 use rollout::health::AlarmState;
-use rollout::note::{self, Note, TEXT_LIMIT};
-use rollout::plan::Preexisting;
+use rollout::note::{self, Noted, TEXT_LIMIT};
+use rollout::plan::{Entry, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Cause, Version};
 
@@ -89,8 +89,19 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
             }
         }
     }
-    match (&found.goes_on, request.version) {
-        (Some(note), version) => out.problems.extend(continued(cloud, request, note, version).await),
+    let goes_on = found
+        .goes_on
+        .as_ref()
+        .and_then(|note| note.candidate.map(|candidate| (format!("rollout {} under way", note.id), candidate)));
+    let adopts =
+        if let Entry::Adopt(version) = found.plan.entry { Some(("the share to adopt".to_owned(), version)) } else { None };
+    match (goes_on.or(adopts), request.version) {
+        (Some((what, candidate)), version) => {
+            out.problems.extend(continued(cloud, request, &what, candidate, version).await);
+            let adopts = matches!(found.plan.entry, Entry::Adopt(_));
+            out.problems.extend(known_bad(found, candidate).filter(|_| adopts && !request.again));
+        }
+        (None, _) if found.goes_on.is_some() => {}
         (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
         (None, None) => out.problems.extend(to_publish(cloud, request, out.stable.as_ref()).await),
     }
@@ -125,11 +136,14 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
             out.problems.push(problem.hint(format!("`{list}` lists those there are")));
         }
     }
-    let noted = found.alias.as_ref().map(standing).and_then(|standing| standing.note().cloned());
-    let rejected = noted.iter().flat_map(|note| &note.rejected).find(|rejected| rejected.version == version);
-    if let Some(rejected) = rejected.filter(|_| !request.again) {
-        out.problems.push(rejected_before(version, rejected.cause));
-    }
+    out.problems.extend(known_bad(found, version).filter(|_| !request.again));
+}
+
+/// What the note on the alias, whatever else it says, knows against a version.
+fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
+    let Noted::Note(note) = found.alias.as_ref()?.noted() else { return None };
+    let rejected = note.rejected.iter().find(|rejected| rejected.version == version)?;
+    Some(rejected_before(version, rejected.cause))
 }
 
 /// The refusal of a version that was taken back before.
@@ -139,11 +153,16 @@ pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
 }
 
 /// A rollout that is gone on with is of the version that this command would roll out, or it is another one.
-async fn continued<C: Cloud>(cloud: &C, request: &Request, note: &Note, version: Option<Version>) -> Option<Problem> {
-    let candidate = note.candidate?;
-    let other = |what: String| {
-        let text = format!("rollout {} under way is of {candidate}, and {what}", note.id);
-        Some(Problem::new(text).hint(format!("`--version {candidate}` goes on with it, `--supersede` puts it aside")))
+async fn continued<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    what: &str,
+    candidate: Version,
+    version: Option<Version>,
+) -> Option<Problem> {
+    let other = |but: String| {
+        let text = format!("{what} is of {candidate}, and {but}");
+        Some(Problem::new(text).hint(format!("`--version {candidate}` goes on with it, `--supersede` puts a rollout aside")))
     };
     if let Some(version) = version {
         return if version == candidate { None } else { other(format!("`--version` names {version}")) };

@@ -14,7 +14,7 @@ use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::{Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, started};
-use rollout::note::{Note, Owner, RolloutId};
+use rollout::note::{Note, Owner, Phase, RolloutId};
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
 use rollout::plan::{Entry, Plan};
 use rollout::report::Report;
@@ -118,6 +118,11 @@ async fn enter<C: Cloud, K: Clock>(
         let mut found = preflight(cloud, clock, request, identity.id, identity.owner).await;
         let now = cloud.time();
         let over = *interrupt.borrow() != Interrupt::None;
+        if let Some(ended) = owned.as_ref().and_then(|owned| taken_back(owned, found.alias.as_ref())) {
+            let text = format!("rollout {} was taken back by a person while this one waited", ended.id);
+            found.problems.push(Problem::new(text).hint("run it again if that is not about this version"));
+            return found;
+        }
         if let Some(note) = found.owned.clone().filter(|_| !over) {
             // Any change of a note shows that its owner is there. It renews its lease at the latest when that ends.
             if owned.as_ref().is_some_and(|known| *known != note) {
@@ -140,6 +145,13 @@ async fn enter<C: Cloud, K: Clock>(
             return found;
         }
     }
+}
+
+/// The end of a rollout that was waited for, where a person made it: what a person takes back is not begun again unasked.
+fn taken_back(owned: &Note, alias: Option<&Alias>) -> Option<Note> {
+    let found = standing(alias?);
+    let by_hand = |note: &&Note| note.id == owned.id && matches!(note.phase, Phase::Back(Cause::Hand | Cause::Abort));
+    found.note().filter(by_hand).cloned()
 }
 
 /// Waits, but not past a signal.
@@ -237,8 +249,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) failed: Option<Cause>,
     /// Since when nothing can be told, in case the note has no room for it.
     pub(crate) blind: Option<Time>,
-    /// The alias as it was when the first claim was tried.
-    pub(crate) claiming: Option<Alias>,
+    /// The alias that the plan was made for.
+    pub(crate) planned_on: Option<Alias>,
     /// The live note that was last seen as this process' own.
     pub(crate) remembered: Option<Note>,
     /// Revisions that our own writes have replaced: a read that gives one of them is stale.
@@ -300,7 +312,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             unanswered: None,
             failed: None,
             blind: None,
-            claiming: None,
+            planned_on: found.alias,
             remembered: None,
             replaced: Vec::new(),
             alarms_read,
@@ -345,7 +357,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);
         }
-        self.blind = if round.action == Action::GoBlind { self.blind.or(Some(round.seen.now)) } else { None };
+        let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
+        self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
         for what in narrate(&self.plan, before, &round) {
             self.teller.tell(round.seen.now, what);
         }

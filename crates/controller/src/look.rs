@@ -244,7 +244,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             failed: self.failed,
             blind: self.blind,
             remembered: self.remembered.clone(),
-            claiming: self.claiming.clone(),
+            planned_on: self.planned_on.clone(),
             stepped: self.stepped,
             full_weight_refused: self.full_weight_refused,
             stuck: self.stuck.clone(),

@@ -122,6 +122,10 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
         Position::TakenOver(note) => taken_over(plan, seen, &note),
+        // Without room for the note nobody else can tell what goes on here: not for ever.
+        Position::Vanished if seen.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit) => {
+            Action::RollBack(Cause::Blind)
+        }
         Position::Vanished => Action::WriteAgain,
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),

@@ -153,7 +153,7 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             full_weight_refused: false,
                             stuck: None,
                             remembered: None,
-                            claiming: None,
+                            planned_on: alias.clone(),
                             candidate: Candidate::Unknown,
                             hook: Hook::NotInvoked,
                             health: health.clone(),

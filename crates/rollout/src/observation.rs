@@ -79,8 +79,8 @@ pub struct Observation {
     pub stepped: Option<Time>,
     /// Whether AWS has refused a weight of exactly 100 %.
     pub full_weight_refused: bool,
-    /// The alias as it was when this process first tried to make it its own.
-    pub claiming: Option<Alias>,
+    /// The alias as it was when the plan was made for it; `None` where there was none.
+    pub planned_on: Option<Alias>,
     /// The live note that this process last wrote or read as its own.
     pub remembered: Option<Note>,
     /// Why AWS will not take this rollout's writes, where it has said so again and again.

@@ -41,9 +41,9 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
         }
         Standing::Idle(_) => {
             let same = plan.stable.is_some() && alias.target.version() == plan.stable;
-            // Who loses the swap has lost, though the winner may be gone again by now.
-            let first = seen.claiming.as_ref().is_none_or(|first| first == alias);
-            let fresh = plan.entry == Entry::Fresh && same && first && !seen.claimed;
+            // The plan is for the alias as it was: who loses the swap has lost, though the winner may be gone again by now.
+            let unchanged = seen.planned_on.as_ref() == Some(alias);
+            let fresh = plan.entry == Entry::Fresh && same && unchanged && !seen.claimed;
             if fresh { Position::Entering(Action::Claim) } else { Position::Lost }
         }
         Standing::Claimed(note) | Standing::Running(note) if mine(&note) => Position::Ours(note),

@@ -34,7 +34,8 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
     if *action == Action::Confirm {
         return Some(alias.clone());
     }
-    let note = found.note()?.clone();
+    let vanished = seen.remembered.as_ref().filter(|_| matches!(action, Action::RollBack(_)));
+    let note = found.note().or(vanished)?.clone();
     let candidate = note.candidate.or(published(seen));
     match action {
         Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate, ..note }),
@@ -143,8 +144,11 @@ fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
     } else {
         (Phase::Shift { weight, step, steps }, plan.schedule.every())
     };
-    let note = Note { due: Some(since + wait), ..fresh(plan, seen.now, phase, Some(candidate)) };
-    renoted(seen, alias, note)
+    // The last rollout's note may still stand beside them.
+    let known = if let Noted::Note(last) = alias.noted() { last.rejected } else { Vec::new() };
+    let note = Note { due: Some(since + wait), rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
+    let rejected = without_candidate(plan, &note);
+    renoted(seen, alias, Note { rejected, ..note })
 }
 
 /// The note that vanished, with a pause that a person has to end or that runs out.
@@ -323,7 +327,7 @@ fn contended_on_stable(alias: &Alias) -> Option<Note> {
     let Noted::Note(note) = alias.noted() else { return None };
     let (canary, _) = alias.canary()?;
     let on_stable = note.stable.is_some() && note.stable == alias.target.version();
-    on_stable.then_some(Note { candidate: Some(canary), ..*note })
+    on_stable.then_some(Note { candidate: note.candidate.or(Some(canary)), ..*note })
 }
 
 fn way_to(now: Time, alias: &Alias, found: &Standing, owner: Owner, id: RolloutId, to: Version) -> WayBack {
