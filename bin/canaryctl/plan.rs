@@ -20,6 +20,9 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     match args.common.output {
         Output::Text => {
             say(&report::plan_text(subject, &found.plan));
+            for warning in &found.warnings {
+                say(&format!("  warning   {warning}\n"));
+            }
             for problem in &found.problems {
                 complain(&problem.to_string());
             }

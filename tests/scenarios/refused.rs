@@ -135,3 +135,14 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
         assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
     });
 }
+
+#[test]
+fn a_stack_that_will_reset_the_alias_is_named() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.tag("hello", "aws:cloudformation:stack-name", "shop-prod")).unwrap();
+        let told = stage.rollout(&short()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(told.log.contains("CloudFormation stack `shop-prod`"), "{}", told.log);
+    });
+}

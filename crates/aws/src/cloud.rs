@@ -117,6 +117,11 @@ impl Cloud for Aws {
         answer::configuration(operation, &found)
     }
 
+    async fn stack(&self, arn: &str) -> Result<Option<String>, CloudError> {
+        let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed("ListTags"))?;
+        Ok(tags.tags.and_then(|mut tags| tags.remove("aws:cloudformation:stack-name")))
+    }
+
     async fn publish(
         &self,
         function: &FunctionName,

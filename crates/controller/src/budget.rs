@@ -132,6 +132,11 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.configuration(function, version).await
     }
 
+    async fn stack(&self, arn: &str) -> Result<Option<String>, CloudError> {
+        self.call().await;
+        self.cloud.stack(arn).await
+    }
+
     async fn publish(
         &self,
         function: &FunctionName,

@@ -57,6 +57,9 @@ pub trait Cloud {
         version: Option<Version>,
     ) -> impl Future<Output = Result<Configuration, CloudError>>;
 
+    /// The name of the CloudFormation stack that a function belongs to, by its tags. `arn` is the function's, unqualified.
+    fn stack(&self, arn: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
+
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(
         &self,

@@ -10,7 +10,7 @@ use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 
-use crate::checks::{about_alias, alarms, hook, provisioned, unreadable, versions};
+use crate::checks::{about_alias, alarms, hook, managed, provisioned, unreadable, versions};
 use crate::cloud::{Clock, Cloud, Configuration};
 use crate::request::Request;
 
@@ -105,6 +105,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.problems);
         found.problems.extend(concurrency);
+        found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
     let (alarms, pre, post) = tokio::join!(
         alarms(cloud, request, found.goes_on.is_some()),
