@@ -16,10 +16,21 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let identity = wiring::identity(&request.subject);
     rollout_command::elsewhere(&args, wired.aws.region())?;
     let found = preflight(&wired.aws, &wired.clock, &request, identity.id, identity.owner).await;
+    let mut found = found;
+    if let Some(note) = &found.owned {
+        let (text, hint) = rollout::entry::owner_is_there(&request.subject, note);
+        found.problems.push(Problem { text, hint: Some(hint) });
+    }
     let (subject, now) = (&request.subject, wired.aws.time());
     match args.common.output {
         Output::Text => {
             say(&report::plan_text(subject, &found.plan));
+            for name in &found.red {
+                say(&format!("  waits     alarm {name} is in ALARM; it would be waited for, an hour at most\n"));
+            }
+            if found.nothing_to_do {
+                say("  nothing   that version is stable already: there is nothing to roll out\n");
+            }
             for warning in &found.warnings {
                 say(&format!("  warning   {warning}\n"));
             }

@@ -101,8 +101,7 @@ impl Breakage {
             Self::Ignores412 | Self::WritesOver412 => {
                 scene.pre_hook = Some(Manner::Succeeds);
                 scene.published = true;
-                // So many at once that some are beaten between their last look and their claim.
-                story.acts.extend([(Duration::ZERO, Act::Start(0, Wish::Wait)); 5]);
+                story.acts.push((Duration::ZERO, Act::Start(0, Wish::Wait)));
             }
             Self::DeafToHooks => scene.pre_hook = Some(Manner::Fails),
             Self::NoRevision | Self::NoNote | Self::MoreWeight | Self::FastClock | Self::OldAlias => {}
@@ -156,6 +155,10 @@ impl Broken {
             return Ok(pretended(&wanted));
         }
         let request = |sent: &Value| http::Request::from_parts(head.clone(), Bytes::from(sent.to_string()));
+        if matches!(self.breakage, Breakage::Ignores412 | Breakage::WritesOver412) {
+            // Long enough on its way for everybody who started at once to have looked, so that all but one are beaten.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         let answered = onward.send(request(&sent)).await?;
         if answered.status() != http::StatusCode::PRECONDITION_FAILED {
             return Ok(answered);

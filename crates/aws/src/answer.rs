@@ -2,15 +2,18 @@
 //!
 //! An answer that lacks what a decision would rest on is an error, never a default.
 
+use std::collections::BTreeMap;
+
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, LastUpdateStatus, State as LambdaState};
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, State as LambdaState};
 use aws_smithy_types::{DateTime, base64};
 use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
+use rollout::plan::hash32;
 use rollout::{Alias, Time, Weight};
 
 use crate::error::unreadable;
@@ -74,7 +77,25 @@ pub(crate) fn configuration(
             .and_then(|queue| queue.target_arn())
             .filter(|arn| !arn.is_empty())
             .map(str::to_owned),
+        settings: settings(answer),
     })
+}
+
+/// A hash of what a version freezes beside its code.
+fn settings(answer: &GetFunctionConfigurationOutput) -> u32 {
+    let variables = answer.environment().and_then(|environment| environment.variables());
+    let variables: BTreeMap<&String, &String> = variables.into_iter().flatten().collect();
+    let layers: Vec<Option<&str>> = answer.layers().iter().map(|layer| layer.arn()).collect();
+    let sizes = (answer.memory_size(), answer.timeout(), answer.ephemeral_storage().map(EphemeralStorage::size));
+    let parts = (
+        variables,
+        layers,
+        sizes,
+        answer.handler(),
+        answer.runtime(),
+        answer.vpc_config().map(|vpc| (vpc.subnet_ids(), vpc.security_group_ids())),
+    );
+    hash32(format!("{parts:?}").as_bytes())
 }
 
 fn state(state: Option<&LambdaState>, reason: Option<&str>) -> State {

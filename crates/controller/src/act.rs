@@ -65,6 +65,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     async fn written(&mut self, action: &Action, answer: Result<Held, CloudError>) {
         match answer {
             Ok(held) => {
+                if let Action::RollBack(cause) = action {
+                    self.restored = Some(*cause);
+                }
                 self.take_alias(Some(held));
                 (self.fresh, self.unanswered) = (true, None);
                 (self.failures, self.refused_since) = (0, None);

@@ -28,23 +28,22 @@ pub(crate) fn unreadable(error: &CloudError) -> Problem {
     }
 }
 
-pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
+pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
     let subject = &request.subject;
     let (function, name) = (subject.function.reference(), &subject.alias);
-    let Some(alias) = &found.alias else {
-        found.problems.extend(about_creation(cloud, request).await);
-        return;
-    };
+    let Some(alias) = &found.alias else { return about_creation(cloud, request).await.into_iter().collect() };
+    let mut problems = Vec::new();
     if alias.target == Target::Latest {
         let text = format!("{subject} points at $LATEST: such an alias cannot split its traffic");
         let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
-        found.problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
+        problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
     }
     let length = note::length(alias.text());
     if length > TEXT_LIMIT {
         let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
-        found.problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
+        problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
     }
+    problems
 }
 
 /// Where the alias does not exist: a first deployment, or a typo.
@@ -72,6 +71,8 @@ pub(crate) struct Versions {
     pub(crate) stable: Option<Configuration>,
     pub(crate) nothing_to_do: bool,
     pub(crate) problems: Vec<Problem>,
+    /// That this command is for something else than what is under way: binding whatever else there is.
+    pub(crate) mismatch: Option<Problem>,
 }
 
 /// The version to go back to, and what is to be rolled out.
@@ -97,7 +98,7 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
         if let Entry::Adopt(version) = found.plan.entry { Some(("the share to adopt".to_owned(), version)) } else { None };
     match (goes_on.or(adopts), request.version) {
         (Some((what, candidate)), version) => {
-            out.problems.extend(continued(cloud, request, &what, candidate, version).await);
+            out.mismatch = continued(cloud, request, &what, candidate, version).await;
             let adopts = matches!(found.plan.entry, Entry::Adopt(_));
             out.problems.extend(known_bad(found, candidate).filter(|_| adopts && !request.again));
         }
@@ -121,7 +122,11 @@ async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Conf
 
 async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
     if Some(version) == found.plan.stable {
-        out.nothing_to_do = true;
+        out.nothing_to_do = found.plan.entry == Entry::Fresh;
+        if !out.nothing_to_do {
+            let text = format!("{version} is stable already, and another rollout is under way");
+            out.problems.push(Problem::new(text).hint(format!("`canaryctl rollback {}` ends that one", request.subject)));
+        }
         return;
     }
     match cloud.configuration(&request.subject.function, Some(version)).await {
@@ -167,7 +172,8 @@ async fn continued<C: Cloud>(
     if let Some(version) = version {
         return if version == candidate { None } else { other(format!("`--version` names {version}")) };
     }
-    let theirs = cloud.configuration(&request.subject.function, Some(candidate)).await.ok()?.code_sha256;
+    let published = cloud.configuration(&request.subject.function, Some(candidate)).await.ok()?;
+    let theirs = published.code_sha256;
     match &request.code {
         // The hash of an image is not its URI's.
         Some(Code::Image(_)) => None,
@@ -175,6 +181,7 @@ async fn continued<C: Cloud>(
         Some(_) => other("the package given is another".to_owned()),
         None => match cloud.configuration(&request.subject.function, None).await {
             Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
+            Ok(latest) if latest.settings != published.settings => other("`$LATEST` has other settings by now".to_owned()),
             Ok(_) => None,
             Err(error) => Some(unreadable(&error)),
         },

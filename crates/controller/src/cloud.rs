@@ -122,6 +122,8 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
+    /// A hash of everything else that makes one version another than the next: environment, memory, layers and the like.
+    pub settings: u32,
 }
 
 /// Whether a function can be invoked.

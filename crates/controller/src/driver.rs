@@ -14,7 +14,7 @@ use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::{Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, started};
-use rollout::note::{Note, Owner, Phase, RolloutId};
+use rollout::note::{Note, Owner, RolloutId};
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
 use rollout::plan::{Entry, Plan};
 use rollout::report::Report;
@@ -69,7 +69,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     let mut teller = Teller { request, report: Report::default(), tell };
     let mut heard = interrupt.clone();
     let insisted = async {
-        if heard.wait_for(|interrupt| *interrupt == Interrupt::AtOnce).await.is_err() {
+        if heard.wait_for(|interrupt| *interrupt != Interrupt::None).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
@@ -112,20 +112,22 @@ async fn enter<C: Cloud, K: Clock>(
     interrupt: &watch::Receiver<Interrupt>,
     teller: &mut Teller<'_>,
 ) -> Preflight {
-    let began = cloud.time();
+    let mut first: Option<Time> = None;
     let mut owned: Option<Note> = None;
     loop {
         let mut found = preflight(cloud, clock, request, identity.id, identity.owner).await;
         let now = cloud.time();
+        // Only an answer tells what time it is.
+        let began = *first.get_or_insert(now);
         let over = *interrupt.borrow() != Interrupt::None;
-        if let Some(ended) = owned.as_ref().and_then(|owned| taken_back(owned, found.alias.as_ref())) {
-            let text = format!("rollout {} was taken back by a person while this one waited", ended.id);
-            found.problems.push(Problem::new(text).hint("run it again if that is not about this version"));
+        if let Some(ended) = owned.as_ref().filter(|_| found.owned.is_none() && found.goes_on.is_none()) {
+            let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
+            found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
             return found;
         }
         if let Some(note) = found.owned.clone().filter(|_| !over) {
-            // Any change of a note shows that its owner is there. It renews its lease at the latest when that ends.
-            if owned.as_ref().is_some_and(|known| *known != note) {
+            // Every write of an owner renews its lease; what others write on the note leaves it as it is.
+            if owned.as_ref().is_some_and(|known| (known.id, known.owner, known.lease) != (note.id, note.owner, note.lease)) {
                 let (why, hint) = owner_is_there(&request.subject, &note);
                 found.problems.push(Problem::new(why).hint(hint));
                 return found;
@@ -145,13 +147,6 @@ async fn enter<C: Cloud, K: Clock>(
             return found;
         }
     }
-}
-
-/// The end of a rollout that was waited for, where a person made it: what a person takes back is not begun again unasked.
-fn taken_back(owned: &Note, alias: Option<&Alias>) -> Option<Note> {
-    let found = standing(alias?);
-    let by_hand = |note: &&Note| note.id == owned.id && matches!(note.phase, Phase::Back(Cause::Hand | Cause::Abort));
-    found.note().filter(by_hand).cloned()
 }
 
 /// Waits, but not past a signal.
@@ -247,6 +242,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) unanswered: Option<Time>,
     /// Why a way back was decided, once one was.
     pub(crate) failed: Option<Cause>,
+    /// For which cause a write of ours has brought the traffic back.
+    pub(crate) restored: Option<Cause>,
     /// Since when nothing can be told, in case the note has no room for it.
     pub(crate) blind: Option<Time>,
     /// The alias that the plan was made for.
@@ -311,6 +308,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             claimed: false,
             unanswered: None,
             failed: None,
+            restored: None,
             blind: None,
             planned_on: found.alias,
             remembered: None,

@@ -31,6 +31,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, request, fresh, look_at_alarms) = (self.cloud, self.request, self.fresh, self.alarms_due(started));
         let signalled = self.signalled();
+        let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
         let reads = async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
             let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
@@ -38,6 +39,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         tokio::pin!(reads);
         let cut = tokio::select! {
+            biased;
+            () = std::future::ready(()), if at_once => None,
             read = &mut reads => Some(read),
             () = signalled => None,
         };
@@ -57,11 +60,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             }
             None => {}
         }
-        if let Some(alarms) = alarms {
-            self.alarms_tried = Some(started);
-            self.take_alarms(started, alarms).await;
+        let signalled = self.signalled();
+        let more = async {
+            if let Some(alarms) = alarms {
+                self.alarms_tried = Some(started);
+                self.take_alarms(started, alarms).await;
+            }
+            self.look_at_candidate().await;
+        };
+        // Reads only: they may be cut off anywhere.
+        tokio::select! {
+            () = more => {}
+            () = signalled => {}
         }
-        self.look_at_candidate().await;
         self.observation()
     }
 
@@ -117,46 +128,61 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn take_alarms(&mut self, at: Time, read: Result<Vec<AlarmSeen>, CloudError>) {
-        let read = match read {
-            Ok(alarms) => self.with_history(alarms).await,
-            Err(error) => Err(error),
+        let (alarms, error) = match read {
+            Ok(mut alarms) => {
+                let error = self.add_history(&mut alarms).await.err();
+                (Some(alarms), error)
+            }
+            Err(error) => (None, Some(error)),
         };
-        match read {
-            Ok(alarms) => {
+        let failing = error.map(|error| {
+            let why = format!("the alarms cannot be read: {error}");
+            self.trouble(why.clone());
+            Failing { why, throttled: error.failure == Failure::Throttled }
+        });
+        // Without the history it is no look that anything may rest on; but what is red in it is red.
+        let last_look = if let Health::Read { at, .. } = &self.health { *at } else { Time::default() };
+        match (alarms, failing) {
+            (Some(alarms), failing) => {
                 let known = |name: &&String| alarms.iter().any(|alarm| alarm.name == **name);
                 let missing = self.plan.alarms.iter().filter(|name| !known(name)).cloned().collect();
-                self.alarms_read = at;
-                self.health = Health::Read { at, alarms, missing, failing: None };
-            }
-            Err(error) => {
-                let why = format!("the alarms cannot be read: {error}");
-                let throttled = error.failure == Failure::Throttled;
-                self.trouble(why.clone());
-                match &mut self.health {
-                    Health::Read { failing, .. } => *failing = Some(Failing { why, throttled }),
-                    Health::Unread { why: known } => *known = why,
-                    Health::Unwatched => {}
+                let at = if failing.is_none() { at } else { last_look };
+                if failing.is_none() {
+                    self.alarms_read = at;
                 }
+                self.health = Health::Read { at, alarms, missing, failing };
             }
+            (None, Some(new)) => match &mut self.health {
+                Health::Read { failing, .. } => *failing = Some(new),
+                Health::Unread { why } => *why = new.why,
+                Health::Unwatched => {}
+            },
+            (None, None) => {}
         }
     }
 
     /// Adds when each alarm was last red. One that changed its state since the last look may have been red in between: then its
-    /// history tells, and a history that cannot be read is no look at all.
-    async fn with_history(&mut self, mut alarms: Vec<AlarmSeen>) -> Result<Vec<AlarmSeen>, CloudError> {
+    /// history tells.
+    async fn add_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
         // CloudWatch's clock is not Lambda's.
         let from = self.alarms_read - MARGIN;
-        for alarm in &mut alarms {
-            if alarm.state == AlarmState::Alarm {
-                self.reddened.insert(alarm.name.clone(), alarm.since);
-            } else if alarm.since >= from
-                && let Some(red) = self.cloud.last_red(&alarm.name, from).await?
-            {
-                self.reddened.insert(alarm.name.clone(), red);
+        for alarm in alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm) {
+            self.reddened.insert(alarm.name.clone(), alarm.since);
+        }
+        let mut unread = Ok(());
+        for alarm in alarms.iter_mut() {
+            if alarm.state != AlarmState::Alarm && alarm.since >= from {
+                match self.cloud.last_red(&alarm.name, from).await {
+                    Ok(Some(red)) => {
+                        self.reddened.insert(alarm.name.clone(), red);
+                    }
+                    Ok(None) => {}
+                    Err(error) => unread = Err(error),
+                }
             }
             alarm.red = self.reddened.get(&alarm.name).copied();
         }
-        Ok(alarms)
+        unread
     }
 
     async fn look_at_candidate(&mut self) {
@@ -242,6 +268,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             claimed: self.claimed,
             unanswered: self.unanswered,
             failed: self.failed,
+            restored: self.restored,
             blind: self.blind,
             remembered: self.remembered.clone(),
             planned_on: self.planned_on.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
-use rollout::{Alias, Time};
+use rollout::{Alias, Time, Weight};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure};
 use crate::driver::{Identity, ROLLBACK_LIMIT};
@@ -43,7 +43,7 @@ pub async fn operate<C: Cloud, K: Clock>(
 ) -> Ordered {
     let limit = if operation == Operation::Abort { ROLLBACK_LIMIT } else { LIMIT };
     let mut began = None;
-    let (mut pause, mut wanted, mut refused) = (PAUSES.0, None, None);
+    let (mut pause, mut wanted, mut refused, mut almost) = (PAUSES.0, None, None, false);
     loop {
         let error: CloudError = match cloud.alias(subject).await {
             Ok(None) => {
@@ -62,13 +62,22 @@ pub async fn operate<C: Cloud, K: Clock>(
                     clock.sleep(Duration::from_secs(1)).await;
                     continue;
                 }
-                Ruling::Write { alias, does } => match cloud.update_alias(subject, &alias, &held.revision).await {
-                    Ok(held) => return Ordered::Done(held.alias, does),
-                    Err(error) => {
-                        wanted = Some(alias);
-                        error
+                Ruling::Write { mut alias, does } => {
+                    for (_, weight) in &mut alias.weights {
+                        if almost && *weight == Weight::FULL {
+                            *weight = Weight::ALMOST_FULL;
+                        }
                     }
-                },
+                    match cloud.update_alias(subject, &alias, &held.revision).await {
+                        Ok(held) => return Ordered::Done(held.alias, does),
+                        Err(error) => {
+                            // Nobody has seen AWS take a user's weight of exactly 1.
+                            almost |= operation == Operation::Promote && error.failure == Failure::Invalid;
+                            wanted = Some(alias);
+                            error
+                        }
+                    }
+                }
             },
             Err(error) if error.failure == Failure::NotFound => {
                 return Ordered::Refused(error.to_string(), "is this the right Region and account?".to_owned());

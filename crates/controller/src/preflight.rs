@@ -98,13 +98,15 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     if found.owned.is_some() {
         return found;
     }
+    let mut problems = Vec::new();
     if read {
         let (versions, concurrency) = tokio::join!(versions(cloud, request, &found), provisioned(cloud, request, &found));
-        about_alias(cloud, request, &mut found).await;
+        problems.extend(about_alias(cloud, request, &found).await);
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
-        found.problems.extend(versions.problems);
-        found.problems.extend(concurrency);
+        found.problems.extend(versions.mismatch);
+        problems.extend(versions.problems);
+        problems.extend(concurrency);
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
     let (alarms, pre, post) = tokio::join!(
@@ -112,11 +114,17 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         hook(cloud, request.pre_hook.as_ref()),
         hook(cloud, request.post_hook.as_ref())
     );
-    found.problems.extend(alarms.problems);
+    problems.extend(alarms.problems);
     found.red = alarms.red;
-    found.problems.extend(pre);
-    found.problems.extend(post);
-    found.problems.extend(about_credentials(cloud, &found.plan));
+    problems.extend(pre);
+    problems.extend(post);
+    problems.extend(about_credentials(cloud, &found.plan));
+    // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
+    if found.goes_on.is_some() {
+        found.warnings.extend(problems.iter().map(ToString::to_string));
+    } else {
+        found.problems.extend(problems);
+    }
     found
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::health::{Pass, Verdict};
-use crate::note::{AfterPause, Note, Pause, Phase};
+use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
@@ -115,6 +115,10 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// Chooses the one next action in this rollout.
 pub fn decide(plan: &Plan, seen: &Observation) -> Action {
     let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
+    // A way back that had no room for its note is one all the same.
+    if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == Noted::Nothing) {
+        return Action::Finish(Outcome::RolledBack(cause));
+    }
     match position(plan, seen, alias) {
         Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
         Position::Ended(note) => Action::Finish(ended(plan, seen, &note)),
@@ -126,7 +130,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
         Position::Vanished if seen.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit) => {
             Action::RollBack(Cause::Blind)
         }
-        Position::Vanished => Action::WriteAgain,
+        Position::Vanished => vanished(plan, seen),
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),
         // Our claim may still be on its way; a write in between takes its revision away.
@@ -141,8 +145,20 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
     }
 }
 
+/// The note is gone and nothing else: a reason to stop is one all the same; else it is written again.
+fn vanished(plan: &Plan, seen: &Observation) -> Action {
+    let Some(note) = &seen.remembered else { return Action::WriteAgain };
+    let verdict = seen.health.verdict(plan, note.begun, seen.now);
+    reason_to_stop(plan, seen, note, &verdict).map_or(Action::WriteAgain, Action::RollBack)
+}
+
 /// An owner that lost the rollout to another may still bring it back on a failure that it holds; never the other way.
 fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
+    let moved = !note.phase.share().is_zero();
+    let person = |cause: &Cause| matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort);
+    if let Some(cause) = seen.failed.filter(|cause| moved && !person(cause)) {
+        return Action::RollBack(cause);
+    }
     match seen.health.verdict(plan, note.begun, seen.now) {
         Verdict::Fail { cause, .. } if !note.phase.share().is_zero() => Action::RollBack(cause),
         Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
@@ -225,7 +241,7 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     if seen.stuck.is_some() {
         return Some(Cause::Failed);
     }
-    let late = note.hook.is_some_and(|hook| seen.now >= hook.deadline) && seen.hook != Hook::Succeeded;
+    let late = note.hook.is_some_and(|hook| seen.now >= hook.deadline) && matches!(seen.hook, Hook::Running(_));
     match note.phase {
         Phase::Pre if late || matches!(seen.hook, Hook::Failed(_)) => return Some(Cause::PreHook),
         Phase::Post if late || matches!(seen.hook, Hook::Failed(_)) => return Some(Cause::PostHook),
@@ -279,7 +295,18 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
     let due = note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since });
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
+        // Another plan may have no such hook any more.
+        Phase::Pre if plan.pre_hook.is_none() => first_share(seen, pass),
+        Phase::Post if plan.post_hook.is_none() => Action::Promote(pass),
         Phase::Pre | Phase::Post => match seen.hook {
+            // A pause, or a process that died, may have used the time up before anybody was asked.
+            Hook::NotInvoked if note.hook.is_none_or(|hook| seen.now >= hook.deadline) => {
+                if note.phase == Phase::Pre {
+                    Action::AnnouncePreHook
+                } else {
+                    Action::AnnouncePostHook
+                }
+            }
             Hook::NotInvoked => Action::InvokeHook,
             Hook::Succeeded if note.phase == Phase::Pre => first_share(seen, pass),
             Hook::Succeeded => Action::Promote(pass),

@@ -77,6 +77,12 @@ fn no(why: String, hint: String) -> Way {
 }
 
 fn live(subject: &Subject, note: &Note, plan: PlanHash, wishes: Wishes, now: Time) -> Way {
+    if wishes.supersede && note.stable.is_none() {
+        return no(
+            format!("{}, a first deployment: there is no version to put in its place", under_way(subject, note)),
+            "the same command as then finishes it".to_owned(),
+        );
+    }
     if wishes.supersede {
         return Way::In(Entry::Supersede(note.id), Some(note.clone()));
     }

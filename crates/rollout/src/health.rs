@@ -159,7 +159,7 @@ impl Health {
                 return Verdict::Fail { cause: Cause::Alarm, why };
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.
-            if let Some(red) = alarm.red.filter(|red| *red > begun) {
+            if let Some(red) = alarm.red.filter(|red| *red + Duration::from_secs(1) > begun) {
                 let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(red));
                 return Verdict::Fail { cause: Cause::Alarm, why };
             }

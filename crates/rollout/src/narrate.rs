@@ -130,6 +130,10 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
 fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     let Some(note) = note_of(plan, &now.seen) else { return Vec::new() };
     let earlier = before.and_then(|before| note_of(plan, &before.seen));
+    // An id made from a CI run's may stand there from an earlier attempt: that end is told already.
+    if earlier.is_none() && note.phase.is_terminal() && !now.seen.claimed {
+        return Vec::new();
+    }
     let mut told = Vec::new();
     let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
     match &earlier {

@@ -73,6 +73,8 @@ pub struct Observation {
     pub unanswered: Option<Time>,
     /// Why this process decided to go back, once it has: a failure is final, whatever is seen later.
     pub failed: Option<Cause>,
+    /// The cause for which this process has brought the traffic back, once a write of its own has done so.
+    pub restored: Option<Cause>,
     /// Since when this process can tell nothing, should the note have no room to say so.
     pub blind: Option<Time>,
     /// When this process first saw the step that is in force, where it saw it come.

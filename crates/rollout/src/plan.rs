@@ -142,10 +142,11 @@ impl Plan {
     /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant
     /// is not part of it: that is compared by itself.
     pub fn hash(&self) -> PlanHash {
-        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, .. } = self;
+        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source, .. } = self;
         let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
         let every = schedule.every();
-        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook);
+        let code = if let Source::Update(code) = source { Some(code) } else { None };
+        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
         PlanHash(hash32(format!("{parts:?}").as_bytes()))
     }
 }

@@ -33,16 +33,18 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
     if vanished(seen, alias) {
         return Position::Vanished;
     }
+    let unchanged = seen.planned_on.as_ref() == Some(alias);
     let mine = |note: &Note| note.id == plan.id && note.owner == plan.owner;
     match standing(alias) {
         // An id made from a CI run's may have stood here before: only an end since we began is ours.
-        Standing::Idle(Some(note)) if note.id == plan.id && (seen.claimed || note.begun >= plan.began || entered(plan)) => {
+        Standing::Idle(Some(note))
+            if note.id == plan.id && (seen.claimed || entered(plan) || (!unchanged && note.begun >= plan.began)) =>
+        {
             Position::Ended(note)
         }
         Standing::Idle(_) => {
             let same = plan.stable.is_some() && alias.target.version() == plan.stable;
             // The plan is for the alias as it was: who loses the swap has lost, though the winner may be gone again by now.
-            let unchanged = seen.planned_on.as_ref() == Some(alias);
             let fresh = plan.entry == Entry::Fresh && same && unchanged && !seen.claimed;
             if fresh { Position::Entering(Action::Claim) } else { Position::Lost }
         }

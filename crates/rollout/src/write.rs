@@ -117,6 +117,8 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
         (Phase::Shift { weight, step, steps }, Some(note.since + plan.schedule.every()))
+    } else if note.phase == Phase::Bake {
+        (note.phase, Some(note.since + plan.bake))
     } else {
         (note.phase, note.due)
     };
@@ -297,6 +299,12 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
                 None => WayBack::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target)),
             }
         }
+        // The last rollout never moved anything: what has the traffic is what the one before it promoted.
+        Standing::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
+            let undone =
+                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
+            write(&undone)
+        }
         Standing::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
             WayBack::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
@@ -320,6 +328,11 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
             None => WayBack::Nothing("the note and the alias do not fit together".to_owned()),
         },
     }
+}
+
+/// Whether a rollout ended before its candidate had any traffic, by what its terminal note says.
+fn never_moved(note: &Note) -> bool {
+    matches!(note.phase, Phase::Back(Cause::PreHook | Cause::Failed | Cause::Unchanged | Cause::Rejected))
 }
 
 /// The live note of an alias that has weights which no write of its rollout made, where it still points at the note's stable version.
