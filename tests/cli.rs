@@ -352,6 +352,22 @@ fn a_clean_up_step_ends_its_own_jobs_rollout_and_no_other() {
 }
 
 #[test]
+fn a_jobs_second_rollout_is_not_taken_for_its_first() {
+    let served = Served::start();
+    let run = || {
+        let mut command = served.command(SHORT);
+        command.env("GITHUB_REPOSITORY", "shop/checkout").env("GITHUB_RUN_ID", "1").env("GITHUB_JOB", "deploy");
+        command.output().unwrap()
+    };
+    for version in ["2", "3"] {
+        let output = run();
+        assert_eq!(code(&output), 0, "{}", text(&output));
+        assert!((served.share(version) - 1.0).abs() < f64::EPSILON, "{}", text(&output));
+        served.account.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
+    }
+}
+
+#[test]
 fn json_is_one_flat_object_a_line_and_the_outcome_is_last() {
     let served = Served::start();
     let output = served.run(&format!("{SHORT} --output json"));

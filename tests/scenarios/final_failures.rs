@@ -168,3 +168,64 @@ fn a_rejected_version_says_why_it_is_refused() {
         assert!(told.log.contains("42 was rejected before: an alarm went off") && told.log.contains("--again"), "{}", told.log);
     });
 }
+
+#[test]
+fn an_alarm_is_red_though_another_ones_history_cannot_be_read() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let now = stage.now();
+        stage.with(|world| {
+            world.create_errors_alarm("Second", "hello", 1.0).unwrap();
+            let silent = Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "INSUFFICIENT_DATA".into() };
+            world.schedule(now + Duration::from_secs(93), silent);
+            world.schedule(now + Duration::from_secs(97), Event::SetAlarmState { alarm: "Second".into(), state: "ALARM".into() });
+        });
+        stage.sleep(60).await;
+        let unread = async {
+            stage.sleep(25).await;
+            stage.with(|world| world.add_fault(Fault::on("DescribeAlarmHistory", Effect::ServerError(500))));
+        };
+        let asked = Request { alarms: vec!["HelloFooAlarm".into(), "Second".into()], ..request() };
+        let (told, ()) = tokio::join!(stage.rollout(&asked), unread);
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        let red =
+            stage.with(|world| world.alarm_transitions("Second")).into_iter().find(|(_, state)| state == "ALARM").unwrap().0;
+        assert!(stage.writes().last().unwrap().at.since(red) < Duration::from_secs(30), "{}", told.log);
+    });
+}
+
+#[test]
+fn a_note_that_has_no_room_any_more_hides_no_alarm() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let scribbled = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.describe_alias("hello", "Live", &"x".repeat(250))).unwrap();
+            stage.sleep(30).await;
+            stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout(&asked), scribbled);
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        assert_eq!(stage.alias().await.traffic(), "100 % on 41");
+        assert_eq!(stage.alias().await.description, "x".repeat(250));
+    });
+}
+
+#[test]
+fn a_bad_version_below_a_rollout_that_never_moved_is_what_a_rollback_takes_back() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.with(|world| {
+            world.set_environment("hello", &[("SIM_BODY", "newer")]).unwrap();
+            world.set_environment("preHook", &[("SIM_HOOK", "Failed")]).unwrap();
+        });
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 11);
+        stage.assert_ended("42", "back");
+        assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+        stage.assert_ended("41", "back");
+    });
+}

@@ -214,3 +214,67 @@ fn a_held_rollout_is_gone_on_with_at_once() {
         stage.assert_ended("42", "promoted");
     });
 }
+
+#[test]
+fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        killed_at(&stage, &request(), 30).await;
+        stage.with(|world| world.add_fault(sim::Fault::on("DescribeAlarms", sim::Effect::Deny)));
+        let wishes = Wishes { take_over: true, ..Wishes::default() };
+        let told = stage.as_caller("SECOND").await.rollout(&Request { wishes, ..request() }).await;
+        assert_eq!(told.ending.exit_code, 12, "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.set_environment("preHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
+        let asked = request();
+        let asking = async {
+            while !stage.writes().iter().any(|write| write.after().unwrap().description.contains(" pre 41>42 ")) {
+                stage.clock.0.sleep(Duration::from_millis(100)).await;
+            }
+            stage.clock.0.sleep(Duration::from_millis(500)).await;
+        };
+        tokio::select! {
+            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
+            () = asking => {}
+        }
+        let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
+        let told = stage.as_caller("SECOND").await.rollout(&Request { wishes, ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
+    });
+}
+
+#[test]
+fn another_plan_bakes_as_long_as_it_says() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        killed_at(&stage, &short(), 100).await;
+        let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
+        let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
+        let longer = Request { bake: Some(Duration::from_mins(20)), wishes, ..short() };
+        assert_eq!(stage.rollout(&longer).await.ending.exit_code, 0);
+        // The bake counts from when the step was due, the write was up to a poll later.
+        let baked = stage.writes().last().unwrap().at.since(full);
+        assert!(baked + Duration::from_secs(5) >= Duration::from_mins(20), "{baked:?}");
+    });
+}
+
+#[test]
+fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        killed_at(&stage, &request(), 20).await;
+        for wishes in [Wishes { supersede: true, ..Wishes::default() }, Wishes { take_over: true, ..Wishes::default() }] {
+            let told = stage.rollout(&Request { version: rollout::Version::new(41), wishes, ..request() }).await;
+            assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+        }
+        assert_eq!(stage.alias().await.traffic(), "80 % on 41, 20 % on 42");
+    });
+}
