@@ -92,7 +92,9 @@ fn show(request: &HttpRequest) -> String {
     }
     let body = request.body().bytes().unwrap();
     if request.headers().get("content-type") == Some("application/cbor") {
-        lines.push(ciborium::from_reader::<serde_json::Value, _>(body).unwrap().to_string());
+        // A time is a tag, which JSON has no word for.
+        let json = ciborium::from_reader::<serde_json::Value, _>(body).map(|body| body.to_string());
+        lines.push(json.unwrap_or_else(|_| format!("{:?}", ciborium::from_reader::<ciborium::Value, _>(body).unwrap())));
     } else if !body.is_empty() {
         lines.push(String::from_utf8(body.to_vec()).unwrap());
     }
@@ -271,6 +273,42 @@ async fn describe_alarms() {
                     accept: application/cbor\n\
                     {\"AlarmNames\":[\"a\",\"b\",\"c\"],\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\"],\"MaxRecords\":100}";
     assert_eq!(wire.sent(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn describe_alarms_by_the_beginning_of_a_name() {
+    let wire = Wire::new().await;
+    wire.aws.alarm_names("Hel").await.unwrap();
+    let body = "{\"AlarmNamePrefix\":\"Hel\",\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\"]}";
+    let sent = wire.sent();
+    assert!(sent.len() == 1 && sent[0].ends_with(body), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn describe_alarm_history() {
+    let wire = Wire::new().await;
+    wire.account.with(|world| world.create_errors_alarm("a", "hello", 1.0)).unwrap();
+    let since = rollout::Time::from_millis(1_764_000_000_500);
+    assert_eq!(wire.aws.last_red("a", since).await.unwrap(), None);
+    let sent = wire.sent();
+    assert_eq!(sent.len(), 1);
+    let expected =
+        "POST https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DescribeAlarmHistory\n";
+    assert!(sent[0].starts_with(expected), "{sent:?}");
+    let types = r#"(Text("AlarmTypes"), Array([Text("MetricAlarm"), Text("CompositeAlarm")]))"#;
+    let start = r#"(Text("StartDate"), Tag(1, Float(1764000000.5)))"#;
+    for part in [r#"(Text("AlarmName"), Text("a"))"#, types, r#"(Text("HistoryItemType"), Text("StateUpdate"))"#, start] {
+        assert!(sent[0].contains(part), "no {part} in {sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_tags() {
+    let wire = Wire::new().await;
+    wire.aws.stack("arn:aws:lambda:us-east-1:111111111111:function:hello").await.unwrap();
+    let path = "GET /2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Ahello";
+    let sent = wire.sent();
+    assert!(sent.len() == 1 && sent[0].starts_with(path), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,7 +128,7 @@ pub(crate) fn terminal(record: &Record, changes: &[Change<'_>]) -> Finding {
     let Some(note) = split(&record.last.description).1.filter(Note::is_live) else { return Ok(()) };
     // What somebody else made of the alias, so that it does not fit the note any more, is theirs to clear up.
     let unfit = record.last.version != note.stable || record.last.weights.keys().any(|version| *version != note.candidate);
-    let theirs = unfit && changes.last().is_some_and(|change| !change.ours());
+    let theirs = unfit && changes.iter().rfind(|change| change.changed()).is_some_and(|change| !change.ours());
     ensure(theirs, || format!("left: {:?}", record.last))
 }
 
