@@ -207,7 +207,7 @@ fn exit_3_refused_with_every_problem_and_nothing_moved() {
 #[test]
 fn exit_10_11_on_the_embedded_simulation() {
     for (story, expected) in [("hello-errors", 10), ("hello-pre-hook-fails", 11), ("hello-post-hook-fails", 11)] {
-        let output = canaryctl().args(["rollout", &format!("--simulate={story}"), "--speed", "300"]).output().unwrap();
+        let output = canaryctl().args(["rollout", &format!("--simulate={story}"), "--speed", "120"]).output().unwrap();
         assert_eq!(code(&output), expected, "{}", text(&output));
         assert!(text(&output).contains("✖ ROLLED BACK   hello:Live stays on 41"), "{}", text(&output));
     }
