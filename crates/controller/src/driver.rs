@@ -68,15 +68,15 @@ pub async fn rollout<C: Cloud, K: Clock>(
 ) -> Ending {
     let mut teller = Teller { request, report: Report::default(), tell };
     let mut heard = interrupt.clone();
-    let insisted = async {
+    let signalled = async {
         if heard.wait_for(|interrupt| *interrupt != Interrupt::None).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
-        found = enter(cloud, clock, request, identity, &interrupt, &mut teller) => Some(found),
-        () = insisted => None,
+        found = enter(cloud, clock, request, identity, &mut teller) => Some(found),
+        () = signalled => None,
     };
     let Some(found) = found else {
         let detail = Some("interrupted before anything began".to_owned());
@@ -109,7 +109,6 @@ async fn enter<C: Cloud, K: Clock>(
     clock: &K,
     request: &Request,
     identity: Identity,
-    interrupt: &watch::Receiver<Interrupt>,
     teller: &mut Teller<'_>,
 ) -> Preflight {
     let mut first: Option<Time> = None;
@@ -119,13 +118,12 @@ async fn enter<C: Cloud, K: Clock>(
         let now = cloud.time();
         // Only an answer tells what time it is.
         let began = *first.get_or_insert(now);
-        let over = *interrupt.borrow() != Interrupt::None;
-        if let Some(ended) = owned.as_ref().filter(|_| found.owned.is_none() && found.goes_on.is_none()) {
+        if let Some(ended) = owned.as_ref().filter(|_| found.read && found.owned.is_none() && found.goes_on.is_none()) {
             let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
             found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
             return found;
         }
-        if let Some(note) = found.owned.clone().filter(|_| !over) {
+        if let Some(note) = found.owned.clone() {
             // Every write of an owner renews its lease; what others write on the note leaves it as it is.
             if owned.as_ref().is_some_and(|known| (known.id, known.owner, known.lease) != (note.id, note.owner, note.lease)) {
                 let (why, hint) = owner_is_there(&request.subject, &note);
@@ -138,28 +136,14 @@ async fn enter<C: Cloud, K: Clock>(
                 teller.tell(now, What::Held { why: waits });
             }
             owned = Some(note);
-            wait(clock, interrupt, lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
-        } else if found.problems.is_empty() && !found.red.is_empty() && !over && now.since(began) < RED_LIMIT {
+            clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
+        } else if found.problems.is_empty() && !found.red.is_empty() && now.since(began) < RED_LIMIT {
             let why = format!("waiting for {} to be green before anything begins", found.red.join(", "));
             teller.tell(now, What::Held { why });
-            wait(clock, interrupt, request.poll.max(Duration::from_secs(15))).await;
+            clock.sleep(request.poll.max(Duration::from_secs(15))).await;
         } else {
             return found;
         }
-    }
-}
-
-/// Waits, but not past a signal.
-async fn wait<K: Clock>(clock: &K, interrupt: &watch::Receiver<Interrupt>, span: Duration) {
-    let mut interrupt = interrupt.clone();
-    let signalled = async {
-        if interrupt.wait_for(|interrupt| *interrupt != Interrupt::None).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = clock.sleep(span) => {}
-        () = signalled => {}
     }
 }
 

@@ -10,7 +10,7 @@ use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, Time, Weight};
+use crate::{Cause, Outcome, Time, Version, Weight};
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,10 +126,6 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
         Position::TakenOver(note) => taken_over(plan, seen, &note),
-        // Without room for the note nobody else can tell what goes on here: not for ever.
-        Position::Vanished if seen.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit) => {
-            Action::RollBack(Cause::Blind)
-        }
         Position::Vanished => vanished(plan, seen),
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),
@@ -149,7 +145,10 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
 fn vanished(plan: &Plan, seen: &Observation) -> Action {
     let Some(note) = &seen.remembered else { return Action::WriteAgain };
     let verdict = seen.health.verdict(plan, note.begun, seen.now);
-    reason_to_stop(plan, seen, note, &verdict).map_or(Action::WriteAgain, Action::RollBack)
+    // Without room for the note nobody else can tell what goes on here: not for ever.
+    let too_long = seen.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit);
+    let cause = reason_to_stop(plan, seen, note, &verdict).or(too_long.then_some(Cause::Blind));
+    cause.map_or(Action::WriteAgain, Action::RollBack)
 }
 
 /// An owner that lost the rollout to another may still bring it back on a failure that it holds; never the other way.
@@ -160,7 +159,7 @@ fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
         return Action::RollBack(cause);
     }
     match seen.health.verdict(plan, note.begun, seen.now) {
-        Verdict::Fail { cause, .. } if !note.phase.share().is_zero() => Action::RollBack(cause),
+        Verdict::Fail { cause, .. } if moved => Action::RollBack(cause),
         Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
             Action::Finish(Outcome::Superseded)
         }
@@ -169,17 +168,24 @@ fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
 
 /// Another rollout is put aside only for a version that can take traffic; until that is certain, it is left alone.
 fn supersede(plan: &Plan, seen: &Observation, theirs: &Note) -> Action {
+    let version = match ready(plan, seen, Action::Finish(Outcome::Refused)) {
+        Ok(version) => version,
+        Err(action) => return action,
+    };
+    let known = [plan.stable, theirs.candidate].contains(&Some(version));
+    let rejected = theirs.rejected.iter().any(|rejected| rejected.version == version) && !plan.again;
+    if known || rejected { Action::Finish(Outcome::Refused) } else { Action::Supersede }
+}
+
+/// The version to roll out, once it can take traffic; until then the next thing to do for it, and `failed` where it never will.
+fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
     match &seen.candidate {
-        Candidate::Unknown | Candidate::Settling => wait(seen, seen.now + plan.poll, Reason::Settling),
-        Candidate::Outdated => Action::UpdateCode,
-        Candidate::Ready => Action::Publish,
-        Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
-        Candidate::Published(version, Readiness::Ready) => {
-            let known = [plan.stable, theirs.candidate].contains(&Some(*version));
-            let rejected = theirs.rejected.iter().any(|rejected| rejected.version == *version) && !plan.again;
-            if known || rejected { Action::Finish(Outcome::Refused) } else { Action::Supersede }
-        }
-        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Action::Finish(Outcome::Refused),
+        Candidate::Published(version, Readiness::Ready) => Ok(*version),
+        Candidate::Unknown | Candidate::Settling => Err(wait(seen, seen.now + plan.poll, Reason::Settling)),
+        Candidate::Outdated => Err(Action::UpdateCode),
+        Candidate::Ready => Err(Action::Publish),
+        Candidate::Published(_, Readiness::Pending) => Err(wait(seen, seen.now + plan.poll, Reason::Preparing)),
+        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Err(failed),
     }
 }
 
@@ -340,14 +346,10 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
     if let Some(cause) = gave_back(plan, note, seen) {
         return Action::RollBack(cause);
     }
-    match &seen.candidate {
-        Candidate::Unknown | Candidate::Settling => wait(seen, seen.now + plan.poll, Reason::Settling),
-        Candidate::Outdated => Action::UpdateCode,
-        Candidate::Ready => Action::Publish,
-        Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
-        Candidate::Published(_, Readiness::Ready) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
-        Candidate::Published(_, Readiness::Ready) => first_share(seen, pass),
-        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Action::RollBack(Cause::Failed),
+    match ready(plan, seen, Action::RollBack(Cause::Failed)) {
+        Ok(_) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
+        Ok(_) => first_share(seen, pass),
+        Err(action) => action,
     }
 }
 
@@ -392,19 +394,15 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why, .. } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
     };
-    match &seen.candidate {
-        Candidate::Unknown | Candidate::Settling => wait(seen, seen.now + plan.poll, Reason::Settling),
-        Candidate::Outdated => Action::UpdateCode,
-        Candidate::Ready => Action::Publish,
-        Candidate::Failed(_) | Candidate::Published(_, Readiness::Unfit(_)) => Action::Finish(Outcome::Failed),
-        Candidate::Published(_, Readiness::Pending) => wait(seen, seen.now + plan.poll, Reason::Preparing),
-        Candidate::Published(_, Readiness::Ready) if plan.pre_hook.is_some() => match seen.hook {
+    match ready(plan, seen, Action::Finish(Outcome::Failed)) {
+        Err(action) => action,
+        Ok(_) if plan.pre_hook.is_some() => match seen.hook {
             Hook::NotInvoked => Action::InvokeHook,
             Hook::Running(_) => wait(seen, seen.now + plan.poll, Reason::HookRunning),
             Hook::Succeeded => Action::Create(pass),
             Hook::Failed(_) => Action::Finish(Outcome::RolledBack(Cause::PreHook)),
         },
-        Candidate::Published(_, Readiness::Ready) => Action::Create(pass),
+        Ok(_) => Action::Create(pass),
     }
 }
 
