@@ -278,3 +278,21 @@ fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
         assert_eq!(stage.alias().await.traffic(), "80 % on 41, 20 % on 42");
     });
 }
+
+#[test]
+fn an_alias_that_cannot_be_read_while_waiting_is_not_said_to_have_ended() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        killed_at(&stage, &request(), 20).await;
+        let unread = async {
+            stage.sleep(20).await;
+            stage.with(|world| world.add_fault(sim::Fault::on("GetAlias", sim::Effect::Deny)));
+        };
+        let asked = request();
+        let second = stage.as_caller("SECOND").await;
+        let (told, ()) = tokio::join!(second.rollout(&asked), unread);
+        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
+        assert!(told.log.contains("GetAlias: ") && !told.log.contains("ended while this one waited"), "{}", told.log);
+        assert_eq!(told.ending.traffic, "unknown: the alias could not be read");
+    });
+}
