@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rollout::subject::Qualified;
 use rollout::{Schedule, Version, Weight};
 
+use crate::comparing::Comparing;
+
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
 #[derive(Debug, Parser)]
 #[command(
@@ -108,7 +110,7 @@ pub(crate) struct Rollout {
     /// The time between two steps
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "steps", help_heading = "Schedule")]
     pub(crate) every: Option<Duration>,
-    /// How long to watch at 100 % before it is final [default: 3m where an alarm is watched, else 0]
+    /// How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Schedule")]
     pub(crate) bake: Option<Duration>,
     /// Roll out this version instead of publishing one
@@ -141,9 +143,8 @@ pub(crate) struct Rollout {
     /// How long to hold while nothing can be read, before going back
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = limit, help_heading = "Watching")]
     pub(crate) blind_limit: Duration,
-    /// Compare the versions' own metrics
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
-    pub(crate) analysis: Analysis,
+    #[command(flatten)]
+    pub(crate) comparing: Comparing,
     /// A function to ask before any traffic moves, by name or ARN
     #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
     pub(crate) pre_hook: Option<Qualified>,
@@ -369,12 +370,6 @@ pub(crate) enum InsufficientData {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Analysis {
-    #[default]
-    Off,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HookAnswer {
     #[default]
     Status,
@@ -388,7 +383,7 @@ pub(crate) enum OnInterrupt {
     Hold,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }

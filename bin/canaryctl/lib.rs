@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod comparing;
 mod failure;
 mod operate;
 mod plan;

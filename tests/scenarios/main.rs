@@ -7,6 +7,7 @@
 
 mod bad_weather;
 mod by_hand;
+mod comparing;
 mod final_failures;
 mod first_deployment;
 mod hooks;

@@ -10,7 +10,7 @@ use controller::{Identity, Interrupt, Order, Request, Rollback};
 use report::{Plain, Reporter};
 use rollout::event::{Ending, Event};
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Subject, Version};
 use sim::{Account, CallRecord, Scenario, SimClock, Time, World};
 use tokio::sync::watch;
@@ -191,6 +191,9 @@ pub(crate) fn request() -> Request {
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
+        analysis: Analysis::default(),
+        analysis_asked: false,
+        probe_event: None,
         pre_hook: Some("preHook".parse().unwrap()),
         post_hook: Some("postHook".parse().unwrap()),
         any_hook_answer: false,

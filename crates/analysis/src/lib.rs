@@ -24,6 +24,7 @@ mod evidence;
 pub mod expected;
 mod explain;
 pub mod factor;
+mod guards;
 mod latency;
 mod minute;
 mod parameters;
@@ -32,6 +33,7 @@ mod test;
 
 pub use evidence::Weighed;
 pub use explain::{Explanation, RATIOS, Rate, shown_ratio};
+pub use guards::{Dead, Together, dead, together};
 pub use latency::{LatencyTest, SlowMinute};
 pub use minute::{CountError, MOST_CALLS, Minute};
 pub use parameters::{Outage, ParameterError, Parameters};

@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use controller::cloud::{Cloud, CloudError, Code, Configuration, Failure, Held, Reply, Revision};
+use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
@@ -15,7 +15,7 @@ use rollout::{Alias, Time, Version};
 use crate::answer::{self, AliasAnswer};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
-use crate::limits;
+use crate::{limits, metrics};
 
 impl Cloud for Aws {
     fn time(&self) -> Time {
@@ -215,6 +215,14 @@ impl Cloud for Aws {
             red = red.max(answer::went_red(item.timestamp(), item.history_data()));
         }
         Ok(red)
+    }
+
+    async fn counts(&self, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+        metrics::counts(self, pairs).await
+    }
+
+    async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
+        metrics::usual(self, subject, from, to, every).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

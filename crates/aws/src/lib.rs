@@ -9,6 +9,7 @@ mod cloud;
 mod connect;
 mod error;
 mod limits;
+mod metrics;
 mod skew;
 mod usual;
 

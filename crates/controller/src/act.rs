@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use rollout::comparison::Probe;
 use rollout::decide::{Action, Reason};
 use rollout::event::{HookPhase, What};
 use rollout::narrate::Round;
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
+use rollout::plan::OnLowTraffic;
+use rollout::subject::Qualified;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure, Held};
 use crate::driver::{Driver, Interrupt};
 use crate::hooks::{Question, ask};
+use crate::probe::probe;
 
 /// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
 const REFUSED: Duration = Duration::from_mins(1);
@@ -29,6 +33,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::UpdateCode => self.update_code().await,
             Action::Publish => self.publish().await,
             Action::InvokeHook => self.invoke_hook(),
+            Action::Probe => self.send_probes(),
             Action::Finish(_) => {}
             Action::Create(_) => {
                 if let Some(alias) = desired(&self.plan, seen, action) {
@@ -181,6 +186,23 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.hook.which = Some((phase, attempt));
         self.hook.state = Hook::Running(cloud.time());
         self.hook.asking = Some(Box::pin(async move { ask(cloud, clock, &question).await }));
+    }
+}
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// Sends the saved events off; their answers are awaited while the loop rests.
+    fn send_probes(&mut self) {
+        let candidate = self.note().and_then(|note| note.candidate);
+        let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
+            (self.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
+        else {
+            self.probe = Probe::Failed("there is no saved event to send".to_owned());
+            return;
+        };
+        let candidate = Qualified { function: self.request.subject.function.clone(), qualifier: Some(version.to_string()) };
+        let (cloud, clock) = (self.cloud, self.clock);
+        self.probe = Probe::Running;
+        self.probing = Some(Box::pin(async move { probe(cloud, clock, &candidate, &event, count).await }));
     }
 }
 

@@ -10,7 +10,8 @@ use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Held, Reply, Revision};
+use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual};
+use crate::gather::Gatherer;
 
 /// Control calls a second: AWS' limit for the account.
 const CALLS: f64 = 15.0;
@@ -54,11 +55,13 @@ impl Bucket {
 pub struct Budget {
     calls: RefCell<Bucket>,
     alias_reads: RefCell<Bucket>,
+    counts: Gatherer,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { calls: RefCell::new(Bucket::new(CALLS)), alias_reads: RefCell::new(Bucket::new(ALIAS_READS)) }
+        let (calls, alias_reads) = (RefCell::new(Bucket::new(CALLS)), RefCell::new(Bucket::new(ALIAS_READS)));
+        Self { calls, alias_reads, counts: Gatherer::default() }
     }
 }
 
@@ -165,6 +168,14 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
         self.cloud.last_red(name, since).await
+    }
+
+    async fn counts(&self, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+        self.budget.counts.counts(self.cloud, self.clock, pairs).await
+    }
+
+    async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
+        self.cloud.usual(subject, from, to, every).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

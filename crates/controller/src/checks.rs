@@ -1,13 +1,14 @@
 //! What could stop a rollout later? One check each; none of them changes anything.
 
-use rollout::alias::Target;
+use rollout::alias::{Target, standing};
 use rollout::health::AlarmState;
 use rollout::note::{self, Noted, TEXT_LIMIT};
-use rollout::plan::{Entry, Preexisting};
+use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::Qualified;
-use rollout::{Cause, Version};
+use rollout::{Alias, Cause, Time, Version};
 
 use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update};
+use crate::compare::{PAST, Reference, expected_calls};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
 
@@ -312,3 +313,63 @@ pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&Qualified>) -> Optio
     let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", shown(hook)));
     Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
 }
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) usual: Reference,
+    /// Calls may not be counted, and nobody asked for it.
+    pub(crate) denied: bool,
+}
+
+/// What the alias was used to in the hour before the rollout, and whether calls may be counted at all.
+pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option<&Alias>, began: Time) -> Counts {
+    let mut out = Counts::default();
+    // A first deployment has nothing to compare with.
+    let Some(alias) = alias.filter(|_| request.analysis.mode != Mode::Off) else { return out };
+    let found = standing(alias);
+    let start = found.live().map_or(began, |note| note.begun);
+    match cloud.usual(&request.subject, start - PAST, start, PAST).await {
+        // An hour that does not begin on the hour may come in two parts: the larger one is asked, whose percentiles mean most.
+        Ok(parts) => {
+            let largest = parts.into_iter().max_by(|one, other| one.calls.total_cmp(&other.calls));
+            out.usual = Some(largest.unwrap_or_default());
+        }
+        Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
+            let problem = Problem::new(format!("the calls of the versions cannot be counted: {error}"));
+            out.problems.push(problem.hint("cloudwatch:GetMetricData is needed; `--analysis off` does without"));
+        }
+        Err(error) if error.failure == Failure::Denied => {
+            out.denied = true;
+            out.warnings.push(
+                "the versions are not compared: cloudwatch:GetMetricData is not permitted; a bad version is noticed by alarms and hooks alone"
+                    .to_owned(),
+            );
+        }
+        // It passes, or counting later shows that it does not.
+        Err(error) => out.warnings.push(format!("what the alias is used to could not be read, so nothing is expected: {error}")),
+    }
+    out
+}
+
+/// The warning that hardly anything can be seen, where that is known beforehand.
+pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
+    let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.analysis.mode != Mode::Off)?;
+    Some(format!(
+        "about {expected:.0} calls of the new version are expected while both have some: only one that fails nearly always can be \
+         seen; `--min-requests` waits for calls, `--on-low-traffic probe` sends some"
+    ))
+}
+
+/// Saved events are sent to the function itself, which takes the same permission as a hook does.
+pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
+    let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic else { return None };
+    let function = Qualified { function: request.subject.function.clone(), qualifier: None };
+    let error = cloud.invocable(&function).await.err()?;
+    let problem = Problem::new(format!("saved events cannot be sent to {}: {error}", request.subject.function));
+    Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
+}
+
+/// The calls below which only a dead canary can be seen.
+const FEW: f64 = 30.0;

@@ -80,6 +80,19 @@ pub trait Cloud {
     /// When an alarm last went to ALARM since `since`, if it did: read from its history, composites too.
     fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Result<Option<Time>, CloudError>>;
 
+    /// Counts the calls of each pair's versions, minute by minute, in the pairs' order. Minutes in which neither has data are left
+    /// out; what is given of one pair is whole, or an error.
+    fn counts(&self, pairs: &[Pair]) -> impl Future<Output = Vec<Result<Vec<Counted>, CloudError>>>;
+
+    /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
+    fn usual(
+        &self,
+        subject: &Subject,
+        from: Time,
+        to: Time,
+        every: Duration,
+    ) -> impl Future<Output = Result<Vec<Usual>, CloudError>>;
+
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
     fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;
 
@@ -157,6 +170,83 @@ pub enum Code {
     Zip(Vec<u8>),
     /// The URI of a container image.
     Image(String),
+}
+
+/// The two versions of a rollout, whose calls are to be counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// The alias that both are called through.
+    pub subject: Subject,
+    /// The stable version.
+    pub stable: Version,
+    /// The candidate.
+    pub candidate: Version,
+    /// From which minute on.
+    pub from: Time,
+    /// What counts as slow, where that is to be counted.
+    pub limits: Option<Limits>,
+}
+
+/// What counts as slow, in milliseconds: what 90, and 99, of 100 of stable's calls took at most before the rollout, and a little more
+/// for the candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// At the 90th percentile.
+    pub p90: Limit,
+    /// At the 99th, where there were calls enough to know it.
+    pub p99: Option<Limit>,
+}
+
+/// What counts as slow, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// For stable.
+    pub stable: f64,
+    /// For the candidate.
+    pub candidate: f64,
+}
+
+/// One minute of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Counted {
+    /// When it began.
+    pub start: Time,
+    /// Stable's calls.
+    pub stable: Tally,
+    /// The candidate's.
+    pub candidate: Tally,
+}
+
+/// The calls of one version that began in a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// All of them.
+    pub calls: f64,
+    /// Those that threw or timed out.
+    pub errors: f64,
+    /// The longest, in milliseconds.
+    pub longest: f64,
+    /// Those whose duration is known.
+    pub timed: f64,
+    /// Per cent of these within the limit at the 90th percentile, and at the 99th, where that was asked for.
+    pub within: [Option<f64>; 2],
+}
+
+/// What the calls of an alias were like in a part of the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usual {
+    /// When it began.
+    pub start: Time,
+    /// How many calls there were.
+    pub calls: f64,
+    /// How many failed.
+    pub errors: f64,
+    /// How many durations are known.
+    pub timed: f64,
+    /// What 90 of 100 took at most, in milliseconds.
+    pub p90: Option<f64>,
+    /// What 99 of 100 took at most, in milliseconds.
+    pub p99: Option<f64>,
 }
 
 /// What an invocation came back with.

@@ -9,10 +9,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use rollout::alias::{Standing, standing};
+use rollout::comparison::{Comparison, Probe};
 use rollout::decide::{Action, Reason, decide};
 use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
-use rollout::health::{Health, clock as clock_of};
+use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, started};
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
@@ -22,7 +23,8 @@ use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
 use crate::checks::rejected_before;
-use crate::cloud::{Clock, Cloud, Configuration, Held, Revision};
+use crate::cloud::{Clock, Cloud, Configuration, Counted, Held, Revision};
+use crate::compare::Reference;
 use crate::last_resort;
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
@@ -198,6 +200,9 @@ fn why_failed(seen: &Observation) -> Option<String> {
 /// A hook's invocation under way.
 type Asking<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + 'a>>;
 
+/// Saved events under way to the candidate.
+type Probing<'a> = Pin<Box<dyn Future<Output = Result<u32, String>> + 'a>>;
+
 /// The hook that was last announced, as far as this process knows.
 pub(crate) struct HookSlot<'a> {
     pub(crate) which: Option<(HookPhase, u8)>,
@@ -257,6 +262,13 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) code_updated: Option<String>,
     pub(crate) hook: HookSlot<'a>,
     pub(crate) health: Health,
+    /// What the alias was used to before, when calls were last tried to be counted, and what was counted.
+    pub(crate) usual: Reference,
+    pub(crate) counts_tried: Option<Time>,
+    pub(crate) counted: Vec<Counted>,
+    pub(crate) comparison: Comparison,
+    pub(crate) probe: Probe,
+    pub(crate) probing: Option<Probing<'a>>,
     /// What troubles were told, and when.
     troubles: BTreeMap<String, Time>,
     /// Since when a way back is being tried.
@@ -275,7 +287,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         teller: Teller<'a>,
     ) -> Self {
         let unread = Health::Unread { why: "the alarms were not read yet".to_owned() };
-        let health = if found.plan.watches() { unread } else { Health::Unwatched };
+        let health = if found.plan.alarms.is_empty() { Health::Unwatched } else { unread };
+        let uncounted = Failing { why: "no calls were counted yet".to_owned(), throttled: false };
         let alarms_read = found.goes_on.as_ref().map_or(found.plan.began, |note| note.begun);
         Self {
             cloud,
@@ -312,6 +325,12 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             code_updated: None,
             hook: HookSlot { which: None, state: Hook::NotInvoked, asking: None },
             health,
+            usual: found.usual,
+            counts_tried: None,
+            counted: Vec::new(),
+            comparison: Comparison::Unread { failing: uncounted },
+            probe: Probe::NotSent,
+            probing: None,
             troubles: BTreeMap::new(),
             going_back: None,
             refusal: None,
@@ -449,22 +468,31 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     /// The one wait of the controller.
     pub(crate) async fn pause(&mut self, span: Duration) {
         let signalled = self.signalled();
-        let Self { hook: HookSlot { state, asking, .. }, clock, .. } = self;
+        let Self { hook: HookSlot { state, asking, .. }, probe, probing, clock, .. } = self;
         let answered = async {
             match asking.as_mut() {
                 Some(asking) => asking.await,
                 None => std::future::pending().await,
             }
         };
-        let answer = tokio::select! {
-            biased;
-            () = signalled => None,
-            answer = answered => Some(answer),
-            () = clock.sleep(span) => None,
+        let probed = async {
+            match probing.as_mut() {
+                Some(probing) => probing.await,
+                None => std::future::pending().await,
+            }
         };
-        if let Some(answer) = answer {
-            *state = answer.map_or_else(Hook::Failed, |()| Hook::Succeeded);
-            *asking = None;
+        tokio::select! {
+            biased;
+            () = signalled => {}
+            answer = answered => {
+                *state = answer.map_or_else(Hook::Failed, |()| Hook::Succeeded);
+                *asking = None;
+            }
+            answer = probed => {
+                *probe = answer.map_or_else(Probe::Failed, Probe::Passed);
+                *probing = None;
+            }
+            () = clock.sleep(span) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use rollout::subject::Qualified;
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
-use crate::cloud::{Clock, Cloud, Failure, Reply};
+use crate::cloud::{Clock, Cloud, CloudError, Failure, Reply};
 
 /// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;
@@ -55,27 +55,36 @@ impl Question {
     }
 }
 
-/// Asks a hook, once, and judges its answer. Invocations that AWS says it did not make are made again, a few times.
+/// Asks a hook, once, and judges its answer.
 pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
-    let payload = question.payload();
+    match invoke(cloud, clock, &question.hook, &question.payload()).await {
+        Ok(reply) => judge(&reply, question.any_answer),
+        // It may have run: asking again could do its work twice, so it counts as failed.
+        Err(error) if error.failure == Failure::Unanswered => Err(format!("no answer, and whether it ran is unknown ({error})")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Invokes a function once. An invocation that AWS says it did not make is made again, a few times.
+pub(crate) async fn invoke<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    function: &Qualified,
+    payload: &[u8],
+) -> Result<Reply, CloudError> {
     let mut pause = Duration::from_millis(500);
-    for tried in 1..=TRIES {
-        match cloud.invoke(&question.hook, &payload, HOOK_LIMIT).await {
-            Ok(reply) => return judge(&reply, question.any_answer),
+    let mut tried = 1;
+    loop {
+        match cloud.invoke(function, payload, HOOK_LIMIT).await {
             Err(error)
                 if matches!(error.failure, Failure::NotExecuted | Failure::Throttled | Failure::Unsent) && tried < TRIES =>
             {
                 clock.sleep(pause).await;
-                pause *= 2;
+                (pause, tried) = (pause * 2, tried + 1);
             }
-            // It may have run: asking again could do its work twice, so it counts as failed.
-            Err(error) if error.failure == Failure::Unanswered => {
-                return Err(format!("no answer, and whether it ran is unknown ({error})"));
-            }
-            Err(error) => return Err(error.to_string()),
+            answer => return answer,
         }
     }
-    Err("it could not be invoked".to_owned())
 }
 
 /// Only `{"status":"Succeeded"}` passes; with `any`, every answer but an error does.
@@ -103,7 +112,7 @@ fn judge(reply: &Reply, any: bool) -> Result<(), String> {
     }
 }
 
-fn thrown(payload: &str) -> String {
+pub(crate) fn thrown(payload: &str) -> String {
     let error: Option<Value> = serde_json::from_str(payload).ok();
     let field = |name: &str| error.as_ref().and_then(|error| error.get(name)).and_then(Value::as_str);
     match (field("errorType"), field("errorMessage")) {
@@ -131,7 +140,7 @@ fn short(text: &str) -> String {
     kept
 }
 
-fn tail(log: &str) -> String {
+pub(crate) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let shown = &lines[lines.len().saturating_sub(LOG_LINES)..];
     shown.iter().flat_map(|line| ["\n  log: ", line.trim_end()]).collect()

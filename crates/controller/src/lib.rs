@@ -8,12 +8,16 @@ mod budget;
 mod by_hand;
 mod checks;
 pub mod cloud;
+mod compare;
+mod count;
 mod driver;
+mod gather;
 mod hooks;
 mod last_resort;
 mod look;
 mod operate;
 mod preflight;
+mod probe;
 mod request;
 
 pub use budget::{Budget, Budgeted};

@@ -30,12 +30,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         // Publishing and the like take their time; what was established before them is not fresh any more.
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, request, fresh, look_at_alarms) = (self.cloud, self.request, self.fresh, self.alarms_due(started));
+        let pair = self.pair_to_count(started);
         let signalled = self.signalled();
         let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
         let reads = async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
             let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
-            tokio::join!(alias, alarms)
+            let counts = async {
+                match &pair {
+                    Some(pair) => cloud.counts(std::slice::from_ref(pair)).await.pop(),
+                    None => None,
+                }
+            };
+            tokio::join!(alias, alarms, counts)
         };
         tokio::pin!(reads);
         let cut = tokio::select! {
@@ -44,10 +51,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             read = &mut reads => Some(read),
             () = signalled => None,
         };
-        let (alias, alarms) = match cut {
+        let (alias, alarms, counts) = match cut {
             Some(read) => read,
             // With an alias in hand there is something to act on; the write finds out whether it still stands.
-            None if self.held.is_some() => (None, None),
+            None if self.held.is_some() => (None, None, None),
             None => reads.await,
         };
         match alias {
@@ -59,6 +66,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.trouble(format!("the alias could not be read: {error}"));
             }
             None => {}
+        }
+        if let Some(counts) = counts {
+            self.take_counts(started, counts);
         }
         let signalled = self.signalled();
         let more = async {
@@ -77,16 +87,21 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     fn alarms_due(&self, now: Time) -> bool {
-        self.next_look().is_some_and(|due| now >= due)
+        self.next_alarms().is_some_and(|due| now >= due)
     }
 
     /// When the alarms are to be looked at again: a poll after the last attempt, whatever else was done since.
-    pub(crate) fn next_look(&self) -> Option<Time> {
+    fn next_alarms(&self) -> Option<Time> {
         // Once the way back is decided they have nothing more to say.
         if self.failed.is_some() || self.health == Health::Unwatched {
             return None;
         }
         Some(self.alarms_tried.map_or_else(Time::default, |tried| tried + self.plan.poll))
+    }
+
+    /// When there is something to look at again, apart from the alias.
+    pub(crate) fn next_look(&self) -> Option<Time> {
+        [self.next_alarms(), self.next_counts()].into_iter().flatten().min()
     }
 
     /// Takes over what a read says, unless it is older than our own last write.
@@ -278,6 +293,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.candidate.clone(),
             hook: self.hook_seen(),
             health,
+            comparison: self.comparison_now(),
+            probe: self.probe.clone(),
             interrupted: self.interrupt() != Interrupt::None || self.credentials_end(now),
         }
     }

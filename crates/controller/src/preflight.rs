@@ -8,10 +8,10 @@ use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
 use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
-use rollout::plan::{Entry, Plan};
+use rollout::plan::{Entry, Mode, Plan};
 
-use crate::checks::{about_alias, alarms, hook, managed, provisioned, unreadable, versions};
-use crate::cloud::{Clock, Cloud, Configuration};
+use crate::checks::{about_alias, alarms, counts, hook, low_power, managed, probe, provisioned, unreadable, versions};
+use crate::cloud::{Clock, Cloud, Configuration, Usual};
 use crate::request::Request;
 
 /// Something that keeps a rollout from beginning, and what to do about it.
@@ -61,6 +61,8 @@ pub struct Preflight {
     pub nothing_to_do: bool,
     /// The note of the rollout that is gone on with, where one is.
     pub goes_on: Option<Note>,
+    /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
+    pub usual: Option<Usual>,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub owned: Option<Note>,
 }
@@ -81,24 +83,30 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         Err(error) => (None, vec![unreadable(&error)], false),
     };
     let stable = alias.as_ref().and_then(|alias| alias.target.version());
-    let plan = request.plan(id, owner, cloud.time(), stable);
+    let mut plan = request.plan(id, owner, cloud.time(), stable);
+    let counts = counts(cloud, request, alias.as_ref(), plan.began).await;
+    if counts.denied {
+        plan.analysis.mode = Mode::Off;
+    }
     let mut found = Preflight {
         plan,
         problems,
-        warnings: Vec::new(),
+        warnings: counts.warnings,
         red: Vec::new(),
         alias,
         read,
         stable: None,
         nothing_to_do: false,
         goes_on: None,
+        usual: counts.usual,
         owned: None,
     };
     find_way_in(cloud, request, &mut found);
     if found.owned.is_some() {
         return found;
     }
-    let mut problems = Vec::new();
+    let mut problems = counts.problems;
+    found.warnings.extend(low_power(&found.plan, &found.usual));
     if read {
         let (versions, concurrency) = tokio::join!(versions(cloud, request, &found), provisioned(cloud, request, &found));
         problems.extend(about_alias(cloud, request, &found).await);
@@ -109,15 +117,17 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         problems.extend(concurrency);
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
-    let (alarms, pre, post) = tokio::join!(
+    let (alarms, pre, post, probe) = tokio::join!(
         alarms(cloud, request, found.goes_on.is_some()),
         hook(cloud, request.pre_hook.as_ref()),
-        hook(cloud, request.post_hook.as_ref())
+        hook(cloud, request.post_hook.as_ref()),
+        probe(cloud, request)
     );
     problems.extend(alarms.problems);
     found.red = alarms.red;
     problems.extend(pre);
     problems.extend(post);
+    problems.extend(probe);
     problems.extend(about_credentials(cloud, &found.plan));
     // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
     if found.goes_on.is_some() {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::entry::Wishes;
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{DEFAULT_BAKE, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::plan::{Analysis, DEFAULT_BAKE, Entry, InsufficientData, Mode, OnInterrupt, Plan, Preexisting, Source};
 use rollout::subject::{Qualified, Subject};
 use rollout::{Schedule, Time, Version};
 
@@ -40,6 +40,12 @@ pub struct Request {
     pub insufficient: InsufficientData,
     /// How long to hold while nothing can be read.
     pub blind_limit: Duration,
+    /// How the calls of both versions are compared.
+    pub analysis: Analysis,
+    /// Whether that was asked for: then not being able to is a reason not to begin.
+    pub analysis_asked: bool,
+    /// The saved event to send the candidate, where that is to stand in for calls.
+    pub probe_event: Option<Vec<u8>>,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<Qualified>,
     /// The function to ask before promoting.
@@ -63,7 +69,7 @@ pub struct Request {
 impl Request {
     /// The plan for an alias whose version is `stable`.
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
-        let watched = !self.alarms.is_empty();
+        let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;
         Plan {
             id,
             owner,
@@ -82,6 +88,7 @@ impl Request {
             preexisting: self.preexisting,
             insufficient: self.insufficient,
             blind_limit: self.blind_limit,
+            analysis: self.analysis,
             pre_hook: self.pre_hook.as_ref().map(shown),
             post_hook: self.post_hook.as_ref().map(shown),
             on_interrupt: self.on_interrupt,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rollout::comparison::{grouped, share};
 use rollout::event::{Ending, Event};
 use rollout::health::clock;
 
@@ -37,6 +38,7 @@ pub(crate) fn lines(story: &Story, ending: &Ending, width: Option<usize>) -> Vec
         told.extend([first, row("took", spent.trim_start_matches("took "))]);
     }
     told.extend(rows("why", &why(story, ending)));
+    told.extend(exposed(ending).map(|text| row("exposed", &text)));
     told.push(row("now", &now(story, ending)));
     told.extend(rows("next", &next(ending, width)));
     told
@@ -106,6 +108,22 @@ fn why(story: &Story, ending: &Ending) -> Vec<String> {
         lines.splice(1..=left_out, [format!("… {left_out} more lines above")]);
     }
     lines
+}
+
+/// How many calls a version that was taken back had, and what that cost.
+fn exposed(ending: &Ending) -> Option<String> {
+    let over = matches!(ending.outcome.as_str(), "rolled_back" | "rollback_unconfirmed");
+    let (exposed, requests) = ending.exposed.zip(ending.requests).filter(|(exposed, _)| over && *exposed > 0)?;
+    let stable = version(ending.stable);
+    let more = ending.extra_failures.unwrap_or_default().to_f64().round();
+    let more = if more >= 1.0 { format!("about {more} more") } else { "no more".to_owned() };
+    Some(format!(
+        "{} of {} requests counted by then went to {} ({}), {more} failed than {stable} would have",
+        grouped(exposed),
+        grouped(requests),
+        version(ending.candidate),
+        share(exposed, requests),
+    ))
 }
 
 fn now(story: &Story, ending: &Ending) -> String {

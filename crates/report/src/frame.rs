@@ -9,6 +9,7 @@ use rollout::event::{Event, Started, What};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
+use crate::counts::{counts, seen};
 use crate::paint::{Line, Tone};
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
@@ -59,6 +60,7 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
     if let Some((since, why)) = &story.blind {
         lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
     }
+    lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
     for (at, text) in &state.recent {
         lines.push(Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, text.as_str()));
@@ -70,7 +72,7 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
     lines.into_iter().take(ROWS).map(|line| line.render(width, color)).collect()
 }
 
-fn row(word: &str) -> Line {
+pub(crate) fn row(word: &str) -> Line {
     Line::default().with(Tone::Dim, format!("  {word:<10}"))
 }
 
@@ -187,7 +189,7 @@ fn share(story: &Story, now: Time) -> Line {
         };
         return Line::plain(before).with(Tone::Plain, first_step(story));
     };
-    let line = Line::plain(format!("set {}", share.weight));
+    let line = Line::plain(format!("set {}", share.weight)).joined(seen(story, share.weight));
     if let Some(weight) = story.by_hand {
         return line.with(Tone::Warn, format!(", but {weight} was set by hand: held there"));
     }
@@ -226,7 +228,7 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         return Vec::new();
     }
     if story.alarms.is_empty() {
-        let alone = if story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
+        let alone = if story.unwatched() && story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
     let red = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);

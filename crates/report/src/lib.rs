@@ -5,6 +5,7 @@
 //! the rollout did.
 
 mod arithmetic;
+mod counts;
 mod ending;
 mod error;
 mod frame;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollout::comparison::Opinion;
 use rollout::event::{Event, Started, What};
 use rollout::health::{AlarmState, clock};
 use rollout::{Cause, Time, Version, Weight};
@@ -47,7 +48,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::HookSucceeded { name, took_ms, .. } => {
             told("hook", format!("{} succeeded in {}", short(name), span(Duration::from_millis(*took_ms))))
         }
-        What::HookFailed { name, reason, .. } => failed_hook(name, reason),
+        What::HookFailed { name, reason, .. } => failed("hook", Some(name), reason),
         What::AliasCreated { version } => told("created", format!("on {version}: 100 % from the beginning")),
         What::WeightShifted { to, next_at, because, by_configuration, .. } => {
             told("shifted", shift(story, *to, *next_at, because, *by_configuration))
@@ -55,6 +56,13 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         // Green when it began, green now: nothing changed that a line would have to tell.
         What::AlarmChanged { state: AlarmState::Ok, since, .. } if story.began_after(*since) => Vec::new(),
         What::AlarmChanged { name, state, since, reason } => told("alarm", alarm(name, *state, *since, reason)),
+        What::Compared { opinion, why, .. } => compared(story, *opinion, why),
+        What::WorseTogether { why, .. } => told("together", one_line(why)),
+        What::ProbeStarted { count } => {
+            told("probe", format!("{} is sent a saved event {count} times, for want of calls", version(story.candidate)))
+        }
+        What::ProbeSucceeded { count } => told("probe", format!("{} answered every one of {count}", version(story.candidate))),
+        What::ProbeFailed { reason } => failed("probe", None, reason),
         What::SightLost { why } => told("blind", blind(story, why)),
         What::SightRegained => told("blind", "no more: everything can be read again"),
         What::Held { why } => held(story, why),
@@ -70,6 +78,11 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
 fn about_start(started: &Started) -> Vec<Told> {
     let Started { rollout_id, stable, candidate, alarms, bake_seconds, .. } = started;
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
+    let compared = match started.analysis.as_str() {
+        "on" => Some("the calls of both versions".to_owned()),
+        "observe" => Some("the calls of both versions (reported only)".to_owned()),
+        _ => None,
+    };
     let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
     let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
     let (pre, post) = (hook("pre-traffic", &started.pre_hook), hook("post-traffic", &started.post_hook));
@@ -81,7 +94,9 @@ fn about_start(started: &Started) -> Vec<Told> {
         let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
         let about = Some(total(started)).filter(|total| !total.is_zero());
         let about = about.map_or_else(String::new, |total| format!(", about {}", span(total)));
-        let watched = alarms.unwrap_or_else(|| "nothing: the schedule alone moves traffic".to_owned());
+        let unwatched = alarms.is_none() && started.analysis != "on";
+        let alone = Some("nothing: the schedule alone moves traffic".to_owned()).filter(|_| unwatched);
+        let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let bake = Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", span(Duration::from_secs(bake))));
         let arrow = versions(*stable, *candidate, "→");
         (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, bake, post])
@@ -91,14 +106,27 @@ fn about_start(started: &Started) -> Vec<Told> {
     [told("started", first), second].concat()
 }
 
-fn failed_hook(name: &str, reason: &str) -> Vec<Told> {
+/// Counts come once a minute and stand beside each shift; a line of their own they get where they begin to speak against something.
+fn compared(story: &Story, opinion: Opinion, why: &str) -> Vec<Told> {
+    let turned = story.counts.as_ref().is_some_and(|counts| counts.turned);
+    match opinion {
+        Opinion::Hold if turned => told("compared", format!("suspicious, not proven: {}", one_line(why))),
+        Opinion::NoData if turned => told("compared", one_line(why)),
+        // The way back that follows says it.
+        Opinion::RollBack | Opinion::Hold | Opinion::NoData | Opinion::Pass | Opinion::LowPower => Vec::new(),
+    }
+}
+
+/// What a function that failed said, the first line in the sentence and the rest under it.
+fn failed(word: &'static str, name: Option<&str>, reason: &str) -> Vec<Told> {
     let mut lines = clean_lines(reason).into_iter();
     let first = lines.next().unwrap_or_else(|| "it did not say why".to_owned());
     let mut under: Vec<String> = lines.collect();
     if let Some(over @ 1..) = under.len().checked_sub(LOG_LINES) {
         under.splice(..=over, [format!("… {} lines left out", over + 1)]);
     }
-    vec![Told { word: "hook", text: format!("{} failed: {first}", short(name)), under }]
+    let text = name.map_or_else(|| first.clone(), |name| format!("{} failed: {first}", short(name)));
+    vec![Told { word, text, under }]
 }
 
 fn shift(story: &Story, to: Weight, next_at: Option<Time>, because: &str, by_configuration: bool) -> String {
@@ -148,7 +176,8 @@ fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> Stri
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
     let due = next.map_or_else(String::new, |next| format!(", due at {}", clock(next)));
     let share = if weight.is_zero() { "no traffic".to_owned() } else { weight.to_string() };
-    format!("for {}{due}; {share} on {}", one_line(waiting_for), version(story.candidate))
+    let counts = story.counts.as_ref().map_or_else(String::new, |counts| format!("; {}", one_line(&counts.why)));
+    format!("for {}{due}; {share} on {}{counts}", one_line(waiting_for), version(story.candidate))
 }
 
 fn way_back(story: &Story, cause: Cause, why: &str) -> String {

@@ -1,5 +1,6 @@
 //! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
 
+use rollout::comparison::{Numbers, Opinion};
 use rollout::event::{Event, HookPhase, Started, What};
 use rollout::health::AlarmState;
 use rollout::{Cause, Time, Version, Weight};
@@ -45,6 +46,16 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
+/// The calls of both versions, as last counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) opinion: Opinion,
+    pub(crate) why: String,
+    pub(crate) numbers: Numbers,
+    /// Whether this is another opinion than the one before.
+    pub(crate) turned: bool,
+}
+
 /// Everything that the events so far add up to.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that has happened or has not")]
@@ -62,6 +73,7 @@ pub(crate) struct Story {
     pub(crate) by_hand: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
     pub(crate) blind: Option<(Time, String)>,
+    pub(crate) counts: Option<Counts>,
     pub(crate) way_back: Option<WayBack>,
     pub(crate) restored: Option<Restoration>,
     pub(crate) promoted: bool,
@@ -93,6 +105,10 @@ impl Story {
                 self.by_hand = None;
             }
             What::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
+            What::Compared { opinion, why, numbers } => {
+                let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
+                self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
+            }
             What::SightLost { why } => self.blind = Some((event.at, why.clone())),
             What::SightRegained => self.blind = None,
             What::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
@@ -120,7 +136,7 @@ impl Story {
 
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
-        self.started.as_ref().is_some_and(|(_, started)| started.alarms.is_empty())
+        self.started.as_ref().is_some_and(|(_, started)| started.alarms.is_empty() && started.analysis != "on")
     }
 
     fn start(&mut self, at: Time, started: &Started) {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use rollout::comparison::grouped;
 use rollout::event::FORMAT;
-use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
 
@@ -114,8 +115,13 @@ fn watched(plan: &Plan) -> Vec<String> {
     if !plan.watches() {
         return vec!["nothing is watched: the schedule alone moves traffic".to_owned()];
     }
-    let mut rows: Vec<String> = plan.alarms.iter().map(|name| format!("alarm {}", one_line(name))).collect();
+    let mut rows = compared(plan);
     let limit = span(plan.blind_limit);
+    if plan.alarms.is_empty() {
+        rows.push(format!("not readable: holds the share, goes back after {limit} (--blind-limit)"));
+        return rows;
+    }
+    rows.extend(plan.alarms.iter().map(|name| format!("alarm {}", one_line(name))));
     rows.push(format!("every {}; an alarm in ALARM takes all traffic back", span(plan.poll)));
     rows.push(match plan.insufficient {
         InsufficientData::Ok => "no data counts as no complaint (--insufficient-data ok)".to_owned(),
@@ -131,6 +137,36 @@ fn watched(plan: &Plan) -> Vec<String> {
         .to_owned(),
     );
     rows.push(format!("not readable: holds the share, goes back after {limit} (--blind-limit)"));
+    rows
+}
+
+/// How the calls of both versions are compared.
+fn compared(plan: &Plan) -> Vec<String> {
+    let analysis = &plan.analysis;
+    let acts = match analysis.mode {
+        Mode::Off => return Vec::new(),
+        Mode::Observe => "reported, never acted on (--analysis observe)".to_owned(),
+        Mode::On => format!(
+            "one that fails more often takes all traffic back; one that does not, in {} % of rollouts at most",
+            analysis.alpha() * 100.0
+        ),
+    };
+    let mut rows = vec![format!("the calls of both versions, every minute: {acts}")];
+    if analysis.latency == Latency::Enforce {
+        rows.push("a slower one takes all traffic back, too (--analysis latency=enforce)".to_owned());
+    }
+    if analysis.min_requests > 0 {
+        let then = match analysis.on_low_traffic {
+            OnLowTraffic::RollBack => "goes back".to_owned(),
+            OnLowTraffic::Promote => "goes on all the same".to_owned(),
+            OnLowTraffic::Probe(count) => format!("sends it a saved event {count} times"),
+        };
+        rows.push(format!(
+            "each step waits for {} calls of the new version, {} at most, then {then} (--on-low-traffic)",
+            grouped(analysis.min_requests),
+            span(analysis.max_hold)
+        ));
+    }
     rows
 }
 
@@ -164,6 +200,12 @@ struct Planned {
     watched: bool,
     alarms: Vec<String>,
     poll_ms: u64,
+    analysis: &'static str,
+    sensitive: bool,
+    latency: &'static str,
+    min_requests: u64,
+    max_hold_seconds: u64,
+    on_low_traffic: &'static str,
     insufficient_data: &'static str,
     preexisting_alarm: &'static str,
     blind_limit_seconds: u64,
@@ -207,6 +249,20 @@ impl Planned {
             watched: plan.watches(),
             alarms: plan.alarms.clone(),
             poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
+            analysis: plan.analysis.mode.word(),
+            sensitive: plan.analysis.sensitive,
+            latency: match plan.analysis.latency {
+                Latency::Report => "report",
+                Latency::Enforce => "enforce",
+                Latency::Ignore => "off",
+            },
+            min_requests: plan.analysis.min_requests,
+            max_hold_seconds: plan.analysis.max_hold.as_secs(),
+            on_low_traffic: match plan.analysis.on_low_traffic {
+                OnLowTraffic::RollBack => "rollback",
+                OnLowTraffic::Promote => "promote",
+                OnLowTraffic::Probe(_) => "probe",
+            },
             insufficient_data: match plan.insufficient {
                 InsufficientData::Ok => "ok",
                 InsufficientData::Hold => "hold",

@@ -25,6 +25,7 @@ fn plan(schedule: &str) -> Plan {
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
+        analysis: rollout::plan::Analysis::default(),
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         on_interrupt: OnInterrupt::RollBack,
@@ -122,7 +123,8 @@ fn the_plan_for_programs() {
         "steps": [{"after_seconds": 0, "weight": 0.1}, {"after_seconds": 300, "weight": 1.0}],
         "every_seconds": 300, "bake_seconds": 180, "total_seconds": 480,
         "pre_hook": "preHook", "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
-        "watched": true, "alarms": ["HelloFooAlarm"], "poll_ms": 5000, "insufficient_data": "ok", "preexisting_alarm": "fail",
+        "watched": true, "alarms": ["HelloFooAlarm"], "poll_ms": 5000, "analysis": "off",
+        "sensitive": false, "latency": "report", "min_requests": 0, "max_hold_seconds": 1800, "on_low_traffic": "rollback", "insufficient_data": "ok", "preexisting_alarm": "fail",
         "blind_limit_seconds": 600, "on_interrupt": "rollback",
     });
     assert_eq!(found, expected);

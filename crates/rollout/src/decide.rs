@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use crate::health::{Pass, Verdict};
+use crate::comparison::Probe;
+use crate::health::{Doubt, Pass, SUSPICION_LIMIT, Verdict};
+use crate::judge::{due, verdict, waited_enough};
 use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use crate::plan::{OnInterrupt, Plan};
+use crate::plan::{COUNTS_EVERY, OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
 use crate::{Cause, Outcome, Time, Version, Weight};
 
@@ -40,6 +42,17 @@ pub enum Action {
     },
     /// Write that the step is in force only since then: its write was answered late.
     Postpone(Time),
+    /// Write that the step lasts longer.
+    Extend {
+        /// Until when.
+        until: Time,
+        /// Which doubt makes it last.
+        doubt: Doubt,
+        /// In words.
+        why: String,
+    },
+    /// Send the candidate saved events, for want of calls.
+    Probe,
     /// Write since when nothing can be read.
     GoBlind,
     /// Write that things can be read again.
@@ -96,6 +109,8 @@ pub enum Reason {
     Blind(String),
     /// What is watched has no data: why.
     NoData(String),
+    /// The candidate is being sent saved events.
+    Probing,
     /// Something foreign was read; it takes a second look to believe it.
     LookingAgain,
 }
@@ -144,7 +159,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
 /// The note is gone and nothing else: a reason to stop is one all the same; else it is written again.
 fn vanished(plan: &Plan, seen: &Observation) -> Action {
     let Some(note) = &seen.remembered else { return Action::WriteAgain };
-    let verdict = seen.health.verdict(plan, note.begun, seen.now);
+    let verdict = verdict(plan, seen, note);
     // Without room for the note nobody else can tell what goes on here: not for ever.
     let too_long = seen.blind.is_some_and(|blind| seen.now >= blind + plan.blind_limit);
     let cause = reason_to_stop(plan, seen, note, &verdict).or(too_long.then_some(Cause::Blind));
@@ -158,9 +173,9 @@ fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
     if let Some(cause) = seen.failed.filter(|cause| moved && !person(cause)) {
         return Action::RollBack(cause);
     }
-    match seen.health.verdict(plan, note.begun, seen.now) {
+    match verdict(plan, seen, note) {
         Verdict::Fail { cause, .. } if moved => Action::RollBack(cause),
-        Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
+        Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::Doubt { .. } | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
             Action::Finish(Outcome::Superseded)
         }
     }
@@ -213,7 +228,7 @@ fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
 
 /// Goes on with a rollout that is ours; `by_hand` is the share that a person gave its canary.
 fn go_on(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) -> Action {
-    let verdict = seen.health.verdict(plan, note.begun, seen.now);
+    let verdict = verdict(plan, seen, note);
     if let Some(cause) = reason_to_stop(plan, seen, note, &verdict) {
         return Action::RollBack(cause);
     }
@@ -269,7 +284,15 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     match verdict {
         Verdict::Unreadable { .. } if used_up => Some(Cause::Blind),
         Verdict::NoData { .. } if used_up => Some(Cause::NoData),
-        Verdict::Unreadable { .. } | Verdict::NoData { .. } | Verdict::Pass(_) | Verdict::Fail { .. } => None,
+        Verdict::Doubt { doubt: Doubt::NoCalls, .. } if waited_enough(plan, seen, note) => Some(Cause::NoData),
+        Verdict::Doubt { doubt: Doubt::TooFew, .. }
+            if plan.analysis.on_low_traffic == OnLowTraffic::RollBack && waited_enough(plan, seen, note) =>
+        {
+            Some(Cause::LowTraffic)
+        }
+        Verdict::Unreadable { .. } | Verdict::NoData { .. } | Verdict::Doubt { .. } | Verdict::Pass(_) | Verdict::Fail { .. } => {
+            None
+        }
     }
 }
 
@@ -290,15 +313,16 @@ fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) 
 }
 
 fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Action {
+    let due = due(plan, note);
     let pass = match verdict {
         Verdict::Pass(pass) => pass,
+        Verdict::Doubt { .. } if seen.now < due => return not_due(seen, note, due),
+        Verdict::Doubt { doubt, why } => return doubtful(plan, seen, note, doubt, why),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why, .. } | Verdict::Fail { why, .. } => {
             return wait(seen, seen.now + plan.poll, Reason::Blind(why));
         }
     };
-    // A promotion by hand does not know how long the plan bakes.
-    let due = note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since });
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
         // Another plan may have no such hook any more.
@@ -320,17 +344,38 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
                 wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning)
             }
         },
-        Phase::Shift { .. } if seen.now < due => wait(seen, due, Reason::NotDue),
+        Phase::Shift { .. } | Phase::Bake if seen.now < due => not_due(seen, note, due),
         Phase::Shift { step, .. } => {
             let step = usize::from(step) + 1;
             let since = if seen.now <= due + plan.tolerance() { due } else { seen.now.ceil_to_second() };
             Action::Shift { step, since, pass }
         }
-        Phase::Bake if seen.now < due => wait(seen, due, Reason::Baking),
         Phase::Bake => finish_line(plan, pass),
         // A terminal note is no position to go on from.
         Phase::Promoted | Phase::Back(_) => wait(seen, seen.now + plan.poll, Reason::LookingAgain),
     }
+}
+
+fn not_due(seen: &Observation, note: &Note, due: Time) -> Action {
+    wait(seen, due, if matches!(note.phase, Phase::Shift { .. }) { Reason::NotDue } else { Reason::Baking })
+}
+
+/// A step that is due, and not enough to go on with: it is made longer a minute at a time, which is how often there is more to
+/// know. The note keeps how long that has gone on; when it has gone on too long there is no such doubt, or a reason to stop.
+fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: Doubt, why: String) -> Action {
+    if matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_)) && doubt == Doubt::TooFew && waited_enough(plan, seen, note)
+    {
+        return match seen.probe {
+            Probe::NotSent => Action::Probe,
+            Probe::Running | Probe::Passed(_) | Probe::Failed(_) => wait(seen, seen.now + plan.poll, Reason::Probing),
+        };
+    }
+    let left = match doubt {
+        Doubt::Suspicious => SUSPICION_LIMIT.saturating_sub(note.held),
+        Doubt::NoCalls | Doubt::TooFew => plan.analysis.max_hold.saturating_sub(note.waited),
+    };
+    let longer = left.clamp(Duration::from_secs(1), COUNTS_EVERY);
+    Action::Extend { until: (seen.now + longer).ceil_to_second(), doubt, why }
 }
 
 fn finish_line(plan: &Plan, pass: Pass) -> Action {
@@ -392,7 +437,9 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
         Verdict::NoData { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::NoData)),
         Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::Blind)),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
-        Verdict::Unreadable { why, .. } => return wait(seen, seen.now + plan.poll, Reason::Blind(why)),
+        Verdict::Doubt { why, .. } | Verdict::Unreadable { why, .. } => {
+            return wait(seen, seen.now + plan.poll, Reason::Blind(why));
+        }
     };
     match ready(plan, seen, Action::Finish(Outcome::Failed)) {
         Err(action) => action,

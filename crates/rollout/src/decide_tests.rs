@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
+use crate::comparison::{Comparison, Probe};
 use crate::decide::{Action, decide};
-use crate::health::{AlarmSeen, AlarmState, Health};
+use crate::health::{AlarmSeen, AlarmState, Failing, Health};
 use crate::note::{HookAttempt, Note, Noted, Owner, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use crate::plan::{Analysis, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use crate::write::desired;
 use crate::{Cause, Outcome, Schedule, Time, Version, Weight};
 
@@ -41,6 +42,7 @@ pub(crate) fn plan() -> Plan {
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
+        analysis: Analysis::default(),
         pre_hook: None,
         post_hook: None,
         on_interrupt: OnInterrupt::RollBack,
@@ -117,6 +119,10 @@ pub(crate) fn healths(now: Time) -> Vec<Health> {
     ]
 }
 
+pub(crate) fn uncounted() -> Comparison {
+    Comparison::Unread { failing: Failing { why: "not counted yet".into(), throttled: false } }
+}
+
 fn candidates() -> Vec<Candidate> {
     vec![
         Candidate::Unknown,
@@ -158,6 +164,8 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             candidate: Candidate::Unknown,
                             hook: Hook::NotInvoked,
                             health: health.clone(),
+                            comparison: uncounted(),
+                            probe: Probe::NotSent,
                             interrupted,
                         };
                         for candidate in candidates() {

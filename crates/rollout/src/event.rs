@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::{Numbers, Opinion, Thousandths};
 use crate::health::AlarmState;
 use crate::{Outcome, Time, Version, Weight};
 
@@ -132,6 +133,37 @@ pub enum What {
         /// Why, in the words of `CloudWatch`.
         reason: String,
     },
+    /// The calls of both versions were counted anew.
+    Compared {
+        /// What that says.
+        opinion: Opinion,
+        /// In half a sentence, with the arithmetic.
+        why: String,
+        /// The numbers.
+        numbers: Box<Numbers>,
+    },
+    /// Both versions got worse together: not the release.
+    WorseTogether {
+        /// Since when.
+        since: Time,
+        /// With times and rates.
+        why: String,
+    },
+    /// The candidate is being sent saved events, for want of calls.
+    ProbeStarted {
+        /// How many.
+        count: u32,
+    },
+    /// It answered every one of them.
+    ProbeSucceeded {
+        /// How many.
+        count: u32,
+    },
+    /// It did not.
+    ProbeFailed {
+        /// Which, and why.
+        reason: String,
+    },
     /// What is watched cannot be read any more, or has no data.
     SightLost {
         /// Why.
@@ -202,6 +234,9 @@ pub struct Started {
     pub bake_seconds: u64,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
+    /// Whether the calls of both versions are compared: `on`, `observe` or `off`.
+    #[serde(default)]
+    pub analysis: String,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
     /// The post-traffic hook.
@@ -240,6 +275,15 @@ pub struct Ending {
     pub noticed_ms: Option<u64>,
     /// From being noticed to all traffic being on stable.
     pub reverted_ms: Option<u64>,
+    /// How many calls the candidate had while both had some, as far as they were counted; `None` where nobody counted.
+    #[serde(default)]
+    pub exposed: Option<u64>,
+    /// How many calls there were in all, meanwhile.
+    #[serde(default)]
+    pub requests: Option<u64>,
+    /// How many more of the candidate's calls failed than stable would have failed.
+    #[serde(default)]
+    pub extra_failures: Option<Thousandths>,
     /// Commands to run next, most useful first.
     pub next: Vec<String>,
 }

@@ -1,6 +1,6 @@
-//! Does anything speak against the candidate? The verdict on what was last read of the alarms.
+//! Does anything speak against the candidate? What a verdict is, and the one on what was last read of the alarms.
 //!
-//! A verdict is one of five, and only a [`Pass`] moves traffic away from stable. A `Pass` can be made nowhere but here: what
+//! A verdict is one of six, and only a [`Pass`] moves traffic away from stable. A `Pass` can be made nowhere but here: what
 //! was not read, or said nothing, cannot be taken for one.
 
 use std::time::Duration;
@@ -96,22 +96,50 @@ pub struct Pass(Grounds);
 /// What a pass rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Grounds {
-    Evidence { alarms: usize },
-    Configuration,
+    Evidence { alarms: usize, compared: Option<String> },
+    Configuration { why: String },
 }
 
 impl Pass {
-    /// Whether the pass rests on nothing but the configuration: nothing is watched.
+    /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few calls are to be no matter.
     pub fn by_configuration(&self) -> bool {
-        self.0 == Grounds::Configuration
+        matches!(self.0, Grounds::Configuration { .. })
     }
 
     /// The pass as half a sentence.
     pub fn phrase(&self) -> String {
-        match self.0 {
-            Grounds::Evidence { alarms: 1 } => "no alarm".to_owned(),
-            Grounds::Evidence { alarms } => format!("none of {alarms} alarms"),
-            Grounds::Configuration => "nothing is watched".to_owned(),
+        let alarms = |alarms: &usize| match alarms {
+            1 => "no alarm".to_owned(),
+            alarms => format!("none of {alarms} alarms"),
+        };
+        match &self.0 {
+            Grounds::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
+            Grounds::Evidence { alarms: count, compared: None } => alarms(count),
+            Grounds::Evidence { alarms: count, compared: Some(compared) } => format!("{}, {compared}", alarms(count)),
+            Grounds::Configuration { why } => why.clone(),
+        }
+    }
+
+    /// A pass of the counts, which say this.
+    pub(crate) fn compared(phrase: String) -> Self {
+        Self(Grounds::Evidence { alarms: 0, compared: Some(phrase) })
+    }
+
+    /// A pass for want of calls, where the configuration says that this is no matter.
+    pub(crate) fn unseen(why: String) -> Self {
+        Self(Grounds::Configuration { why })
+    }
+
+    /// The alarms' pass and the counts' together.
+    pub(crate) fn and(self, counts: Self) -> Self {
+        match (self.0, counts.0) {
+            (Grounds::Configuration { .. }, counts) => Self(counts),
+            (Grounds::Evidence { alarms, .. }, Grounds::Evidence { compared, .. }) => {
+                Self(Grounds::Evidence { alarms, compared })
+            }
+            (Grounds::Evidence { alarms, .. }, Grounds::Configuration { why }) => {
+                Self(Grounds::Evidence { alarms, compared: Some(why) })
+            }
         }
     }
 }
@@ -128,6 +156,13 @@ pub enum Verdict {
         /// In words, with the arithmetic.
         why: String,
     },
+    /// Not enough speaks for going on: the share stays where it is, for a limited time.
+    Doubt {
+        /// What kind of doubt.
+        doubt: Doubt,
+        /// In words.
+        why: String,
+    },
     /// What is watched has no data, and the configuration says to hold.
     NoData {
         /// In words.
@@ -142,11 +177,37 @@ pub enum Verdict {
     },
 }
 
+/// Why a share is better not raised, though nothing is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
+    Suspicious,
+    /// The canary has no calls although it should have.
+    NoCalls,
+    /// The canary has fewer calls in this step than were asked for.
+    TooFew,
+}
+
+impl Doubt {
+    /// How it reads before what was counted.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Self::Suspicious => "suspicious, not proven: ",
+            Self::NoCalls | Self::TooFew => "",
+        }
+    }
+}
+
+/// How long suspicions hold a rollout up, all together.
+pub const SUSPICION_LIMIT: Duration = Duration::from_mins(10);
+
 impl Health {
-    /// Judges what was read, for a rollout that began at `begun`.
-    pub fn verdict(&self, plan: &Plan, begun: Time, now: Time) -> Verdict {
+    /// Judges the alarms as they were read, for a rollout that began at `begun`.
+    pub(crate) fn verdict(&self, plan: &Plan, begun: Time, now: Time) -> Verdict {
         let (at, alarms, missing, failing) = match self {
-            Self::Unwatched => return Verdict::Pass(Pass(Grounds::Configuration)),
+            Self::Unwatched => {
+                return Verdict::Pass(Pass(Grounds::Configuration { why: "nothing is watched".to_owned() }));
+            }
             Self::Unread { why } => return Verdict::Unreadable { why: why.clone(), throttled: false },
             Self::Read { at, alarms, missing, failing } => (*at, alarms, missing, failing),
         };
@@ -181,7 +242,9 @@ impl Health {
                 let why = format!("alarm `{}` has no data since {}", silent.name, clock(silent.since));
                 Verdict::Fail { cause: Cause::NoData, why }
             }
-            (None, _) | (Some(_), InsufficientData::Ok) => Verdict::Pass(Pass(Grounds::Evidence { alarms: alarms.len() })),
+            (None, _) | (Some(_), InsufficientData::Ok) => {
+                Verdict::Pass(Pass(Grounds::Evidence { alarms: alarms.len(), compared: None }))
+            }
         }
     }
 }

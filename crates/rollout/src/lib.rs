@@ -12,6 +12,7 @@
 //! - **shift**: raise the weight by a step; **promote**: make the candidate the alias' version
 //! - **roll back**: put all traffic on stable
 //! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it
+//! - **comparison**, **finding**, **opinion**: what the calls of both versions say of the canary
 //! - **hook**: a function that is asked before the first share (pre-traffic) or before promoting (post-traffic)
 //! - **note**: what the alias remembers, at the end of its description; **revision**: what a write is conditional on
 //! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
@@ -20,10 +21,12 @@
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
 pub mod alias;
+pub mod comparison;
 pub mod decide;
 pub mod entry;
 pub mod event;
 pub mod health;
+mod judge;
 pub mod narrate;
 pub mod note;
 pub mod observation;
@@ -38,6 +41,8 @@ mod time;
 mod weight;
 pub mod write;
 
+#[cfg(test)]
+mod counts_tests;
 #[cfg(test)]
 mod decide_tests;
 #[cfg(test)]

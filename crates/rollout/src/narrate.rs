@@ -4,13 +4,15 @@
 //! was lost loses no event.
 
 use crate::alias::{Alias, standing};
+use crate::comparison::{Comparison, Finding, Probe};
 use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Started, What};
-use crate::health::{AlarmSeen, AlarmState, Health, Verdict};
+use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
+use crate::judge::verdict;
 use crate::note::{Note, Noted, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
-use crate::plan::{Entry, Plan, Source};
-use crate::{Cause, Weight};
+use crate::plan::{Entry, OnLowTraffic, Plan, Source};
+use crate::{Cause, Time, Weight};
 
 /// One look, and what was decided on it.
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         every_seconds: plan.schedule.every().as_secs(),
         bake_seconds: plan.bake.as_secs(),
         alarms: plan.alarms.clone(),
+        analysis: plan.analysis.mode.word().to_owned(),
         pre_hook: plan.pre_hook.clone(),
         post_hook: plan.post_hook.clone(),
     })
@@ -46,6 +49,8 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     let mut told = Vec::new();
     let earlier = before.map(|round| &round.seen);
     told.extend(about_alarms(earlier, &now.seen));
+    told.extend(about_counts(earlier, &now.seen));
+    told.extend(about_probe(plan, earlier, &now.seen));
     told.extend(about_candidate(plan, earlier, &now.seen));
     told.extend(about_hook(plan, earlier, &now.seen));
     told.extend(about_alias(plan, before, now));
@@ -81,6 +86,43 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
         reason: alarm.told(),
     };
     alarms(now).iter().filter(changed).map(tell).collect()
+}
+
+fn counted(seen: &Observation) -> Option<(Time, &Finding)> {
+    match &seen.comparison {
+        Comparison::Read { at, finding, .. } => Some((*at, finding)),
+        Comparison::Unread { .. } => None,
+    }
+}
+
+fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+    let Some((at, finding)) = counted(now) else { return Vec::new() };
+    let known = earlier.and_then(counted);
+    if known.is_some_and(|known| known.0 == at) {
+        return Vec::new();
+    }
+    let Finding { opinion, why, numbers, together, .. } = finding;
+    let mut told = vec![What::Compared { opinion: *opinion, why: why.clone(), numbers: Box::new(numbers.clone()) }];
+    // Told once: how long it goes on is seen in the counts.
+    if let Some(together) = together
+        && known.is_none_or(|known| known.1.together.is_none())
+    {
+        told.push(What::WorseTogether { since: together.since, why: together.why.clone() });
+    }
+    told
+}
+
+fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<What> {
+    if earlier.is_some_and(|earlier| earlier.probe == now.probe) {
+        return None;
+    }
+    match (&now.probe, plan.analysis.on_low_traffic) {
+        (Probe::NotSent, _) => None,
+        (Probe::Running, OnLowTraffic::Probe(count)) => Some(What::ProbeStarted { count }),
+        (Probe::Running, OnLowTraffic::RollBack | OnLowTraffic::Promote) => None,
+        (Probe::Passed(count), _) => Some(What::ProbeSucceeded { count: *count }),
+        (Probe::Failed(reason), _) => Some(What::ProbeFailed { reason: reason.clone() }),
+    }
 }
 
 fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
@@ -169,8 +211,12 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
 }
 
 fn why_blind(plan: &Plan, now: &Round) -> String {
-    match now.seen.health.verdict(plan, now.seen.now, now.seen.now) {
-        Verdict::Unreadable { why, .. } | Verdict::NoData { why } | Verdict::Fail { why, .. } => why,
+    let judged = match note_of(plan, &now.seen) {
+        Some(note) => verdict(plan, &now.seen, &note),
+        None => now.seen.health.verdict(plan, now.seen.now, now.seen.now),
+    };
+    match judged {
+        Verdict::Unreadable { why, .. } | Verdict::NoData { why } | Verdict::Doubt { why, .. } | Verdict::Fail { why, .. } => why,
         Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
     }
 }
@@ -195,6 +241,14 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
         let (why, happened) = why_back(plan, &now.seen, *cause);
         return (!told).then_some(What::RollbackStarted { cause: *cause, why, happened });
     }
+    if let Action::Extend { doubt, why, .. } = &now.action {
+        // Every further minute of it is seen in the heartbeats.
+        let known = note_of(plan, &now.seen).is_some_and(|note| match doubt {
+            Doubt::Suspicious => !note.held.is_zero(),
+            Doubt::NoCalls | Doubt::TooFew => !note.waited.is_zero(),
+        });
+        return (!known).then(|| What::Held { why: format!("holding: {}{why}", doubt.phrase()) });
+    }
     let Action::Wait { why, .. } = &now.action else { return None };
     let same = matches!(earlier, Some(Action::Wait { why: earlier, .. }) if earlier == why);
     held(why).filter(|_| !same).map(|why| What::Held { why })
@@ -209,19 +263,35 @@ fn held(why: &Reason) -> Option<String> {
         }
         Reason::Blind(why) => Some(format!("holding: {why}")),
         Reason::NoData(why) => Some(format!("holding: {why}")),
-        Reason::Settling | Reason::Preparing | Reason::HookRunning | Reason::NotDue | Reason::Baking | Reason::LookingAgain => {
-            None
-        }
+        Reason::Settling
+        | Reason::Preparing
+        | Reason::HookRunning
+        | Reason::Probing
+        | Reason::NotDue
+        | Reason::Baking
+        | Reason::LookingAgain => None,
     }
 }
 
 /// Why traffic goes back, in words, and since when there was reason to.
-pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Option<crate::Time>) {
+pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Option<Time>) {
     let note = note_of(plan, seen);
-    let begun = note.as_ref().map_or(seen.now, |note| note.begun);
-    if let Verdict::Fail { cause: found, why } = seen.health.verdict(plan, begun, seen.now)
+    let judged = match &note {
+        Some(note) => verdict(plan, seen, note),
+        None => seen.health.verdict(plan, seen.now, seen.now),
+    };
+    if let Verdict::Doubt { why, .. } = &judged
+        && matches!(cause, Cause::NoData | Cause::LowTraffic)
+    {
+        let limit = humantime::format_duration(plan.analysis.max_hold);
+        return (format!("{why}, though the step lasted {limit} longer than planned"), None);
+    }
+    if let Verdict::Fail { cause: found, why } = judged
         && found == cause
     {
+        if cause == Cause::Analysis {
+            return (why, counted(seen).and_then(|(_, finding)| finding.happened));
+        }
         let red = alarms(seen).iter().find(|alarm| alarm.state != AlarmState::Ok && why.contains(&format!("`{}`", alarm.name)));
         return (why, red.map(|alarm| alarm.since));
     }
@@ -267,11 +337,12 @@ fn waiting_for(why: &Reason) -> &'static str {
         Reason::Settling => "`$LATEST` to settle",
         Reason::Preparing => "the version to become Active",
         Reason::HookRunning => "the hook's answer",
+        Reason::Probing => "the candidate's answers to saved events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
         Reason::Paused(_) => "the end of the pause",
         Reason::SetByHand(_) => "somebody to take the share back or the rollout to be ended by hand",
-        Reason::Blind(_) => "the alarms to be readable again",
+        Reason::Blind(_) => "what is watched to be readable again",
         Reason::NoData(_) => "the alarms to have data",
         Reason::LookingAgain => "a second look",
     }

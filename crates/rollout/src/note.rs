@@ -7,8 +7,8 @@
 //! Rollout id and owner token stand at the same places in every version of the format, so that a later format can at least be
 //! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
 //! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
-//! (`r` or `b` behind it: then resume, or go back), `b` blind since, `k` hook attempt and deadline, `a` hold time used, `p` what
-//! stable replaced, `h` the plan's hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
+//! (`r` or `b` behind it: then resume, or go back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
+//! have held the rollout up, `w` how much longer this step lasts for want of calls, `p` what stable replaced, `h` the plan's hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
 //!
 //! The codec does not judge: whether a note fits the alias it stands on is the standing's business.
 
@@ -199,8 +199,10 @@ pub struct Note {
     pub blind: Option<Time>,
     /// The hook that was last started.
     pub hook: Option<HookAttempt>,
-    /// How much holding has used up, in seconds' precision.
+    /// How long suspicions have held the rollout up, in seconds' precision.
     pub held: Duration,
+    /// How much longer the step in force lasts for want of calls, in seconds' precision.
+    pub waited: Duration,
     /// What stable replaced, kept while it may have to be written again.
     pub previous: Option<Version>,
     /// The plan's hash.
@@ -226,6 +228,7 @@ impl Note {
             blind: None,
             hook: None,
             held: Duration::ZERO,
+            waited: Duration::ZERO,
             previous: None,
             plan: None,
             rejected: Vec::new(),
@@ -276,7 +279,8 @@ pub fn write_description(text: &str, note: &Note) -> Option<String> {
 
 /// A description for a way back, which never fails for lack of room: it drops what it must of the note, then the note.
 pub fn write_description_at_all_costs(text: &str, note: &Note) -> String {
-    let bare = Note { held: Duration::ZERO, plan: None, previous: None, rejected: Vec::new(), ..note.clone() };
+    let bare =
+        Note { held: Duration::ZERO, waited: Duration::ZERO, plan: None, previous: None, rejected: Vec::new(), ..note.clone() };
     write_description(text, note).or_else(|| write_description(text, &bare)).unwrap_or_else(|| text.to_owned())
 }
 
@@ -314,6 +318,9 @@ impl fmt::Display for Note {
         }
         if !self.held.is_zero() {
             write!(f, " a={}", base36(self.held.as_secs()))?;
+        }
+        if !self.waited.is_zero() {
+            write!(f, " w={}", base36(self.waited.as_secs()))?;
         }
         if let Some(previous) = self.previous {
             write!(f, " p={previous}")?;
@@ -388,6 +395,7 @@ fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
             note.hook = Some(HookAttempt { number, deadline: time(deadline)? });
         }
         "a" => note.held = Duration::from_secs(from_base36(value).filter(|held| *held > 0)?),
+        "w" => note.waited = Duration::from_secs(from_base36(value).filter(|waited| *waited > 0)?),
         "p" => note.previous = Some(value.parse().ok()?),
         "h" => note.plan = Some(PlanHash(hex(value)?)),
         "x" => {

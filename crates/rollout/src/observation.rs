@@ -2,6 +2,7 @@
 //!
 //! No clock, no handle, no memory of its own: two equal observations get the same action.
 
+use crate::comparison::{Comparison, Probe};
 use crate::health::Health;
 use crate::note::Note;
 use crate::{Alias, Cause, Time, Version};
@@ -91,8 +92,12 @@ pub struct Observation {
     pub candidate: Candidate,
     /// The hook that the note announces.
     pub hook: Hook,
-    /// What the watched things say.
+    /// What the alarms say.
     pub health: Health,
+    /// What the calls of both versions say.
+    pub comparison: Comparison,
+    /// How the candidate answered saved events, where it was sent some.
+    pub probe: Probe,
     /// Whether the process was told to stop.
     pub interrupted: bool,
 }

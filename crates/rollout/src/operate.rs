@@ -135,7 +135,7 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
         return refused("no process watches over this rollout: its lease is over", hint);
     }
     let since = now.ceil_to_second();
-    let baking = Note { phase: Phase::Bake, since, due: None, pause: None, ..note.clone() };
+    let baking = Note { phase: Phase::Bake, since, due: None, pause: None, waited: Duration::ZERO, ..note.clone() };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
     noted(&alias, &baking, format!("100 % to {candidate}; its owner bakes it, then it is final"))
 }

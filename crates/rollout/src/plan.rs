@@ -40,6 +40,94 @@ pub enum InsufficientData {
     RollBack,
 }
 
+/// Whether the calls of both versions are compared, and what comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// It decides.
+    On,
+    /// It is reported and decides nothing.
+    Observe,
+    /// It is not made.
+    #[default]
+    Off,
+}
+
+impl Mode {
+    /// The mode as it is asked for, and as JSON has it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Observe => "observe",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What is made of slow calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Latency {
+    /// They are reported.
+    #[default]
+    Report,
+    /// They decide.
+    Enforce,
+    /// Nothing.
+    Ignore,
+}
+
+/// What to do about a step that has not had its calls when it has waited long enough for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum OnLowTraffic {
+    /// Go back.
+    #[default]
+    RollBack,
+    /// Go on without.
+    Promote,
+    /// Send the candidate so many saved events, and go on if it answers every one.
+    Probe(u32),
+}
+
+/// How the calls of both versions are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Analysis {
+    /// Whether it is.
+    pub mode: Mode,
+    /// Whether to notice sooner, at a chance of a false rollback of 5 % instead of 1 %.
+    pub sensitive: bool,
+    /// About slow calls.
+    pub latency: Latency,
+    /// The canary's calls without which no step ends; 0 asks for none.
+    pub min_requests: u64,
+    /// How much longer than planned a step may last for want of calls.
+    pub max_hold: Duration,
+    /// What then.
+    pub on_low_traffic: OnLowTraffic,
+}
+
+impl Default for Analysis {
+    /// No comparison.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Off,
+            sensitive: false,
+            latency: Latency::Report,
+            min_requests: 0,
+            max_hold: MAX_HOLD,
+            on_low_traffic: OnLowTraffic::RollBack,
+        }
+    }
+}
+
+impl Analysis {
+    /// The largest chance of a false rollback over a whole rollout.
+    pub const fn alpha(&self) -> f64 {
+        if self.sensitive { 0.05 } else { 0.01 }
+    }
+}
+
+/// How much longer than planned a step may last for want of calls, where nothing else is said.
+pub const MAX_HOLD: Duration = Duration::from_mins(30);
+
 /// What a signal does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum OnInterrupt {
@@ -98,6 +186,8 @@ pub struct Plan {
     pub insufficient: InsufficientData,
     /// How long to hold while nothing can be read.
     pub blind_limit: Duration,
+    /// How the calls of both versions are compared.
+    pub analysis: Analysis,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<String>,
     /// The function to ask before promoting.
@@ -113,13 +203,22 @@ pub struct Plan {
 /// How long a hook may take, from the write that announces it: Lambda's 15 minutes, and one to start.
 pub const HOOK_LIMIT: Duration = Duration::from_mins(16);
 
+/// How often calls are counted: `CloudWatch` has them by the minute.
+pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
+
 /// How long to bake where something is watched and nothing else is said: `CloudWatch` is one to three minutes late.
 pub const DEFAULT_BAKE: Duration = Duration::from_mins(3);
 
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has a share.
     pub fn watches(&self) -> bool {
-        !self.alarms.is_empty()
+        !self.alarms.is_empty() || self.analysis.mode == Mode::On
+    }
+
+    /// How old counts may be to move traffic away from stable: they are asked for once a minute, and again with every poll where
+    /// that fails.
+    pub fn counts_freshness(&self) -> Duration {
+        COUNTS_EVERY + self.freshness()
     }
 
     /// How old evidence may be to move traffic away from stable: two polls, and at least the five seconds that one call may take,
@@ -143,11 +242,13 @@ impl Plan {
     /// is not part of it: that is compared by itself.
     pub fn hash(&self) -> PlanHash {
         let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source, .. } = self;
+        let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = self.analysis;
         let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
         let every = schedule.every();
         let code = if let Source::Update(code) = source { Some(code) } else { None };
         let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
-        PlanHash(hash32(format!("{parts:?}").as_bytes()))
+        let analysis = (mode, sensitive, latency, min_requests, max_hold, on_low_traffic);
+        PlanHash(hash32(format!("{parts:?} {analysis:?}").as_bytes()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::comparison::{Numbers, Thousandths};
 use crate::event::{Ending, Event, What, Why};
 use crate::note::RolloutId;
 use crate::{Cause, Outcome, Time, Version};
@@ -18,6 +19,7 @@ pub struct Report {
     noticed: Option<Time>,
     reverted: Option<Duration>,
     failed_hook: Option<String>,
+    counted: Option<Numbers>,
 }
 
 impl Report {
@@ -37,6 +39,7 @@ impl Report {
                 self.happened = *happened;
                 self.noticed = Some(event.at);
             }
+            What::Compared { numbers, .. } => self.counted = Some((**numbers).clone()),
             What::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
             What::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
             _ => {}
@@ -69,6 +72,9 @@ impl Report {
             took_ms: self.started.map_or(0, |started| millis(now.since(started))),
             noticed_ms: self.happened.zip(self.noticed).map(|(happened, noticed)| millis(noticed.since(happened))),
             reverted_ms: self.reverted.map(millis),
+            exposed: self.counted.as_ref().map(|numbers| numbers.candidate.calls),
+            requests: self.counted.as_ref().map(|numbers| numbers.candidate.calls + numbers.stable.calls),
+            extra_failures: self.counted.as_ref().map(|numbers| numbers.extra_failures.max(Thousandths(0))),
             next: self.next(subject, outcome),
         }
     }

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Target};
+use crate::comparison::Probe;
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, version};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, uncounted, version};
 use crate::health::Health;
 use crate::note::{Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
@@ -33,6 +34,8 @@ fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
         candidate: Candidate::Published(version(42), Readiness::Ready),
         hook: Hook::NotInvoked,
         health: Health::Unwatched,
+        comparison: uncounted(),
+        probe: Probe::NotSent,
         interrupted: false,
     };
     let mut changes = Vec::new();
@@ -124,6 +127,8 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
         candidate: Candidate::Unknown,
         hook: Hook::NotInvoked,
         health: healths(stepped).remove(0),
+        comparison: uncounted(),
+        probe: Probe::NotSent,
         interrupted: false,
     };
     let action = decide(&plan, &seen);
@@ -161,6 +166,8 @@ fn a_lost_answer_to_a_rollback_is_written_once_more() {
         candidate: Candidate::Unknown,
         hook: Hook::NotInvoked,
         health: Health::Unwatched,
+        comparison: uncounted(),
+        probe: Probe::NotSent,
         interrupted: false,
     };
     assert_eq!(decide(&plan, &seen), Action::Confirm);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
 use crate::decide::Action;
+use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
 use crate::plan::{HOOK_LIMIT, Plan, Source};
@@ -45,6 +46,14 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
             let due = note.due.map(|due| *since + due.since(note.since));
             renoted(seen, alias, Note { since: *since, due, ..note })
         }
+        Action::Extend { until, doubt, .. } => {
+            let (longer, due) = (until.since(seen.now.ceil_to_second()), Some(*until));
+            let note = match doubt {
+                Doubt::Suspicious => Note { due, held: note.held + longer, ..note },
+                Doubt::NoCalls | Doubt::TooFew => Note { due, waited: note.waited + longer, ..note },
+            };
+            renoted(seen, alias, note)
+        }
         Action::Resume => renoted(seen, alias, Note { pause: None, ..note }),
         Action::TakeOver => take_over(plan, seen, alias, note),
         Action::Supersede => claim_over(plan, seen, alias, &note),
@@ -55,7 +64,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Promote(_) => promote(plan, seen, alias, &note),
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
-        Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook => None,
+        Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
         Action::Wait { .. } | Action::Finish(_) => None,
     }
 }
@@ -185,7 +194,8 @@ fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Opti
     };
     let hook = Some(HookAttempt { number, deadline: hook_deadline(seen.now) });
     let since = seen.now.ceil_to_second();
-    renoted(seen, alias, Note { since, due: None, hook, rejected: without_candidate(plan, note), ..note.clone() })
+    let (rejected, waited) = (without_candidate(plan, note), Duration::ZERO);
+    renoted(seen, alias, Note { since, due: None, waited, hook, rejected, ..note.clone() })
 }
 
 /// A version that is rolled out again is not a rejected one any more.
@@ -204,7 +214,8 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
         (Phase::Shift { weight, step, steps }, plan.schedule.every())
     };
     let rejected = without_candidate(plan, &note);
-    let note = Note { phase, since, due: Some(since + wait), hook: None, rejected, ..note };
+    let (due, waited) = (Some(since + wait), Duration::ZERO);
+    let note = Note { phase, since, due, waited, hook: None, rejected, ..note };
     let refused = weight == Weight::FULL && seen.full_weight_refused;
     let written = if refused { Weight::ALMOST_FULL } else { weight };
     renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
@@ -213,8 +224,8 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
 /// A note after which nothing follows: what only a live rollout needs is dropped.
 fn terminal(note: Note, now: Time) -> Note {
     let since = now.ceil_to_second();
-    let (due, lease, pause, blind, hook, held) = (None, None, None, None, None, Duration::ZERO);
-    Note { since, due, lease, pause, blind, hook, held, ..note }
+    let (due, lease, pause, blind, hook) = (None, None, None, None, None);
+    Note { since, due, lease, pause, blind, hook, held: Duration::ZERO, waited: Duration::ZERO, ..note }
 }
 
 fn promote(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {

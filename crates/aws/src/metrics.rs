@@ -1,0 +1,231 @@
+//! What has `CloudWatch` counted? Lambda's own metrics of an alias and its versions, many series in one call.
+//!
+//! What AWS gives in part, or with a reservation, is no answer: what would rest on it may be a decision.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{
+    Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
+};
+use controller::cloud::{CloudError, Counted, Limits, Pair, Tally, Usual};
+use rollout::subject::Subject;
+use rollout::{Time, Version};
+
+use crate::connect::Aws;
+use crate::error::{failed, unreadable};
+
+/// What is asked of one version, or of the whole alias: a metric and a statistic.
+type Question = (&'static str, String);
+
+/// The values of one series, by the start of their period.
+type Values = BTreeMap<Time, f64>;
+
+pub(crate) async fn counts(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+    let mut counted = Vec::new();
+    let mut rest = pairs;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(in_one_call(rest));
+        counted.extend(counts_of(aws, now).await);
+        rest = later;
+    }
+    counted
+}
+
+/// How many of these pairs, from the first one on, fit into one call.
+fn in_one_call(pairs: &[Pair]) -> usize {
+    let mut queries = 0;
+    let fits = pairs.iter().take_while(|pair| {
+        queries += 2 * questions(pair.limits.as_ref(), true).len();
+        queries <= QUERIES
+    });
+    fits.count().max(1)
+}
+
+async fn counts_of(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+    let mut queries = Vec::new();
+    for (index, pair) in pairs.iter().enumerate() {
+        for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
+            for (place, (metric, statistic)) in questions(pair.limits.as_ref(), candidate).iter().enumerate() {
+                let id = format!("p{index}{letter}{place}");
+                queries.push(query(&id, &pair.subject, Some(version), metric, statistic, MINUTE));
+            }
+        }
+    }
+    let from = pairs.iter().map(|pair| pair.from).min().unwrap_or_default();
+    let answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
+        Ok(answered) => answered,
+        Err(error) => return pairs.iter().map(|_| Err(error.clone())).collect(),
+    };
+    pairs.iter().enumerate().map(|(index, pair)| counted(&answered, index, pair)).collect()
+}
+
+/// The questions about one version, in the order in which [`tally`] takes their answers.
+fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
+    // Errors has a sample for every call, so that calls and errors come from one series and cannot be out of step.
+    let mut asked = vec![("Errors", "SampleCount".to_owned()), ("Errors", "Sum".to_owned()), ("Duration", "Maximum".to_owned())];
+    if let Some(Limits { p90, p99 }) = limits {
+        asked.push(("Duration", "SampleCount".to_owned()));
+        for limit in [Some(p90), p99.as_ref()].into_iter().flatten() {
+            let at = if candidate { limit.candidate } else { limit.stable };
+            asked.push(("Duration", format!("PR(:{at:.3})")));
+        }
+    }
+    asked
+}
+
+fn counted(
+    answered: &BTreeMap<String, Result<Values, CloudError>>,
+    index: usize,
+    pair: &Pair,
+) -> Result<Vec<Counted>, CloudError> {
+    let count = questions(pair.limits.as_ref(), true).len();
+    let series = |letter: char| {
+        let one = |place| {
+            let values = answered.get(&format!("p{index}{letter}{place}")).cloned();
+            values.unwrap_or_else(|| Err(missing()))
+        };
+        (0..count).map(one).collect::<Result<Vec<Values>, CloudError>>()
+    };
+    let (stable, candidate) = (series('s')?, series('c')?);
+    let mut minutes: Vec<Time> = stable.iter().chain(&candidate).flat_map(BTreeMap::keys).copied().collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    minutes.retain(|start| *start >= floor(pair.from));
+    minutes
+        .into_iter()
+        .map(|start| Ok(Counted { start, stable: tally(&stable, start)?, candidate: tally(&candidate, start)? }))
+        .collect()
+}
+
+fn missing() -> CloudError {
+    unreadable(OPERATION, "a series that was asked for is missing")
+}
+
+fn tally(series: &[Values], start: Time) -> Result<Tally, CloudError> {
+    let value = |place: usize| series.get(place).and_then(|values| values.get(&start)).copied();
+    let number = |place: usize| match value(place).unwrap_or_default() {
+        number if number.is_finite() && number >= 0.0 => Ok(number),
+        number => Err(unreadable(OPERATION, format!("a count of {number}"))),
+    };
+    let (calls, errors) = (number(0)?, number(1)?);
+    // Both are statistics of the same samples, each 0 or 1.
+    if errors > calls {
+        return Err(unreadable(OPERATION, format!("{errors} errors of {calls} calls")));
+    }
+    Ok(Tally { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
+}
+
+pub(crate) async fn usual(aws: &Aws, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
+    let asked =
+        [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
+    let queries = asked
+        .iter()
+        .enumerate()
+        .map(|(place, (metric, statistic))| query(&format!("u{place}"), subject, None, metric, statistic, every))
+        .collect();
+    let answered = ask(aws, queries, from, to).await?;
+    let series = (0..asked.len())
+        .map(|place| answered.get(&format!("u{place}")).cloned().unwrap_or_else(|| Err(missing())))
+        .collect::<Result<Vec<Values>, CloudError>>()?;
+    let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
+    let calls = series.first().into_iter().flatten();
+    Ok(calls
+        .map(|(start, calls)| Usual {
+            start: *start,
+            calls: *calls,
+            errors: value(1, start).unwrap_or_default().clamp(0.0, *calls),
+            timed: value(2, start).unwrap_or_default(),
+            p90: value(3, start),
+            p99: value(4, start),
+        })
+        .collect())
+}
+
+fn query(
+    id: &str,
+    subject: &Subject,
+    version: Option<Version>,
+    metric: &str,
+    statistic: &str,
+    period: Duration,
+) -> MetricDataQuery {
+    let function = &subject.function.name;
+    let dimension = |name: &str, value: String| Dimension::builder().name(name).value(value).build();
+    let mut dimensions =
+        vec![dimension("FunctionName", function.clone()), dimension("Resource", format!("{function}:{}", subject.alias))];
+    // Counted by version only while the alias has weights, and only for calls through it.
+    dimensions.extend(version.map(|version| dimension("ExecutedVersion", version.to_string())));
+    let metric = Metric::builder().namespace("AWS/Lambda").metric_name(metric).set_dimensions(Some(dimensions)).build();
+    let period = i32::try_from(period.as_secs()).unwrap_or(i32::MAX);
+    let statistic = MetricStat::builder().metric(metric).period(period).stat(statistic).build();
+    MetricDataQuery::builder().id(id).metric_stat(statistic).return_data(true).build()
+}
+
+/// Asks for all of these series. Each of them is whole, or an error.
+async fn ask(
+    aws: &Aws,
+    queries: Vec<MetricDataQuery>,
+    from: Time,
+    to: Time,
+) -> Result<BTreeMap<String, Result<Values, CloudError>>, CloudError> {
+    let request = aws
+        .cloudwatch()
+        .get_metric_data()
+        .set_metric_data_queries(Some(queries))
+        .start_time(moment(floor(from)))
+        .end_time(moment(floor(to) + MINUTE))
+        .scan_by(ScanBy::TimestampAscending);
+    let mut pages = request.into_paginator().send();
+    let mut values: BTreeMap<String, (Values, Option<CloudError>)> = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(failed(OPERATION))?;
+        if let Some(message) = page.messages().first() {
+            return Err(unreadable(OPERATION, told(message)));
+        }
+        for result in page.metric_data_results() {
+            let (series, reservation) = values.entry(result.id().unwrap_or_default().to_owned()).or_default();
+            // More of it may be on the next page: the last word counts.
+            *reservation = reserved(result);
+            for (at, value) in result.timestamps().iter().zip(result.values()) {
+                let millis = at.to_millis().ok().and_then(|millis| u64::try_from(millis).ok());
+                let start = millis.ok_or_else(|| unreadable(OPERATION, "a time before all time"))?;
+                series.insert(Time::from_millis(start), *value);
+            }
+        }
+    }
+    let whole = |(series, reservation): (Values, Option<CloudError>)| reservation.map_or(Ok(series), Err);
+    Ok(values.into_iter().map(|(id, found)| (id, whole(found))).collect())
+}
+
+/// Why a series is not to be relied on, if it is not.
+fn reserved(result: &MetricDataResult) -> Option<CloudError> {
+    let status = result.status_code();
+    let message = result.messages().first().map(told);
+    if status == Some(&StatusCode::Complete) && message.is_none() {
+        return None;
+    }
+    let status = status.map_or("no status", StatusCode::as_str);
+    Some(unreadable(OPERATION, format!("{status}{}", message.map_or_else(String::new, |text| format!(": {text}")))))
+}
+
+fn told(message: &MessageData) -> String {
+    [message.code(), message.value()].into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+/// The beginning of the minute.
+fn floor(at: Time) -> Time {
+    Time::from_secs(at.as_secs() / 60 * 60)
+}
+
+fn moment(at: Time) -> DateTime {
+    DateTime::from_secs(i64::try_from(at.as_secs()).unwrap_or(i64::MAX))
+}
+
+const OPERATION: &str = "GetMetricData";
+
+/// `CloudWatch` takes no more queries in one call: 83 pairs where only errors are counted, 41 with slow calls.
+const QUERIES: usize = 500;
+
+const MINUTE: Duration = Duration::from_mins(1);

@@ -1,0 +1,300 @@
+//! What do the counted calls come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
+//!
+//! Everything is recomputed from the rollout's first minute each time, so that late and growing minutes, and a process that takes
+//! over, need nothing of their own.
+
+use std::time::Duration;
+
+use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
+use rollout::comparison::{Calls, Finding, Numbers, Opinion, Slow, Thousandths, Together, grouped, share};
+use rollout::health::clock;
+use rollout::note::Note;
+use rollout::plan::{Latency, Plan};
+use rollout::{Time, Version, Weight};
+
+use crate::cloud::{Counted, Limit, Limits, Tally, Usual};
+
+/// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
+pub(crate) type Reference = Option<Usual>;
+
+/// How long the hour before the rollout is.
+pub(crate) const PAST: Duration = Duration::from_hours(1);
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// By when the calls of a minute are there, all but a few: one to three minutes after it ended.
+const SETTLED: Duration = Duration::from_mins(3);
+
+/// From which duration on calls that are still running are missing in the newest minutes, in milliseconds.
+const LONG: f64 = 20_000.0;
+
+/// What counts as slow, from what was usual: the 90th percentile of 100 calls or more, the 99th of 1,000 or more.
+///
+/// The candidate's limits lie a quarter and 10 ms above stable's: by so much it may be slower.
+pub(crate) fn limits(plan: &Plan, usual: &Reference) -> Option<Limits> {
+    let usual = usual.as_ref().filter(|_| plan.analysis.latency != Latency::Ignore)?;
+    let limit = |at: f64| Limit { stable: at, candidate: 1.25 * at + 10.0 };
+    let p90 = usual.p90.filter(|at| usual.timed >= 100.0 && *at > 0.0).map(limit)?;
+    let p99 = usual.p99.filter(|at| usual.timed >= 1_000.0 && *at > 0.0).map(limit);
+    Some(Limits { p90, p99 })
+}
+
+/// How many calls the canary can be expected to have while stable has some too, if the traffic stays as it was.
+pub(crate) fn expected_calls(plan: &Plan, usual: &Reference) -> Option<f64> {
+    let a_minute = usual.as_ref().map(|usual| usual.calls / (PAST.as_secs_f64() / 60.0))?;
+    let minutes = plan.schedule.every().as_secs_f64() / 60.0;
+    let mixed = plan.schedule.weights().iter().filter(|weight| **weight < Weight::FULL);
+    Some(mixed.map(|weight| weight.fraction() * minutes * a_minute).sum())
+}
+
+/// The calls of the canary in the minutes of the step in force; the minute in which it began counts whole.
+pub(crate) fn step_calls(note: &Note, counted: &[Counted]) -> u64 {
+    let of_step = counted.iter().filter(|minute| minute.start + MINUTE > note.since);
+    whole(of_step.map(|minute| minute.candidate.calls).sum())
+}
+
+/// What the minutes counted so far say of a rollout, and what not even a sound answer of AWS may say.
+pub(crate) fn find(plan: &Plan, note: &Note, all: &[Counted], usual: &Reference, now: Time) -> Result<Finding, String> {
+    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("there are no two versions to compare")?;
+    let counted = finished(all, now);
+    let said = |error: &dyn std::fmt::Display| format!("what was counted makes no sense: {error}");
+    let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
+    let slow = slowness(plan, &counted, usual).map_err(|error| said(&error))?;
+    let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
+    let parameters = parameters(plan, enforced);
+    let test = Test::of(&parameters, &minutes).map_err(|error| said(&error))?;
+    let told = test.explain();
+    let versions = (stable, candidate);
+    let numbers = Numbers {
+        stable: calls(stable, &told.stable),
+        candidate: calls(candidate, &told.canary),
+        ln_evidence: Thousandths::from_f64(test.ln_e()),
+        ln_threshold: Thousandths::from_f64(parameters.ln_threshold()),
+        missing_errors: told.missing_bad.map(whole),
+        extra_failures: Thousandths::from_f64(told.extra_bad),
+        seen_percent: seen(note, &counted),
+        counted_to: counted.last().map(|minute| minute.start + MINUTE),
+        slow,
+    };
+    let outlook = Outlook { due: Some(due(plan, &counted, now)), in_all: expected_calls(plan, usual) };
+    let verdict = test.verdict(&outlook);
+    let shared = both_worse(versions, &counted, &minutes, usual);
+    let mut finding = Finding {
+        opinion: opinion(verdict),
+        why: String::new(),
+        happened: counted.iter().find(|minute| minute.candidate.errors > 0.0).map(|minute| minute.start.max(note.begun)),
+        step_calls: step_calls(note, all),
+        together: shared,
+        numbers,
+    };
+    finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
+    if finding.opinion != Opinion::RollBack
+        && let Some(found) = dead(&minutes).filter(|_| !was_dead(usual))
+    {
+        finding.opinion = Opinion::RollBack;
+        let beside = match whole(found.stable_calls) {
+            0 => String::new(),
+            calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
+        };
+        finding.why =
+            format!("{candidate} failed every one of its {} calls from the start{beside}", grouped(whole(found.canary_calls)));
+    }
+    slower(&mut finding);
+    Ok(finding)
+}
+
+fn calls(version: Version, rate: &Rate) -> Calls {
+    let percent = |part: f64| Thousandths::from_f64(100.0 * part);
+    let errors_percent = [percent(rate.interval.0), percent(rate.interval.1)];
+    Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
+}
+
+/// The canary's part of the calls, where the step in force has whole minutes of calls.
+fn seen(note: &Note, counted: &[Counted]) -> Option<Thousandths> {
+    let of_step = counted.iter().filter(|minute| minute.start >= note.since);
+    let (canary, all) = of_step
+        .fold((0.0, 0.0), |sum, minute| (sum.0 + minute.candidate.calls, sum.1 + minute.candidate.calls + minute.stable.calls));
+    (all > 0.0).then(|| Thousandths::from_f64(100.0 * canary / all))
+}
+
+/// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.
+fn was_dead(usual: &Reference) -> bool {
+    usual.as_ref().is_some_and(|usual| usual.errors * 2.0 > usual.calls)
+}
+
+fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
+    let share = if latency_enforced { Parameters::ERRORS_SHARE } else { 1.0 };
+    Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
+}
+
+/// The minutes whose calls have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
+/// began, but only when it is over.
+fn finished(counted: &[Counted], now: Time) -> Vec<Counted> {
+    let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(0.0, f64::max);
+    let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
+    let over = |minute: &&Counted| wait.is_zero() || now.since(minute.start + MINUTE) >= wait;
+    counted.iter().filter(over).copied().collect()
+}
+
+fn errors_of(minute: &Counted) -> Result<Minute, analysis::CountError> {
+    let Counted { stable, candidate, .. } = minute;
+    Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
+}
+
+/// Calls that the canary should have had by now, at the least: its share never was below the first step's. Taken from stable's calls
+/// in minutes that are all there.
+fn due(plan: &Plan, counted: &[Counted], now: Time) -> f64 {
+    let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= SETTLED);
+    let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
+    plan.schedule.weight(1).fraction() * stable
+}
+
+fn opinion(verdict: Verdict) -> Opinion {
+    match verdict {
+        Verdict::Pass => Opinion::Pass,
+        Verdict::Hold => Opinion::Hold,
+        Verdict::RollBack => Opinion::RollBack,
+        Verdict::NoData => Opinion::NoData,
+        Verdict::LowPower => Opinion::LowPower,
+    }
+}
+
+fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &Finding, due: f64) -> String {
+    let Numbers { stable, candidate, .. } = &finding.numbers;
+    let rates = format!(
+        "errors of {} {} ({}/{}) against {} ({}/{}) of {}",
+        candidate.version,
+        candidate.rate(),
+        grouped(candidate.errors),
+        grouped(candidate.calls),
+        stable.rate(),
+        grouped(stable.errors),
+        grouped(stable.calls),
+        stable.version
+    );
+    match finding.opinion {
+        Opinion::RollBack => {
+            let times = shown_ratio(parameters, minutes).ok().flatten();
+            let bound = plan.analysis.alpha() * 100.0;
+            format!(
+                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} % of rollouts at most",
+                candidate.version,
+                times.map_or_else(|| "more often than".to_owned(), |times| format!("at least {times} times as often as")),
+                stable.version,
+                grouped(candidate.errors),
+                grouped(candidate.calls),
+                grouped(stable.errors),
+                grouped(stable.calls),
+            )
+        }
+        Opinion::Hold => {
+            let evidence = |ln: Thousandths| format!("{:.1}", ln.to_f64().exp());
+            let threshold = finding.numbers.ln_threshold.to_f64().exp();
+            format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
+        }
+        Opinion::NoData => format!(
+            "{} has no calls, though about {} should have come to it by now: its share does not arrive, or is not counted",
+            candidate.version,
+            grouped(whole(due))
+        ),
+        Opinion::Pass | Opinion::LowPower if candidate.calls == 0 => format!("no call of {} counted yet", candidate.version),
+        Opinion::LowPower => format!("{rates}, too few to see anything but a dead version"),
+        Opinion::Pass => rates,
+    }
+}
+
+/// Trouble of both versions, in words.
+fn both_worse(
+    (stable, candidate): (Version, Version),
+    counted: &[Counted],
+    minutes: &[Minute],
+    usual: &Reference,
+) -> Option<Together> {
+    let before = usual.as_ref().map_or((0.0, 0.0), |usual| (usual.calls, usual.errors));
+    let found = together(before, minutes)?;
+    let since = counted.get(found.since)?.start;
+    // As parts of a million, so that they are told like every other rate.
+    let rate = |rate: f64| share(whole(rate * 1e6), 1_000_000);
+    let why = format!(
+        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; that is not the release",
+        clock(since),
+        rate(found.before),
+        rate(found.stable),
+        rate(found.canary)
+    );
+    Some(Together { since, why })
+}
+
+/// Slow calls, tested; `None` where nothing says what slow is, or no duration is known yet.
+fn slowness(plan: &Plan, counted: &[Counted], usual: &Reference) -> Result<Option<Slow>, analysis::CountError> {
+    let Some(limits) = limits(plan, usual) else { return Ok(None) };
+    let Ok(mut test) = LatencyTest::new(plan.analysis.alpha(), limits.p99.is_some()) else { return Ok(None) };
+    let mut slow = [(0.0, 0.0), (0.0, 0.0)];
+    for minute in counted {
+        let at = |place: usize| {
+            let ((stable, all_stable), (candidate, all_candidate)) =
+                (beyond(&minute.stable, place), beyond(&minute.candidate, place));
+            Minute::new(all_candidate, candidate, all_stable, stable)
+        };
+        let p99 = if limits.p99.is_some() { Some(at(1)?) } else { None };
+        test.fold(&SlowMinute { p90: at(0)?, p99 });
+        for (sum, tally) in slow.iter_mut().zip([&minute.stable, &minute.candidate]) {
+            let (bad, all) = beyond(tally, 0);
+            *sum = (sum.0 + bad, sum.1 + all);
+        }
+    }
+    let [stable, candidate] = slow.map(|(bad, all)| if all > 0.0 { 100.0 * bad / all } else { 0.0 });
+    let threshold = test.tests().next().map_or(0.0, |test| test.parameters().ln_threshold());
+    Ok(Some(Slow {
+        enforced: plan.analysis.latency == Latency::Enforce,
+        stable_limit_ms: Thousandths::from_f64(limits.p90.stable),
+        candidate_limit_ms: Thousandths::from_f64(limits.p90.candidate),
+        stable_percent: Thousandths::from_f64(stable),
+        candidate_percent: Thousandths::from_f64(candidate),
+        ln_evidence: Thousandths::from_f64(test.ln_e()),
+        ln_threshold: Thousandths::from_f64(threshold),
+        opinion: opinion(test.verdict(&Outlook { due: Some(0.0), in_all: None })),
+    }))
+}
+
+/// The calls of one version beyond a limit, and all those whose duration is known.
+fn beyond(tally: &Tally, place: usize) -> (f64, f64) {
+    match tally.within.get(place).copied().flatten() {
+        Some(percent) => (tally.timed * (1.0 - (percent / 100.0).clamp(0.0, 1.0)), tally.timed),
+        // No rank is no data: such calls are left out on both sides.
+        None => (0.0, 0.0),
+    }
+}
+
+/// Lets slow calls count, where they are to: they roll back and hold like errors, and pass nothing.
+fn slower(finding: &mut Finding) {
+    let Some(slow) = finding.numbers.slow.as_ref().filter(|slow| slow.enforced) else { return };
+    let Numbers { stable, candidate, .. } = &finding.numbers;
+    let why = || {
+        format!(
+            "{} is slower than {}: {:.1} % of its calls took more than {:.0} ms, where {:.1} % took more than {:.0} ms",
+            candidate.version,
+            stable.version,
+            slow.candidate_percent.to_f64(),
+            slow.candidate_limit_ms.to_f64(),
+            slow.stable_percent.to_f64(),
+            slow.stable_limit_ms.to_f64()
+        )
+    };
+    match (finding.opinion, slow.opinion) {
+        (Opinion::RollBack, _) => {}
+        (_, Opinion::RollBack) => (finding.opinion, finding.why) = (Opinion::RollBack, why()),
+        (Opinion::Pass | Opinion::LowPower, Opinion::Hold) => (finding.opinion, finding.why) = (Opinion::Hold, why()),
+        (Opinion::Pass | Opinion::LowPower | Opinion::Hold | Opinion::NoData, _) => {}
+    }
+}
+
+/// A count as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates; counts are not negative"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}

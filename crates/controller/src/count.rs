@@ -1,0 +1,79 @@
+//! When are calls counted, and what is kept of that? Once a minute, and just before the share would rise.
+
+use rollout::Time;
+use rollout::alias::{Standing, standing};
+use rollout::comparison::Comparison;
+use rollout::health::Failing;
+use rollout::note::Note;
+use rollout::plan::{COUNTS_EVERY, Mode};
+
+use crate::cloud::{Clock, Cloud, CloudError, Counted, Failure, Pair};
+use crate::compare::{find, limits, step_calls};
+use crate::driver::Driver;
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// The note of this rollout while its candidate has a share beside a stable version, and calls are to be counted.
+    fn compares(&self) -> Option<Note> {
+        let wanted = self.plan.analysis.mode != Mode::Off && self.failed.is_none();
+        let note = self.note().filter(|_| wanted)?;
+        let live = !note.phase.share().is_zero() && note.stable.is_some() && note.candidate.is_some();
+        live.then_some(note)
+    }
+
+    /// When calls are to be counted again: a minute after the last attempt, or a poll after one that failed; and before a share that
+    /// is due to rise, so that it does not rise on counts that are a minute old.
+    pub(crate) fn next_counts(&self) -> Option<Time> {
+        let note = self.compares()?;
+        let Some(tried) = self.counts_tried else { return Some(Time::default()) };
+        let failing = matches!(&self.comparison, Comparison::Unread { .. } | Comparison::Read { failing: Some(_), .. });
+        let again = tried + if failing { self.plan.poll } else { COUNTS_EVERY };
+        // Somebody's pause, or somebody's share, can be overdue for long.
+        let on_schedule = self.held.as_ref().is_some_and(|held| matches!(standing(&held.alias), Standing::Running(_)));
+        let due = note.due.filter(|_| on_schedule && note.pause.is_none() && !failing);
+        Some(due.map_or(again, |due| again.min(due.max(tried + self.plan.poll))))
+    }
+
+    pub(crate) fn pair_to_count(&self, now: Time) -> Option<Pair> {
+        let note = self.compares().filter(|_| self.next_counts().is_some_and(|due| now >= due))?;
+        Some(Pair {
+            subject: self.request.subject.clone(),
+            stable: note.stable?,
+            candidate: note.candidate?,
+            from: note.begun,
+            limits: limits(&self.plan, &self.usual),
+        })
+    }
+
+    pub(crate) fn take_counts(&mut self, at: Time, counts: Result<Vec<Counted>, CloudError>) {
+        self.counts_tried = Some(at);
+        let Some(note) = self.compares() else { return };
+        let failed = |why: String, throttled| Failing { why: format!("the calls cannot be counted: {why}"), throttled };
+        let found = match counts {
+            Ok(counted) => {
+                let found = find(&self.plan, &note, &counted, &self.usual, self.cloud.time());
+                self.counted = counted;
+                found.map_err(|why| failed(why, false))
+            }
+            Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
+        };
+        match found {
+            Ok(finding) => self.comparison = Comparison::Read { at, finding: Box::new(finding), failing: None },
+            Err(failing) => {
+                self.trouble(failing.why.clone());
+                match &mut self.comparison {
+                    Comparison::Read { failing: known, .. } => *known = Some(failing),
+                    Comparison::Unread { failing: known } => *known = failing,
+                }
+            }
+        }
+    }
+
+    /// What was found, with the calls of the step that is in force by now.
+    pub(crate) fn comparison_now(&self) -> Comparison {
+        let mut comparison = self.comparison.clone();
+        if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, self.note()) {
+            finding.step_calls = step_calls(&note, &self.counted);
+        }
+        comparison
+    }
+}

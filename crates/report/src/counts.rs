@@ -1,0 +1,134 @@
+//! How do the calls of both versions look in the live view? A small table, what is still missing, and how fresh it is.
+
+use rollout::comparison::{Calls, Numbers, Opinion, Slow, Thousandths, grouped};
+use rollout::health::clock;
+use rollout::{Time, Weight};
+
+use crate::frame::row;
+use crate::paint::{Line, Tone};
+use crate::story::{Counts, Story};
+use crate::words::{one_line, span};
+
+/// The rows about the calls; none before the first count.
+pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
+    let Some(Counts { opinion, why, numbers, .. }) = &story.counts else { return Vec::new() };
+    let Numbers { stable, candidate, .. } = numbers;
+    let mut lines = vec![
+        cells(
+            "",
+            &stable.version.to_string(),
+            &candidate.version.to_string(),
+            &format!("{} against {}", candidate.version, stable.version),
+            Tone::Dim,
+        ),
+        cells("calls", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
+        errors(numbers, *opinion),
+        cells("", &interval(stable), &interval(candidate), "", Tone::Dim),
+    ];
+    lines.extend(numbers.slow.as_ref().map(slow));
+    lines.push(verdict(*opinion, why, numbers, now));
+    lines
+}
+
+/// How near the share that arrives is to the one that was set.
+pub(crate) fn seen(story: &Story, set: Weight) -> Line {
+    let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
+    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.by_hand.is_none()) else { return Line::default() };
+    let (seen, set) = (seen.to_f64(), set.fraction() * 100.0);
+    // A fifth of the share and a point, which luck hardly makes of a minute's calls.
+    let near = (seen - set).abs() <= set / 5.0 + 1.0;
+    let (tone, mark) = if near { (Tone::Good, '✔') } else { (Tone::Warn, '!') };
+    Line::plain(format!("   seen {seen:.1} % ")).with(tone, mark)
+}
+
+fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) -> Line {
+    row(word).with(tone, format!("{stable:<14}{candidate:<14}{beside}"))
+}
+
+fn errors(numbers: &Numbers, opinion: Opinion) -> Line {
+    let Numbers { stable, candidate, ln_evidence, ln_threshold, .. } = numbers;
+    let beside = format!("{:<8}evidence ", times(stable, candidate));
+    let tone = match opinion {
+        Opinion::RollBack => Tone::Bad,
+        Opinion::Hold => Tone::Warn,
+        Opinion::Pass | Opinion::NoData | Opinion::LowPower => Tone::Good,
+    };
+    let threshold = ln_threshold.to_f64().exp();
+    cells("errors", &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
+        .with(tone, bar(*ln_evidence, *ln_threshold))
+        .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
+}
+
+/// How many times as often one fails.
+fn times(stable: &Calls, candidate: &Calls) -> String {
+    let rate = |of: &Calls| ratio(of.errors, of.calls);
+    match (rate(stable), rate(candidate)) {
+        (Some(stable), Some(candidate)) if stable > 0.0 => format!("{:.1} ×", candidate / stable),
+        _ => "·".to_owned(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio that is told with one decimal")]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Evidence on a logarithmic scale: empty at 1 and below, full at what a rollback takes.
+fn bar(evidence: Thousandths, threshold: Thousandths) -> String {
+    const CELLS: i64 = 12;
+    let full = threshold.0.max(1);
+    let filled = usize::try_from(evidence.0.clamp(0, full).saturating_mul(CELLS) / full).unwrap_or_default();
+    format!("{:·<12}", "█".repeat(filled))
+}
+
+/// A number whose logarithm is known, short.
+fn figure(ln: Thousandths) -> String {
+    let number = ln.to_f64().exp();
+    match number {
+        ..0.05 => "0.0".to_owned(),
+        ..10.0 => format!("{number:.1}"),
+        ..1e6 => format!("{number:.0}"),
+        _ => "over a million".to_owned(),
+    }
+}
+
+fn interval(calls: &Calls) -> String {
+    if calls.calls == 0 {
+        return String::new();
+    }
+    let [low, high] = calls.errors_percent.map(Thousandths::to_f64);
+    format!("{low:.2}–{high:.2} %")
+}
+
+fn missing(numbers: &Numbers, opinion: Opinion) -> String {
+    match (opinion, numbers.missing_errors) {
+        (Opinion::RollBack, _) | (_, None) => String::new(),
+        (_, Some(count)) => format!("{} more errors of {} would be proof", grouped(count), numbers.candidate.version),
+    }
+}
+
+fn slow(slow: &Slow) -> Line {
+    let beside = if slow.enforced { format!("evidence {}", figure(slow.ln_evidence)) } else { "report only".to_owned() };
+    let percent = |share: Thousandths| format!("{:.1} %", share.to_f64());
+    let word = format!("over {:.0} ms", slow.stable_limit_ms.to_f64());
+    let tone = if slow.enforced && slow.opinion == Opinion::RollBack { Tone::Bad } else { Tone::Plain };
+    Line::default()
+        .with(Tone::Dim, format!("  {word:<10}"))
+        .with(tone, format!("{:<14}{:<14}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
+}
+
+fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
+    let fresh = numbers.counted_to.map_or_else(
+        || "no call counted yet: CloudWatch is one to three minutes late".to_owned(),
+        |to| format!("counted to {} ({} ago)", clock(to), span(now.since(to))),
+    );
+    let line = row("");
+    let line = match opinion {
+        Opinion::Pass => line.with(Tone::Good, "no complaint"),
+        Opinion::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
+        Opinion::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
+        Opinion::Hold => line.with(Tone::Warn, "suspicious: the share is not raised"),
+        Opinion::NoData | Opinion::RollBack => line.with(Tone::Bad, one_line(why)),
+    };
+    line.with(Tone::Dim, format!("   {fresh}"))
+}

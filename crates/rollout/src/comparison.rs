@@ -1,0 +1,259 @@
+//! What do the calls of both versions say? What was last counted of them, and what the test makes of it, as a decision sees it.
+//!
+//! The test itself is not here: whoever counts also tests, and puts what came of it in these words. Numbers are whole, so that two
+//! equal findings are equal.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::health::Failing;
+use crate::{Time, Version};
+
+/// What is known of the comparison of the canary with stable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// Not counted yet in this process: why, where an attempt failed.
+    Unread {
+        /// Why.
+        failing: Failing,
+    },
+    /// As last counted.
+    Read {
+        /// When it was asked for.
+        at: Time,
+        /// What was found.
+        finding: Box<Finding>,
+        /// Why a later attempt to count failed, if one did.
+        failing: Option<Failing>,
+    },
+}
+
+/// What the counts say, and the counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// In a word.
+    pub opinion: Opinion,
+    /// In a sentence, with the arithmetic.
+    pub why: String,
+    /// When what it rests on began, where that is known.
+    pub happened: Option<Time>,
+    /// Calls of the canary in the minutes of the step in force.
+    pub step_calls: u64,
+    /// Trouble that both versions have alike, where there is such.
+    pub together: Option<Together>,
+    /// The numbers.
+    pub numbers: Numbers,
+}
+
+/// Both versions got worse together: it is not the release.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Together {
+    /// Since when.
+    pub since: Time,
+    /// With times and rates.
+    pub why: String,
+}
+
+/// What a test of counts says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opinion {
+    /// Nothing speaks against the canary.
+    Pass,
+    /// Suspicious: not to be given more.
+    Hold,
+    /// Worse than tolerated. Final.
+    RollBack,
+    /// The canary has no calls although it should have.
+    NoData,
+    /// Too few calls to see anything but a dead canary.
+    LowPower,
+}
+
+impl Opinion {
+    /// The opinion as JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Hold => "hold",
+            Self::RollBack => "roll_back",
+            Self::NoData => "no_data",
+            Self::LowPower => "low_power",
+        }
+    }
+}
+
+/// The numbers behind an opinion.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Numbers {
+    /// Stable's calls.
+    pub stable: Calls,
+    /// The canary's.
+    pub candidate: Calls,
+    /// The natural logarithm of the evidence against the canary.
+    pub ln_evidence: Thousandths,
+    /// What that has to reach.
+    pub ln_threshold: Thousandths,
+    /// Errors of the canary that are still missing for a rollback, at least; `None` where that cannot be told.
+    pub missing_errors: Option<u64>,
+    /// Errors of the canary beyond those that stable would have had on the same calls.
+    pub extra_failures: Thousandths,
+    /// The canary's part of the calls in whole minutes of the step in force, in per cent, where there were such.
+    pub seen_percent: Option<Thousandths>,
+    /// The end of the latest minute with calls in it, where there is one.
+    pub counted_to: Option<Time>,
+    /// How many of the calls were slow, where that is compared.
+    pub slow: Option<Slow>,
+}
+
+/// The calls of one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Calls {
+    /// Which.
+    pub version: Version,
+    /// How many, since the rollout began.
+    pub calls: u64,
+    /// How many of them failed.
+    pub errors: u64,
+    /// Between which per cents the rate of errors lies, with 95 % confidence; 0 to 100 without calls.
+    pub errors_percent: [Thousandths; 2],
+}
+
+impl Calls {
+    /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12 %`; `no calls` without any.
+    pub fn rate(&self) -> String {
+        share(self.errors, self.calls)
+    }
+}
+
+/// `5.3 %`: a part of a whole, with as many digits as it is worth.
+pub fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "no calls".to_owned();
+    }
+    // In parts of ten thousand, a hundredth of a per cent.
+    let parts = |of: u128| (u128::from(part) * of + u128::from(whole) / 2) / u128::from(whole);
+    match (parts(10_000), parts(1_000)) {
+        (0, _) => "0 %".to_owned(),
+        (hundredths @ 1..100, _) => format!("0.{hundredths:02} %"),
+        (_, tenths @ ..100) => format!("{}.{} %", tenths / 10, tenths % 10),
+        (_, _) => format!("{} %", parts(100)),
+    }
+}
+
+/// A count as people write it: `1,530`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Slow calls: beyond a limit that stable's past hour set before the rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Slow {
+    /// Whether it decides, or is only reported.
+    pub enforced: bool,
+    /// Stable's limit, in milliseconds: what 90 or 99 of 100 of its calls took at most.
+    pub stable_limit_ms: Thousandths,
+    /// The canary's, which is a little above.
+    pub candidate_limit_ms: Thousandths,
+    /// Per cent of stable's calls beyond its limit.
+    pub stable_percent: Thousandths,
+    /// Per cent of the canary's calls beyond its own.
+    pub candidate_percent: Thousandths,
+    /// The natural logarithm of the evidence that the canary is slower.
+    pub ln_evidence: Thousandths,
+    /// What that has to reach.
+    pub ln_threshold: Thousandths,
+    /// What it says.
+    pub opinion: Opinion,
+}
+
+/// A number with three decimals: whole inside, a plain number in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thousandths(pub i64);
+
+impl Thousandths {
+    /// The nearest such number; the largest or smallest where it is beyond them, 0 for no number.
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and makes no number 0")]
+    pub fn from_f64(number: f64) -> Self {
+        Self((number * 1000.0).round() as i64)
+    }
+
+    /// The number.
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 thousandths nobody counts them")]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+}
+
+impl Serialize for Thousandths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.to_f64())
+    }
+}
+
+impl<'de> Deserialize<'de> for Thousandths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::from_f64)
+    }
+}
+
+/// How the candidate answered a saved event that it was sent for want of calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// This process has sent none.
+    NotSent,
+    /// They are under way.
+    Running,
+    /// Every one of so many was answered.
+    Passed(u32),
+    /// One or more were not: which, and why.
+    Failed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_as_many_digits_as_it_is_worth() {
+        for (part, whole, told) in [
+            (0, 0, "no calls"),
+            (0, 1_530, "0 %"),
+            (1, 480, "0.21 %"),
+            (1, 1_000_000, "0 %"),
+            (9, 170, "5.3 %"),
+            (8, 1_530, "0.52 %"),
+            (99, 100, "99 %"),
+            (170, 170, "100 %"),
+            (u64::MAX, u64::MAX, "100 %"),
+        ] {
+            assert_eq!(share(part, whole), told, "{part} of {whole}");
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        for (count, told) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), told);
+        }
+    }
+
+    #[test]
+    fn thousandths_are_plain_numbers_in_json() {
+        for (number, json) in [(0.0, "0.0"), (4.605_17, "4.605"), (-1.5, "-1.5")] {
+            let kept = Thousandths::from_f64(number);
+            let text = serde_json::to_string(&kept).unwrap();
+            assert_eq!(text, json);
+            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), kept);
+        }
+        assert_eq!(Thousandths::from_f64(f64::NAN), Thousandths(0));
+        assert_eq!(Thousandths::from_f64(f64::INFINITY), Thousandths(i64::MAX));
+    }
+}

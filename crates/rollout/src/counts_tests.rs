@@ -1,0 +1,279 @@
+//! The decision where calls are counted, enumerated: every opinion, age, budget and policy that can come together, against the rules.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the rules name the few actions they speak of")]
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Target, standing};
+use crate::comparison::{Calls, Comparison, Finding, Numbers, Opinion, Probe, Thousandths};
+use crate::decide::{Action, decide};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, uncounted, version};
+use crate::health::Health;
+use crate::note::{HookAttempt, Note, Phase, write_description};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use crate::plan::{Analysis, Mode, OnLowTraffic, Plan};
+use crate::write::desired;
+use crate::{Cause, Outcome, Time};
+
+const LIMIT: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(5);
+
+pub(crate) fn found(opinion: Opinion, step_calls: u64, at: Time) -> Comparison {
+    let calls = |number| Calls {
+        version: version(number),
+        calls: step_calls,
+        errors: 0,
+        errors_percent: [Thousandths(0), Thousandths(100_000)],
+    };
+    let numbers = Numbers {
+        stable: calls(41),
+        candidate: calls(42),
+        ln_evidence: Thousandths(0),
+        ln_threshold: Thousandths(4605),
+        missing_errors: None,
+        extra_failures: Thousandths(0),
+        seen_percent: None,
+        counted_to: None,
+        slow: None,
+    };
+    let finding = Finding { opinion, why: "as counted".into(), happened: None, step_calls, together: None, numbers };
+    Comparison::Read { at, finding: Box::new(finding), failing: None }
+}
+
+fn plans() -> Vec<Plan> {
+    let analysis = |mode, min_requests, on_low_traffic| Analysis {
+        mode,
+        min_requests,
+        max_hold: PATIENCE,
+        on_low_traffic,
+        ..Analysis::default()
+    };
+    let mut plans = Vec::new();
+    for mode in [Mode::On, Mode::Observe, Mode::Off] {
+        for (min, policy) in [
+            (0, OnLowTraffic::RollBack),
+            (100, OnLowTraffic::RollBack),
+            (100, OnLowTraffic::Promote),
+            (100, OnLowTraffic::Probe(3)),
+        ] {
+            for post_hook in [None, Some("post".to_owned())] {
+                plans.push(Plan { analysis: analysis(mode, min, policy), post_hook, ..plan() });
+            }
+        }
+    }
+    plans
+}
+
+fn notes(plan: &Plan) -> Vec<Note> {
+    let due = Some(BEGUN + Duration::from_mins(1));
+    let note = |phase| Note {
+        stable: Some(version(41)),
+        candidate: Some(version(42)),
+        lease: Some(BEGUN + Duration::from_hours(1)),
+        due,
+        ..Note::new(plan.id, plan.owner, phase, BEGUN)
+    };
+    let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
+    let phases = [
+        note(Phase::Pre),
+        note(Phase::Shift { weight: points(1000), step: 1, steps: 10 }),
+        note(Phase::Bake),
+        Note { due: None, hook, ..note(Phase::Post) },
+    ];
+    let budgets = [Duration::ZERO, Duration::from_mins(4), PATIENCE, LIMIT];
+    let mut notes = Vec::new();
+    for note in phases {
+        for held in budgets {
+            for waited in budgets {
+                notes.push(Note { held, waited, ..note.clone() });
+            }
+        }
+    }
+    notes
+}
+
+fn comparisons(now: Time) -> Vec<Comparison> {
+    let mut all = vec![uncounted()];
+    for opinion in [Opinion::Pass, Opinion::Hold, Opinion::RollBack, Opinion::NoData, Opinion::LowPower] {
+        for calls in [0, 99, 100] {
+            for age in [0, 60, 80] {
+                all.push(found(opinion, calls, now - Duration::from_secs(age)));
+            }
+        }
+    }
+    all
+}
+
+fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation, &Note)) {
+    for note in notes(plan) {
+        let share = note.phase.share();
+        let weights = if share.is_zero() { vec![] } else { vec![(version(42), share)] };
+        let description = write_description(TEXT, &note).unwrap();
+        let alias = Some(Alias { target: Target::Version(version(41)), weights, description });
+        for now in [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61)] {
+            for comparison in comparisons(now) {
+                for health in [healths(now).swap_remove(0), healths(now).swap_remove(2), Health::Unwatched] {
+                    for probe in [Probe::NotSent, Probe::Running, Probe::Passed(3), Probe::Failed("2 of 3 failed".into())] {
+                        let seen = Observation {
+                            now,
+                            alias: alias.clone(),
+                            certainty: Certainty::Written,
+                            claimed: true,
+                            unanswered: None,
+                            failed: None,
+                            restored: None,
+                            blind: None,
+                            stepped: None,
+                            full_weight_refused: false,
+                            stuck: None,
+                            remembered: None,
+                            planned_on: alias.clone(),
+                            candidate: Candidate::Published(version(42), Readiness::Ready),
+                            hook: Hook::Succeeded,
+                            health: health.clone(),
+                            comparison: comparison.clone(),
+                            probe,
+                            interrupted: false,
+                        };
+                        check(&seen, &note);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn red(seen: &Observation) -> bool {
+    matches!(&seen.health, Health::Read { alarms, .. } if alarms.iter().any(|alarm| alarm.state == crate::health::AlarmState::Alarm))
+}
+
+/// Whether the counts are reason enough to go on, from the rules.
+fn counts_allow(plan: &Plan, seen: &Observation, note: &Note) -> bool {
+    let Comparison::Read { at, finding, .. } = &seen.comparison else { return false };
+    let recent = seen.now.since(*at) <= Duration::from_secs(70);
+    let fair = match finding.opinion {
+        Opinion::Pass | Opinion::LowPower => true,
+        Opinion::Hold => note.held >= LIMIT,
+        Opinion::RollBack | Opinion::NoData => false,
+    };
+    let waited = note.waited >= PATIENCE;
+    let many = finding.step_calls >= plan.analysis.min_requests
+        || matches!(seen.probe, Probe::Passed(_))
+        || (plan.analysis.on_low_traffic == OnLowTraffic::Promote && waited);
+    recent && fair && many
+}
+
+fn check(plan: &Plan, seen: &Observation, note: &Note) {
+    let action = decide(plan, seen);
+    let told = || format!("{action:?}\nby {:?}\non {seen:#?}", plan.analysis);
+    let share = note.phase.share();
+    if plan.analysis.mode != Mode::On {
+        let off = Plan { analysis: Analysis::default(), ..plan.clone() };
+        assert_eq!(action, decide(&off, seen), "what only watches decides nothing: {}", told());
+        return;
+    }
+    let judged = !share.is_zero();
+    let worse = matches!(&seen.comparison, Comparison::Read { finding, .. } if finding.opinion == Opinion::RollBack);
+    let failed = worse || matches!(seen.probe, Probe::Failed(_));
+    if judged && failed && !red(seen) {
+        assert_eq!(action, Action::RollBack(Cause::Analysis), "{}", told());
+    }
+    match &action {
+        Action::Shift { .. } | Action::Promote(_) if judged => assert!(counts_allow(plan, seen, note), "{}", told()),
+        Action::AnnouncePostHook => assert!(counts_allow(plan, seen, note), "{}", told()),
+        Action::Extend { until, .. } => {
+            assert!(judged && note.due.is_none_or(|due| seen.now >= due) && *until > seen.now, "{}", told());
+            let written = desired(plan, seen, &action).unwrap();
+            let after = standing(&written).note().unwrap().clone();
+            assert_eq!((after.due, after.since, after.phase), (Some(*until), note.since, note.phase));
+            let second = Duration::from_secs(1);
+            assert!(after.held <= LIMIT.max(note.held) + second && after.waited <= PATIENCE.max(note.waited) + second);
+            assert!(after.held > note.held || after.waited > note.waited, "nothing is held for nothing: {}", told());
+            assert!(after.lease > Some(seen.now));
+        }
+        Action::Probe => {
+            let wanted = matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_));
+            assert!(wanted && note.waited >= PATIENCE && seen.probe == Probe::NotSent, "{}", told());
+        }
+        Action::RollBack(Cause::LowTraffic) => {
+            assert!(judged && plan.analysis.on_low_traffic == OnLowTraffic::RollBack && note.waited >= PATIENCE, "{}", told());
+        }
+        Action::RollBack(Cause::NoData) => assert!(judged && note.waited >= PATIENCE, "{}", told()),
+        _ => {}
+    }
+}
+
+#[test]
+fn counts_are_a_reason_of_their_own_and_never_the_only_permission() {
+    let mut count = 0_u32;
+    for plan in plans() {
+        each_observation(&plan, |seen, note| {
+            count += 1;
+            check(&plan, seen, note);
+            assert!(my_note(&plan, seen).is_some());
+        });
+    }
+    println!("{count} observations");
+    assert!(count > 1_500_000, "the world shrank to {count}");
+}
+
+/// Runs a rollout whose counts always say the same; gives how long it took, in seconds, and how it ended.
+fn always(plan: &Plan, opinion: Opinion, step_calls: u64) -> (u64, Outcome) {
+    let alias = Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() });
+    let mut seen = Observation {
+        now: BEGUN,
+        alias: alias.clone(),
+        certainty: Certainty::Written,
+        claimed: false,
+        unanswered: None,
+        failed: None,
+        restored: None,
+        blind: None,
+        stepped: None,
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        planned_on: alias,
+        candidate: Candidate::Published(version(42), Readiness::Ready),
+        hook: Hook::Succeeded,
+        health: Health::Unwatched,
+        comparison: uncounted(),
+        probe: Probe::NotSent,
+        interrupted: false,
+    };
+    for _ in 0..100_000 {
+        seen.comparison = found(opinion, step_calls, seen.now);
+        match decide(plan, &seen) {
+            Action::Finish(outcome) => return (seen.now.since(BEGUN).as_secs(), outcome),
+            Action::Wait { until, .. } => seen.now = until.min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
+            Action::Probe => seen.probe = Probe::Passed(3),
+            action => {
+                seen.alias = Some(desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing")));
+                seen.claimed = true;
+            }
+        }
+    }
+    panic!("no end in sight");
+}
+
+#[test]
+fn no_doubt_lasts_for_ever() {
+    let with = |min_requests, on_low_traffic| Plan {
+        analysis: Analysis { mode: Mode::On, min_requests, max_hold: PATIENCE, on_low_traffic, ..Analysis::default() },
+        bake: Duration::from_mins(3),
+        ..plan()
+    };
+    let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
+    // Nine minutes of steps and three of bake.
+    assert_eq!(always(&with(0, roll_back), Opinion::Pass, 0), (720, Outcome::Promoted));
+    assert_eq!(always(&with(100, roll_back), Opinion::Pass, 100), (720, Outcome::Promoted));
+    // A suspicion that never grows costs ten minutes, once.
+    assert_eq!(always(&with(0, roll_back), Opinion::Hold, 1_000), (720 + 600, Outcome::Promoted));
+    // One minute of the first step, and then as long as was said.
+    assert_eq!(always(&with(0, roll_back), Opinion::NoData, 0), (60 + 300, Outcome::RolledBack(Cause::NoData)));
+    assert_eq!(always(&with(100, roll_back), Opinion::LowPower, 99), (60 + 300, Outcome::RolledBack(Cause::LowTraffic)));
+    // Every one of the ten steps, the one at 100 % among them, waits for its calls.
+    assert_eq!(always(&with(100, promote), Opinion::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
+    // The saved events are sent once, and stand in for the calls from then on.
+    assert_eq!(always(&with(100, probe), Opinion::LowPower, 0), (720 + 300, Outcome::Promoted));
+}

@@ -1,0 +1,219 @@
+//! The calls of both versions speak for themselves: a worse one goes back in minutes without an alarm, a good one is left in peace,
+//! and what cannot be told is said and handled as configured.
+
+use std::time::Duration;
+
+use controller::Request;
+use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
+use sim::{Effect, Fault};
+
+use crate::stage::{Stage, Told, assert_golden, play, request, short};
+
+fn compared(analysis: Analysis) -> Request {
+    Request { alarms: Vec::new(), pre_hook: None, post_hook: None, analysis, ..request() }
+}
+
+fn on() -> Analysis {
+    Analysis { mode: Mode::On, ..Analysis::default() }
+}
+
+fn percents(stage: &Stage) -> Vec<u64> {
+    stage.shares("42").into_iter().map(|share| share.1).collect()
+}
+
+fn assert_back(told: &Told, code: u8, kind: &str) {
+    assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (code, kind), "{}", told.log);
+}
+
+#[test]
+fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
+    play(async {
+        let stage = Stage::story("hello-errors").await;
+        let told = stage.rollout(&compared(on())).await;
+        assert_golden("a_worse_version_without_an_alarm", &told.log);
+        assert_back(&told, 10, "analysis");
+        stage.assert_ended("41", "back");
+        stage.assert_conditional();
+        assert!(told.ending.reason.detail.contains("as often as 41"), "{}", told.log);
+        assert!(told.ending.exposed.unwrap() > 0 && told.ending.extra_failures.unwrap().to_f64() > 0.0, "{}", told.log);
+        assert!(stage.alias().await.description.contains("x=42n"), "it is remembered as rejected");
+    });
+}
+
+#[test]
+fn a_good_version_goes_through_on_one_question_a_minute() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = stage.rollout(&compared(on())).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(percents(&stage), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
+        let asked = stage.calls("GetMetricData");
+        assert!((12..=15).contains(&asked), "{asked}");
+        assert!(told.log.contains("errors of 42 0 %"), "{}", told.log);
+    });
+}
+
+#[test]
+fn what_only_observes_never_acts() {
+    play(async {
+        let stage = Stage::story("hello-errors").await;
+        let told = stage.rollout(&compared(Analysis { mode: Mode::Observe, ..on() })).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(told.ending.reason.kind, "promoted");
+        assert!(told.ending.exposed.unwrap() > 0);
+        stage.assert_ended("42", "promoted");
+    });
+}
+
+#[test]
+fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compare() {
+    play(async {
+        let stage = Stage::story("hello-errors").await;
+        stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "1")]).unwrap());
+        let told = stage.rollout(&Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await;
+        assert_back(&told, 10, "analysis");
+        assert!(told.ending.reason.detail.contains("failed every one of its"), "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+}
+
+/// A step waits for the calls that were asked for; then what was configured is done.
+#[test]
+fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
+    let few = |on_low_traffic| Analysis { min_requests: 20, max_hold: Duration::from_mins(4), on_low_traffic, ..on() };
+    play(async move {
+        let stage = Stage::story("hello-idle").await;
+        let told = stage.rollout(&compared(few(OnLowTraffic::RollBack))).await;
+        assert_golden("nobody_calls", &told.log);
+        assert_back(&told, 12, "low_traffic");
+        let shares = stage.shares("42");
+        assert!((300..310).contains(&shares[1].0) && shares.len() == 2, "one minute as planned and four more: {shares:?}");
+        assert!(!stage.alias().await.description.contains(" x="), "nothing speaks against it");
+    });
+    play(async move {
+        let stage = Stage::story("hello-idle").await;
+        let told = stage.rollout(&with(short(), few(OnLowTraffic::Promote))).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let shares = stage.shares("42");
+        assert!((270..280).contains(&shares[1].0) && (540..560).contains(&shares[2].0), "{shares:?}");
+    });
+    play(async move {
+        let stage = Stage::story("hello-idle").await;
+        let told = stage.rollout(&compared(on())).await;
+        assert_eq!(told.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", told.log);
+        assert!(told.log.contains("about 0 calls of the new version are expected"), "{}", told.log);
+    });
+}
+
+fn with(request: Request, analysis: Analysis) -> Request {
+    Request { analysis, alarms: Vec::new(), ..request }
+}
+
+#[test]
+fn saved_events_stand_in_for_calls() {
+    let probed = |count| {
+        let on_low_traffic = OnLowTraffic::Probe(count);
+        let analysis = Analysis { min_requests: 20, max_hold: Duration::ZERO, on_low_traffic, ..on() };
+        Request { probe_event: Some(b"{\"ping\":true}".to_vec()), ..with(short(), analysis) }
+    };
+    play(async move {
+        let stage = Stage::story("hello-idle").await;
+        let told = stage.rollout(&probed(5)).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(stage.calls("Invoke"), 1 + 5, "a dry run, and five events once for all steps");
+        assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 5);
+        assert_eq!(percents(&stage), [10, 50, 100]);
+    });
+    play(async move {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap());
+        let told = stage.rollout(&probed(5)).await;
+        assert_golden("a_saved_event_that_fails", &told.log);
+        assert_back(&told, 10, "analysis");
+        assert_eq!(percents(&stage), [10, 0]);
+        assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 1, "the first failure is enough");
+    });
+}
+
+#[test]
+fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
+        let told = stage.rollout(&with(short(), on())).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(told.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", told.log);
+        assert_eq!(stage.calls("GetMetricData"), 1);
+    });
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
+        let told = stage.rollout(&Request { analysis_asked: true, ..with(short(), on()) }).await;
+        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
+        assert!(told.log.contains("`--analysis off` does without"), "{}", told.log);
+        assert_eq!(stage.writes().len(), 0);
+    });
+}
+
+#[test]
+fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let blind = async {
+            while stage.shares("42").len() < 2 {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
+        };
+        let request = Request { blind_limit: Duration::from_mins(4), ..compared(on()) };
+        let (told, ()) = tokio::join!(stage.rollout(&request), blind);
+        assert_back(&told, 12, "blind");
+        assert!(told.ending.reason.detail.contains("the calls cannot be counted"), "{}", told.log);
+        let shares = percents(&stage);
+        assert!(shares == [10, 20, 0] || shares == [10, 20, 30, 0], "one count may be missed: {shares:?}");
+    });
+}
+
+/// The same counts, read by a process that began later: what was found before it is found again.
+#[test]
+fn a_process_that_takes_over_knows_what_the_first_one_knew() {
+    play(async {
+        let stage = Stage::story("hello-errors").await;
+        let request = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()) };
+        // Before CloudWatch has shown anything.
+        let cut = async { stage.sleep(75).await };
+        let first = stage.rollout_until(&request, cut).await;
+        assert_eq!(first.ending.exit_code, 30, "{}", first.log);
+        // While nobody looks, the evidence comes in.
+        stage.sleep(180).await;
+        let shares = percents(&stage);
+        let told = stage.as_caller("SECOND").await.rollout(&request).await;
+        assert_back(&told, 10, "analysis");
+        assert_eq!(percents(&stage), [shares, vec![0]].concat(), "it is found before anything rises");
+    });
+}
+
+#[test]
+fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
+    let slower = |stage: &Stage| {
+        stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
+    };
+    play(async move {
+        let stage = Stage::story("hello").await;
+        // Enough calls to know what is usual.
+        stage.sleep(600).await;
+        slower(&stage);
+        let told = stage.rollout(&compared(on())).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    });
+    play(async move {
+        let stage = Stage::story("hello").await;
+        // Enough calls to know what is usual.
+        stage.sleep(600).await;
+        slower(&stage);
+        let told = stage.rollout(&compared(Analysis { latency: Latency::Enforce, ..on() })).await;
+        assert_back(&told, 10, "analysis");
+        assert!(told.ending.reason.detail.contains("42 is slower than 41"), "{}", told.log);
+    });
+}
