@@ -132,7 +132,8 @@ fn exit_0_promoted_and_again_nothing_to_do() {
 #[test]
 fn exit_1_what_cannot_be_published_moves_nothing() {
     let served = Served::start();
-    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny)));
+    // The first call asks whether it may; permission is taken away in between.
+    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9)));
     let output = served.run(SHORT);
     assert_eq!(code(&output), 1, "{}", text(&output));
     assert!(text(&output).contains("100 % on 1"), "{}", text(&output));
@@ -404,9 +405,14 @@ fn a_plan_and_a_dry_run_change_nothing() {
         assert_eq!(code(&output), 0, "{}", text(&output));
     }
     assert_eq!(code(&served.run("plan hello --type AllAtOnce --alarm missing")), 3);
+    let denied = Fault::on("UpdateAlias", Effect::Deny);
+    served.account.with(|world| world.add_fault(denied));
+    let output = served.run("plan hello --type AllAtOnce");
+    assert!(code(&output) == 3 && text(&output).contains("lambda:UpdateAlias on hello is needed"), "{}", text(&output));
+    // Writes are asked about, and never done.
     let changing =
         |operation: &str| !operation.starts_with("Get") && !operation.starts_with("Describe") && !operation.starts_with("List");
-    assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation))));
+    assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation) && call.succeeded())),);
 }
 
 #[test]
@@ -417,8 +423,8 @@ fn a_package_is_put_into_the_function_first() {
     let output = served.run(&format!("{SHORT} --zip {}", package.display()));
     std::fs::remove_file(&package).unwrap();
     assert_eq!(code(&output), 0, "{}", text(&output));
-    let updated = served.account.with(|world| world.log().iter().filter(|call| call.operation == "UpdateFunctionCode").count());
-    assert_eq!(updated, 1);
+    let done = |call: &&sim::CallRecord| call.operation == "UpdateFunctionCode" && call.succeeded();
+    assert_eq!(served.account.with(|world| world.log().iter().filter(done).count()), 1);
 }
 
 #[test]

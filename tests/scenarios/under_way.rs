@@ -136,7 +136,7 @@ fn a_rollout_of_other_code_is_another_rollout() {
             .into_iter()
             .find(|write| write.before().unwrap().share("42") > 0.0 && write.after().unwrap().share("42") == 0.0);
         assert!(taken.unwrap().after().unwrap().description.contains(" claim 41>43 "));
-        assert!(stage.calls("PublishVersion") == 2);
+        assert!(stage.done("PublishVersion") == 2);
     });
 }
 

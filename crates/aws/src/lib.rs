@@ -9,6 +9,7 @@ mod cloud;
 mod connect;
 mod error;
 mod limits;
+mod permission;
 mod skew;
 mod usual;
 

@@ -10,7 +10,7 @@ use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Held, Reply, Revision};
+use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Held, Reply, Revision, Write};
 
 /// Control calls a second: AWS' limit for the account.
 const CALLS: f64 = 15.0;
@@ -155,6 +155,11 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
         self.call().await;
         self.cloud.provisioned(subject).await
+    }
+
+    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+        self.call().await;
+        self.cloud.may_write(subject, write).await
     }
 
     // CloudWatch and invocations have limits of their own, far from what a rollout uses.

@@ -10,7 +10,7 @@ use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 
-use crate::checks::{about_alias, alarms, hook, managed, provisioned, unreadable, versions};
+use crate::checks::{about_alias, alarms, hook, managed, permissions, provisioned, unreadable, versions};
 use crate::cloud::{Clock, Cloud, Configuration};
 use crate::request::Request;
 
@@ -100,13 +100,19 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     }
     let mut problems = Vec::new();
     if read {
-        let (versions, concurrency) = tokio::join!(versions(cloud, request, &found), provisioned(cloud, request, &found));
+        let (versions, concurrency, denied) = tokio::join!(
+            versions(cloud, request, &found),
+            provisioned(cloud, request, &found),
+            // Four calls at once are too much for the stack of a test's thread.
+            Box::pin(permissions(cloud, request, &found))
+        );
         problems.extend(about_alias(cloud, request, &found).await);
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
         problems.extend(versions.problems);
         problems.extend(concurrency);
+        problems.extend(denied);
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
     let (alarms, pre, post) = tokio::join!(
