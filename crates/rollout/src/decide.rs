@@ -44,7 +44,7 @@ pub enum Action {
     GoBlind,
     /// Write that things can be read again.
     SeeAgain,
-    /// Write a new lease.
+    /// Write a new lease, and into a claim which version was published.
     Renew,
     /// Write this process' token into the note of an owner that is gone, or is to be replaced.
     TakeOver,
@@ -286,7 +286,23 @@ fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) 
         return Some(Action::Postpone(stepped.ceil_to_second()));
     }
     let ends = note.lease.is_none_or(|lease| seen.now + RENEWAL >= lease);
-    ends.then_some(Action::Renew)
+    // Where the next step comes at once, it names the candidate too.
+    let waits = |readiness: &Readiness| blind || note.pause.is_some() || *readiness == Readiness::Pending;
+    let unnamed = unnamed(plan, seen, note).is_some_and(|(_, readiness)| waits(readiness));
+    (ends || unnamed).then_some(Action::Renew)
+}
+
+/// The version that this rollout published and is to roll out, where its claim does not name it yet: whoever ends the rollout
+/// meanwhile could not know that it is bad.
+pub(crate) fn unnamed<'a>(plan: &Plan, seen: &'a Observation, note: &Note) -> Option<(Version, &'a Readiness)> {
+    let claimed = note.phase == Phase::Claim && note.candidate.is_none();
+    match &seen.candidate {
+        Candidate::Published(version, readiness) if claimed && gave_back(plan, note, seen).is_none() => {
+            Some((*version, readiness))
+        }
+        Candidate::Published(..) | Candidate::Failed(_) => None,
+        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready => None,
+    }
 }
 
 fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Action {

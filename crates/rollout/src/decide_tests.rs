@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::alias::{Alias, Standing, Target, standing};
 use crate::decide::{Action, decide};
 use crate::health::{AlarmSeen, AlarmState, Health};
-use crate::note::{HookAttempt, Note, Noted, Owner, Phase, RolloutId, write_description};
+use crate::note::{AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use crate::write::desired;
@@ -71,8 +71,11 @@ fn notes(plan: &Plan) -> Vec<Option<Note>> {
         |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
     let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
     let bake = Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Bake, c) };
+    let pause = Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume };
     let mine = [
         note(Phase::Claim, None),
+        note(Phase::Claim, c),
+        Note { pause: Some(pause), ..note(Phase::Claim, None) },
         Note { hook, ..note(Phase::Pre, c) },
         shift(points(1000), 1),
         Note { blind: Some(BEGUN), ..shift(points(1000), 1) },
@@ -229,6 +232,7 @@ fn check(plan: &Plan, seen: &Observation) {
         }
     }
 
+    check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     if let Some(note) =
         note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_))))
@@ -237,6 +241,27 @@ fn check(plan: &Plan, seen: &Observation) {
         assert_eq!(action, Action::Finish(expected), "{}", told());
     }
     check_result(plan, seen, &action, written.as_ref());
+}
+
+/// Nobody waits on a claim that does not name what was published, and a name is never a guess nor written twice.
+fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written: Option<&Alias>) {
+    let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
+    let published = if let Candidate::Published(version, _) = seen.candidate { Some(version) } else { None };
+    let new = published.filter(|published| *published != version(41));
+    let Some(note) = note.filter(|note| note.phase == Phase::Claim) else { return };
+    if matches!(seen.alias.as_ref().map(standing), Some(Standing::Claimed(_))) && matches!(action, Action::Wait { .. }) {
+        assert!(new.is_none() || note.candidate == new, "{}", told());
+    }
+    if *action == Action::Renew {
+        let renewed = standing(written.unwrap()).note().unwrap().clone();
+        let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap();
+        assert_eq!(renewed.candidate, note.candidate.or(new), "{}", told());
+        assert!(
+            renewed.phase == Phase::Claim && renewed.lease > Some(seen.now) && (due || note.candidate.is_none()),
+            "{}",
+            told()
+        );
+    }
 }
 
 /// What is ours is brought back when it must be; what is not ours is left alone.

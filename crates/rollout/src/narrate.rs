@@ -92,7 +92,9 @@ fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation
         }
     };
     let mut told = Vec::new();
-    if !known && !matches!(plan.source, Source::Version(_)) {
+    // A note that names it comes from a process that has told it.
+    let named = note_of(plan, now).is_some_and(|note| note.candidate.is_some());
+    if !known && !named && !matches!(plan.source, Source::Version(_)) {
         told.push(What::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {

@@ -141,8 +141,9 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
-    let Some(candidate) = note.candidate else {
-        return refused("the candidate does not exist yet", "wait for it to be published");
+    // Nobody knows yet whether it can take traffic at all.
+    let Some(candidate) = note.candidate.filter(|_| note.phase != Phase::Claim) else {
+        return refused("the candidate is not there yet", "wait for it to be published and ready");
     };
     let ended = Note {
         stable: note.stable,
@@ -222,6 +223,8 @@ mod tests {
         ] {
             assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), Ruling::Refused { .. }));
         }
+        // Not even by force before it is known to be ready.
+        assert!(matches!(ruled(Operation::PromoteNow, Aim::default(), &alias(Phase::Claim, |_| {})), Ruling::Refused { .. }));
         let (after, note) = written(&ruled(Operation::PromoteNow, Aim::default(), &alias(shift(), |note| note.lease = None)));
         assert_eq!((after.target, after.weights.len(), note.phase), (Target::Version(version(42)), 0, Phase::Promoted));
         assert_eq!(note.stable, Version::new(41));
@@ -232,6 +235,9 @@ mod tests {
         let mine = Aim { rollout: Some(RolloutId(7)), step: None };
         let (after, note) = written(&ruled(Operation::Abort, mine, &alias(shift(), |_| {})));
         assert_eq!((after.share_of(version(42)), note.phase), (Weight::ZERO, Phase::Back(Cause::Abort)));
+        // Rejected although it never had any traffic: that is what was ordered.
+        let named = written(&ruled(Operation::Abort, mine, &alias(Phase::Claim, |_| {}))).1;
+        assert_eq!(named.rejected, [note::Rejected { version: version(42), cause: Cause::Abort }]);
         let other = Aim { rollout: Some(RolloutId(8)), step: None };
         assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), Ruling::Refused { .. }));
         assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), Ruling::Refused { .. }));
