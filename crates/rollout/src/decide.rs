@@ -10,7 +10,7 @@ use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, Time, Version, Weight};
+use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -121,7 +121,8 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
     }
     match position(plan, seen, alias) {
         Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
-        Position::Ended(note) => Action::Finish(ended(plan, seen, &note)),
+        Position::Ended(note) => promoted_after_all(plan, seen, alias, &note)
+            .map_or_else(|| Action::Finish(ended(plan, seen, &note)), Action::RollBack),
         // A share that a person took away stays away; the note is all that is left to write.
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
@@ -151,11 +152,23 @@ fn vanished(plan: &Plan, seen: &Observation) -> Action {
     cause.map_or(Action::WriteAgain, Action::RollBack)
 }
 
+/// What this process found against the candidate, once it has decided to go back for it; not what a person wanted.
+fn found(seen: &Observation) -> Option<Cause> {
+    seen.failed.filter(|cause| !matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort))
+}
+
+/// Why a promotion that landed while this owner was on its way back does not last: a failure is final. By its token it is no other
+/// owner's, who may have seen more.
+fn promoted_after_all(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Cause> {
+    let promoted = note.phase == Phase::Promoted && note.stable.is_some() && note.candidate != plan.stable;
+    let there = note.candidate == alias.target.version();
+    found(seen).filter(|_| promoted && there && note.owner == plan.owner)
+}
+
 /// An owner that lost the rollout to another may still bring it back on a failure that it holds; never the other way.
 fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
     let moved = !note.phase.share().is_zero();
-    let person = |cause: &Cause| matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort);
-    if let Some(cause) = seen.failed.filter(|cause| moved && !person(cause)) {
+    if let Some(cause) = found(seen).filter(|_| moved) {
         return Action::RollBack(cause);
     }
     match seen.health.verdict(plan, note.begun, seen.now) {

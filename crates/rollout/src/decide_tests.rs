@@ -131,6 +131,29 @@ fn candidates() -> Vec<Candidate> {
     ]
 }
 
+/// An alias that was read twice, in a rollout under way, and nothing else known.
+pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
+    Observation {
+        now: BEGUN + Duration::from_mins(1),
+        alias,
+        certainty: Certainty::ReadTwice,
+        claimed: true,
+        unanswered: None,
+        failed: None,
+        restored: None,
+        blind: None,
+        stepped: None,
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        planned_on: None,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        interrupted: false,
+    }
+}
+
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
     let hooks = [Hook::NotInvoked, Hook::Running(BEGUN), Hook::Succeeded, Hook::Failed("no".into())];
     let nows = [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61), BEGUN + Duration::from_mins(17)];
@@ -144,25 +167,9 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                     (Certainty::ReadTwice, false),
                 ] {
                     for interrupted in [false, true] {
-                        let mut seen = Observation {
-                            now,
-                            alias: alias.clone(),
-                            certainty,
-                            claimed,
-                            unanswered: None,
-                            failed: None,
-                            restored: None,
-                            blind: None,
-                            stepped: None,
-                            full_weight_refused: false,
-                            stuck: None,
-                            remembered: None,
-                            planned_on: alias.clone(),
-                            candidate: Candidate::Unknown,
-                            hook: Hook::NotInvoked,
-                            health: health.clone(),
-                            interrupted,
-                        };
+                        let (planned_on, health) = (alias.clone(), health.clone());
+                        let known = nothing_but(alias.clone());
+                        let mut seen = Observation { now, certainty, claimed, planned_on, health, interrupted, ..known };
                         for candidate in candidates() {
                             seen.candidate = candidate;
                             check(&seen);
@@ -366,7 +373,8 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
             assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
             let Some(Standing::Idle(Some(note))) = result else { panic!("{}", told()) };
             assert_eq!(note.phase, Phase::Back(*cause));
-            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(|note| !note.phase.share().is_zero());
+            let given = |note: &Note| !note.phase.share().is_zero() || note.phase == Phase::Promoted;
+            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(given);
             let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
             assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
         }
@@ -395,4 +403,34 @@ fn every_decision_in_a_small_world_keeps_the_rules() {
     }
     println!("{count} observations");
     assert!(count > 400_000, "the world shrank to {count}");
+}
+
+/// Every way to be promoted while this process is on its way back, for every cause: its own findings are final, orders are a person's.
+#[test]
+fn a_promotion_that_lands_after_a_failure_does_not_last() {
+    let plan = plan();
+    let mut undone = 0;
+    let promoted = |note: Note| [41, 42, 43].map(|target| (Note { phase: Phase::Promoted, ..note.clone() }, target));
+    for (note, target) in notes(&plan).into_iter().flatten().flat_map(promoted) {
+        for cause in [Cause::Alarm, Cause::PostHook, Cause::Blind, Cause::Signal, Cause::Hand, Cause::Abort] {
+            for mine in [false, true] {
+                let owner = if mine { plan.owner } else { Owner::from_random(9) };
+                let note = Note { owner, ..note.clone() };
+                let description = write_description(TEXT, &note).unwrap();
+                let alias = Alias { target: Target::Version(version(target)), weights: vec![], description };
+                let seen = Observation { failed: Some(cause), ..nothing_but(Some(alias)) };
+                let action = decide(&plan, &seen);
+                let person = matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort);
+                let ours = note.id == plan.id;
+                if ours && mine && !person && note.candidate == Some(version(target)) {
+                    assert_eq!(action, Action::RollBack(cause), "{seen:#?}");
+                    check_result(&plan, &seen, &action, desired(&plan, &seen, &action).as_ref());
+                    undone += 1;
+                } else {
+                    assert!(!matches!(action, Action::RollBack(_)), "{action:?}\n{seen:#?}");
+                }
+            }
+        }
+    }
+    assert!(undone >= 18, "{undone}");
 }
