@@ -310,7 +310,10 @@ fn operators_act_from_another_process() {
     }
     let child = served.start_command(LONG);
     served.await_share("2");
-    assert_eq!(code(&served.run("pause hello --for 30m --expect-step 7")), 3);
+    for order in ["pause hello --for 30m", "promote hello", "abort hello"] {
+        let late = text(&served.run(&format!("{order} --expect-step 7")));
+        assert!(late.contains("the rollout is at step 1 by now"), "{late}");
+    }
     let output = served.run("pause hello --for 30m --expect-step 1");
     assert_eq!(code(&output), 0, "{}", text(&output));
     let status: serde_json::Value = serde_json::from_slice(&served.run("status hello --output json").stdout).unwrap();
@@ -413,6 +416,29 @@ fn a_plan_and_a_dry_run_change_nothing() {
     let changing =
         |operation: &str| !operation.starts_with("Get") && !operation.starts_with("Describe") && !operation.starts_with("List");
     assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation) && call.succeeded())),);
+}
+
+#[test]
+fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart() {
+    let served = Served::start();
+    served.account.with(|world| {
+        world.publish("hello", 2).unwrap();
+        world.set_alias("hello", "live", "2", Some(("1", 1.0))).unwrap();
+    });
+    let foreign = served.run("status hello");
+    assert!(code(&foreign) == 0 && !text(&foreign).contains("provisioned"), "{}", text(&foreign));
+    let config = http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live");
+    let config = config.body(r#"{"ProvisionedConcurrentExecutions":1}"#.into()).unwrap();
+    served.account.with(|world| {
+        world.schedule(world.now(), sim::Event::Call { caller: "SOMEBODY".to_owned(), request: config });
+    });
+    let moving = text(&served.run("status hello"));
+    assert!(moving.contains("AWS moving this alias' provisioned concurrency"), "{moving}");
+    assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
+    // Not being allowed to know takes nothing away.
+    served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
+    let unknown = served.run("status hello");
+    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS moving provisioned concurrency"), "{}", text(&unknown));
 }
 
 #[test]
