@@ -132,7 +132,8 @@ fn exit_0_promoted_and_again_nothing_to_do() {
 #[test]
 fn exit_1_what_cannot_be_published_moves_nothing() {
     let served = Served::start();
-    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny)));
+    // The first call asks whether it may; permission is taken away in between.
+    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9)));
     let output = served.run(SHORT);
     assert_eq!(code(&output), 1, "{}", text(&output));
     assert!(text(&output).contains("100 % on 1"), "{}", text(&output));
@@ -168,8 +169,6 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         ("rollout hello --type AllAtOnce --pre-hook a:b:c", "names no function"),
         ("rollout hello --type AllAtOnce --on-interrupt maybe", "possible values"),
         ("rollout hello --type AllAtOnce --analysis maybe", "latency=enforce"),
-        ("rollout hello --type AllAtOnce --on-low-traffic probe", "--probe-event"),
-        ("rollout hello --type AllAtOnce --probe-event Cargo.toml", "no JSON"),
         ("rollback hello --to zero", "not the number of a published version"),
         ("status", "FUNCTION"),
         ("rolout hello", "rollout"),
@@ -311,7 +310,10 @@ fn operators_act_from_another_process() {
     }
     let child = served.start_command(LONG);
     served.await_share("2");
-    assert_eq!(code(&served.run("pause hello --for 30m --expect-step 7")), 3);
+    for order in ["pause hello --for 30m", "promote hello", "abort hello"] {
+        let late = text(&served.run(&format!("{order} --expect-step 7")));
+        assert!(late.contains("the rollout is at step 1 by now"), "{late}");
+    }
     let output = served.run("pause hello --for 30m --expect-step 1");
     assert_eq!(code(&output), 0, "{}", text(&output));
     let status: serde_json::Value = serde_json::from_slice(&served.run("status hello --output json").stdout).unwrap();
@@ -406,9 +408,37 @@ fn a_plan_and_a_dry_run_change_nothing() {
         assert_eq!(code(&output), 0, "{}", text(&output));
     }
     assert_eq!(code(&served.run("plan hello --type AllAtOnce --alarm missing")), 3);
+    let denied = Fault::on("UpdateAlias", Effect::Deny);
+    served.account.with(|world| world.add_fault(denied));
+    let output = served.run("plan hello --type AllAtOnce");
+    assert!(code(&output) == 3 && text(&output).contains("lambda:UpdateAlias on hello is needed"), "{}", text(&output));
+    // Writes are asked about, and never done.
     let changing =
         |operation: &str| !operation.starts_with("Get") && !operation.starts_with("Describe") && !operation.starts_with("List");
-    assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation))));
+    assert!(!served.account.with(|world| world.log().iter().any(|call| changing(&call.operation) && call.succeeded())),);
+}
+
+#[test]
+fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart() {
+    let served = Served::start();
+    served.account.with(|world| {
+        world.publish("hello", 2).unwrap();
+        world.set_alias("hello", "live", "2", Some(("1", 1.0))).unwrap();
+    });
+    let foreign = served.run("status hello");
+    assert!(code(&foreign) == 0 && !text(&foreign).contains("provisioned"), "{}", text(&foreign));
+    let config = http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live");
+    let config = config.body(r#"{"ProvisionedConcurrentExecutions":1}"#.into()).unwrap();
+    served.account.with(|world| {
+        world.schedule(world.now(), sim::Event::Call { caller: "SOMEBODY".to_owned(), request: config });
+    });
+    let moving = text(&served.run("status hello"));
+    assert!(moving.contains("AWS moving this alias' provisioned concurrency"), "{moving}");
+    assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
+    // Not being allowed to know takes nothing away.
+    served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
+    let unknown = served.run("status hello");
+    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS moving provisioned concurrency"), "{}", text(&unknown));
 }
 
 #[test]
@@ -419,8 +449,8 @@ fn a_package_is_put_into_the_function_first() {
     let output = served.run(&format!("{SHORT} --zip {}", package.display()));
     std::fs::remove_file(&package).unwrap();
     assert_eq!(code(&output), 0, "{}", text(&output));
-    let updated = served.account.with(|world| world.log().iter().filter(|call| call.operation == "UpdateFunctionCode").count());
-    assert_eq!(updated, 1);
+    let done = |call: &&sim::CallRecord| call.operation == "UpdateFunctionCode" && call.succeeded();
+    assert_eq!(served.account.with(|world| world.log().iter().filter(done).count()), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use controller::cloud::{Cloud, Code, Revision};
+use controller::cloud::{Cloud, Code, Revision, Write};
 use rollout::alias::Target;
 use rollout::{Alias, Subject, Version, Weight};
 use sim::{Account, Effect, Fault, SimClock, World};
@@ -227,6 +227,37 @@ async fn update_function_code() {
     let head = "PUT /2015-03-31/functions/hello/code\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
     let uri = "111111111111.dkr.ecr.us-east-1.amazonaws.com/hello:2";
     assert_eq!(wire.sent(), [format!("{head}\n{{\"ZipFile\":\"UEsDBA==\"}}"), format!("{head}\n{{\"ImageUri\":\"{uri}\"}}")]);
+}
+
+/// None of these can take place: the revision is nobody's, and without it nothing would change, or the rest is impossible too.
+#[tokio::test(start_paused = true)]
+async fn writes_as_a_question() {
+    let wire = Wire::new().await;
+    let before = wire.revision();
+    let standing = alias(1, &[(2, 1_000)], "mine");
+    for write in [Write::Alias(Some(&standing)), Write::Alias(None), Write::NewAlias, Write::Version, Write::Code] {
+        let subject = if write == Write::NewAlias { Subject::parse("hello:fresh", None).unwrap() } else { live() };
+        wire.aws.may_write(&subject, &write).await.unwrap();
+    }
+    let (head, kind) = ("amz-sdk-request: attempt=1; max=3", "content-type: application/json");
+    let path = "/2015-03-31/functions/hello";
+    let revision = r#""RevisionId":"00000000-0000-0000-0000-000000000000""#;
+    let weights = r#""RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}"#;
+    let expected = [
+        format!(
+            "PUT {path}/aliases/live\n{head}\n{kind}\n{{\"Description\":\"mine\",\"FunctionVersion\":\"1\",{revision},{weights}}}"
+        ),
+        format!("PUT {path}/aliases/live\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",{revision}}}"),
+        format!("POST {path}/aliases\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",\"Name\":\"fresh\"}}"),
+        format!(
+            "POST {path}/versions\n{head}\n{kind}\n{{\"CodeSha256\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",{revision}}}"
+        ),
+        format!("PUT {path}/code\n{head}\n{kind}\n{{\"DryRun\":true,{revision},\"ZipFile\":\"bm9uZQ==\"}}"),
+    ];
+    assert_eq!(wire.sent(), expected);
+    assert_eq!(wire.revision(), before);
+    let done = wire.account.with(|world| world.log().iter().filter(|call| call.succeeded()).count());
+    assert_eq!(done, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,6 +119,11 @@ const JOBS: [&[&str]; 3] = [
 ];
 
 /// When the credentials in the environment end, where whoever set them said so.
+///
+/// Nothing else tells soundly. The expiry that the SDK gives the credentials of SSO, web identity, a process, a container or an
+/// instance is when it asks for new ones. Whether it will get them depends on an SSO session, on a token file that somebody may
+/// write anew, or on a person beside a process: nobody knows before asking, and a rollout refused or brought back for an end that
+/// never comes is worse than one that goes blind. Static keys in a profile carry no end.
 fn credentials_end(common: &Common) -> Option<Time> {
     let in_use = common.profile.is_none() && std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
     let end = std::env::var("AWS_CREDENTIAL_EXPIRATION").ok().filter(|_| in_use)?;

@@ -54,7 +54,7 @@ fn another_alias_means_that_this_one_may_be_a_typo() {
         let told = stage.rollout(&typo).await;
         assert_eq!(told.ending.exit_code, 3);
         assert!(told.log.contains("did you mean `hello:Live`?"), "{}", told.log);
-        assert_eq!((stage.calls("CreateAlias"), stage.calls("PublishVersion")), (0, 0));
+        assert_eq!((stage.done("CreateAlias"), stage.done("PublishVersion")), (0, 0));
         let meant = Request { create_alias: true, ..typo };
         assert_eq!(stage.rollout(&meant).await.ending.exit_code, 0);
         assert_eq!(stage.with(|world| world.alias("hello", "live").unwrap().version.clone()), "42");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use controller::{Identity, Ordered, Request, operate};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
+use sim::{Effect, Fault};
 
 use crate::stage::{Stage, Told, play, request, subject};
 
@@ -113,6 +114,66 @@ fn a_promotion_now_is_final() {
         stage.assert_ended("42", "promoted");
         assert_eq!(stage.writes().last().unwrap().caller, "PERSON");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+    });
+}
+
+/// The alarm is red and the owner's way back is throttled for a minute; meanwhile somebody promotes.
+async fn promoted_while_going_back(stage: &Stage, promotion: Operation) -> Told {
+    with_orders(stage, &request(), async |person| {
+        let now = person.now();
+        let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
+        person.with(|world| world.add_fault(fault.between(now, now + Duration::from_mins(1))));
+        person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+        person.sleep(20).await;
+        assert!(matches!(order(person, promotion).await, Ordered::Done(..)));
+        // Nor does it help that the alarm is green again by the time the owner may write.
+        person.with(|world| world.set_alarm_state("HelloFooAlarm", "OK")).unwrap();
+    })
+    .await
+}
+
+#[test]
+fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
+    for promotion in [Operation::Promote, Operation::PromoteNow] {
+        play(async {
+            let stage = Stage::story("hello").await;
+            let told = promoted_while_going_back(&stage, promotion).await;
+            assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100 % on 41"), "{}", told.log);
+            assert!(told.log.contains("restored  100 % to 41"), "{}", told.log);
+            stage.assert_ended("41", "back");
+            stage.assert_conditional();
+            let description = stage.alias().await.description;
+            assert!(description.contains(" back 41>42 alarm ") && description.contains(" x=42a"), "{description}");
+            let last: Vec<String> = stage.writes().iter().rev().take(2).map(|write| write.caller.clone()).collect();
+            assert_eq!(last, ["CONTROLLER", "PERSON"]);
+        });
+    }
+}
+
+#[test]
+fn a_signal_does_not_undo_what_a_person_made_final() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let person = stage.as_caller("PERSON").await;
+        let promoted = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            let now = stage.now();
+            let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
+            stage.with(|world| world.add_fault(fault.between(now, now + Duration::from_mins(1))));
+        };
+        let later = async {
+            while stage.shares("42").is_empty() {
+                stage.sleep(1).await;
+            }
+            stage.sleep(20).await;
+            assert!(matches!(order(&person, Operation::PromoteNow).await, Ordered::Done(..)));
+        };
+        let asked = request();
+        let (told, ()) = tokio::join!(stage.rollout_until(&asked, promoted), later);
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.assert_ended("42", "promoted");
     });
 }
 

@@ -1,7 +1,9 @@
 //! What cannot end well does not begin: every problem is told at once, and nothing was written.
 
 use controller::Request;
+use controller::cloud::Code;
 use rollout::plan::Preexisting;
+use sim::{Effect, Fault};
 
 use crate::stage::{Stage, assert_golden, play, request, short};
 
@@ -13,7 +15,8 @@ async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
         assert!(told.log.contains(word), "no `{word}` in\n{}", told.log);
     }
     let ours = stage.writes().iter().filter(|write| write.caller == "CONTROLLER").count();
-    assert_eq!((ours, stage.calls("PublishVersion")), (0, 0));
+    let changes = ["PublishVersion", "UpdateFunctionCode"].map(|operation| stage.done(operation));
+    assert_eq!((ours, changes), (0, [0, 0]));
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn a_missing_function_is_no_first_deployment() {
         let stage = Stage::story("hello").await;
         let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), create_alias: true, ..request() };
         assert_refused(&stage, &missing, &["Function not found"]).await;
-        assert_eq!(stage.calls("CreateAlias"), 0);
+        assert_eq!(stage.done("CreateAlias"), 0);
     });
 }
 
@@ -144,5 +147,73 @@ fn a_stack_that_will_reset_the_alias_is_named() {
         let told = stage.rollout(&short()).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert!(told.log.contains("CloudFormation stack `shop-prod`"), "{}", told.log);
+    });
+}
+
+#[test]
+fn a_write_that_is_not_permitted_is_found_before_the_claim() {
+    play(async {
+        let code = Request { code: Some(Code::Zip(b"PK\x03\x04new".to_vec())), ..short() };
+        let denied = [
+            ("UpdateAlias", short(), "hello:Live may not be changed"),
+            ("PublishVersion", short(), "no version of hello may be published"),
+            ("UpdateFunctionCode", code, "the code of hello may not be changed"),
+        ];
+        for (operation, request, words) in denied {
+            let stage = Stage::story("hello-idle").await;
+            stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
+            let hint = format!("hint: lambda:{operation} on hello is needed");
+            assert_refused(&stage, &request, &[words, "AccessDeniedException", &hint]).await;
+            stage.with(sim::World::clear_faults);
+            assert_eq!(stage.rollout(&request).await.ending.exit_code, 0);
+        }
+    });
+}
+
+#[test]
+fn what_is_not_going_to_be_written_need_not_be_permitted() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            for operation in ["PublishVersion", "UpdateFunctionCode", "CreateAlias"] {
+                world.add_fault(Fault::on(operation, Effect::Deny));
+            }
+        });
+        let told = stage.rollout(&Request { version: rollout::Version::new(42), ..short() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    });
+}
+
+#[test]
+fn not_knowing_whether_a_write_is_permitted_is_no_reason_to_refuse() {
+    play(async {
+        for effect in [Effect::Throttle, Effect::Conflict, Effect::ServerError(500), Effect::LostAnswer, Effect::Refuse] {
+            let stage = Stage::story("hello-idle").await;
+            stage.with(|world| {
+                // Every attempt at asking.
+                for operation in ["UpdateAlias", "PublishVersion"] {
+                    world.add_fault(Fault::on(operation, effect).calls(1..=3));
+                }
+            });
+            let told = stage.rollout(&short()).await;
+            assert_eq!(told.ending.exit_code, 0, "{effect:?}\n{}", told.log);
+            stage.assert_conditional();
+        }
+    });
+}
+
+#[test]
+fn a_first_deployment_asks_for_what_it_will_write() {
+    play(async {
+        for (operation, words) in
+            [("CreateAlias", "hello:Live may not be created"), ("UpdateAlias", "hello:Live may not be changed")]
+        {
+            let stage = Stage::story("hello-first").await;
+            stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
+            let hint = format!("lambda:{operation} on hello is needed");
+            assert_refused(&stage, &request(), &[words, &hint]).await;
+            assert!(stage.with(|world| world.alias("hello", "Live").is_none()));
+        }
     });
 }

@@ -153,6 +153,11 @@ impl Stage {
         self.with(|world| world.log().iter().filter(|call| call.operation == operation).count())
     }
 
+    /// How many of them did what was asked for.
+    pub(crate) fn done(&self, operation: &str) -> usize {
+        self.with(|world| world.log().iter().filter(|call| call.operation == operation && call.succeeded()).count())
+    }
+
     /// All traffic is on this version, and the note is terminal and begins with this word.
     pub(crate) fn assert_ended(&self, version: &str, word: &str) {
         let alias = self.with(|world| world.alias("hello", "Live").cloned()).unwrap();

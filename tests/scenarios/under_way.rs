@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use controller::Request;
+use controller::{Identity, Ordered, Request, Rollback, operate};
 use rollout::entry::Wishes;
+use rollout::note::{Owner, RolloutId};
+use rollout::operate::{Aim, Operation};
 
-use crate::stage::{Stage, assert_golden, play, request, short};
+use crate::stage::{Stage, assert_golden, play, request, short, subject};
 
 /// Runs a rollout until its candidate has this share in per cent, then kills its process.
 async fn killed_at(stage: &Stage, request: &Request, share: u64) {
@@ -111,6 +113,89 @@ fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
     });
 }
 
+/// A version that takes two minutes to be ready, and its rollout up to when that version is being prepared.
+async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stage::Told {
+    let person = stage.as_caller("PERSON").await;
+    let acting = async {
+        while stage.done("PublishVersion") < 1 {
+            stage.sleep(1).await;
+        }
+        stage.sleep(20).await;
+        let note = stage.alias().await.description;
+        assert!(note.contains(" claim 41>42 "), "{note}");
+        then(&person).await;
+    };
+    let asked = short();
+    tokio::join!(stage.rollout(&asked), acting).0
+}
+
+async fn slow() -> Stage {
+    Stage::story_with("hello-idle", |settings| settings.version_settle = Duration::from_mins(2)).await
+}
+
+#[test]
+fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
+    for by_abort in [false, true] {
+        play(async {
+            let stage = slow().await;
+            let told = preparing(&stage, async |person| {
+                if by_abort {
+                    let identity = Identity { id: RolloutId(0), owner: Owner::from_random(5) };
+                    let order = (Operation::Abort, Aim::default());
+                    let done = operate(&person.aws, &person.clock, &subject(), order, identity, &mut |_, _| {}).await;
+                    assert!(matches!(done, Ordered::Done(..)));
+                } else {
+                    assert!(matches!(person.rollback(None).await, Rollback::Done { changed: true, .. }));
+                }
+            })
+            .await;
+            assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+            stage.assert_ended("41", "back");
+            assert!(stage.shares("42").is_empty());
+            let again = stage.rollout(&short()).await;
+            assert_eq!(again.ending.exit_code, 3, "{}", again.log);
+            assert!(again.log.contains("42 was rejected before"), "{}", again.log);
+            let meant = stage.rollout(&Request { again: true, ..short() }).await;
+            assert_eq!(meant.ending.exit_code, 0, "{}", meant.log);
+        });
+    }
+}
+
+#[test]
+fn a_version_that_is_being_prepared_is_waited_for_and_not_published_again() {
+    play(async {
+        let stage = slow().await;
+        let asked = short();
+        let killed = async {
+            while stage.done("PublishVersion") < 1 {
+                stage.sleep(1).await;
+            }
+            stage.sleep(20).await;
+        };
+        tokio::select! {
+            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
+            () = killed => {}
+        }
+        let told = stage.as_caller("SECOND").await.rollout(&short()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(stage.done("PublishVersion"), 1);
+        assert!(!told.log.contains("published"), "{}", told.log);
+        // One write to say which version it is, and only one.
+        let named = stage.writes().iter().filter(|write| write.after().unwrap().description.contains(" claim 41>42 ")).count();
+        assert_eq!(named, 2, "one of each process");
+    });
+}
+
+#[test]
+fn a_version_that_is_ready_at_once_costs_no_write_more() {
+    play(async {
+        let stage = Stage::story_with("hello-idle", |settings| settings.version_settle = Duration::ZERO).await;
+        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        let claims = stage.writes().iter().filter(|write| write.after().unwrap().description.contains(" claim ")).count();
+        assert_eq!(claims, 1);
+    });
+}
+
 #[test]
 fn a_rollout_of_other_code_is_another_rollout() {
     play(async {
@@ -136,7 +221,7 @@ fn a_rollout_of_other_code_is_another_rollout() {
             .into_iter()
             .find(|write| write.before().unwrap().share("42") > 0.0 && write.after().unwrap().share("42") == 0.0);
         assert!(taken.unwrap().after().unwrap().description.contains(" claim 41>43 "));
-        assert!(stage.calls("PublishVersion") == 2);
+        assert!(stage.done("PublishVersion") == 2);
     });
 }
 

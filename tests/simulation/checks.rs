@@ -99,7 +99,7 @@ fn conditional(record: &Record, _: &[Change<'_>]) -> Finding {
 }
 
 fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for change in ours(changes) {
+    for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.ours() && change.changed()) {
         let allowed = |version: &String| {
             let noted = [&change.noted_before, &change.noted].into_iter().flatten();
             noted.clone().any(|note| note.stable == *version || note.candidate == *version) || *version == change.before.version
@@ -110,7 +110,11 @@ fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
         // The alias' version changes when the candidate has everything, and on a way back from a promoted one.
         if change.after.version != change.before.version {
             let promoted = change.after.version == "42" && (change.before.share("42") > 1.0 - 1e-6 || ordered(change));
-            let back = change.before.version == "42" && change.by.is_some_and(|run| run.role == Role::RollBack);
+            // An owner on its way back takes back what was promoted over its head, by an order or by a write of its own that was late.
+            let earlier = changes[..index].iter().rfind(|earlier| earlier.changed());
+            let overtaken = earlier.is_some_and(|earlier| ordered(earlier) || matches!(earlier.call.delivery, Delivery::Late(_)));
+            let back = change.before.version == "42"
+                && change.by.is_some_and(|run| run.role == Role::RollBack || run.role == Role::Rollout && overtaken);
             ensure(promoted || back, || shown(record, change))?;
         }
     }

@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual};
+use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual, Write};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
@@ -255,6 +255,10 @@ impl Cloud for Aws {
             function_error: reply.function_error,
             payload: reply.payload.map(Blob::into_inner).unwrap_or_default(),
         })
+    }
+
+    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+        self.ask(subject, write).await
     }
 
     async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {

@@ -10,6 +10,7 @@ mod connect;
 mod error;
 mod limits;
 mod metrics;
+mod permission;
 mod skew;
 mod usual;
 

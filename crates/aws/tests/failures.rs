@@ -6,7 +6,7 @@ mod simulated;
 
 use std::time::Duration;
 
-use controller::cloud::{Cloud, Failure};
+use controller::cloud::{Cloud, Failure, Write};
 use rollout::alias::Target;
 use rollout::subject::Qualified;
 use rollout::{Alias, Version};
@@ -84,6 +84,25 @@ async fn a_refused_read_is_not_repeated() {
     assert!(error.message.contains("is not authorized to perform"), "{error}");
     let error = simulated.aws.alarms(&["any".to_owned()]).await.expect_err("a fault");
     assert_eq!((error.failure, simulated.count("DescribeAlarms")), (Failure::Denied, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_as_a_question_is_only_answered_by_who_knows() {
+    let live = subject("hello:live");
+    for (effect, answer) in [
+        (Effect::Deny, Err(Failure::Denied)),
+        (Effect::Throttle, Err(Failure::Throttled)),
+        (Effect::ServerError(500), Err(Failure::Unanswered)),
+        (Effect::LostAnswer, Err(Failure::Unanswered)),
+        (Effect::Conflict, Ok(())),
+    ] {
+        for write in [Write::Alias(None), Write::NewAlias, Write::Version, Write::Code] {
+            let simulated = Simulated::new().await;
+            simulated.fault(Fault::everywhere(effect));
+            let found = simulated.aws.may_write(&live, &write).await.map_err(|error| error.failure);
+            assert_eq!(found, answer, "{write:?} {effect:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

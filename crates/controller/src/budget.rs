@@ -10,7 +10,7 @@ use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual};
+use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
 
 /// Control calls a second: AWS' limit for the account.
@@ -158,6 +158,11 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
         self.call().await;
         self.cloud.provisioned(subject).await
+    }
+
+    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+        self.call().await;
+        self.cloud.may_write(subject, write).await
     }
 
     // CloudWatch and invocations have limits of their own, far from what a rollout uses.

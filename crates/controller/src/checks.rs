@@ -7,7 +7,7 @@ use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Alias, Cause, Time, Version};
 
-use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update};
+use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Write};
 use crate::compare::{PAST, Reference, expected_calls};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
@@ -65,6 +65,33 @@ async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Proble
 
 fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What will have to be written, and may not be: better to know before there is a claim.
+pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
+    let subject = &request.subject;
+    let function = &subject.function;
+    let begins = found.goes_on.as_ref().is_none_or(|note| note.candidate.is_none());
+    let publishes = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
+    let ask = async |asked: bool, write: Write<'_>, text: String, permission: &str| {
+        let error = if asked { cloud.may_write(subject, &write).await.err()? } else { return None };
+        let problem = Problem::new(format!("{text}: {error}")).hint(format!("{permission} on {function} is needed"));
+        (error.failure == Failure::Denied).then_some(problem)
+    };
+    // Without a post-traffic hook, a first deployment's alias is complete once it is created.
+    let (creates, updates) = (found.alias.is_none(), found.alias.is_some() || request.post_hook.is_some());
+    let (updates, creates, code, version) = tokio::join!(
+        ask(updates, Write::Alias(found.alias.as_ref()), format!("{subject} may not be changed"), "lambda:UpdateAlias"),
+        ask(creates, Write::NewAlias, format!("{subject} may not be created"), "lambda:CreateAlias"),
+        ask(
+            publishes && request.code.is_some(),
+            Write::Code,
+            format!("the code of {function} may not be changed"),
+            "lambda:UpdateFunctionCode"
+        ),
+        ask(publishes, Write::Version, format!("no version of {function} may be published"), "lambda:PublishVersion"),
+    );
+    [updates, creates, code, version].into_iter().flatten().collect()
 }
 
 #[derive(Default)]

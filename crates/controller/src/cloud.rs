@@ -99,6 +99,10 @@ pub trait Cloud {
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
 
+    /// Whether a write would be permitted. It is asked for on conditions that nothing meets, so that nothing is written: neither
+    /// the answer to that nor any other refusal but [`Failure::Denied`] speaks against it.
+    fn may_write(&self, subject: &Subject, write: &Write<'_>) -> impl Future<Output = Result<(), CloudError>>;
+
     /// Whether a function could be invoked: it exists and permission is given. Does not run it.
     fn invocable(&self, function: &Qualified) -> impl Future<Output = Result<(), CloudError>>;
 }
@@ -247,6 +251,20 @@ pub struct Usual {
     pub p90: Option<f64>,
     /// What 99 of 100 took at most, in milliseconds.
     pub p99: Option<f64>,
+}
+
+/// A write that a rollout will have to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write<'a> {
+    /// An update of the alias, which is this at the moment: should every condition be ignored, nothing but this is written. It may
+    /// also not exist yet.
+    Alias(Option<&'a Alias>),
+    /// The creation of the alias.
+    NewAlias,
+    /// A new version.
+    Version,
+    /// New code for `$LATEST`.
+    Code,
 }
 
 /// What an invocation came back with.

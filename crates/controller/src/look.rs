@@ -215,7 +215,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Candidate::Published(..) | Candidate::Failed(_) => return,
             Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready => match self.plan.source {
                 Source::Version(version) => Some(version),
-                Source::Publish | Source::Update(_) => None,
+                // Another process may have published it.
+                Source::Publish | Source::Update(_) => self.note().and_then(|note| note.candidate),
             },
         };
         match (self.cloud.configuration(&self.request.subject.function, version).await, version) {

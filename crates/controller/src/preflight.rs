@@ -10,7 +10,9 @@ use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::plan::{Entry, Mode, Plan};
 
-use crate::checks::{about_alias, alarms, counts, hook, low_power, managed, probe, provisioned, unreadable, versions};
+use crate::checks::{
+    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, unreadable, versions,
+};
 use crate::cloud::{Clock, Cloud, Configuration, Usual};
 use crate::request::Request;
 
@@ -105,16 +107,34 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     if found.owned.is_some() {
         return found;
     }
-    let mut problems = counts.problems;
     found.warnings.extend(low_power(&found.plan, &found.usual));
-    if read {
-        let (versions, concurrency) = tokio::join!(versions(cloud, request, &found), provisioned(cloud, request, &found));
-        problems.extend(about_alias(cloud, request, &found).await);
+    let problems = [counts.problems, look_around(cloud, request, &mut found).await].concat();
+    // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
+    if found.goes_on.is_some() {
+        found.warnings.extend(problems.iter().map(ToString::to_string));
+    } else {
+        found.problems.extend(problems);
+    }
+    found
+}
+
+/// Everything that the alias alone does not tell: versions, permissions, alarms, hooks, credentials.
+async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if found.read {
+        let (versions, concurrency, denied) = tokio::join!(
+            versions(cloud, request, found),
+            provisioned(cloud, request, found),
+            // Four calls at once are too much for the stack of a test's thread.
+            Box::pin(permissions(cloud, request, found))
+        );
+        problems.extend(about_alias(cloud, request, found).await);
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
         problems.extend(versions.problems);
         problems.extend(concurrency);
+        problems.extend(denied);
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
     let (alarms, pre, post, probe) = tokio::join!(
@@ -129,13 +149,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     problems.extend(post);
     problems.extend(probe);
     problems.extend(about_credentials(cloud, &found.plan));
-    // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
-    if found.goes_on.is_some() {
-        found.warnings.extend(problems.iter().map(ToString::to_string));
-    } else {
-        found.problems.extend(problems);
-    }
-    found
+    problems
 }
 
 /// Whether this process may drive a rollout here, and which: a new one, or one that another process left.

@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::words::{clean_lines, joined, one_line, operand, span, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
-pub fn status_text(subject: &Subject, alias: Option<&Alias>, now: Time) -> String {
+///
+/// `provisioned` says whether the alias has provisioned concurrency, where that is known: AWS moves it by weights of its own.
+pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option<bool>, now: Time) -> String {
     let mut sheet = Sheet::default();
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
@@ -21,7 +23,7 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, now: Time) -> Strin
     let found = standing(alias);
     sheet.title = title(subject, alias, &found);
     sheet.row("traffic", &alias.traffic());
-    explain(&mut sheet, subject, alias, &found, now);
+    explain(&mut sheet, subject, alias, &found, provisioned, now);
     if let Some(note) = found.note() {
         rejected(&mut sheet, note);
     }
@@ -87,13 +89,24 @@ fn title(subject: &Subject, alias: &Alias, found: &Standing) -> String {
     }
 }
 
-fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing, now: Time) {
+fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing, provisioned: Option<bool>, now: Time) {
     let rollback = format!("canaryctl rollback {}", operand_of(subject));
     match found {
         Standing::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
         Standing::Foreign { version, weight } => {
-            sheet.row("is", &format!("{version} has {weight} and no note says why: somebody else's rollout,"));
-            sheet.row("", "or AWS moving provisioned concurrency; canaryctl leaves it alone");
+            let who = match provisioned {
+                Some(true) => "AWS moving this alias' provisioned concurrency, or somebody else's rollout",
+                Some(false) => "somebody else's rollout",
+                None => "somebody else's rollout, or AWS moving provisioned concurrency",
+            };
+            sheet.row("is", &format!("{version} has {weight} and no note says why; canaryctl leaves it alone:"));
+            sheet.row("", who);
+            if provisioned == Some(true) {
+                sheet.next(
+                    &format!("canaryctl status {}", operand_of(subject)),
+                    "again in some minutes: AWS takes the weights away when it is done",
+                );
+            }
             sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
         }
         Standing::Claimed(note) | Standing::Running(note) => {
@@ -122,6 +135,10 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
             if let Some(stable) = note.stable {
                 sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
             }
+            sheet.next(
+                &format!("{rollback} --to {}", alias.target),
+                &format!("leaves it on {} and ends the rollout", alias.target),
+            );
         }
         Standing::Contended { id, why, .. } => contended(sheet, subject, alias, *why, &id.to_string()),
     }
@@ -140,6 +157,10 @@ fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contentio
             {
                 let command = format!("canaryctl rollback {} --to {stable}", operand_of(subject));
                 sheet.next(&command, &format!("puts all traffic on {stable}, the version before that rollout"));
+                if let Some(now) = alias.target.version().filter(|now| *now != stable) {
+                    let command = format!("canaryctl rollback {} --to {now}", operand_of(subject));
+                    sheet.next(&command, &format!("puts all traffic on {now} and ends the rollout"));
+                }
             }
         }
     }
@@ -161,7 +182,9 @@ fn under_way(note: &Note, now: Time) -> String {
             format!("step {step} of {steps}, {weight} {since}{next}")
         }
         Phase::Bake => {
-            let next = due.map_or_else(|| "; the bake is over".to_owned(), |due| format!("; the bake ends{due}"));
+            // A promotion by hand does not know how long the plan bakes.
+            let over = if note.due.is_none() { "; its owner ends the bake" } else { "; the bake is over" };
+            let next = due.map_or_else(|| over.to_owned(), |due| format!("; the bake ends{due}"));
             format!("baking at 100 % {since}{next}")
         }
         Phase::Post => format!("asking the post-traffic hook {since}"),
@@ -182,6 +205,9 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
         sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
     }
     sheet.row("owner", &owner(note, now));
+    if note.pause.is_some_and(|pause| pause.until > now) {
+        sheet.next(&format!("canaryctl resume {}", operand_of(subject)), "ends the pause");
+    }
     if note.lease.is_none_or(|lease| lease <= now) {
         sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "the same command as then goes on with it");
     }

@@ -46,7 +46,7 @@ fn times(begun: i64, since: i64, due: Option<i64>, lease: Option<i64>) -> String
 }
 
 fn text(alias: &Alias) -> String {
-    status_text(&subject(), Some(alias), now())
+    status_text(&subject(), Some(alias), None, now())
 }
 
 fn json(alias: &Alias) -> Value {
@@ -105,7 +105,8 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
   blind     since 14:02:46 (5 s): what is watched cannot be read
   hook      attempt 2, counts as failed at 14:17:51
   owner     k4q9, taken to be alive until 14:04:33
-  next      canaryctl rollback hello   puts all traffic on 41
+  next      canaryctl resume hello     ends the pause
+            canaryctl rollback hello   puts all traffic on 41
 ";
     assert_eq!(text(&alias), expected);
     assert_eq!(json(&alias)["paused"], true);
@@ -170,6 +171,19 @@ fn every_other_standing_has_its_words_and_its_command() {
             "the bake ends at 14:03:33 (in 42 s)",
             "canaryctl rollback hello ",
         ),
+        (
+            alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, Some(-1), Some(102)))),
+            "running",
+            "(18 s); the bake is over",
+            "canaryctl rollback hello ",
+        ),
+        // Promoted by hand.
+        (
+            alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, None, Some(102)))),
+            "running",
+            "(18 s); its owner ends the bake",
+            "canaryctl rollback hello ",
+        ),
         (alias(1, None, &format!("post ->1 {live}")), "running", "the post-traffic hook", "canaryctl status hello "),
         (
             alias(41, Some((42, 500)), &format!("bake 41>42 {live}")),
@@ -205,8 +219,37 @@ fn every_other_standing_has_its_words_and_its_command() {
 }
 
 #[test]
+fn weights_without_a_note_are_told_apart_where_that_is_possible() {
+    let foreign = alias(42, Some((41, 10_000)), "");
+    let told = |provisioned| status_text(&subject(), Some(&foreign), provisioned, now());
+    let expected = "\
+hello:live   42
+  traffic   100 % on 41
+  is        41 has 100 % and no note says why; canaryctl leaves it alone:
+            AWS moving this alias' provisioned concurrency, or somebody else's rollout
+  next      canaryctl status hello             again in some minutes: AWS takes the weights away when it is done
+            canaryctl rollback hello --to 42   puts all traffic on 42
+";
+    assert_eq!(told(Some(true)), expected);
+    let nobodys = told(Some(false));
+    assert!(!nobodys.contains("provisioned") && nobodys.contains("  next      canaryctl rollback hello --to 42 "), "{nobodys}");
+}
+
+/// Where something else has moved the alias, both ways out are shown: either ends the rollout whose note still stands.
+#[test]
+fn a_rollout_that_was_overtaken_can_be_ended_either_way() {
+    let live = times(-138, -18, Some(42), Some(102));
+    for target in [42, 43] {
+        let text = text(&alias(target, None, &format!("bake 41>42 {live}")));
+        for version in [41, target] {
+            assert!(text.contains(&format!(" canaryctl rollback hello --to {version} ")), "{text}");
+        }
+    }
+}
+
+#[test]
 fn an_alias_that_does_not_exist() {
-    let text = status_text(&subject(), None, now());
+    let text = status_text(&subject(), None, None, now());
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
     assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
     let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();

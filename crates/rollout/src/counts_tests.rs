@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::alias::{Alias, Target, standing};
 use crate::comparison::{Calls, Comparison, Finding, Numbers, Opinion, Probe, Thousandths};
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, uncounted, version};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, uncounted, version};
 use crate::health::Health;
 use crate::note::{HookAttempt, Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
@@ -114,26 +114,16 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation, &Note)) {
             for comparison in comparisons(now) {
                 for health in [healths(now).swap_remove(0), healths(now).swap_remove(2), Health::Unwatched] {
                     for probe in [Probe::NotSent, Probe::Running, Probe::Passed(3), Probe::Failed("2 of 3 failed".into())] {
+                        let (health, comparison) = (health.clone(), comparison.clone());
+                        let known = nothing_but(alias.clone());
                         let seen = Observation {
                             now,
-                            alias: alias.clone(),
                             certainty: Certainty::Written,
-                            claimed: true,
-                            unanswered: None,
-                            failed: None,
-                            restored: None,
-                            blind: None,
-                            stepped: None,
-                            full_weight_refused: false,
-                            stuck: None,
-                            remembered: None,
-                            planned_on: alias.clone(),
-                            candidate: Candidate::Published(version(42), Readiness::Ready),
                             hook: Hook::Succeeded,
-                            health: health.clone(),
-                            comparison: comparison.clone(),
+                            health,
+                            comparison,
                             probe,
-                            interrupted: false,
+                            ..known
                         };
                         check(&seen, &note);
                     }
@@ -222,24 +212,12 @@ fn always(plan: &Plan, opinion: Opinion, step_calls: u64) -> (u64, Outcome) {
     let alias = Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() });
     let mut seen = Observation {
         now: BEGUN,
-        alias: alias.clone(),
         certainty: Certainty::Written,
         claimed: false,
-        unanswered: None,
-        failed: None,
-        restored: None,
-        blind: None,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        remembered: None,
-        planned_on: alias,
+        planned_on: alias.clone(),
         candidate: Candidate::Published(version(42), Readiness::Ready),
         hook: Hook::Succeeded,
-        health: Health::Unwatched,
-        comparison: uncounted(),
-        probe: Probe::NotSent,
-        interrupted: false,
+        ..nothing_but(alias)
     };
     for _ in 0..100_000 {
         seen.comparison = found(opinion, step_calls, seen.now);

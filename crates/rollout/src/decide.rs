@@ -12,7 +12,7 @@ use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{COUNTS_EVERY, OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, Time, Version, Weight};
+use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ pub enum Action {
     GoBlind,
     /// Write that things can be read again.
     SeeAgain,
-    /// Write a new lease.
+    /// Write a new lease, and into a claim which version was published.
     Renew,
     /// Write this process' token into the note of an owner that is gone, or is to be replaced.
     TakeOver,
@@ -136,7 +136,8 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
     }
     match position(plan, seen, alias) {
         Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
-        Position::Ended(note) => Action::Finish(ended(plan, seen, &note)),
+        Position::Ended(note) => promoted_after_all(plan, seen, alias, &note)
+            .map_or_else(|| Action::Finish(ended(plan, seen, &note)), Action::RollBack),
         // A share that a person took away stays away; the note is all that is left to write.
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
@@ -166,11 +167,23 @@ fn vanished(plan: &Plan, seen: &Observation) -> Action {
     cause.map_or(Action::WriteAgain, Action::RollBack)
 }
 
+/// What this process found against the candidate, once it has decided to go back for it; not what a person wanted.
+fn found(seen: &Observation) -> Option<Cause> {
+    seen.failed.filter(|cause| !matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort))
+}
+
+/// Why a promotion that landed while this owner was on its way back does not last: a failure is final. By its token it is no other
+/// owner's, who may have seen more.
+fn promoted_after_all(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Cause> {
+    let promoted = note.phase == Phase::Promoted && note.stable.is_some() && note.candidate != plan.stable;
+    let there = note.candidate == alias.target.version();
+    found(seen).filter(|_| promoted && there && note.owner == plan.owner)
+}
+
 /// An owner that lost the rollout to another may still bring it back on a failure that it holds; never the other way.
 fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
     let moved = !note.phase.share().is_zero();
-    let person = |cause: &Cause| matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort);
-    if let Some(cause) = seen.failed.filter(|cause| moved && !person(cause)) {
+    if let Some(cause) = found(seen).filter(|_| moved) {
         return Action::RollBack(cause);
     }
     match verdict(plan, seen, note) {
@@ -309,7 +322,23 @@ fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) 
         return Some(Action::Postpone(stepped.ceil_to_second()));
     }
     let ends = note.lease.is_none_or(|lease| seen.now + RENEWAL >= lease);
-    ends.then_some(Action::Renew)
+    // Where the next step comes at once, it names the candidate too.
+    let waits = |readiness: &Readiness| blind || note.pause.is_some() || *readiness == Readiness::Pending;
+    let unnamed = unnamed(plan, seen, note).is_some_and(|(_, readiness)| waits(readiness));
+    (ends || unnamed).then_some(Action::Renew)
+}
+
+/// The version that this rollout published and is to roll out, where its claim does not name it yet: whoever ends the rollout
+/// meanwhile could not know that it is bad.
+pub(crate) fn unnamed<'a>(plan: &Plan, seen: &'a Observation, note: &Note) -> Option<(Version, &'a Readiness)> {
+    let claimed = note.phase == Phase::Claim && note.candidate.is_none();
+    match &seen.candidate {
+        Candidate::Published(version, readiness) if claimed && gave_back(plan, note, seen).is_none() => {
+            Some((*version, readiness))
+        }
+        Candidate::Published(..) | Candidate::Failed(_) => None,
+        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready => None,
+    }
 }
 
 fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Action {

@@ -10,7 +10,7 @@ use crate::alias::{Alias, Standing, Target, standing};
 use crate::comparison::{Comparison, Probe};
 use crate::decide::{Action, decide};
 use crate::health::{AlarmSeen, AlarmState, Failing, Health};
-use crate::note::{HookAttempt, Note, Noted, Owner, Phase, RolloutId, write_description};
+use crate::note::{AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Analysis, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use crate::write::desired;
@@ -73,8 +73,11 @@ fn notes(plan: &Plan) -> Vec<Option<Note>> {
         |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
     let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
     let bake = Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Bake, c) };
+    let pause = Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume };
     let mine = [
         note(Phase::Claim, None),
+        note(Phase::Claim, c),
+        Note { pause: Some(pause), ..note(Phase::Claim, None) },
         Note { hook, ..note(Phase::Pre, c) },
         shift(points(1000), 1),
         Note { blind: Some(BEGUN), ..shift(points(1000), 1) },
@@ -134,6 +137,31 @@ fn candidates() -> Vec<Candidate> {
     ]
 }
 
+/// An alias that was read twice, in a rollout under way, and nothing else known.
+pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
+    Observation {
+        now: BEGUN + Duration::from_mins(1),
+        alias,
+        certainty: Certainty::ReadTwice,
+        claimed: true,
+        unanswered: None,
+        failed: None,
+        restored: None,
+        blind: None,
+        stepped: None,
+        full_weight_refused: false,
+        stuck: None,
+        remembered: None,
+        planned_on: None,
+        candidate: Candidate::Unknown,
+        hook: Hook::NotInvoked,
+        health: Health::Unwatched,
+        comparison: uncounted(),
+        probe: Probe::NotSent,
+        interrupted: false,
+    }
+}
+
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
     let hooks = [Hook::NotInvoked, Hook::Running(BEGUN), Hook::Succeeded, Hook::Failed("no".into())];
     let nows = [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61), BEGUN + Duration::from_mins(17)];
@@ -147,27 +175,9 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                     (Certainty::ReadTwice, false),
                 ] {
                     for interrupted in [false, true] {
-                        let mut seen = Observation {
-                            now,
-                            alias: alias.clone(),
-                            certainty,
-                            claimed,
-                            unanswered: None,
-                            failed: None,
-                            restored: None,
-                            blind: None,
-                            stepped: None,
-                            full_weight_refused: false,
-                            stuck: None,
-                            remembered: None,
-                            planned_on: alias.clone(),
-                            candidate: Candidate::Unknown,
-                            hook: Hook::NotInvoked,
-                            health: health.clone(),
-                            comparison: uncounted(),
-                            probe: Probe::NotSent,
-                            interrupted,
-                        };
+                        let (planned_on, health) = (alias.clone(), health.clone());
+                        let known = nothing_but(alias.clone());
+                        let mut seen = Observation { now, certainty, claimed, planned_on, health, interrupted, ..known };
                         for candidate in candidates() {
                             seen.candidate = candidate;
                             check(&seen);
@@ -237,6 +247,7 @@ fn check(plan: &Plan, seen: &Observation) {
         }
     }
 
+    check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     if let Some(note) =
         note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_))))
@@ -245,6 +256,27 @@ fn check(plan: &Plan, seen: &Observation) {
         assert_eq!(action, Action::Finish(expected), "{}", told());
     }
     check_result(plan, seen, &action, written.as_ref());
+}
+
+/// Nobody waits on a claim that does not name what was published, and a name is never a guess nor written twice.
+fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written: Option<&Alias>) {
+    let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
+    let published = if let Candidate::Published(version, _) = seen.candidate { Some(version) } else { None };
+    let new = published.filter(|published| *published != version(41));
+    let Some(note) = note.filter(|note| note.phase == Phase::Claim) else { return };
+    if matches!(seen.alias.as_ref().map(standing), Some(Standing::Claimed(_))) && matches!(action, Action::Wait { .. }) {
+        assert!(new.is_none() || note.candidate == new, "{}", told());
+    }
+    if *action == Action::Renew {
+        let renewed = standing(written.unwrap()).note().unwrap().clone();
+        let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap();
+        assert_eq!(renewed.candidate, note.candidate.or(new), "{}", told());
+        assert!(
+            renewed.phase == Phase::Claim && renewed.lease > Some(seen.now) && (due || note.candidate.is_none()),
+            "{}",
+            told()
+        );
+    }
 }
 
 /// What is ours is brought back when it must be; what is not ours is left alone.
@@ -349,7 +381,8 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
             assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
             let Some(Standing::Idle(Some(note))) = result else { panic!("{}", told()) };
             assert_eq!(note.phase, Phase::Back(*cause));
-            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(|note| !note.phase.share().is_zero());
+            let given = |note: &Note| !note.phase.share().is_zero() || note.phase == Phase::Promoted;
+            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(given);
             let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
             assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
         }
@@ -378,4 +411,34 @@ fn every_decision_in_a_small_world_keeps_the_rules() {
     }
     println!("{count} observations");
     assert!(count > 400_000, "the world shrank to {count}");
+}
+
+/// Every way to be promoted while this process is on its way back, for every cause: its own findings are final, orders are a person's.
+#[test]
+fn a_promotion_that_lands_after_a_failure_does_not_last() {
+    let plan = plan();
+    let mut undone = 0;
+    let promoted = |note: Note| [41, 42, 43].map(|target| (Note { phase: Phase::Promoted, ..note.clone() }, target));
+    for (note, target) in notes(&plan).into_iter().flatten().flat_map(promoted) {
+        for cause in [Cause::Alarm, Cause::PostHook, Cause::Blind, Cause::Signal, Cause::Hand, Cause::Abort] {
+            for mine in [false, true] {
+                let owner = if mine { plan.owner } else { Owner::from_random(9) };
+                let note = Note { owner, ..note.clone() };
+                let description = write_description(TEXT, &note).unwrap();
+                let alias = Alias { target: Target::Version(version(target)), weights: vec![], description };
+                let seen = Observation { failed: Some(cause), ..nothing_but(Some(alias)) };
+                let action = decide(&plan, &seen);
+                let person = matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort);
+                let ours = note.id == plan.id;
+                if ours && mine && !person && note.candidate == Some(version(target)) {
+                    assert_eq!(action, Action::RollBack(cause), "{seen:#?}");
+                    check_result(&plan, &seen, &action, desired(&plan, &seen, &action).as_ref());
+                    undone += 1;
+                } else {
+                    assert!(!matches!(action, Action::RollBack(_)), "{action:?}\n{seen:#?}");
+                }
+            }
+        }
+    }
+    assert!(undone >= 18, "{undone}");
 }

@@ -134,7 +134,9 @@ fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation
         }
     };
     let mut told = Vec::new();
-    if !known && !matches!(plan.source, Source::Version(_)) {
+    // A note that names it comes from a process that has told it.
+    let named = note_of(plan, now).is_some_and(|note| note.candidate.is_some());
+    if !known && !named && !matches!(plan.source, Source::Version(_)) {
         told.push(What::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
@@ -196,14 +198,20 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     if to > from && note.stable.is_some() {
         told.push(shifted(plan, before, &note, from));
     }
-    let was_terminal = earlier.as_ref().is_some_and(|earlier| earlier.phase.is_terminal());
-    if !was_terminal {
+    // A promotion that came too late is taken back.
+    let over =
+        |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
+    let was_over = earlier.as_ref().is_some_and(over);
+    if !was_over {
         match note.phase {
             Phase::Promoted if note.candidate != plan.stable => {
                 told.extend(note.candidate.map(|version| What::Promoted { version }));
             }
             Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => {}
-            Phase::Back(_) => told.push(What::Restored { version: note.stable, moved: !from.is_zero() }),
+            Phase::Back(_) => {
+                let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
+                told.push(What::Restored { version: note.stable, moved: promoted || !from.is_zero() });
+            }
             Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What may a person do to a rollout under way, and what does that make of its alias? Pure: the note is all there is to know.
 //!
-//! A pause and a promotion keep the owner, who goes on watching; an abort ends the rollout and writes a token of its own.
+//! A pause and a promotion keep the owner, who goes on watching, and who takes even a final promotion back where a failure came
+//! first; an abort ends the rollout and writes a token of its own.
 
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
         Operation::Resume if note.pause.is_none() => Ruling::Done("it is not paused".to_owned()),
         Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "goes on".to_owned()),
         Operation::Promote => promote(&found, alias, note, now),
-        Operation::PromoteNow => promote_now(alias, note, now, owner),
+        Operation::PromoteNow => promote_now(alias, note, now),
     }
 }
 
@@ -140,15 +141,16 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
     noted(&alias, &baking, format!("100 % to {candidate}; its owner bakes it, then it is final"))
 }
 
-fn promote_now(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
-    let Some(candidate) = note.candidate else {
-        return refused("the candidate does not exist yet", "wait for it to be published");
+fn promote_now(alias: &Alias, note: &Note, now: Time) -> Ruling {
+    // Nobody knows yet whether it can take traffic at all.
+    let Some(candidate) = note.candidate.filter(|_| note.phase != Phase::Claim) else {
+        return refused("the candidate is not there yet", "wait for it to be published and ready");
     };
     let ended = Note {
         stable: note.stable,
         candidate: note.candidate,
         rejected: note.rejected.clone(),
-        ..Note::new(note.id, owner, Phase::Promoted, now.ceil_to_second())
+        ..Note::new(note.id, note.owner, Phase::Promoted, now.ceil_to_second())
     };
     let ended = Note { begun: note.begun, plan: note.plan, ..ended };
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() };
@@ -222,9 +224,11 @@ mod tests {
         ] {
             assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), Ruling::Refused { .. }));
         }
+        // Not even by force before it is known to be ready.
+        assert!(matches!(ruled(Operation::PromoteNow, Aim::default(), &alias(Phase::Claim, |_| {})), Ruling::Refused { .. }));
         let (after, note) = written(&ruled(Operation::PromoteNow, Aim::default(), &alias(shift(), |note| note.lease = None)));
         assert_eq!((after.target, after.weights.len(), note.phase), (Target::Version(version(42)), 0, Phase::Promoted));
-        assert_eq!(note.stable, Version::new(41));
+        assert_eq!((note.stable, note.owner), (Version::new(41), Owner::from_random(1)));
     }
 
     #[test]
@@ -232,6 +236,9 @@ mod tests {
         let mine = Aim { rollout: Some(RolloutId(7)), step: None };
         let (after, note) = written(&ruled(Operation::Abort, mine, &alias(shift(), |_| {})));
         assert_eq!((after.share_of(version(42)), note.phase), (Weight::ZERO, Phase::Back(Cause::Abort)));
+        // Rejected although it never had any traffic: that is what was ordered.
+        let named = written(&ruled(Operation::Abort, mine, &alias(Phase::Claim, |_| {}))).1;
+        assert_eq!(named.rejected, [note::Rejected { version: version(42), cause: Cause::Abort }]);
         let other = Aim { rollout: Some(RolloutId(8)), step: None };
         assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), Ruling::Refused { .. }));
         assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), Ruling::Refused { .. }));

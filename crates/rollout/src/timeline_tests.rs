@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::alias::{Alias, Target};
 use crate::comparison::Probe;
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, plan, points, uncounted, version};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, uncounted, version};
 use crate::health::Health;
 use crate::note::{Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
@@ -149,27 +149,7 @@ fn a_lost_answer_to_a_rollback_is_written_once_more() {
     };
     let alias =
         Alias { target: Target::Version(version(41)), weights: vec![], description: write_description("", &note).unwrap() };
-    let mut seen = Observation {
-        now: BEGUN,
-        alias: Some(alias.clone()),
-        certainty: Certainty::Read,
-        claimed: true,
-        unanswered: Some(BEGUN),
-        failed: None,
-        restored: None,
-        blind: None,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        remembered: None,
-        planned_on: None,
-        candidate: Candidate::Unknown,
-        hook: Hook::NotInvoked,
-        health: Health::Unwatched,
-        comparison: uncounted(),
-        probe: Probe::NotSent,
-        interrupted: false,
-    };
+    let mut seen = Observation { certainty: Certainty::Read, unanswered: Some(BEGUN), ..nothing_but(Some(alias.clone())) };
     assert_eq!(decide(&plan, &seen), Action::Confirm);
     assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
     (seen.certainty, seen.unanswered) = (Certainty::Written, None);

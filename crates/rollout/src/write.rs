@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
-use crate::decide::Action;
+use crate::decide::{Action, unnamed};
 use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
@@ -59,7 +59,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Supersede => claim_over(plan, seen, alias, &note),
         Action::GoBlind => renoted(seen, alias, Note { blind: Some(seen.now), ..note }),
         Action::SeeAgain => renoted(seen, alias, Note { blind: None, ..note }),
-        Action::Renew => renoted(seen, alias, note),
+        Action::Renew => renoted(seen, alias, named(plan, seen, note)),
         Action::Release => with_note(alias, &Note { lease: None, ..note }),
         Action::Promote(_) => promote(plan, seen, alias, &note),
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
@@ -74,6 +74,13 @@ fn published(seen: &Observation) -> Option<Version> {
         Candidate::Published(version, _) => Some(version),
         Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
     }
+}
+
+/// The same note, with the version that was published where it does not say which.
+fn named(plan: &Plan, seen: &Observation, note: Note) -> Note {
+    let Some((version, _)) = unnamed(plan, seen, &note) else { return note };
+    let note = Note { candidate: Some(version), ..note };
+    Note { rejected: without_candidate(plan, &note), ..note }
 }
 
 fn lease(now: Time, due: Option<Time>) -> Time {
