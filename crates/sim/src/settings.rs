@@ -24,6 +24,9 @@ pub struct Settings {
     pub evaluation_delay: Duration,
     /// Whether a weight of exactly 1 is refused: no record shows a user's being taken.
     pub refuses_full_weight: bool,
+    /// Whether a function's plain name lists only the event source mappings of the unqualified function: nobody has written down
+    /// whether those of its versions and aliases are among them.
+    pub lists_mappings_exactly: bool,
     /// Whether the service's request quotas are enforced.
     pub quotas: bool,
     /// How far the `Date` header is ahead of the world's time (negative: behind), in milliseconds.
@@ -43,6 +46,7 @@ impl Settings {
             metric_lag: Duration::ZERO..=Duration::ZERO,
             evaluation_delay: Duration::ZERO,
             refuses_full_weight: false,
+            lists_mappings_exactly: false,
             quotas: false,
             clock_skew_millis: 0,
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a call: the log does not show it, and no quota or fault applies.
 
+use crate::cloudformation::Stack;
 use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
 use crate::lambda::Refusal;
 use crate::time::Time;
@@ -81,6 +82,34 @@ impl World {
     /// If there is no such function.
     pub fn tag(&mut self, function: &str, key: &str, value: &str) -> Result<(), Unfit> {
         Ok(self.lambda.set_up_tag(function, key, value)?)
+    }
+
+    /// Puts a stack in place and hands back its id; its functions carry its tags and those that the service adds.
+    ///
+    /// # Errors
+    /// If there is a stack of that name, or a function that it names is not there.
+    pub fn create_stack(&mut self, stack: Stack) -> Result<String, Unfit> {
+        let functions: Vec<(String, String)> = stack
+            .resources
+            .iter()
+            .filter(|resource| resource.kind == "AWS::Lambda::Function")
+            .filter_map(|resource| Some((resource.physical.clone()?, resource.logical.clone())))
+            .collect();
+        if let Some((missing, _)) = functions.iter().find(|(function, _)| !self.has_function(function)) {
+            return Err(Unfit(format!("there is no function {missing}")));
+        }
+        let (name, tags, uuid) = (stack.name.clone(), stack.tags.clone(), self.uuid());
+        let taken = || Unfit(format!("Stack [{name}] already exists"));
+        let id = self.cloudformation.insert(self.now(), stack, &uuid).ok_or_else(taken)?;
+        for (function, logical) in functions {
+            for (key, value) in [("stack-name", &name), ("stack-id", &id), ("logical-id", &logical)] {
+                self.tag(&function, &format!("aws:cloudformation:{key}"), value)?;
+            }
+            for (key, value) in &tags {
+                self.tag(&function, key, value)?;
+            }
+        }
+        Ok(id)
     }
 
     /// Makes an alarm that is red when a function has at least this many errors in a minute, and green without data.

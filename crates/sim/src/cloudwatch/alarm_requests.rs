@@ -8,8 +8,8 @@ use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
 use super::statistic::Statistic;
-use super::value::{Fault, Record, Value};
 use crate::time::Time;
+use crate::value::{Fault, Record, Value};
 
 const NAMES: usize = 100;
 const ACTIONS: usize = 5;

@@ -8,8 +8,8 @@ use super::metric_requests::{dimensions, unit};
 use super::metrics::{Metrics, Reading};
 use super::parameters::{Parameters, page_start, page_token};
 use super::statistic::Statistic;
-use super::value::{Fault, Record, Value};
 use crate::time::Time;
+use crate::value::{Fault, Record, Value};
 
 const QUERIES: usize = 500;
 const DATAPOINTS: u32 = 100_800;

@@ -7,7 +7,6 @@ mod alarm;
 mod alarm_answers;
 mod alarm_requests;
 mod alarms;
-mod calendar;
 mod cbor;
 mod evaluation;
 mod history;
@@ -17,13 +16,11 @@ mod metric_requests;
 mod metrics;
 mod parameters;
 mod protocol;
-mod query;
 mod reason;
 mod rule;
 mod statistic;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -39,8 +36,8 @@ pub(crate) use self::metrics::SeriesId;
 use self::metrics::{Datum, Metrics};
 use self::parameters::Parameters;
 use self::protocol::Protocol;
-use self::value::{Fault, Value};
 use crate::time::Time;
+use crate::value::{Fault, Value};
 
 /// Whose CloudWatch it is, and how late it is.
 #[derive(Clone, Debug)]

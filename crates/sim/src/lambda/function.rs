@@ -26,6 +26,10 @@ pub(crate) struct Function {
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier: executions asked for, and when.
     pub(crate) provisioned: BTreeMap<String, (u32, Time)>,
+    /// Executions kept for this function alone.
+    pub(crate) reserved: Option<u32>,
+    /// By qualifier (empty for none): the statements of its resource policy.
+    pub(crate) policies: BTreeMap<String, Vec<Value>>,
     /// By qualifier (empty for none): the kind of authentication, and when it was made.
     pub(crate) urls: BTreeMap<String, (String, Time)>,
     /// `$LATEST` as it was until that moment, for stale reads; none: there was no function.

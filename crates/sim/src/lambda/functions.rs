@@ -191,6 +191,8 @@ impl Lambda {
             aliases: BTreeMap::new(),
             tags,
             provisioned: BTreeMap::new(),
+            reserved: None,
+            policies: BTreeMap::new(),
             urls: BTreeMap::new(),
             earlier: (now, None),
         };
@@ -376,7 +378,9 @@ impl Lambda {
                 "Unable to delete version because the following aliases reference it: [{users}]"
             )));
         }
-        self.function_mut(&target.name)?.versions.remove(&number);
+        let function = self.function_mut(&target.name)?;
+        function.versions.remove(&number);
+        function.policies.remove(&number.to_string());
         Ok(Done::empty(204))
     }
 }

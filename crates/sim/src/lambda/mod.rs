@@ -10,7 +10,9 @@ mod extras;
 mod function;
 mod functions;
 mod invoke;
+mod mappings;
 mod name;
+mod policies;
 mod refusal;
 mod setup;
 mod traffic;
@@ -30,6 +32,7 @@ use crate::time::Time;
 pub(crate) use call::{Call, Operation};
 use function::Function;
 use invoke::Counters;
+use mappings::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
 use traffic::Traffic;
@@ -43,6 +46,9 @@ pub(crate) struct Lambda {
     version_settle: Duration,
     routing_delay: Duration,
     functions: BTreeMap<String, Function>,
+    /// By their UUID.
+    mappings: BTreeMap<String, Mapping>,
+    lists_mappings_exactly: bool,
     /// When which creation or update finishes: a function's version, or none for `$LATEST`.
     settling: BTreeSet<(Time, String, Option<u32>)>,
     counters: Counters,
@@ -103,6 +109,8 @@ impl Lambda {
             version_settle: settings.version_settle,
             routing_delay: settings.routing_delay,
             functions: BTreeMap::new(),
+            mappings: BTreeMap::new(),
+            lists_mappings_exactly: settings.lists_mappings_exactly,
             settling: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
@@ -112,25 +120,36 @@ impl Lambda {
 
     pub(crate) fn answer(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         match call.operation {
+            Operation::AddPermission => self.add_permission(call),
             Operation::CreateAlias => self.create_alias(call),
+            Operation::CreateEventSourceMapping => self.create_mapping(call),
             Operation::CreateFunction => self.create_function(call),
             Operation::CreateFunctionUrlConfig => self.create_url(call),
             Operation::DeleteAlias => self.delete_alias(call),
+            Operation::DeleteEventSourceMapping => self.delete_mapping(call),
             Operation::DeleteFunction => self.delete_function(call),
+            Operation::DeleteFunctionConcurrency => self.delete_concurrency(call),
             Operation::DeleteFunctionUrlConfig => self.delete_url(call),
             Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call),
             Operation::GetAlias => self.read_alias(call),
+            Operation::GetEventSourceMapping => self.read_mapping(call),
             Operation::GetFunction => self.read_function(call),
+            Operation::GetFunctionConcurrency => self.read_concurrency(call),
             Operation::GetFunctionConfiguration => self.read_configuration(call),
             Operation::GetFunctionUrlConfig => self.read_url(call),
+            Operation::GetPolicy => self.read_policy(call),
             Operation::GetProvisionedConcurrencyConfig => self.read_provisioned(call),
             Operation::Invoke => self.invoke(call, metrics),
             Operation::ListAliases => self.list_aliases(call),
+            Operation::ListEventSourceMappings => self.list_mappings(call),
+            Operation::ListFunctionUrlConfigs => self.list_urls(call),
             Operation::ListFunctions => self.list_functions(call),
             Operation::ListTags => self.list_tags(call),
             Operation::ListVersionsByFunction => self.list_versions(call),
             Operation::PublishVersion => self.publish_version(call),
+            Operation::PutFunctionConcurrency => self.put_concurrency(call),
             Operation::PutProvisionedConcurrencyConfig => self.put_provisioned(call),
+            Operation::RemovePermission => self.remove_permission(call),
             Operation::TagResource => self.tag(call),
             Operation::UntagResource => self.untag(call),
             Operation::UpdateAlias => self.update_alias(call),
@@ -195,6 +214,18 @@ impl Lambda {
         } else {
             self.place.arn(resource)
         }
+    }
+
+    /// The ARN on which a call needs its permission.
+    pub(crate) fn guarded(&self, call: &Call<'_>) -> String {
+        if call.alias.is_some() {
+            // Aliases are guarded as part of their function.
+            return self.arn(&call.target);
+        }
+        if matches!(call.operation, Operation::GetEventSourceMapping | Operation::DeleteEventSourceMapping) {
+            return self.mapping_arn(&call.target);
+        }
+        self.arn(&call.resource())
     }
 
     fn function(&self, name: &str) -> Result<&Function, Refusal> {
