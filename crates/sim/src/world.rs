@@ -243,6 +243,9 @@ impl World {
             Service::Lambda => {
                 let call = Call::read(request, self.now, &request_id);
                 let done = call.and_then(|call| self.ask_lambda(&call.reading(stale), &mut record));
+                for errand in self.lambda.errands() {
+                    self.schedule(errand.at, Event::Call { caller: errand.caller, request: errand.request });
+                }
                 let ran = done.as_ref().map(|done| done.delay).unwrap_or_default();
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)

@@ -245,3 +245,30 @@ fn every_answer_carries_the_worlds_date_and_its_skew() {
     let mut client = furnished(Settings { clock_skew_millis: -90_000, ..Settings::served() });
     assert_eq!(client.get(LIVE).header("date"), Some("Mon, 24 Nov 2025 15:58:30 GMT"));
 }
+
+#[test]
+fn a_hooks_job_tags_the_function_when_it_is_done_and_no_sooner() {
+    let mut client = furnished(Settings::served());
+    let report = "after=90s key=hook/{/LifecycleEventHookExecutionId} value=Succeeded";
+    let variables = [("SIM_HOOK", "InProgress"), ("SIM_LATENCY_MS", "800"), ("SIM_HOOK_REPORT", report)];
+    client.world.create_function("hook", &variables).unwrap();
+    let event = json!({"LifecycleEventHookExecutionId": "r/pre/1", "told": {"function": "f", "alias": "live"}});
+    let seen = client.post("/functions/hook/invocations", &event);
+    assert_eq!(seen.json, json!({"status": "InProgress"}));
+    let tags = |client: &mut Client| {
+        let path = "/2017-03-31/tags/arn:aws:lambda:us-east-1:111111111111:function:f";
+        client.send(&Client::request("GET", path, b"")).json["Tags"].clone()
+    };
+    client.wait(Duration::from_millis(90_799));
+    assert_eq!(tags(&mut client), json!({}));
+    client.wait(Duration::from_millis(1));
+    assert_eq!(tags(&mut client), json!({"hook/r/pre/1": "Succeeded"}));
+    let record = client.world.log().iter().find(|record| record.operation == "TagResource").unwrap();
+    assert_eq!((record.caller.as_str(), record.status), ("hook", 204));
+
+    client.world.set_environment("hook", &[("SIM_HOOK", "Throw")]).unwrap();
+    client.post("/functions/hook/invocations", &event);
+    client.wait(Duration::from_mins(5));
+    let told = client.world.log().iter().filter(|record| record.operation == "TagResource").count();
+    assert_eq!(told, 1, "what threw has started nothing");
+}

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
+use super::report::Report;
 
 /// What one version answers, how often it fails and how long it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub(crate) struct Behaviour {
     throws: bool,
     duration: Duration,
     timeout: Duration,
+    /// What a job that it starts tells later.
+    pub(crate) report: Option<Report>,
     /// Calls a second that synthetic callers make to each of the function's aliases.
     pub(crate) traffic: f64,
 }
@@ -64,6 +67,7 @@ impl Behaviour {
             throws,
             duration: Duration::from_secs_f64(number("SIM_LATENCY_MS", 5.0, 3_600_000.0)? / 1_000.0),
             timeout,
+            report: variable("SIM_HOOK_REPORT").filter(|text| !text.is_empty()).map(Report::read).transpose()?,
             traffic: number("SIM_TRAFFIC_RPS", 0.0, 10_000.0)?,
         })
     }

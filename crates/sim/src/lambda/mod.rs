@@ -14,6 +14,7 @@ mod mappings;
 mod name;
 mod policies;
 mod refusal;
+mod report;
 mod setup;
 mod traffic;
 mod versions;
@@ -35,6 +36,7 @@ use invoke::Counters;
 use mappings::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
+use report::Errand;
 use traffic::Traffic;
 
 /// The Lambda of one account in one Region.
@@ -53,6 +55,8 @@ pub(crate) struct Lambda {
     settling: BTreeSet<(Time, String, Option<u32>)>,
     counters: Counters,
     traffic: Traffic,
+    /// What functions have set out to do later.
+    errands: Vec<Errand>,
     rng: fastrand::Rng,
 }
 
@@ -114,6 +118,7 @@ impl Lambda {
             settling: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
+            errands: Vec::new(),
             rng,
         }
     }
@@ -157,6 +162,11 @@ impl Lambda {
             Operation::UpdateFunctionConfiguration => self.update_configuration(call),
             Operation::FunctionUrl => self.visit(call, metrics),
         }
+    }
+
+    /// What functions have set out to do since this was asked last.
+    pub(crate) fn errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
     }
 
     /// What happens next without anybody asking, and when.
