@@ -26,6 +26,7 @@ mod world;
 pub use account::{Account, Broken};
 pub use clock::SimClock;
 pub use cloudformation::Stack;
+pub use cloudwatch::{MetricFault, Shortfall};
 pub use fault::{Effect, Fault};
 pub use listener::{Accounts, serve};
 pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};

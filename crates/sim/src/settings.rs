@@ -18,7 +18,7 @@ pub struct Settings {
     pub routing_delay: Duration,
     /// How long an API call takes to answer (an invocation's own duration comes on top).
     pub latency: RangeInclusive<Duration>,
-    /// How long after the start of an invocation its metrics become visible.
+    /// How long after the start of an invocation its metrics become visible; never before it has ended.
     pub metric_lag: RangeInclusive<Duration>,
     /// How long after the end of a period an alarm on it is evaluated.
     pub evaluation_delay: Duration,

@@ -76,6 +76,23 @@ impl World {
         Ok(self.lambda.set_up_role(function, role)?)
     }
 
+    /// Makes this share (0 to 1) of a function's calls fail from `start` and before `end`, whatever version they reach: trouble that
+    /// no version has made. Of several incidents at once the worst counts.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn add_incident(&mut self, function: &str, start: Time, end: Time, error_rate: f64) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_incident(function, start..end, error_rate)?)
+    }
+
+    /// Sends `factor` times as many calls to the additional version of each of a function's aliases as its weight says, from now on.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn misroute(&mut self, function: &str, factor: f64) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_misrouting(function, factor)?)
+    }
+
     /// Tags a function, also with the `aws:` tags that no caller may set.
     ///
     /// # Errors

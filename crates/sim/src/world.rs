@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cloudformation::CloudFormation;
-use crate::cloudwatch::CloudWatch;
+use crate::cloudwatch::{CloudWatch, MetricFault};
 use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Due, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
@@ -183,7 +183,7 @@ impl World {
                 let _ = self.set_alarm_state(&alarm, &state);
             }
             Planned::Event(Event::AddFault(fault)) => self.faults.add(fault),
-            Planned::Event(Event::ClearFaults) => self.faults.clear(),
+            Planned::Event(Event::ClearFaults) => self.clear_faults(),
             Planned::Late { sent, caller, request } => {
                 self.apply(&caller, &request, None, Delivery::Late(sent));
             }
@@ -405,9 +405,15 @@ impl World {
         self.faults.add(fault);
     }
 
-    /// Ends all rules for calls that go wrong.
+    /// Adds a rule for queries of `GetMetricData` that are answered with less than there is.
+    pub fn add_metric_fault(&mut self, fault: MetricFault) {
+        self.cloudwatch.add_fault(fault);
+    }
+
+    /// Ends all rules for calls and queries that go wrong.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
+        self.cloudwatch.clear_faults();
     }
 
     /// Every call so far, oldest first; after very many, only the later ones.

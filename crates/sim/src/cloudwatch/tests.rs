@@ -44,7 +44,7 @@ pub(super) fn composite(name: &str, rule: &str) -> Alarm {
 
 fn fail(cloud: &mut CloudWatch, when: i64) {
     let series = cloud.series(ERRORS.0, ERRORS.1, &DIMENSIONS);
-    cloud.record_group(at(when), &[(series, 1.0)]);
+    cloud.record_run(at(when), Duration::ZERO, &[(series, 1.0)]);
 }
 
 pub(super) fn ask(cloud: &mut CloudWatch, when: i64, operation: &str, request: impl Into<Value>) -> Result<Value, Fault> {

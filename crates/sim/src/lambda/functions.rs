@@ -189,6 +189,8 @@ impl Lambda {
             versions: BTreeMap::new(),
             next_version: 1,
             aliases: BTreeMap::new(),
+            incidents: Vec::new(),
+            misrouting: 1.0,
             tags,
             provisioned: BTreeMap::new(),
             reserved: None,

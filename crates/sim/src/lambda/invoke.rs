@@ -142,8 +142,9 @@ impl Lambda {
         alias: &str,
         metrics: &mut CloudWatch,
     ) -> Option<(Option<u32>, Run)> {
-        let routing = self.functions.get(name)?.aliases.get(alias)?.routing(now);
-        let number = routing.choose(&mut self.rng);
+        let function = self.functions.get(name)?;
+        let routing = function.aliases.get(alias)?.routing(now);
+        let number = routing.choose(function.misrouting, &mut self.luck.errors);
         self.execute_routed(now, name, alias, number, routing.additional.is_some(), metrics)
     }
 
@@ -156,12 +157,13 @@ impl Lambda {
         weighted: bool,
         metrics: &mut CloudWatch,
     ) -> Option<(Option<u32>, Run)> {
-        let version = numbered(self.functions.get(name)?, number)?;
+        let function = self.functions.get(name)?;
+        let version = numbered(function, number)?;
         if version.pending {
             counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
             return None;
         }
-        let run = version.serving.run(&mut self.rng);
+        let run = version.serving.run(&mut self.luck, function.incident(now));
         let failed = run.end != End::Answered;
         let counter = counter(&mut self.counters, name, qualifier, number);
         counter.tally.invocations += 1;
@@ -178,7 +180,7 @@ impl Lambda {
             samples[count] = (*series, value);
             count += 1;
         }
-        metrics.record_group(now, &samples[..count]);
+        metrics.record_run(now, run.duration, &samples[..count]);
         Some((number, run))
     }
 }

@@ -30,6 +30,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::log::{AliasState, Tally};
 use crate::settings::Settings;
 use crate::time::Time;
+use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
 use function::Function;
 use invoke::Counters;
@@ -57,7 +58,7 @@ pub(crate) struct Lambda {
     traffic: Traffic,
     /// What functions have set out to do later.
     errands: Vec<Errand>,
-    rng: fastrand::Rng,
+    luck: Luck,
 }
 
 /// A successful answer.
@@ -119,7 +120,7 @@ impl Lambda {
             counters: Counters::new(),
             traffic: Traffic::default(),
             errands: Vec::new(),
-            rng,
+            luck: Luck::new(rng),
         }
     }
 
@@ -171,7 +172,7 @@ impl Lambda {
 
     /// What happens next without anybody asking, and when.
     pub(crate) fn next_due(&mut self, now: Time) -> Option<(Time, Due)> {
-        let call = self.traffic.next(now, &self.functions, &mut self.rng).map(|(at, place)| (at, Due::Caller(place)));
+        let call = self.traffic.next(now, &self.functions, &mut self.luck.errors).map(|(at, place)| (at, Due::Caller(place)));
         let settlement = self.settling.first().map(|(at, ..)| (*at, Due::Settlement));
         match (settlement, call) {
             (Some(settlement), Some(call)) => Some(if settlement.0 <= call.0 { settlement } else { call }),
@@ -190,7 +191,7 @@ impl Lambda {
             Due::Caller(place) => {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
-                if let Some(stream) = traffic.call(place, &mut self.rng) {
+                if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
                     self.execute_alias(now, &stream.function, &stream.alias, metrics);
                 }
                 self.traffic = traffic;
@@ -248,7 +249,7 @@ impl Lambda {
     }
 
     fn revision(&mut self) -> String {
-        uuid(&mut self.rng)
+        uuid(&mut self.luck.errors)
     }
 }
 
