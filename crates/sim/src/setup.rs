@@ -148,6 +148,11 @@ impl World {
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
     }
 
+    /// The ARN of an alias.
+    pub(crate) fn alias_arn(&self, function: &str, alias: &str) -> String {
+        self.lambda.arn(&format!("{function}:{alias}"))
+    }
+
     /// The state of an alarm as its last evaluation left it.
     pub fn alarm_state(&self, alarm: &str) -> Option<&'static str> {
         self.cloudwatch.alarm_state(alarm).map(AlarmState::name)

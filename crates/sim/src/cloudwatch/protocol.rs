@@ -216,10 +216,38 @@ mod tests {
         ]
     }
 
+    /// An alarm that is made with a tag, tagged, untagged, put again and deleted.
+    fn tagging() -> Vec<(&'static str, Value)> {
+        let tag = |key: &str| Record::new().with("Key", key).with("Value", "é&=+ <x>");
+        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:t");
+        let alarm = || {
+            Record::new()
+                .with("AlarmName", "t")
+                .with("Namespace", "N")
+                .with("MetricName", "E")
+                .with("Statistic", "Sum")
+                .with("Period", 60_i64)
+                .with("EvaluationPeriods", 1_i64)
+                .with("Threshold", 1.0)
+                .with("ComparisonOperator", "GreaterThanOrEqualToThreshold")
+                .with("Tags", Value::list([tag("a"), tag("b")]))
+        };
+        vec![
+            ("PutMetricAlarm", alarm().into()),
+            ("TagResource", arn().with("Tags", Value::list([tag("c"), tag("a")])).into()),
+            ("ListTagsForResource", arn().into()),
+            ("UntagResource", arn().with("TagKeys", Value::list(["b", "c"])).into()),
+            ("PutMetricAlarm", alarm().into()),
+            ("ListTagsForResource", arn().into()),
+            ("DescribeAlarmHistory", Record::new().with("AlarmName", "t").into()),
+            ("DeleteAlarms", Record::new().with("AlarmNames", Value::list(["t"])).into()),
+        ]
+    }
+
     #[test]
     fn the_same_requests_get_the_same_answers_in_all_three_protocols() {
         let [mut first, mut second, mut third] = PROTOCOLS.map(|_| cloud());
-        for (operation, value) in story() {
+        for (operation, value) in story().into_iter().chain(tagging()) {
             let mut answers = Vec::new();
             for (protocol, cloud) in PROTOCOLS.into_iter().zip([&mut first, &mut second, &mut third]) {
                 let request = request(protocol, operation, &value);
