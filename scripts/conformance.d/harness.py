@@ -92,9 +92,9 @@ class Processes:
             self._running.append(process)
         return process
 
-    def serve(self):
+    def serve(self, *arguments):
         """Serves the simulated AWS and reads its address from its first line."""
-        process = self.start([self.binary, "simulate", "--listen", "127.0.0.1:0"])
+        process = self.start([self.binary, "simulate", "--listen", "127.0.0.1:0", *arguments])
         # Nobody reads what a server says later; it says nothing.
         ready, _, _ = select.select([process.stdout], [], [], 10)
         line = process.stdout.readline() if ready else ""
@@ -144,6 +144,7 @@ class Region:
         client = lambda service: session.client(service, endpoint_url=processes.endpoint, config=config)
         self.functions = client("lambda")
         self.alarms = client("cloudwatch")
+        self.stacks = client("cloudformation")
 
     def arn(self, function, qualifier=None):
         """The ARN of a function, or of one of its versions or aliases."""

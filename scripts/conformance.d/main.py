@@ -8,8 +8,12 @@ import threading
 import time
 import traceback
 
+import alarming
+import measuring
+import reading
 import recorded
 import rollouts
+import stacks
 from harness import Processes, Region, Tally
 
 # All of them call their function `hello`, so a call that ends up in another Region shows.
@@ -20,12 +24,14 @@ STORIES = {
     "us-west-2": rollouts.red_by_hand,
     "eu-central-1": rollouts.failing_hooks,
     "eu-west-1": recorded.run,
+    "eu-west-2": reading.run,
+    "eu-west-3": alarming.run,
+    "eu-north-1": measuring.run,
 }
 
 
-def tell(processes, tally, name, directory):
+def tell(processes, tally, name, told, directory):
     """Tells one story; what keeps it from being told is a failed check."""
-    told = STORIES[name]
     try:
         more = [directory] if told is rollouts.by_cli else []
         told(Region(processes, name), tally, *more)
@@ -39,20 +45,24 @@ def main(binary):
     # Whoever ends this script is to find no server left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="canaryctl-conformance-") as directory:
-        processes = Processes(binary, directory)
+        empty, furnished = Processes(binary, directory), Processes(binary, directory)
         try:
-            processes.serve()
-            arguments = lambda name: (processes, tally, name, pathlib.Path(directory))
-            threads = [threading.Thread(target=tell, args=arguments(name), daemon=True) for name in STORIES]
+            empty.serve()
+            # Stacks are furnished, never made: no call makes one.
+            furnished.serve("--scenario", "hello-stack")
+            told = [(empty, name, story) for name, story in STORIES.items()] + [(furnished, "us-east-1", stacks.run)]
+            arguments = lambda processes, name, story: (processes, tally, name, story, pathlib.Path(directory))
+            threads = [threading.Thread(target=tell, args=arguments(*one), daemon=True) for one in told]
             for thread in threads:
                 thread.start()
             deadline = time.monotonic() + PATIENCE
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
-            late = [name for name, thread in zip(STORIES, threads) if thread.is_alive()]
+            late = [story.__module__ for (_, _, story), thread in zip(told, threads) if thread.is_alive()]
             tally.check("every story came to its end in time", not late, ", ".join(late))
         finally:
-            processes.stop()
+            empty.stop()
+            furnished.stop()
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0
 

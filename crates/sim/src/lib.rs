@@ -1,26 +1,32 @@
-//! A small, strict AWS of its own: Lambda and CloudWatch, in process or served.
+//! A small, strict AWS of its own: Lambda, CloudWatch and a little CloudFormation, in process or served.
 //!
 //! [`World`] is one account in one Region, pure: told the time, seeded, judged by its log. [`Account`] puts a world below
 //! a real SDK client in the same process; [`serve`] puts worlds behind a socket; [`Scenario`] tells the built-in stories.
 //! It shares nothing with the program that is tried on it: an oracle that shares types shares bugs.
 
 mod account;
+mod calendar;
 mod clock;
+mod cloudformation;
 mod cloudwatch;
 mod fault;
 mod lambda;
 mod listener;
 mod log;
+mod query;
 mod quota;
 mod scenario;
 mod settings;
 mod setup;
 mod time;
+mod value;
 mod wire;
 mod world;
 
 pub use account::{Account, Broken};
 pub use clock::SimClock;
+pub use cloudformation::Stack;
+pub use cloudwatch::{MetricFault, Shortfall};
 pub use fault::{Effect, Fault};
 pub use listener::{Accounts, serve};
 pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};

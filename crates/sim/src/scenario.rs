@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::cloudformation::Stack;
 use crate::fault::{Effect, Fault};
 use crate::settings::Settings;
 use crate::setup::Unfit;
@@ -46,6 +47,9 @@ enum Story {
     First,
     Throttled,
     Idle,
+    Slow,
+    Incident,
+    Stack,
 }
 
 impl Scenario {
@@ -55,7 +59,7 @@ impl Scenario {
     }
 
     /// All stories, the plain one first.
-    pub const fn all() -> [Self; 7] {
+    pub const fn all() -> [Self; 10] {
         SCENARIOS
     }
 
@@ -88,8 +92,20 @@ impl Scenario {
         let furnished = self.furnish(&mut world);
         debug_assert_eq!(furnished, Ok(()), "the stories' own furniture fits");
         world.advance(epoch);
-        if self.story == Story::Throttled {
-            bad_weather(&mut world);
+        match self.story {
+            Story::Throttled => bad_weather(&mut world),
+            Story::Incident => {
+                let hit = world.add_incident(FUNCTION, epoch + CALM, epoch + CALM + INCIDENT, 0.3);
+                debug_assert_eq!(hit, Ok(()), "the function is there");
+            }
+            Story::Healthy
+            | Story::Errors
+            | Story::PreHookFails
+            | Story::PostHookFails
+            | Story::First
+            | Story::Idle
+            | Story::Slow
+            | Story::Stack => {}
         }
         world
     }
@@ -103,13 +119,33 @@ impl Scenario {
         }
         let error_rate = if self.story == Story::Errors { "0.05" } else { "" };
         world.set_environment(FUNCTION, &[("SIM_BODY", AFTER), ("SIM_ERROR_RATE", error_rate)])?;
+        if self.story == Story::Slow {
+            world.set_environment(FUNCTION, &[("SIM_SLOW_SHARE", "0.05"), ("SIM_SLOW_MS", "1000")])?;
+        }
         world.create_errors_alarm(ALARM, FUNCTION, 1.0)?;
         for (hook, failing) in [(PRE_HOOK, Story::PreHookFails), (POST_HOOK, Story::PostHookFails)] {
             let answer = if self.story == failing { "Failed" } else { "Succeeded" };
             world.create_function(hook, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")])?;
         }
+        if self.story == Story::Stack {
+            world.create_stack(stack(world))?;
+        }
         Ok(())
     }
+}
+
+/// Everything of the story in one stack, as its logical ids.
+fn stack(world: &World) -> Stack {
+    Stack::new("hello-prod")
+        .status("UPDATE_COMPLETE")
+        .parameter("Stage", "prod")
+        .output("FunctionName", FUNCTION)
+        .tag("team", "greeting")
+        .resource("HelloFunction", "AWS::Lambda::Function", FUNCTION)
+        .resource("HelloFunctionAliasLive", "AWS::Lambda::Alias", &world.alias_arn(FUNCTION, ALIAS))
+        .resource("HelloErrors", "AWS::CloudWatch::Alarm", ALARM)
+        .resource("PreHook", "AWS::Lambda::Function", PRE_HOOK)
+        .resource("PostHook", "AWS::Lambda::Function", POST_HOOK)
 }
 
 /// Throttles, failures and lost answers, often enough that every rollout meets some of each.
@@ -124,7 +160,7 @@ fn bad_weather(world: &mut World) {
     }
 }
 
-const SCENARIOS: [Scenario; 7] = [
+const SCENARIOS: [Scenario; 10] = [
     Scenario { name: "hello", description: "a healthy new version, 10 calls a second", story: Story::Healthy },
     Scenario { name: "hello-errors", description: "the new version fails 5 % of its calls", story: Story::Errors },
     Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook says no", story: Story::PreHookFails },
@@ -136,6 +172,13 @@ const SCENARIOS: [Scenario; 7] = [
         story: Story::Throttled,
     },
     Scenario { name: "hello-idle", description: "a healthy new version that nobody calls", story: Story::Idle },
+    Scenario { name: "hello-slow", description: "a twentieth of the new version's calls takes a second", story: Story::Slow },
+    Scenario {
+        name: "hello-incident",
+        description: "trouble from outside: both versions fail for four minutes",
+        story: Story::Incident,
+    },
+    Scenario { name: "hello-stack", description: "function and alias belong to a CloudFormation stack", story: Story::Stack },
 ];
 
 const FUNCTION: &str = "hello";
@@ -148,6 +191,10 @@ const AFTER: &str = "Wait, it is Serverless v1.26.11!";
 
 /// Long enough for the first metrics to be seen and for the alarm to have found its state.
 const HISTORY: Duration = Duration::from_mins(3);
+
+/// What an incident leaves in peace before it comes, and how long it stays.
+const CALM: Duration = Duration::from_mins(4);
+const INCIDENT: Duration = Duration::from_mins(4);
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +275,33 @@ mod tests {
         };
         assert_eq!(tally(3), tally(3));
         assert_ne!(tally(3), tally(4));
+    }
+
+    #[test]
+    fn an_incident_comes_to_both_versions_and_goes() {
+        let mut world = shifted("hello-incident", 1, 0.5);
+        let errors = |world: &World| ["41", "42"].map(|version| world.tally("hello", "Live", version).errors);
+        after(&mut world, 4);
+        assert_eq!(errors(&world), [0, 0]);
+        after(&mut world, 8);
+        let during = errors(&world);
+        // Four minutes of ten calls a second, half of them each, of which three tenths fail.
+        assert!(during.into_iter().all(|errors| (300..420).contains(&errors)), "{during:?}");
+        after(&mut world, 20);
+        assert_eq!(errors(&world), during);
+    }
+
+    #[test]
+    fn a_stack_has_the_storys_functions_and_they_say_so() {
+        let mut world = Scenario::named("hello-stack").unwrap().build(1, epoch());
+        let form =
+            "Version=2010-05-15&Action=DescribeStackResource&StackName=hello-prod&LogicalResourceId=HelloFunctionAliasLive";
+        let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(bytes::Bytes::from(form)).unwrap();
+        let response = world.answer(Time::from(epoch()), "ME", &request).answer.response().unwrap();
+        let shown = String::from_utf8(response.body().to_vec()).unwrap();
+        let physical = "<PhysicalResourceId>arn:aws:lambda:us-east-1:111111111111:function:hello:Live</PhysicalResourceId>";
+        assert!(shown.contains(physical), "{shown}");
     }
 
     #[test]

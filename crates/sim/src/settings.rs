@@ -18,12 +18,15 @@ pub struct Settings {
     pub routing_delay: Duration,
     /// How long an API call takes to answer (an invocation's own duration comes on top).
     pub latency: RangeInclusive<Duration>,
-    /// How long after the start of an invocation its metrics become visible.
+    /// How long after the start of an invocation its metrics become visible; never before it has ended.
     pub metric_lag: RangeInclusive<Duration>,
     /// How long after the end of a period an alarm on it is evaluated.
     pub evaluation_delay: Duration,
     /// Whether a weight of exactly 1 is refused: no record shows a user's being taken.
     pub refuses_full_weight: bool,
+    /// Whether a function's plain name lists only the event source mappings of the unqualified function: nobody has written down
+    /// whether those of its versions and aliases are among them.
+    pub lists_mappings_exactly: bool,
     /// Whether the service's request quotas are enforced.
     pub quotas: bool,
     /// How far the `Date` header is ahead of the world's time (negative: behind), in milliseconds.
@@ -43,6 +46,7 @@ impl Settings {
             metric_lag: Duration::ZERO..=Duration::ZERO,
             evaluation_delay: Duration::ZERO,
             refuses_full_weight: false,
+            lists_mappings_exactly: false,
             quotas: false,
             clock_skew_millis: 0,
         }

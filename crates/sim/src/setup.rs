@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a call: the log does not show it, and no quota or fault applies.
 
+use crate::cloudformation::Stack;
 use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
 use crate::lambda::Refusal;
 use crate::time::Time;
@@ -75,12 +76,57 @@ impl World {
         Ok(self.lambda.set_up_role(function, role)?)
     }
 
+    /// Makes this share (0 to 1) of a function's calls fail from `start` and before `end`, whatever version they reach: trouble that
+    /// no version has made. Of several incidents at once the worst counts.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn add_incident(&mut self, function: &str, start: Time, end: Time, error_rate: f64) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_incident(function, start..end, error_rate)?)
+    }
+
+    /// Sends `factor` times as many calls to the additional version of each of a function's aliases as its weight says, from now on.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn misroute(&mut self, function: &str, factor: f64) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_misrouting(function, factor)?)
+    }
+
     /// Tags a function, also with the `aws:` tags that no caller may set.
     ///
     /// # Errors
     /// If there is no such function.
     pub fn tag(&mut self, function: &str, key: &str, value: &str) -> Result<(), Unfit> {
         Ok(self.lambda.set_up_tag(function, key, value)?)
+    }
+
+    /// Puts a stack in place and hands back its id; its functions carry its tags and those that the service adds.
+    ///
+    /// # Errors
+    /// If there is a stack of that name, or a function that it names is not there.
+    pub fn create_stack(&mut self, stack: Stack) -> Result<String, Unfit> {
+        let functions: Vec<(String, String)> = stack
+            .resources
+            .iter()
+            .filter(|resource| resource.kind == "AWS::Lambda::Function")
+            .filter_map(|resource| Some((resource.physical.clone()?, resource.logical.clone())))
+            .collect();
+        if let Some((missing, _)) = functions.iter().find(|(function, _)| !self.has_function(function)) {
+            return Err(Unfit(format!("there is no function {missing}")));
+        }
+        let (name, tags, uuid) = (stack.name.clone(), stack.tags.clone(), self.uuid());
+        let taken = || Unfit(format!("Stack [{name}] already exists"));
+        let id = self.cloudformation.insert(self.now(), stack, &uuid).ok_or_else(taken)?;
+        for (function, logical) in functions {
+            for (key, value) in [("stack-name", &name), ("stack-id", &id), ("logical-id", &logical)] {
+                self.tag(&function, &format!("aws:cloudformation:{key}"), value)?;
+            }
+            for (key, value) in &tags {
+                self.tag(&function, key, value)?;
+            }
+        }
+        Ok(id)
     }
 
     /// Makes an alarm that is red when a function has at least this many errors in a minute, and green without data.
@@ -100,6 +146,11 @@ impl World {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
         let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set by hand");
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
+    }
+
+    /// The ARN of an alias.
+    pub(crate) fn alias_arn(&self, function: &str, alias: &str) -> String {
+        self.lambda.arn(&format!("{function}:{alias}"))
     }
 
     /// The state of an alarm as its last evaluation left it.

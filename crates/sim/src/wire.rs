@@ -8,6 +8,7 @@ use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 
+use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::{self, CloudWatch};
 use crate::lambda::{Call, Done, Refusal};
 use crate::settings::Settings;
@@ -17,16 +18,40 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) name: Cow<'static, str>,
-    /// Whether it is for Lambda; everything that is not for CloudWatch is.
-    pub(crate) lambda: bool,
+    pub(crate) service: Service,
+}
+
+impl Operation {
+    /// The permission that it needs: an invocation's is called otherwise than its operation.
+    pub(crate) fn action(&self) -> String {
+        match (self.service, self.name.as_ref()) {
+            (Service::Lambda, "Invoke") => "lambda:InvokeFunction".to_owned(),
+            (Service::Lambda, "FunctionUrl") => "lambda:InvokeFunctionUrl".to_owned(),
+            (Service::Lambda, name) => format!("lambda:{name}"),
+            (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
+            (Service::CloudFormation, name) => format!("cloudformation:{name}"),
+        }
+    }
+}
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    CloudFormation,
+    CloudWatch,
+    /// Whoever asks nobody else.
+    Lambda,
 }
 
 pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     if let Some(name) = CloudWatch::operation(request) {
-        return Operation { name: name.into(), lambda: false };
+        return Operation { name: name.into(), service: Service::CloudWatch };
+    }
+    if let Some(name) = CloudFormation::operation(request) {
+        return Operation { name: name.into(), service: Service::CloudFormation };
     }
     let name = Call::read(request, Time::default(), "").map_or("Unknown", |call| call.operation.name());
-    Operation { name: name.into(), lambda: true }
+    Operation { name: name.into(), service: Service::Lambda }
 }
 
 /// The access key id that signed a request, or `anonymous`.

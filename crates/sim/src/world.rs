@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::cloudwatch::CloudWatch;
+use crate::cloudformation::CloudFormation;
+use crate::cloudwatch::{CloudWatch, MetricFault};
 use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Due, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::time::Time;
-use crate::wire;
+use crate::wire::{self, Service};
 
 /// One account in one Region.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct World {
     now: Time,
     pub(crate) lambda: Lambda,
     pub(crate) cloudwatch: CloudWatch,
+    pub(crate) cloudformation: CloudFormation,
     quotas: Quotas,
     faults: Faults,
     agenda: BTreeMap<(Time, u64), Planned>,
@@ -126,6 +128,7 @@ impl World {
             now: start,
             lambda,
             cloudwatch,
+            cloudformation: CloudFormation::new(&settings.account, &settings.region),
             quotas: Quotas::new(start),
             faults: Faults::default(),
             agenda: BTreeMap::new(),
@@ -180,7 +183,7 @@ impl World {
                 let _ = self.set_alarm_state(&alarm, &state);
             }
             Planned::Event(Event::AddFault(fault)) => self.faults.add(fault),
-            Planned::Event(Event::ClearFaults) => self.faults.clear(),
+            Planned::Event(Event::ClearFaults) => self.clear_faults(),
             Planned::Late { sent, caller, request } => {
                 self.apply(&caller, &request, None, Delivery::Late(sent));
             }
@@ -198,14 +201,17 @@ impl World {
             return Reply { answer: Answer::Refused, delay: Duration::ZERO };
         }
         delay += self.latency();
-        if self.settings.quotas && !self.quotas.admit(&operation.name, operation.lambda, self.now) {
+        // Who may not ask is told so before anything is counted or looked up.
+        if verdict.effect == Some(Effect::Deny) {
+            return self.refuse(caller, request, &operation, Cause::Denied, delay);
+        }
+        if self.settings.quotas && !self.quotas.admit(&operation.name, operation.service == Service::Lambda, self.now) {
             return self.refuse(caller, request, &operation, Cause::Throttled, delay);
         }
         let (stale, delivery) = match verdict.effect {
             Some(Effect::Throttle) => return self.refuse(caller, request, &operation, Cause::Throttled, delay),
             Some(Effect::ServerError(status)) => return self.refuse(caller, request, &operation, Cause::Failed(status), delay),
             Some(Effect::Conflict) => return self.refuse(caller, request, &operation, Cause::Busy, delay),
-            Some(Effect::Deny) => return self.refuse(caller, request, &operation, Cause::Denied, delay),
             Some(Effect::LateWrite(after)) => {
                 let at = self.now + after;
                 self.note_unanswered(caller, request, &operation, Delivery::Held(at));
@@ -215,7 +221,7 @@ impl World {
             }
             Some(Effect::LostAnswer) => (None, Delivery::Lost),
             Some(Effect::StaleRead(age)) => (Some(age), Delivery::Answered),
-            Some(Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
+            Some(Effect::Deny | Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
         };
         let (response, ran) = self.apply(caller, request, stale, delivery);
         let answer = if delivery == Delivery::Lost { Answer::Lost } else { Answer::Response(response) };
@@ -233,16 +239,28 @@ impl World {
         let request_id = uuid(&mut self.rng);
         let operation = wire::operation(request);
         let mut record = self.record(caller, &operation, delivery);
-        let (mut response, ran) = if operation.lambda {
-            let done =
-                Call::read(request, self.now, &request_id).and_then(|call| self.ask_lambda(&call.reading(stale), &mut record));
-            let ran = done.as_ref().map(|done| done.delay).unwrap_or_default();
-            record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
-            (wire::lambda_response(done, &request_id), ran)
-        } else {
-            let response = self.cloudwatch.answer(self.now, request, &request_id);
-            record.error = wire::error_code(&response);
-            (response, Duration::ZERO)
+        let (mut response, ran) = match operation.service {
+            Service::Lambda => {
+                let call = Call::read(request, self.now, &request_id);
+                let done = call.and_then(|call| self.ask_lambda(&call.reading(stale), &mut record));
+                for errand in self.lambda.errands() {
+                    self.schedule(errand.at, Event::Call { caller: errand.caller, request: errand.request });
+                }
+                let ran = done.as_ref().map(|done| done.delay).unwrap_or_default();
+                record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
+                (wire::lambda_response(done, &request_id), ran)
+            }
+            Service::CloudWatch => {
+                let response = self.cloudwatch.answer(self.now, request, &request_id);
+                record.error = wire::error_code(&response);
+                (response, Duration::ZERO)
+            }
+            Service::CloudFormation => {
+                record.resource = CloudFormation::resource(request);
+                let (response, error) = self.cloudformation.answer(&operation.name, request, &request_id);
+                record.error = error;
+                (response, Duration::ZERO)
+            }
         };
         record.status = response.status().as_u16();
         self.write_down(record);
@@ -273,18 +291,13 @@ impl World {
     ) -> Reply {
         let request_id = uuid(&mut self.rng);
         let mut record = self.record(caller, operation, Delivery::Answered);
-        if let Ok(call) = Call::read(request, self.now, &request_id) {
-            record.resource = call.resource();
-            record.revision_sent = call.revision_sent();
-        }
-        let mut response = if operation.lambda {
+        self.note_subject(request, operation, &mut record);
+        let mut response = if operation.service == Service::Lambda {
             let refusal = match cause {
                 Cause::Throttled => Refusal::throttled(),
                 Cause::Failed(status) => Refusal::fault(status),
                 Cause::Busy => Refusal::busy(&self.lambda.arn(&record.resource)),
-                Cause::Denied => {
-                    Refusal::denied(self.denial(caller, "lambda", &operation.name, &self.lambda.arn(&record.resource)))
-                }
+                Cause::Denied => Refusal::denied(self.denial(caller, request, operation)),
             };
             record.error = Some(refusal.code.to_owned());
             wire::lambda_response(Err(refusal), &request_id)
@@ -294,10 +307,14 @@ impl World {
                 Cause::Failed(503) => (503, "ServiceUnavailable", "Service unavailable".to_owned()),
                 Cause::Failed(status) => (status, "InternalServiceFault", "Internal failure".to_owned()),
                 Cause::Busy => (409, "ConcurrentModificationException", "Another request is in progress".to_owned()),
-                Cause::Denied => (403, "AccessDenied", self.denial(caller, "cloudwatch", &operation.name, "*")),
+                Cause::Denied => (403, "AccessDenied", self.denial(caller, request, operation)),
             };
             record.error = Some(code.to_owned());
-            CloudWatch::refuse(request, status, code, &message, &request_id)
+            if operation.service == Service::CloudWatch {
+                CloudWatch::refuse(request, status, code, &message, &request_id)
+            } else {
+                CloudFormation::refuse(status, code, &message, &request_id)
+            }
         };
         record.status = response.status().as_u16();
         self.write_down(record);
@@ -305,12 +322,23 @@ impl World {
         Reply { answer: Answer::Response(response), delay }
     }
 
-    fn denial(&self, caller: &str, service: &str, operation: &str, resource: &str) -> String {
+    fn denial(&self, caller: &str, request: &http::Request<Bytes>, operation: &wire::Operation) -> String {
+        let resource = match operation.service {
+            Service::Lambda => {
+                Call::read(request, self.now, "").map_or_else(|_| "*".to_owned(), |call| self.lambda.guarded(&call))
+            }
+            Service::CloudWatch => "*".to_owned(),
+            Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
+        };
+        let (account, action) = (&self.settings.account, operation.action());
         format!(
-            "User: arn:aws:iam::{}:user/{caller} is not authorized to perform: {service}:{operation} on resource: {resource} \
-             because no identity-based policy allows the {service}:{operation} action",
-            self.settings.account
+            "User: arn:aws:iam::{account}:user/{caller} is not authorized to perform: {action} on resource: {resource} \
+             because no identity-based policy allows the {action} action",
         )
+    }
+
+    pub(crate) fn uuid(&mut self) -> String {
+        uuid(&mut self.rng)
     }
 
     fn latency(&mut self) -> Duration {
@@ -336,11 +364,22 @@ impl World {
 
     fn note_unanswered(&mut self, caller: &str, request: &http::Request<Bytes>, operation: &wire::Operation, delivery: Delivery) {
         let mut record = self.record(caller, operation, delivery);
-        if let (true, Ok(call)) = (operation.lambda, Call::read(request, self.now, "")) {
-            record.resource = call.resource();
-            record.revision_sent = call.revision_sent();
-        }
+        self.note_subject(request, operation, &mut record);
         self.write_down(record);
+    }
+
+    /// Notes what a call that is not applied was about.
+    fn note_subject(&self, request: &http::Request<Bytes>, operation: &wire::Operation, record: &mut CallRecord) {
+        match operation.service {
+            Service::Lambda => {
+                if let Ok(call) = Call::read(request, self.now, "") {
+                    record.resource = call.resource();
+                    record.revision_sent = call.revision_sent();
+                }
+            }
+            Service::CloudWatch => {}
+            Service::CloudFormation => record.resource = CloudFormation::resource(request),
+        }
     }
 
     fn write_down(&mut self, record: CallRecord) {
@@ -366,9 +405,15 @@ impl World {
         self.faults.add(fault);
     }
 
-    /// Ends all rules for calls that go wrong.
+    /// Adds a rule for queries of `GetMetricData` that are answered with less than there is.
+    pub fn add_metric_fault(&mut self, fault: MetricFault) {
+        self.cloudwatch.add_fault(fault);
+    }
+
+    /// Ends all rules for calls and queries that go wrong.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
+        self.cloudwatch.clear_faults();
     }
 
     /// Every call so far, oldest first; after very many, only the later ones.

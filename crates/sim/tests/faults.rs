@@ -5,9 +5,10 @@
 #[expect(dead_code, reason = "each test file uses its own part of the client")]
 mod wire;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{Answer, Delivery, Effect, Event, Fault, Settings};
 use wire::{Client, Seen};
 
@@ -84,15 +85,57 @@ fn throttles_failures_and_denials_change_nothing() {
     let seen = client.get(LIVE);
     assert_eq!(seen.header("retry-after"), Some("1"));
     assert_eq!(seen.json, json!({"Reason": "CallerRateLimitExceeded", "Type": "User", "message": "Rate exceeded"}));
+}
+
+#[test]
+fn a_denial_names_the_action_and_what_it_is_guarded_as() {
     let mut client = with_fault(Fault::everywhere(Effect::Deny));
-    let message = client.get(LIVE).json["Message"].as_str().unwrap().to_owned();
-    assert!(
-        message.starts_with(
-            "User: arn:aws:iam::111111111111:user/TESTER is not authorized to perform: lambda:GetAlias on resource: \
-             arn:aws:lambda:us-east-1:111111111111:function:f:live"
-        ),
-        "{message}"
+    let mut denied = |method: &str, path: &str, body: &Value| {
+        let seen = client.send(&Client::request(method, path, body.to_string().as_bytes()));
+        assert_eq!((seen.status, seen.header("x-amzn-errortype")), (403, Some("AccessDeniedException")), "{path}");
+        assert_eq!(seen.json.as_object().map(serde_json::Map::len), Some(1), "{}", seen.json);
+        seen.json["Message"].as_str().unwrap().to_owned()
+    };
+    let words = |action: &str, resource: &str| {
+        format!(
+            "User: arn:aws:iam::111111111111:user/TESTER is not authorized to perform: lambda:{action} on resource: {resource} \
+             because no identity-based policy allows the lambda:{action} action"
+        )
+    };
+    let arn = |rest: &str| format!("arn:aws:lambda:us-east-1:111111111111:{rest}");
+    let none = json!({});
+    let f = "/2015-03-31/functions/f";
+    for (method, path, action, resource) in [
+        // An alias is guarded as part of its function, a version and an invocation as what they name.
+        ("GET", format!("{f}/aliases/live"), "GetAlias", arn("function:f")),
+        ("PUT", format!("{f}/aliases/live"), "UpdateAlias", arn("function:f")),
+        ("POST", format!("{f}/versions"), "PublishVersion", arn("function:f")),
+        ("GET", format!("{f}/configuration?Qualifier=2"), "GetFunctionConfiguration", arn("function:f:2")),
+        ("POST", format!("{f}/invocations?Qualifier=live"), "InvokeFunction", arn("function:f:live")),
+        ("GET", "/2015-03-31/functions".to_owned(), "ListFunctions", "*".to_owned()),
+        ("GET", "/2015-03-31/event-source-mappings/u-1".to_owned(), "GetEventSourceMapping", arn("event-source-mapping:u-1")),
+    ] {
+        assert_eq!(denied(method, &path, &none), words(action, &resource));
+    }
+    // Neither a stale revision nor what is not there is noticed first.
+    assert_eq!(
+        denied("PUT", &format!("{f}/aliases/live"), &json!({"RevisionId": "stale"})),
+        words("UpdateAlias", &arn("function:f"))
     );
+    assert_eq!(denied("PUT", "/2015-03-31/functions/g/aliases/x", &none), words("UpdateAlias", &arn("function:g")));
+    assert_eq!(
+        denied("PUT", &format!("{f}/aliases/12"), &json!({"FunctionVersion": 7})),
+        words("UpdateAlias", &arn("function:f"))
+    );
+}
+
+#[test]
+fn a_denied_call_costs_no_quota() {
+    let mut client = furnished(Settings { quotas: true, ..Settings::served() });
+    client.world.add_fault(Fault::on("UpdateAlias", Effect::Deny));
+    let statuses: BTreeSet<u16> = (0..40).map(|_| client.put(LIVE, &json!({})).status).collect();
+    assert_eq!(statuses, BTreeSet::from([403]));
+    assert_eq!((0..15).filter(|_| client.get(LIVE).status == 200).count(), 15);
 }
 
 #[test]
@@ -201,4 +244,31 @@ fn planned_events_happen_in_order_and_others_calls_are_logged_as_theirs() {
 fn every_answer_carries_the_worlds_date_and_its_skew() {
     let mut client = furnished(Settings { clock_skew_millis: -90_000, ..Settings::served() });
     assert_eq!(client.get(LIVE).header("date"), Some("Mon, 24 Nov 2025 15:58:30 GMT"));
+}
+
+#[test]
+fn a_hooks_job_tags_the_function_when_it_is_done_and_no_sooner() {
+    let mut client = furnished(Settings::served());
+    let report = "after=90s key=hook/{/LifecycleEventHookExecutionId} value=Succeeded";
+    let variables = [("SIM_HOOK", "InProgress"), ("SIM_LATENCY_MS", "800"), ("SIM_HOOK_REPORT", report)];
+    client.world.create_function("hook", &variables).unwrap();
+    let event = json!({"LifecycleEventHookExecutionId": "r/pre/1", "told": {"function": "f", "alias": "live"}});
+    let seen = client.post("/functions/hook/invocations", &event);
+    assert_eq!(seen.json, json!({"status": "InProgress"}));
+    let tags = |client: &mut Client| {
+        let path = "/2017-03-31/tags/arn:aws:lambda:us-east-1:111111111111:function:f";
+        client.send(&Client::request("GET", path, b"")).json["Tags"].clone()
+    };
+    client.wait(Duration::from_millis(90_799));
+    assert_eq!(tags(&mut client), json!({}));
+    client.wait(Duration::from_millis(1));
+    assert_eq!(tags(&mut client), json!({"hook/r/pre/1": "Succeeded"}));
+    let record = client.world.log().iter().find(|record| record.operation == "TagResource").unwrap();
+    assert_eq!((record.caller.as_str(), record.status), ("hook", 204));
+
+    client.world.set_environment("hook", &[("SIM_HOOK", "Throw")]).unwrap();
+    client.post("/functions/hook/invocations", &event);
+    client.wait(Duration::from_mins(5));
+    let told = client.world.log().iter().filter(|record| record.operation == "TagResource").count();
+    assert_eq!(told, 1, "what threw has started nothing");
 }

@@ -9,7 +9,7 @@ use super::history::HistoryItem;
 use super::metric_requests::{dimensions, shown_dimensions, unit};
 use super::parameters::{Parameters, page_start, page_token};
 use super::statistic::Statistic;
-use super::value::{Fault, Record, Value};
+use crate::value::{Fault, Record, Value};
 
 const PAGE: u32 = 50;
 const MOST: u32 = 100;

@@ -8,8 +8,8 @@ use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
 use super::statistic::Statistic;
-use super::value::{Fault, Record, Value};
 use crate::time::Time;
+use crate::value::{Fault, Record, Value};
 
 const NAMES: usize = 100;
 const ACTIONS: usize = 5;
@@ -202,24 +202,45 @@ fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
         .map(|tag| {
             let key = tag.required_text("Key", 128)?;
             let value = tag.required("Value", tag.text("Value")?)?;
+            if value.chars().count() > 256 {
+                return Err(Fault::constraint("Value", value, "Member must have length less than or equal to 256"));
+            }
             Ok((key.to_owned(), value.to_owned()))
         })
         .collect::<Result<_, Fault>>()?;
-    if tags.len() > TAGS { Err(Fault::validation(format!("An alarm can have at most {TAGS} tags"))) } else { Ok(tags) }
+    if let Some((key, _)) = tags.iter().find(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(Fault::parameter(format!("The tag key {key} begins with aws:, which is reserved for system use.")));
+    }
+    if let Some(twice) = (1..tags.len()).find(|&place| tags[..place].iter().any(|(key, _)| *key == tags[place].0)) {
+        return Err(Fault::parameter(format!("The tag key {} is given twice.", tags[twice].0)));
+    }
+    if tags.len() > TAGS { Err(too_many_tags()) } else { Ok(tags) }
+}
+
+fn too_many_tags() -> Fault {
+    Fault::parameter(format!("An alarm can have at most {TAGS} tags."))
 }
 
 pub(super) fn tag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
-    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
-    for (key, value) in tags(request)? {
-        standing.tags.retain(|(known, _)| *known != key);
-        standing.tags.push((key, value));
+    let arn = request.required_text("ResourceARN", 1_024)?;
+    let given = if request.has("Tags") { tags(request)? } else { request.required("Tags", None)? };
+    let standing = alarms.tagged(arn)?;
+    let mut merged = standing.tags.clone();
+    for (key, value) in given {
+        merged.retain(|(known, _)| *known != key);
+        merged.push((key, value));
     }
+    if merged.len() > TAGS {
+        return Err(too_many_tags());
+    }
+    standing.tags = merged;
     Ok(Value::nothing())
 }
 
 pub(super) fn untag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
-    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
-    let keys = request.texts("TagKeys")?;
+    let arn = request.required_text("ResourceARN", 1_024)?;
+    let keys = if request.has("TagKeys") { request.texts("TagKeys")? } else { request.required("TagKeys", None)? };
+    let standing = alarms.tagged(arn)?;
     standing.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
     Ok(Value::nothing())
 }
@@ -316,7 +337,15 @@ mod tests {
             ),
             ("DeleteAlarms", new(), "ValidationError"),
             ("DeleteAlarms", new().with("AlarmNames", Value::list(vec!["a"; 101])), "ValidationError"),
-            ("TagResource", new().with("ResourceARN", "arn:x").with("Tags", Value::list([new()])), "ResourceNotFoundException"),
+            ("TagResource", new().with("ResourceARN", "arn:x").with("Tags", tagged(&["k"])), "ResourceNotFoundException"),
+            ("TagResource", new().with("ResourceARN", "arn:x"), "ValidationError"),
+            ("UntagResource", new().with("ResourceARN", "arn:x"), "ValidationError"),
+            (
+                "UntagResource",
+                new().with("ResourceARN", "arn:x").with("TagKeys", Value::list(["k"])),
+                "ResourceNotFoundException",
+            ),
+            ("ListTagsForResource", new().with("ResourceARN", "arn:x"), "ResourceNotFoundException"),
             ("MakeCoffee", new(), "UnknownOperationException"),
         ] {
             let mut cloud = cloud(0..=0);
@@ -324,6 +353,64 @@ mod tests {
             let request: Value = request.into();
             assert_eq!(ask(&mut cloud, 0, operation, request.clone()).unwrap_err().code, code, "{operation} {request:?}");
         }
+    }
+
+    fn tagged(keys: &[&str]) -> Value {
+        Value::list(keys.iter().map(|key| Record::new().with("Key", *key).with("Value", "v")))
+    }
+
+    #[test]
+    fn tags_that_make_no_sense_are_refused_and_change_nothing() {
+        let fifty: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
+        let fifty: Vec<&str> = fifty.iter().map(String::as_str).collect();
+        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
+        let long = Value::list([Record::new().with("Key", "k").with("Value", "x".repeat(257))]);
+        for (tags, code, part) in [
+            (tagged(&["aws:x"]), "InvalidParameterValue", "reserved"),
+            (tagged(&["k", "k"]), "InvalidParameterValue", "given twice"),
+            (tagged(&fifty), "InvalidParameterValue", "at most 50"),
+            (tagged(&[""]), "ValidationError", "greater than or equal to 1"),
+            (long, "ValidationError", "less than or equal to 256"),
+        ] {
+            let mut cloud = cloud(0..=0);
+            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[("Tags", tagged(&["first"]))])).unwrap();
+            let fault = ask(&mut cloud, 1, "TagResource", arn().with("Tags", tags)).unwrap_err();
+            assert!(fault.code == code && fault.message.contains(part), "{part}: {fault:?}");
+            let left: Value = Record::new().with("Tags", tagged(&["first"])).into();
+            assert_eq!(ask(&mut cloud, 1, "ListTagsForResource", arn()), Ok(left));
+        }
+    }
+
+    #[test]
+    fn an_alarm_put_again_keeps_its_state_its_tags_and_its_past() {
+        let mut cloud = cloud(0..=0);
+        ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[("Tags", tagged(&["first"]))])).unwrap();
+        cloud.advance(at(15));
+        cloud.set_alarm_state(at(15), "a", AlarmState::Alarm, "by hand").unwrap();
+        for second in [16, 17] {
+            ask(&mut cloud, second, "PutMetricAlarm", alarm_with(&[("Threshold", Value::Float(2.0))])).unwrap();
+        }
+        // It is judged again ten seconds after the last change; until then that moves nothing.
+        let answer = ask(&mut cloud, 26, "DescribeAlarms", Record::new()).unwrap();
+        let Some(Value::List(alarms)) = answer.member("MetricAlarms") else { panic!("{answer:?}") };
+        for (member, value) in [
+            ("StateValue", Value::from("ALARM")),
+            ("StateReason", "by hand".into()),
+            ("StateTransitionedTimestamp", at(15).into()),
+            ("AlarmConfigurationUpdatedTimestamp", at(17).into()),
+            ("Threshold", 2.0.into()),
+        ] {
+            assert_eq!(alarms[0].member(member), Some(&value), "{member}");
+        }
+        let told: Vec<_> = cloud.history("a").map(|item| (item.kind.name(), item.summary.as_str())).collect();
+        let updated = ("ConfigurationUpdate", "Alarm \"a\" updated");
+        let red = ("StateUpdate", "Alarm updated from INSUFFICIENT_DATA to ALARM");
+        assert_eq!(told, [("ConfigurationUpdate", "Alarm \"a\" created"), red, updated, updated]);
+        let arn = Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
+        let tags: Value = Record::new().with("Tags", tagged(&["first"])).into();
+        assert_eq!(ask(&mut cloud, 26, "ListTagsForResource", arn), Ok(tags));
+        cloud.advance(at(27));
+        assert_eq!(cloud.alarm_state("a"), Some(AlarmState::InsufficientData));
     }
 
     #[test]

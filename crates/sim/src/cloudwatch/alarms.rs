@@ -10,9 +10,9 @@ use super::alarm::{Alarm, AlarmState, Watch};
 use super::evaluation::{self, Finding};
 use super::history::{self, Edit, HistoryItem, ItemKind, Told};
 use super::metrics::{Metrics, Reading};
-use super::value::{Fault, Value};
 use super::{alarm_answers, json, reason};
 use crate::time::Time;
+use crate::value::{Fault, Value};
 
 /// How many alarms a composite alarm may be made of.
 const CHILDREN: usize = 100;

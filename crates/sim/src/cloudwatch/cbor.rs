@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use ciborium::Value as Cbor;
 
 use super::parameters;
-use super::value::{Fault, Value};
 use crate::time::Time;
+use crate::value::{Fault, Value};
 
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
@@ -155,7 +155,7 @@ fn length(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::value::Record;
+    use crate::value::Record;
 
     #[test]
     fn what_is_written_is_read_again() {

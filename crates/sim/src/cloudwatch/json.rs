@@ -4,11 +4,9 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json};
 
-use super::value::{Fault, Value};
+use crate::value::{self, Fault, Value};
 
 /// Reads a body; an empty one is a request without members.
 pub(super) fn decode(body: &[u8]) -> Result<Value, Fault> {
@@ -50,18 +48,13 @@ pub(super) fn json(value: &Value) -> Json {
         // JSON has no word for these; the service writes them as text.
         Value::Float(number) => Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number),
         Value::Text(text) => Json::from(text.as_str()),
-        Value::Blob(bytes) => Json::from(text_of(bytes)),
+        Value::Blob(bytes) => Json::from(value::text_of(bytes)),
         Value::Time(at) if at.as_millis() % 1_000 == 0 => Json::from(at.as_millis() / 1_000),
         Value::Time(at) => Json::from(super::parameters::seconds(*at)),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
         Value::Record(members) => object(members.iter().map(|(key, value)| (key.as_ref(), value))),
         Value::Entries(entries) => object(entries.iter().map(|(key, value)| (key.as_str(), value))),
     }
-}
-
-/// Bytes as text.
-pub(super) fn text_of(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
 }
 
 fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Json {
@@ -71,8 +64,8 @@ fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::value::Record;
     use crate::time::Time;
+    use crate::value::Record;
 
     #[test]
     fn times_are_numbers() {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::metric_requests::{dimensions, unit};
 use super::metrics::{Metrics, Reading};
 use super::parameters::{Parameters, page_start, page_token};
+use super::shortfall::{MetricFault, Shortfall};
 use super::statistic::Statistic;
-use super::value::{Fault, Record, Value};
 use crate::time::Time;
+use crate::value::{Fault, Record, Value};
 
 const QUERIES: usize = 500;
 const DATAPOINTS: u32 = 100_800;
@@ -30,7 +31,14 @@ struct Query<'a> {
     returned: bool,
 }
 
-pub(super) fn metric_data(metrics: &Metrics, now: Time, request: Parameters<'_>) -> Result<Value, Fault> {
+/// A query with what there is to show for it.
+struct Series<'a> {
+    query: Query<'a>,
+    points: Vec<(Time, f64)>,
+    shortfall: Option<Shortfall>,
+}
+
+pub(super) fn metric_data(metrics: &Metrics, faults: &[MetricFault], now: Time, request: Parameters<'_>) -> Result<Value, Fault> {
     let asked = request.structures("MetricDataQueries")?;
     if asked.len() == 0 {
         return request.required("MetricDataQueries", None);
@@ -61,24 +69,31 @@ pub(super) fn metric_data(metrics: &Metrics, now: Time, request: Parameters<'_>)
     let most = request.integer_within("MaxDatapoints", 1, DATAPOINTS)?.unwrap_or(DATAPOINTS);
     let mut series = Vec::new();
     for query in queries.into_iter().filter(|query| query.returned) {
-        let points = points(metrics, now, &query, from, to, ascending)?;
-        series.push((query, points));
+        let mut points = points(metrics, now, &query, from, to, ascending)?;
+        let shortfall = faults.iter().find_map(|fault| fault.of(now, query.name, &query.dimensions));
+        if let Some(shortfall) = shortfall {
+            points.truncate(shortfall.shown(points.len()));
+        }
+        series.push(Series { query, points, shortfall });
     }
     paged(&series, page_start(request.text("NextToken")?)?, usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// A page counts the data of all queries together; a query that goes on behind it is partial.
-fn paged(series: &[(Query<'_>, Vec<(Time, f64)>)], start: usize, most: usize) -> Result<Value, Fault> {
-    let all = series.iter().map(|(_, points)| points.len()).sum();
+fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Fault> {
+    let all = series.iter().map(|series| series.points.len()).sum();
     if start > all || (start == all && start > 0) {
         return Err(Fault::token());
     }
     let end = start.saturating_add(most).min(all);
     let (mut results, mut before) = (Vec::new(), 0);
-    for (query, points) in series {
+    for Series { query, points, shortfall } in series {
         let within = |place: usize| place.saturating_sub(before).min(points.len());
         let shown = points.get(within(start)..within(end)).unwrap_or_default();
-        let status = if before + points.len() <= end { "Complete" } else { "PartialData" };
+        let cut = if before + points.len() <= end { "Complete" } else { "PartialData" };
+        let status = shortfall.map_or(cut, Shortfall::name);
+        let messages =
+            shortfall.iter().map(|shortfall| Record::new().with("Code", shortfall.name()).with("Value", shortfall.message()));
         before += points.len();
         results.push(
             Record::new()
@@ -86,7 +101,8 @@ fn paged(series: &[(Query<'_>, Vec<(Time, f64)>)], start: usize, most: usize) ->
                 .with("Label", query.label)
                 .with("Timestamps", Value::list(shown.iter().map(|(at, _)| *at)))
                 .with("Values", Value::list(shown.iter().map(|(_, value)| *value)))
-                .with("StatusCode", status),
+                .with("StatusCode", status)
+                .with("Messages", Value::list(messages)),
         );
     }
     let answer = Record::new().with("MetricDataResults", Value::list(results)).with("Messages", Value::List(Vec::new()));
@@ -255,7 +271,11 @@ mod tests {
         let series = cloud.series("AWS/Lambda", "Duration", &[("F", "f")]);
         for (minute, times) in [(0, 1), (1, 2), (3, 3)] {
             for second in 0..times {
-                cloud.record_group(at(minute * 60 + second), &[(series, f64::from(u32::try_from(times).unwrap() * 10))]);
+                cloud.record_run(
+                    at(minute * 60 + second),
+                    Duration::ZERO,
+                    &[(series, f64::from(u32::try_from(times).unwrap() * 10))],
+                );
             }
         }
         cloud

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::metrics::{Datum, Metric, Metrics};
 use super::parameters::{Parameters, page_start, page_token};
 use super::statistic::Summary;
-use super::value::{Fault, Record, Value};
 use crate::time::Time;
+use crate::value::{Fault, Record, Value};
 
 const UNITS: [&str; 27] = [
     "Seconds",

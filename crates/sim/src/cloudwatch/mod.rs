@@ -7,7 +7,6 @@ mod alarm;
 mod alarm_answers;
 mod alarm_requests;
 mod alarms;
-mod calendar;
 mod cbor;
 mod evaluation;
 mod history;
@@ -17,13 +16,12 @@ mod metric_requests;
 mod metrics;
 mod parameters;
 mod protocol;
-mod query;
 mod reason;
 mod rule;
+mod shortfall;
 mod statistic;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -39,8 +37,9 @@ pub(crate) use self::metrics::SeriesId;
 use self::metrics::{Datum, Metrics};
 use self::parameters::Parameters;
 use self::protocol::Protocol;
-use self::value::{Fault, Value};
+pub use self::shortfall::{MetricFault, Shortfall};
 use crate::time::Time;
+use crate::value::{Fault, Value};
 
 /// Whose CloudWatch it is, and how late it is.
 #[derive(Clone, Debug)]
@@ -60,6 +59,7 @@ pub(crate) struct Settings {
 pub(crate) struct CloudWatch {
     metrics: Metrics,
     alarms: Alarms,
+    faults: Vec<MetricFault>,
 }
 
 impl CloudWatch {
@@ -67,7 +67,7 @@ impl CloudWatch {
     pub(crate) fn new(settings: Settings, seed: u64) -> Self {
         let Settings { account, region, metric_lag, evaluation_delay } = settings;
         let arn_prefix = format!("arn:aws:cloudwatch:{region}:{account}:alarm:");
-        Self { metrics: Metrics::new(metric_lag, seed), alarms: Alarms::new(arn_prefix, evaluation_delay) }
+        Self { metrics: Metrics::new(metric_lag, seed), alarms: Alarms::new(arn_prefix, evaluation_delay), faults: Vec::new() }
     }
 
     /// A handle for recording samples of a metric: `Milliseconds` for durations, else `Count`.
@@ -76,9 +76,10 @@ impl CloudWatch {
         self.metrics.series(namespace, metric, dimensions, unit)
     }
 
-    /// Records samples that belong together: stamped `at`, visible together one drawn lag later.
-    pub(crate) fn record_group(&mut self, at: Time, samples: &[(SeriesId, f64)]) {
-        let lag = self.metrics.draw_lag();
+    /// Records the samples of something that began `at` and lasted so long: stamped with its beginning, visible together one drawn
+    /// lag after that, and not before it has ended.
+    pub(crate) fn record_run(&mut self, at: Time, lasted: Duration, samples: &[(SeriesId, f64)]) {
+        let lag = self.metrics.draw_lag().max(lasted);
         let data = samples.iter().map(|&(series, value)| (series, Datum::Value { value, count: 1.0 }));
         self.metrics.give(at, at, lag, 60, data);
     }
@@ -135,10 +136,20 @@ impl CloudWatch {
             "DescribeAlarmHistory" => alarm_answers::describe_alarm_history(&self.alarms, of_alarms).map(Some),
             "PutMetricData" => metric_requests::put_metric_data(&mut self.metrics, now, of_metrics).map(|()| None),
             "ListMetrics" => metric_requests::list_metrics(&self.metrics, now, of_metrics).map(Some),
-            "GetMetricData" => metric_answers::metric_data(&self.metrics, now, of_alarms).map(Some),
+            "GetMetricData" => metric_answers::metric_data(&self.metrics, &self.faults, now, of_alarms).map(Some),
             "GetMetricStatistics" => metric_answers::metric_statistics(&self.metrics, of_metrics).map(Some),
             other => Err(Fault::unknown_operation(other)),
         }
+    }
+
+    /// Adds a rule for queries that fall short.
+    pub(crate) fn add_fault(&mut self, fault: MetricFault) {
+        self.faults.push(fault);
+    }
+
+    /// Ends all such rules.
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults.clear();
     }
 
     /// Creates or changes an alarm.

@@ -2,9 +2,9 @@
 //!
 //! Lenient about how a protocol spells a number or a time, strict about everything else. It does not know any operation.
 
-use super::calendar;
-use super::value::{Fault, Value};
+use crate::calendar;
 use crate::time::Time;
+use crate::value::{Fault, Value};
 
 /// The bounds of the years that have one to four digits, in milliseconds since 1970.
 const FIRST_YEAR: i64 = -62_135_596_800_000;
@@ -190,7 +190,7 @@ pub(super) fn page_token(start: usize, all: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::value::Record;
+    use crate::value::Record;
 
     #[test]
     fn protocols_may_spell_numbers_and_times_as_they_do() {

@@ -3,13 +3,15 @@
 //! Routes to the three codecs. It does not know what any operation does.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 
-use super::value::{Fault, Record, Value};
-use super::{cbor, json, query};
+use super::{cbor, json};
+use crate::query::{self, Dialect};
+use crate::value::{Fault, Record, Value};
 
 const CBOR_PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
 const TARGET_PREFIX: &str = "GraniteServiceVersion20100801.";
+const DIALECT: Dialect = Dialect { version: "2010-08-01", namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/" };
 
 /// How a request is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +29,7 @@ pub(super) fn recognise(request: &Request<Bytes>) -> Option<(Protocol, String)> 
     if let Some(target) = text_header(request, "x-amz-target") {
         return target.strip_prefix(TARGET_PREFIX).map(|operation| (Protocol::Json, operation.to_owned()));
     }
-    let form = form(request)?;
-    (query::field(form, "Version")? == query::VERSION).then_some(())?;
-    query::field(form, "Action").map(|operation| (Protocol::Query, operation))
-}
-
-/// The fields of a Query request: the body of a POST, the question of a GET.
-fn form(request: &Request<Bytes>) -> Option<&[u8]> {
-    if request.method() == Method::GET {
-        return request.uri().query().map(str::as_bytes);
-    }
-    let kind = text_header(request, header::CONTENT_TYPE.as_str())?;
-    kind.starts_with("application/x-www-form-urlencoded").then(|| request.body().as_ref())
+    query::recognise(&DIALECT, request).map(|operation| (Protocol::Query, operation))
 }
 
 fn text_header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
@@ -53,7 +44,7 @@ pub(super) fn decode(protocol: Protocol, request: &Request<Bytes>) -> Result<Val
     match protocol {
         Protocol::Cbor => cbor::decode(request.body()),
         Protocol::Json => json::decode(request.body()),
-        Protocol::Query => query::decode(form(request).unwrap_or_default()),
+        Protocol::Query => query::decode(query::form(request).unwrap_or_default()),
     }
 }
 
@@ -63,7 +54,7 @@ pub(super) fn answer(protocol: Protocol, operation: &str, value: Option<&Value>,
     let body = match protocol {
         Protocol::Cbor => cbor::encode(value.unwrap_or(&nothing)),
         Protocol::Json => json::encode(value.unwrap_or(&nothing)),
-        Protocol::Query => query::answer(operation, value, request_id).into_bytes(),
+        Protocol::Query => query::answer(&DIALECT, operation, value, request_id).into_bytes(),
     };
     response(protocol, StatusCode::OK, body, request_id)
 }
@@ -80,7 +71,7 @@ pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Faul
     let body = match protocol {
         Protocol::Cbor => cbor::encode(&described),
         Protocol::Json => json::encode(&described),
-        Protocol::Query => query::refusal(fault, request_id).into_bytes(),
+        Protocol::Query => query::refusal(&DIALECT, fault, request_id).into_bytes(),
     };
     let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = response(protocol, status, body, request_id);
@@ -144,7 +135,7 @@ mod tests {
             Value::List(items) => {
                 (1..).zip(items).for_each(|(number, item)| fields(&below(&format!("member.{number}")), item, form));
             }
-            Value::Time(at) => form.push((name.to_owned(), crate::cloudwatch::calendar::iso(*at))),
+            Value::Time(at) => form.push((name.to_owned(), crate::calendar::iso(*at))),
             Value::Text(text) => form.push((name.to_owned(), text.clone())),
             Value::Int(number) => form.push((name.to_owned(), number.to_string())),
             Value::Float(number) => form.push((name.to_owned(), number.to_string())),
@@ -163,7 +154,7 @@ mod tests {
             Protocol::Json => (request.header("x-amz-target", format!("{TARGET_PREFIX}{operation}")), json::encode(value)),
             Protocol::Query => {
                 let mut form =
-                    vec![("Action".to_owned(), operation.to_owned()), ("Version".to_owned(), query::VERSION.to_owned())];
+                    vec![("Action".to_owned(), operation.to_owned()), ("Version".to_owned(), DIALECT.version.to_owned())];
                 fields("", value, &mut form);
                 let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
                 (request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8"), body.into_bytes())
@@ -225,10 +216,38 @@ mod tests {
         ]
     }
 
+    /// An alarm that is made with a tag, tagged, untagged, put again and deleted.
+    fn tagging() -> Vec<(&'static str, Value)> {
+        let tag = |key: &str| Record::new().with("Key", key).with("Value", "é&=+ <x>");
+        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:t");
+        let alarm = || {
+            Record::new()
+                .with("AlarmName", "t")
+                .with("Namespace", "N")
+                .with("MetricName", "E")
+                .with("Statistic", "Sum")
+                .with("Period", 60_i64)
+                .with("EvaluationPeriods", 1_i64)
+                .with("Threshold", 1.0)
+                .with("ComparisonOperator", "GreaterThanOrEqualToThreshold")
+                .with("Tags", Value::list([tag("a"), tag("b")]))
+        };
+        vec![
+            ("PutMetricAlarm", alarm().into()),
+            ("TagResource", arn().with("Tags", Value::list([tag("c"), tag("a")])).into()),
+            ("ListTagsForResource", arn().into()),
+            ("UntagResource", arn().with("TagKeys", Value::list(["b", "c"])).into()),
+            ("PutMetricAlarm", alarm().into()),
+            ("ListTagsForResource", arn().into()),
+            ("DescribeAlarmHistory", Record::new().with("AlarmName", "t").into()),
+            ("DeleteAlarms", Record::new().with("AlarmNames", Value::list(["t"])).into()),
+        ]
+    }
+
     #[test]
     fn the_same_requests_get_the_same_answers_in_all_three_protocols() {
         let [mut first, mut second, mut third] = PROTOCOLS.map(|_| cloud());
-        for (operation, value) in story() {
+        for (operation, value) in story().into_iter().chain(tagging()) {
             let mut answers = Vec::new();
             for (protocol, cloud) in PROTOCOLS.into_iter().zip([&mut first, &mut second, &mut third]) {
                 let request = request(protocol, operation, &value);

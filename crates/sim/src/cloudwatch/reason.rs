@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::alarm::{AlarmState, MissingData, Watch};
-use super::calendar::{iso_with_offset, long, short};
 use super::evaluation::{Finding, speaking};
 use super::metrics::Point;
+use crate::calendar::{iso_with_offset, long, short};
 use crate::time::Time;
 
 pub(super) const CREATED: &str = "Unchecked: Initial alarm creation";

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cloudwatch::alarm::{Actions, Condition, MissingData, Watch};
 use crate::cloudwatch::rule::Rule;
-use crate::cloudwatch::value::Record;
+use crate::value::Record;
 
 const ERRORS: (&str, &str) = ("AWS/Lambda", "Errors");
 const DIMENSIONS: [(&str, &str); 2] = [("FunctionName", "hello"), ("Resource", "hello:live")];
@@ -44,7 +44,7 @@ pub(super) fn composite(name: &str, rule: &str) -> Alarm {
 
 fn fail(cloud: &mut CloudWatch, when: i64) {
     let series = cloud.series(ERRORS.0, ERRORS.1, &DIMENSIONS);
-    cloud.record_group(at(when), &[(series, 1.0)]);
+    cloud.record_run(at(when), Duration::ZERO, &[(series, 1.0)]);
 }
 
 pub(super) fn ask(cloud: &mut CloudWatch, when: i64, operation: &str, request: impl Into<Value>) -> Result<Value, Fault> {
@@ -323,7 +323,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_codec_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-        for decoded in [cbor::decode(&bytes), json::decode(&bytes), query::decode(&bytes)].into_iter().flatten() {
+        for decoded in [cbor::decode(&bytes), json::decode(&bytes), crate::query::decode(&bytes)].into_iter().flatten() {
             prop_assert!(matches!(decoded, Value::Record(_)), "{:?}", decoded);
         }
     }

@@ -161,6 +161,7 @@ impl Lambda {
         function.aliases.remove(&name);
         function.provisioned.remove(&name);
         function.urls.remove(&name);
+        function.policies.remove(&name);
         self.traffic.disturb();
         Ok(Done::empty(204))
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
+use super::report::Report;
 
 /// What one version answers, how often it fails and how long it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +16,11 @@ pub(crate) struct Behaviour {
     error_rate: f64,
     throws: bool,
     duration: Duration,
+    /// Which share of the calls is slow, and how slow.
+    slow: (f64, Duration),
     timeout: Duration,
+    /// What a job that it starts tells later.
+    pub(crate) report: Option<Report>,
     /// Calls a second that synthetic callers make to each of the function's aliases.
     pub(crate) traffic: f64,
 }
@@ -33,6 +38,22 @@ pub(crate) enum End {
     Answered,
     Threw,
     TimedOut,
+}
+
+/// Where a call's luck comes from.
+#[derive(Debug)]
+pub(crate) struct Luck {
+    /// Shared with whatever else is drawn, routing above all.
+    pub(crate) errors: fastrand::Rng,
+    /// A generator of its own: a slow version more or less does not change whom the router picks.
+    tails: fastrand::Rng,
+}
+
+impl Luck {
+    pub(crate) fn new(rng: fastrand::Rng) -> Self {
+        let tails = rng.clone().fork();
+        Self { errors: rng, tails }
+    }
 }
 
 impl Behaviour {
@@ -58,23 +79,29 @@ impl Behaviour {
                 return Err(Refusal::invalid(format!("SIM_HOOK must be Succeeded, Failed, InProgress or Throw, not {other}")));
             }
         };
+        let millis = |name, default| Ok(Duration::from_secs_f64(number(name, default, 3_600_000.0)? / 1_000.0));
         Ok(Self {
             payload: payload.into(),
             error_rate: number("SIM_ERROR_RATE", 0.0, 1.0)?,
             throws,
-            duration: Duration::from_secs_f64(number("SIM_LATENCY_MS", 5.0, 3_600_000.0)? / 1_000.0),
+            duration: millis("SIM_LATENCY_MS", 5.0)?,
+            slow: (number("SIM_SLOW_SHARE", 0.0, 1.0)?, millis("SIM_SLOW_MS", 1_000.0)?),
             timeout,
+            report: variable("SIM_HOOK_REPORT").filter(|text| !text.is_empty()).map(Report::read).transpose()?,
             traffic: number("SIM_TRAFFIC_RPS", 0.0, 10_000.0)?,
         })
     }
 
-    pub(crate) fn run(&self, rng: &mut fastrand::Rng) -> Run {
+    /// One call, while an incident from outside makes this share of all calls fail.
+    pub(crate) fn run(&self, luck: &mut Luck, incident: f64) -> Run {
         // Drawn for every call, so that changing one version's rate does not change everyone else's luck.
-        let fails = rng.f64() < self.error_rate;
-        if self.duration > self.timeout {
+        let fails = luck.errors.f64() < self.error_rate + (1.0 - self.error_rate) * incident;
+        let (slow_share, slow) = self.slow;
+        let duration = if luck.tails.f64() < slow_share { slow } else { self.duration };
+        if duration > self.timeout {
             Run { duration: self.timeout, end: End::TimedOut }
         } else {
-            Run { duration: self.duration, end: if fails || self.throws { End::Threw } else { End::Answered } }
+            Run { duration, end: if fails || self.throws { End::Threw } else { End::Answered } }
         }
     }
 
@@ -116,7 +143,11 @@ impl Behaviour {
     }
 
     fn reason(&self) -> String {
-        if self.throws { "SIM_HOOK=Throw".to_owned() } else { format!("SIM_ERROR_RATE={}", self.error_rate) }
+        match (self.throws, self.error_rate > 0.0) {
+            (true, _) => "SIM_HOOK=Throw".to_owned(),
+            (false, true) => format!("SIM_ERROR_RATE={}", self.error_rate),
+            (false, false) => "an incident".to_owned(),
+        }
     }
 
     fn timed_out(&self) -> String {
@@ -137,9 +168,13 @@ mod tests {
         Behaviour::read(&environment, Duration::from_secs(3))
     }
 
+    fn luck() -> Luck {
+        Luck::new(fastrand::Rng::with_seed(1))
+    }
+
     fn answer(variables: &[(&str, &str)]) -> (End, String) {
         let behaviour = behaviour(variables).unwrap();
-        let run = behaviour.run(&mut fastrand::Rng::with_seed(1));
+        let run = behaviour.run(&mut luck(), 0.0);
         (run.end, String::from_utf8(behaviour.payload(run.end, "id").to_vec()).unwrap())
     }
 
@@ -164,9 +199,34 @@ mod tests {
     #[test]
     fn slower_than_the_timeout_is_a_timeout() {
         let behaviour = behaviour(&[("SIM_LATENCY_MS", "3001")]).unwrap();
-        let run = behaviour.run(&mut fastrand::Rng::with_seed(1));
+        let run = behaviour.run(&mut luck(), 0.0);
         assert_eq!(run, Run { duration: Duration::from_secs(3), end: End::TimedOut });
         assert!(behaviour.log(&run, "id", "7", 128).contains("Task timed out after 3.00 seconds"));
+    }
+
+    #[test]
+    fn a_share_of_the_calls_is_slow_and_nobody_elses_luck_changes() {
+        let tail = behaviour(&[("SIM_LATENCY_MS", "40"), ("SIM_SLOW_SHARE", "0.05"), ("SIM_SLOW_MS", "900")]).unwrap();
+        let plain = behaviour(&[("SIM_LATENCY_MS", "40"), ("SIM_ERROR_RATE", "0.5")]).unwrap();
+        let (mut one, mut other) = (luck(), luck());
+        let slow = (0..10_000).filter(|_| tail.run(&mut one, 0.0).duration == Duration::from_millis(900)).count();
+        assert!((400..600).contains(&slow), "{slow} of 10000 at 5 %");
+        (0..10_000).for_each(|_| assert_eq!(plain.run(&mut other, 0.0).duration, Duration::from_millis(40)));
+        assert_eq!(one.errors.u64(..), other.errors.u64(..));
+        let timed_out = behaviour(&[("SIM_SLOW_SHARE", "1"), ("SIM_SLOW_MS", "3001")]).unwrap();
+        assert_eq!(timed_out.run(&mut one, 0.0).end, End::TimedOut);
+    }
+
+    #[test]
+    fn an_incident_fails_its_share_of_what_would_have_worked() {
+        let failed = |rate: &str, incident: f64| {
+            let behaviour = behaviour(&[("SIM_ERROR_RATE", rate)]).unwrap();
+            let mut luck = luck();
+            (0..10_000).filter(|_| behaviour.run(&mut luck, incident).end == End::Threw).count()
+        };
+        assert_eq!((failed("0", 0.0), failed("0", 1.0), failed("1", 0.0)), (0, 10_000, 10_000));
+        let both = failed("0.2", 0.5);
+        assert!((5_800..6_200).contains(&both), "{both} of 10000 at 60 %");
     }
 
     #[test]

@@ -13,25 +13,36 @@ use crate::time::Time;
 /// The operations this Lambda knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
+    AddPermission,
     CreateAlias,
+    CreateEventSourceMapping,
     CreateFunction,
     CreateFunctionUrlConfig,
     DeleteAlias,
+    DeleteEventSourceMapping,
     DeleteFunction,
+    DeleteFunctionConcurrency,
     DeleteFunctionUrlConfig,
     DeleteProvisionedConcurrencyConfig,
     GetAlias,
+    GetEventSourceMapping,
     GetFunction,
+    GetFunctionConcurrency,
     GetFunctionConfiguration,
     GetFunctionUrlConfig,
+    GetPolicy,
     GetProvisionedConcurrencyConfig,
     Invoke,
     ListAliases,
+    ListEventSourceMappings,
+    ListFunctionUrlConfigs,
     ListFunctions,
     ListTags,
     ListVersionsByFunction,
     PublishVersion,
+    PutFunctionConcurrency,
     PutProvisionedConcurrencyConfig,
+    RemovePermission,
     TagResource,
     UntagResource,
     UpdateAlias,
@@ -44,25 +55,36 @@ pub(crate) enum Operation {
 impl Operation {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::AddPermission => "AddPermission",
             Self::CreateAlias => "CreateAlias",
+            Self::CreateEventSourceMapping => "CreateEventSourceMapping",
             Self::CreateFunction => "CreateFunction",
             Self::CreateFunctionUrlConfig => "CreateFunctionUrlConfig",
             Self::DeleteAlias => "DeleteAlias",
+            Self::DeleteEventSourceMapping => "DeleteEventSourceMapping",
             Self::DeleteFunction => "DeleteFunction",
+            Self::DeleteFunctionConcurrency => "DeleteFunctionConcurrency",
             Self::DeleteFunctionUrlConfig => "DeleteFunctionUrlConfig",
             Self::DeleteProvisionedConcurrencyConfig => "DeleteProvisionedConcurrencyConfig",
             Self::GetAlias => "GetAlias",
+            Self::GetEventSourceMapping => "GetEventSourceMapping",
             Self::GetFunction => "GetFunction",
+            Self::GetFunctionConcurrency => "GetFunctionConcurrency",
             Self::GetFunctionConfiguration => "GetFunctionConfiguration",
             Self::GetFunctionUrlConfig => "GetFunctionUrlConfig",
+            Self::GetPolicy => "GetPolicy",
             Self::GetProvisionedConcurrencyConfig => "GetProvisionedConcurrencyConfig",
             Self::Invoke => "Invoke",
             Self::ListAliases => "ListAliases",
+            Self::ListEventSourceMappings => "ListEventSourceMappings",
+            Self::ListFunctionUrlConfigs => "ListFunctionUrlConfigs",
             Self::ListFunctions => "ListFunctions",
             Self::ListTags => "ListTags",
             Self::ListVersionsByFunction => "ListVersionsByFunction",
             Self::PublishVersion => "PublishVersion",
+            Self::PutFunctionConcurrency => "PutFunctionConcurrency",
             Self::PutProvisionedConcurrencyConfig => "PutProvisionedConcurrencyConfig",
+            Self::RemovePermission => "RemovePermission",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
             Self::UpdateAlias => "UpdateAlias",
@@ -94,6 +116,8 @@ pub(crate) struct Call<'a> {
     pub(crate) target: String,
     /// The alias' name as the path or, for `CreateAlias`, the body gives it.
     pub(crate) alias: Option<String>,
+    /// The statement of a policy that `RemovePermission` means.
+    pub(crate) statement: Option<String>,
     query: Vec<(String, String)>,
     http: &'a http::Request<Bytes>,
 }
@@ -107,13 +131,14 @@ impl<'a> Call<'a> {
             .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
             .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let (operation, target, alias) = route(http.method(), &segments).ok_or_else(Refusal::unknown_operation)?;
+        let (operation, target, last) = route(http.method(), &segments).ok_or_else(Refusal::unknown_operation)?;
         let query = form_urlencoded::parse(http.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let (target, mut alias) = (target.to_owned(), alias.map(str::to_owned));
+        let (target, last) = (target.to_owned(), last.map(str::to_owned));
+        let (mut alias, statement) = if operation == Operation::RemovePermission { (None, last) } else { (last, None) };
         if operation == Operation::CreateAlias {
             alias = serde_json::from_slice::<Named>(http.body()).ok().and_then(|named| named.name);
         }
-        Ok(Self { operation, now, request_id, stale: None, target, alias, query, http })
+        Ok(Self { operation, now, request_id, stale: None, target, alias, statement, query, http })
     }
 
     /// The same call, to be answered with what stood before a write younger than `stale`.
@@ -162,12 +187,17 @@ impl<'a> Call<'a> {
 
     /// The part of a list that `Marker` and `MaxItems` ask for, and the marker of the next part.
     pub(crate) fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
+        self.page_of(50, items)
+    }
+
+    /// As `page`, where the service shows at most this many in one answer.
+    pub(crate) fn page_of<T>(&self, most: usize, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
         let mut broken = Violations::default();
         let limit = match self.query("MaxItems").map(str::parse::<i64>) {
-            None => 50,
+            None => most,
             Some(Ok(number)) => {
                 broken.range(Some(number), "maxItems", 1, 10_000);
-                usize::try_from(number).unwrap_or(0).min(50)
+                usize::try_from(number).unwrap_or(0).min(most)
             }
             Some(Err(_)) => return Err(Refusal::unreadable("MaxItems is not an integer".to_owned())),
         };
@@ -198,7 +228,7 @@ struct Revised {
     revision_id: Option<String>,
 }
 
-/// The operation, its function (or ARN) and its alias, by method and path.
+/// The operation, its function (or ARN, or mapping) and its alias (or statement), by method and path.
 fn route<'p>(method: &Method, path: &[&'p str]) -> Option<(Operation, &'p str, Option<&'p str>)> {
     use Operation as O;
     if let ["url", target, ..] = path {
@@ -223,6 +253,17 @@ fn route<'p>(method: &Method, path: &[&'p str]) -> Option<(Operation, &'p str, O
         ("PUT", ["2015-03-31", "functions", f, "aliases", a]) => (O::UpdateAlias, *f, Some(*a)),
         ("DELETE", ["2015-03-31", "functions", f, "aliases", a]) => (O::DeleteAlias, *f, Some(*a)),
         ("POST", ["2015-03-31", "functions", f, "invocations"]) => (O::Invoke, *f, None),
+        ("POST", ["2015-03-31", "functions", f, "policy"]) => (O::AddPermission, *f, None),
+        ("GET", ["2015-03-31", "functions", f, "policy"]) => (O::GetPolicy, *f, None),
+        ("DELETE", ["2015-03-31", "functions", f, "policy", s]) => (O::RemovePermission, *f, Some(*s)),
+        ("POST", ["2015-03-31", "event-source-mappings"]) => (O::CreateEventSourceMapping, "", None),
+        ("GET", ["2015-03-31", "event-source-mappings"]) => (O::ListEventSourceMappings, "", None),
+        ("GET", ["2015-03-31", "event-source-mappings", m]) => (O::GetEventSourceMapping, *m, None),
+        ("DELETE", ["2015-03-31", "event-source-mappings", m]) => (O::DeleteEventSourceMapping, *m, None),
+        ("GET", ["2019-09-30", "functions", f, "concurrency"]) => (O::GetFunctionConcurrency, *f, None),
+        ("PUT", ["2017-10-31", "functions", f, "concurrency"]) => (O::PutFunctionConcurrency, *f, None),
+        ("DELETE", ["2017-10-31", "functions", f, "concurrency"]) => (O::DeleteFunctionConcurrency, *f, None),
+        ("GET", ["2021-10-31", "functions", f, "urls"]) => (O::ListFunctionUrlConfigs, *f, None),
         ("POST", ["2017-03-31", "tags", arn]) => (O::TagResource, *arn, None),
         ("DELETE", ["2017-03-31", "tags", arn]) => (O::UntagResource, *arn, None),
         ("GET", ["2017-03-31", "tags", arn]) => (O::ListTags, *arn, None),

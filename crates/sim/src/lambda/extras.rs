@@ -1,4 +1,4 @@
-//! What else hangs on a function? Its tags, its provisioned concurrency and its URLs; none of them changes how it runs.
+//! What else hangs on a function? Its tags, its reserved and provisioned concurrency and its URLs; none of them changes how it runs.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use super::function::{Qualified, last_modified};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::settings::DEFAULT_REGION;
+use crate::time::Time;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -21,6 +22,12 @@ struct TagsInput {
 #[serde(rename_all = "PascalCase")]
 struct ProvisionedInput {
     provisioned_concurrent_executions: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ReservedInput {
+    reserved_concurrent_executions: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,6 +127,55 @@ impl Lambda {
         }
     }
 
+    pub(super) fn put_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: ReservedInput = call.input()?;
+        let mut broken = Violations::default();
+        if input.reserved_concurrent_executions.is_none() {
+            broken.missing("reservedConcurrentExecutions");
+        }
+        broken.range(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0, i64::from(i32::MAX));
+        broken.check()?;
+        let name = self.unqualified(call)?;
+        let reserved = input.reserved_concurrent_executions.and_then(|number| u32::try_from(number).ok());
+        self.function_mut(&name)?.reserved = reserved;
+        Ok(Done::json(200, json!({"ReservedConcurrentExecutions": reserved})))
+    }
+
+    pub(super) fn read_concurrency(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let reserved = self.function(&self.unqualified(call)?)?.reserved;
+        let shown = reserved.map_or_else(|| json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}));
+        Ok(Done::json(200, shown))
+    }
+
+    pub(super) fn delete_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let name = self.unqualified(call)?;
+        self.function_mut(&name)?.reserved = None;
+        Ok(Done::empty(204))
+    }
+
+    /// The function that a call means, which has to be there and to have no qualifier.
+    fn unqualified(&self, call: &Call<'_>) -> Result<String, Refusal> {
+        let target = self.place.parse(&call.target)?;
+        if target.qualifier.is_some() {
+            return Err(Refusal::invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+                 Please specify either a function name or an unqualified function ARN."
+                    .to_owned(),
+            ));
+        }
+        Ok(self.function(&target.name)?.name.clone())
+    }
+
+    pub(super) fn list_urls(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let mut broken = Violations::default();
+        broken.range(call.query("MaxItems").and_then(|number| number.parse().ok()), "maxItems", 1, 50);
+        broken.check()?;
+        let function = self.function(&self.unqualified(call)?)?;
+        let urls = function.urls.iter().map(|(qualifier, url)| self.shown_url(call, &function.name, qualifier, url)).collect();
+        let (urls, next) = call.page::<Value>(urls)?;
+        Ok(Done::list("FunctionUrlConfigs", json!(urls), next))
+    }
+
     pub(super) fn create_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: UrlInput = call.input()?;
         let kind = input.auth_type.filter(|kind| kind == "NONE" || kind == "AWS_IAM").ok_or_else(|| {
@@ -152,24 +208,28 @@ impl Lambda {
 
     fn show_url(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let (name, qualifier) = self.url_target(call)?;
-        let (kind, at) = self.function(&name)?.urls.get(&qualifier).ok_or_else(no_url)?;
+        let url = self.function(&name)?.urls.get(&qualifier).ok_or_else(no_url)?;
+        Ok(self.shown_url(call, &name, &qualifier, url))
+    }
+
+    fn shown_url(&self, call: &Call<'_>, name: &str, qualifier: &str, (kind, at): &(String, Time)) -> Value {
         let host = call.header("host").unwrap_or("localhost");
         let (arn, path) = if qualifier.is_empty() {
-            (self.place.arn(&name), name)
+            (self.place.arn(name), name.to_owned())
         } else {
-            (self.place.qualified(&name, &qualifier), format!("{name}:{qualifier}"))
+            (self.place.qualified(name, qualifier), format!("{name}:{qualifier}"))
         };
         // A URL carries no signature that would say which Region is meant; a bare name is looked for everywhere.
         let path = if self.place.region == DEFAULT_REGION { path } else { arn.clone() };
         let at = last_modified(*at).replace("+0000", "Z");
-        Ok(json!({
+        json!({
             "FunctionUrl": format!("http://{host}/url/{path}/"),
             "FunctionArn": arn,
             "AuthType": kind,
             "CreationTime": at,
             "LastModifiedTime": at,
             "InvokeMode": "BUFFERED",
-        }))
+        })
     }
 
     fn url_target(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {

@@ -1,6 +1,7 @@
 //! What is a function, a version, an alias? The state of this Lambda and how each part is shown; operations are elsewhere.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
@@ -23,9 +24,17 @@ pub(crate) struct Function {
     /// The number that the next published version gets; numbers are never used twice.
     pub(crate) next_version: u32,
     pub(crate) aliases: BTreeMap<String, Alias>,
+    /// From when until when which share of all calls fails, whatever version they reach.
+    pub(crate) incidents: Vec<(Range<Time>, f64)>,
+    /// How many times the share that an alias announces its additional version really gets.
+    pub(crate) misrouting: f64,
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier: executions asked for, and when.
     pub(crate) provisioned: BTreeMap<String, (u32, Time)>,
+    /// Executions kept for this function alone.
+    pub(crate) reserved: Option<u32>,
+    /// By qualifier (empty for none): the statements of its resource policy.
+    pub(crate) policies: BTreeMap<String, Vec<Value>>,
     /// By qualifier (empty for none): the kind of authentication, and when it was made.
     pub(crate) urls: BTreeMap<String, (String, Time)>,
     /// `$LATEST` as it was until that moment, for stale reads; none: there was no function.
@@ -59,6 +68,12 @@ impl Function {
             Qualified::Version(number) => self.versions.get(number),
             Qualified::Alias(name) => self.version_named(&self.aliases.get(name)?.state.version),
         }
+    }
+
+    /// The share of all calls that fails at this moment because of something outside.
+    pub(crate) fn incident(&self, now: Time) -> f64 {
+        let rates = self.incidents.iter().filter(|(during, _)| during.contains(&now)).map(|(_, rate)| *rate);
+        rates.fold(0.0, f64::max)
     }
 
     /// A version by its number as text, or `$LATEST`.
@@ -248,10 +263,10 @@ impl Routing {
         }
     }
 
-    /// Chooses for one call, with no memory of the one before.
-    pub(crate) fn choose(self, rng: &mut fastrand::Rng) -> Option<u32> {
+    /// Chooses for one call, with no memory of the one before; the additional version gets `factor` times its share.
+    pub(crate) fn choose(self, factor: f64, rng: &mut fastrand::Rng) -> Option<u32> {
         match self.additional {
-            Some((version, weight)) if rng.f64() < weight => Some(version),
+            Some((version, weight)) if rng.f64() < weight * factor => Some(version),
             Some(_) | None => self.primary,
         }
     }

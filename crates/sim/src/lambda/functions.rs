@@ -189,8 +189,12 @@ impl Lambda {
             versions: BTreeMap::new(),
             next_version: 1,
             aliases: BTreeMap::new(),
+            incidents: Vec::new(),
+            misrouting: 1.0,
             tags,
             provisioned: BTreeMap::new(),
+            reserved: None,
+            policies: BTreeMap::new(),
             urls: BTreeMap::new(),
             earlier: (now, None),
         };
@@ -376,7 +380,9 @@ impl Lambda {
                 "Unable to delete version because the following aliases reference it: [{users}]"
             )));
         }
-        self.function_mut(&target.name)?.versions.remove(&number);
+        let function = self.function_mut(&target.name)?;
+        function.versions.remove(&number);
+        function.policies.remove(&number.to_string());
         Ok(Done::empty(204))
     }
 }

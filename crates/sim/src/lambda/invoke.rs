@@ -10,6 +10,7 @@ use super::behaviour::{End, Run};
 use super::call::Call;
 use super::function::{Function, Qualified};
 use super::refusal::Refusal;
+use super::report::Errand;
 use super::{Done, Lambda};
 use crate::cloudwatch::{CloudWatch, SeriesId};
 use crate::log::Tally;
@@ -49,7 +50,8 @@ impl Lambda {
         match kind {
             "RequestResponse" => self.respond(call, &target.name, &qualified, metrics),
             "Event" => {
-                self.execute(call.now, &target.name, &qualified, metrics).ok_or_else(Refusal::pending)?;
+                let (number, run) = self.execute(call.now, &target.name, &qualified, metrics).ok_or_else(Refusal::pending)?;
+                self.set_out(call, &target.name, number, &run);
                 Ok(Done::empty(202))
             }
             "DryRun" => Ok(Done::empty(204)),
@@ -60,7 +62,8 @@ impl Lambda {
     }
 
     fn respond(&mut self, call: &Call<'_>, name: &str, qualified: &Qualified, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
-        let (mut done, run, log) = self.run_for(call, name, qualified, metrics)?;
+        let (mut done, number, run, log) = self.run_for(call, name, qualified, metrics)?;
+        self.set_out(call, name, number, &run);
         if run.end != End::Answered {
             done.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
         }
@@ -71,28 +74,38 @@ impl Lambda {
         Ok(done)
     }
 
-    /// Runs one call; hands back its payload, how it ran, and its log.
+    /// Notes what a function that has answered goes on to do in the background.
+    fn set_out(&mut self, call: &Call<'_>, name: &str, number: Option<u32>, run: &Run) {
+        let version = self.functions.get(name).and_then(|function| numbered(function, number));
+        let report = version.filter(|_| run.end == End::Answered).and_then(|version| version.serving.report.as_ref());
+        let told = report.and_then(|report| report.of(call.body(), call.now + run.duration));
+        if let Some((at, function, tag)) = told {
+            self.errands.extend(Errand::tag(at, name, &self.arn(&function), tag));
+        }
+    }
+
+    /// Runs one call; hands back its payload, what ran and how, and its log.
     fn run_for(
         &mut self,
         call: &Call<'_>,
         name: &str,
         qualified: &Qualified,
         metrics: &mut CloudWatch,
-    ) -> Result<(Done, Run, String), Refusal> {
+    ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
         let (number, run) = self.execute(call.now, name, qualified, metrics).ok_or_else(Refusal::pending)?;
         let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
         let log = version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory);
         let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
         done.headers.push(("x-amz-executed-version", version.label()));
         done.delay = run.duration;
-        Ok((done, run, log))
+        Ok((done, number, run, log))
     }
 
     /// Answers a call of a function URL.
     pub(super) fn visit(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
         let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address".to_owned()))?;
-        let (mut done, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
+        let (mut done, _, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
         if run.end == End::Answered {
             page(&mut done);
         } else {
@@ -129,8 +142,9 @@ impl Lambda {
         alias: &str,
         metrics: &mut CloudWatch,
     ) -> Option<(Option<u32>, Run)> {
-        let routing = self.functions.get(name)?.aliases.get(alias)?.routing(now);
-        let number = routing.choose(&mut self.rng);
+        let function = self.functions.get(name)?;
+        let routing = function.aliases.get(alias)?.routing(now);
+        let number = routing.choose(function.misrouting, &mut self.luck.errors);
         self.execute_routed(now, name, alias, number, routing.additional.is_some(), metrics)
     }
 
@@ -143,12 +157,13 @@ impl Lambda {
         weighted: bool,
         metrics: &mut CloudWatch,
     ) -> Option<(Option<u32>, Run)> {
-        let version = numbered(self.functions.get(name)?, number)?;
+        let function = self.functions.get(name)?;
+        let version = numbered(function, number)?;
         if version.pending {
             counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
             return None;
         }
-        let run = version.serving.run(&mut self.rng);
+        let run = version.serving.run(&mut self.luck, function.incident(now));
         let failed = run.end != End::Answered;
         let counter = counter(&mut self.counters, name, qualifier, number);
         counter.tally.invocations += 1;
@@ -165,7 +180,7 @@ impl Lambda {
             samples[count] = (*series, value);
             count += 1;
         }
-        metrics.record_group(now, &samples[..count]);
+        metrics.record_run(now, run.duration, &samples[..count]);
         Some((number, run))
     }
 }

@@ -10,8 +10,11 @@ mod extras;
 mod function;
 mod functions;
 mod invoke;
+mod mappings;
 mod name;
+mod policies;
 mod refusal;
+mod report;
 mod setup;
 mod traffic;
 mod versions;
@@ -27,11 +30,14 @@ use crate::cloudwatch::CloudWatch;
 use crate::log::{AliasState, Tally};
 use crate::settings::Settings;
 use crate::time::Time;
+use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
 use function::Function;
 use invoke::Counters;
+use mappings::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
+use report::Errand;
 use traffic::Traffic;
 
 /// The Lambda of one account in one Region.
@@ -43,11 +49,16 @@ pub(crate) struct Lambda {
     version_settle: Duration,
     routing_delay: Duration,
     functions: BTreeMap<String, Function>,
+    /// By their UUID.
+    mappings: BTreeMap<String, Mapping>,
+    lists_mappings_exactly: bool,
     /// When which creation or update finishes: a function's version, or none for `$LATEST`.
     settling: BTreeSet<(Time, String, Option<u32>)>,
     counters: Counters,
     traffic: Traffic,
-    rng: fastrand::Rng,
+    /// What functions have set out to do later.
+    errands: Vec<Errand>,
+    luck: Luck,
 }
 
 /// A successful answer.
@@ -103,34 +114,48 @@ impl Lambda {
             version_settle: settings.version_settle,
             routing_delay: settings.routing_delay,
             functions: BTreeMap::new(),
+            mappings: BTreeMap::new(),
+            lists_mappings_exactly: settings.lists_mappings_exactly,
             settling: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
-            rng,
+            errands: Vec::new(),
+            luck: Luck::new(rng),
         }
     }
 
     pub(crate) fn answer(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         match call.operation {
+            Operation::AddPermission => self.add_permission(call),
             Operation::CreateAlias => self.create_alias(call),
+            Operation::CreateEventSourceMapping => self.create_mapping(call),
             Operation::CreateFunction => self.create_function(call),
             Operation::CreateFunctionUrlConfig => self.create_url(call),
             Operation::DeleteAlias => self.delete_alias(call),
+            Operation::DeleteEventSourceMapping => self.delete_mapping(call),
             Operation::DeleteFunction => self.delete_function(call),
+            Operation::DeleteFunctionConcurrency => self.delete_concurrency(call),
             Operation::DeleteFunctionUrlConfig => self.delete_url(call),
             Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call),
             Operation::GetAlias => self.read_alias(call),
+            Operation::GetEventSourceMapping => self.read_mapping(call),
             Operation::GetFunction => self.read_function(call),
+            Operation::GetFunctionConcurrency => self.read_concurrency(call),
             Operation::GetFunctionConfiguration => self.read_configuration(call),
             Operation::GetFunctionUrlConfig => self.read_url(call),
+            Operation::GetPolicy => self.read_policy(call),
             Operation::GetProvisionedConcurrencyConfig => self.read_provisioned(call),
             Operation::Invoke => self.invoke(call, metrics),
             Operation::ListAliases => self.list_aliases(call),
+            Operation::ListEventSourceMappings => self.list_mappings(call),
+            Operation::ListFunctionUrlConfigs => self.list_urls(call),
             Operation::ListFunctions => self.list_functions(call),
             Operation::ListTags => self.list_tags(call),
             Operation::ListVersionsByFunction => self.list_versions(call),
             Operation::PublishVersion => self.publish_version(call),
+            Operation::PutFunctionConcurrency => self.put_concurrency(call),
             Operation::PutProvisionedConcurrencyConfig => self.put_provisioned(call),
+            Operation::RemovePermission => self.remove_permission(call),
             Operation::TagResource => self.tag(call),
             Operation::UntagResource => self.untag(call),
             Operation::UpdateAlias => self.update_alias(call),
@@ -140,9 +165,14 @@ impl Lambda {
         }
     }
 
+    /// What functions have set out to do since this was asked last.
+    pub(crate) fn errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
+    }
+
     /// What happens next without anybody asking, and when.
     pub(crate) fn next_due(&mut self, now: Time) -> Option<(Time, Due)> {
-        let call = self.traffic.next(now, &self.functions, &mut self.rng).map(|(at, place)| (at, Due::Caller(place)));
+        let call = self.traffic.next(now, &self.functions, &mut self.luck.errors).map(|(at, place)| (at, Due::Caller(place)));
         let settlement = self.settling.first().map(|(at, ..)| (*at, Due::Settlement));
         match (settlement, call) {
             (Some(settlement), Some(call)) => Some(if settlement.0 <= call.0 { settlement } else { call }),
@@ -161,7 +191,7 @@ impl Lambda {
             Due::Caller(place) => {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
-                if let Some(stream) = traffic.call(place, &mut self.rng) {
+                if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
                     self.execute_alias(now, &stream.function, &stream.alias, metrics);
                 }
                 self.traffic = traffic;
@@ -197,6 +227,18 @@ impl Lambda {
         }
     }
 
+    /// The ARN on which a call needs its permission.
+    pub(crate) fn guarded(&self, call: &Call<'_>) -> String {
+        if call.alias.is_some() {
+            // Aliases are guarded as part of their function.
+            return self.arn(&call.target);
+        }
+        if matches!(call.operation, Operation::GetEventSourceMapping | Operation::DeleteEventSourceMapping) {
+            return self.mapping_arn(&call.target);
+        }
+        self.arn(&call.resource())
+    }
+
     fn function(&self, name: &str) -> Result<&Function, Refusal> {
         self.functions.get(name).ok_or_else(|| Refusal::function_not_found(&self.place.arn(name)))
     }
@@ -207,7 +249,7 @@ impl Lambda {
     }
 
     fn revision(&mut self) -> String {
-        uuid(&mut self.rng)
+        uuid(&mut self.luck.errors)
     }
 }
 

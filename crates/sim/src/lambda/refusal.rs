@@ -60,6 +60,22 @@ impl Refusal {
         Self { status: 412, code: "PreconditionFailedException", message: message.to_owned(), body: Body::Lower }
     }
 
+    pub(crate) fn stale_policy_revision() -> Self {
+        let message = "The Revision Id provided does not match the latest Revision Id. \
+                       Call the GetPolicy API to retrieve the latest Revision Id";
+        Self { message: message.to_owned(), ..Self::stale_revision() }
+    }
+
+    pub(crate) fn policy_too_long(size: usize, limit: usize) -> Self {
+        let message = format!("The final policy size ({size}) is bigger than the limit ({limit}).");
+        Self { status: 400, code: "PolicyLengthExceededException", message, body: Body::Lower }
+    }
+
+    /// Something that is being made or deleted.
+    pub(crate) fn in_use(message: String) -> Self {
+        Self { status: 400, code: "ResourceInUseException", message, body: Body::Upper }
+    }
+
     pub(crate) fn invalid(message: String) -> Self {
         Self { status: 400, code: "InvalidParameterValueException", message, body: Body::Lower }
     }

@@ -3,6 +3,7 @@
 //! It checks nothing that the service would check; calls over the wire do.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Lambda;
 use super::function::{Alias, Code, Configuration, Routing, Version};
@@ -64,6 +65,16 @@ impl Lambda {
 
     pub(crate) fn set_up_role(&mut self, name: &str, role: &str) -> Result<(), Refusal> {
         role.clone_into(&mut self.function_mut(name)?.latest.configuration.role);
+        Ok(())
+    }
+
+    pub(crate) fn set_up_incident(&mut self, name: &str, during: Range<Time>, rate: f64) -> Result<(), Refusal> {
+        self.function_mut(name)?.incidents.push((during, rate));
+        Ok(())
+    }
+
+    pub(crate) fn set_up_misrouting(&mut self, name: &str, factor: f64) -> Result<(), Refusal> {
+        self.function_mut(name)?.misrouting = factor;
         Ok(())
     }
 

@@ -4,11 +4,14 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::time::Time;
 
 /// One value of a request or an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
@@ -25,21 +28,26 @@ pub(super) enum Value {
 
 impl Value {
     /// The member `name` of a record, unless it is absent or null.
-    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         let Self::Record(members) = self else { return None };
         let (_, value) = members.iter().find(|(key, _)| key == name)?;
         (*value != Self::Null).then_some(value)
     }
 
     /// A record without members.
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self::Record(Vec::new())
     }
 
     /// A list of anything that is a value.
-    pub(super) fn list<V: Into<Self>>(items: impl IntoIterator<Item = V>) -> Self {
+    pub(crate) fn list<V: Into<Self>>(items: impl IntoIterator<Item = V>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
     }
+}
+
+/// Bytes as the protocols that are text write them.
+pub(crate) fn text_of(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 impl From<bool> for Value {
@@ -98,21 +106,21 @@ impl From<Record> for Value {
 
 /// A record under construction.
 #[derive(Default)]
-pub(super) struct Record(Vec<(Cow<'static, str>, Value)>);
+pub(crate) struct Record(Vec<(Cow<'static, str>, Value)>);
 
 impl Record {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
     /// Adds a member.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.push((Cow::Borrowed(name), value.into()));
         self
     }
 
     /// Adds a member if there is a value for it.
-    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+    pub(crate) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -123,10 +131,10 @@ impl Record {
 /// Why a request was refused: a status, a code and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// As the Query protocol spells it, and `x-amzn-query-error` in the others.
-    pub(super) code: Cow<'static, str>,
-    pub(super) message: String,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
 }
 
 impl Fault {
@@ -134,12 +142,12 @@ impl Fault {
         Self { status: 400, code: Cow::Borrowed(code), message: message.into() }
     }
 
-    pub(super) fn validation(message: impl Into<String>) -> Self {
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::client("ValidationError", message)
     }
 
     /// A member that breaks a constraint of the service's model, in the words the service has for all of them.
-    pub(super) fn constraint(member: &str, value: &str, constraint: &str) -> Self {
+    pub(crate) fn constraint(member: &str, value: &str, constraint: &str) -> Self {
         let mut letters = member.chars();
         let member: String = letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect();
         let value = if value == "null" { value.to_owned() } else { format!("'{value}'") };
@@ -148,51 +156,51 @@ impl Fault {
         ))
     }
 
-    pub(super) fn missing(member: &str) -> Self {
+    pub(crate) fn missing(member: &str) -> Self {
         Self::client("MissingParameter", format!("The parameter {member} is required."))
     }
 
-    pub(super) fn parameter(message: impl Into<String>) -> Self {
+    pub(crate) fn parameter(message: impl Into<String>) -> Self {
         Self::client("InvalidParameterValue", message)
     }
 
-    pub(super) fn combination(message: impl Into<String>) -> Self {
+    pub(crate) fn combination(message: impl Into<String>) -> Self {
         Self::client("InvalidParameterCombination", message)
     }
 
-    pub(super) fn limit(message: impl Into<String>) -> Self {
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
         Self::client("LimitExceeded", message)
     }
 
-    pub(super) fn token() -> Self {
+    pub(crate) fn token() -> Self {
         Self::client("InvalidNextToken", "The next token specified is invalid.")
     }
 
-    pub(super) fn format(message: impl Into<String>) -> Self {
+    pub(crate) fn format(message: impl Into<String>) -> Self {
         Self::client("InvalidFormat", message)
     }
 
-    pub(super) fn malformed(message: impl Into<String>) -> Self {
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
         Self::client("SerializationException", message)
     }
 
     /// An operation that CloudWatch does not have, or this one does not.
-    pub(super) fn unknown_operation(operation: &str) -> Self {
+    pub(crate) fn unknown_operation(operation: &str) -> Self {
         Self::client("UnknownOperationException", format!("The operation {operation} is unknown to this simulation."))
     }
 
     /// An alarm that does not exist.
-    pub(super) fn unknown_alarm(message: impl Into<String>) -> Self {
+    pub(crate) fn unknown_alarm(message: impl Into<String>) -> Self {
         Self { status: 404, ..Self::client("ResourceNotFound", message) }
     }
 
     /// A tagged resource that does not exist: another code than an alarm's own.
-    pub(super) fn unknown_resource(arn: &str) -> Self {
+    pub(crate) fn unknown_resource(arn: &str) -> Self {
         Self { status: 404, ..Self::client("ResourceNotFoundException", format!("Unknown: {arn}")) }
     }
 
     /// The name of this fault in the service's model, which the two protocols that are not Query put into the body.
-    pub(super) fn shape(&self) -> &str {
+    pub(crate) fn shape(&self) -> &str {
         match self.code.as_ref() {
             "LimitExceeded" => "LimitExceededFault",
             "InvalidFormat" => "InvalidFormatFault",

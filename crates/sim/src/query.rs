@@ -5,15 +5,39 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use http::{Method, Request, header};
 use quick_xml::escape::escape;
 
-use super::calendar;
-use super::value::{Fault, Record, Value};
+use crate::calendar;
+use crate::value::{self, Fault, Record, Value};
 
-pub(super) const VERSION: &str = "2010-08-01";
-const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 /// No member of the API lies deeper than eleven names; more is somebody's attempt at our stack.
 const DEPTH: usize = 24;
+
+/// How one service speaks it.
+pub(crate) struct Dialect {
+    /// What a request's `Version` says.
+    pub(crate) version: &'static str,
+    /// The XML namespace of its answers.
+    pub(crate) namespace: &'static str,
+}
+
+/// The operation that a request asks for in this dialect.
+pub(crate) fn recognise(dialect: &Dialect, request: &Request<Bytes>) -> Option<String> {
+    let form = form(request)?;
+    (field(form, "Version")? == dialect.version).then_some(())?;
+    field(form, "Action")
+}
+
+/// The fields of a request: the body of a POST, the question of a GET.
+pub(crate) fn form(request: &Request<Bytes>) -> Option<&[u8]> {
+    if request.method() == Method::GET {
+        return request.uri().query().map(str::as_bytes);
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    kind.starts_with("application/x-www-form-urlencoded").then(|| request.body().as_ref())
+}
 
 /// A form's fields, by the dots in their names.
 #[derive(Default)]
@@ -23,12 +47,12 @@ struct Node {
 }
 
 /// The value of `name` in a form, if it stands there.
-pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
+fn field(form: &[u8], name: &str) -> Option<String> {
     form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// Reads a form, leaving out what only says which operation it is.
-pub(super) fn decode(form: &[u8]) -> Result<Value, Fault> {
+pub(crate) fn decode(form: &[u8]) -> Result<Value, Fault> {
     let mut root = Node::default();
     for (key, text) in form_urlencoded::parse(form) {
         if key == "Action" || key == "Version" {
@@ -62,8 +86,8 @@ fn in_order(items: Node) -> impl Iterator<Item = Node> {
 }
 
 /// Writes an answer; an operation without an output has no result element.
-pub(super) fn answer(operation: &str, result: Option<&Value>, request_id: &str) -> String {
-    let mut out = format!("<{operation}Response xmlns=\"{NAMESPACE}\">");
+pub(crate) fn answer(dialect: &Dialect, operation: &str, result: Option<&Value>, request_id: &str) -> String {
+    let mut out = format!("<{operation}Response xmlns=\"{}\">", dialect.namespace);
     if let Some(result) = result {
         element(&format!("{operation}Result"), result, &mut out);
     }
@@ -74,11 +98,12 @@ pub(super) fn answer(operation: &str, result: Option<&Value>, request_id: &str) 
 }
 
 /// Writes a refusal.
-pub(super) fn refusal(fault: &Fault, request_id: &str) -> String {
+pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> String {
+    let Dialect { namespace, .. } = dialect;
     let kind = if fault.status < 500 { "Sender" } else { "Receiver" };
     let (code, message, id) = (escape(fault.code.as_ref()), escape(fault.message.as_str()), escape(request_id));
     format!(
-        "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
          <RequestId>{id}</RequestId></ErrorResponse>"
     )
 }
@@ -91,7 +116,7 @@ fn element(name: &str, value: &Value, out: &mut String) {
         Value::Int(number) => out.push_str(&number.to_string()),
         Value::Float(number) => out.push_str(&number.to_string()),
         Value::Text(text) => out.push_str(&escape(text.as_str())),
-        Value::Blob(bytes) => out.push_str(&super::json::text_of(bytes)),
+        Value::Blob(bytes) => out.push_str(&value::text_of(bytes)),
         Value::Time(at) => out.push_str(&calendar::iso(*at)),
         Value::List(items) => items.iter().for_each(|item| element("member", item, out)),
         Value::Record(members) => members.iter().for_each(|(key, value)| element(key, value, out)),
@@ -139,8 +164,8 @@ mod tests {
             .with("M", Value::Entries(vec![("p90".into(), Value::Float(1.5))]))
             .into();
         assert_eq!(
-            answer("Op", Some(&value), "id"),
-            "<OpResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><OpResult>\
+            answer(&Dialect { version: "1", namespace: "urn:n" }, "Op", Some(&value), "id"),
+            "<OpResponse xmlns=\"urn:n\"><OpResult>\
              <L><member>&lt;&amp;&gt;</member></L><T>2026-11-23T14:03:00.000Z</T>\
              <M><entry><key>p90</key><value>1.5</value></entry></M></OpResult>\
              <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></OpResponse>"

@@ -51,25 +51,25 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// `2026-11-23T14:03:00.000Z`.
-pub(super) fn iso(at: Time) -> String {
+pub(crate) fn iso(at: Time) -> String {
     let Civil { year, month, day, hour, minute, second, milli, .. } = civil(at);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
 /// `2026-11-23T14:03:00.000+0000`, as the JSON of reasons and histories has it.
-pub(super) fn iso_with_offset(at: Time) -> String {
+pub(crate) fn iso_with_offset(at: Time) -> String {
     let text = iso(at);
     format!("{}+0000", text.trim_end_matches('Z'))
 }
 
 /// `23/11/26 14:03:00`, as state reasons have it.
-pub(super) fn short(at: Time) -> String {
+pub(crate) fn short(at: Time) -> String {
     let Civil { year, month, day, hour, minute, second, .. } = civil(at);
     format!("{day:02}/{month:02}/{:02} {hour:02}:{minute:02}:{second:02}", year.rem_euclid(100))
 }
 
 /// `Monday 23 November, 2026 14:03:00 UTC`, as the state reasons of composite alarms have it.
-pub(super) fn long(at: Time) -> String {
+pub(crate) fn long(at: Time) -> String {
     const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
     const MONTHS: [&str; 12] = [
         "January",
@@ -92,7 +92,7 @@ pub(super) fn long(at: Time) -> String {
 }
 
 /// Reads `2026-11-23T14:03:00Z`, with or without fractions, seconds, a time of day or an offset.
-pub(super) fn parse(text: &str) -> Option<Time> {
+pub(crate) fn parse(text: &str) -> Option<Time> {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
     let mut parts = date.splitn(3, '-').map(number);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);

@@ -1,0 +1,212 @@
+//! Who else may invoke a function? The resource policy of each qualifier, statement by statement; nothing enforces it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::function::Qualified;
+use super::refusal::{Refusal, Violations};
+use super::{Done, Lambda};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PermissionInput {
+    statement_id: Option<String>,
+    action: Option<String>,
+    principal: Option<String>,
+    source_arn: Option<String>,
+    source_account: Option<String>,
+    event_source_token: Option<String>,
+    #[serde(rename = "PrincipalOrgID")]
+    principal_org_id: Option<String>,
+    function_url_auth_type: Option<String>,
+    invoked_via_function_url: Option<bool>,
+    revision_id: Option<String>,
+}
+
+impl PermissionInput {
+    fn check(&self) -> Result<(), Refusal> {
+        let mut broken = Violations::default();
+        for (member, given) in [("statementId", &self.statement_id), ("action", &self.action), ("principal", &self.principal)] {
+            if given.is_none() {
+                broken.missing(member);
+            }
+        }
+        if let Some(id) = &self.statement_id {
+            broken.length(id, "statementId", 1, 100);
+            if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+                broken.add(id, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)");
+            }
+        }
+        if let Some(action) = &self.action {
+            let named = action.strip_prefix("lambda:").unwrap_or(if action == "*" { "*" } else { "" });
+            if named != "*" && (named.is_empty() || !named.chars().all(|c| c.is_ascii_alphabetic())) {
+                broken.add(action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])");
+            }
+        }
+        broken.check()
+    }
+
+    /// The statement as the policy holds it.
+    fn statement(&self, resource: &str) -> Value {
+        let principal = self.principal.as_deref().unwrap_or_default();
+        let principal = if principal == "*" {
+            json!("*")
+        } else if principal.len() == 12 && principal.chars().all(|c| c.is_ascii_digit()) {
+            json!({"AWS": format!("arn:aws:iam::{principal}:root")})
+        } else if principal.starts_with("arn:") {
+            json!({"AWS": principal})
+        } else {
+            json!({"Service": principal})
+        };
+        let mut statement = json!({
+            "Sid": self.statement_id,
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": self.action,
+            "Resource": resource,
+        });
+        let conditions = self.conditions();
+        if !conditions.is_empty() {
+            statement["Condition"] = Value::Object(conditions);
+        }
+        statement
+    }
+
+    fn conditions(&self) -> Map<String, Value> {
+        let mut conditions = Map::new();
+        let via_url = self.invoked_via_function_url.map(|via| via.to_string());
+        for (test, key, given) in [
+            ("StringEquals", "AWS:SourceAccount", &self.source_account),
+            ("StringEquals", "aws:PrincipalOrgID", &self.principal_org_id),
+            ("StringEquals", "lambda:EventSourceToken", &self.event_source_token),
+            ("StringEquals", "lambda:FunctionUrlAuthType", &self.function_url_auth_type),
+            ("Bool", "lambda:InvokedViaFunctionUrl", &via_url),
+            ("ArnLike", "AWS:SourceArn", &self.source_arn),
+        ] {
+            if let Some(given) = given {
+                conditions.entry(test).or_insert_with(|| json!({}))[key] = given.clone().into();
+            }
+        }
+        conditions
+    }
+}
+
+impl Lambda {
+    pub(super) fn add_permission(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: PermissionInput = call.input()?;
+        input.check()?;
+        let (name, qualified, arn) = self.governed(call)?;
+        self.check_policy_revision(&name, &qualified, input.revision_id.as_deref())?;
+        let id = input.statement_id.as_deref().unwrap_or_default();
+        let key = key(&qualified);
+        let statements = self.function(&name)?.policies.get(&key).cloned().unwrap_or_default();
+        if statements.iter().any(|statement| statement["Sid"] == id) {
+            return Err(Refusal::conflict(format!(
+                "The statement id ({id}) provided already exists. Please provide a new statement id, \
+                 or remove the existing statement."
+            )));
+        }
+        let statement = input.statement(&arn);
+        let grown: Vec<Value> = statements.into_iter().chain([statement.clone()]).collect();
+        let size = policy(&grown).len();
+        if size > POLICY_LIMIT {
+            return Err(Refusal::policy_too_long(size, POLICY_LIMIT));
+        }
+        self.function_mut(&name)?.policies.insert(key, grown);
+        self.renew(&name, &qualified)?;
+        Ok(Done::json(201, json!({"Statement": statement.to_string()})))
+    }
+
+    pub(super) fn remove_permission(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (name, qualified, _) = self.governed(call)?;
+        let id = call.statement.clone().unwrap_or_default();
+        let key = key(&qualified);
+        let statements = self.function(&name)?.policies.get(&key).ok_or_else(no_policy)?;
+        if !statements.iter().any(|statement| statement["Sid"] == id.as_str()) {
+            return Err(Refusal::not_found(format!("Statement {id} is not found in resource policy.")));
+        }
+        self.check_policy_revision(&name, &qualified, call.query("RevisionId"))?;
+        let policies = &mut self.function_mut(&name)?.policies;
+        if let Some(statements) = policies.get_mut(&key) {
+            statements.retain(|statement| statement["Sid"] != id.as_str());
+        }
+        policies.retain(|_, statements| !statements.is_empty());
+        self.renew(&name, &qualified)?;
+        Ok(Done::empty(204))
+    }
+
+    pub(super) fn read_policy(&self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let (name, qualified, _) = self.governed(call)?;
+        let statements = self.function(&name)?.policies.get(&key(&qualified)).ok_or_else(no_policy)?;
+        Ok(Done::json(200, json!({"Policy": policy(statements), "RevisionId": self.policy_revision(&name, &qualified)})))
+    }
+
+    /// The function, what its qualifier stands for, and the ARN of both.
+    fn governed(&self, call: &Call<'_>) -> Result<(String, Qualified, String), Refusal> {
+        let (target, meant) = self.target(call)?;
+        if target.qualifier.as_deref() == Some("$LATEST") {
+            return Err(Refusal::invalid("We currently do not support adding policies for $LATEST.".to_owned()));
+        }
+        let arn = match &target.qualifier {
+            Some(qualifier) => self.place.qualified(&target.name, qualifier),
+            None => self.place.arn(&target.name),
+        };
+        Ok((target.name, meant, arn))
+    }
+
+    /// A policy has no revision of its own: it is the one of the function, version or alias it hangs on.
+    fn policy_revision(&self, name: &str, qualified: &Qualified) -> Option<String> {
+        let function = self.functions.get(name)?;
+        Some(match qualified {
+            Qualified::Latest => function.latest.revision.clone(),
+            Qualified::Version(number) => function.versions.get(number)?.revision.clone(),
+            Qualified::Alias(alias) => function.aliases.get(alias)?.state.revision.clone(),
+        })
+    }
+
+    fn check_policy_revision(&self, name: &str, qualified: &Qualified, sent: Option<&str>) -> Result<(), Refusal> {
+        let stale = sent.is_some_and(|sent| self.policy_revision(name, qualified).as_deref() != Some(sent));
+        if stale { Err(Refusal::stale_policy_revision()) } else { Ok(()) }
+    }
+
+    /// A changed policy makes the function's, version's or alias' revision a new one: whoever holds the old one is refused.
+    fn renew(&mut self, name: &str, qualified: &Qualified) -> Result<(), Refusal> {
+        let revision = self.revision();
+        let function = self.function_mut(name)?;
+        match qualified {
+            Qualified::Latest => function.latest.revision = revision,
+            Qualified::Version(number) => {
+                if let Some(version) = function.versions.get_mut(number) {
+                    version.revision = revision;
+                }
+            }
+            Qualified::Alias(alias) => {
+                if let Some(alias) = function.aliases.get_mut(alias) {
+                    alias.state.revision = revision;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a function keeps the policy of a qualifier; empty is the unqualified function.
+fn key(qualified: &Qualified) -> String {
+    match qualified {
+        Qualified::Latest => String::new(),
+        Qualified::Version(number) => number.to_string(),
+        Qualified::Alias(alias) => alias.clone(),
+    }
+}
+
+fn policy(statements: &[Value]) -> String {
+    json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
+}
+
+fn no_policy() -> Refusal {
+    Refusal::not_found("The resource you requested does not exist.".to_owned())
+}
+
+/// Bytes of a whole policy.
+const POLICY_LIMIT: usize = 20_480;
