@@ -1,7 +1,7 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
 use controller::cloud::Cloud;
-use controller::{Problem, preflight};
+use controller::{Problem, foresee, preflight};
 use rollout::event::FORMAT;
 use serde_json::json;
 
@@ -22,9 +22,11 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
         found.problems.push(Problem { text, hint: Some(hint) });
     }
     let (subject, now) = (&request.subject, wired.aws.time());
+    // What cannot be foretold is no reason to say less of the rest.
+    let foresight = foresee(&wired.aws, subject, &found.plan).await.ok().flatten();
     match args.common.output {
         Output::Text => {
-            say(&report::plan_text(subject, &found.plan));
+            say(&report::plan_text(subject, &found.plan, foresight.as_ref()));
             for name in &found.red {
                 say(&format!("  waits     alarm {name} is in ALARM; it would be waited for, an hour at most\n"));
             }
@@ -39,7 +41,7 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
             }
         }
         Output::Json => {
-            say(&format!("{}\n", report::plan_json(subject, &found.plan, now)?));
+            say(&format!("{}\n", report::plan_json(subject, &found.plan, foresight.as_ref(), now)?));
             for Problem { text, hint } in &found.problems {
                 let (function, alias) = (&subject.function.name, &subject.alias);
                 let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint });

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
@@ -135,6 +136,7 @@ pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Resu
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
         metric: alarm.metric_name(),
+        fires_after: fires_after(alarm),
     }
     .found(operation)
 }
@@ -147,6 +149,7 @@ pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
         metric: None,
+        fires_after: None,
     }
     .found(operation)
 }
@@ -159,6 +162,14 @@ struct AlarmAnswer<'a> {
     since: Option<&'a DateTime>,
     reason: Option<&'a str>,
     metric: Option<&'a str>,
+    fires_after: Option<Duration>,
+}
+
+/// As many periods as have to be bad.
+fn fires_after(alarm: &MetricAlarm) -> Option<Duration> {
+    let periods = alarm.datapoints_to_alarm().or(alarm.evaluation_periods())?;
+    let (period, periods) = (u64::try_from(alarm.period()?).ok()?, u64::try_from(periods).ok()?);
+    Some(Duration::from_secs(period.checked_mul(periods)?))
 }
 
 impl AlarmAnswer<'_> {
@@ -174,7 +185,8 @@ impl AlarmAnswer<'_> {
         let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
         let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
         let metric = self.metric.map(str::to_owned);
-        let seen = AlarmSeen { name, state, since, red: None, metric, reason: self.reason.unwrap_or_default().to_owned() };
+        let (fires_after, reason) = (self.fires_after, self.reason.unwrap_or_default().to_owned());
+        let seen = AlarmSeen { name, state, since, red: None, fires_after, metric, reason };
         Ok(FoundAlarm { arn: self.arn.unwrap_or_default().to_owned(), seen })
     }
 }

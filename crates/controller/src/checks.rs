@@ -1,7 +1,7 @@
 //! What could stop a rollout later? One check each; none of them changes anything.
 
 use rollout::alias::{Target, standing};
-use rollout::health::AlarmState;
+use rollout::health::{AlarmSeen, AlarmState};
 use rollout::note::{self, Noted, TEXT_LIMIT};
 use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::Qualified;
@@ -275,11 +275,12 @@ pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &
 #[derive(Default)]
 pub(crate) struct Alarms {
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<String>,
     pub(crate) red: Vec<String>,
 }
 
 /// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
-pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, goes_on: bool) -> Alarms {
+pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
     let mut out = Alarms::default();
     if request.alarms.is_empty() {
         return out;
@@ -306,6 +307,7 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, goes_on: bool
             out.problems.push(missing_alarm(cloud, name).await);
             continue;
         };
+        out.warnings.extend(too_slow(alarm, plan));
         match (alarm.state, request.preexisting) {
             _ if goes_on => {}
             (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
@@ -320,6 +322,20 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, goes_on: bool
         }
     }
     out
+}
+
+/// An alarm that needs more time than there is watches nothing.
+fn too_slow(alarm: &AlarmSeen, plan: &Plan) -> Option<String> {
+    let (needs, lasts) = (alarm.fires_after?, plan.duration());
+    let told = humantime::format_duration;
+    (needs > lasts).then(|| {
+        format!(
+            "alarm `{}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
+            alarm.name,
+            told(needs),
+            told(lasts)
+        )
+    })
 }
 
 /// Says where an alarm is missing, and which one may be meant.
@@ -383,6 +399,10 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
 /// The warning that hardly anything can be seen, where that is known beforehand.
 pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
     let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.analysis.mode != Mode::Off)?;
+    if plan.schedule.len() == 1 {
+        let text = "both versions never have calls at the same time, so that only one that answers nothing at all can be seen";
+        return Some(format!("{}: {text}", plan.schedule));
+    }
     Some(format!(
         "about {expected:.0} calls of the new version are expected while both have some: only one that fails nearly always can be \
          seen; `--min-requests` waits for calls, `--on-low-traffic probe` sends some"

@@ -44,7 +44,7 @@ pub(crate) fn expected_calls(plan: &Plan, usual: &Reference) -> Option<f64> {
     let a_minute = usual.as_ref().map(|usual| usual.calls / (PAST.as_secs_f64() / 60.0))?;
     let minutes = plan.schedule.every().as_secs_f64() / 60.0;
     let mixed = plan.schedule.weights().iter().filter(|weight| **weight < Weight::FULL);
-    Some(mixed.map(|weight| weight.fraction() * minutes * a_minute).sum())
+    Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * minutes * a_minute))
 }
 
 /// The calls of the canary in the minutes of the step in force; the minute in which it began counts whole.

@@ -138,13 +138,14 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
     let (alarms, pre, post, probe) = tokio::join!(
-        alarms(cloud, request, found.goes_on.is_some()),
+        alarms(cloud, request, &found.plan, found.goes_on.is_some()),
         hook(cloud, request.pre_hook.as_ref()),
         hook(cloud, request.post_hook.as_ref()),
         probe(cloud, request)
     );
     problems.extend(alarms.problems);
     found.red = alarms.red;
+    found.warnings.extend(alarms.warnings);
     problems.extend(pre);
     problems.extend(post);
     problems.extend(probe);

@@ -8,6 +8,7 @@ mod arithmetic;
 mod counts;
 mod ending;
 mod error;
+mod foresight;
 mod frame;
 mod json;
 mod live;

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use rollout::comparison::grouped;
 use rollout::event::FORMAT;
+use rollout::foresight::Foresight;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
 
+use crate::foresight;
 use crate::words::{joined, one_line, operand, short, span};
 
 /// The timeline of a plan for people; every line is ended.
-pub fn plan_text(subject: &Subject, plan: &Plan) -> String {
+pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) -> String {
     let mut lines = vec![title(subject, plan)];
     let mut row = |word: &str, text: String| lines.push(format!("  {word:<10}{text}"));
     if let Some(hook) = &plan.pre_hook {
@@ -34,6 +36,9 @@ pub fn plan_text(subject: &Subject, plan: &Plan) -> String {
     for (at, text) in watched(plan).into_iter().enumerate() {
         row(if at == 0 { "watched" } else { "" }, text);
     }
+    for (at, text) in foresight.map(foresight::rows).unwrap_or_default().into_iter().enumerate() {
+        row(if at == 0 { "sees" } else { "" }, text);
+    }
     row("stopped", on_interrupt(plan).to_owned());
     row("go back", format!("canaryctl rollback {}", operand(&subject.function.name, &subject.alias)));
     if plan.stable.is_none() {
@@ -46,8 +51,8 @@ pub fn plan_text(subject: &Subject, plan: &Plan) -> String {
 ///
 /// # Errors
 /// None that these values can cause.
-pub fn plan_json(subject: &Subject, plan: &Plan, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Planned::of(subject, plan, now))
+pub fn plan_json(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>, now: Time) -> serde_json::Result<String> {
+    serde_json::to_string(&Planned { foresight: foresight.cloned(), ..Planned::of(subject, plan, now) })
 }
 
 /// How many rows of steps are shown one by one.
@@ -211,6 +216,7 @@ struct Planned {
     blind_limit_seconds: u64,
     on_interrupt: &'static str,
     plan_hash: String,
+    foresight: Option<Foresight>,
 }
 
 /// One step of a plan.
@@ -279,6 +285,7 @@ impl Planned {
                 OnInterrupt::Hold => "hold",
             },
             plan_hash: plan.hash().to_string(),
+            foresight: None,
         }
     }
 }

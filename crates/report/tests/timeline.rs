@@ -56,7 +56,7 @@ hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6 min
   stopped   a signal takes all traffic back (--on-interrupt rollback)
   go back   canaryctl rollback hello
 ";
-    assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute")), expected);
+    assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute"), None), expected);
 }
 
 #[test]
@@ -78,12 +78,12 @@ hello:live   41 ▸ 42   AllAtOnce
   stopped   a signal leaves the share as it is (--on-interrupt hold)
   go back   canaryctl rollback hello
 ";
-    assert_eq!(plan_text(&subject(), &plan), expected);
+    assert_eq!(plan_text(&subject(), &plan, None), expected);
 }
 
 #[test]
 fn a_long_timeline_is_shortened() {
-    let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"));
+    let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"), None);
     assert!(
         text.contains("  3 min     4 %\n  …         94 more steps, one every 1 min\n  1h38m     99 %\n  1h39m     100 %,"),
         "{text}"
@@ -94,18 +94,18 @@ fn a_long_timeline_is_shortened() {
 #[test]
 fn every_policy_is_named() {
     let other = Plan { insufficient: InsufficientData::Hold, preexisting: Preexisting::Wait, ..plan("AllAtOnce") };
-    let text = plan_text(&subject(), &other);
+    let text = plan_text(&subject(), &other, None);
     assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
     assert!(text.contains("waits up to 1 h"), "{text}");
     let other = Plan { insufficient: InsufficientData::RollBack, preexisting: Preexisting::Ignore, ..other };
-    let text = plan_text(&subject(), &other);
+    let text = plan_text(&subject(), &other, None);
     assert!(text.contains("no data takes all traffic back"), "{text}");
     assert!(text.contains("only going red again counts"), "{text}");
 }
 
 #[test]
 fn a_first_deployment_has_no_steps_and_no_way_back() {
-    let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") });
+    let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") }, None);
     assert!(text.contains("first deployment"), "{text}");
     assert!(text.contains("  t = 0     the alias is created on it: 100 % at once"), "{text}");
     assert!(!text.contains("10 %") && !text.contains("rollback hello"), "{text}");
@@ -113,7 +113,7 @@ fn a_first_deployment_has_no_steps_and_no_way_back() {
 
 #[test]
 fn the_plan_for_programs() {
-    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), Time::from_secs(1_795_442_571)).unwrap();
+    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, Time::from_secs(1_795_442_571)).unwrap();
     let mut found: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(found["plan_hash"].as_str().map(str::len), Some(8));
     found.as_object_mut().unwrap().remove("plan_hash");
@@ -125,7 +125,7 @@ fn the_plan_for_programs() {
         "pre_hook": "preHook", "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
         "watched": true, "alarms": ["HelloFooAlarm"], "poll_ms": 5000, "analysis": "off",
         "sensitive": false, "latency": "report", "min_requests": 0, "max_hold_seconds": 1800, "on_low_traffic": "rollback", "insufficient_data": "ok", "preexisting_alarm": "fail",
-        "blind_limit_seconds": 600, "on_interrupt": "rollback",
+        "blind_limit_seconds": 600, "on_interrupt": "rollback", "foresight": null,
     });
     assert_eq!(found, expected);
 }

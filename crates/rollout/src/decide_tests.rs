@@ -108,8 +108,15 @@ fn aliases(plan: &Plan) -> Vec<Option<Alias>> {
 }
 
 pub(crate) fn healths(now: Time) -> Vec<Health> {
-    let alarm =
-        |state, since| AlarmSeen { name: "errors".into(), state, since, red: None, metric: None, reason: "7 >= 1".into() };
+    let alarm = |state, since| AlarmSeen {
+        name: "errors".into(),
+        state,
+        since,
+        red: None,
+        fires_after: None,
+        metric: None,
+        reason: "7 >= 1".into(),
+    };
     let read = |at, alarms, missing| Health::Read { at, alarms, missing, failing: None };
     let ok = alarm(AlarmState::Ok, BEGUN - Duration::from_hours(1));
     vec![

@@ -44,6 +44,8 @@ pub struct AlarmSeen {
     pub since: Time,
     /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
     pub red: Option<Time>,
+    /// How long its condition must hold before it fires, where it says so.
+    pub fires_after: Option<Duration>,
     /// The metric it watches, where it watches just one.
     pub metric: Option<String>,
     /// Why, in the words of `CloudWatch`.

@@ -25,6 +25,7 @@ pub mod comparison;
 pub mod decide;
 pub mod entry;
 pub mod event;
+pub mod foresight;
 pub mod health;
 mod judge;
 pub mod narrate;
