@@ -17,7 +17,7 @@ pub struct CallRecord {
     pub caller: String,
     /// The operation's name as AWS spells it, such as `UpdateAlias`.
     pub operation: String,
-    /// The function, `function:qualifier` or ARN it names; empty for calls without one.
+    /// The function, `function:qualifier`, stack or ARN it names; empty for calls without one.
     pub resource: String,
     /// The HTTP status of the answer; 0 where there was none.
     pub status: u16,

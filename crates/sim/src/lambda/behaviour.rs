@@ -1,4 +1,10 @@
 //! What does a version do when it is called? Read from its environment variables; it routes and counts nothing.
+//!
+//! - `SIM_BODY`: what it answers. `SIM_HOOK` (`Succeeded`, `Failed`, `InProgress`, `Throw`) answers as a hook instead.
+//! - `SIM_ERROR_RATE` (0 to 1): the share of calls that throw.
+//! - `SIM_LATENCY_MS`: how long a call takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
+//! - `SIM_HOOK_REPORT`: what a job that it starts tells later (`report` says how).
+//! - `SIM_TRAFFIC_RPS`: callers of each alias, from `$LATEST`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
