@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rollout::subject::Qualified;
 use rollout::{Schedule, Version, Weight};
 
+use crate::analyze::Analyze;
 use crate::comparing::Comparing;
 
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
@@ -47,7 +48,7 @@ Examples:
   canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
-    Analyze(Analyze),
+    Analyze(Box<Analyze>),
     Simulate(Simulate),
 }
 
@@ -303,32 +304,6 @@ pub(crate) struct Status {
     pub(crate) function: Option<String>,
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-/// Test a canary against stable on counts from a file: offline, minute by minute
-///
-/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line a minute.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl analyze minutes.csv
-  canaryctl analyze - --output json < minutes.jsonl")]
-pub(crate) struct Analyze {
-    /// The file; `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// The largest chance of a false rollback, over the whole rollout
-    #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
-    pub(crate) alpha: f64,
-    /// A canary that fails up to this many times as often as stable is tolerated
-    #[arg(long, value_name = "TIMES", default_value_t = 1.25)]
-    pub(crate) tolerance_ratio: f64,
-    /// And this many percentage points beyond that
-    #[arg(long, value_name = "POINTS", default_value_t = 0.05)]
-    pub(crate) tolerance_points: f64,
-    /// How the output looks: a table for people, or one JSON object a minute
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
-    pub(crate) output: Output,
 }
 
 /// Serve a simulated AWS to any AWS client, in real time

@@ -64,7 +64,7 @@ fn run(command: Command) -> u8 {
             Command::Resume(args) => operate::resume(args).await,
             Command::Promote(args) => operate::promote(args).await,
             Command::Abort(args) => operate::abort(args).await,
-            Command::Analyze(args) => analyze::run(&args),
+            Command::Analyze(args) => analyze::run(&args).await,
             Command::Simulate(args) => simulate::run(args).await,
         }
     });

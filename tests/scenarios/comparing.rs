@@ -217,3 +217,56 @@ fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
         assert!(told.ending.reason.detail.contains("42 is slower than 41"), "{}", told.log);
     });
 }
+
+#[test]
+fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let alone = |bake| Request {
+            schedule: "AllAtOnce".parse().unwrap(),
+            bake: Some(Duration::from_secs(bake)),
+            analysis: Analysis::default(),
+            ..short()
+        };
+        let told = stage.rollout(&alone(30)).await;
+        assert!(told.log.contains("alarm `HelloFooAlarm` goes off after 1m of trouble at the soonest"), "{}", told.log);
+        let told = stage.rollout(&Request { again: true, ..alone(60) }).await;
+        assert!(!told.log.contains("of trouble at the soonest"), "{}", told.log);
+    });
+}
+
+#[test]
+fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.sleep(3_600).await;
+        let plan = |schedule: &str| Request { schedule: schedule.parse().unwrap(), ..compared(on()) };
+        let foresee = async |request: Request| {
+            let identity = controller::Identity { id: rollout::note::RolloutId(1), owner: rollout::note::Owner::from_random(1) };
+            let found = controller::preflight(&stage.aws, &stage.clock, &request, identity.id, identity.owner).await;
+            controller::foresee(&stage.aws, &request.subject, &found.plan).await.unwrap().unwrap()
+        };
+        let linear = foresee(plan("Linear10PercentEvery1Minute")).await;
+        let a_minute = linear.calls_a_minute.to_f64();
+        assert!((500.0..660.0).contains(&a_minute), "10 a second: {a_minute}");
+        let calls: Vec<u64> = linear.parts.iter().map(|part| part.canary_calls / 10).collect();
+        assert!(calls.windows(2).all(|pair| pair[0] < pair[1]) && calls.len() == 9, "{calls:?}");
+        let seen: Vec<f64> = linear.parts.iter().map(|part| part.smallest_percent.unwrap().to_f64()).collect();
+        assert!(seen.windows(2).all(|pair| pair[0] >= pair[1]), "more is seen by and by: {seen:?}");
+        let [five, all] = linear.costs.as_slice() else { panic!("two costs") };
+        assert!((1.0..4.0).contains(&five.minutes.unwrap().to_f64()) && five.failed_calls <= 12, "{five:?}");
+        assert!(all.failed_calls > five.failed_calls && all.minutes <= five.minutes, "{all:?}");
+        // Nothing was read twice, nothing was written.
+        assert_eq!(stage.writes().len(), 0);
+        let at_once = foresee(plan("AllAtOnce")).await;
+        assert!(at_once.parts.is_empty());
+        // Most of its time at a share that tells little: the same time at less is named instead.
+        let steep = Request {
+            schedule: rollout::Schedule::steps(&[rollout::Weight::from_basis_points(9_000).unwrap()], Duration::from_mins(10))
+                .unwrap(),
+            ..compared(on())
+        };
+        let better = foresee(steep).await.better.unwrap();
+        assert!(better.schedule.starts_with("Canary") && better.schedule.ends_with("10Minutes"), "{better:?}");
+    });
+}
