@@ -308,7 +308,7 @@ pub(crate) struct Status {
 
 /// Serve a simulated AWS to any AWS client, in real time
 ///
-/// Lambda and CloudWatch, strict about revisions, weights and alarms. A client needs `AWS_ENDPOINT_URL` and any credentials. The account
+/// Lambda, CloudWatch and the stacks of CloudFormation, strict about revisions, weights and alarms. A client needs `AWS_ENDPOINT_URL` and any credentials. The account
 /// is empty unless a story is named.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -103,7 +103,7 @@ fn interval(calls: &Calls) -> String {
 fn missing(numbers: &Numbers, opinion: Opinion) -> String {
     match (opinion, numbers.missing_errors) {
         (Opinion::RollBack, _) | (_, None) => String::new(),
-        (_, Some(count)) => format!("{} more errors of {} would be proof", grouped(count), numbers.candidate.version),
+        (_, Some(count)) => format!("{} more errors of {} at least, to go back", grouped(count), numbers.candidate.version),
     }
 }
 
