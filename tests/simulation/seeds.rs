@@ -127,7 +127,8 @@ fn every_seed_is_safe() {
     let began = Instant::now();
     let summary = play_all(from..from + count);
     let took = began.elapsed().as_secs_f64();
-    println!("{count} seeds from {from}, {} calls, {took:.1} s", summary.calls);
+    let rate = f64::from(u32::try_from(count).unwrap()) / took;
+    println!("{count} seeds from {from}, {} calls, {took:.1} s, {rate:.0} seeds a second", summary.calls);
     println!("how the first process ended: {:?}", summary.outcomes);
     println!("what happened besides: {:?}", summary.rare);
     // A story that never comes to it proves nothing. The last of them takes one chance in a thousand.
