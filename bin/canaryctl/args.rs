@@ -263,7 +263,7 @@ Examples:
   canaryctl promote hello
   canaryctl promote hello --now --reason 'the fix must be out before the sale'")]
 pub(crate) struct Promote {
-    /// Make it final at once, without a bake, though nobody may be watching
+    /// Make it final at once, without a bake, though nobody may be watching; a failure that came first still brings it back
     #[arg(long, requires = "reason")]
     pub(crate) now: bool,
     /// Why, for whoever reads the log

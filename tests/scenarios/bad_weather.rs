@@ -42,6 +42,30 @@ fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
     });
 }
 
+/// A throttle comes from the account's own calls and passes: it is met with three times the patience.
+#[test]
+fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
+    for (minutes, code) in [(11, 0), (60, 12)] {
+        play(async {
+            let stage = Stage::story("hello-idle").await;
+            let throttled = async {
+                while stage.shares("42").len() < 2 {
+                    stage.sleep(1).await;
+                }
+                let now = stage.now();
+                let fault = Fault::on("DescribeAlarms", Effect::Throttle).between(now, now + Duration::from_mins(minutes));
+                stage.with(|world| world.add_fault(fault));
+                now
+            };
+            let request = Request { blind_limit: Duration::from_mins(4), ..request() };
+            let (told, since) = tokio::join!(stage.rollout(&request), throttled);
+            assert_eq!(told.ending.exit_code, code, "{}", told.log);
+            let held = stage.writes().last().unwrap().at.since(since).as_secs();
+            assert!(code == 0 || (720..=760).contains(&held), "{held} s");
+        });
+    }
+}
+
 #[test]
 fn a_short_blindness_only_delays() {
     play(async {

@@ -1,10 +1,14 @@
 //! A signal brings the traffic back, confirmed within seconds; or leaves the share where it is, where that was asked for.
 
-use controller::Request;
+use std::time::Duration;
+
+use controller::{Identity, Request, operate};
+use rollout::note::{AfterPause, Owner, RolloutId};
+use rollout::operate::{Aim, Operation};
 use rollout::plan::OnInterrupt;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play, request};
+use crate::stage::{Stage, assert_golden, play, request, short, subject};
 
 async fn moving(stage: &Stage) {
     while stage.shares("42").is_empty() {
@@ -91,4 +95,42 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         // It was tried for its quarter of an hour.
         assert!(told.ending.took_ms > 15 * 60 * 1000);
     });
+}
+
+#[test]
+fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
+    play(async {
+        let stage = Stage::story("hello-idle").await;
+        let told = stage.expiring("SHORT", Duration::from_mins(6)).await.rollout(&short()).await;
+        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
+        assert!(told.log.contains("the credentials end at 14:06:00, before the rollout would"), "{}", told.log);
+        assert!(told.log.contains("hint: use credentials that last longer"), "{}", told.log);
+        assert_eq!(stage.writes().len(), 0);
+    });
+}
+
+/// Long enough for the plan, and then a person holds it up.
+#[test]
+fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
+    for (on_interrupt, code, share) in [(OnInterrupt::RollBack, 13, 0), (OnInterrupt::Hold, 30, 10)] {
+        play(async {
+            let stage = Stage::story("hello-idle").await;
+            let short_lived = stage.expiring("SHORT", Duration::from_mins(10)).await;
+            let paused = async {
+                while stage.shares("42").is_empty() {
+                    stage.sleep(1).await;
+                }
+                let order = (Operation::Pause { span: Duration::from_hours(1), then: AfterPause::Resume }, Aim::default());
+                let identity = Identity { id: RolloutId(0), owner: Owner::from_random(5) };
+                operate(&stage.aws, &stage.clock, &subject(), order, identity, &mut |_, _| {}).await
+            };
+            let asked = Request { on_interrupt, ..short() };
+            let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
+            assert_eq!(told.ending.exit_code, code, "{}", told.log);
+            assert!(told.log.contains("the credentials end at 14:10:00; two minutes before"), "{}", told.log);
+            assert_eq!(stage.shares("42").last().unwrap().1, share);
+            let last = stage.writes().last().unwrap().at.since(stage.writes()[0].at).as_secs();
+            assert!((475..=480).contains(&last), "{last} s after its claim");
+        });
+    }
 }

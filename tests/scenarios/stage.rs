@@ -12,7 +12,7 @@ use rollout::event::{Ending, Event};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Subject, Version};
-use sim::{Account, CallRecord, Scenario, SimClock, Time, World};
+use sim::{Account, CallRecord, Effect, Fault, Scenario, SimClock, Time, World};
 use tokio::sync::watch;
 
 /// 14:00 on the day the stories are set.
@@ -60,15 +60,23 @@ impl Stage {
         let mut settings = sim::Settings::strict();
         change(&mut settings);
         let world = Scenario::named(name).unwrap().build_in(settings, 7, clock.now());
-        Self::of(Account::new(world, clock), "CONTROLLER").await
+        Self::of(Account::new(world, clock), "CONTROLLER", None).await
     }
 
     /// Another caller's view of the same account.
     pub(crate) async fn as_caller(&self, id: &str) -> Self {
-        Self::of(self.account.clone(), id).await
+        Self::of(self.account.clone(), id, None).await
     }
 
-    async fn of(account: Account, id: &str) -> Self {
+    /// A caller whose credentials end after so long: from then on AWS refuses every call.
+    pub(crate) async fn expiring(&self, id: &str, after: Duration) -> Self {
+        let end = self.now() + after;
+        let refused = Fault::everywhere(Effect::Deny).from_caller(id).between(end, end + Duration::from_hours(24));
+        self.with(|world| world.add_fault(refused));
+        Self::of(self.account.clone(), id, Some(end)).await
+    }
+
+    async fn of(account: Account, id: &str, end: Option<Time>) -> Self {
         let clock = account.clock();
         let seams = Seams {
             http_client: Some(account.http_client()),
@@ -76,7 +84,8 @@ impl Stage {
             sleep: Some(SharedAsyncSleep::new(clock)),
             credentials: Some(AccessKey { id: id.to_owned(), secret: "none".to_owned() }),
         };
-        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+        let credentials_end = end.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
+        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
         Self { aws: connect(settings, seams).await.unwrap(), account, clock: Sleeper(clock) }
     }
 

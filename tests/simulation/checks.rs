@@ -8,10 +8,13 @@ use std::time::Duration;
 use sim::{CallRecord, Delivery, Time};
 
 use crate::endings;
-use crate::note::split;
+use crate::note::{Note, split};
 use crate::record::{Change, Record, Role, Run};
 use crate::stage::{ALARMS, ALIAS, FUNCTION};
-use crate::story::Manner;
+use crate::story::{Asked, Manner};
+
+/// The versions that are rolled out: 42, and 43 where somebody wrote other code meanwhile.
+pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
 
 /// What a check found wrong.
 pub(crate) type Finding = Result<(), String>;
@@ -19,7 +22,7 @@ pub(crate) type Finding = Result<(), String>;
 type Check = fn(&Record, &[Change<'_>]) -> Finding;
 
 /// Every check, by what it promises.
-const CHECKS: [(&str, Check); 22] = [
+const CHECKS: [(&str, Check); 23] = [
     ("every write carries a revision", conditional),
     ("only stable and candidate get traffic", versions),
     ("a share comes with a note that says so", noted),
@@ -28,6 +31,7 @@ const CHECKS: [(&str, Check); 22] = [
     ("nothing rises after a visible alarm", after_alarm),
     ("nothing rises unseen", unseen),
     ("nothing rises while it is paused", paused),
+    ("nothing rises on credentials that end", expiring),
     ("what a person took back stays back", taken_back),
     ("the user's words are kept", words),
     ("nobody writes over another's rollout", own_rollout),
@@ -104,16 +108,22 @@ fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
             let noted = [&change.noted_before, &change.noted].into_iter().flatten();
             noted.clone().any(|note| note.stable == *version || note.candidate == *version) || *version == change.before.version
         };
-        let candidate =
-            change.after.weights.keys().all(|key| key == "42") && change.after.version != "42" || change.after.weights.is_empty();
+        let canaries = change.after.weights.keys().all(|key| CANDIDATES.contains(&key.as_str()) && allowed(key));
+        let candidate = canaries && !change.after.weights.contains_key(&change.after.version);
         ensure(candidate && allowed(&change.after.version), || shown(record, change))?;
+        if change.created() {
+            let rightly = record.story.scene.first && CANDIDATES.contains(&change.after.version.as_str());
+            ensure(rightly, || shown(record, change))?;
+            continue;
+        }
         // The alias' version changes when the candidate has everything, and on a way back from a promoted one.
         if change.after.version != change.before.version {
-            let promoted = change.after.version == "42" && (change.before.share("42") > 1.0 - 1e-6 || ordered(change));
+            let whole = change.before.share(&change.after.version) > 1.0 - 1e-6;
+            let promoted = change.promoted() && CANDIDATES.contains(&change.after.version.as_str()) && (whole || ordered(change));
             // An owner on its way back takes back what was promoted over its head, by an order or by a write of its own that was late.
             let earlier = changes[..index].iter().rfind(|earlier| earlier.changed());
             let overtaken = earlier.is_some_and(|earlier| ordered(earlier) || matches!(earlier.call.delivery, Delivery::Late(_)));
-            let back = change.before.version == "42"
+            let back = CANDIDATES.contains(&change.before.version.as_str())
                 && change.by.is_some_and(|run| run.role == Role::RollBack || run.role == Role::Rollout && overtaken);
             ensure(promoted || back, || shown(record, change))?;
         }
@@ -145,11 +155,16 @@ fn near(one: f64, other: f64) -> bool {
     (one - other).abs() < 1e-6
 }
 
+/// What the process that made a change was asked for.
+fn asked<'r>(record: &'r Record, change: &'r Change<'_>) -> &'r Asked {
+    change.by.and_then(|run| run.asked.as_ref()).unwrap_or(&record.story.asked)
+}
+
 fn planned(record: &Record, changes: &[Change<'_>]) -> Finding {
-    let plan: Vec<f64> = record.story.asked.steps.iter().map(|step| f64::from(*step) / 100.0).collect();
     for change in ours(changes) {
+        let plan: Vec<f64> = asked(record, change).steps.iter().map(|step| f64::from(*step) / 100.0).collect();
         let (before, after) = canary(change);
-        let promoted = change.after.version == "42" && change.before.version != "42";
+        let promoted = change.promoted();
         if near(after, 0.0) && !promoted || near(before, after) {
             continue;
         }
@@ -167,11 +182,11 @@ fn planned(record: &Record, changes: &[Change<'_>]) -> Finding {
 }
 
 fn due(record: &Record, changes: &[Change<'_>]) -> Finding {
-    let asked = &record.story.asked;
     // A step may come late by a tolerance without the next one being put off; notes are precise to a second.
-    let slack = asked.tolerance() + Duration::from_secs(1);
+    let slack = record.story.asked.tolerance() + Duration::from_secs(1);
     let mut began: Vec<(Time, f64)> = Vec::new();
     let mut rollout = String::new();
+    let mut plan = None;
     for change in changes {
         if let Some(note) = &change.noted
             && note.id != rollout
@@ -179,10 +194,17 @@ fn due(record: &Record, changes: &[Change<'_>]) -> Finding {
             rollout.clone_from(&note.id);
             began.clear();
         }
-        let promoted = change.after.version == "42" && change.before.version != "42";
+        let promoted = change.promoted();
         if !change.ours() || !(change.raised() || promoted) {
             continue;
         }
+        let asked = asked(record, change);
+        // By another plan than before, only the step in force counts.
+        let same = |(steps, every): (&Vec<u16>, Duration)| (steps, every) == (&asked.steps, asked.every);
+        if !plan.is_none_or(same) {
+            began.drain(..began.len().saturating_sub(1));
+        }
+        plan = Some((&asked.steps, asked.every));
         if ordered(change) {
             began.clear();
         }
@@ -207,6 +229,10 @@ pub(crate) fn looks<'r>(record: &'r Record, caller: &'r str) -> impl Iterator<It
 
 /// When the rollout that a write belongs to wrote its claim.
 pub(crate) fn claimed(changes: &[Change<'_>], change: &Change<'_>) -> Option<Time> {
+    // Where there is no alias there is nothing to claim.
+    if change.created() {
+        return change.by.map(|run| run.began);
+    }
     let id = &change.noted.as_ref().or(change.noted_before.as_ref())?.id;
     changes.iter().find(|other| other.noted.as_ref().is_some_and(|note| note.id == *id)).map(|claim| claim.call.at)
 }
@@ -257,6 +283,16 @@ fn paused(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (change, _) in raises(changes) {
         let until = change.noted_before.as_ref().and_then(|note| note.time("u")).map(|until| Time::from_millis(until * 1_000));
         ensure(until.is_none_or(|until| until <= change.sent), || shown(record, change))?;
+    }
+    Ok(())
+}
+
+/// Two minutes before they end, what a signal would do is done.
+fn expiring(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (change, run) in raises(changes) {
+        // The dates of answers are precise to a second.
+        let late = run.expires.is_some_and(|end| change.sent + Duration::from_secs(118) > end);
+        ensure(!late, || shown(record, change))?;
     }
     Ok(())
 }
@@ -312,7 +348,9 @@ fn hooks(record: &Record, changes: &[Change<'_>]) -> Finding {
         })
     };
     for change in ours(changes) {
-        let promoted = change.after.version == "42" && change.before.version != "42";
+        // The first version is asked about before it gets the alias, and once more before that is final.
+        let first = change.noted.as_ref().is_some_and(|note| note.stable == "-" && note.phase == "promoted") && !change.created();
+        let promoted = change.promoted() || first;
         if ordered(change) {
             continue;
         }
@@ -352,6 +390,10 @@ fn announced(record: &Record, changes: &[Change<'_>]) -> Finding {
         record.log.iter().filter(|call| call.operation == "Invoke" && call.status == 200 && call.delivery != Delivery::Refused)
     {
         let last = changes.iter().rfind(|change| change.call.caller == call.caller && change.sent <= call.at);
+        let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= call.at);
+        if unmade && call.resource.contains("preHook") {
+            continue;
+        }
         let announced =
             last.and_then(|change| change.noted.as_ref()).is_some_and(|note| note.phase == "pre" || note.phase == "post");
         ensure(announced, || format!("{} asked {} at {:.3}", call.caller, call.resource, record.seconds(call.at)))?;
@@ -370,8 +412,9 @@ fn prompt(record: &Record, changes: &[Change<'_>]) -> Finding {
         for (index, (red, _)) in transitions.iter().enumerate().filter(|(_, (_, state))| state == "ALARM") {
             let green = transitions.get(index + 1).map_or(*red + Duration::from_hours(1), |(at, _)| *at);
             let standing = changes.iter().rev().find(|change| change.call.at <= *red);
-            let Some(standing) =
-                standing.filter(|change| change.away().1 > 1e-6 && change.noted.as_ref().is_some_and(crate::note::Note::is_live))
+            // A first version has nothing to go back to.
+            let live = |note: &Note| note.is_live() && note.stable != "-";
+            let Some(standing) = standing.filter(|change| change.away().1 > 1e-6 && change.noted.as_ref().is_some_and(live))
             else {
                 continue;
             };
@@ -381,9 +424,8 @@ fn prompt(record: &Record, changes: &[Change<'_>]) -> Finding {
                 continue;
             }
             let next = changes.iter().find(|change| change.call.at > *red && change.away().1 < 1e-6);
-            let promoted = changes
-                .iter()
-                .any(|change| change.call.at > *red && change.after.version == "42" && change.call.at <= *red + patience);
+            let promoted =
+                changes.iter().any(|change| change.call.at > *red && change.promoted() && change.call.at <= *red + patience);
             let back = next.is_some_and(|change| change.call.at <= *red + patience);
             ensure(back || promoted, || {
                 format!("{alarm} went red at {:.3}, back {:?}", record.seconds(*red), next.map(|next| shown(record, next)))

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use crate::checks::judge;
 use crate::play::{on_stage, roll_back, rollout};
 use crate::record::{Ended, Record, Role, Run};
-use crate::stage::{Stage, request};
+use crate::stage::{Part, Stage, request};
 use crate::story::{Act, Asked, Manner, Scene, Story, Wish};
 use crate::tap::{Answered, Meddler, Onward, tapped};
 
@@ -66,6 +66,7 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             post_hook: Some(Manner::Succeeds),
             text: "Anna's",
             published: false,
+            first: false,
             version_settle: Duration::from_secs(1),
             metric_lag: Duration::from_secs(5),
             evaluation_delay: Duration::from_secs(5),
@@ -95,7 +96,7 @@ fn play(story: &Story, victim: Victim, next: Wish, fuse: &Arc<Fuse>) -> Record {
         let http = stage.account.http_client();
         let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
         let roll_out =
-            |caller: &str, wish, http| rollout(stage.clone(), request(story, wish), caller.to_owned(), 0, http, heard.clone());
+            |caller: &str, wish, http| rollout(stage.clone(), request(story, wish), Part::of(caller, http), heard.clone());
         let roll_back = |caller: &str, http| roll_back(stage.clone(), caller.to_owned(), None, http);
         // Whoever is not the victim dies at no call, but in time for the victim to find it under way.
         let (first, patience) = match victim {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use sim::{CallRecord, Delivery, Time};
 
-use crate::checks::{Finding, ensure, shown};
+use crate::checks::{CANDIDATES, Finding, ensure, shown};
 use crate::note::{Note, split};
 use crate::record::{Change, Record, Role, Run};
-use crate::story::Manner;
+use crate::story::{Act, Manner};
 
 /// The exit code that each cause of a way back stands for.
 fn code_of(cause: &str) -> Option<u8> {
@@ -56,12 +56,18 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
         // A stack deploy may have moved it on after it was brought back.
         let stack = seen.iter().any(|change| change.call.caller == "STACK");
         let back = |change: &Change<'_>, note: &Note| {
-            let safe = change.after.version == note.stable || stack && change.after.version != note.candidate;
+            // A first version has nothing to go back to.
+            let safe = change.after.version == note.stable
+                || note.stable == "-" && change.after.version == note.candidate
+                || stack && change.after.version != note.candidate;
             code_of(&note.cause) == Some(code) && safe && change.after.weights.is_empty()
         };
+        // A first deployment that fails before it has made the alias.
+        let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= at);
         let right = match code {
+            1 | 10..=13 if unmade => true,
             0 => {
-                ending(&|change, note| note.phase == "promoted" && change.after.version == "42" || back(change, note))
+                ending(&|change, note| note.phase == "promoted" && change.after.version == note.candidate || back(change, note))
                     || nothing_to_do(changes, run, at)
             }
             1 | 10..=13 => ending(&back),
@@ -77,7 +83,8 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
 
 /// Whether a process found the alias on the candidate already, and wrote nothing.
 fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
-    wrote(changes, run).is_empty() && states(changes, run.began, until).any(|change| change.after.version == "42")
+    wrote(changes, run).is_empty()
+        && states(changes, run.began, until).any(|change| CANDIDATES.contains(&change.after.version.as_str()))
 }
 
 /// Where all traffic is on one version, that is what was said, and with that very version.
@@ -87,7 +94,8 @@ pub(crate) fn said(record: &Record, changes: &[Change<'_>]) -> Finding {
         let whole = |change: &&&Change<'_>| {
             change.after.weights.is_empty() && run.said.as_deref() == Some(format!("100 % on {}", change.after.version).as_str())
         };
-        let right = run.said.is_none() || changes.is_empty() || seen.iter().any(|change| whole(&change));
+        let unmade = !changes.iter().any(|change| change.call.at <= at);
+        let right = run.said.is_none() || unmade || seen.iter().any(|change| whole(&change));
         ensure(right, || format!("{} ended with {code} at {:.3} and said {:?}", run.caller, record.seconds(at), run.said))?;
     }
     Ok(())
@@ -106,7 +114,8 @@ pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
         let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()));
         let moved = mine.iter().any(|change| change.raised() || change.before.version != change.after.version);
         let asked = |call: &&CallRecord| call.caller == run.caller && call.operation == "Invoke" && call.status == 200;
-        let hooked = record.log.iter().any(|call| asked(&call));
+        // Where there is no alias yet, nothing can be claimed before the hook is asked.
+        let hooked = !record.story.scene.first && record.log.iter().any(|call| asked(&call));
         ensure(undone && !moved && !hooked, || {
             format!(
                 "{} was refused at {:.3}, having written {} times, hook asked: {hooked}",
@@ -127,7 +136,8 @@ pub(crate) fn in_time(record: &Record, _: &[Change<'_>]) -> Finding {
 pub(crate) fn terminal(record: &Record, changes: &[Change<'_>]) -> Finding {
     let Some(note) = split(&record.last.description).1.filter(Note::is_live) else { return Ok(()) };
     // What somebody else made of the alias, so that it does not fit the note any more, is theirs to clear up.
-    let unfit = record.last.version != note.stable || record.last.weights.keys().any(|version| *version != note.candidate);
+    let whole = if note.stable == "-" { &note.candidate } else { &note.stable };
+    let unfit = record.last.version != *whole || record.last.weights.keys().any(|version| *version != note.candidate);
     let theirs = unfit && changes.iter().rfind(|change| change.changed()).is_some_and(|change| !change.ours());
     ensure(theirs, || format!("left: {:?}", record.last))
 }
@@ -135,8 +145,12 @@ pub(crate) fn terminal(record: &Record, changes: &[Change<'_>]) -> Finding {
 pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, at, code) in ended(record, Role::RollBack) {
         let mine = wrote(changes, run);
+        let first = states(changes, run.began, run.began).next();
         let back = |change: &Change<'_>| {
-            let left = change.noted_before.as_ref().map_or("42", |note| note.candidate.as_str());
+            // A rollout that was put aside meanwhile took with it what was to be left.
+            let seen =
+                if change.changed() { Some(change.noted_before.as_ref()) } else { first.map(|first| first.noted.as_ref()) };
+            let left = seen.unwrap_or(change.noted_before.as_ref()).map_or("42", |note| note.candidate.as_str());
             change.after.share(left) < 1e-6 && (change.after.weights.is_empty() || !change.changed())
         };
         let right = match code {
@@ -163,7 +177,8 @@ pub(crate) fn finished(record: &Record, changes: &[Change<'_>]) -> Finding {
     let kept =
         |call: &CallRecord| call.operation == "DeleteAlarms" || ["STACK", "CONSOLE", "AWS"].contains(&call.caller.as_str());
     let red = record.alarms.iter().any(|(alarm, _)| record.red(alarm, finisher.began));
-    let free = !red && !record.log.iter().any(kept);
+    let other = record.story.acts.iter().any(|(_, act)| *act == Act::NewCode);
+    let free = !red && !other && !record.log.iter().any(kept);
     let done = wrote(changes, finisher).last().is_some_and(|change| change.noted.as_ref().is_some_and(|note| !note.is_live()));
     ensure(done || !free, || format!("{} ended with {:?}", finisher.caller, finisher.ended.map(|(_, code)| code)))
 }

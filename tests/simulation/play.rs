@@ -12,15 +12,15 @@ use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
 use rollout::Version;
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
-use sim::{Event, Time};
+use sim::{AliasState, Effect, Event, Fault, Time};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::note::split;
 use crate::record::{Ended, Record, Role, Run};
-use crate::stage::{ALARMS, ALIAS, FUNCTION, Stage, request, subject};
-use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Wish};
+use crate::stage::{ALARMS, ALIAS, FUNCTION, Part, Stage, request, subject};
+use crate::story::{Act, Asked, Deed, Edit, PROVISIONING, Story, Wish};
 
 /// How long a re-run may have to wait for the lease of a dead owner.
 const LEASE: Duration = Duration::from_mins(12);
@@ -71,6 +71,8 @@ struct Player {
     stop: watch::Sender<Interrupt>,
     playing: JoinHandle<Option<Ended>>,
     supersedes: bool,
+    expires: Option<Time>,
+    asked: Asked,
     overdue: bool,
 }
 
@@ -89,7 +91,11 @@ impl Cast<'_> {
 
     fn perform(&mut self, act: &Act) {
         match *act {
-            Act::Start(skew, wish) => self.start(skew, wish),
+            Act::Start(skew, wish) => self.start(skew, wish, None),
+            Act::StartExpiring(lasts) => self.start(0, Wish::TakeOver, Some(self.stage.now() + lasts)),
+            Act::NewCode => {
+                self.stage.with(|world| world.set_environment(FUNCTION, &[("SIM_BODY", "newer")]).unwrap());
+            }
             Act::Kill(which) => self.pull(which, Strings::Die),
             Act::Suspend(which, span) => self.pull(which, Strings::SleepUntil(Instant::now() + span)),
             Act::Signal(which) => {
@@ -120,13 +126,19 @@ impl Cast<'_> {
         }
     }
 
-    fn start(&mut self, skew: i64, wish: Wish) {
+    fn start(&mut self, skew: i64, wish: Wish, expires: Option<Time>) {
         let caller = format!("ROLLOUT{}", self.players.len());
         let (stop, heard) = watch::channel(Interrupt::None);
         let http = (self.between)(Role::Rollout, self.stage.account.http_client());
-        let part = rollout(self.stage.clone(), request(self.story, wish), caller.clone(), skew, http, heard);
+        if let Some(end) = expires {
+            let refused = Fault::everywhere(Effect::Deny).from_caller(&caller).between(end, end + Duration::from_hours(24));
+            self.stage.with(|world| world.add_fault(refused));
+        }
+        let machine = Part { caller: caller.clone(), skew, http, expires };
+        let part = rollout(self.stage.clone(), request(self.story, wish), machine, heard);
         self.enter(caller, Role::Rollout, stop, part);
-        self.players.last_mut().unwrap().supersedes = wish == Wish::Supersede;
+        let player = self.players.last_mut().unwrap();
+        (player.supersedes, player.expires, player.asked) = (wish == Wish::Supersede, expires, self.story.asked_by(wish));
     }
 
     fn roll_back(&mut self, to: Option<Version>) {
@@ -146,7 +158,8 @@ impl Cast<'_> {
         let (strings, pulled) = watch::channel(Strings::Run);
         let playing = tokio::task::spawn_local(on_strings(part, pulled));
         let began = self.stage.now();
-        self.players.push(Player { caller, role, began, strings, stop, playing, supersedes: false, overdue: false });
+        let (supersedes, expires, asked) = (false, None, self.story.asked.clone());
+        self.players.push(Player { caller, role, began, strings, stop, playing, supersedes, expires, asked, overdue: false });
     }
 
     /// Somebody's `UpdateAlias` without a revision, as the console sends it. No fault stops it.
@@ -163,11 +176,17 @@ impl Cast<'_> {
         });
     }
 
+    fn alias(&self) -> Option<AliasState> {
+        self.stage.with(|world| world.alias(FUNCTION, ALIAS).cloned())
+    }
+
     fn edit(&self, edit: Edit) {
-        let description = self.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().description.clone());
-        let text = split(&description).0;
+        let Some(alias) = self.alias() else { return };
+        let description = alias.description;
+        let (text, note) = split(&description);
+        let candidate = note.as_ref().map_or("42", |note| note.candidate.as_str());
         let body = match edit {
-            Edit::Weight(weight) => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {"42": weight}}}),
+            Edit::Weight(weight) => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {candidate: weight}}}),
             Edit::Clear => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {}}}),
             Edit::Words => {
                 let note = description.get(text.len()..).unwrap_or_default();
@@ -181,7 +200,7 @@ impl Cast<'_> {
 
     /// AWS' own writes on an alias with provisioned concurrency, which come with nobody's call.
     fn provision(&self) {
-        let version = self.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().version.clone());
+        let Some(AliasState { version, .. }) = self.alias() else { return };
         let other = if version == "42" { "41" } else { "40" };
         let written = [serde_json::json!({other: 1.0}), serde_json::json!({other: 0.5}), serde_json::json!({})];
         for (weights, step) in written.into_iter().zip(0..) {
@@ -213,9 +232,11 @@ impl Cast<'_> {
     /// When everybody is to be done.
     fn deadline(&self) -> Duration {
         let Story { asked, acts, .. } = self.story;
-        let alone = acts.iter().filter(|(_, act)| matches!(act, Act::Start(..))).count() < 2;
+        let starts = |act: &Act| matches!(act, Act::Start(..) | Act::StartExpiring(_));
+        let alone = acts.iter().filter(|(_, act)| starts(act)).count() < 2;
         let lease = if alone { Duration::ZERO } else { LEASE };
-        self.story.calm() + asked.span() + asked.blind_limit + lease + BOUND
+        let span = asked.span().max(self.story.asked_by(Wish::Replan).span());
+        self.story.calm() + span + asked.blind_limit + lease + BOUND
     }
 
     async fn all_done(&self, deadline: Duration) {
@@ -239,13 +260,10 @@ impl Cast<'_> {
             player.strings.send_replace(Strings::Die);
         }
         self.wait_until(self.story.calm() + Duration::from_secs(1)).await;
-        let live = |cast: &Self| {
-            let description = cast.stage.with(|world| world.alias(FUNCTION, ALIAS).unwrap().description.clone());
-            split(&description).1.is_some_and(|note| note.is_live())
-        };
+        let live = |cast: &Self| cast.alias().is_some_and(|alias| split(&alias.description).1.is_some_and(|note| note.is_live()));
         let mut finisher = None;
         if live(&self) {
-            self.start(0, Wish::Wait);
+            self.start(0, if self.story.starts(Wish::Replan) { Wish::Replan } else { Wish::Wait }, None);
             finisher = self.players.last().map(|player| player.caller.clone());
             self.all_done(self.stage.elapsed() + self.deadline() + LEASE).await;
             if live(&self) {
@@ -259,7 +277,8 @@ impl Cast<'_> {
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
             let run = Run::of(&player.caller, player.role, player.began, ended);
-            runs.push(Run { supersedes: player.supersedes, overdue, ..run });
+            let (supersedes, expires, asked) = (player.supersedes, player.expires, Some(player.asked));
+            runs.push(Run { supersedes, expires, asked, overdue, ..run });
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
         Record { finisher, ..record }
@@ -267,22 +286,15 @@ impl Cast<'_> {
 }
 
 /// One process that rolls out; when and with which exit code it ends.
-pub(crate) async fn rollout(
-    stage: Stage,
-    request: Request,
-    caller: String,
-    skew: i64,
-    http: SharedHttpClient,
-    heard: watch::Receiver<Interrupt>,
-) -> Ended {
-    let machine = stage.machine(&caller, skew, http).await;
+pub(crate) async fn rollout(stage: Stage, request: Request, part: Part, heard: watch::Receiver<Interrupt>) -> Ended {
+    let machine = stage.machine(part).await;
     let ending = controller::rollout(&machine.aws, &machine.clock, &request, identity(), heard, &mut |_| {}).await;
     Ended { at: stage.now(), code: ending.exit_code, said: Some(ending.traffic) }
 }
 
 /// One person who rolls back; when and with which exit code that ends.
 pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> Ended {
-    let machine = stage.machine(&caller, 0, http).await;
+    let machine = stage.machine(Part::of(&caller, http)).await;
     let order = Order { subject: subject(), to, limit: Duration::from_mins(15), identity: identity() };
     let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
         Rollback::Done { .. } => 0,
@@ -294,7 +306,7 @@ pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>,
 
 /// One person who gives an order; when and with which exit code that ends.
 async fn order(stage: Stage, caller: String, deed: Deed) -> Ended {
-    let machine = stage.machine(&caller, 0, stage.account.http_client()).await;
+    let machine = stage.machine(Part::of(&caller, stage.account.http_client())).await;
     let operation = match deed {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
         Deed::Pause(span, false) => Operation::Pause { span, then: AfterPause::Resume },

@@ -2,13 +2,18 @@
 //!
 //! Nothing the controller said of itself is in it but how it ended.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sim::{AliasState, CallRecord, Delivery, Time, World};
 
 use crate::note::{Note, split};
 use crate::stage::{ALARMS, ALIAS, FUNCTION};
-use crate::story::Story;
+use crate::story::{Asked, Story};
+
+/// An alias that is not there.
+static ABSENT: AliasState =
+    AliasState { version: String::new(), weights: BTreeMap::new(), description: String::new(), revision: String::new() };
 
 /// A story that was played.
 pub(crate) struct Record {
@@ -36,6 +41,10 @@ pub(crate) struct Run {
     pub(crate) said: Option<String>,
     /// Whether it was to put another rollout aside.
     pub(crate) supersedes: bool,
+    /// When its credentials end.
+    pub(crate) expires: Option<Time>,
+    /// What it was asked for, where that is known; else the story's plan.
+    pub(crate) asked: Option<Asked>,
     /// Whether it was still running when the story's time was over.
     pub(crate) overdue: bool,
 }
@@ -53,7 +62,8 @@ impl Run {
     pub(crate) fn of(caller: &str, role: Role, began: Time, ended: Option<Ended>) -> Self {
         let said = ended.as_ref().and_then(|ended| ended.said.clone());
         let ended = ended.map(|ended| (ended.at, ended.code));
-        Self { caller: caller.to_owned(), role, began, ended, said, supersedes: false, overdue: false }
+        let caller = caller.to_owned();
+        Self { caller, role, began, ended, said, supersedes: false, expires: None, asked: None, overdue: false }
     }
 }
 
@@ -89,7 +99,7 @@ impl Record {
             alarms: ALARMS.iter().take(story.asked.alarms).map(|name| (*name, world.alarm_transitions(name))).collect(),
             runs,
             finisher: None,
-            last: world.alias(FUNCTION, ALIAS).unwrap().clone(),
+            last: world.alias(FUNCTION, ALIAS).unwrap_or(&ABSENT).clone(),
         }
     }
 
@@ -99,7 +109,7 @@ impl Record {
     }
 
     fn change<'r>(&'r self, call: &'r CallRecord) -> Option<Change<'r>> {
-        let (before, after) = (call.before()?, call.after()?);
+        let (before, after) = (call.before().unwrap_or(&ABSENT), call.after()?);
         let sent = if let Delivery::Late(sent) = call.delivery { sent } else { call.at };
         let (noted_before, noted) = (split(&before.description).1, split(&after.description).1);
         Some(Change { call, sent, before, after, noted_before, noted, by: self.run(&call.caller) })
@@ -183,7 +193,19 @@ impl Change<'_> {
     /// Which part of the traffic was away from stable, and which part is now.
     pub(crate) fn away(&self) -> (f64, f64) {
         let stable = self.stable();
-        (1.0 - self.before.share(stable), 1.0 - self.after.share(stable))
+        let before = if self.created() { 0.0 } else { 1.0 - self.before.share(stable) };
+        (before, 1.0 - self.after.share(stable))
+    }
+
+    /// Whether it made the alias.
+    pub(crate) fn created(&self) -> bool {
+        self.before.version.is_empty()
+    }
+
+    /// Whether it made the candidate of its rollout the alias' version.
+    pub(crate) fn promoted(&self) -> bool {
+        let candidate = self.noted.as_ref().or(self.noted_before.as_ref()).map(|note| note.candidate.as_str());
+        !self.created() && self.after.version != self.before.version && candidate == Some(self.after.version.as_str())
     }
 
     /// Whether it moved traffic away from stable.

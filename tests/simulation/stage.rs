@@ -34,6 +34,26 @@ pub(crate) struct Machine {
     pub(crate) clock: Sleeper,
 }
 
+/// Which computer it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Whose its calls are, by the log.
+    pub(crate) caller: String,
+    /// By how many seconds its clock is ahead.
+    pub(crate) skew: i64,
+    /// How it reaches the account.
+    pub(crate) http: SharedHttpClient,
+    /// When its credentials end.
+    pub(crate) expires: Option<Time>,
+}
+
+impl Part {
+    /// One that is right about the time and may stay.
+    pub(crate) fn of(caller: &str, http: SharedHttpClient) -> Self {
+        Self { caller: caller.to_owned(), skew: 0, http, expires: None }
+    }
+}
+
 /// The controller's way of waiting.
 #[derive(Clone, Copy)]
 pub(crate) struct Sleeper(SimClock);
@@ -66,15 +86,17 @@ impl Stage {
         stage
     }
 
-    /// A computer whose calls the log shows as `caller`'s, whose clock is ahead by `skew` seconds, and that reaches the account by `http`.
-    pub(crate) async fn machine(&self, caller: &str, skew: i64, http: SharedHttpClient) -> Machine {
+    /// A computer, as it is drawn.
+    pub(crate) async fn machine(&self, part: Part) -> Machine {
+        let Part { caller, skew, http, expires } = part;
         let seams = Seams {
             http_client: Some(http),
             time_source: Some(SharedTimeSource::new(Wrong(self.clock, skew))),
             sleep: Some(SharedAsyncSleep::new(self.clock)),
-            credentials: Some(AccessKey { id: caller.to_owned(), secret: "none".to_owned() }),
+            credentials: Some(AccessKey { id: caller, secret: "none".to_owned() }),
         };
-        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+        let credentials_end = expires.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
+        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
         Machine { aws: connect(settings, seams).await.unwrap(), clock: Sleeper(self.clock) }
     }
 
@@ -108,8 +130,10 @@ pub(crate) fn furnish(scene: &Scene, seed: u64, opened: Time) -> World {
     world.publish(FUNCTION, 40).unwrap();
     world.set_environment(FUNCTION, &[("SIM_BODY", "good")]).unwrap();
     world.publish(FUNCTION, 41).unwrap();
-    world.set_alias(FUNCTION, ALIAS, "41", None).unwrap();
-    world.describe_alias(FUNCTION, ALIAS, scene.text).unwrap();
+    if !scene.first {
+        world.set_alias(FUNCTION, ALIAS, "41", None).unwrap();
+        world.describe_alias(FUNCTION, ALIAS, scene.text).unwrap();
+    }
     let error_rate = scene.error_rate.to_string();
     world.set_environment(FUNCTION, &[("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate)]).unwrap();
     if scene.published {
@@ -135,13 +159,14 @@ pub(crate) fn subject() -> Subject {
 
 /// The story's rollout, as canaryctl is asked for it.
 pub(crate) fn request(story: &Story, wish: Wish) -> Request {
-    let Story { scene, asked, .. } = story;
+    let (scene, asked) = (&story.scene, story.asked_by(wish));
     Request {
         subject: subject(),
-        version: if scene.published { Version::new(42) } else { None },
+        // Only another version can put a rollout aside.
+        version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
         code: None,
         description: None,
-        schedule: schedule(asked),
+        schedule: schedule(&asked),
         bake: Some(asked.bake),
         poll: asked.poll,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
@@ -156,8 +181,8 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         any_hook_answer: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
-            take_over: wish == Wish::TakeOver,
-            replan: false,
+            take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
+            replan: wish == Wish::Replan,
             adopt: wish == Wish::Adopt,
             supersede: wish == Wish::Supersede,
         },

@@ -31,6 +31,8 @@ pub(crate) struct Scene {
     pub(crate) text: &'static str,
     /// Whether 42 is published, or still `$LATEST`.
     pub(crate) published: bool,
+    /// Whether the alias is still to be made.
+    pub(crate) first: bool,
     pub(crate) version_settle: Duration,
     pub(crate) metric_lag: Duration,
     pub(crate) evaluation_delay: Duration,
@@ -75,6 +77,8 @@ pub(crate) struct Weather {
 pub(crate) enum Act {
     /// Starts the rollout, on a machine whose clock is ahead by this many seconds.
     Start(i64, Wish),
+    /// Starts it with credentials that end after so long, whoever owns it.
+    StartExpiring(Duration),
     /// Kills one of the processes that run.
     Kill(u8),
     /// Puts one of them to sleep.
@@ -89,6 +93,8 @@ pub(crate) enum Act {
     Edit(Edit),
     /// A stack deploy moves the alias to a version of its own and clears the weights.
     Deploy,
+    /// Somebody puts other code into `$LATEST`: to publish it gives 43.
+    NewCode,
     /// AWS moves provisioned concurrency: it gives another version a share, less and less of it.
     Provision,
     /// Somebody deletes an alarm.
@@ -111,6 +117,8 @@ pub(crate) enum Wish {
     Adopt,
     /// Put it aside.
     Supersede,
+    /// Take it over, and go on by another plan.
+    Replan,
 }
 
 /// An order of a person.
@@ -148,7 +156,44 @@ impl Story {
         let span = asked.span().as_secs() + 20;
         let weather = if rng.f64() < 0.6 { draw_weather(&mut rng, span) } else { Vec::new() };
         let acts = draw_acts(&mut rng, span);
-        Self { seed, scene, asked, weather, acts }
+        let mut story = Self { seed, scene, asked, weather, acts };
+        story.twist(&mut rng, span);
+        story
+    }
+
+    /// Makes something rarer of some stories.
+    fn twist(&mut self, rng: &mut Rng, span: u64) {
+        let at = Duration::from_millis(rng.u64(0..span * 1_000));
+        let soon = at + Duration::from_secs(rng.u64(1..20));
+        let more = match rng.u8(..100) {
+            0..9 => {
+                (self.scene.first, self.scene.text) = (true, "");
+                for weather in self.weather.iter_mut().filter(|weather| weather.operation == Some("UpdateAlias")) {
+                    weather.operation = if rng.bool() { Some("CreateAlias") } else { weather.operation };
+                }
+                Vec::new()
+            }
+            9..16 => vec![(at, Act::Kill(0)), (soon, Act::Start(0, Wish::Replan))],
+            16..23 => vec![(at, Act::NewCode), (soon, Act::Start(0, Wish::Supersede))],
+            // What a signal would do is done two minutes before the end.
+            23..32 => {
+                let lasts = Duration::from_secs(rng.u64(121..190));
+                vec![(at, Act::Kill(0)), (soon, Act::StartExpiring(lasts))]
+            }
+            _ => Vec::new(),
+        };
+        self.acts.extend(more);
+        self.acts.sort_by_key(|(at, _)| *at);
+    }
+
+    /// What a process with this wish asks for.
+    pub(crate) fn asked_by(&self, wish: Wish) -> Asked {
+        if wish == Wish::Replan { self.asked.other() } else { self.asked.clone() }
+    }
+
+    /// Whether one of these was started.
+    pub(crate) fn starts(&self, wish: Wish) -> bool {
+        self.acts.iter().any(|(_, act)| matches!(act, Act::Start(_, started) if *started == wish))
     }
 
     /// When the last fault and the last disturbance are over, from the opening.
@@ -179,7 +224,8 @@ impl Act {
     fn lasts(&self) -> Duration {
         match self {
             Self::Suspend(_, span) | Self::Flap(span) | Self::Order(Deed::Pause(span, _)) => *span,
-            Self::Start(..) | Self::Kill(_) | Self::Signal(_) | Self::RollBack(_) | Self::Order(_) => Duration::ZERO,
+            Self::Start(..) | Self::StartExpiring(_) | Self::Kill(_) | Self::Signal(_) => Duration::ZERO,
+            Self::RollBack(_) | Self::Order(_) | Self::NewCode => Duration::ZERO,
             Self::Provision => PROVISIONING * 2,
             Self::Edit(_) | Self::Deploy | Self::DeleteAlarm => Duration::ZERO,
         }
@@ -201,6 +247,13 @@ impl Asked {
             blind_limit: pick(rng, &[20, 60, 120]),
             hold_on_interrupt: rng.f64() < 0.3,
         }
+    }
+
+    /// Another plan for the same version: other steps at other times.
+    fn other(&self) -> Self {
+        let steps = if self.steps == [50, 100] { vec![30, 70, 100] } else { vec![50, 100] };
+        let half = |span: Duration, more| Duration::from_secs(span.as_secs() / 2 + more);
+        Self { steps, every: half(self.every, 3), bake: half(self.bake, 5), ..self.clone() }
     }
 
     /// How long it takes when nothing holds it up, hooks not counted.
@@ -236,6 +289,7 @@ impl Scene {
             post_hook: manner(rng),
             text: TEXTS[rng.usize(..TEXTS.len())],
             published: rng.f64() < 0.3,
+            first: false,
             version_settle: Duration::from_millis(rng.u64(0..4_000)),
             metric_lag: Duration::from_secs(rng.u64(0..20)),
             evaluation_delay: Duration::from_secs(rng.u64(1..30)),

@@ -323,6 +323,10 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
                 Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
             write(&undone)
         }
+        // What publishing gave was stable itself.
+        Standing::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => {
+            WayBack::Nothing(format!("the last rollout found nothing new, and none before it is remembered on {}", alias.target))
+        }
         Standing::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
             WayBack::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
