@@ -36,6 +36,8 @@ enum Breakage {
     MissingIsGreen,
     /// It takes no answer for the last one.
     BlindIsGreen,
+    /// It takes no answer for the last counts.
+    UncountedIsGood,
     /// It forgets the note that belongs to a share.
     NoNote,
     /// It shifts more than planned.
@@ -56,13 +58,14 @@ enum Breakage {
     WrongVersion,
 }
 
-const BREAKAGES: [Breakage; 15] = [
+const BREAKAGES: [Breakage; 16] = [
     Breakage::NoRevision,
     Breakage::Ignores412,
     Breakage::WritesOver412,
     Breakage::RedIsGreen,
     Breakage::MissingIsGreen,
     Breakage::BlindIsGreen,
+    Breakage::UncountedIsGood,
     Breakage::NoNote,
     Breakage::MoreWeight,
     Breakage::FastClock,
@@ -91,6 +94,16 @@ impl Breakage {
         match self {
             Self::RedIsGreen | Self::NeverBack => story.acts.push((soon, Act::Flap(Duration::from_mins(1)))),
             Self::MissingIsGreen => story.acts.push((soon, Act::DeleteAlarm)),
+            Self::UncountedIsGood => {
+                (asked.compares, asked.every, asked.poll) = (true, Duration::from_mins(2), Duration::from_secs(5));
+                story.weather.push(Weather {
+                    operation: Some("GetMetricData"),
+                    effect: Effect::ServerError(500),
+                    chance: 1.0,
+                    from: soon,
+                    until: Duration::from_mins(6),
+                });
+            }
             Self::BlindIsGreen => story.weather.push(Weather {
                 operation: Some("DescribeAlarms"),
                 effect: Effect::ServerError(500),
@@ -131,6 +144,8 @@ impl Meddler for Broken {
                 if self.breakage == Breakage::OldAlias { self.first(answered) } else { answered }
             } else if path.ends_with("/DescribeAlarms") {
                 self.alarms(onward.send(request).await)
+            } else if path.ends_with("/GetMetricData") && self.breakage == Breakage::UncountedIsGood {
+                self.last(onward.send(request).await)
             } else if path.ends_with("/DescribeAlarmHistory") && self.breakage == Breakage::RedIsGreen {
                 onward.send(request).await.map(painted)
             } else if path.ends_with("/invocations") && self.breakage == Breakage::DeafToHooks {
@@ -174,6 +189,7 @@ impl Broken {
                 onward.send(request(&sent)).await
             }
             Breakage::NoRevision | Breakage::RedIsGreen | Breakage::MissingIsGreen | Breakage::BlindIsGreen => Ok(answered),
+            Breakage::UncountedIsGood => Ok(answered),
             Breakage::NoNote | Breakage::MoreWeight | Breakage::FastClock | Breakage::OldAlias => Ok(answered),
             Breakage::SwallowsWrites | Breakage::NeverBack | Breakage::DeafToHooks => Ok(answered),
             Breakage::LosesWords | Breakage::WrongVersion => Ok(answered),
@@ -207,10 +223,13 @@ impl Broken {
         match (self.breakage, answered) {
             (Breakage::RedIsGreen, Ok(answer)) => Ok(painted(answer)),
             (Breakage::MissingIsGreen, Ok(answer)) => Ok(kept.get_or_insert(answer).clone()),
-            (Breakage::BlindIsGreen, Ok(answer)) if answer.status().is_success() => Ok(kept.insert(answer).clone()),
-            (Breakage::BlindIsGreen, answered) => kept.clone().map_or(answered, Ok),
+            (Breakage::BlindIsGreen, answered) => last(&mut kept, answered),
             (_, answered) => answered,
         }
+    }
+
+    fn last(&self, answered: Answered) -> Answered {
+        last(&mut self.kept.lock().unwrap(), answered)
     }
 
     /// Dates an answer as if time ran twice as fast.
@@ -221,6 +240,14 @@ impl Broken {
         let ahead = date + date.duration_since(opened).unwrap_or_default();
         answer.headers_mut().insert("date", DateTime::from(ahead).fmt(Format::HttpDate).unwrap().parse().unwrap());
         answer
+    }
+}
+
+/// The last good answer in place of a bad one.
+fn last(kept: &mut Option<http::Response<Bytes>>, answered: Answered) -> Answered {
+    match answered {
+        Ok(answer) if answer.status().is_success() => Ok(kept.insert(answer).clone()),
+        answered => kept.clone().map_or(answered, Ok),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) type Finding = Result<(), String>;
 type Check = fn(&Record, &[Change<'_>]) -> Finding;
 
 /// Every check, by what it promises.
-const CHECKS: [(&str, Check); 23] = [
+const CHECKS: [(&str, Check); 24] = [
     ("every write carries a revision", conditional),
     ("only stable and candidate get traffic", versions),
     ("a share comes with a note that says so", noted),
@@ -30,6 +30,7 @@ const CHECKS: [(&str, Check); 23] = [
     ("no step comes before it is due", due),
     ("nothing rises after a visible alarm", after_alarm),
     ("nothing rises unseen", unseen),
+    ("nothing rises uncounted", uncounted),
     ("nothing rises while it is paused", paused),
     ("nothing rises on credentials that end", expiring),
     ("what a person took back stays back", taken_back),
@@ -275,6 +276,24 @@ fn unseen(record: &Record, changes: &[Change<'_>]) -> Finding {
         ensure(fresh, || format!("last look at {:?}: {}", last.map(|look| record.seconds(look.at)), shown(record, change)))?;
         let whole = deleted.is_none_or(|deleted| last.is_some_and(|look| look.at < deleted));
         ensure(whole, || format!("{} was deleted: {}", ALARMS[0], shown(record, change)))?;
+    }
+    Ok(())
+}
+
+/// The first share has no calls to count yet; every later one has.
+fn uncounted(record: &Record, changes: &[Change<'_>]) -> Finding {
+    let asked = &record.story.asked;
+    for (change, run) in raises(changes).filter(|(change, _)| asked.compares && canary(change).0 > 0.0) {
+        let counted = |call: &&CallRecord| {
+            call.caller == run.caller
+                && call.operation == "GetMetricData"
+                && call.succeeded()
+                && call.delivery == Delivery::Answered
+                && call.at <= change.sent
+        };
+        let last = record.log.iter().rfind(counted).map(|call| call.at);
+        let fresh = last.is_some_and(|last| last + asked.counts_freshness() + Duration::from_millis(100) >= change.sent);
+        ensure(fresh, || format!("last count at {:?}: {}", last.map(|last| record.seconds(last)), shown(record, change)))?;
     }
     Ok(())
 }

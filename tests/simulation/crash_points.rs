@@ -80,6 +80,7 @@ fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             alarms: 1,
             ignore_red: false,
             blind_limit: Duration::from_mins(5),
+            compares: true,
             hold_on_interrupt: false,
         },
         weather: Vec::new(),

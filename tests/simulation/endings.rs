@@ -192,10 +192,13 @@ pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
     let refuses = |hook: Option<Manner>| hook.is_some_and(|manner| manner != Manner::Succeeds);
     let red = record.alarms.iter().any(|(_, all)| all.iter().any(|(at, state)| state == "ALARM" && *at >= record.opened));
     let (_, _, code) = ended(record, Role::Rollout).next().ok_or("it never ended")?;
-    let right = match (refuses(scene.pre_hook), refuses(scene.post_hook), red) {
-        (true, _, false) | (false, true, false) => code == 11,
-        (false, false, false) => code == 0,
-        (_, _, true) => matches!(code, 0 | 3 | 10 | 11),
-    };
+    // A version that fails more often may be noticed by its calls alone.
+    let worse = story.asked.compares && scene.error_rate > 0.0 && code == 10;
+    let right = worse
+        || match (refuses(scene.pre_hook), refuses(scene.post_hook), red) {
+            (true, _, false) | (false, true, false) => code == 11,
+            (false, false, false) => code == 0,
+            (_, _, true) => matches!(code, 0 | 3 | 10 | 11),
+        };
     ensure(right, || format!("it ended with {code}"))
 }

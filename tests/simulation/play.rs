@@ -236,7 +236,7 @@ impl Cast<'_> {
         let alone = acts.iter().filter(|(_, act)| starts(act)).count() < 2;
         let lease = if alone { Duration::ZERO } else { LEASE };
         let span = asked.span().max(self.story.asked_by(Wish::Replan).span());
-        self.story.calm() + span + asked.blind_limit + lease + BOUND
+        self.story.calm() + span + asked.suspicion() + asked.blind_limit + lease + BOUND
     }
 
     async fn all_done(&self, deadline: Duration) {

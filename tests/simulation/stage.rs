@@ -7,7 +7,7 @@ use aws_smithy_async::time::TimeSource;
 use controller::Request;
 use controller::cloud::Clock;
 use rollout::entry::Wishes;
-use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::{Analysis, InsufficientData, Mode, OnInterrupt, Preexisting};
 use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, SimClock, Time, World};
 
@@ -173,8 +173,8 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
         insufficient: InsufficientData::Ok,
         blind_limit: asked.blind_limit,
-        analysis: rollout::plan::Analysis::default(),
-        analysis_asked: false,
+        analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
+        analysis_asked: true,
         probe_event: None,
         pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),

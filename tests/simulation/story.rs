@@ -59,6 +59,8 @@ pub(crate) struct Asked {
     pub(crate) alarms: usize,
     pub(crate) ignore_red: bool,
     pub(crate) blind_limit: Duration,
+    /// Whether the calls of both versions are compared.
+    pub(crate) compares: bool,
     pub(crate) hold_on_interrupt: bool,
 }
 
@@ -245,6 +247,7 @@ impl Asked {
             alarms: rng.usize(..=2),
             ignore_red: rng.f64() < 0.2,
             blind_limit: pick(rng, &[20, 60, 120]),
+            compares: rng.f64() < 0.6,
             hold_on_interrupt: rng.f64() < 0.3,
         }
     }
@@ -264,6 +267,16 @@ impl Asked {
     /// How old evidence may be, as the program promises.
     pub(crate) fn freshness(&self) -> Duration {
         (self.poll * 2).max(Duration::from_secs(5))
+    }
+
+    /// How old counts may be, as the program promises: they are asked for once a minute.
+    pub(crate) fn counts_freshness(&self) -> Duration {
+        Duration::from_mins(1) + self.freshness()
+    }
+
+    /// How long suspicions may hold it up, as the program promises.
+    pub(crate) fn suspicion(&self) -> Duration {
+        if self.compares { Duration::from_mins(10) } else { Duration::ZERO }
     }
 
     /// By how much a step may come late without the next one being put off, as the program promises.
@@ -309,7 +322,7 @@ impl Weather {
 }
 
 fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {
-    const READS: [&str; 3] = ["GetAlias", "DescribeAlarms", "GetFunctionConfiguration"];
+    const READS: [&str; 4] = ["GetAlias", "DescribeAlarms", "GetFunctionConfiguration", "GetMetricData"];
     let mut weather = Vec::new();
     for _ in 0..rng.usize(1..=4) {
         let from = if rng.bool() { 0 } else { rng.u64(0..span) };
@@ -324,7 +337,7 @@ fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {
             8 | 9 => (Some("GetAlias"), Effect::StaleRead(Duration::from_millis(900)), 0.6),
             10 => (None, Effect::Refuse, 0.1),
             11 => (Some("UpdateAlias"), Effect::Conflict, 0.4),
-            12 => (Some(READS[rng.usize(..3)]), [Effect::Deny, Effect::ServerError(500), Effect::Refuse][rng.usize(..3)], 1.0),
+            12 => (Some(READS[rng.usize(..4)]), [Effect::Deny, Effect::ServerError(500), Effect::Refuse][rng.usize(..3)], 1.0),
             _ => (Some("UpdateAlias"), Effect::Deny, 1.0),
         };
         weather.push(Weather { operation, effect, chance, from: Duration::from_secs(from), until: Duration::from_secs(until) });
