@@ -89,7 +89,7 @@ impl Breakage {
         (scene.error_rate, scene.pre_hook, scene.post_hook, scene.text) = (0.0, None, None, "Anna's alias");
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
-        scene.traffic = 0.0;
+        (scene.traffic, scene.first) = (0.0, false);
         let soon = Duration::from_secs(10 + seed);
         match self {
             Self::RedIsGreen | Self::NeverBack => story.acts.push((soon, Act::Flap(Duration::from_mins(1)))),

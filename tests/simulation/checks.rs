@@ -339,7 +339,9 @@ fn taken_back(record: &Record, changes: &[Change<'_>]) -> Finding {
             let same = change.noted.as_ref().is_some_and(|noted| noted.id == note.id);
             let known =
                 note.candidate != "-" && !moved && change.noted.as_ref().is_some_and(|noted| noted.candidate == note.candidate);
-            ensure(!same && !known && run.began > taken.call.at, || {
+            // Another rollout may have been started before, as long as it only looked, and claimed, after.
+            let later = claimed(changes, change).is_some_and(|claimed| claimed > taken.call.at) || run.began > taken.call.at;
+            ensure(!same && !known && later, || {
                 format!("taken back by {}\nraised by {}", shown(record, taken), shown(record, change))
             })?;
         }

@@ -33,6 +33,7 @@ struct Process {
 fn story(seed: u64) -> Story {
     let mut story = Story::of(seed);
     let (scene, asked) = (&mut story.scene, &mut story.asked);
+    scene.first = false;
     (scene.error_rate, scene.traffic, scene.text, scene.published) = (0.0, 2.0, "Anna's", false);
     (scene.pre_hook, scene.post_hook) = (Some(Manner::Succeeds), Some(Manner::Succeeds));
     scene.version_settle = Duration::from_millis(200);

@@ -449,9 +449,14 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     }
     // An alias that we meant to create may still come; it cannot be called back, but it can be found.
     let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
-    if (seen.interrupted || seen.stuck.is_some()) && expected {
-        return wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain);
+    match unmade(plan, seen) {
+        Action::Finish(_) if expected => wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain),
+        action => action,
     }
+}
+
+/// From nothing to the creation of the alias.
+fn unmade(plan: &Plan, seen: &Observation) -> Action {
     if seen.interrupted {
         return Action::Finish(Outcome::RolledBack(Cause::Signal));
     }
