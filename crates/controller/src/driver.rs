@@ -8,7 +8,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rollout::alias::{Standing, standing};
 use rollout::comparison::{Comparison, Probe};
 use rollout::decide::{Action, Reason, decide};
 use rollout::entry::{owner_is_there, under_way};
@@ -16,16 +15,14 @@ use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, started};
 use rollout::note::{Note, Owner, RolloutId};
-use rollout::observation::{Candidate, Hook, Observation, Readiness};
-use rollout::plan::{Entry, Plan};
+use rollout::observation::{Candidate, Hook};
+use rollout::plan::Plan;
 use rollout::report::Report;
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
-use crate::checks::rejected_before;
 use crate::cloud::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::compare::Reference;
-use crate::last_resort;
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
@@ -101,7 +98,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
 }
 
 /// Where the traffic of an alias is, in words.
-fn traffic(alias: Option<&Alias>) -> String {
+pub(crate) fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }
 
@@ -167,7 +164,7 @@ fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, request: &Requ
 }
 
 /// Tells events and adds them up.
-struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     request: &'a Request,
     report: Report,
     tell: &'a mut dyn FnMut(&Event),
@@ -181,19 +178,18 @@ impl Teller<'_> {
         (self.tell)(&event);
     }
 
-    fn end(&mut self, at: Time, outcome: &Outcome, detail: Option<String>, traffic: String, command: Option<String>) -> Ending {
+    pub(crate) fn end(
+        &mut self,
+        at: Time,
+        outcome: &Outcome,
+        detail: Option<String>,
+        traffic: String,
+        command: Option<String>,
+    ) -> Ending {
         let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
         ending.next.splice(0..0, command);
         self.tell(at, What::Outcome(Box::new(ending.clone())));
         ending
-    }
-}
-
-fn why_failed(seen: &Observation) -> Option<String> {
-    match &seen.candidate {
-        _ if seen.stuck.is_some() => seen.stuck.clone(),
-        Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why)) => Some(why.clone()),
-        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Published(..) => None,
     }
 }
 
@@ -219,7 +215,7 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) plan: Plan,
     pub(crate) stable: Option<Configuration>,
     pub(crate) interrupt: watch::Receiver<Interrupt>,
-    teller: Teller<'a>,
+    pub(crate) teller: Teller<'a>,
     /// The alias as last read or written, and since when it has looked so.
     pub(crate) held: Option<Held>,
     pub(crate) looks_so_since: Option<Time>,
@@ -377,50 +373,6 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         let told_to = self.interrupt() == Interrupt::AtOnce && self.failures > 0;
         let outcome = if *action == Action::Release { Outcome::Held } else { Outcome::RollbackUnconfirmed };
         (told_to || now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
-    }
-
-    fn end(mut self, outcome: &Outcome, seen: &Observation) -> Ending {
-        let alias = seen.alias.as_ref();
-        let (detail, command) = match outcome {
-            Outcome::RollbackUnconfirmed => {
-                let cause = self.failed.unwrap_or(Cause::Hand);
-                let region = self.cloud.region();
-                let command =
-                    alias.map(|alias| last_resort::command(&self.plan, &self.request.subject, region, alias, seen, cause));
-                (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
-            }
-            Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
-            Outcome::Failed => (why_failed(seen), None),
-            Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::Held | Outcome::Detached => (None, None),
-        };
-        self.teller.end(seen.now, outcome, detail, traffic(alias), command)
-    }
-
-    /// Why this rollout was refused, or who has the alias now.
-    fn whose(&self, seen: &Observation) -> String {
-        if let Some(refusal) = &self.refusal {
-            return refusal.clone();
-        }
-        let found = seen.alias.as_ref().map(standing);
-        let ended_here =
-            found.as_ref().and_then(Standing::note).filter(|note| note.id == self.plan.id && note.phase.is_terminal());
-        match (&seen.candidate, ended_here.is_some() || matches!(self.plan.entry, Entry::Supersede(_)), found) {
-            (Candidate::Published(version, _), true, _) if Some(*version) == self.plan.stable => {
-                format!("nothing to roll out: publishing gave {version}, which is stable already")
-            }
-            (Candidate::Published(version, Readiness::Unfit(why)), true, _) => format!("{version} cannot be rolled out: {why}"),
-            (Candidate::Published(version, _), true, found) => {
-                let rejected = found.as_ref().and_then(Standing::note).into_iter().flat_map(|note| &note.rejected);
-                let cause = rejected.into_iter().find(|rejected| rejected.version == *version).map(|rejected| rejected.cause);
-                match cause {
-                    Some(cause) => rejected_before(*version, cause).to_string(),
-                    None => format!("{version} is what the other rollout is of"),
-                }
-            }
-            (Candidate::Failed(why), true, _) => why.clone(),
-            (_, _, Some(found)) => last_resort::whose(&found),
-            (_, _, None) => "the alias does not exist any more".to_owned(),
-        }
     }
 
     pub(crate) fn interrupt(&self) -> Interrupt {

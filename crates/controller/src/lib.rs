@@ -11,6 +11,7 @@ pub mod cloud;
 mod compare;
 mod count;
 mod driver;
+mod end;
 mod foresee;
 mod gather;
 mod hooks;

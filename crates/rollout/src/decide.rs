@@ -449,10 +449,8 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     }
     // An alias that we meant to create may still come; it cannot be called back, but it can be found.
     let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
-    match unmade(plan, seen) {
-        Action::Finish(_) if expected => wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain),
-        action => action,
-    }
+    let action = unmade(plan, seen);
+    if expected && matches!(action, Action::Finish(_)) { look_again(seen) } else { action }
 }
 
 /// From nothing to the creation of the alias.
@@ -469,7 +467,8 @@ fn unmade(plan: &Plan, seen: &Observation) -> Action {
         Verdict::Pass(pass) => pass,
         Verdict::Fail { cause, .. } => return Action::Finish(Outcome::RolledBack(cause)),
         Verdict::NoData { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::NoData)),
-        Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::Blind)),
+        // Whoever sees nothing cannot say that there is no alias by now; that nothing of its own has moved, it can.
+        Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::Refused),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Doubt { why, .. } | Verdict::Unreadable { why, .. } => {
             return wait(seen, seen.now + plan.poll, Reason::Blind(why));
