@@ -28,7 +28,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::Held | Outcome::Detached => (None, None),
         };
         // Not having seen the alias for too long is not knowing that there is none.
-        let traffic = match (alias, self.unseen(seen)) {
+        let traffic = match (alias, unseen(seen)) {
             (None, Some(_)) => "unknown: the alias could not be read".to_owned(),
             (alias, _) => traffic(alias),
         };
@@ -40,7 +40,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         if let Some(refusal) = &self.refusal {
             return refusal.clone();
         }
-        if let Some(why) = self.unseen(seen).filter(|_| seen.alias.is_none() && !self.claimed) {
+        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.claimed) {
             let limit = humantime::format_duration(self.plan.blind_limit);
             return format!("nothing could be told for {limit}, before anything was claimed: {why}");
         }
@@ -65,14 +65,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             (_, _, None) => "the alias does not exist any more".to_owned(),
         }
     }
+}
 
-    /// Why nothing could be seen at the end, if nothing could.
-    fn unseen(&self, seen: &Observation) -> Option<String> {
-        match &seen.health {
-            Health::Unread { why } => Some(why.clone()),
-            Health::Read { failing, .. } => failing.as_ref().map(|failing| failing.why.clone()),
-            Health::Unwatched => None,
-        }
+/// Why nothing could be seen at the end, if nothing could.
+fn unseen(seen: &Observation) -> Option<String> {
+    match &seen.health {
+        Health::Unread { why } => Some(why.clone()),
+        Health::Read { failing, .. } => failing.as_ref().map(|failing| failing.why.clone()),
+        Health::Unwatched => None,
     }
 }
 
