@@ -1,0 +1,75 @@
+//! Real shapes of each format: a folder each, with what is read from it, or what is wrong with it, beside it in `expected`.
+//!
+//! `lookup` holds what comes from outside: `stage=prod`, `region=eu-west-1`, `param NAME=VALUE`, `env NAME=VALUE`, a line each.
+//! `BLESS=1` writes every `expected` anew.
+
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read has failed")]
+
+mod told;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use project::{Lookup, Project, discover};
+use told::{told, told_beside};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The folders of a format's fixtures, in order.
+fn cases(format: &str) -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> = fs::read_dir(root().join(format)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+fn lookup(case: &Path) -> Lookup {
+    let mut lookup = Lookup::default();
+    for line in fs::read_to_string(case.join("lookup")).unwrap_or_default().lines() {
+        let (name, value) = line.split_once('=').unwrap();
+        let value = value.to_owned();
+        match name.split_once(' ') {
+            Some(("param", name)) => drop(lookup.parameters.insert(name.to_owned(), value)),
+            Some(("env", name)) => drop(lookup.environment.insert(name.to_owned(), value)),
+            _ if name == "stage" => lookup.stage = Some(value),
+            _ if name == "region" => lookup.region = Some(value),
+            _ => panic!("{}: what is `{line}`?", case.display()),
+        }
+    }
+    lookup
+}
+
+fn text(case: &Path) -> (String, Option<Project>) {
+    match discover::find(case, &lookup(case)) {
+        Ok(Some(project)) => (format!("{}\n{}", told(&project, true), told_beside(&project)), Some(project)),
+        Ok(None) => ("nothing\n".to_owned(), None),
+        Err(problems) => (format!("{problems}\n"), None),
+    }
+}
+
+/// Compares what is read from each fixture of a format, and says how many could be used and how many could not.
+fn check(format: &str) -> (usize, usize) {
+    let (mut used, mut refused) = (0, 0);
+    let mut wrong = Vec::new();
+    for case in cases(format) {
+        let (text, project) = text(&case);
+        *(if project.is_some() { &mut used } else { &mut refused }) += 1;
+        let golden = case.join("expected");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&golden, &text).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if expected != text {
+            wrong.push(format!("{}\n--- expected\n{expected}\n--- now\n{text}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "BLESS=1 writes them anew\n{}", wrong.join("\n"));
+    (used, refused)
+}
+
+#[test]
+fn canary_yml() {
+    let (used, refused) = check("canary");
+    assert!(used >= 12 && refused >= 6, "{used} {refused}");
+}
