@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::finding::{Findings, NoteKind, did_you_mean};
+use crate::finding::{Findings, NoteKind};
 use crate::keys::{Named, Read, keys, scalar, shown, words};
 use crate::place::{At, Place};
 use crate::tree::Node;
@@ -192,10 +192,7 @@ fn checked_statistic(statistic: Option<At<String>>, found: &mut Findings) -> Opt
         return Some(statistic.value);
     }
     let message = format!("expected a statistic such as `Sum`, `Average` or `p99`, found `{}`", shown(&statistic.value));
-    match did_you_mean(&statistic.value, STATISTICS) {
-        Some(hint) => found.hinted(&statistic.place, message, hint),
-        None => found.problem(&statistic.place, message),
-    }
+    found.misspelt(&statistic.place, message, &statistic.value, STATISTICS);
     None
 }
 

@@ -1,10 +1,12 @@
 //! What does `canary.yml` say? Its layers, laid over each other for one stage.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rollout::Schedule;
 use rollout::subject::{DEFAULT_ALIAS, Qualified};
 use serde_json::json;
 
-use crate::finding::{Findings, Problems, did_you_mean};
+use crate::finding::{Findings, Problems};
 use crate::keys::{Named, Read, keys, shown};
 use crate::place::{At, Place};
 use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project};
@@ -119,7 +121,7 @@ fn fill_in(node: &mut Node, stage: Option<&str>, found: &mut Findings) {
 /// Refuses an asked stage that the file does not know, and stages' functions that nobody declares.
 fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings) {
     let functions = whole.functions.iter().flat_map(|functions| &functions.value.0);
-    let declared: Vec<&str> = functions.clone().map(|(name, _)| name.value.as_str()).collect();
+    let declared: BTreeSet<&str> = functions.clone().map(|(name, _)| name.value.as_str()).collect();
     let stages = whole.stages.iter().flat_map(|stages| &stages.value.0);
     let defaults = whole.defaults.iter().map(|defaults| &defaults.value.0);
     let listing = functions.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref());
@@ -130,17 +132,14 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings)
         known.sort_unstable();
         known.dedup();
         let listed = known.iter().take(20).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
-        let hint = did_you_mean(&stage.value, known.iter().copied()).unwrap_or(format!("the stages are {listed}"));
+        let hint = found.did_you_mean(&stage.value, known.iter().copied()).unwrap_or(format!("the stages are {listed}"));
         found.hinted(&stage.place, format!("the file knows no stage `{}`", stage.value), hint);
     }
     for (_, stage) in stages {
         let own = stage.value.functions.iter().flat_map(|functions| &functions.value.0);
-        for (name, _) in own.clone().filter(|(name, _)| !declared.contains(&name.value.as_str())) {
+        for (name, _) in own.clone().filter(|(name, _)| !declared.contains(name.value.as_str())) {
             let message = format!("there is no function `{}` under `functions`", shown(&name.value));
-            match did_you_mean(&name.value, declared.iter().copied()) {
-                Some(hint) => found.hinted(&name.place, message, hint),
-                None => found.hinted(&name.place, message, "declare it there, with `stages:` where it is not for all of them"),
-            }
+            found.misspelt(&name.place, message, &name.value, declared.iter().copied());
         }
         let defaults = stage.value.defaults.iter().map(|defaults| &defaults.value.0);
         for list in own.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref()) {
@@ -162,11 +161,11 @@ fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup
     check_layer(&far, found);
     check_layer(&near, found);
     let defaults = over(near, far);
-    let mut own = nearer.functions.map(|functions| functions.value.0).unwrap_or_default();
+    let own = nearer.functions.map(|functions| functions.value.0).unwrap_or_default();
+    let mut own: BTreeMap<String, Keys> = own.into_iter().map(|(name, keys)| (name.value, keys.value)).collect();
     let mut functions = Vec::new();
     for (key, keys) in whole.functions.map(|functions| functions.value.0).unwrap_or_default() {
-        let nearest = own.iter().position(|(name, _)| name.value == key.value).map(|index| own.swap_remove(index).1.value);
-        let nearest = nearest.unwrap_or_default();
+        let nearest = own.remove(&key.value).unwrap_or_default();
         check_layer(&keys.value, found);
         check_layer(&nearest, found);
         let keys = over(nearest, over(keys.value, defaults.clone()));
@@ -188,7 +187,7 @@ fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup
         stack,
         region: asked.or(nearer.region).or(whole.region),
         functions,
-        definitions: std::collections::BTreeMap::new(),
+        definitions: BTreeMap::new(),
         notes: Vec::new(),
     }
 }

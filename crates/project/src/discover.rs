@@ -2,42 +2,76 @@
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::finding::{Note, NoteKind, Problem, Problems};
 use crate::place::Place;
 use crate::{File, Format, Lookup, Project, yaml};
 
-/// Where each format is looked for, in this order.
-const PLACES: [(&str, Format); 2] = [("canary.yml", Format::Canary), ("canary.yaml", Format::Canary)];
+/// Where each format is looked for, in this order, and the words without which a file is about something else.
+const PLACES: [(&str, Format, &str); 6] = [
+    ("canary.yml", Format::Canary, ""),
+    ("canary.yaml", Format::Canary, ""),
+    (STATE, Format::ServerlessState, "deploymentSettings"),
+    ("serverless.yml", Format::Serverless, "deploymentSettings"),
+    ("serverless.yaml", Format::Serverless, "deploymentSettings"),
+    ("serverless.json", Format::Serverless, "deploymentSettings"),
+];
 
-/// What was found, and read into memory.
-struct Found {
-    name: String,
-    bytes: Vec<u8>,
+/// What `serverless package` leaves.
+const STATE: &str = ".serverless/serverless-state.json";
+
+/// What is in a file, and when it was written.
+type Loaded = (Vec<u8>, Option<SystemTime>);
+
+/// A file in a folder that seems to say something about rollouts.
+struct Candidate {
+    name: &'static str,
     format: Format,
+    bytes: Vec<u8>,
+    modified: Option<SystemTime>,
 }
 
 /// Reads the project in a folder; `None` where no file there says anything about rollouts.
 ///
+/// `canary.yml` goes before everything else. A packaged state goes before the `serverless.yml` that it was made from, unless it is
+/// older or of another stage.
+///
 /// # Errors
 /// A file that cannot be read, and everything in it that keeps it from being used.
 pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems> {
-    let mut taken: Option<Project> = None;
-    for (name, format) in PLACES {
-        let Some(bytes) = load(&folder.join(name), name)? else { continue };
-        let found = Found { name: name.to_owned(), bytes, format };
-        match &mut taken {
-            None => {
-                let project = read(&found, lookup)?;
-                taken = Some(project);
-            }
-            Some(project) => {
-                let message = format!("`{}` was read, `{name}` was not", project.file);
-                project.notes.push(note(name, message));
-            }
+    let mut candidates = Vec::new();
+    for (name, format, words) in PLACES {
+        let Some((bytes, modified)) = load(&folder.join(name), name)? else { continue };
+        if words.is_empty() || contains(&bytes, words) {
+            candidates.push(Candidate { name, format, bytes, modified });
         }
     }
-    Ok(taken)
+    let mut notes = Vec::new();
+    let mut candidates = candidates.into_iter().peekable();
+    while let Some(candidate) = candidates.next() {
+        let source = candidates.peek().filter(|next| next.format == Format::Serverless);
+        if let Some(source) = source.filter(|_| candidate.format == Format::ServerlessState) {
+            if let Err(problems) = read(&candidate, lookup) {
+                let first = problems.iter().next().map(|problem| problem.message.clone()).unwrap_or_default();
+                notes.push(note(candidate.name, format!("`{}` is read instead: {first}", source.name), None));
+                continue;
+            }
+            if candidate.modified < source.modified {
+                let message = format!("`{}` is read instead: it was changed since this was packaged", source.name);
+                notes.push(note(candidate.name, message, Some("`serverless package` packages it anew")));
+                continue;
+            }
+        }
+        let mut project = read(&candidate, lookup)?;
+        let taken = candidate.name;
+        let others =
+            candidates.filter(|other| !(candidate.format == Format::ServerlessState && other.format == Format::Serverless));
+        notes.extend(others.map(|other| note(other.name, format!("not read: `{taken}` goes before it"), None)));
+        project.notes.extend(notes);
+        return Ok(Some(project));
+    }
+    Ok(None)
 }
 
 /// Reads the file that was named, whatever its format.
@@ -46,23 +80,23 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
 /// A file that is not there or cannot be read, and everything in it that keeps it from being used.
 pub fn read_named(path: &Path, lookup: &Lookup) -> Result<Project, Problems> {
     let name = path.display().to_string();
-    let Some(bytes) = load(path, &name)? else {
+    let Some((bytes, _)) = load(path, &name)? else {
         return Err(Problems::one(Problem {
             place: Place::whole(&name),
             message: "there is no such file".to_owned(),
             hint: None,
         }));
     };
-    let format = Format::Canary;
-    read(&Found { name, bytes, format }, lookup)
+    let format = crate::format_of(File { name: &name, bytes: &bytes })?;
+    crate::read(format, File { name: &name, bytes: &bytes }, lookup)
 }
 
-fn read(found: &Found, lookup: &Lookup) -> Result<Project, Problems> {
-    crate::read(found.format, File { name: &found.name, bytes: &found.bytes }, lookup)
+fn read(found: &Candidate, lookup: &Lookup) -> Result<Project, Problems> {
+    crate::read(found.format, File { name: found.name, bytes: &found.bytes }, lookup)
 }
 
-/// What is in a file, or `None` where there is no such file. Reads no more than one byte too many.
-fn load(path: &Path, name: &str) -> Result<Option<Vec<u8>>, Problems> {
+/// What is in a file and when it was written, or `None` where there is no such file. Reads no more than one byte too many.
+fn load(path: &Path, name: &str) -> Result<Option<Loaded>, Problems> {
     let unreadable = |error: std::io::Error| {
         Problems::one(Problem { place: Place::whole(name), message: format!("cannot be read: {error}"), hint: None })
     };
@@ -71,11 +105,16 @@ fn load(path: &Path, name: &str) -> Result<Option<Vec<u8>>, Problems> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
+    let modified = file.metadata().and_then(|about| about.modified()).ok();
     let mut bytes = Vec::new();
     file.take(yaml::MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(Some(bytes))
+    Ok(Some((bytes, modified)))
 }
 
-fn note(name: &str, message: String) -> Note {
-    Note { kind: NoteKind::Chosen, place: Place::whole(name), function: None, message, hint: None }
+fn contains(bytes: &[u8], words: &str) -> bool {
+    bytes.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+fn note(name: &str, message: String, hint: Option<&str>) -> Note {
+    Note { kind: NoteKind::Chosen, place: Place::whole(name), function: None, message, hint: hint.map(str::to_owned) }
 }

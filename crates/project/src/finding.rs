@@ -1,5 +1,6 @@
 //! What is wrong with a file, and what is worth knowing about it? Problems keep it from being used, notes do not.
 
+use std::cell::Cell;
 use std::fmt;
 
 use crate::place::Place;
@@ -95,6 +96,8 @@ pub(crate) struct Findings {
     notes: Vec<Note>,
     /// The key of the function that is being read.
     pub(crate) function: Option<String>,
+    /// How many words were looked up already.
+    looked_up: Cell<usize>,
 }
 
 impl Findings {
@@ -102,28 +105,53 @@ impl Findings {
     pub(crate) fn problem(&mut self, place: &Place, message: impl Into<String>) {
         let message = message.into();
         match message.split_once("\n  hint: ") {
-            Some((message, hint)) => self.hinted(place, message, hint),
-            None => self.problems.push(Problem { place: place.clone(), message, hint: None }),
+            Some((message, hint)) => self.add(place, message, Some(hint)),
+            None => self.add(place, &message, None),
         }
     }
 
     /// Something that has to be changed, and how.
     pub(crate) fn hinted(&mut self, place: &Place, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(Problem { place: place.clone(), message: message.into(), hint: Some(hint.into()) });
+        self.add(place, &message.into(), Some(&hint.into()));
+    }
+
+    /// Something that has to be changed, and the word that was meant, where there is one like it.
+    pub(crate) fn misspelt<'a>(
+        &mut self,
+        place: &Place,
+        message: impl Into<String>,
+        written: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let hint = self.did_you_mean(written, known);
+        self.add(place, &message.into(), hint.as_deref());
+    }
+
+    fn add(&mut self, place: &Place, message: &str, hint: Option<&str>) {
+        if self.problems.len() < MOST_FINDINGS {
+            let (message, hint) = (cut(message), hint.map(cut));
+            self.problems.push(Problem { place: place.clone(), message, hint });
+        }
+    }
+
+    /// `did you mean …?`, for as many words as a person will read of.
+    pub(crate) fn did_you_mean<'a>(&self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        self.looked_up.set(self.looked_up.get() + 1);
+        if self.looked_up.get() > SHOWN { None } else { did_you_mean(written, known) }
     }
 
     /// Something worth knowing. Said once, however often it is met.
     pub(crate) fn note(&mut self, kind: NoteKind, place: &Place, message: impl Into<String>, hint: Option<&str>) {
-        let note = Note {
-            kind,
-            place: place.clone(),
-            function: self.function.clone(),
-            message: message.into(),
-            hint: hint.map(str::to_owned),
-        };
+        let message = cut(&message.into());
+        let note = Note { kind, place: place.clone(), function: self.function.clone(), message, hint: hint.map(str::to_owned) };
         let same = |known: &Note| known.place == note.place && known.message == note.message;
-        if !self.notes.iter().any(same) {
-            self.notes.push(note);
+        match self.notes.len() {
+            MOST_FINDINGS => {
+                let message = "there is more to note than can be told".to_owned();
+                self.notes.push(Note { kind: NoteKind::Warning, message, function: None, hint: None, ..note });
+            }
+            many if many > MOST_FINDINGS || self.notes.iter().any(same) => {}
+            _ => self.notes.push(note),
         }
     }
 
@@ -157,6 +185,18 @@ pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
     Some(format!("did you mean `{nearest}`?"))
 }
 
+/// As much of a message as is of any use.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The most problems that are kept, and the most notes.
+const MOST_FINDINGS: usize = 1000;
+/// The longest message, in characters.
+const LONGEST_MESSAGE: usize = 500;
 /// How many problems are shown one by one.
 const SHOWN: usize = 50;
 /// The longest word that is compared with others, in bytes.

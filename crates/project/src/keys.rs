@@ -8,7 +8,7 @@ use rollout::subject::Qualified;
 use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
 
-use crate::finding::{Findings, did_you_mean};
+use crate::finding::Findings;
 use crate::place::At;
 use crate::settings::Hook;
 use crate::tree::Node;
@@ -130,7 +130,7 @@ pub(crate) fn entries<'a>(
 /// A key that nobody knows.
 pub(crate) fn unknown(key: &crate::tree::Key, known: &[&str], found: &mut Findings) {
     let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
-    let hint = strange.or_else(|| did_you_mean(&key.text, known.iter().copied()));
+    let hint = strange.or_else(|| found.did_you_mean(&key.text, known.iter().copied()));
     let message = format!("unknown key `{}`", shown(&key.text));
     found.hinted(&key.place, message, hint.unwrap_or_else(|| format!("the keys here are {}", listed(known))));
 }
@@ -138,10 +138,7 @@ pub(crate) fn unknown(key: &crate::tree::Key, known: &[&str], found: &mut Findin
 /// A word that is none of the choice.
 pub(crate) fn no_word<T>(node: &Node, words: &[&str], found: &mut Findings) -> Option<T> {
     let message = format!("expected {}, found {}", one_of(words), told(node));
-    match node.text().and_then(|text| did_you_mean(text, words.iter().copied())) {
-        Some(hint) => found.hinted(&node.place, message, hint),
-        None => found.problem(&node.place, message),
-    }
+    found.misspelt(&node.place, message, node.text().unwrap_or_default(), words.iter().copied());
     None
 }
 
@@ -179,10 +176,12 @@ fn one_of(words: &[&str]) -> String {
 /// A scalar's text, or a problem that says what was expected.
 pub(crate) fn scalar<'a>(node: &'a Node, expected: &str, found: &mut Findings) -> Option<&'a str> {
     let text = node.text();
-    if text.is_none() {
-        found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
+    match text {
+        None => found.problem(&node.place, format!("expected {expected}, found {}", node.kind())),
+        Some(text) if text.len() > LONGEST_TEXT => found.problem(&node.place, format!("a text of {} bytes", text.len())),
+        Some(_) => {}
     }
-    text
+    text.filter(|text| text.len() <= LONGEST_TEXT)
 }
 
 fn parsed<T>(node: &Node, expected: &str, found: &mut Findings, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
@@ -288,8 +287,13 @@ impl Read for f64 {
 }
 
 impl Read for serde_json::Value {
-    fn read(node: &Node, _: &mut Findings) -> Option<Self> {
-        Some(node.json())
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let value = node.json();
+        let length = value.to_string().len();
+        if length > LONGEST_EVENT {
+            found.problem(&node.place, format!("an event of {length} bytes; {LONGEST_EVENT} are the most"));
+        }
+        Some(value).filter(|_| length <= LONGEST_EVENT)
     }
 
     fn schema() -> serde_json::Value {
@@ -303,6 +307,10 @@ impl<T: Read> Read for Vec<At<T>> {
             found.problem(&node.place, format!("expected a list, found {}", told(node)));
             return None;
         };
+        if nodes.len() > MOST_IN_A_LIST {
+            found.problem(&node.place, format!("a list of {} values; {MOST_IN_A_LIST} are the most", nodes.len()));
+            return None;
+        }
         let read: Self = nodes.iter().filter_map(|node| read(node, found)).collect();
         (read.len() == nodes.len()).then_some(read)
     }
@@ -318,6 +326,11 @@ pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, At<T>)>);
 
 impl<T: Read> Read for Named<T> {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let many = node.map().map_or(0, crate::tree::Map::len);
+        if many > MOST_NAMED {
+            found.problem(&node.place, format!("{many} keys; {MOST_NAMED} are the most"));
+            return None;
+        }
         let named = entries(node, found)?
             .filter_map(|(key, node)| Some((At { value: key.text.clone(), place: key.place.clone() }, read(node, found)?)));
         Some(Self(named.collect()))
@@ -391,6 +404,15 @@ impl Read for Hook {
         json!({ "anyOf": [{ "type": "string", "minLength": 1 }, InStack::schema()] })
     }
 }
+
+/// The longest text that is taken for a value, in bytes.
+pub(crate) const LONGEST_TEXT: usize = 2048;
+/// The longest event for probes, in bytes. It is kept for each function.
+const LONGEST_EVENT: usize = 16 * 1024;
+/// The most alarms, steps or stages in a list.
+pub(crate) const MOST_IN_A_LIST: usize = 100;
+/// The most functions, or stages.
+pub(crate) const MOST_NAMED: usize = 1000;
 
 /// Keys that people know from elsewhere.
 const ELSEWHERE: [(&str, &str); 5] = [

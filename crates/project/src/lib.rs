@@ -13,13 +13,16 @@
 //! `--stage`, else the file's `stage`; `${stage}` stands for it in any text.
 
 mod alarm;
+mod alerts;
 mod canary;
 pub mod discover;
 mod finding;
 mod keys;
 mod place;
+mod serverless;
 mod settings;
 mod tree;
+mod variables;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -61,12 +64,18 @@ pub struct Lookup {
 pub enum Format {
     /// canaryctl's own.
     Canary,
+    /// The Serverless Framework's own file.
+    Serverless,
+    /// What the Serverless Framework leaves when it has packaged: the same, resolved.
+    ServerlessState,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Canary => "canary.yml",
+            Self::Serverless => "the Serverless Framework",
+            Self::ServerlessState => "the Serverless Framework's state",
         })
     }
 }
@@ -78,6 +87,8 @@ impl fmt::Display for Format {
 pub fn read(format: Format, file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     match format {
         Format::Canary => canary::read(file, lookup),
+        Format::Serverless => serverless::read(file, lookup),
+        Format::ServerlessState => serverless::read_state(file, lookup),
     }
 }
 
@@ -87,4 +98,18 @@ pub fn read(format: Format, file: File<'_>, lookup: &Lookup) -> Result<Project, 
 /// A file that is no YAML, or beyond the limits of what is read.
 pub fn as_json(name: &str, bytes: &[u8]) -> Result<serde_json::Value, Problems> {
     yaml::parse(name, bytes).map(|tree| tree.json())
+}
+
+/// The format of a file, by what stands in it.
+///
+/// # Errors
+/// A file that is no YAML, or beyond the limits of what is read.
+pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
+    let tree = yaml::parse(file.name, file.bytes)?;
+    let has = |key: &str| tree.get(key);
+    Ok(match has("service") {
+        Some(service) if service.get("provider").is_some() => Format::ServerlessState,
+        Some(_) => Format::Serverless,
+        None => Format::Canary,
+    })
 }

@@ -67,12 +67,25 @@ impl Map {
         self.entries.iter_mut().map(|(key, node)| (key.text.as_str(), node))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(key, _)| key.text.as_str())
+    }
+
     pub(crate) fn into_entries(self) -> Vec<(Key, Node)> {
         self.entries
     }
 }
 
 impl Node {
+    /// A text that stands in no file as such, but follows from what stands at this place.
+    pub(crate) fn text_at(text: impl Into<String>, place: &Place) -> Self {
+        Self { place: place.clone(), tag: None, value: Value::Scalar { text: text.into(), plain: false } }
+    }
+
     /// Whether it is left empty, or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))

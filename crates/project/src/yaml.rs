@@ -37,7 +37,7 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
 /// The text of a file that is not too long and is UTF-8.
 pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
     if bytes.len() > MOST_BYTES {
-        let message = format!("the file has {} MB; 10 are the most", bytes.len() / 1_000_000);
+        let message = "the file has more than 10 MB".to_owned();
         return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
     }
     std::str::from_utf8(bytes).map_err(|error| {

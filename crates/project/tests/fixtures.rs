@@ -73,3 +73,9 @@ fn canary_yml() {
     let (used, refused) = check("canary");
     assert!(used >= 12 && refused >= 6, "{used} {refused}");
 }
+
+#[test]
+fn the_serverless_framework() {
+    let (used, refused) = check("serverless");
+    assert!(used >= 12 && refused >= 6, "{used} {refused}");
+}
