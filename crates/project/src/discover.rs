@@ -9,13 +9,16 @@ use crate::place::Place;
 use crate::{File, Format, Lookup, Project, yaml};
 
 /// Where each format is looked for, in this order, and the words without which a file is about something else.
-const PLACES: [(&str, Format, &str); 6] = [
+const PLACES: [(&str, Format, &str); 9] = [
     ("canary.yml", Format::Canary, ""),
     ("canary.yaml", Format::Canary, ""),
     (STATE, Format::ServerlessState, "deploymentSettings"),
     ("serverless.yml", Format::Serverless, "deploymentSettings"),
     ("serverless.yaml", Format::Serverless, "deploymentSettings"),
     ("serverless.json", Format::Serverless, "deploymentSettings"),
+    ("appspec.yml", Format::AppSpec, "AWS::Lambda::Function"),
+    ("appspec.yaml", Format::AppSpec, "AWS::Lambda::Function"),
+    ("appspec.json", Format::AppSpec, "AWS::Lambda::Function"),
 ];
 
 /// What `serverless package` leaves.

@@ -14,6 +14,7 @@
 
 mod alarm;
 mod alerts;
+mod appspec;
 mod canary;
 pub mod discover;
 mod finding;
@@ -68,6 +69,8 @@ pub enum Format {
     Serverless,
     /// What the Serverless Framework leaves when it has packaged: the same, resolved.
     ServerlessState,
+    /// `CodeDeploy`'s file.
+    AppSpec,
 }
 
 impl fmt::Display for Format {
@@ -76,6 +79,7 @@ impl fmt::Display for Format {
             Self::Canary => "canary.yml",
             Self::Serverless => "the Serverless Framework",
             Self::ServerlessState => "the Serverless Framework's state",
+            Self::AppSpec => "an AppSpec file",
         })
     }
 }
@@ -89,6 +93,7 @@ pub fn read(format: Format, file: File<'_>, lookup: &Lookup) -> Result<Project, 
         Format::Canary => canary::read(file, lookup),
         Format::Serverless => serverless::read(file, lookup),
         Format::ServerlessState => serverless::read_state(file, lookup),
+        Format::AppSpec => appspec::read(file, lookup),
     }
 }
 
@@ -110,6 +115,7 @@ pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
     Ok(match has("service") {
         Some(service) if service.get("provider").is_some() => Format::ServerlessState,
         Some(_) => Format::Serverless,
+        None if has("Resources").or(has("resources")).is_some_and(|node| node.list().is_some()) => Format::AppSpec,
         None => Format::Canary,
     })
 }

@@ -75,6 +75,12 @@ fn canary_yml() {
 }
 
 #[test]
+fn appspec_files() {
+    let (used, refused) = check("appspec");
+    assert!(used >= 12 && refused >= 6, "{used} {refused}");
+}
+
+#[test]
 fn the_serverless_framework() {
     let (used, refused) = check("serverless");
     assert!(used >= 12 && refused >= 6, "{used} {refused}");
