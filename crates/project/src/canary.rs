@@ -155,7 +155,8 @@ fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup
     let nearer = stages.into_iter().find(|(name, _)| Some(name.value.as_str()) == named);
     let nearer = nearer.map(|(_, stage)| stage.value).unwrap_or_default();
     let asked = lookup.region.clone().map(|value| At { value, place: Place::whole("--region") });
-    let stack = nearer.stack.or(whole.stack);
+    let by_hand = lookup.stack.clone().map(|value| At { value, place: Place::whole("--stack") });
+    let stack = by_hand.or(nearer.stack).or(whole.stack);
     let far = whole.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
     let near = nearer.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
     check_layer(&far, found);

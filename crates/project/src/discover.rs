@@ -9,17 +9,23 @@ use crate::place::Place;
 use crate::{File, Format, Lookup, Project, yaml};
 
 /// Where each format is looked for, in this order, and the words without which a file is about something else.
-const PLACES: [(&str, Format, &str); 9] = [
+const PLACES: [(&str, Format, &str); 12] = [
     ("canary.yml", Format::Canary, ""),
     ("canary.yaml", Format::Canary, ""),
     (STATE, Format::ServerlessState, "deploymentSettings"),
     ("serverless.yml", Format::Serverless, "deploymentSettings"),
     ("serverless.yaml", Format::Serverless, "deploymentSettings"),
     ("serverless.json", Format::Serverless, "deploymentSettings"),
+    ("template.yaml", Format::Sam, "AWS::Serverless"),
+    ("template.yml", Format::Sam, "AWS::Serverless"),
+    ("template.json", Format::Sam, "AWS::Serverless"),
     ("appspec.yml", Format::AppSpec, "AWS::Lambda::Function"),
     ("appspec.yaml", Format::AppSpec, "AWS::Lambda::Function"),
     ("appspec.json", Format::AppSpec, "AWS::Lambda::Function"),
 ];
+
+/// Where `sam deploy` keeps its settings, beside the template.
+const SAM_CONFIGS: [&str; 3] = ["samconfig.toml", "samconfig.yaml", "samconfig.yml"];
 
 /// What `serverless package` leaves.
 const STATE: &str = ".serverless/serverless-state.json";
@@ -55,7 +61,7 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
     while let Some(candidate) = candidates.next() {
         let source = candidates.peek().filter(|next| next.format == Format::Serverless);
         if let Some(source) = source.filter(|_| candidate.format == Format::ServerlessState) {
-            if let Err(problems) = read(&candidate, lookup) {
+            if let Err(problems) = read(folder, &candidate, lookup) {
                 let first = problems.iter().next().map(|problem| problem.message.clone()).unwrap_or_default();
                 notes.push(note(candidate.name, format!("`{}` is read instead: {first}", source.name), None));
                 continue;
@@ -66,7 +72,7 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
                 continue;
             }
         }
-        let mut project = read(&candidate, lookup)?;
+        let mut project = read(folder, &candidate, lookup)?;
         let taken = candidate.name;
         let others =
             candidates.filter(|other| !(candidate.format == Format::ServerlessState && other.format == Format::Serverless));
@@ -90,12 +96,23 @@ pub fn read_named(path: &Path, lookup: &Lookup) -> Result<Project, Problems> {
             hint: None,
         }));
     };
-    let format = crate::format_of(File { name: &name, bytes: &bytes })?;
-    crate::read(format, File { name: &name, bytes: &bytes }, lookup)
+    let file = File { name: &name, bytes: &bytes };
+    let format = crate::format_of(file)?;
+    read_beside(format, file, path.parent().unwrap_or(Path::new("")), lookup)
 }
 
-fn read(found: &Candidate, lookup: &Lookup) -> Result<Project, Problems> {
-    crate::read(found.format, File { name: found.name, bytes: &found.bytes }, lookup)
+fn read(folder: &Path, found: &Candidate, lookup: &Lookup) -> Result<Project, Problems> {
+    read_beside(found.format, File { name: found.name, bytes: &found.bytes }, folder, lookup)
+}
+
+/// Reads a file with what belongs to it in its folder.
+fn read_beside(format: Format, file: File<'_>, folder: &Path, lookup: &Lookup) -> Result<Project, Problems> {
+    for name in SAM_CONFIGS.into_iter().filter(|_| format == Format::Sam) {
+        if let Some((bytes, _)) = load(&folder.join(name), name)? {
+            return crate::read(format, file, Some(File { name, bytes: &bytes }), lookup);
+        }
+    }
+    crate::read(format, file, None, lookup)
 }
 
 /// What is in a file and when it was written, or `None` where there is no such file. Reads no more than one byte too many.

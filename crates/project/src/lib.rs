@@ -18,10 +18,15 @@ mod appspec;
 mod canary;
 pub mod discover;
 mod finding;
+mod import;
+mod intrinsics;
 mod keys;
 mod place;
+mod sam;
+mod samconfig;
 mod serverless;
 mod settings;
+mod toml;
 mod tree;
 mod variables;
 mod yaml;
@@ -32,6 +37,7 @@ use std::fmt;
 pub use alarm::{Alarm, Comparison, Definition, MissingData};
 pub use canary::schema;
 pub use finding::{Note, NoteKind, Problem, Problems};
+pub use import::canary_yml;
 pub use place::{At, Place};
 pub use settings::{
     Analysis, AnalysisMode, FunctionRef, FunctionSettings, Hook, InsufficientDataSetting, LatencyMode, LowTraffic,
@@ -54,6 +60,8 @@ pub struct Lookup {
     pub stage: Option<String>,
     /// `--region`.
     pub region: Option<String>,
+    /// `--stack`: the `CloudFormation` stack that logical ids belong to.
+    pub stack: Option<String>,
     /// Each `--param NAME=VALUE`: Serverless' parameters and `CloudFormation`'s.
     pub parameters: BTreeMap<String, String>,
     /// The environment variables.
@@ -69,6 +77,8 @@ pub enum Format {
     Serverless,
     /// What the Serverless Framework leaves when it has packaged: the same, resolved.
     ServerlessState,
+    /// A template of the Serverless Application Model.
+    Sam,
     /// `CodeDeploy`'s file.
     AppSpec,
 }
@@ -79,20 +89,22 @@ impl fmt::Display for Format {
             Self::Canary => "canary.yml",
             Self::Serverless => "the Serverless Framework",
             Self::ServerlessState => "the Serverless Framework's state",
+            Self::Sam => "a SAM template",
             Self::AppSpec => "an AppSpec file",
         })
     }
 }
 
-/// Reads a file of a known format.
+/// Reads a file of a known format; a SAM template with the `samconfig.toml` beside it.
 ///
 /// # Errors
 /// Everything in the file that keeps it from being used, as far as that can be told at once.
-pub fn read(format: Format, file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
+pub fn read(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) -> Result<Project, Problems> {
     match format {
         Format::Canary => canary::read(file, lookup),
         Format::Serverless => serverless::read(file, lookup),
         Format::ServerlessState => serverless::read_state(file, lookup),
+        Format::Sam => sam::read(file, beside, lookup),
         Format::AppSpec => appspec::read(file, lookup),
     }
 }
@@ -116,6 +128,7 @@ pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
         Some(service) if service.get("provider").is_some() => Format::ServerlessState,
         Some(_) => Format::Serverless,
         None if has("Resources").or(has("resources")).is_some_and(|node| node.list().is_some()) => Format::AppSpec,
+        None if has("Resources").is_some() => Format::Sam,
         None => Format::Canary,
     })
 }

@@ -70,7 +70,8 @@ fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, 
     };
     let mut reader = Reader { variables, service, stage, functions, global, found };
     let settings = reader.all();
-    let stack = reader.stack();
+    let by_hand = lookup.stack.clone().map(|value| At { value, place: Place::whole("--stack") });
+    let stack = by_hand.or_else(|| reader.stack());
     let region = reader.region(lookup);
     let alerts = Alerts::read(&reader.variables, reader.functions, reader.stage.as_ref().map(|stage| stage.value.as_str()));
     let definitions = alerts.definitions(&mut reader.found);

@@ -253,6 +253,7 @@ mod tests {
         Lookup {
             stage: Some("prod".to_owned()),
             region: None,
+            stack: None,
             parameters: pairs(&[("given", "by hand")]),
             environment: pairs(&[("SET", "from outside")]),
         }

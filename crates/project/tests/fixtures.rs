@@ -1,6 +1,6 @@
 //! Real shapes of each format: a folder each, with what is read from it, or what is wrong with it, beside it in `expected`.
 //!
-//! `lookup` holds what comes from outside: `stage=prod`, `region=eu-west-1`, `param NAME=VALUE`, `env NAME=VALUE`, a line each.
+//! `lookup` holds what comes from outside: `stage=prod`, `region=eu-west-1`, `stack=shop`, `param NAME=VALUE`, `env NAME=VALUE`, a line each.
 //! `BLESS=1` writes every `expected` anew.
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read has failed")]
@@ -10,7 +10,7 @@ mod told;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use project::{Lookup, Project, discover};
+use project::{Format, Lookup, Project, discover};
 use told::{told, told_beside};
 
 fn root() -> PathBuf {
@@ -34,10 +34,23 @@ fn lookup(case: &Path) -> Lookup {
             Some(("env", name)) => drop(lookup.environment.insert(name.to_owned(), value)),
             _ if name == "stage" => lookup.stage = Some(value),
             _ if name == "region" => lookup.region = Some(value),
+            _ if name == "stack" => lookup.stack = Some(value),
             _ => panic!("{}: what is `{line}`?", case.display()),
         }
     }
     lookup
+}
+
+/// What is written as `canary.yml` means the same when it is read again.
+fn comes_back(case: &Path, project: &Project) {
+    let written = project::canary_yml(project);
+    let file = project::File { name: "canary.yml", bytes: written.as_bytes() };
+    let again = project::read(Format::Canary, file, None, &Lookup::default());
+    let again = again.unwrap_or_else(|problems| panic!("{}\n{written}\n{problems}", case.display()));
+    assert_eq!(told(&again, false), told(project, false), "{}\n{written}", case.display());
+    for note in &project.notes {
+        assert!(written.contains(&note.message), "{}: no comment says: {note}", case.display());
+    }
 }
 
 fn text(case: &Path) -> (String, Option<Project>) {
@@ -60,12 +73,34 @@ fn check(format: &str) -> (usize, usize) {
             fs::write(&golden, &text).unwrap();
         }
         let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if let Some(project) = &project {
+            comes_back(&case, project);
+        }
         if expected != text {
             wrong.push(format!("{}\n--- expected\n{expected}\n--- now\n{text}", case.display()));
         }
     }
     assert!(wrong.is_empty(), "BLESS=1 writes them anew\n{}", wrong.join("\n"));
     (used, refused)
+}
+
+/// One of each format, written out.
+#[test]
+fn the_same_as_canary_yml() {
+    for (format, case) in [
+        ("serverless", "plugin_example"),
+        ("serverless", "triggers_and_strangers"),
+        ("sam", "globals"),
+        ("appspec", "whole"),
+        ("canary", "everything"),
+    ] {
+        let case = root().join(format).join(case);
+        let written = project::canary_yml(&text(&case).1.unwrap());
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(case.join("imported"), &written).unwrap();
+        }
+        assert_eq!(fs::read_to_string(case.join("imported")).unwrap_or_default(), written, "BLESS=1 writes it anew");
+    }
 }
 
 #[test]
@@ -77,6 +112,12 @@ fn canary_yml() {
 #[test]
 fn appspec_files() {
     let (used, refused) = check("appspec");
+    assert!(used >= 12 && refused >= 6, "{used} {refused}");
+}
+
+#[test]
+fn sam_templates() {
+    let (used, refused) = check("sam");
     assert!(used >= 12 && refused >= 6, "{used} {refused}");
 }
 
