@@ -44,6 +44,7 @@ impl<'a, 'v> Alerts<'a, 'v> {
     /// Every alarm by its logical id, and what it looks at, where that can be told.
     pub(crate) fn definitions(&self, found: &mut Findings) -> BTreeMap<String, Option<At<Definition>>> {
         let mut all = BTreeMap::new();
+        let mut looked_at = 0;
         if !self.enabled {
             return all;
         }
@@ -54,7 +55,8 @@ impl<'a, 'v> Alerts<'a, 'v> {
             };
             for alarm in self.global.iter().copied().chain(own) {
                 // A stack has at most 500 resources.
-                if all.len() >= MOST {
+                looked_at += 1;
+                if looked_at > MOST {
                     found.note(
                         NoteKind::Ignored,
                         &alarm.place,

@@ -13,6 +13,8 @@ use crate::tree::{Key, Map, Node, Value};
 pub(crate) const MOST_BYTES: usize = 10 * 1024 * 1024;
 /// The most values in a file, those that its aliases repeat counted each time.
 const MOST_VALUES: usize = 500_000;
+/// The most bytes of texts, those that aliases repeat counted each time.
+const MOST_TEXT: usize = 4 * MOST_BYTES;
 /// The deepest nesting. What is read by recursion must fit on any thread's stack.
 const MOST_NESTED: usize = 100;
 
@@ -23,7 +25,8 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
         flow_nesting_limit: MOST_NESTED,
         block_nesting_limit: MOST_NESTED,
     };
-    let mut loader = Loader { file: file.into(), open: Vec::new(), anchors: BTreeMap::new(), values: 0, document: None };
+    let mut loader =
+        Loader { file: file.into(), open: Vec::new(), anchors: BTreeMap::new(), size: Size::default(), document: None };
     for event in events(text, options) {
         let step = match event {
             Ok((event, span)) => loader.event(event, span),
@@ -68,8 +71,16 @@ struct Loader {
     file: Arc<str>,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
-    values: usize,
+    size: Size,
     document: Option<Node>,
+}
+
+/// How much a file or a part of it holds.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    /// The length of all texts, in bytes.
+    text: usize,
 }
 
 /// A list or map that has begun and not ended.
@@ -78,8 +89,6 @@ struct Open {
     tag: Option<Box<str>>,
     anchor: usize,
     inside: Inside,
-    /// How many values there were when it began.
-    before: usize,
 }
 
 enum Inside {
@@ -101,10 +110,10 @@ impl Loader {
                 Err(problem(place, "a second document begins here; one is read", None))
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(&place, 1)?;
+                self.count(&place, Size { values: 1, text: text.len() })?;
                 let plain = style == ScalarStyle::Plain && !is_string(tag.as_deref());
                 let value = Value::Scalar { text: text.into_owned(), plain };
-                self.add(Node { place, tag: own(tag.as_deref()), value }, anchor, 1)
+                self.add(Node { place, tag: own(tag.as_deref()), value }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => self.open(place, anchor, tag.as_deref(), Inside::List(Vec::new())),
             Event::MappingStart(_, anchor, tag) => {
@@ -121,20 +130,18 @@ impl Loader {
         if self.open.len() >= MOST_NESTED {
             return Err(problem(place, format!("nested more than {MOST_NESTED} deep"), None));
         }
-        let before = self.values;
-        self.count(&place, 1)?;
-        self.open.push(Open { place, tag: own(tag), anchor, inside, before });
+        self.count(&place, Size { values: 1, text: 0 })?;
+        self.open.push(Open { place, tag: own(tag), anchor, inside });
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Problem> {
-        let Some(Open { place, tag, anchor, inside, before }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { place, tag, anchor, inside }) = self.open.pop() else { return Ok(()) };
         let value = match inside {
             Inside::List(nodes) => Value::List(nodes),
             Inside::Map { entries, merged, .. } => Value::Map(map(entries, merged)?),
         };
-        let size = self.values - before;
-        self.add(Node { place, tag, value }, anchor, size)
+        self.add(Node { place, tag, value }, anchor)
     }
 
     /// A copy of what the anchor stands for. It keeps the place of the original, which is where a value can be changed.
@@ -142,16 +149,14 @@ impl Loader {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(problem(place, "this alias stands inside of what it repeats", None));
         };
-        let size = size(node);
-        self.count(&place, size)?;
-        // Counted first: the copy is what a chain of aliases makes grow without end.
-        let copy = self.anchors.get(&anchor).cloned();
-        copy.map_or(Ok(()), |copy| self.add(copy, 0, size))
+        // Counted before it is copied: the copies are what a chain of aliases makes grow without end.
+        self.count(&place, size(node))?;
+        self.anchors.get(&anchor).cloned().map_or(Ok(()), |copy| self.add(copy, 0))
     }
 
-    fn add(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Problem> {
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         if anchor != 0 {
-            self.count(&node.place, size)?;
+            self.count(&node.place, size(&node))?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.inside) {
@@ -166,9 +171,14 @@ impl Loader {
         Ok(())
     }
 
-    fn count(&mut self, place: &Place, more: usize) -> Result<(), Problem> {
-        self.values = self.values.saturating_add(more);
-        if self.values > MOST_VALUES {
+    fn count(&mut self, place: &Place, more: Size) -> Result<(), Problem> {
+        self.size.values = self.size.values.saturating_add(more.values);
+        self.size.text = self.size.text.saturating_add(more.text);
+        if self.size.text > MOST_TEXT {
+            let message = "more than 40 MB of texts, those that aliases repeat counted each time";
+            return Err(problem(place.clone(), message, None));
+        }
+        if self.size.values > MOST_VALUES {
             let message = format!("more than {MOST_VALUES} values, those that aliases repeat counted each time");
             return Err(problem(place.clone(), message, None));
         }
@@ -212,12 +222,16 @@ fn as_key(node: Node) -> Result<Key, Problem> {
     }
 }
 
-/// How many values it is made of.
-fn size(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Scalar { .. } => 0,
-        Value::List(nodes) => nodes.iter().map(size).sum(),
-        Value::Map(map) => map.iter().map(|(_, node)| size(node)).sum(),
+/// How much it holds.
+fn size(node: &Node) -> Size {
+    let own = Size { values: 1, text: 0 };
+    let more = |so_far: Size, inner: Size| Size { values: so_far.values + inner.values, text: so_far.text + inner.text };
+    match &node.value {
+        Value::Scalar { text, .. } => Size { values: 1, text: text.len() },
+        Value::List(nodes) => nodes.iter().map(size).fold(own, more),
+        Value::Map(map) => {
+            map.iter().map(|(key, node)| more(size(node), Size { values: 1, text: key.text.len() })).fold(own, more)
+        }
     }
 }
 
