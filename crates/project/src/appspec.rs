@@ -49,9 +49,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
         definitions: std::collections::BTreeMap::new(),
         notes: Vec::new(),
     };
-    let (mut project, notes) = found.finish(project)?;
-    project.notes = notes;
-    Ok(project)
+    project.finish(found)
 }
 
 /// The hooks before and after traffic.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::finding::{Findings, Problems};
 use crate::keys::{Named, Read, keys, shown};
 use crate::place::{At, Place};
-use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project};
+use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project, is_stage};
 use crate::tree::{Node, Value};
 use crate::{File, Format, Lookup, yaml};
 
@@ -70,9 +70,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     }
     check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), &mut found);
     let project = laid(file, stage, whole, lookup, &mut found);
-    let (mut project, notes) = found.finish(project)?;
-    project.notes = notes;
-    Ok(project)
+    project.finish(found)
 }
 
 /// The stage, named on the command line or in the file.
@@ -80,8 +78,7 @@ fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String
     let here = tree.get("stage").and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() }));
     let asked = lookup.stage.clone().map(|value| At { value, place: Place::whole("--stage") });
     let stage = asked.or(here)?;
-    let sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if stage.value.is_empty() || stage.value.len() > 128 || !stage.value.chars().all(sound) {
+    if !is_stage(&stage.value) {
         found.problem(
             &stage.place,
             format!("`{}` is no stage: letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value)),

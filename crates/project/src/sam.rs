@@ -51,9 +51,7 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
         definitions: BTreeMap::new(),
         notes: Vec::new(),
     };
-    let (mut project, notes) = reader.found.finish(project)?;
-    project.notes = notes;
-    Ok(project)
+    project.finish(reader.found)
 }
 
 struct Reader<'a> {

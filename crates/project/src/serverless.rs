@@ -91,9 +91,7 @@ fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, 
         definitions: definitions.into_iter().filter_map(|(id, definition)| Some((id, definition?))).collect(),
         notes: Vec::new(),
     };
-    let (mut project, notes) = reader.found.finish(project)?;
-    project.notes = notes;
-    Ok(project)
+    project.finish(reader.found)
 }
 
 /// A variable that was needed and stands for nothing that is known.

@@ -9,8 +9,8 @@ use rollout::{Schedule, Version, Weight};
 
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
-use crate::finding::{Findings, Note, did_you_mean};
-use crate::keys::{AliasName, Read, keys, words};
+use crate::finding::{Findings, Note, Problems, did_you_mean};
+use crate::keys::{AliasName, Read, keys, shown, words};
 use crate::place::{At, Place};
 use crate::tree::Node;
 
@@ -36,6 +36,61 @@ pub struct Project {
 }
 
 impl Project {
+    /// The project with what is worth knowing, where nothing is wrong with it.
+    pub(crate) fn finish(self, mut found: Findings) -> Result<Self, Problems> {
+        self.check_names(&mut found);
+        self.check_twice(&mut found);
+        let (project, notes) = found.finish(self)?;
+        Ok(Self { notes, ..project })
+    }
+
+    /// Refuses names that AWS would refuse, and those in which a variable is left over.
+    fn check_names(&self, found: &mut Findings) {
+        for stage in self.stage.iter().filter(|stage| !is_stage(&stage.value)) {
+            let message = format!("`{}` is no stage: letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value));
+            found.problem(&stage.place, message);
+        }
+        let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        let name = |text: &str| (1..=128).contains(&text.len()) && letters(text);
+        let arn = |text: &str| text.starts_with("arn:") && text.len() <= 1024 && !text.contains("${");
+        for stack in self.stack.iter().filter(|stack| !name(&stack.value) && !arn(&stack.value)) {
+            found.problem(&stack.place, format!("`{}` is no stack: letters, digits and `-`, at most 128", shown(&stack.value)));
+        }
+        for region in self.region.iter().filter(|region| !(1..=32).contains(&region.value.len()) || !letters(&region.value)) {
+            found.problem(&region.place, format!("`{}` is no Region", shown(&region.value)));
+        }
+        let alarms = self.functions.iter().flat_map(|settings| &settings.alarms);
+        for (text, place) in alarms.filter_map(|alarm| match &alarm.value {
+            Alarm::Name(text) | Alarm::LogicalId(text) => Some((text, &alarm.place)),
+            Alarm::Definition(_) => None,
+        }) {
+            if text.contains("${") || text.chars().any(char::is_control) || text.is_empty() {
+                found.problem(place, format!("`{}` names no alarm", shown(text)));
+            }
+        }
+    }
+
+    /// Refuses two rollouts of one alias, and two functions of one name.
+    fn check_twice(&self, found: &mut Findings) {
+        let mut keys = BTreeSet::new();
+        let mut aliases = BTreeMap::new();
+        for settings in &self.functions {
+            let key = &settings.key;
+            if !keys.insert(&key.value) {
+                found.problem(&key.place, format!("there are two functions `{}`", shown(&key.value)));
+            }
+            let function = match &settings.function.value {
+                FunctionRef::Named(function) => function.reference(),
+                FunctionRef::LogicalId(id) => format!("logical id {id}"),
+            };
+            let alias = settings.alias.as_ref().map(|alias| alias.value.as_str());
+            if let Some(other) = aliases.insert((function, alias), &key.value).filter(|other| **other != key.value) {
+                let message = format!("`{}` and `{}` are the same function and alias", shown(other), shown(&key.value));
+                found.hinted(&key.place, message, "roll it out once, or tell them apart with `name` or `alias`");
+            }
+        }
+    }
+
     /// The settings of a function, by its key in the file or its name in AWS.
     pub fn function(&self, name: &str) -> Option<&FunctionSettings> {
         let named = |settings: &&FunctionSettings| match &settings.function.value {
@@ -54,6 +109,12 @@ impl Project {
     pub fn logical_ids(&self) -> BTreeSet<&str> {
         self.functions.iter().flat_map(FunctionSettings::logical_ids).map(|(id, _)| id).collect()
     }
+}
+
+/// Whether a text can be the name of a stage.
+pub(crate) fn is_stage(text: &str) -> bool {
+    let sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (1..=128).contains(&text.len()) && text.chars().all(sound)
 }
 
 /// How one function is to be rolled out. What is `None` was left open.

@@ -162,8 +162,10 @@ impl<'a> Variables<'a> {
             return Ok(Some(Cow::Owned(Node::text_at(value, place))));
         }
         let stage = self.stage_at(depth)?.value;
-        for path in [["params", &stage, name], ["params", "default", name]] {
-            let found = self.walk(path.into_iter(), depth)?;
+        let of_stages = [&["params", &stage, name][..], &["stages", &stage, "params", name]];
+        let of_all = [&["params", "default", name][..], &["stages", "default", "params", name]];
+        for path in of_stages.into_iter().chain(of_all) {
+            let found = self.walk(path.iter().copied(), depth)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -265,6 +267,7 @@ provider: {region: eu-west-1, stage: '${opt:stage, \"dev\"}'}
 params:
   default: {given: no, farther: far, nearer: far}
   prod: {nearer: near}
+stages: {default: {params: {newer: all}}, prod: {params: {newest: one}}}
 custom:
   stages: {prod: {alias: live}, dev: {alias: next}}
   list: [a, b]
@@ -297,6 +300,7 @@ custom:
             ("${opt:missing, ${self:nothing, ${self:service}}}", "shop"),
             ("${self:custom.empty, 'full'}", "full"),
             ("${aws:region}", "eu-west-1"),
+            ("${param:newer} ${param:newest}", "all one"),
             ("${param:given} ${param:nearer} ${param:farther}", "by hand near far"),
             ("${self:nothing, 3}${self:nothing, true}", "3true"),
         ];

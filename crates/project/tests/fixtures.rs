@@ -7,11 +7,12 @@
 
 mod told;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use project::{Format, Lookup, Project, discover};
-use told::{told, told_beside};
+use told::told;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -39,6 +40,19 @@ fn lookup(case: &Path) -> Lookup {
         }
     }
     lookup
+}
+
+/// The rest: what the file defines beside the functions, and what is worth knowing.
+fn told_beside(project: &Project) -> String {
+    let mut out = format!("format: {}, file: {}\n", project.format, project.file);
+    for (id, definition) in &project.definitions {
+        writeln!(out, "definition {id}: {}: {} @ {}", definition.value.name, definition.value, definition.place).unwrap();
+    }
+    for note in &project.notes {
+        let about = note.function.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
+        writeln!(out, "{:?}{about}: {note}", note.kind).unwrap();
+    }
+    out
 }
 
 /// What is written as `canary.yml` means the same when it is read again.

@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read has failed")]
 
+mod told;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use project::{File, Format, Lookup};
+use project::{File, Format, Lookup, Project};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use told::told;
 
 const FORMATS: [Format; 5] = [Format::Canary, Format::Serverless, Format::ServerlessState, Format::Sam, Format::AppSpec];
 
@@ -26,8 +29,8 @@ fn survive_as(format: Format, bytes: &[u8], lookup: &Lookup) {
     let begun = Instant::now();
     match project::read(format, File { name: "file", bytes }, None, lookup) {
         Ok(project) => {
-            assert!(!project::canary_yml(&project).contains('\r'));
             assert!(project.functions.len() <= 1000);
+            comes_back(&project);
         }
         Err(problems) => {
             let told = problems.to_string();
@@ -35,6 +38,15 @@ fn survive_as(format: Format, bytes: &[u8], lookup: &Lookup) {
         }
     }
     assert!(begun.elapsed() < LIMIT, "{format}: {:?}", begun.elapsed());
+}
+
+/// Whatever could be read means the same when it is written as `canary.yml` and read again.
+fn comes_back(project: &Project) {
+    let written = project::canary_yml(project);
+    match project::read(Format::Canary, File { name: "written", bytes: written.as_bytes() }, None, &Lookup::default()) {
+        Ok(again) => assert_eq!(told(&again, false), told(project, false), "{written}"),
+        Err(problems) => panic!("{problems}\n{written}"),
+    }
 }
 
 /// Reads it as what stands beside a template.
@@ -136,6 +148,9 @@ fn variables_and_conditions_that_multiply() {
     survive(format!("Resources: {{F: {{Type: AWS::Serverless::Function, Properties: {{FunctionName: {subs}, AutoPublishAlias: a, DeploymentPreference: {{}}}}}}}}").as_bytes());
 }
 
+/// How many inputs of each kind.
+const CASES: u32 = 300;
+
 /// Every file among the fixtures.
 static FIXTURES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut folders: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")];
@@ -196,7 +211,7 @@ fn change() -> impl Strategy<Value = (Index, usize, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

@@ -23,19 +23,6 @@ pub(crate) fn told(project: &Project, places: bool) -> String {
     out
 }
 
-/// The rest: what the file defines beside the functions, and what is worth knowing.
-pub(crate) fn told_beside(project: &Project) -> String {
-    let mut out = format!("format: {}, file: {}\n", project.format, project.file);
-    for (id, definition) in &project.definitions {
-        writeln!(out, "definition {id}: {}: {} @ {}", definition.value.name, definition.value, definition.place).unwrap();
-    }
-    for note in &project.notes {
-        let about = note.function.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
-        writeln!(out, "{:?}{about}: {note}", note.kind).unwrap();
-    }
-    out
-}
-
 struct Teller {
     places: bool,
 }
