@@ -1,0 +1,169 @@
+//! Which alarms does the Alerts plugin of the Serverless Framework make? Their logical ids, and what they look at.
+//!
+//! `HelloFooAlarm` is the alarm `foo` of the function `hello`. Only what can be shown is read: topics and dashboards are not.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::alarm::{Comparison, Definition, LAMBDA, MissingData, is_statistic};
+use crate::finding::{Findings, NoteKind};
+use crate::keys::{Read, shown};
+use crate::place::{At, Place};
+use crate::serverless::normalised;
+use crate::tree::{Map, Node};
+use crate::variables::Variables;
+
+/// What the file says about alarms.
+pub(crate) struct Alerts<'a, 'v> {
+    variables: &'v Variables<'a>,
+    functions: &'a Map,
+    definitions: Option<&'a Map>,
+    /// Those that every function has.
+    global: Vec<&'a Node>,
+    enabled: bool,
+}
+
+impl<'a, 'v> Alerts<'a, 'v> {
+    pub(crate) fn read(variables: &'v Variables<'a>, functions: &'a Map, stage: Option<&str>) -> Self {
+        let under = |key: &str| match variables.path(&["custom", "alerts", key]) {
+            Ok(Some(Cow::Borrowed(node))) => Some(node),
+            Ok(_) | Err(_) => None,
+        };
+        let stages = under("stages").and_then(Node::list);
+        let there = variables.path(&["custom", "alerts"]).is_ok_and(|node| node.is_some());
+        Self {
+            variables,
+            functions,
+            definitions: under("definitions").and_then(Node::map),
+            global: ["alarms", "global", "function"].into_iter().filter_map(under).filter_map(Node::list).flatten().collect(),
+            enabled: there && stages.is_none_or(|stages| stages.iter().any(|node| node.text() == stage)),
+        }
+    }
+
+    /// Every alarm by its logical id, and what it looks at, where that can be told.
+    pub(crate) fn definitions(&self, found: &mut Findings) -> BTreeMap<String, Option<At<Definition>>> {
+        let mut all = BTreeMap::new();
+        let mut looked_at = 0;
+        if !self.enabled {
+            return all;
+        }
+        for (key, node) in self.functions.iter() {
+            let own = match node.get("alarms").map(|alarms| self.variables.node(alarms)) {
+                Some(Ok(Cow::Borrowed(node))) => node.list().unwrap_or_default(),
+                Some(Ok(Cow::Owned(_)) | Err(_)) | None => &[],
+            };
+            for alarm in self.global.iter().copied().chain(own) {
+                // A stack has at most 500 resources.
+                looked_at += 1;
+                if looked_at > MOST {
+                    found.note(
+                        NoteKind::Ignored,
+                        &alarm.place,
+                        format!("more than {MOST} alarms: the rest is not looked at"),
+                        None,
+                    );
+                    return all;
+                }
+                if let Some((name, definition)) = self.alarm(alarm, found) {
+                    all.insert(format!("{}{}Alarm", normalised(&key.text), normalised(&name)), definition);
+                }
+            }
+        }
+        all
+    }
+
+    /// An alarm by name, or a map that changes or makes one.
+    fn alarm(&self, node: &'a Node, found: &mut Findings) -> Option<(String, Option<At<Definition>>)> {
+        let map = node.map();
+        let name = match self.variables.node(map.map_or(Some(node), |map| map.get("name"))?) {
+            Ok(name) => name.text()?.to_owned(),
+            Err(_) => return None,
+        };
+        let known = self.definitions.and_then(|definitions| definitions.get(&name)).and_then(Node::map);
+        let built_in = BUILT_IN.iter().find(|(known, ..)| *known == name);
+        if known.is_none() && built_in.is_none() && map.is_none() {
+            found.note(NoteKind::Warning, &node.place, format!("there is no alarm definition `{}`", shown(&name)), None);
+            return None;
+        }
+        let keys = Keys { variables: self.variables, layers: [map, known], place: &node.place };
+        let built_in = built_in.copied().unwrap_or((&name, "", "Sum", 1.0));
+        let Some(definition) = keys.definition(&name, built_in, found) else { return Some((name, None)) };
+        definition.doubt(&node.place, found);
+        let place = known.and_then(|map| map.iter().next()).map_or(&node.place, |(key, _)| &key.place);
+        let place = if map.is_some() { node.place.clone() } else { place.clone() };
+        Some((name, Some(At { value: definition, place })))
+    }
+}
+
+/// The keys of a definition, the nearer layer first.
+struct Keys<'a, 'v> {
+    variables: &'v Variables<'a>,
+    layers: [Option<&'a Map>; 2],
+    place: &'v Place,
+}
+
+impl<'a> Keys<'a, '_> {
+    fn get(&self, key: &str) -> Option<Cow<'a, Node>> {
+        let node = self.layers.into_iter().flatten().find_map(|map| map.get(key))?;
+        self.variables.node(node).ok().filter(|node| !node.is_null())
+    }
+
+    fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.get(key)?.text()?.parse().ok()
+    }
+
+    /// The definition, filled in from the plugin's own; nothing where it makes no metric alarm that can be told.
+    fn definition(&self, name: &str, built_in: (&str, &str, &str, f64), found: &mut Findings) -> Option<Definition> {
+        let text = |key: &str| self.get(key).and_then(|node| node.text().map(str::to_owned));
+        let (_, metric, statistic, threshold) = built_in;
+        let unlike = |key: &str| self.get(key).is_some();
+        if let Some(key) =
+            ["pattern", "metrics", "type"].into_iter().find(|key| unlike(key) && text(key).as_deref() != Some("static"))
+        {
+            let message = format!("alarm `{}` has `{key}`: it is watched by its logical id, and not shown", shown(name));
+            found.note(NoteKind::Ignored, self.place, message, None);
+            return None;
+        }
+        let statistic = text("statistic").or_else(|| text("extendedStatistic")).unwrap_or_else(|| statistic.to_owned());
+        let metric = text("metric").unwrap_or_else(|| metric.to_owned());
+        if metric.is_empty() || !is_statistic(&statistic) {
+            found.note(
+                NoteKind::Warning,
+                self.place,
+                format!("alarm `{}` names no metric, or a statistic that is none", shown(name)),
+                None,
+            );
+            return None;
+        }
+        let word = |key: &str| self.get(key);
+        let mut aside = Findings::default();
+        Some(Definition {
+            name: name.to_owned(),
+            namespace: text("namespace").unwrap_or_else(|| LAMBDA.to_owned()),
+            metric,
+            statistic,
+            threshold: self.number("threshold").filter(|number: &f64| number.is_finite()).unwrap_or(threshold),
+            period: Duration::from_secs(self.number::<u32>("period").unwrap_or(60).into()),
+            evaluation_periods: self.number("evaluationPeriods").unwrap_or(1),
+            datapoints: self.number("datapointsToAlarm"),
+            comparison: word("comparisonOperator")
+                .and_then(|it| Comparison::read(&it, &mut aside))
+                .unwrap_or(Comparison::AtLeast),
+            missing_data: word("treatMissingData")
+                .and_then(|it| MissingData::read(&it, &mut aside))
+                .unwrap_or(MissingData::Missing),
+            dimensions: BTreeMap::new(),
+        })
+    }
+}
+
+/// What the plugin knows without being told: name, metric, statistic, threshold.
+const BUILT_IN: [(&str, &str, &str, f64); 4] = [
+    ("functionInvocations", "Invocations", "Sum", 100.0),
+    ("functionErrors", "Errors", "Sum", 1.0),
+    ("functionDuration", "Duration", "Average", 500.0),
+    ("functionThrottles", "Throttles", "Sum", 1.0),
+];
+/// The most alarms that are looked at.
+const MOST: usize = 2000;

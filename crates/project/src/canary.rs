@@ -1,0 +1,293 @@
+//! What does `canary.yml` say? Its layers, laid over each other for one stage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollout::Schedule;
+use rollout::subject::{DEFAULT_ALIAS, Qualified};
+use serde_json::json;
+
+use crate::finding::{Findings, Problems};
+use crate::keys::{Named, Read, keys, shown};
+use crate::place::{At, Place};
+use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project, is_stage};
+use crate::tree::{Node, Value};
+use crate::{File, Format, Lookup, yaml};
+
+keys! {
+    /// A whole `canary.yml`.
+    struct Whole {
+        /// The stage where none is named on the command line.
+        "stage" stage: String,
+        /// The CloudFormation stack that logical ids belong to.
+        "stack" stack: String,
+        /// The Region.
+        "region" region: String,
+        /// What holds for every function that says nothing else.
+        "defaults" defaults: Defaults,
+        /// The functions, by a name of your choice; their names in AWS where no `name` is given.
+        "functions" functions: Named<Keys>,
+        /// What is different in a stage.
+        "stages" stages: Named<Stage>,
+    }
+}
+
+keys! {
+    /// What is different in a stage.
+    struct Stage {
+        /// The CloudFormation stack that logical ids belong to.
+        "stack" stack: String,
+        /// The Region.
+        "region" region: String,
+        /// What holds for every function that says nothing else.
+        "defaults" defaults: Defaults,
+        /// What is different about single functions.
+        "functions" functions: Named<Keys>,
+    }
+}
+
+/// The JSON Schema of `canary.yml`, for editors.
+pub fn schema() -> serde_json::Value {
+    let mut schema = Whole::schema();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        object.insert("title".to_owned(), json!("canary.yml"));
+        object.insert("description".to_owned(), json!("What canaryctl rolls out, and how."));
+        object.insert("type".to_owned(), json!("object"));
+        object.insert("required".to_owned(), json!(["functions"]));
+    }
+    schema
+}
+
+/// Reads a `canary.yml`.
+pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
+    let mut tree = yaml::parse(file.name, file.bytes)?;
+    let mut found = Findings::default();
+    let stage = stage(&tree, lookup, &mut found);
+    fill_in(&mut tree, stage.as_ref().map(|stage| stage.value.as_str()), &mut found);
+    let whole = Whole::read(&tree, &mut found).unwrap_or_default();
+    if whole.functions.is_none() {
+        found.hinted(&tree.place, "no `functions` are given", "`functions: {hello: {type: Canary10Percent5Minutes}}` is enough");
+    }
+    check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), &mut found);
+    let project = laid(file, stage, whole, lookup, &mut found);
+    project.finish(found)
+}
+
+/// The stage, named on the command line or in the file.
+fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String>> {
+    let here = tree.get("stage").and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() }));
+    let asked = lookup.stage.clone().map(|value| At { value, place: Place::whole("--stage") });
+    let stage = asked.or(here)?;
+    if !is_stage(&stage.value) {
+        found.problem(
+            &stage.place,
+            format!("`{}` is no stage: letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value)),
+        );
+        return None;
+    }
+    Some(stage)
+}
+
+/// Puts the stage in the place of each `${stage}`.
+fn fill_in(node: &mut Node, stage: Option<&str>, found: &mut Findings) {
+    if let Some(tag) = &node.tag {
+        found.problem(&node.place, format!("the tag `!{}` means nothing here", shown(tag)));
+    }
+    match &mut node.value {
+        Value::Scalar { text, .. } if text.contains("${") => match (text.replace("${stage}", ""), stage) {
+            (rest, _) if rest.contains("${") => {
+                let message = format!("`{}`: `${{stage}}` is the only variable here", shown(text));
+                found.hinted(&node.place, message, "what else changes from stage to stage stands under `stages`");
+            }
+            (_, Some(stage)) => *text = text.replace("${stage}", stage),
+            (_, None) => {
+                let hint = "name one with `--stage`, or with `stage: dev` in the file";
+                found.hinted(&node.place, "`${stage}` stands for no stage", hint);
+            }
+        },
+        Value::Scalar { .. } => {}
+        Value::List(nodes) => nodes.iter_mut().for_each(|node| fill_in(node, stage, found)),
+        Value::Map(map) => {
+            // An event is somebody else's text.
+            let values = map.values_mut().filter(|(key, _)| *key != "probeEvent");
+            values.for_each(|(_, node)| fill_in(node, stage, found));
+        }
+    }
+}
+
+/// Refuses an asked stage that the file does not know, and stages' functions that nobody declares.
+fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings) {
+    let functions = whole.functions.iter().flat_map(|functions| &functions.value.0);
+    let declared: BTreeSet<&str> = functions.clone().map(|(name, _)| name.value.as_str()).collect();
+    let stages = whole.stages.iter().flat_map(|stages| &stages.value.0);
+    let defaults = whole.defaults.iter().map(|defaults| &defaults.value.0);
+    let listing = functions.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref());
+    let mut known: Vec<&str> = listing.flat_map(|list| &list.value).map(|stage| stage.value.as_str()).collect();
+    known.extend(stages.clone().map(|(name, _)| name.value.as_str()));
+    known.extend(whole.stage.as_ref().filter(|_| !known.is_empty()).map(|stage| stage.value.as_str()));
+    if let Some(stage) = stage.filter(|stage| !known.is_empty() && !known.contains(&stage.value.as_str())) {
+        known.sort_unstable();
+        known.dedup();
+        let listed = known.iter().take(20).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
+        let hint = found.did_you_mean(&stage.value, known.iter().copied()).unwrap_or(format!("the stages are {listed}"));
+        found.hinted(&stage.place, format!("the file knows no stage `{}`", stage.value), hint);
+    }
+    for (_, stage) in stages {
+        let own = stage.value.functions.iter().flat_map(|functions| &functions.value.0);
+        for (name, _) in own.clone().filter(|(name, _)| !declared.contains(name.value.as_str())) {
+            let message = format!("there is no function `{}` under `functions`", shown(&name.value));
+            found.misspelt(&name.place, message, &name.value, declared.iter().copied());
+        }
+        let defaults = stage.value.defaults.iter().map(|defaults| &defaults.value.0);
+        for list in own.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref()) {
+            found.problem(&list.place, "`stages` makes no sense inside of a stage");
+        }
+    }
+}
+
+/// The file for one stage.
+fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup, found: &mut Findings) -> Project {
+    let named = stage.as_ref().map(|stage| stage.value.as_str());
+    let stages = whole.stages.map(|stages| stages.value.0).unwrap_or_default();
+    let nearer = stages.into_iter().find(|(name, _)| Some(name.value.as_str()) == named);
+    let nearer = nearer.map(|(_, stage)| stage.value).unwrap_or_default();
+    let asked = lookup.region.clone().map(|value| At { value, place: Place::whole("--region") });
+    let by_hand = lookup.stack.clone().map(|value| At { value, place: Place::whole("--stack") });
+    let stack = by_hand.or(nearer.stack).or(whole.stack);
+    let far = whole.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
+    let near = nearer.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
+    check_layer(&far, found);
+    check_layer(&near, found);
+    let defaults = over(near, far);
+    let own = nearer.functions.map(|functions| functions.value.0).unwrap_or_default();
+    let mut own: BTreeMap<String, Keys> = own.into_iter().map(|(name, keys)| (name.value, keys.value)).collect();
+    let mut functions = Vec::new();
+    for (key, keys) in whole.functions.map(|functions| functions.value.0).unwrap_or_default() {
+        let nearest = own.remove(&key.value).unwrap_or_default();
+        check_layer(&keys.value, found);
+        check_layer(&nearest, found);
+        let keys = over(nearest, over(keys.value, defaults.clone()));
+        let counts = keys.stages.as_ref().is_none_or(|list| list.value.iter().any(|stage| Some(stage.value.as_str()) == named));
+        if counts {
+            functions.extend(settings(key, keys, stack.as_ref(), found));
+        } else {
+            found.function = Some(key.value.clone());
+            let stage = named.map_or("where no stage is named".to_owned(), |stage| format!("in stage `{stage}`"));
+            let message = format!("`{}` is not rolled out {stage}", shown(&key.value));
+            found.note(crate::NoteKind::Chosen, &key.place, message, None);
+            found.function = None;
+        }
+    }
+    Project {
+        format: Format::Canary,
+        file: file.name.to_owned(),
+        stage,
+        stack,
+        region: asked.or(nearer.region).or(whole.region),
+        functions,
+        definitions: BTreeMap::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// Lays one layer over another. Of two ways to say the same, the nearer one counts alone.
+fn over(nearer: Keys, mut farther: Keys) -> Keys {
+    if nearer.schedule.is_some() {
+        farther.steps = None;
+        farther.every = None;
+    }
+    if nearer.steps.is_some() {
+        farther.schedule = None;
+    }
+    if nearer.name.is_some() {
+        farther.logical_id = None;
+    }
+    if nearer.logical_id.is_some() {
+        farther.name = None;
+    }
+    nearer.over(farther)
+}
+
+/// Refuses two ways to say the same in one place.
+fn check_layer(keys: &Keys, found: &mut Findings) {
+    if let (Some(_), Some(steps)) = (&keys.schedule, &keys.steps) {
+        found.hinted(&steps.place, "both `type` and `steps` are given", "leave one of them out");
+    }
+    if let (Some(_), Some(id)) = (&keys.name, &keys.logical_id) {
+        found.hinted(&id.place, "both `name` and `logicalId` are given", "leave one of them out");
+    }
+}
+
+/// What the keys come to.
+fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut Findings) -> Option<FunctionSettings> {
+    let schedule = schedule(&keys, found);
+    let function = match (keys.name, keys.logical_id) {
+        (_, Some(id)) => Some(id.map(FunctionRef::LogicalId)),
+        (Some(name), None) => function(&name, found),
+        (None, None) => function(&key, found),
+    };
+    let fallback = At { value: DEFAULT_ALIAS.to_owned(), place: key.place.clone() };
+    let settings = FunctionSettings {
+        alias: Some(keys.alias.map_or(fallback, |alias| alias.map(|alias| alias.0))),
+        schedule,
+        alarms: keys.alarms.map(|alarms| alarms.value).unwrap_or_default(),
+        pre_hook: keys.pre_hook,
+        post_hook: keys.post_hook,
+        step_hook: keys.step_hook,
+        bake: keys.bake,
+        analysis: keys.analysis.map(|analysis| analysis.value.0).unwrap_or_default(),
+        blind_limit: keys.blind_limit,
+        preexisting_alarm: keys.preexisting_alarm,
+        insufficient_data: keys.insufficient_data,
+        version: keys.version,
+        current_version: keys.current_version,
+        ..FunctionSettings::new(key, function?)
+    };
+    if let (None, Some((_, place))) = (stack, settings.logical_ids().next()) {
+        found.hinted(
+            place,
+            "a `logicalId` needs a `stack`",
+            "name the CloudFormation stack with `stack: …` at the top of the file",
+        );
+    }
+    Some(settings)
+}
+
+fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {
+    match (&keys.steps, &keys.every) {
+        (Some(steps), Some(every)) => {
+            let weights: Vec<_> = steps.value.iter().map(|step| step.value).collect();
+            let schedule = Schedule::steps(&weights, every.value);
+            let told = schedule.map_err(|error| found.problem(&steps.place, error.to_string()));
+            told.ok().map(|value| At { value, place: steps.place.clone() })
+        }
+        (Some(steps), None) => {
+            found.hinted(&steps.place, "`steps` need an `every`", "`every: 5m` is the time between two steps");
+            None
+        }
+        // Steps that could not be read are told already.
+        (None, Some(every)) if found.sound() => {
+            found.hinted(&every.place, "`every` belongs to `steps`", "with `type`, the time is part of the name");
+            None
+        }
+        (None, _) => keys.schedule.clone(),
+    }
+}
+
+/// A function's name in AWS, without a qualifier.
+pub(crate) fn function(name: &At<String>, found: &mut Findings) -> Option<At<FunctionRef>> {
+    match name.value.parse::<Qualified>() {
+        Ok(function) if function.qualifier.is_none() => {
+            Some(At { value: FunctionRef::Named(function), place: name.place.clone() })
+        }
+        Ok(_) => {
+            let message = format!("`{}` names more than a function", shown(&name.value));
+            found.hinted(&name.place, message, "the alias stands under `alias`");
+            None
+        }
+        Err(error) => {
+            found.problem(&name.place, error.to_string());
+            None
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! How would `canary.yml` say it? Any project, written in canaryctl's own format, with a comment for each thing that it cannot say.
+//!
+//! What is written means the same when it is read again: the stage is resolved, so that a file is for one stage.
+
+use std::fmt::{self, Write};
+
+use rollout::subject::Qualified;
+use rollout::{Schedule, Weight};
+
+use crate::alarm::{Alarm, Comparison, Definition, LAMBDA, MissingData};
+use crate::finding::{Note, NoteKind};
+use crate::settings::{Analysis, FunctionRef, FunctionSettings, Hook, Project};
+
+/// The `canary.yml` that is equal to a project.
+pub fn canary_yml(project: &Project) -> String {
+    let mut out = Lines::default();
+    let stage = project.stage.as_ref().map(|stage| format!(", for stage {}", stage.value)).unwrap_or_default();
+    out.comment(&format!("Made from {} ({}){stage}.", project.file, project.format));
+    let of_function = |note: &Note, settings: &FunctionSettings| note.function.as_deref() == Some(settings.key.value.as_str());
+    let at_home = |note: &Note| project.functions.iter().any(|settings| of_function(note, settings));
+    for note in project.notes.iter().filter(|note| !at_home(note)) {
+        out.note(note);
+    }
+    let tops = [("stage", &project.stage), ("stack", &project.stack), ("region", &project.region)];
+    for (key, value) in tops.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        out.pair(key, &text(&value.value));
+    }
+    if project.functions.is_empty() {
+        out.pair("functions", "{}");
+        return out.text;
+    }
+    out.open("functions");
+    for settings in &project.functions {
+        out.open(&text(&settings.key.value));
+        for note in project.notes.iter().filter(|note| of_function(note, settings)) {
+            out.note(note);
+        }
+        function(&mut out, settings);
+        out.close();
+    }
+    out.text
+}
+
+/// Lines, the inner ones further in.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    depth: usize,
+}
+
+impl Lines {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        let depth = self.depth * 2;
+        // Writing to a text cannot fail.
+        let _ = writeln!(self.text, "{:depth$}{line}", "");
+    }
+
+    fn pair(&mut self, key: &str, value: &str) {
+        self.line(format_args!("{key}: {value}"));
+    }
+
+    fn open(&mut self, key: &str) {
+        self.line(format_args!("{key}:"));
+        self.depth += 1;
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// A comment stays in its line, whatever is in it.
+    fn comment(&mut self, text: &str) {
+        let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        self.line(format_args!("# {text}"));
+    }
+
+    fn note(&mut self, note: &Note) {
+        let kind = if note.kind == NoteKind::Warning { "warning: " } else { "" };
+        self.comment(&format!("{kind}{}: {}", note.place, note.message));
+        if let Some(hint) = &note.hint {
+            self.comment(&format!("  hint: {hint}"));
+        }
+    }
+}
+
+fn function(out: &mut Lines, settings: &FunctionSettings) {
+    match &settings.function.value {
+        FunctionRef::Named(function) if function.reference() == settings.key.value => {}
+        FunctionRef::Named(function) => out.pair("name", &text(&function.reference())),
+        FunctionRef::LogicalId(id) => out.pair("logicalId", &text(id)),
+    }
+    for (key, version) in [("version", &settings.version), ("currentVersion", &settings.current_version)] {
+        if let Some(version) = version {
+            out.pair(key, &version.value.to_string());
+        }
+    }
+    if let Some(alias) = &settings.alias {
+        out.pair("alias", &text(&alias.value));
+    }
+    if let Some(at) = &settings.schedule {
+        schedule(out, &at.value);
+    }
+    if !settings.alarms.is_empty() {
+        out.open("alarms");
+        settings.alarms.iter().for_each(|at| alarm(out, &at.value));
+        out.close();
+    }
+    let hooks =
+        [("preTrafficHook", &settings.pre_hook), ("postTrafficHook", &settings.post_hook), ("stepHook", &settings.step_hook)];
+    for (key, at) in hooks.into_iter().filter_map(|(key, hook)| Some((key, hook.as_ref()?))) {
+        match &at.value {
+            Hook::Function(function) => out.pair(key, &text(&qualified(function))),
+            Hook::Url(url) => out.pair(key, &text(url)),
+            Hook::LogicalId(id) => out.pair(key, &format!("{{logicalId: {}}}", text(id))),
+        }
+    }
+    for (key, span) in [("bake", &settings.bake), ("blindLimit", &settings.blind_limit)] {
+        if let Some(span) = span {
+            out.pair(key, &humantime::format_duration(span.value).to_string());
+        }
+    }
+    if let Some(setting) = &settings.preexisting_alarm {
+        out.pair("preexistingAlarm", setting.value.word());
+    }
+    if let Some(setting) = &settings.insufficient_data {
+        out.pair("insufficientData", setting.value.word());
+    }
+    analysis(out, &settings.analysis);
+}
+
+/// A name, where the schedule has one; else its steps.
+fn schedule(out: &mut Lines, schedule: &Schedule) {
+    let name = schedule.to_string();
+    if name.parse::<Schedule>().is_ok() {
+        return out.pair("type", &name);
+    }
+    let weights = schedule.weights();
+    let listed = weights.iter().filter(|weight| weights.len() == 1 || **weight != Weight::FULL);
+    let listed: Vec<String> = listed.map(|weight| weight.percent()).collect();
+    out.pair("steps", &format!("[{}]", listed.join(", ")));
+    out.pair("every", &humantime::format_duration(schedule.every()).to_string());
+}
+
+fn alarm(out: &mut Lines, alarm: &Alarm) {
+    match alarm {
+        Alarm::Name(name) => out.line(format_args!("- {}", text(name))),
+        Alarm::LogicalId(id) => out.line(format_args!("- logicalId: {}", text(id))),
+        Alarm::Definition(definition) => {
+            out.line(format_args!("- name: {}", text(&definition.name)));
+            out.depth += 1;
+            define(out, definition);
+            out.depth -= 1;
+        }
+    }
+}
+
+/// What is not as it would be if it were left out.
+fn define(out: &mut Lines, definition: &Definition) {
+    let Definition { namespace, metric, statistic, threshold, period, evaluation_periods, datapoints, .. } = definition;
+    if namespace != LAMBDA {
+        out.pair("namespace", &text(namespace));
+    }
+    out.pair("metric", &text(metric));
+    out.pair("statistic", &text(statistic));
+    out.pair("threshold", &threshold.to_string());
+    out.pair("period", &humantime::format_duration(*period).to_string());
+    out.pair("evaluationPeriods", &evaluation_periods.to_string());
+    if let Some(datapoints) = datapoints {
+        out.pair("datapointsToAlarm", &datapoints.to_string());
+    }
+    if definition.comparison != Comparison::AtLeast {
+        out.pair("comparisonOperator", definition.comparison.word());
+    }
+    if definition.missing_data != MissingData::NotBreaching {
+        out.pair("treatMissingData", definition.missing_data.word());
+    }
+    if !definition.dimensions.is_empty() {
+        out.open("dimensions");
+        definition.dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
+        out.close();
+    }
+}
+
+fn analysis(out: &mut Lines, analysis: &Analysis) {
+    if *analysis == Analysis::default() {
+        return;
+    }
+    let Analysis { mode, latency, alpha, min_requests, max_hold, on_low_traffic, probe_event, probe_count } = analysis;
+    let pairs = [
+        ("mode", mode.as_ref().map(|at| at.value.word().to_owned())),
+        ("latency", latency.as_ref().map(|at| at.value.word().to_owned())),
+        ("alpha", alpha.as_ref().map(|at| at.value.to_string())),
+        ("minRequests", min_requests.as_ref().map(|at| at.value.to_string())),
+        ("maxHold", max_hold.as_ref().map(|at| humantime::format_duration(at.value).to_string())),
+        ("onLowTraffic", on_low_traffic.as_ref().map(|at| at.value.word().to_owned())),
+        // JSON is YAML.
+        ("probeEvent", probe_event.as_ref().map(|at| at.value.to_string())),
+        ("probeCount", probe_count.as_ref().map(|at| at.value.to_string())),
+    ];
+    out.open("analysis");
+    for (key, value) in pairs.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+        out.pair(key, &value);
+    }
+    out.close();
+}
+
+fn qualified(function: &Qualified) -> String {
+    let qualifier = function.qualifier.as_deref().map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+    format!("{}{qualifier}", function.reference())
+}
+
+/// A text as YAML: in quotes, unless every reader takes it for a text without them.
+fn text(text: &str) -> String {
+    let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./".contains(letter);
+    let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    if begins && text.chars().all(plain) && !word {
+        return text.to_owned();
+    }
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,263 @@
+//! What do `!Ref`, `!Sub`, `!If` and the others stand for in a template? What parameters, mappings and conditions can tell.
+//!
+//! Both notations are read: YAML's tags and `Fn::` maps. What only `CloudFormation` knows is named, and left to whoever can ask it.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use crate::keys::shown;
+use crate::place::{At, Place};
+use crate::tree::{Map, Node};
+use crate::variables::Unresolved;
+
+/// What a value of a template comes to.
+#[derive(Debug)]
+pub(crate) enum Known<'a> {
+    /// A value. Inside of it, intrinsic functions may stand again.
+    Value(Cow<'a, Node>),
+    /// A resource of the template, by its logical id.
+    Resource(At<String>),
+    /// `AWS::NoValue`: as if nothing stood there.
+    Nothing,
+}
+
+type Evaluated<T> = Result<T, Unresolved>;
+
+/// A template with what its parameters are.
+pub(crate) struct Template<'a> {
+    root: &'a Node,
+    /// Parameters that were given a value.
+    given: BTreeMap<String, At<String>>,
+    stack: Option<String>,
+    region: Option<String>,
+    /// How much may still be evaluated: conditions that repeat each other would go on for ever.
+    budget: Cell<usize>,
+}
+
+impl<'a> Template<'a> {
+    pub(crate) fn new(
+        root: &'a Node,
+        given: BTreeMap<String, At<String>>,
+        stack: Option<String>,
+        region: Option<String>,
+    ) -> Self {
+        Self { root, given, stack, region, budget: Cell::new(BUDGET) }
+    }
+
+    /// The section of this name.
+    pub(crate) fn section(&self, name: &str) -> Option<&'a Map> {
+        self.root.get(name).and_then(Node::map)
+    }
+
+    /// What a value comes to.
+    pub(crate) fn evaluate(&self, node: &'a Node) -> Evaluated<Known<'a>> {
+        self.value(node, 0)
+    }
+
+    /// The text that a value comes to.
+    pub(crate) fn text(&self, node: &'a Node) -> Evaluated<At<String>> {
+        self.text_of(node, 0)
+    }
+
+    /// Whether the condition of this name holds.
+    pub(crate) fn condition(&self, name: &str, place: &Place) -> Evaluated<bool> {
+        self.named_condition(name, place, 0)
+    }
+
+    fn spend(&self, cost: usize, depth: usize, place: &Place) -> Evaluated<()> {
+        let left = self.budget.get().checked_sub(cost + 1).filter(|_| depth < DEEPEST);
+        self.budget.set(left.ok_or_else(|| unresolved("functions or conditions nested without end", place))?);
+        Ok(())
+    }
+
+    fn value(&self, node: &'a Node, depth: usize) -> Evaluated<Known<'a>> {
+        let Some((function, argument)) = function(node) else { return Ok(Known::Value(Cow::Borrowed(node))) };
+        self.spend(0, depth, &node.place)?;
+        let place = &node.place;
+        let named = || unresolved(&format!("Fn::{function}"), place);
+        let text = |text: String| Ok(Known::Value(Cow::Owned(Node::text_at(text, place))));
+        match function {
+            "Ref" => self.reference(argument.text().ok_or_else(named)?, place),
+            "GetAtt" => {
+                let listed = argument.list().and_then(|parts| parts.first()).and_then(Node::text);
+                let id = listed.or_else(|| argument.text()?.split('.').next()).ok_or_else(named)?;
+                self.resource(id, place).ok_or_else(|| unresolved(id, place))
+            }
+            "Sub" => self.sub(argument, place, depth),
+            "If" => match argument.list() {
+                Some([name, yes, no]) => {
+                    let holds = self.named_condition(name.text().ok_or_else(named)?, place, depth + 1)?;
+                    self.value(if holds { yes } else { no }, depth + 1)
+                }
+                _ => Err(named()),
+            },
+            "FindInMap" => self.find_in_map(argument.list().ok_or_else(named)?, place, depth),
+            "Join" => match argument.list() {
+                Some([separator, parts]) => {
+                    let parts = self.list(parts, depth + 1)?;
+                    let parts: Evaluated<Vec<String>> =
+                        parts.iter().map(|part| self.text_of(part, depth + 1).map(|text| text.value)).collect();
+                    text(bounded(parts?.join(separator.text().unwrap_or_default()), place)?)
+                }
+                _ => Err(named()),
+            },
+            "Select" => match argument.list() {
+                Some([index, list]) => {
+                    let index: usize = self.text_of(index, depth + 1)?.value.parse().map_err(|_| named())?;
+                    self.value(self.list(list, depth + 1)?.get(index).ok_or_else(named)?, depth + 1)
+                }
+                _ => Err(named()),
+            },
+            _ => Err(named()),
+        }
+    }
+
+    fn list(&self, node: &'a Node, depth: usize) -> Evaluated<&'a [Node]> {
+        match self.value(node, depth)? {
+            Known::Value(Cow::Borrowed(node)) if node.list().is_some() => {
+                let list = node.list().unwrap_or_default();
+                self.spend(list.len(), depth, &node.place)?;
+                Ok(list)
+            }
+            Known::Value(_) | Known::Resource(_) | Known::Nothing => Err(unresolved("a list", &node.place)),
+        }
+    }
+
+    fn text_of(&self, node: &'a Node, depth: usize) -> Evaluated<At<String>> {
+        match self.value(node, depth)? {
+            Known::Value(value) => match value.text() {
+                Some(text) => Ok(At { value: text.to_owned(), place: value.place.clone() }),
+                None => Err(unresolved(value.kind(), &value.place)),
+            },
+            Known::Resource(id) => Err(unresolved(&format!("Ref {}", id.value), &id.place)),
+            Known::Nothing => Err(unresolved("AWS::NoValue", &node.place)),
+        }
+    }
+
+    /// What a name refers to: a pseudo parameter, a parameter or a resource.
+    fn reference(&self, name: &str, place: &Place) -> Evaluated<Known<'a>> {
+        let told = |text: &str| Ok(Known::Value(Cow::Owned(Node::text_at(text, place))));
+        if name == "AWS::NoValue" {
+            return Ok(Known::Nothing);
+        }
+        match (name, &self.region, &self.stack) {
+            ("AWS::Region", Some(region), _) => return told(region),
+            ("AWS::StackName", _, Some(stack)) => return told(stack),
+            _ => {}
+        }
+        if let Some(given) = self.given.get(name) {
+            return told(&given.value);
+        }
+        if let Some(parameter) = self.section("Parameters").and_then(|parameters| parameters.get(name)) {
+            // The default of such a parameter is the name of another one, which the parameter store keeps.
+            let stored = parameter.get("Type").and_then(Node::text).is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter"));
+            let default = parameter.get("Default").filter(|node| !stored && node.map().is_none());
+            let default = default.ok_or_else(|| unresolved(name, place))?;
+            return Ok(Known::Value(Cow::Borrowed(default)));
+        }
+        self.resource(name, place).ok_or_else(|| unresolved(name, place))
+    }
+
+    /// A resource, or what SAM makes of one: `Hello.Alias` and `Hello.Version` are of `Hello`.
+    fn resource(&self, name: &str, place: &Place) -> Option<Known<'a>> {
+        let id = name.split('.').next().unwrap_or_default();
+        let found = self.section("Resources")?.get(id);
+        found.map(|_| Known::Resource(At { value: id.to_owned(), place: place.clone() }))
+    }
+
+    /// `!Sub`: a text with `${Names}`, or such a text with values of its own.
+    fn sub(&self, argument: &'a Node, place: &Place, depth: usize) -> Evaluated<Known<'a>> {
+        let (text, own) = match argument.list() {
+            Some([text, own]) => (text.text(), own.map()),
+            Some(_) => (None, None),
+            None => (argument.text(), None),
+        };
+        let text = text.ok_or_else(|| unresolved("Fn::Sub", place))?;
+        self.spend(text.len(), depth, place)?;
+        let mut built = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once("${") {
+            let (name, after) = behind.split_once('}').ok_or_else(|| unresolved(text, place))?;
+            built.push_str(before);
+            rest = after;
+            if let Some(literal) = name.strip_prefix('!') {
+                built.extend(["${", literal, "}"]);
+                continue;
+            }
+            let name = name.trim();
+            let value = match own.and_then(|own| own.get(name)) {
+                Some(own) => self.value(own, depth + 1)?,
+                None => self.reference(name, place)?,
+            };
+            match value {
+                Known::Value(value) => {
+                    built.push_str(value.text().ok_or_else(|| unresolved(name, place))?);
+                    built = bounded(built, place)?;
+                }
+                Known::Resource(id) if built.is_empty() && after.is_empty() => return Ok(Known::Resource(id)),
+                Known::Resource(_) | Known::Nothing => return Err(unresolved(&format!("${{{name}}}"), place)),
+            }
+        }
+        built.push_str(rest);
+        Ok(Known::Value(Cow::Owned(Node::text_at(bounded(built, place)?, place))))
+    }
+
+    fn find_in_map(&self, path: &'a [Node], place: &Place, depth: usize) -> Evaluated<Known<'a>> {
+        let mut here = self.root.get("Mappings");
+        for key in path.iter().take(3) {
+            let key = self.text_of(key, depth + 1)?.value;
+            here = here.and_then(|node| node.get(&key));
+        }
+        let found = here.filter(|_| path.len() >= 3).ok_or_else(|| unresolved("Fn::FindInMap", place))?;
+        Ok(Known::Value(Cow::Borrowed(found)))
+    }
+
+    fn named_condition(&self, name: &str, place: &Place, depth: usize) -> Evaluated<bool> {
+        let condition = self.section("Conditions").and_then(|conditions| conditions.get(name));
+        self.holds(condition.ok_or_else(|| unresolved(name, place))?, depth + 1)
+    }
+
+    fn holds(&self, node: &'a Node, depth: usize) -> Evaluated<bool> {
+        self.spend(0, depth, &node.place)?;
+        let strange = || unresolved("this condition", &node.place);
+        let (function, argument) = function(node).ok_or_else(strange)?;
+        if function == "Condition" {
+            return self.named_condition(argument.text().ok_or_else(strange)?, &node.place, depth + 1);
+        }
+        let arguments = argument.list().ok_or_else(strange)?;
+        match (function, arguments) {
+            ("Equals", [one, other]) => Ok(self.text_of(one, depth + 1)?.value == self.text_of(other, depth + 1)?.value),
+            ("Not", [one]) => self.holds(one, depth + 1).map(|holds| !holds),
+            ("And", all) => all.iter().try_fold(true, |so_far, one| Ok(so_far && self.holds(one, depth + 1)?)),
+            ("Or", all) => all.iter().try_fold(false, |so_far, one| Ok(so_far || self.holds(one, depth + 1)?)),
+            _ => Err(strange()),
+        }
+    }
+}
+
+/// The intrinsic function that a value calls, and what with.
+fn function(node: &Node) -> Option<(&str, &Node)> {
+    if let Some(tag) = &node.tag {
+        return Some((tag, node));
+    }
+    let map = node.map().filter(|map| map.len() == 1)?;
+    let (key, argument) = map.iter().next()?;
+    let name = key.text.strip_prefix("Fn::").or_else(|| ["Ref", "Condition"].into_iter().find(|name| *name == key.text))?;
+    Some((name, argument))
+}
+
+fn bounded(text: String, place: &Place) -> Evaluated<String> {
+    if text.len() > LONGEST { Err(unresolved("a text without end", place)) } else { Ok(text) }
+}
+
+fn unresolved(what: &str, place: &Place) -> Unresolved {
+    Unresolved { variable: shown(what), place: place.clone() }
+}
+
+/// How deep functions may stand in functions, and conditions in conditions.
+const DEEPEST: usize = 32;
+/// The longest text that is built, in bytes.
+const LONGEST: usize = 4096;
+/// How many functions are called and how many bytes of texts are looked through for one file, together.
+const BUDGET: usize = 4 * 1024 * 1024;

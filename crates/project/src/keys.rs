@@ -1,0 +1,424 @@
+//! Which keys does `canary.yml` have? One declaration is the type, its reader, its layers and its JSON Schema.
+//!
+//! Holds the machinery and the values that a key can have. Which keys there are stands in [`crate::settings`].
+
+use std::time::Duration;
+
+use rollout::subject::Qualified;
+use rollout::{Schedule, Subject, Version, Weight};
+use serde_json::json;
+
+use crate::finding::Findings;
+use crate::place::At;
+use crate::settings::Hook;
+use crate::tree::Node;
+
+/// A value that a key can have.
+pub(crate) trait Read: Sized {
+    /// Reads it. Where that fails, a problem is found.
+    fn read(node: &Node, found: &mut Findings) -> Option<Self>;
+
+    /// What an editor may know about it.
+    fn schema() -> serde_json::Value;
+
+    /// What counts where both a nearer and a farther place say something.
+    #[must_use]
+    fn over(self, _farther: Self) -> Self {
+        self
+    }
+}
+
+/// Reads a value with its place.
+pub(crate) fn read<T: Read>(node: &Node, found: &mut Findings) -> Option<At<T>> {
+    T::read(node, found).map(|value| At { value, place: node.place.clone() })
+}
+
+/// What counts of a nearer and a farther value, either of which may be missing.
+pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Option<At<T>> {
+    match (nearer, farther) {
+        (Some(nearer), Some(farther)) => Some(At { value: nearer.value.over(farther.value), place: nearer.place }),
+        (nearer, farther) => nearer.or(farther),
+    }
+}
+
+/// Declares a type of optional keys: its fields, and how it is read, laid over another one, and described.
+macro_rules! keys {
+    ($(#[doc = $about:literal])* $visibility:vis struct $name:ident {
+        $($(#[doc = $doc:literal])+ $key:literal $field:ident: $type:ty,)+
+    }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        $visibility struct $name {
+            $($(#[doc = $doc])+ $visibility $field: Option<$crate::place::At<$type>>,)+
+        }
+
+        impl $crate::keys::Read for $name {
+            fn read(node: &$crate::tree::Node, found: &mut $crate::finding::Findings) -> Option<Self> {
+                let mut read = Self::default();
+                for (key, node) in $crate::keys::entries(node, found)? {
+                    match key.text.as_str() {
+                        // A key without a value is a key that was commented out below.
+                        $($key if node.is_null() => {})+
+                        $($key => read.$field = $crate::keys::read(node, found),)+
+                        _ => $crate::keys::unknown(key, &[$($key),+], found),
+                    }
+                }
+                Some(read)
+            }
+
+            fn schema() -> serde_json::Value {
+                let mut properties = serde_json::Map::new();
+                $(properties.insert($key.to_owned(), $crate::keys::described(
+                    <$type as $crate::keys::Read>::schema(), &[$($doc),+]
+                ));)+
+                serde_json::json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
+            }
+
+            fn over(self, farther: Self) -> Self {
+                Self { $($field: $crate::keys::over(self.$field, farther.$field),)+ }
+            }
+        }
+    };
+}
+
+/// Declares a choice of words.
+macro_rules! words {
+    ($(#[doc = $about:literal])* pub enum $name:ident {
+        $($(#[doc = $doc:literal])+ $word:literal $variant:ident,)+
+    }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl $name {
+            /// As it is written.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl $crate::keys::Read for $name {
+            fn read(node: &$crate::tree::Node, found: &mut $crate::finding::Findings) -> Option<Self> {
+                match node.text() {
+                    $(Some($word) => Some(Self::$variant),)+
+                    _ => $crate::keys::no_word(node, &[$($word),+], found),
+                }
+            }
+
+            fn schema() -> serde_json::Value {
+                serde_json::json!({ "enum": [$($word),+] })
+            }
+        }
+    };
+}
+
+pub(crate) use {keys, words};
+
+/// The keys of a map; of nothing where it is left empty.
+pub(crate) fn entries<'a>(
+    node: &'a Node,
+    found: &mut Findings,
+) -> Option<impl Iterator<Item = &'a (crate::tree::Key, Node)> + use<'a>> {
+    let map = node.map();
+    if map.is_none() && !node.is_null() {
+        found.problem(&node.place, format!("expected a map of keys, found {}", node.kind()));
+        return None;
+    }
+    Some(map.into_iter().flat_map(crate::tree::Map::iter))
+}
+
+/// A key that nobody knows.
+pub(crate) fn unknown(key: &crate::tree::Key, known: &[&str], found: &mut Findings) {
+    let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
+    let hint = strange.or_else(|| found.did_you_mean(&key.text, known.iter().copied()));
+    let message = format!("unknown key `{}`", shown(&key.text));
+    found.hinted(&key.place, message, hint.unwrap_or_else(|| format!("the keys here are {}", listed(known))));
+}
+
+/// A word that is none of the choice.
+pub(crate) fn no_word<T>(node: &Node, words: &[&str], found: &mut Findings) -> Option<T> {
+    let message = format!("expected {}, found {}", one_of(words), told(node));
+    found.misspelt(&node.place, message, node.text().unwrap_or_default(), words.iter().copied());
+    None
+}
+
+/// A schema with what the key is for.
+pub(crate) fn described(mut schema: serde_json::Value, lines: &[&str]) -> serde_json::Value {
+    let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".to_owned(), text.into());
+    }
+    schema
+}
+
+/// What stands there, for a message.
+pub(crate) fn told(node: &Node) -> String {
+    node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", shown(text)))
+}
+
+/// As much of a text as a message has room for.
+pub(crate) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
+    if text.chars().nth(80).is_some() { format!("{short}…") } else { short }
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or `{last}`", listed(first)),
+        words => listed(words),
+    }
+}
+
+/// A scalar's text, or a problem that says what was expected.
+pub(crate) fn scalar<'a>(node: &'a Node, expected: &str, found: &mut Findings) -> Option<&'a str> {
+    let text = node.text();
+    match text {
+        None => found.problem(&node.place, format!("expected {expected}, found {}", node.kind())),
+        Some(text) if text.len() > LONGEST_TEXT => found.problem(&node.place, format!("a text of {} bytes", text.len())),
+        Some(_) => {}
+    }
+    text.filter(|text| text.len() <= LONGEST_TEXT)
+}
+
+fn parsed<T>(node: &Node, expected: &str, found: &mut Findings, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let text = scalar(node, expected, found)?;
+    let value = parse(text);
+    if value.is_none() {
+        found.problem(&node.place, format!("expected {expected}, found {}", told(node)));
+    }
+    value
+}
+
+fn parsed_or_told<T, E: std::fmt::Display>(node: &Node, expected: &str, found: &mut Findings) -> Option<T>
+where
+    T: std::str::FromStr<Err = E>,
+{
+    let text = scalar(node, expected, found)?;
+    text.parse().map_err(|error: E| found.problem(&node.place, error.to_string())).ok()
+}
+
+impl Read for String {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "a text", found, |text| (!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+impl Read for Duration {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let parse = |text: &str| if text == "0" { Some(Self::ZERO) } else { humantime::parse_duration(text).ok() };
+        parsed(node, "a time such as `90s`, `3m` or `1h`", found, parse)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "anyOf": [{ "type": "string", "examples": ["90s", "3m", "1h"] }, { "const": 0 }] })
+    }
+}
+
+impl Read for Schedule {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed_or_told(node, "a schedule such as `Canary10Percent5Minutes`", found)
+    }
+
+    fn schema() -> serde_json::Value {
+        let open =
+            "^(CodeDeployDefault\\.Lambda)?(Canary[0-9.]+Percent[0-9]+|Linear[0-9.]+PercentEvery[0-9]+)(Second|Minute|Hour)s?$";
+        json!({ "anyOf": [{ "enum": rollout::schedule::NAMES }, { "type": "string", "pattern": open }] })
+    }
+}
+
+impl Read for Weight {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "a share in per cent, above 0 and at most 100", found, |text| {
+            Self::parse_percent(text).filter(|share| !share.is_zero())
+        })
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 100 })
+    }
+}
+
+impl Read for Version {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "the number of a published version", found, |text| text.parse().ok())
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": ["integer", "string"], "minimum": 1 })
+    }
+}
+
+impl Read for u32 {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "a whole number, 1 or more", found, |text| text.parse().ok().filter(|number| *number > 0))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "integer", "minimum": 1 })
+    }
+}
+
+impl Read for u64 {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "a whole number, 0 or more", found, |text| text.parse().ok())
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+impl Read for f64 {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "a number", found, |text| text.parse().ok().filter(|number: &f64| number.is_finite()))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "number" })
+    }
+}
+
+impl Read for serde_json::Value {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let value = node.json();
+        let length = value.to_string().len();
+        if length > LONGEST_EVENT {
+            found.problem(&node.place, format!("an event of {length} bytes; {LONGEST_EVENT} are the most"));
+        }
+        Some(value).filter(|_| length <= LONGEST_EVENT)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({})
+    }
+}
+
+impl<T: Read> Read for Vec<At<T>> {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let Some(nodes) = node.list() else {
+            found.problem(&node.place, format!("expected a list, found {}", told(node)));
+            return None;
+        };
+        if nodes.len() > MOST_IN_A_LIST {
+            found.problem(&node.place, format!("a list of {} values; {MOST_IN_A_LIST} are the most", nodes.len()));
+            return None;
+        }
+        let read: Self = nodes.iter().filter_map(|node| read(node, found)).collect();
+        (read.len() == nodes.len()).then_some(read)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "array", "items": T::schema() })
+    }
+}
+
+/// Names and what they stand for, in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, At<T>)>);
+
+impl<T: Read> Read for Named<T> {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let many = node.map().map_or(0, crate::tree::Map::len);
+        if many > MOST_NAMED {
+            found.problem(&node.place, format!("{many} keys; {MOST_NAMED} are the most"));
+            return None;
+        }
+        let named = entries(node, found)?
+            .filter_map(|(key, node)| Some((At { value: key.text.clone(), place: key.place.clone() }, read(node, found)?)));
+        Some(Self(named.collect()))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": ["object", "null"], "additionalProperties": T::schema() })
+    }
+}
+
+/// An alias' name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AliasName(pub(crate) String);
+
+impl Read for AliasName {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let text = scalar(node, "an alias name", found)?;
+        match Subject::parse("function", Some(text)) {
+            Ok(subject) => Some(Self(subject.alias)),
+            Err(error) => {
+                found.problem(&node.place, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string", "pattern": "^(?![0-9]+$)[a-zA-Z0-9_-]{1,128}$" })
+    }
+}
+
+impl Read for Qualified {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed_or_told(node, "a function", found)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+keys! {
+    /// What a hook or an alarm may be instead of a name.
+    pub(crate) struct InStack {
+        /// The id of a resource in the file's stack, which CloudFormation turns into its name.
+        "logicalId" logical_id: String,
+    }
+}
+
+impl Read for Hook {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        if node.map().is_some() {
+            let id = InStack::read(node, found)?.logical_id;
+            if id.is_none() {
+                found.problem(&node.place, "expected a function, an `https://` URL or `logicalId: …`");
+            }
+            return id.map(|id| Self::LogicalId(id.value));
+        }
+        let text = scalar(node, "a function, an `https://` URL or `logicalId: …`", found)?;
+        if text.starts_with("https://") && text.len() > "https://".len() && !text.contains(char::is_whitespace) {
+            return Some(Self::Url(text.to_owned()));
+        }
+        if text.starts_with("http://") {
+            found.hinted(&node.place, format!("`{}` is not encrypted", shown(text)), "use `https://`");
+            return None;
+        }
+        Qualified::read(node, found).map(Self::Function)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "anyOf": [{ "type": "string", "minLength": 1 }, InStack::schema()] })
+    }
+}
+
+/// The longest text that is taken for a value, in bytes.
+pub(crate) const LONGEST_TEXT: usize = 2048;
+/// The longest event for probes, in bytes. It is kept for each function.
+const LONGEST_EVENT: usize = 16 * 1024;
+/// The most alarms, steps or stages in a list.
+pub(crate) const MOST_IN_A_LIST: usize = 100;
+/// The most functions, or stages.
+pub(crate) const MOST_NAMED: usize = 1000;
+
+/// Keys that people know from elsewhere.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("triggerConfigurations", "canaryctl sends no SNS messages: act on its exit code, or on `--output json`"),
+    ("codeDeployRole", "canaryctl needs no CodeDeploy and no role of its own: leave it out"),
+    ("schedule", "the schedule stands under `type`, or under `steps` and `every`"),
+    ("preHook", "did you mean `preTrafficHook`?"),
+    ("postHook", "did you mean `postTrafficHook`?"),
+];

@@ -1,0 +1,134 @@
+//! Configuration files: which functions does a project roll out, and how?
+//!
+//! One type, [`Project`], is what every format comes to: `canary.yml`, the Serverless Framework's `serverless.yml` and the state it
+//! leaves, a SAM template, and `CodeDeploy`'s `AppSpec` file. Each value knows where it stands, so that messages can point at it; what
+//! has no counterpart is noted, never skipped in silence.
+//!
+//! [`read`] takes texts and gives values; only [`discover`] looks into folders. Nothing here talks to AWS: logical ids are
+//! left for whoever can ask `CloudFormation`, alarms' definitions for whoever can keep them.
+//!
+//! # Layers of `canary.yml`
+//! `defaults`, then `stages.X.defaults`, then `functions.F`, then `stages.X.functions.F`: key by key, the later one has its way, in
+//! `analysis` too. A list takes the place of a list. A function with `stages: [prod]` counts in these stages only. The stage is
+//! `--stage`, else the file's `stage`; `${stage}` stands for it in any text.
+
+mod alarm;
+mod alerts;
+mod appspec;
+mod canary;
+pub mod discover;
+mod finding;
+mod import;
+mod intrinsics;
+mod keys;
+mod place;
+mod sam;
+mod samconfig;
+mod serverless;
+mod settings;
+mod toml;
+mod tree;
+mod variables;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use alarm::{Alarm, Comparison, Definition, MissingData};
+pub use canary::schema;
+pub use finding::{Note, NoteKind, Problem, Problems};
+pub use import::canary_yml;
+pub use place::{At, Place};
+pub use settings::{
+    Analysis, AnalysisMode, FunctionRef, FunctionSettings, Hook, InsufficientDataSetting, LatencyMode, LowTraffic,
+    PreexistingAlarm, Project,
+};
+
+/// A file, as it was found.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Its name, for messages.
+    pub name: &'a str,
+    /// What is in it.
+    pub bytes: &'a [u8],
+}
+
+/// What a file may ask for that does not stand in it.
+#[derive(Clone, Debug, Default)]
+pub struct Lookup {
+    /// `--stage`: the stage, or the environment in `samconfig.toml`.
+    pub stage: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--stack`: the `CloudFormation` stack that logical ids belong to.
+    pub stack: Option<String>,
+    /// Each `--param NAME=VALUE`: Serverless' parameters and `CloudFormation`'s.
+    pub parameters: BTreeMap<String, String>,
+    /// The environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// canaryctl's own.
+    Canary,
+    /// The Serverless Framework's own file.
+    Serverless,
+    /// What the Serverless Framework leaves when it has packaged: the same, resolved.
+    ServerlessState,
+    /// A template of the Serverless Application Model.
+    Sam,
+    /// `CodeDeploy`'s file.
+    AppSpec,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Canary => "canary.yml",
+            Self::Serverless => "the Serverless Framework",
+            Self::ServerlessState => "the Serverless Framework's state",
+            Self::Sam => "a SAM template",
+            Self::AppSpec => "an AppSpec file",
+        })
+    }
+}
+
+/// Reads a file of a known format; a SAM template with the `samconfig.toml` beside it.
+///
+/// # Errors
+/// Everything in the file that keeps it from being used, as far as that can be told at once.
+pub fn read(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) -> Result<Project, Problems> {
+    match format {
+        Format::Canary => canary::read(file, lookup),
+        Format::Serverless => serverless::read(file, lookup),
+        Format::ServerlessState => serverless::read_state(file, lookup),
+        Format::Sam => sam::read(file, beside, lookup),
+        Format::AppSpec => appspec::read(file, lookup),
+    }
+}
+
+/// A YAML or JSON file as plain JSON, whatever it is about.
+///
+/// # Errors
+/// A file that is no YAML, or beyond the limits of what is read.
+pub fn as_json(name: &str, bytes: &[u8]) -> Result<serde_json::Value, Problems> {
+    yaml::parse(name, bytes).map(|tree| tree.json())
+}
+
+/// The format of a file, by what stands in it.
+///
+/// # Errors
+/// A file that is no YAML, or beyond the limits of what is read.
+pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
+    let tree = yaml::parse(file.name, file.bytes)?;
+    let has = |key: &str| tree.get(key);
+    Ok(match has("service") {
+        Some(service) if service.get("provider").is_some() => Format::ServerlessState,
+        Some(_) => Format::Serverless,
+        None if has("Resources").or(has("resources")).is_some_and(|node| node.list().is_some()) => Format::AppSpec,
+        None if has("Resources").is_some() => Format::Sam,
+        None => Format::Canary,
+    })
+}

@@ -1,0 +1,121 @@
+//! What does `sam deploy` know of a stack? `samconfig.toml`: the stack's name, the Region and the parameters, for one environment.
+
+use std::collections::BTreeMap;
+
+use crate::finding::Findings;
+use crate::keys::shown;
+use crate::place::At;
+use crate::tree::Node;
+use crate::{File, Lookup, Problems, toml, yaml};
+
+/// What the environment that is asked for says.
+#[derive(Debug, Default)]
+pub(crate) struct SamConfig {
+    pub(crate) stack: Option<At<String>>,
+    pub(crate) region: Option<At<String>>,
+    pub(crate) parameters: BTreeMap<String, At<String>>,
+}
+
+/// Reads `samconfig.toml`, or the same as YAML.
+pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Result<SamConfig, Problems> {
+    let is_toml = file.name.rsplit('.').next().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+    let tree = if is_toml { toml::parse(file.name, file.bytes)? } else { yaml::parse(file.name, file.bytes)? };
+    let mut config = SamConfig::default();
+    let name = lookup.stage.as_deref().unwrap_or("default");
+    let Some(environment) = tree.get(name) else {
+        if lookup.stage.is_some() {
+            let environments: Vec<&str> =
+                tree.map().into_iter().flat_map(crate::tree::Map::keys).filter(|key| *key != "version").collect();
+            let message = format!("there is no environment `{}`", shown(name));
+            found.misspelt(&tree.place, message, name, environments);
+        }
+        return Ok(config);
+    };
+    // What is said of one command goes before what is said of all.
+    for command in ["deploy", "global"] {
+        let parameters = environment.get(command).and_then(|command| command.get("parameters"));
+        let text = |key: &str| parameters.and_then(|parameters| parameters.get(key)).and_then(value);
+        config.stack = config.stack.or_else(|| text("stack_name"));
+        config.region = config.region.or_else(|| text("region"));
+        if let Some(overrides) = parameters.and_then(|parameters| parameters.get("parameter_overrides")) {
+            for (name, value) in overriding(overrides) {
+                config.parameters.entry(name).or_insert(value);
+            }
+        }
+    }
+    Ok(config)
+}
+
+fn value(node: &Node) -> Option<At<String>> {
+    node.text().filter(|text| text.len() <= LONGEST).map(|text| At { value: text.to_owned(), place: node.place.clone() })
+}
+
+/// Names and values, however they are written: a text, a list of texts, or a map.
+fn overriding(node: &Node) -> Vec<(String, At<String>)> {
+    if let Some(map) = node.map() {
+        return map.iter().filter_map(|(key, node)| Some((key.text.clone(), value(node)?))).collect();
+    }
+    let texts = node.list().unwrap_or(std::slice::from_ref(node));
+    let pairs = texts.iter().filter_map(|node| Some((node, node.text()?)));
+    let pairs = pairs.flat_map(|(node, text)| words(text).into_iter().map(move |word| (node, word)));
+    let named = pairs.filter_map(|(node, word)| {
+        let (name, value) = pair(&word)?;
+        Some((name, At { value, place: node.place.clone() })).filter(|(_, at)| at.value.len() <= LONGEST)
+    });
+    named.collect()
+}
+
+/// `Name=Value`, or `ParameterKey=Name,ParameterValue=Value`.
+fn pair(word: &str) -> Option<(String, String)> {
+    let long = word.strip_prefix("ParameterKey=").and_then(|rest| rest.split_once(",ParameterValue="));
+    let (name, value) = long.or_else(|| word.split_once('='))?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
+/// The words of a command line: what stands in quotes is one, and a backslash takes the next letter as it is.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            ('\\', _) => word.get_or_insert_default().extend(letters.next()),
+            (_, Some(open)) if letter == open => quote = None,
+            (_, Some(_)) => word.get_or_insert_default().push(letter),
+            ('"' | '\'', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (_, None) if letter.is_whitespace() => words.extend(word.take()),
+            (_, None) => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The longest value that is taken, in bytes: that of a parameter in `CloudFormation`.
+const LONGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_as_a_shell_would() {
+        let rows: [(&str, &[(&str, &str)]); 6] = [
+            ("A=1 B=2", &[("A", "1"), ("B", "2")]),
+            ("A=\"one two\"  B='3'", &[("A", "one two"), ("B", "3")]),
+            ("\"A\"=\"x=y\"", &[("A", "x=y")]),
+            ("ParameterKey=A,ParameterValue=1 ParameterKey=B,ParameterValue=\"2 3\"", &[("A", "1"), ("B", "2 3")]),
+            ("A=a\\ b C=", &[("A", "a b"), ("C", "")]),
+            ("nothing", &[]),
+        ];
+        for (text, expected) in rows {
+            let read: Vec<_> = words(text).iter().filter_map(|word| pair(word)).collect();
+            let expected: Vec<_> = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+}

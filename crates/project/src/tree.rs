@@ -1,0 +1,145 @@
+//! What does a file say, whatever its notation? A tree of texts, lists and maps in which each value knows its place.
+
+use crate::place::Place;
+
+/// A value in a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    /// The YAML tag of its own that stands before it, without the `!`.
+    pub(crate) tag: Option<Box<str>>,
+    pub(crate) value: Value,
+}
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// A text, a number, a boolean or nothing: `plain` where it was written without quotes.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    List(Vec<Node>),
+    Map(Map),
+}
+
+/// A key of a map.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+/// Keys and their values, in the order of the file. No key stands twice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Map {
+    entries: Vec<(Key, Node)>,
+    /// The entries' numbers in the order of their keys.
+    sorted: Vec<u32>,
+}
+
+impl Map {
+    /// A map of these entries, or the second one of two equal keys with the first one's line.
+    pub(crate) fn new(entries: Vec<(Key, Node)>) -> Result<Self, (Key, u32)> {
+        let mut sorted: Vec<u32> = (0..).take(entries.len()).collect();
+        let key = |index: u32| &entries[index as usize].0;
+        sorted.sort_by(|one, other| key(*one).text.cmp(&key(*other).text));
+        if let Some(pair) = sorted.windows(2).find(|pair| key(pair[0]).text == key(pair[1]).text) {
+            return Err((key(pair[1]).clone(), key(pair[0]).place.line));
+        }
+        Ok(Self { entries, sorted })
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<&(Key, Node)> {
+        let found = self.sorted.binary_search_by(|index| self.entries[*index as usize].0.text.as_str().cmp(key)).ok()?;
+        self.entries.get(self.sorted[found] as usize)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Key, Node)> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
+        self.entries.iter_mut().map(|(key, node)| (key.text.as_str(), node))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(key, _)| key.text.as_str())
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(Key, Node)> {
+        self.entries
+    }
+}
+
+impl Node {
+    /// A text that stands in no file as such, but follows from what stands at this place.
+    pub(crate) fn text_at(text: impl Into<String>, place: &Place) -> Self {
+        Self { place: place.clone(), tag: None, value: Value::Scalar { text: text.into(), plain: false } }
+    }
+
+    /// Whether it is left empty, or `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The text, of a number or boolean too; nothing where it is left empty.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } if !self.is_null() => Some(text),
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    pub(crate) fn list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::List(nodes) => Some(nodes),
+            Value::Scalar { .. } | Value::Map(_) => None,
+        }
+    }
+
+    pub(crate) fn map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            Value::Scalar { .. } | Value::List(_) => None,
+        }
+    }
+
+    /// The value of a map's key; nothing where it is no map or has no such key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.map()?.get(key)
+    }
+
+    /// What kind of value it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.value {
+            _ if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map of keys",
+        }
+    }
+
+    /// As JSON: what a plain scalar means is taken from YAML's core schema.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match &self.value {
+            _ if self.is_null() => serde_json::Value::Null,
+            Value::Scalar { text, plain: true } => match text.as_str() {
+                "true" | "True" | "TRUE" => true.into(),
+                "false" | "False" | "FALSE" => false.into(),
+                _ => text.parse::<serde_json::Number>().map_or_else(|_| text.as_str().into(), serde_json::Value::Number),
+            },
+            Value::Scalar { text, plain: false } => text.as_str().into(),
+            Value::List(nodes) => nodes.iter().map(Node::json).collect(),
+            Value::Map(map) => map.iter().map(|(key, node)| (key.text.clone(), node.json())).collect(),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What does `${…}` stand for in a `serverless.yml`? What the file itself, the options and the environment can tell.
+//!
+//! Resolves where it is asked, not the whole file: a parameter store that nobody needs is no problem. Follows no files.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use crate::Lookup;
+use crate::keys::shown;
+use crate::place::{At, Place};
+use crate::tree::{Node, Value};
+
+/// A variable that stands for nothing that is known here.
+#[derive(Clone, Debug)]
+pub(crate) struct Unresolved {
+    /// As it is written.
+    pub(crate) variable: String,
+    /// Where.
+    pub(crate) place: Place,
+}
+
+type Resolved<T> = Result<T, Unresolved>;
+
+/// Resolves the variables of one file.
+pub(crate) struct Variables<'a> {
+    root: &'a Node,
+    lookup: &'a Lookup,
+    /// Whether the file has variables at all: a packaged state has not, and what looks like one is `CloudFormation`'s.
+    any: bool,
+    /// How many bytes of texts may still be looked through.
+    budget: Cell<usize>,
+}
+
+impl<'a> Variables<'a> {
+    pub(crate) fn new(root: &'a Node, lookup: &'a Lookup, any: bool) -> Self {
+        Self { root, lookup, any, budget: Cell::new(BUDGET) }
+    }
+
+    /// The node, or what it stands for. What is not borrowed is a scalar.
+    pub(crate) fn node(&self, node: &'a Node) -> Resolved<Cow<'a, Node>> {
+        self.resolve(node, 0)
+    }
+
+    /// What stands under a path of keys, or nothing.
+    pub(crate) fn path(&self, path: &[&str]) -> Resolved<Option<Cow<'a, Node>>> {
+        self.walk(path.iter().copied(), 0)
+    }
+
+    /// The text under a path of keys, or nothing.
+    pub(crate) fn text(&self, path: &[&str]) -> Resolved<Option<At<String>>> {
+        let node = self.path(path)?;
+        Ok(node.and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() })))
+    }
+
+    /// The stage: named on the command line, or by the provider, or `dev`.
+    pub(crate) fn stage(&self) -> Resolved<At<String>> {
+        self.stage_at(0)
+    }
+
+    fn stage_at(&self, depth: usize) -> Resolved<At<String>> {
+        if let Some(stage) = &self.lookup.stage {
+            return Ok(At { value: stage.clone(), place: Place::whole("--stage") });
+        }
+        let own = self.walk(["provider", "stage"].into_iter(), depth)?;
+        let own = own.and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() }));
+        Ok(own.unwrap_or_else(|| At { value: "dev".to_owned(), place: Place { line: 0, ..self.root.place.clone() } }))
+    }
+
+    fn region(&self, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        let asked = self.lookup.region.as_ref().map(|region| Cow::Owned(Node::text_at(region, &Place::whole("--region"))));
+        match asked {
+            Some(region) => Ok(Some(region)),
+            None => self.walk(["provider", "region"].into_iter(), depth),
+        }
+    }
+
+    fn resolve(&self, node: &'a Node, depth: usize) -> Resolved<Cow<'a, Node>> {
+        match &node.value {
+            Value::Scalar { text, .. } if self.any && text.contains("${") => self.expand(text, &node.place, depth),
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) => Ok(Cow::Borrowed(node)),
+        }
+    }
+
+    /// A text with its variables replaced. One that is a single variable may stand for anything.
+    fn expand(&self, text: &str, place: &Place, depth: usize) -> Resolved<Cow<'a, Node>> {
+        let unresolved = |variable: &str| {
+            let variable = if variable.contains("${") { shown(variable) } else { shown(&format!("${{{variable}}}")) };
+            Unresolved { variable, place: place.clone() }
+        };
+        let left = self.budget.get().checked_sub(text.len()).filter(|_| depth < DEEPEST && text.len() <= LONGEST);
+        self.budget.set(left.ok_or_else(|| unresolved(text))?);
+        let mut built = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once("${") {
+            let end = closing(behind).ok_or_else(|| unresolved(text))?;
+            let (inside, after) = (behind.get(..end).unwrap_or_default(), behind.get(end + 1..).unwrap_or_default());
+            let value = self.variable(inside, place, depth + 1)?.ok_or_else(|| unresolved(&format!("${{{inside}}}")))?;
+            if before.is_empty() && after.is_empty() && built.is_empty() {
+                return Ok(value);
+            }
+            built.push_str(before);
+            // A list or map has no place in the middle of a text.
+            built.push_str(value.text().ok_or_else(|| unresolved(&format!("${{{inside}}}")))?);
+            if built.len() > LONGEST {
+                return Err(unresolved(text));
+            }
+            rest = after;
+        }
+        built.push_str(rest);
+        Ok(Cow::Owned(Node::text_at(built, place)))
+    }
+
+    /// The first of a variable's alternatives that there is.
+    fn variable(&self, inside: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        for alternative in alternatives(inside) {
+            let alternative = alternative.trim();
+            if let Some(literal) = literal(alternative) {
+                let plain = !alternative.starts_with(['\'', '"']);
+                let value = Value::Scalar { text: literal.to_owned(), plain };
+                return Ok(Some(Cow::Owned(Node { place: place.clone(), tag: None, value })));
+            }
+            let found = if alternative.starts_with("${") && closing(&alternative[2..]) == Some(alternative.len() - 3) {
+                let inner = alternative.get(2..alternative.len() - 1).unwrap_or_default();
+                self.nested(inner, place, depth)?
+            } else {
+                let address = self.expand(alternative, place, depth)?;
+                self.source(address.text().unwrap_or_default(), place, depth)?
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn nested(&self, inside: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        if depth >= DEEPEST {
+            return Err(Unresolved { variable: shown(&format!("${{{inside}}}")), place: place.clone() });
+        }
+        self.variable(inside, place, depth + 1)
+    }
+
+    /// What an address such as `self:custom.alias` stands for; an error where this cannot be known here.
+    fn source(&self, address: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        let told = |text: &String| Some(Cow::Owned(Node::text_at(text, place)));
+        match address.split_once(':') {
+            Some(("self", path)) => self.walk(path.split('.').filter(|key| !key.is_empty()), depth),
+            Some(("opt", "stage")) => Ok(self.lookup.stage.as_ref().and_then(told)),
+            Some(("opt", "region")) => Ok(self.lookup.region.as_ref().and_then(told)),
+            Some(("opt", _)) => Ok(None),
+            Some(("env", name)) => Ok(self.lookup.environment.get(name).and_then(told)),
+            Some(("sls", "stage")) => self.stage_at(depth).map(|stage| told(&stage.value)),
+            Some(("aws", "region")) => self.region(depth),
+            Some(("param", name)) => self.parameter(name, place, depth),
+            _ => Err(Unresolved { variable: shown(&format!("${{{address}}}")), place: place.clone() }),
+        }
+    }
+
+    /// A parameter: from the command line, of the stage, or of every stage.
+    fn parameter(&self, name: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        if let Some(value) = self.lookup.parameters.get(name) {
+            return Ok(Some(Cow::Owned(Node::text_at(value, place))));
+        }
+        let stage = self.stage_at(depth)?.value;
+        let of_stages = [&["params", &stage, name][..], &["stages", &stage, "params", name]];
+        let of_all = [&["params", "default", name][..], &["stages", "default", "params", name]];
+        for path in of_stages.into_iter().chain(of_all) {
+            let found = self.walk(path.iter().copied(), depth)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn walk<'k>(&self, path: impl Iterator<Item = &'k str>, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        let mut here = Cow::Borrowed(self.root);
+        for key in path {
+            // What is not borrowed is a scalar, and has no keys.
+            let Cow::Borrowed(node) = here else { return Ok(None) };
+            let next = match &node.value {
+                Value::Map(map) => map.get(key),
+                Value::List(nodes) => key.parse().ok().and_then(|index: usize| nodes.get(index)),
+                Value::Scalar { .. } => None,
+            };
+            let Some(next) = next else { return Ok(None) };
+            here = self.resolve(next, depth + 1)?;
+        }
+        Ok(Some(here).filter(|node| !node.is_null()))
+    }
+}
+
+/// Where the brace is that closes what began before this text.
+fn closing(text: &str) -> Option<usize> {
+    let mut open = 1_usize;
+    let mut before = ' ';
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '{' if before == '$' => open += 1,
+            '}' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return Some(index);
+        }
+        before = letter;
+    }
+    None
+}
+
+/// The parts between commas that stand in no quotes, brackets or inner variable.
+fn alternatives(text: &str) -> Vec<&str> {
+    let (mut depth, mut quote, mut start) = (0_usize, None, 0);
+    let mut parts = Vec::new();
+    for (index, letter) in text.char_indices() {
+        match (letter, quote) {
+            (_, Some(open)) if letter == open => quote = None,
+            (_, Some(_)) => {}
+            ('\'' | '"', None) => quote = Some(letter),
+            ('{' | '(' | '[', None) => depth += 1,
+            ('}' | ')' | ']', None) => depth = depth.saturating_sub(1),
+            (',', None) if depth == 0 => {
+                parts.extend(text.get(start..index));
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.extend(text.get(start..));
+    parts
+}
+
+/// A value that stands for itself: in quotes, a number, a boolean or `null`.
+fn literal(text: &str) -> Option<&str> {
+    let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    let word = matches!(text, "true" | "false" | "null") || text.parse::<f64>().is_ok();
+    quoted('\'').or_else(|| quoted('"')).or(word.then_some(text))
+}
+
+/// How deep variables may stand in variables.
+const DEEPEST: usize = 32;
+/// The longest text that is looked through, in bytes, and the longest that is built.
+const LONGEST: usize = 4096;
+/// How many bytes of texts are looked through for one file: doubling variables would go on for ever.
+const BUDGET: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn lookup() -> Lookup {
+        let pairs =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Lookup {
+            stage: Some("prod".to_owned()),
+            region: None,
+            stack: None,
+            parameters: pairs(&[("given", "by hand")]),
+            environment: pairs(&[("SET", "from outside")]),
+        }
+    }
+
+    const FILE: &str = "
+service: shop
+provider: {region: eu-west-1, stage: '${opt:stage, \"dev\"}'}
+params:
+  default: {given: no, farther: far, nearer: far}
+  prod: {nearer: near}
+stages: {default: {params: {newer: all}}, prod: {params: {newest: one}}}
+custom:
+  stages: {prod: {alias: live}, dev: {alias: next}}
+  list: [a, b]
+  self: ${self:custom.loop}
+  loop: ${self:custom.self}
+  empty:
+  secret: ${ssm:/alias}
+";
+
+    fn told(text: &str) -> String {
+        let (root, lookup) = (yaml::parse("f", FILE.as_bytes()).unwrap(), lookup());
+        let variables = Variables::new(&root, &lookup, true);
+        let place = Place::whole("f");
+        match variables.expand(text, &place, 0) {
+            Ok(node) => node.text().map_or_else(|| node.kind().to_owned(), str::to_owned),
+            Err(unresolved) => format!("? {}", unresolved.variable),
+        }
+    }
+
+    #[test]
+    fn variables_stand_for_what_is_known() {
+        let rows = [
+            ("a ${self:service} b", "a shop b"),
+            ("${self:custom.stages.${sls:stage}.alias}", "live"),
+            ("${self:custom.stages.${opt:stage, self:provider.stage, 'dev'}.alias}", "live"),
+            ("${self:custom.stages}", "a map of keys"),
+            ("${self:custom.list.1}", "b"),
+            ("${opt:missing, 'a, b'}", "a, b"),
+            ("${opt:missing, \"x\"}-${env:UNSET, env:SET}", "x-from outside"),
+            ("${opt:missing, ${self:nothing, ${self:service}}}", "shop"),
+            ("${self:custom.empty, 'full'}", "full"),
+            ("${aws:region}", "eu-west-1"),
+            ("${param:newer} ${param:newest}", "all one"),
+            ("${param:given} ${param:nearer} ${param:farther}", "by hand near far"),
+            ("${self:nothing, 3}${self:nothing, true}", "3true"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(told(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        let rows = [
+            ("${ssm:/path~true, 'default'}", "? ${ssm:/path~true}"),
+            ("x-${self:nothing}", "? ${self:nothing}"),
+            ("${self:custom.secret}", "? ${ssm:/alias}"),
+            ("${file(./x.yml):${opt:stage}, 'y'}", "? ${file(./x.yml):prod}"),
+            ("${self:custom.stages}-x", "? ${self:custom.stages}"),
+            ("${AWS::Region}", "? ${AWS::Region}"),
+            ("${self:service", "? ${self:service"),
+            ("${}", "? ${}"),
+            ("${env:UNSET}", "? ${env:UNSET}"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(told(text), expected, "{text}");
+        }
+        assert!(told("${self:custom.loop}").starts_with("? "));
+    }
+
+    #[test]
+    fn texts_that_double_come_to_an_end() {
+        let line = |n: u32| format!("  a{n}: ${{self:custom.a{0}}}${{self:custom.a{0}}}", n + 1);
+        let lines = (0..60).map(line).collect::<Vec<_>>().join("\n");
+        let root = yaml::parse("f", format!("custom:\n{lines}\n  a60: x\n").as_bytes()).unwrap();
+        let lookup = Lookup::default();
+        let variables = Variables::new(&root, &lookup, true);
+        assert!(variables.path(&["custom", "a0"]).is_err());
+        assert_eq!(variables.text(&["custom", "a59"]).unwrap().map(|text| text.value), Some("xx".to_owned()));
+        // Below the depth that is followed, it is the budget that ends it.
+        assert!(Variables::new(&root, &lookup, true).path(&["custom", "a32"]).is_err());
+    }
+}

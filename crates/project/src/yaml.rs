@@ -1,0 +1,250 @@
+//! How does YAML become a tree? Anchors, aliases, merge keys and tags, within a budget. JSON is read as the YAML that it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
+
+use crate::finding::{Problem, Problems};
+use crate::place::Place;
+use crate::tree::{Key, Map, Node, Value};
+
+/// The largest file that is read: the longest templates that AWS takes have 1 MB.
+pub(crate) const MOST_BYTES: usize = 10 * 1024 * 1024;
+/// The most values in a file, those that its aliases repeat counted each time.
+const MOST_VALUES: usize = 500_000;
+/// The most bytes of texts, those that aliases repeat counted each time.
+const MOST_TEXT: usize = 4 * MOST_BYTES;
+/// The deepest nesting. What is read by recursion must fit on any thread's stack.
+const MOST_NESTED: usize = 100;
+
+/// Reads the one document in a file.
+pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
+    let text = text(file, bytes)?;
+    let options = granit_parser::options! {
+        flow_nesting_limit: MOST_NESTED,
+        block_nesting_limit: MOST_NESTED,
+    };
+    let mut loader =
+        Loader { file: file.into(), open: Vec::new(), anchors: BTreeMap::new(), size: Size::default(), document: None };
+    for event in events(text, options) {
+        let step = match event {
+            Ok((event, span)) => loader.event(event, span),
+            Err(error) => Err(loader.syntax(&error)),
+        };
+        step.map_err(Problems::one)?;
+    }
+    Ok(loader.document.unwrap_or_else(|| empty(&loader.file)))
+}
+
+/// The text of a file that is not too long and is UTF-8.
+pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
+    if bytes.len() > MOST_BYTES {
+        let message = "the file has more than 10 MB".to_owned();
+        return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+        let place = end_of(file, &before);
+        Problems::one(Problem { place, message: "this is not UTF-8".to_owned(), hint: None })
+    })
+}
+
+/// The place behind a text.
+pub(crate) fn end_of(file: &str, text: &str) -> Place {
+    let line = text.matches('\n').count() + 1;
+    let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Place { file: file.into(), line: short(line), column: short(column) }
+}
+
+fn events(text: &str, options: Options) -> impl Iterator<Item = Result<(Event<'_>, Span), ScanError>> {
+    Parser::new_from_str_with_options(text, options)
+}
+
+fn empty(file: &Arc<str>) -> Node {
+    let place = Place { file: Arc::clone(file), line: 1, column: 1 };
+    Node { place, tag: None, value: Value::Scalar { text: String::new(), plain: true } }
+}
+
+struct Loader {
+    file: Arc<str>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    size: Size,
+    document: Option<Node>,
+}
+
+/// How much a file or a part of it holds.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    /// The length of all texts, in bytes.
+    text: usize,
+}
+
+/// A list or map that has begun and not ended.
+struct Open {
+    place: Place,
+    tag: Option<Box<str>>,
+    anchor: usize,
+    inside: Inside,
+}
+
+enum Inside {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<(Key, Node)>,
+        /// The maps to be merged into this one.
+        merged: Vec<Node>,
+        key: Option<Key>,
+    },
+}
+
+impl Loader {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's events may become more")]
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+        let place = self.place(&span);
+        match event {
+            Event::DocumentStart(..) if self.document.is_some() => {
+                Err(problem(place, "a second document begins here; one is read", None))
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(&place, Size { values: 1, text: text.len() })?;
+                let plain = style == ScalarStyle::Plain && !is_string(tag.as_deref());
+                let value = Value::Scalar { text: text.into_owned(), plain };
+                self.add(Node { place, tag: own(tag.as_deref()), value }, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => self.open(place, anchor, tag.as_deref(), Inside::List(Vec::new())),
+            Event::MappingStart(_, anchor, tag) => {
+                self.open(place, anchor, tag.as_deref(), Inside::Map { entries: Vec::new(), merged: Vec::new(), key: None })
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => self.alias(anchor, place),
+            // The frame of the document, and what is told only where it was asked for.
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, place: Place, anchor: usize, tag: Option<&Tag>, inside: Inside) -> Result<(), Problem> {
+        if self.open.len() >= MOST_NESTED {
+            return Err(problem(place, format!("nested more than {MOST_NESTED} deep"), None));
+        }
+        self.count(&place, Size { values: 1, text: 0 })?;
+        self.open.push(Open { place, tag: own(tag), anchor, inside });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Problem> {
+        let Some(Open { place, tag, anchor, inside }) = self.open.pop() else { return Ok(()) };
+        let value = match inside {
+            Inside::List(nodes) => Value::List(nodes),
+            Inside::Map { entries, merged, .. } => Value::Map(map(entries, merged)?),
+        };
+        self.add(Node { place, tag, value }, anchor)
+    }
+
+    /// A copy of what the anchor stands for. It keeps the place of the original, which is where a value can be changed.
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Problem> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            return Err(problem(place, "this alias stands inside of what it repeats", None));
+        };
+        // Counted before it is copied: the copies are what a chain of aliases makes grow without end.
+        self.count(&place, size(node))?;
+        self.anchors.get(&anchor).cloned().map_or(Ok(()), |copy| self.add(copy, 0))
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
+        if anchor != 0 {
+            self.count(&node.place, size(&node))?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.inside) {
+            None => self.document = Some(node),
+            Some(Inside::List(nodes)) => nodes.push(node),
+            Some(Inside::Map { entries, merged, key }) => match key.take() {
+                None => *key = Some(as_key(node)?),
+                Some(key) if key.text == "<<" => merged.push(node),
+                Some(key) => entries.push((key, node)),
+            },
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, place: &Place, more: Size) -> Result<(), Problem> {
+        self.size.values = self.size.values.saturating_add(more.values);
+        self.size.text = self.size.text.saturating_add(more.text);
+        if self.size.text > MOST_TEXT {
+            let message = "more than 40 MB of texts, those that aliases repeat counted each time";
+            return Err(problem(place.clone(), message, None));
+        }
+        if self.size.values > MOST_VALUES {
+            let message = format!("more than {MOST_VALUES} values, those that aliases repeat counted each time");
+            return Err(problem(place.clone(), message, None));
+        }
+        Ok(())
+    }
+
+    fn place(&self, span: &Span) -> Place {
+        let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Place { file: Arc::clone(&self.file), line: short(span.start.line()), column: short(span.start.col() + 1) }
+    }
+
+    fn syntax(&self, error: &ScanError) -> Problem {
+        let place = self.place(&Span::empty(*error.marker()));
+        problem(place, format!("no YAML: {}", error.kind()), None)
+    }
+}
+
+/// The entries, and those of the merged maps that they do not have; of two merged ones, the earlier has its way.
+fn map(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Map, Problem> {
+    let twice = |(key, line): (Key, u32)| problem(key.place, format!("`{}` stands twice, first in line {line}", key.text), None);
+    if merged.is_empty() {
+        return Map::new(entries).map_err(twice);
+    }
+    let mut known: BTreeSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    for node in merged {
+        let maps = if let Value::List(nodes) = node.value { nodes } else { vec![node] };
+        for node in maps {
+            let Value::Map(map) = node.value else {
+                return Err(problem(node.place, "`<<` merges maps, and this is none", None));
+            };
+            entries.extend(map.into_entries().into_iter().filter(|(key, _)| known.insert(key.text.clone())));
+        }
+    }
+    Map::new(entries).map_err(twice)
+}
+
+fn as_key(node: Node) -> Result<Key, Problem> {
+    match node.value {
+        Value::Scalar { text, .. } => Ok(Key { text, place: node.place }),
+        Value::List(_) | Value::Map(_) => Err(problem(node.place, "a list or map cannot be a key", None)),
+    }
+}
+
+/// How much it holds.
+fn size(node: &Node) -> Size {
+    let own = Size { values: 1, text: 0 };
+    let more = |so_far: Size, inner: Size| Size { values: so_far.values + inner.values, text: so_far.text + inner.text };
+    match &node.value {
+        Value::Scalar { text, .. } => Size { values: 1, text: text.len() },
+        Value::List(nodes) => nodes.iter().map(size).fold(own, more),
+        Value::Map(map) => {
+            map.iter().map(|(key, node)| more(size(node), Size { values: 1, text: key.text.len() })).fold(own, more)
+        }
+    }
+}
+
+/// A tag that is no type of YAML's own.
+fn own(tag: Option<&Tag>) -> Option<Box<str>> {
+    let tag = tag.filter(|tag| !tag.is_yaml_core_schema())?;
+    Some(tag.suffix().into())
+}
+
+fn is_string(tag: Option<&Tag>) -> bool {
+    tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || tag.handle() == "!" && tag.suffix().is_empty())
+}
+
+fn problem(place: Place, message: impl Into<String>, hint: Option<&str>) -> Problem {
+    Problem { place, message: message.into(), hint: hint.map(str::to_owned) }
+}
