@@ -7,7 +7,7 @@ use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Alias, Cause, Time, Version};
 
-use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Write};
+use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Usual, Write};
 use crate::compare::{PAST, Reference, expected_calls};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
@@ -374,10 +374,12 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
     let found = standing(alias);
     let start = found.live().map_or(began, |note| note.begun);
     match cloud.usual(&request.subject, start - PAST, start, PAST).await {
-        // An hour that does not begin on the hour may come in two parts: the larger one is asked, whose percentiles mean most.
+        // An hour that does not begin on the hour may come in two parts, of which the larger one's percentiles mean more.
         Ok(parts) => {
-            let largest = parts.into_iter().max_by(|one, other| one.calls.total_cmp(&other.calls));
-            out.usual = Some(largest.unwrap_or_default());
+            let sum = |of: fn(&Usual) -> f64| parts.iter().map(of).fold(0.0, |sum, part| sum + part);
+            let (calls, errors) = (sum(|part| part.calls), sum(|part| part.errors));
+            let largest = parts.iter().copied().max_by(|one, other| one.calls.total_cmp(&other.calls));
+            out.usual = Some(Usual { calls, errors, ..largest.unwrap_or_default() });
         }
         Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
             let problem = Problem::new(format!("the calls of the versions cannot be counted: {error}"));

@@ -76,7 +76,7 @@ pub(crate) fn find(plan: &Plan, note: &Note, all: &[Counted], usual: &Reference,
         counted_to: counted.last().map(|minute| minute.start + MINUTE),
         slow,
     };
-    let outlook = Outlook { due: Some(due(plan, &counted, now)), in_all: expected_calls(plan, usual) };
+    let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, usual) };
     let verdict = test.verdict(&outlook);
     let shared = both_worse(versions, &counted, &minutes, usual);
     let mut finding = Finding {
@@ -141,12 +141,12 @@ fn errors_of(minute: &Counted) -> Result<Minute, analysis::CountError> {
     Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
 }
 
-/// Calls that the canary should have had by now, at the least: its share never was below the first step's. Taken from stable's calls
-/// in minutes that are all there.
-fn due(plan: &Plan, counted: &[Counted], now: Time) -> f64 {
+/// Calls that the canary should have had by now, at the least: its share hardly ever was below the first step's, or the one in force.
+/// Taken from stable's calls in minutes that are all there.
+fn due(plan: &Plan, note: &Note, counted: &[Counted], now: Time) -> f64 {
     let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= SETTLED);
     let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
-    plan.schedule.weight(1).fraction() * stable
+    plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
 }
 
 fn opinion(verdict: Verdict) -> Opinion {

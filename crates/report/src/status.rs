@@ -201,6 +201,12 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
     if let Some(blind) = note.blind {
         sheet.row("blind", &format!("since {} ({}): what is watched cannot be read", when(blind, now), span(now.since(blind))));
     }
+    if !note.waited.is_zero() {
+        sheet.row("held", &format!("this step lasts {} longer so far, for want of calls of the new version", span(note.waited)));
+    }
+    if !note.held.is_zero() {
+        sheet.row("held", &format!("{} in all so far, for suspicions that were not proven", span(note.held)));
+    }
     if let Some(hook) = note.hook {
         sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
     }

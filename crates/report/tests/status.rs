@@ -279,3 +279,14 @@ fn the_users_text_is_shown_without_its_escapes() {
     let alias = Alias { description: "shop \u{1b}[2Jcheckout\u{7}".to_owned(), ..alias(41, None, "") };
     assert!(text(&alias).contains("  text      shop checkout\n"));
 }
+
+#[test]
+fn held_up_by_what_the_calls_say() {
+    let note = |fields: &str| {
+        alias(41, Some((42, 3000)), &format!("shift 41>42 30% 3/10 {}{fields}", times(-138, -18, Some(42), Some(300))))
+    };
+    let told = text(&note(" a=3c w=8c"));
+    assert!(told.contains("  held      this step lasts 5 min longer so far, for want of calls of the new version\n"), "{told}");
+    assert!(told.contains("2 min in all so far, for suspicions that were not proven"), "{told}");
+    assert!(!text(&note("")).contains("held"));
+}
