@@ -404,10 +404,9 @@ fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     }
     // An alias that we meant to create may still come; it cannot be called back, but it can be found.
     let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
-    match unmade(plan, seen) {
-        Action::Finish(_) if expected => wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain),
-        action => action,
-    }
+    let action = unmade(plan, seen);
+    let over = matches!(action, Action::Finish(_));
+    if over && expected { wait(seen, seen.now + SECOND_LOOK, Reason::LookingAgain) } else { action }
 }
 
 /// From nothing to the creation of the alias.
