@@ -72,6 +72,8 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
             }
             1 | 10..=13 => ending(&back),
             3 => true,
+            // Whoever sleeps until its credentials are over can do nothing more than call for help.
+            20 => run.expires.is_some_and(|end| at > end),
             21 => seen.last().is_some_and(|change| change.call.caller != run.caller),
             30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
             _ => false,
