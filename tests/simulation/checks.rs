@@ -411,7 +411,11 @@ fn announced(record: &Record, changes: &[Change<'_>]) -> Finding {
         record.log.iter().filter(|call| call.operation == "Invoke" && call.status == 200 && call.delivery != Delivery::Refused)
     {
         let last = changes.iter().rfind(|change| change.call.caller == call.caller && change.sent <= call.at);
-        let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= call.at);
+        // Where there is no alias yet, nobody can announce anything; whoever has seen one may not ask.
+        let seen = |other: &&CallRecord| {
+            other.caller == call.caller && other.operation == "GetAlias" && other.succeeded() && other.at <= call.at
+        };
+        let unmade = record.story.scene.first && record.log.iter().find(seen).is_none();
         if unmade && call.resource.contains("preHook") {
             continue;
         }

@@ -1,5 +1,7 @@
 //! How is an action carried out? One call each; refused, throttled or unanswered, nothing is guessed: the next round looks again.
 
+use std::future::Future;
+use std::task::Poll;
 use std::time::Duration;
 
 use rollout::comparison::Probe;
@@ -32,7 +34,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::Wait { until, why } => self.rest(*until, why).await,
             Action::UpdateCode => self.update_code().await,
             Action::Publish => self.publish().await,
-            Action::InvokeHook => self.invoke_hook(),
+            Action::InvokeHook => self.invoke_hook().await,
             Action::Probe => self.send_probes(),
             Action::Finish(_) => {}
             Action::Create(_) => {
@@ -161,8 +163,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
     }
 
-    /// Sends the question off; the answer is awaited while the loop rests.
-    fn invoke_hook(&mut self) {
+    /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
+    async fn invoke_hook(&mut self) {
         let Some((phase, attempt)) = self.announced() else { return };
         let hook = match phase {
             HookPhase::PreTraffic => &self.request.pre_hook,
@@ -184,8 +186,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         let (cloud, clock) = (self.cloud, self.clock);
         self.hook.which = Some((phase, attempt));
+        let mut asking = Box::pin(async move { ask(cloud, clock, &question).await });
         self.hook.state = Hook::Running(cloud.time());
-        self.hook.asking = Some(Box::pin(async move { ask(cloud, clock, &question).await }));
+        match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {
+            Poll::Ready(answer) => self.hook.state = answer.map_or_else(Hook::Failed, |()| Hook::Succeeded),
+            Poll::Pending => self.hook.asking = Some(asking),
+        }
     }
 }
 
