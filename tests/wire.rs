@@ -336,7 +336,7 @@ async fn describe_alarm_history() {
 #[tokio::test(start_paused = true)]
 async fn list_tags() {
     let wire = Wire::new().await;
-    wire.aws.stack("arn:aws:lambda:us-east-1:111111111111:function:hello").await.unwrap();
+    wire.aws.tags("arn:aws:lambda:us-east-1:111111111111:function:hello").await.unwrap();
     let path = "GET /2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Ahello";
     let sent = wire.sent();
     assert!(sent.len() == 1 && sent[0].starts_with(path), "{sent:?}");

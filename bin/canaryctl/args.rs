@@ -9,6 +9,7 @@ use rollout::{Schedule, Version, Weight};
 
 use crate::analyze::Analyze;
 use crate::comparing::Comparing;
+use crate::hook::Hook;
 
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
 #[derive(Debug, Parser)]
@@ -48,6 +49,7 @@ Examples:
   canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
+    Hook(Hook),
     Analyze(Box<Analyze>),
     Simulate(Simulate),
 }
@@ -155,6 +157,9 @@ pub(crate) struct Rollout {
     /// What counts as a hook's success: `{"status":"Succeeded"}`, or any answer but an error
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Hooks")]
     pub(crate) hook_answer: HookAnswer,
+    /// How long a hook may take, one that answers `InProgress` and reports later included
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = limit, help_heading = "Hooks")]
+    pub(crate) hook_timeout: Duration,
     /// On SIGINT or SIGTERM: bring the traffic back, or leave the share as it is
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) on_interrupt: OnInterrupt,

@@ -4,6 +4,7 @@ mod analyze;
 mod args;
 mod comparing;
 mod failure;
+mod hook;
 mod operate;
 mod plan;
 mod rollback;
@@ -64,6 +65,9 @@ fn run(command: Command) -> u8 {
             Command::Resume(args) => operate::resume(args).await,
             Command::Promote(args) => operate::promote(args).await,
             Command::Abort(args) => operate::abort(args).await,
+            Command::Hook(args) => match args.command {
+                hook::HookCommand::Report(args) => hook::report(&args).await,
+            },
             Command::Analyze(args) => analyze::run(&args).await,
             Command::Simulate(args) => simulate::run(args).await,
         }

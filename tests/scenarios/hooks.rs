@@ -1,8 +1,11 @@
 //! Only a hook that says so has succeeded, and what one says reaches the person who has to act on it.
 
-use controller::Request;
+use std::time::Duration;
 
-use crate::stage::{Stage, play, request};
+use controller::Request;
+use controller::cloud::Cloud;
+
+use crate::stage::{Stage, play, request, short};
 
 async fn with_pre_hook(environment: &[(&str, &str)], request: &Request) -> (Stage, crate::stage::Told) {
     let stage = Stage::story("hello-idle").await;
@@ -15,7 +18,6 @@ async fn with_pre_hook(environment: &[(&str, &str)], request: &Request) -> (Stag
 fn anything_but_succeeded_is_a_failure_with_a_hint() {
     for (environment, word) in [
         ([("SIM_HOOK", ""), ("SIM_BODY", r#"{"ok":true}"#)], "--hook-answer any"),
-        ([("SIM_HOOK", "InProgress"), ("SIM_BODY", "")], "`InProgress`"),
         ([("SIM_HOOK", "Throw"), ("SIM_BODY", "")], "it threw"),
         ([("SIM_HOOK", "Failed"), ("SIM_BODY", "")], "SIM_HOOK=Failed"),
     ] {
@@ -52,7 +54,7 @@ fn a_hook_that_takes_minutes_is_waited_for_while_the_alarm_is_watched() {
             }
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let short = Request { poll: std::time::Duration::from_secs(1), ..request() };
+        let short = Request { poll: Duration::from_secs(1), ..request() };
         let (told, ()) = tokio::join!(stage.rollout(&short), red);
         // The pre-traffic hook had succeeded; the alarm spoke before the post-traffic one did, and was not kept waiting.
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
@@ -91,5 +93,46 @@ fn a_hook_that_cannot_be_invoked_is_found_before_anything_begins() {
         assert_eq!(told.ending.exit_code, 3);
         assert!(told.log.contains("hook `nobody` cannot be invoked"), "{}", told.log);
         assert_eq!(stage.writes().len(), 0);
+    });
+}
+
+/// A hook may start a job of its own and answer when that is done, by a tag on the function that is rolled out.
+#[test]
+fn a_hook_that_takes_its_time_answers_by_a_tag() {
+    let reports = |value: &str| format!("after=90s key=canaryctl/{{/LifecycleEventHookExecutionId}} value={value}");
+    let tags = async |stage: &Stage| stage.aws.tags("arn:aws:lambda:us-east-1:111111111111:function:hello").await.unwrap();
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            let job = reports("Succeeded");
+            world.set_environment("preHook", &[("SIM_HOOK", "InProgress"), ("SIM_HOOK_REPORT", &job)]).unwrap();
+        });
+        let told = stage.rollout(&Request { post_hook: None, ..request() }).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(told.log.contains("preHook succeeded in 1m3"), "{}", told.log);
+        assert!(tags(&stage).await.is_empty(), "it is taken away again");
+        let asked =
+            stage.with(|world| world.log().iter().filter(|call| call.operation == "Invoke" && call.status == 200).count());
+        assert_eq!(asked, 1, "it is not asked again");
+    });
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| {
+            let job = reports("Failed");
+            world.set_environment("postHook", &[("SIM_HOOK", "InProgress"), ("SIM_HOOK_REPORT", &job)]).unwrap();
+        });
+        let told = stage.rollout(&Request { post_hook: request().post_hook, ..short() }).await;
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "post_hook"), "{}", told.log);
+        assert!(told.log.contains("it reported Failed"), "{}", told.log);
+        stage.assert_ended("41", "back");
+    });
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "InProgress")]).unwrap());
+        let limit = Duration::from_mins(5);
+        let told = stage.rollout(&Request { post_hook: request().post_hook, hook_limit: limit, ..short() }).await;
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "post_hook"), "{}", told.log);
+        assert!(told.log.contains("did not answer before its deadline"), "{}", told.log);
+        stage.assert_ended("41", "back");
     });
 }

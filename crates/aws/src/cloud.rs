@@ -117,9 +117,19 @@ impl Cloud for Aws {
         answer::configuration(operation, &found)
     }
 
-    async fn stack(&self, arn: &str) -> Result<Option<String>, CloudError> {
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
         let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed("ListTags"))?;
-        Ok(tags.tags.and_then(|mut tags| tags.remove("aws:cloudformation:stack-name")))
+        Ok(tags.tags.unwrap_or_default().into_iter().collect())
+    }
+
+    async fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), CloudError> {
+        let request = self.lambda.tag_resource().resource(arn).tags(key, value);
+        request.send().await.map(drop).map_err(failed("TagResource"))
+    }
+
+    async fn untag(&self, arn: &str, key: &str) -> Result<(), CloudError> {
+        let request = self.lambda.untag_resource().resource(arn).tag_keys(key);
+        request.send().await.map(drop).map_err(failed("UntagResource"))
     }
 
     async fn publish(

@@ -22,6 +22,9 @@ use crate::probe::probe;
 /// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
 const REFUSED: Duration = Duration::from_mins(1);
 
+/// How often to look for a hook's later answer, at the most: it is one of the account's control calls.
+const LATER: Duration = Duration::from_secs(5);
+
 /// The shortest and the longest pause after a failed call.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -183,6 +186,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.candidate_arn(),
             weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: self.request.any_hook_answer,
+            look: self.plan.poll.max(LATER),
         };
         let (cloud, clock) = (self.cloud, self.clock);
         self.hook.which = Some((phase, attempt));

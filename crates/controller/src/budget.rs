@@ -4,6 +4,7 @@
 //! a write that clears an alias' weights goes before everything else.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::health::AlarmSeen;
@@ -135,9 +136,19 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.configuration(function, version).await
     }
 
-    async fn stack(&self, arn: &str) -> Result<Option<String>, CloudError> {
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
         self.call().await;
-        self.cloud.stack(arn).await
+        self.cloud.tags(arn).await
+    }
+
+    async fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), CloudError> {
+        self.call().await;
+        self.cloud.tag(arn, key, value).await
+    }
+
+    async fn untag(&self, arn: &str, key: &str) -> Result<(), CloudError> {
+        self.call().await;
+        self.cloud.untag(arn, key).await
     }
 
     async fn publish(

@@ -248,7 +248,7 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
 /// A stack tool resets the alias on its next deploy, whatever a rollout had reached by then. Not being allowed to know is no matter.
 pub(crate) async fn managed<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<String> {
     let (function, _) = stable?.arn.rsplit_once(':')?;
-    let stack = cloud.stack(function).await.ok()??;
+    let stack = cloud.tags(function).await.ok()?.remove("aws:cloudformation:stack-name")?;
     let name = &request.subject.function;
     Some(format!(
         "{name} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it"

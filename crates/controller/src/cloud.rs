@@ -2,6 +2,7 @@
 //!
 //! One thing implements it: the AWS SDK. Tests put a simulated AWS below the SDK, never a double in place of this trait.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -57,8 +58,14 @@ pub trait Cloud {
         version: Option<Version>,
     ) -> impl Future<Output = Result<Configuration, CloudError>>;
 
-    /// The name of the CloudFormation stack that a function belongs to, by its tags. `arn` is the function's, unqualified.
-    fn stack(&self, arn: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
+    /// The tags of a function. `arn` is the function's, unqualified.
+    fn tags(&self, arn: &str) -> impl Future<Output = Result<BTreeMap<String, String>, CloudError>>;
+
+    /// Gives a function a tag, in place of one with this key.
+    fn tag(&self, arn: &str, key: &str, value: &str) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Takes a tag from a function, if it has one with this key.
+    fn untag(&self, arn: &str, key: &str) -> impl Future<Output = Result<(), CloudError>>;
 
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollout::event::HookPhase;
-use rollout::plan::HOOK_LIMIT;
+use rollout::plan::INVOCATION_LIMIT;
 use rollout::subject::Qualified;
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
@@ -29,16 +29,29 @@ pub(crate) struct Question {
     pub(crate) candidate: Option<(Version, String)>,
     pub(crate) weight: Weight,
     pub(crate) any_answer: bool,
+    /// How often to look whether a hook that answers later has done so.
+    pub(crate) look: Duration,
 }
 
 impl Question {
+    /// What this asking is called: rollout, phase, attempt.
+    fn execution_id(&self) -> String {
+        format!("{}/{}/{}", self.rollout_id, self.phase.word(), self.attempt)
+    }
+
+    /// The function's own ARN, which is where a hook that takes its time leaves its answer.
+    fn function_arn(&self) -> Option<&str> {
+        let (_, arn) = self.stable.as_ref().or(self.candidate.as_ref())?;
+        arn.rsplit_once(':').map(|(function, _)| function)
+    }
+
     /// The event a hook gets. The first two fields are what hooks written for `CodeDeploy` read.
     fn payload(&self) -> Vec<u8> {
         let number = |version: &Option<(Version, String)>| version.as_ref().map(|(version, _)| version.to_string());
         let arn = |version: &Option<(Version, String)>| version.as_ref().map(|(_, arn)| arn.clone());
         let event = json!({
             "DeploymentId": self.rollout_id,
-            "LifecycleEventHookExecutionId": format!("{}/{}/{}", self.rollout_id, self.phase.word(), self.attempt),
+            "LifecycleEventHookExecutionId": self.execution_id(),
             "canaryctl": {
                 "rollout_id": self.rollout_id,
                 "function": self.function,
@@ -49,19 +62,63 @@ impl Question {
                 "candidate_version": number(&self.candidate),
                 "candidate_arn": arn(&self.candidate),
                 "weight": self.weight.fraction(),
+                "execution_id": self.execution_id(),
+                "report_to": { "resource": self.function_arn(), "tag": tag_key(&self.execution_id()) },
             },
         });
         event.to_string().into_bytes()
     }
 }
 
-/// Asks a hook, once, and judges its answer.
+/// The key of the tag in which a hook that takes its time answers: `Succeeded`, `Failed`, or `Failed` and a reason.
+pub fn tag_key(execution_id: &str) -> String {
+    format!("canaryctl/{execution_id}")
+}
+
+/// Asks a hook, once, and judges its answer; waits for one that comes later for as long as it is let.
 pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
-    match invoke(cloud, clock, &question.hook, &question.payload()).await {
-        Ok(reply) => judge(&reply, question.any_answer),
+    let reply = match invoke(cloud, clock, &question.hook, &question.payload()).await {
+        Ok(reply) => reply,
         // It may have run: asking again could do its work twice, so it counts as failed.
-        Err(error) if error.failure == Failure::Unanswered => Err(format!("no answer, and whether it ran is unknown ({error})")),
-        Err(error) => Err(error.to_string()),
+        Err(error) if error.failure == Failure::Unanswered => {
+            return Err(format!("no answer, and whether it ran is unknown ({error})"));
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    match judge(&reply, question.any_answer) {
+        Judged::Passed => Ok(()),
+        Judged::Failed(why) => Err(why),
+        Judged::Later => later(cloud, clock, question).await,
+    }
+}
+
+/// Looks for the tag in which the hook's own job answers, and takes it away when it has. Whoever waits for this says how long.
+async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
+    let key = tag_key(&question.execution_id());
+    let Some(arn) = question.function_arn() else {
+        return Err("it answers later, and there is nothing to leave it on".to_owned());
+    };
+    loop {
+        clock.sleep(question.look).await;
+        let answer = match cloud.tags(arn).await {
+            Ok(mut tags) => tags.remove(&key),
+            Err(error) if error.failure == Failure::Denied => {
+                return Err(format!(
+                    "its later answer cannot be read: {error}\n  hint: lambda:ListTags on the function is needed"
+                ));
+            }
+            Err(_) => None,
+        };
+        let Some(answer) = answer else { continue };
+        // A tag that stays does no harm: no other asking has its key.
+        let _ = cloud.untag(arn, &key).await;
+        let reason = answer.strip_prefix("Failed").map(|reason| reason.trim_start_matches([':', ' ']));
+        return match reason {
+            None if answer == "Succeeded" => Ok(()),
+            Some("") => Err("it reported Failed, and gave no reason".to_owned()),
+            Some(reason) => Err(short(reason)),
+            None => Err(format!("it reported `{}`, which is neither Succeeded nor Failed", short(&answer))),
+        };
     }
 }
 
@@ -75,7 +132,7 @@ pub(crate) async fn invoke<C: Cloud, K: Clock>(
     let mut pause = Duration::from_millis(500);
     let mut tried = 1;
     loop {
-        match cloud.invoke(function, payload, HOOK_LIMIT).await {
+        match cloud.invoke(function, payload, INVOCATION_LIMIT).await {
             Err(error)
                 if matches!(error.failure, Failure::NotExecuted | Failure::Throttled | Failure::Unsent) && tried < TRIES =>
             {
@@ -87,27 +144,37 @@ pub(crate) async fn invoke<C: Cloud, K: Clock>(
     }
 }
 
+/// What an answer comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Judged {
+    Passed,
+    Failed(String),
+    /// Its own job goes on and will report.
+    Later,
+}
+
 /// Only `{"status":"Succeeded"}` passes; with `any`, every answer but an error does.
-fn judge(reply: &Reply, any: bool) -> Result<(), String> {
+fn judge(reply: &Reply, any: bool) -> Judged {
     let text = String::from_utf8_lossy(&reply.payload);
     if let Some(kind) = &reply.function_error {
-        return Err(format!("{} ({kind}){}{}", thrown(&text), legacy_hint(&text, &reply.log), tail(&reply.log)));
+        return Judged::Failed(format!("{} ({kind}){}{}", thrown(&text), legacy_hint(&text, &reply.log), tail(&reply.log)));
     }
     let answer: Option<Value> = serde_json::from_slice(&reply.payload).ok();
     let field = |name: &str| answer.as_ref().and_then(|answer| answer.get(name)).and_then(Value::as_str);
     match field("status") {
-        Some("Succeeded") => Ok(()),
-        _ if any => Ok(()),
+        Some("Succeeded") => Judged::Passed,
+        Some("InProgress") => Judged::Later,
+        _ if any => Judged::Passed,
         Some("Failed") => {
-            Err(format!("{}{}", field("reason").unwrap_or("it answered Failed, and gave no reason"), tail(&reply.log)))
+            Judged::Failed(format!("{}{}", field("reason").unwrap_or("it answered Failed, and gave no reason"), tail(&reply.log)))
         }
         Some(other) => {
-            let hint = "answer `Succeeded` or `Failed` when the check is done";
-            Err(format!("it answered the status `{}`, which ends nothing\n  hint: {hint}{}", short(other), tail(&reply.log)))
+            let hint = "answer `Succeeded` or `Failed`, or `InProgress` to report later";
+            Judged::Failed(format!("it answered the status `{}`\n  hint: {hint}{}", short(other), tail(&reply.log)))
         }
         None => {
             let hint = "return {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}, or pass `--hook-answer any`";
-            Err(format!("it answered without a status: {}\n  hint: {hint}{}", short(&text), tail(&reply.log)))
+            Judged::Failed(format!("it answered without a status: {}\n  hint: {hint}{}", short(&text), tail(&reply.log)))
         }
     }
 }
@@ -154,21 +221,30 @@ mod tests {
         Reply { payload: payload.as_bytes().to_vec(), function_error: None, log: "START\nlooked at it\nEND\n".to_owned() }
     }
 
+    fn why(reply: &Reply, any: bool) -> String {
+        match judge(reply, any) {
+            Judged::Failed(why) => why,
+            Judged::Passed | Judged::Later => panic!("no failure"),
+        }
+    }
+
     #[test]
     fn only_succeeded_passes() {
-        assert_eq!(judge(&reply(r#"{"status":"Succeeded"}"#), false), Ok(()));
+        assert_eq!(judge(&reply(r#"{"status":"Succeeded"}"#), false), Judged::Passed);
+        for any in [false, true] {
+            assert_eq!(judge(&reply(r#"{"status":"InProgress"}"#), any), Judged::Later);
+        }
         for (answer, word) in [
             (r#"{"status":"Failed","reason":"no stock"}"#, "no stock"),
             (r#"{"status":"Failed"}"#, "no reason"),
             (r#"{"status":"succeeded"}"#, "`succeeded`"),
-            (r#"{"status":"InProgress"}"#, "`InProgress`"),
             (r#"{"statusCode":200}"#, "--hook-answer any"),
             (r#""Succeeded""#, "without a status"),
             ("null", "without a status"),
             ("", "without a status"),
             ("\u{fffd}{", "without a status"),
         ] {
-            let why = judge(&reply(answer), false).unwrap_err();
+            let why = why(&reply(answer), false);
             assert!(why.contains(word), "{answer}: {why}");
             assert!(why.contains("log: looked at it"), "{why}");
         }
@@ -176,12 +252,12 @@ mod tests {
 
     #[test]
     fn any_answer_passes_where_asked_for_but_no_error() {
-        assert_eq!(judge(&reply("null"), true), Ok(()));
+        assert_eq!(judge(&reply("null"), true), Judged::Passed);
         let thrown = Reply {
             function_error: Some("Unhandled".into()),
             ..reply(r#"{"errorType":"TypeError","errorMessage":"x is undefined"}"#)
         };
-        let why = judge(&thrown, true).unwrap_err();
+        let why = why(&thrown, true);
         assert!(why.starts_with("it threw TypeError: x is undefined (Unhandled)"), "{why}");
     }
 
@@ -191,6 +267,6 @@ mod tests {
             function_error: Some("Unhandled".into()),
             ..reply(r#"{"errorType":"DeploymentDoesNotExistException","errorMessage":"d-1"}"#)
         };
-        assert!(judge(&thrown, false).unwrap_err().contains("putLifecycleEventHookExecutionStatus"));
+        assert!(why(&thrown, false).contains("putLifecycleEventHookExecutionStatus"));
     }
 }

@@ -26,6 +26,7 @@ pub use budget::{Budget, Budgeted};
 pub use by_hand::{Order, Rollback, rollback};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use foresee::foresee;
+pub use hooks::tag_key;
 pub use last_resort::update_alias;
 pub use operate::{Ordered, operate};
 pub use preflight::{Preflight, Problem, preflight};

@@ -50,6 +50,8 @@ pub struct Request {
     pub pre_hook: Option<Qualified>,
     /// The function to ask before promoting.
     pub post_hook: Option<Qualified>,
+    /// How long a hook may take.
+    pub hook_limit: Duration,
     /// Take any answer of a hook but an error for success.
     pub any_hook_answer: bool,
     /// What a signal does.
@@ -91,6 +93,7 @@ impl Request {
             analysis: self.analysis,
             pre_hook: self.pre_hook.as_ref().map(shown),
             post_hook: self.post_hook.as_ref().map(shown),
+            hook_limit: self.hook_limit,
             on_interrupt: self.on_interrupt,
             again: self.again,
             require_change: self.require_change,

@@ -28,6 +28,7 @@ fn plan(schedule: &str) -> Plan {
         analysis: rollout::plan::Analysis::default(),
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
+        hook_limit: rollout::plan::HOOK_LIMIT,
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         require_change: false,

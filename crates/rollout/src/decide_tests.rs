@@ -45,6 +45,7 @@ pub(crate) fn plan() -> Plan {
         analysis: Analysis::default(),
         pre_hook: None,
         post_hook: None,
+        hook_limit: Duration::from_mins(16),
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         require_change: false,

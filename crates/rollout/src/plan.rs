@@ -192,6 +192,8 @@ pub struct Plan {
     pub pre_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
+    /// How long a hook may take, from the write that announces it.
+    pub hook_limit: Duration,
     /// What a signal does.
     pub on_interrupt: OnInterrupt,
     /// Roll out a version that was rejected before.
@@ -200,8 +202,11 @@ pub struct Plan {
     pub require_change: bool,
 }
 
-/// How long a hook may take, from the write that announces it: Lambda's 15 minutes, and one to start.
-pub const HOOK_LIMIT: Duration = Duration::from_mins(16);
+/// How long a hook may take where nothing else is said: as `CodeDeploy` has it, an hour for one that answers later.
+pub const HOOK_LIMIT: Duration = Duration::from_hours(1);
+
+/// How long one invocation may take: Lambda's 15 minutes, and one to start.
+pub const INVOCATION_LIMIT: Duration = Duration::from_mins(16);
 
 /// How often calls are counted: `CloudWatch` has them by the minute.
 pub const COUNTS_EVERY: Duration = Duration::from_mins(1);

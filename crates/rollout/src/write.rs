@@ -9,7 +9,7 @@ use crate::decide::{Action, unnamed};
 use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
-use crate::plan::{HOOK_LIMIT, Plan, Source};
+use crate::plan::{Plan, Source};
 use crate::{Cause, Time, Version, Weight};
 
 /// The longest a lease runs without being renewed, before the minute on top.
@@ -124,7 +124,8 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &Standing) -> Op
 
 /// The same rollout in new hands. A hook that was announced may have run and its answer be lost: it is announced once more.
 fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
-    let hook = note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(seen.now) });
+    let hook =
+        note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(plan, seen.now) });
     let replanned = note.plan != Some(plan.hash());
     let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
         && replanned
@@ -184,14 +185,14 @@ fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     if phase == Phase::Promoted {
         note = terminal(note, seen.now);
     } else {
-        note.hook = Some(HookAttempt { number: 1, deadline: hook_deadline(seen.now) });
+        note.hook = Some(HookAttempt { number: 1, deadline: hook_deadline(plan, seen.now) });
     }
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), description: String::new() };
     with_note(&alias, &note)
 }
 
-fn hook_deadline(now: Time) -> Time {
-    (now + HOOK_LIMIT).ceil_to_second()
+fn hook_deadline(plan: &Plan, now: Time) -> Time {
+    (now + plan.hook_limit).ceil_to_second()
 }
 
 fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {
@@ -199,7 +200,7 @@ fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Opti
         Some(hook) if standing(alias).note().is_some_and(|noted| noted.phase == note.phase) => hook.number.saturating_add(1),
         Some(_) | None => 1,
     };
-    let hook = Some(HookAttempt { number, deadline: hook_deadline(seen.now) });
+    let hook = Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) });
     let since = seen.now.ceil_to_second();
     let (rejected, waited) = (without_candidate(plan, note), Duration::ZERO);
     renoted(seen, alias, Note { since, due: None, waited, hook, rejected, ..note.clone() })
