@@ -151,6 +151,9 @@ pub(crate) struct Rollout {
     /// A function to ask before any traffic moves, by name or ARN
     #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
     pub(crate) pre_hook: Option<Qualified>,
+    /// A function to ask before every further share, by name or ARN
+    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
+    pub(crate) step_hook: Option<Qualified>,
     /// A function to ask before the version is final, by name or ARN
     #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
     pub(crate) post_hook: Option<Qualified>,

@@ -85,6 +85,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
         probe_event: args.comparing.event()?,
         pre_hook: args.pre_hook.clone().or_else(|| story(told.and_then(|told| told.pre_hook))),
         post_hook: args.post_hook.clone().or_else(|| story(told.and_then(|told| told.post_hook))),
+        step_hook: args.step_hook.clone(),
         hook_limit: args.hook_timeout,
         any_hook_answer: args.hook_answer == args::HookAnswer::Any,
         on_interrupt: match args.on_interrupt {

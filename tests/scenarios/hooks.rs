@@ -136,3 +136,33 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
         stage.assert_ended("41", "back");
     });
 }
+
+/// Before every share but the first, one hook says whether it may rise; each asking has a name of its own.
+#[test]
+fn a_step_hook_is_asked_before_every_further_share() {
+    let asked = |stage: &Stage| {
+        let asked = |world: &mut sim::World| {
+            let calls = world.log().iter().filter(|call| call.operation == "Invoke" && call.status == 200);
+            calls.map(|call| call.at).collect::<Vec<_>>()
+        };
+        stage.with(asked)
+    };
+    let stepped = |hook: &str| Request { step_hook: Some(hook.parse().unwrap()), ..short() };
+    play(async move {
+        let stage = Stage::story("hello").await;
+        let told = stage.rollout(&stepped("preHook")).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(asked(&stage).len(), 2, "before 50 % and before 100 %: {}", told.log);
+        let rises: Vec<_> = stage.writes().into_iter().filter(|write| write.after().unwrap().share("42") > 0.3).collect();
+        assert!(asked(&stage)[0] < rises[0].at, "{}", told.log);
+        stage.assert_conditional();
+    });
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
+        let told = stage.rollout(&stepped("preHook")).await;
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "step_hook"), "{}", told.log);
+        assert_eq!(stage.shares("42").into_iter().map(|share| share.1).collect::<Vec<_>>(), [10, 0]);
+        assert!(stage.alias().await.description.contains("x=42s"), "it is remembered");
+    });
+}

@@ -210,6 +210,7 @@ pub(crate) fn request() -> Request {
         probe_event: None,
         pre_hook: Some("preHook".parse().unwrap()),
         post_hook: Some("postHook".parse().unwrap()),
+        step_hook: None,
         hook_limit: rollout::plan::HOOK_LIMIT,
         any_hook_answer: false,
         on_interrupt: OnInterrupt::RollBack,

@@ -178,6 +178,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         probe_event: None,
         pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
+        step_hook: None,
         hook_limit: rollout::plan::HOOK_LIMIT,
         any_hook_answer: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },

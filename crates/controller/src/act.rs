@@ -8,6 +8,7 @@ use rollout::comparison::Probe;
 use rollout::decide::{Action, Reason};
 use rollout::event::{HookPhase, What};
 use rollout::narrate::Round;
+use rollout::note::Phase;
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
 use rollout::plan::OnLowTraffic;
 use rollout::subject::Qualified;
@@ -168,9 +169,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
     async fn invoke_hook(&mut self) {
-        let Some((phase, attempt)) = self.announced() else { return };
+        let Some(announced @ (phase, attempt, _)) = self.announced() else { return };
         let hook = match phase {
             HookPhase::PreTraffic => &self.request.pre_hook,
+            HookPhase::Step => &self.request.step_hook,
             HookPhase::PostTraffic => &self.request.post_hook,
         };
         let Some(hook) = hook.clone() else { return };
@@ -179,6 +181,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             hook,
             phase,
             attempt,
+            step: self.note().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None }),
             rollout_id: self.plan.id.to_string(),
             function: self.request.subject.function.name.clone(),
             alias: self.request.subject.alias.clone(),
@@ -189,7 +192,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             look: self.plan.poll.max(LATER),
         };
         let (cloud, clock) = (self.cloud, self.clock);
-        self.hook.which = Some((phase, attempt));
+        self.hook.which = Some(announced);
         let mut asking = Box::pin(async move { ask(cloud, clock, &question).await });
         self.hook.state = Hook::Running(cloud.time());
         match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {

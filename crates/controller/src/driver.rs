@@ -199,9 +199,12 @@ type Asking<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + 'a>>;
 /// Saved events under way to the candidate.
 type Probing<'a> = Pin<Box<dyn Future<Output = Result<u32, String>> + 'a>>;
 
+/// One asking of one hook.
+pub(crate) type Announced = (HookPhase, u8, Time);
+
 /// The hook that was last announced, as far as this process knows.
 pub(crate) struct HookSlot<'a> {
-    pub(crate) which: Option<(HookPhase, u8)>,
+    pub(crate) which: Option<Announced>,
     pub(crate) state: Hook,
     pub(crate) asking: Option<Asking<'a>>,
 }

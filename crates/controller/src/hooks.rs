@@ -22,6 +22,8 @@ pub(crate) struct Question {
     pub(crate) hook: Qualified,
     pub(crate) phase: HookPhase,
     pub(crate) attempt: u8,
+    /// The step in force, where it is asked between two of them.
+    pub(crate) step: Option<u16>,
     pub(crate) rollout_id: String,
     pub(crate) function: String,
     pub(crate) alias: String,
@@ -36,7 +38,8 @@ pub(crate) struct Question {
 impl Question {
     /// What this asking is called: rollout, phase, attempt.
     fn execution_id(&self) -> String {
-        format!("{}/{}/{}", self.rollout_id, self.phase.word(), self.attempt)
+        let step = self.step.filter(|_| self.phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
+        format!("{}/{}{step}/{}", self.rollout_id, self.phase.word(), self.attempt)
     }
 
     /// The function's own ARN, which is where a hook that takes its time leaves its answer.

@@ -12,7 +12,7 @@ use rollout::{Time, Version};
 
 use crate::checks::incompatible;
 use crate::cloud::{Clock, Cloud, CloudError, Configuration, Failure, Held, State, Update};
-use crate::driver::{Driver, Interrupt};
+use crate::driver::{Announced, Driver, Interrupt};
 
 /// By how much the clocks of two services may differ.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -317,17 +317,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
     }
 
-    /// Which hook and which attempt the alias announces; without an alias, a first deployment's pre-traffic hook.
-    pub(crate) fn announced(&self) -> Option<(HookPhase, u8)> {
+    /// Which hook and which attempt the alias announces, and since when its phase or step is in force; without an alias, a first
+    /// deployment's pre-traffic hook.
+    pub(crate) fn announced(&self) -> Option<Announced> {
         if self.held.is_none() {
-            return Some((HookPhase::PreTraffic, 1));
+            return Some((HookPhase::PreTraffic, 1, Time::default()));
         }
         let note = self.note()?;
         let attempt = note.hook?.number;
         match note.phase {
-            Phase::Pre => Some((HookPhase::PreTraffic, attempt)),
-            Phase::Post => Some((HookPhase::PostTraffic, attempt)),
-            Phase::Claim | Phase::Shift { .. } | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
+            Phase::Pre => Some((HookPhase::PreTraffic, attempt, note.since)),
+            Phase::Post => Some((HookPhase::PostTraffic, attempt, note.since)),
+            Phase::Shift { .. } => Some((HookPhase::Step, attempt, note.since)),
+            Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
         }
     }
 

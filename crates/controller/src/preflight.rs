@@ -137,9 +137,10 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         problems.extend(denied);
         found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
     }
-    let (alarms, pre, post, probe) = tokio::join!(
+    let (alarms, pre, step, post, probe) = tokio::join!(
         alarms(cloud, request, &found.plan, found.goes_on.is_some()),
         hook(cloud, request.pre_hook.as_ref()),
+        hook(cloud, request.step_hook.as_ref()),
         hook(cloud, request.post_hook.as_ref()),
         probe(cloud, request)
     );
@@ -147,6 +148,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     found.red = alarms.red;
     found.warnings.extend(alarms.warnings);
     problems.extend(pre);
+    problems.extend(step);
     problems.extend(post);
     problems.extend(probe);
     problems.extend(about_credentials(cloud, &found.plan));

@@ -48,6 +48,8 @@ pub struct Request {
     pub probe_event: Option<Vec<u8>>,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<Qualified>,
+    /// The function to ask before every further share.
+    pub step_hook: Option<Qualified>,
     /// The function to ask before promoting.
     pub post_hook: Option<Qualified>,
     /// How long a hook may take.
@@ -92,6 +94,7 @@ impl Request {
             blind_limit: self.blind_limit,
             analysis: self.analysis,
             pre_hook: self.pre_hook.as_ref().map(shown),
+            step_hook: self.step_hook.as_ref().map(shown),
             post_hook: self.post_hook.as_ref().map(shown),
             hook_limit: self.hook_limit,
             on_interrupt: self.on_interrupt,

@@ -85,11 +85,12 @@ fn about_start(started: &Started) -> Vec<Told> {
     };
     let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
     let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
-    let (pre, post) = (hook("pre-traffic", &started.pre_hook), hook("post-traffic", &started.post_hook));
+    let (pre, step) = (hook("pre-traffic", &started.pre_hook), hook("step", &started.step_hook));
+    let post = hook("post-traffic", &started.post_hook);
     let (first, watched) = if stable.is_none() {
         // Without a version to share with, the schedule has nothing to do.
         let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
-        (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, post])
+        (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, None, post])
     } else {
         let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
         let about = Some(total(started)).filter(|total| !total.is_zero());
@@ -99,7 +100,7 @@ fn about_start(started: &Started) -> Vec<Told> {
         let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let bake = Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", span(Duration::from_secs(bake))));
         let arrow = versions(*stable, *candidate, "→");
-        (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, bake, post])
+        (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, step, bake, post])
     };
     let watched = watched.into_iter().flatten().collect::<Vec<_>>().join("; ");
     let second = if watched.is_empty() { Vec::new() } else { told("watching", watched) };
@@ -190,6 +191,7 @@ fn way_back(story: &Story, cause: Cause, why: &str) -> String {
     let red = |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && why.contains(&alarm.name);
     let known = (cause == Cause::Alarm && story.alarms.iter().any(red))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
+        || (cause == Cause::StepHook && story.step_hook == Mark::Failed)
         || (cause == Cause::PostHook && story.post_hook == Mark::Failed);
     if known {
         return goal;

@@ -68,6 +68,7 @@ pub(crate) struct Story {
     pub(crate) ready: bool,
     pub(crate) created: bool,
     pub(crate) pre_hook: Mark,
+    pub(crate) step_hook: Mark,
     pub(crate) post_hook: Mark,
     pub(crate) share: Option<Share>,
     pub(crate) by_hand: Option<Weight>,
@@ -148,6 +149,7 @@ impl Story {
     fn hook(&mut self, hook: HookPhase) -> &mut Mark {
         match hook {
             HookPhase::PreTraffic => &mut self.pre_hook,
+            HookPhase::Step => &mut self.step_hook,
             HookPhase::PostTraffic => &mut self.post_hook,
         }
     }

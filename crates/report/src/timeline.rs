@@ -21,6 +21,9 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
     if let Some(hook) = &plan.pre_hook {
         row("before", format!("pre-traffic hook {} says whether any traffic moves", short(hook)));
     }
+    if let Some(hook) = plan.step_hook.as_ref().filter(|_| plan.stable.is_some()) {
+        row("between", format!("step hook {} says whether the share rises further", short(hook)));
+    }
     match plan.stable {
         Some(stable) => {
             for (at, text) in steps(plan) {
@@ -201,6 +204,7 @@ struct Planned {
     bake_seconds: u64,
     total_seconds: u64,
     pre_hook: Option<String>,
+    step_hook: Option<String>,
     post_hook: Option<String>,
     watched: bool,
     alarms: Vec<String>,
@@ -251,6 +255,7 @@ impl Planned {
             bake_seconds: plan.bake.as_secs(),
             total_seconds: plan.duration().as_secs(),
             pre_hook: plan.pre_hook.clone(),
+            step_hook: plan.step_hook.clone(),
             post_hook: plan.post_hook.clone(),
             watched: plan.watches(),
             alarms: plan.alarms.clone(),

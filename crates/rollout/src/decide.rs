@@ -27,6 +27,8 @@ pub enum Action {
     AnnouncePreHook,
     /// Write that the post-traffic hook is about to be invoked.
     AnnouncePostHook,
+    /// Write that the hook before a further share is about to be invoked.
+    AnnounceStepHook,
     /// Invoke the hook that is announced.
     InvokeHook,
     /// Create the alias on the candidate: a first deployment.
@@ -278,6 +280,7 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     let late = note.hook.is_some_and(|hook| seen.now >= hook.deadline) && matches!(seen.hook, Hook::Running(_));
     match note.phase {
         Phase::Pre if late || matches!(seen.hook, Hook::Failed(_)) => return Some(Cause::PreHook),
+        Phase::Shift { .. } if late || matches!(seen.hook, Hook::Failed(_)) => return Some(Cause::StepHook),
         Phase::Post if late || matches!(seen.hook, Hook::Failed(_)) => return Some(Cause::PostHook),
         Phase::Claim if matches!(seen.candidate, Candidate::Failed(_) | Candidate::Published(_, Readiness::Unfit(_))) => {
             // What publishing gave may be stable itself, or a version that was refused before: no failure.
@@ -356,32 +359,31 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
         Phase::Claim => prepare(plan, seen, note, pass),
         // Another plan may have no such hook any more.
         Phase::Pre if plan.pre_hook.is_none() => first_share(seen, pass),
+        Phase::Pre => asked(seen, note, Action::AnnouncePreHook).unwrap_or_else(|| first_share(seen, pass)),
         Phase::Post if plan.post_hook.is_none() => Action::Promote(pass),
-        Phase::Pre | Phase::Post => match seen.hook {
-            // A pause, or a process that died, may have used the time up before anybody was asked.
-            Hook::NotInvoked if note.hook.is_none_or(|hook| seen.now >= hook.deadline) => {
-                if note.phase == Phase::Pre {
-                    Action::AnnouncePreHook
-                } else {
-                    Action::AnnouncePostHook
-                }
-            }
-            Hook::NotInvoked => Action::InvokeHook,
-            Hook::Succeeded if note.phase == Phase::Pre => first_share(seen, pass),
-            Hook::Succeeded => Action::Promote(pass),
-            Hook::Running(_) | Hook::Failed(_) => {
-                wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning)
-            }
-        },
+        Phase::Post => asked(seen, note, Action::AnnouncePostHook).unwrap_or(Action::Promote(pass)),
         Phase::Shift { .. } | Phase::Bake if seen.now < due => not_due(seen, note, due),
         Phase::Shift { step, .. } => {
-            let step = usize::from(step) + 1;
+            let asking = plan.step_hook.as_ref().and_then(|_| asked(seen, note, Action::AnnounceStepHook));
             let since = if seen.now <= due + plan.tolerance() { due } else { seen.now.ceil_to_second() };
-            Action::Shift { step, since, pass }
+            asking.unwrap_or(Action::Shift { step: usize::from(step) + 1, since, pass })
         }
         Phase::Bake => finish_line(plan, pass),
         // A terminal note is no position to go on from.
         Phase::Promoted | Phase::Back(_) => wait(seen, seen.now + plan.poll, Reason::LookingAgain),
+    }
+}
+
+/// What is to be done about a hook that has to succeed first; `None` once it has.
+fn asked(seen: &Observation, note: &Note, announce: Action) -> Option<Action> {
+    match seen.hook {
+        // A pause, or a process that died, may have used the time up before anybody was asked.
+        Hook::NotInvoked if note.hook.is_none_or(|hook| seen.now >= hook.deadline) => Some(announce),
+        Hook::NotInvoked => Some(Action::InvokeHook),
+        Hook::Succeeded => None,
+        Hook::Running(_) | Hook::Failed(_) => {
+            Some(wait(seen, note.hook.map_or(seen.now, |hook| hook.deadline), Reason::HookRunning))
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn plan() -> Plan {
         blind_limit: Duration::from_mins(10),
         analysis: Analysis::default(),
         pre_hook: None,
+        step_hook: None,
         post_hook: None,
         hook_limit: Duration::from_mins(16),
         on_interrupt: OnInterrupt::RollBack,
@@ -59,7 +60,8 @@ fn plans() -> Vec<Plan> {
         schedule: Schedule::steps(&[points(1000), points(4000)], Duration::from_mins(1)).unwrap(),
         ..plan()
     };
-    vec![plan(), hooked, strict]
+    let stepped = Plan { step_hook: Some("step".into()), ..plan() };
+    vec![plan(), hooked, strict, stepped]
 }
 
 fn notes(plan: &Plan) -> Vec<Option<Note>> {
@@ -359,7 +361,10 @@ fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&No
             *step == 1 && plan.pre_hook.is_none() && seen.candidate == Candidate::Published(version(42), Readiness::Ready)
         ),
         Phase::Pre => assert!(*step == 1 && (seen.hook == Hook::Succeeded || plan.pre_hook.is_none()), "{}", told()),
-        Phase::Shift { step: noted, .. } => assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told()),
+        Phase::Shift { step: noted, .. } => {
+            assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told());
+            assert!(plan.step_hook.is_none() || seen.hook == Hook::Succeeded, "{}", told());
+        }
         Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100 %: {}", told()),
     }
 }
@@ -400,6 +405,7 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
         | Action::Release
         | Action::Postpone(_)
         | Action::AnnouncePreHook
+        | Action::AnnounceStepHook
         | Action::AnnouncePostHook => {
             let (before, after) = (seen.alias.as_ref().unwrap(), written.unwrap());
             assert_eq!((before.target, &before.weights), (after.target, &after.weights), "a note-only write: {}", told());

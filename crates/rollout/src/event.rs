@@ -34,6 +34,8 @@ pub struct Event {
 pub enum HookPhase {
     /// Before the first share.
     PreTraffic,
+    /// Before every further share.
+    Step,
     /// Before promoting.
     PostTraffic,
 }
@@ -43,6 +45,7 @@ impl HookPhase {
     pub fn word(self) -> &'static str {
         match self {
             Self::PreTraffic => "pre-traffic",
+            Self::Step => "step",
             Self::PostTraffic => "post-traffic",
         }
     }
@@ -239,6 +242,9 @@ pub struct Started {
     pub analysis: String,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
+    /// The hook before every further share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_hook: Option<String>,
     /// The post-traffic hook.
     pub post_hook: Option<String>,
 }

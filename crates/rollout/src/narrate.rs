@@ -40,6 +40,7 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         alarms: plan.alarms.clone(),
         analysis: plan.analysis.mode.word().to_owned(),
         pre_hook: plan.pre_hook.clone(),
+        step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
     })
 }
@@ -149,9 +150,9 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
     let note = note_of(plan, now);
     let (hook, name) = match note.as_ref().map(|note| note.phase) {
         None | Some(Phase::Claim | Phase::Pre) => (HookPhase::PreTraffic, plan.pre_hook.clone()?),
-        Some(Phase::Post | Phase::Bake | Phase::Shift { .. } | Phase::Promoted | Phase::Back(_)) => {
-            (HookPhase::PostTraffic, plan.post_hook.clone()?)
-        }
+        // A hook that ended its rollout is told of on the terminal note.
+        Some(Phase::Shift { .. }) => (HookPhase::Step, plan.step_hook.clone()?),
+        Some(Phase::Post | Phase::Bake | Phase::Promoted | Phase::Back(_)) => (HookPhase::PostTraffic, plan.post_hook.clone()?),
     };
     if earlier.is_some_and(|earlier| earlier.hook == now.hook) {
         return None;
@@ -307,11 +308,13 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
         return (why.clone(), None);
     }
     let why = match (cause, &seen.hook, &seen.candidate) {
-        (Cause::PreHook | Cause::PostHook, Hook::Failed(reason), _) => {
-            let name = if cause == Cause::PreHook { &plan.pre_hook } else { &plan.post_hook };
-            format!("hook `{}` failed: {reason}", name.as_deref().unwrap_or_default())
+        (Cause::PreHook | Cause::StepHook | Cause::PostHook, Hook::Failed(reason), _) => {
+            let hooks =
+                [(Cause::PreHook, &plan.pre_hook), (Cause::StepHook, &plan.step_hook), (Cause::PostHook, &plan.post_hook)];
+            let name = hooks.into_iter().find_map(|(of, name)| name.as_ref().filter(|_| of == cause));
+            format!("hook `{}` failed: {reason}", name.map_or("", String::as_str))
         }
-        (Cause::PreHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
+        (Cause::PreHook | Cause::StepHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
         (Cause::Failed, _, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
         (Cause::Blind | Cause::NoData, _, _) => {
             let limit = humantime::format_duration(plan.blind_limit);

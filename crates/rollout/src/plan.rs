@@ -190,6 +190,8 @@ pub struct Plan {
     pub analysis: Analysis,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<String>,
+    /// The function to ask before every further share.
+    pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
     /// How long a hook may take, from the write that announces it.
@@ -246,14 +248,16 @@ impl Plan {
     /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant
     /// is not part of it: that is compared by itself.
     pub fn hash(&self) -> PlanHash {
-        let Self { schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, source, .. } = self;
+        let Self {
+            schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, step_hook, source, ..
+        } = self;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = self.analysis;
         let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
         let every = schedule.every();
         let code = if let Source::Update(code) = source { Some(code) } else { None };
         let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
         let analysis = (mode, sensitive, latency, min_requests, max_hold, on_low_traffic);
-        PlanHash(hash32(format!("{parts:?} {analysis:?}").as_bytes()))
+        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}").as_bytes()))
     }
 }
 

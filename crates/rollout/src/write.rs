@@ -41,6 +41,10 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
     match action {
         Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate, ..note }),
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
+        Action::AnnounceStepHook => {
+            let number = note.hook.map_or(1, |hook| hook.number.saturating_add(1));
+            renoted(seen, alias, Note { hook: Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) }), ..note })
+        }
         Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
         Action::Postpone(since) => {
             let due = note.due.map(|due| *since + due.since(note.since));
