@@ -8,10 +8,12 @@
 mod bad_weather;
 mod by_hand;
 mod comparing;
+mod crowd;
 mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
+mod known_answers;
 mod many_at_once;
 mod nothing_new;
 mod operators;
@@ -19,4 +21,7 @@ mod refused;
 mod schedules;
 mod stage;
 mod the_story;
+#[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
+#[path = "../../crates/analysis/tests/traffic/mod.rs"]
+mod traffic;
 mod under_way;
