@@ -109,21 +109,25 @@ impl Kind {
     /// The same on a stage of its own, changed from outside once the rollout is about to begin.
     pub(crate) async fn play_on(&self, stage: &Stage, change: impl FnOnce(&mut World)) -> Played {
         stage.with(change);
-        let opened = stage.now();
-        let minutes = RefCell::new(Vec::new());
         let request = self.request();
-        let told = tokio::select! {
-            told = stage.rollout(&request) => told,
-            () = count(stage, &minutes) => unreachable!("it never ends"),
-        };
-        let against =
-            told.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == Opinion::RollBack)?.1)));
-        let noticed = against.map(|(at, numbers)| {
-            let after = at.as_millis() - u64::try_from(opened.as_millis()).unwrap();
-            (usize::try_from((after + 30_000) / 60_000).unwrap(), numbers.candidate.errors)
-        });
-        Played { minutes: minutes.into_inner(), noticed, told }
+        watched(stage, stage.rollout(&request)).await
     }
+}
+
+/// A rollout, and what happens meanwhile.
+pub(crate) async fn watched(stage: &Stage, rollout: impl Future<Output = Told>) -> Played {
+    let opened = stage.now();
+    let minutes = RefCell::new(Vec::new());
+    let told = tokio::select! {
+        told = rollout => told,
+        () = count(stage, &minutes) => unreachable!("it never ends"),
+    };
+    let against = told.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == Opinion::RollBack)?.1)));
+    let noticed = against.map(|(at, numbers)| {
+        let after = at.as_millis() - u64::try_from(opened.as_millis()).unwrap();
+        (usize::try_from((after + 30_000) / 60_000).unwrap(), numbers.candidate.errors)
+    });
+    Played { minutes: minutes.into_inner(), noticed, told }
 }
 
 /// What was found in the counts, where this event tells that.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod bad_weather;
+mod blame;
 mod by_hand;
 mod comparing;
 mod crowd;
