@@ -6,12 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod bad_weather;
+mod blame;
 mod by_hand;
 mod comparing;
+mod crowd;
 mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
+mod known_answers;
 mod many_at_once;
 mod nothing_new;
 mod operators;
@@ -19,4 +22,7 @@ mod refused;
 mod schedules;
 mod stage;
 mod the_story;
+#[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
+#[path = "../../crates/analysis/tests/traffic/mod.rs"]
+mod traffic;
 mod under_way;

@@ -35,10 +35,18 @@ impl Clock for Sleeper {
     }
 }
 
+impl Sleeper {
+    /// Waits until then.
+    pub(crate) async fn sleep_until(&self, until: Time) {
+        self.0.sleep(until.since(Time::from(self.0.now()))).await;
+    }
+}
+
 /// What a rollout came to, and what was told of it.
 pub(crate) struct Told {
     pub(crate) ending: Ending,
     pub(crate) log: String,
+    pub(crate) events: Vec<Event>,
 }
 
 /// Plays a story in virtual time. Chance is the same in every run.
@@ -60,6 +68,14 @@ impl Stage {
         let mut settings = sim::Settings::strict();
         change(&mut settings);
         let world = Scenario::named(name).unwrap().build_in(settings, 7, clock.now());
+        Self::of(Account::new(world, clock), "CONTROLLER", None).await
+    }
+
+    /// An account of its own, furnished here; it is a full hour.
+    pub(crate) async fn furnished(settings: sim::Settings, seed: u64, furnish: impl FnOnce(&mut World)) -> Self {
+        let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
+        let mut world = World::new(settings, seed, Time::from(clock.now()));
+        furnish(&mut world);
         Self::of(Account::new(world, clock), "CONTROLLER", None).await
     }
 
@@ -128,7 +144,7 @@ impl Stage {
             plain.event(event).unwrap();
         }
         plain.finish().unwrap();
-        Told { ending, log: String::from_utf8(log).unwrap() }
+        Told { ending, log: String::from_utf8(log).unwrap(), events }
     }
 
     /// Rolls back by hand.

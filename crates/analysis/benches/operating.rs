@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark tells its figures")]
 #![expect(clippy::disallowed_methods, reason = "and how long they took")]
 
+#[expect(dead_code, reason = "other rules are another benchmark's")]
 #[path = "../tests/traffic/mod.rs"]
 mod traffic;
 

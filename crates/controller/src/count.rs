@@ -1,4 +1,4 @@
-//! When are calls counted, and what is kept of that? Once a minute, and just before the share would rise.
+//! When are calls counted, and what is kept of that? Once a minute, or just before the share would rise.
 
 use rollout::Time;
 use rollout::alias::{Standing, standing};
@@ -20,17 +20,20 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         live.then_some(note)
     }
 
-    /// When calls are to be counted again: a minute after the last attempt, or a poll after one that failed; and before a share that
-    /// is due to rise, so that it does not rise on counts that are a minute old.
+    /// When calls are to be counted again: at the next full minute, which is the same for all rollouts of a process, or a poll after
+    /// an attempt that failed; but just before a share that is due to rise by then or a poll later, so that it does not rise on counts of a minute ago.
     pub(crate) fn next_counts(&self) -> Option<Time> {
         let note = self.compares()?;
         let Some(tried) = self.counts_tried else { return Some(Time::default()) };
         let failing = matches!(&self.comparison, Comparison::Unread { .. } | Comparison::Read { failing: Some(_), .. });
-        let again = tried + if failing { self.plan.poll } else { COUNTS_EVERY };
+        if failing {
+            return Some(tried + self.plan.poll);
+        }
         // Somebody's pause, or somebody's share, can be overdue for long.
         let on_schedule = self.held.as_ref().is_some_and(|held| matches!(standing(&held.alias), Standing::Running(_)));
-        let due = note.due.filter(|_| on_schedule && note.pause.is_none() && !failing);
-        Some(due.map_or(again, |due| again.min(due.max(tried + self.plan.poll))))
+        let soon = tried + COUNTS_EVERY + self.plan.poll;
+        let due = note.due.filter(|due| on_schedule && note.pause.is_none() && *due <= soon);
+        Some(due.map_or_else(|| full_minute(tried), |due| due.max(tried + self.plan.poll)))
     }
 
     pub(crate) fn pair_to_count(&self, now: Time) -> Option<Pair> {
@@ -76,4 +79,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         comparison
     }
+}
+
+/// The end of the minute.
+fn full_minute(at: Time) -> Time {
+    Time::from_secs((at.as_secs() / 60 + 1) * 60)
 }

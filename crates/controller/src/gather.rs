@@ -1,9 +1,14 @@
 //! Who else wants calls counted right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
+//!
+//! Whoever asks first asks for everybody: rollouts begin and step at moments of their own, and the counts of all of them cost one
+//! question as well as one of them does. What was answered a moment ago serves whoever asks next.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use rollout::Time;
+use rollout::plan::COUNTS_EVERY;
 use tokio::sync::OnceCell;
 
 use crate::cloud::{Clock, Cloud, CloudError, Counted, Failure, Pair};
@@ -11,47 +16,86 @@ use crate::cloud::{Clock, Cloud, CloudError, Counted, Failure, Pair};
 /// How long a question waits for others to come along: rollouts that shift in step ask within a moment.
 const TOGETHER: Duration = Duration::from_millis(50);
 
+/// How long an answer serves others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
+/// share; `CloudWatch` itself is one to three minutes late.
+const RECENT: Duration = Duration::from_secs(20);
+
+/// How long a failure serves others, so that a hundred rollouts do not make it worse; shorter than a poll, so that each tries again.
+const FAILED: Duration = Duration::from_secs(2);
+
 type Counts = Vec<Result<Vec<Counted>, CloudError>>;
 
 /// Questions that are answered together.
 #[derive(Debug, Default)]
 struct Gathering {
     pairs: RefCell<Vec<Pair>>,
+    /// When it was sent; then nobody can join any more.
+    sent: Cell<Option<Time>>,
     answers: OnceCell<Counts>,
 }
 
 /// Where questions are gathered.
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
-    open: RefCell<Option<Rc<Gathering>>>,
+    latest: RefCell<Rc<Gathering>>,
+    /// Who asks, and when each did last.
+    asking: RefCell<Vec<(Pair, Time)>>,
+}
+
+impl Gathering {
+    fn place(&self, pair: &Pair) -> Option<usize> {
+        self.pairs.borrow().iter().position(|known| known == pair)
+    }
+
+    fn join(&self, pair: &Pair) {
+        if self.place(pair).is_none() {
+            self.pairs.borrow_mut().push(pair.clone());
+        }
+    }
+
+    /// Whether what was sent serves a question that is asked now.
+    fn serves(&self, pair: &Pair, sent: Time, now: Time) -> bool {
+        let Some(place) = self.place(pair) else { return false };
+        let failed = self.answers.get().is_some_and(|answers| answers.get(place).is_none_or(Result::is_err));
+        // A clock that was set back in the meantime makes nothing recent.
+        now >= sent && now.since(sent) < if failed { FAILED } else { RECENT }
+    }
 }
 
 impl Gatherer {
-    /// Counts these pairs' calls, along with those of whoever asks within a moment.
+    /// Counts these pairs' calls, along with those of everybody else who asks these days.
     ///
     /// # Cancel safety
     /// Whoever is dropped while it waits leaves its question with the others, the first of whom goes on in its place.
     pub(crate) async fn counts<C: Cloud, K: Clock>(&self, cloud: &C, clock: &K, pairs: &[Pair]) -> Counts {
-        let gathering = self.open.borrow_mut().get_or_insert_default().clone();
-        let first = gathering.pairs.borrow().len();
-        gathering.pairs.borrow_mut().extend_from_slice(pairs);
+        let gathering = self.gathering(cloud.time(), pairs);
         let answers = gathering.answers.get_or_init(|| async {
             clock.sleep(TOGETHER).await;
-            // Nobody can join any more once it is sent.
-            self.close(&gathering);
+            gathering.sent.set(Some(cloud.time()));
             let asked = gathering.pairs.borrow().clone();
             cloud.counts(&asked).await
         });
         let answers = answers.await;
-        let mine = first..first + pairs.len();
-        answers.get(mine).map_or_else(|| pairs.iter().map(|_| Err(left_out())).collect(), <[_]>::to_vec)
+        let answer = |pair: &Pair| gathering.place(pair).and_then(|place| answers.get(place)).cloned();
+        pairs.iter().map(|pair| answer(pair).unwrap_or_else(|| Err(left_out()))).collect()
     }
 
-    fn close(&self, gathering: &Rc<Gathering>) {
-        let mut open = self.open.borrow_mut();
-        if open.as_ref().is_some_and(|open| Rc::ptr_eq(open, gathering)) {
-            *open = None;
+    /// The questions that these are among.
+    fn gathering(&self, now: Time, pairs: &[Pair]) -> Rc<Gathering> {
+        let mut asking = self.asking.borrow_mut();
+        // Who has not asked for two rounds has ended.
+        asking.retain(|(pair, at)| now.since(*at) < 2 * COUNTS_EVERY && !pairs.contains(pair));
+        asking.extend(pairs.iter().map(|pair| (pair.clone(), now)));
+        let mut latest = self.latest.borrow_mut();
+        match latest.sent.get() {
+            None => {}
+            Some(sent) if pairs.iter().all(|pair| latest.serves(pair, sent, now)) => return latest.clone(),
+            Some(_) => *latest = Rc::default(),
         }
+        for (pair, _) in asking.iter() {
+            latest.join(pair);
+        }
+        latest.clone()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What would the test do on many rollouts? Seeded traffic, the known answers, and how near to them one came. Judges nothing else.
 
 pub(crate) mod healthy;
+pub(crate) mod rules;
 
 use analysis::{Minute, Parameters, Test};
 use serde_json::Value;
@@ -82,7 +83,7 @@ impl Chance {
 }
 
 /// Stirling's series; exact enough from 0 on, where it is shifted up first.
-fn ln_factorial(number: f64) -> f64 {
+pub(crate) fn ln_factorial(number: f64) -> f64 {
     if number < 10.0 {
         return ln_factorial(number + 1.0) - (number + 1.0).ln();
     }
@@ -148,6 +149,12 @@ impl Row {
         self.answers[&alpha.to_string()][name].as_f64()
     }
 
+    /// Between which bounds the part that is noticed lies with 95 % confidence, as far as is known.
+    pub(crate) fn interval(&self, alpha: f64) -> (f64, f64) {
+        let ends = &self.answers[&alpha.to_string()]["ci95"];
+        (ends[0].as_f64().unwrap(), ends[1].as_f64().unwrap())
+    }
+
     /// How far the part that was noticed is from what is known, in standard deviations of both simulations together.
     pub(crate) fn distance(&self, alpha: f64, tally: &Tally) -> f64 {
         let known = self.answer(alpha, "detect").unwrap();
@@ -210,7 +217,7 @@ impl Tally {
     }
 
     /// The part that was rolled back by this minute.
-    fn by(&self, minute: f64) -> f64 {
+    pub(crate) fn by(&self, minute: f64) -> f64 {
         count(self.minutes.iter().flatten().filter(|found| count(**found) <= minute).count()) / self.rollouts()
     }
 
