@@ -114,7 +114,7 @@ fn finish(mut child: Child) -> (i32, String) {
 }
 
 const SHORT: &str = "rollout hello --steps 10,50 --every 1s --bake 1s --poll 200ms --alarm errors";
-const LONG: &str = "rollout hello --steps 10,50 --every 10m --poll 200ms --alarm errors";
+const LONG: &str = "rollout hello --steps 10,50 --every 10m --poll 200ms --alarm errors --analysis off";
 
 #[test]
 fn exit_0_promoted_and_again_nothing_to_do() {

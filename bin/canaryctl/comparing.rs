@@ -66,7 +66,29 @@ fn word(text: &str) -> Result<Word, String> {
 impl Comparing {
     /// Whether it was asked for, rather than being what is done unasked.
     pub(crate) fn asked(&self) -> bool {
-        !self.analysis.is_empty()
+        !self.analysis.is_empty() || self.wants_calls()
+    }
+
+    /// Whether something was asked for that only counting calls can give.
+    fn wants_calls(&self) -> bool {
+        self.min_requests > 0 || self.on_low_traffic != LowTraffic::Rollback
+    }
+
+    /// Whether what was asked for goes together.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let mode = self.plan().mode;
+        if self.wants_calls() && mode != Mode::On {
+            let word = mode.word();
+            return Err(Failure::usage(format!(
+                "`--min-requests` and `--on-low-traffic` wait for calls, which `--analysis {word}` does not act on\n  hint: leave one of them out"
+            )));
+        }
+        if self.probe_event.is_some() && self.on_low_traffic != LowTraffic::Probe {
+            return Err(Failure::usage(
+                "`--probe-event` is sent with `--on-low-traffic probe` alone\n  hint: add it, or leave the event out".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn plan(&self) -> Analysis {

@@ -54,6 +54,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
     let told = scenario.map(Scenario::defaults);
     let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
     let story = |name: Option<&'static str>| name.and_then(|name| name.parse::<Qualified>().ok());
+    args.comparing.check()?;
     let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
     if let Some(told) = told.filter(|_| alarms.is_empty()) {
         alarms.extend(told.alarms.iter().map(|name| (*name).to_owned()));

@@ -65,7 +65,7 @@ async fn counts_of(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudE
 fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
     // Errors has a sample for every call, so that calls and errors come from one series and cannot be out of step.
     let mut asked = vec![("Errors", "SampleCount".to_owned()), ("Errors", "Sum".to_owned()), ("Duration", "Maximum".to_owned())];
-    if let Some(Limits { p90, p99 }) = limits {
+    if let Some(Limits { p90, p99, .. }) = limits {
         asked.push(("Duration", "SampleCount".to_owned()));
         for limit in [Some(p90), p99.as_ref()].into_iter().flatten() {
             let at = if candidate { limit.candidate } else { limit.stable };
@@ -82,9 +82,10 @@ fn counted(
 ) -> Result<Vec<Counted>, CloudError> {
     let count = questions(pair.limits.as_ref(), true).len();
     let series = |letter: char| {
-        let one = |place| {
-            let values = answered.get(&format!("p{index}{letter}{place}")).cloned();
-            values.unwrap_or_else(|| Err(missing()))
+        let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
+        let one = |place| match answered.get(&format!("p{index}{letter}{place}")) {
+            Some(Err(_)) | None if !needed(place) => Ok(Values::new()),
+            values => values.cloned().unwrap_or_else(|| Err(missing())),
         };
         (0..count).map(one).collect::<Result<Vec<Values>, CloudError>>()
     };
@@ -110,10 +111,8 @@ fn tally(series: &[Values], start: Time) -> Result<Tally, CloudError> {
         number => Err(unreadable(OPERATION, format!("a count of {number}"))),
     };
     let (calls, errors) = (number(0)?, number(1)?);
-    // Both are statistics of the same samples, each 0 or 1.
-    if errors > calls {
-        return Err(unreadable(OPERATION, format!("{errors} errors of {calls} calls")));
-    }
+    // Both are statistics of the same samples, each 0 or 1; one of them may have been looked at a moment later.
+    let errors = errors.min(calls);
     Ok(Tally { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
 }
 
@@ -227,5 +226,8 @@ const OPERATION: &str = "GetMetricData";
 
 /// `CloudWatch` takes no more queries in one call: 83 pairs where only errors are counted, 41 with slow calls.
 const QUERIES: usize = 500;
+
+/// From this question on, it is about durations: where they are only reported, they are no reason to see nothing.
+const DURATIONS: usize = 3;
 
 const MINUTE: Duration = Duration::from_mins(1);

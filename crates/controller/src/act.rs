@@ -209,7 +209,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
             (self.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
         else {
-            self.probe = Probe::Failed("there is no saved event to send".to_owned());
+            self.probe = Probe::Unsent("there is no saved event to send".to_owned());
             return;
         };
         let candidate = Qualified { function: self.request.subject.function.clone(), qualifier: Some(version.to_string()) };

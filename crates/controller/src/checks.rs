@@ -3,12 +3,12 @@
 use rollout::alias::{Target, standing};
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::note::{self, Noted, TEXT_LIMIT};
-use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
+use rollout::plan::{Entry, Latency, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Alias, Cause, Time, Version};
 
 use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Usual, Write};
-use crate::compare::{PAST, Reference, expected_calls};
+use crate::compare::{PAST, Reference, expected_calls, limits};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
 
@@ -398,9 +398,20 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
     out
 }
 
+/// Slow calls cannot be told without knowing what was slow before.
+pub(crate) fn slowness(request: &Request, plan: &Plan, usual: &Reference) -> Option<Problem> {
+    let enforced = request.analysis.latency == Latency::Enforce && plan.comparing() != Mode::Off && plan.stable.is_some();
+    if !enforced || limits(plan, usual).is_some() {
+        return None;
+    }
+    let calls = usual.as_ref().map_or_else(|| "could not be read".to_owned(), |usual| format!("had {:.0} calls", usual.timed));
+    let text = format!("what is slow cannot be told: the hour before {calls}, and 100 are needed");
+    Some(Problem::new(text).hint("`--analysis latency=report` goes on without acting on it"))
+}
+
 /// The warning that hardly anything can be seen, where that is known beforehand.
 pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
-    let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.analysis.mode != Mode::Off)?;
+    let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
     if plan.schedule.len() == 1 {
         let text = "both versions never have calls at the same time, so that only one that answers nothing at all can be seen";
         return Some(format!("{}: {text}", plan.schedule));
@@ -412,9 +423,11 @@ pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
 }
 
 /// Saved events are sent to the function itself, which takes the same permission as a hook does.
-pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
+pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request, stable: Option<Version>) -> Option<Problem> {
     let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic else { return None };
-    let function = Qualified { function: request.subject.function.clone(), qualifier: None };
+    // By number, as the candidate will be.
+    let qualifier = stable.map(|stable| stable.to_string());
+    let function = Qualified { function: request.subject.function.clone(), qualifier };
     let error = cloud.invocable(&function).await.err()?;
     let problem = Problem::new(format!("saved events cannot be sent to {}: {error}", request.subject.function));
     Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })

@@ -206,6 +206,8 @@ pub struct Limits {
     pub p90: Limit,
     /// At the 99th, where there were calls enough to know it.
     pub p99: Option<Limit>,
+    /// Whether slow calls decide: then not knowing them is not knowing enough.
+    pub decide: bool,
 }
 
 /// What counts as slow, in milliseconds.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
 use rollout::comparison::{Calls, Finding, Numbers, Opinion, Slow, Thousandths, Together, grouped, share};
 use rollout::health::clock;
-use rollout::note::Note;
+use rollout::note::{Note, Phase};
 use rollout::plan::{Latency, Plan};
 use rollout::{Time, Version, Weight};
 
@@ -25,6 +25,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// By when the calls of a minute are there, all but a few: one to three minutes after it ended.
 const SETTLED: Duration = Duration::from_mins(3);
 
+/// The calls of both versions that cannot all be missing by chance.
+const MANY: f64 = 100.0;
+
 /// From which duration on calls that are still running are missing in the newest minutes, in milliseconds.
 const LONG: f64 = 20_000.0;
 
@@ -36,7 +39,7 @@ pub(crate) fn limits(plan: &Plan, usual: &Reference) -> Option<Limits> {
     let limit = |at: f64| Limit { stable: at, candidate: 1.25 * at + 10.0 };
     let p90 = usual.p90.filter(|at| usual.timed >= 100.0 && *at > 0.0).map(limit)?;
     let p99 = usual.p99.filter(|at| usual.timed >= 1_000.0 && *at > 0.0).map(limit);
-    Some(Limits { p90, p99 })
+    Some(Limits { p90, p99, decide: plan.analysis.latency == Latency::Enforce })
 }
 
 /// How many calls the canary can be expected to have while stable has some too, if the traffic stays as it was.
@@ -56,7 +59,10 @@ pub(crate) fn step_calls(note: &Note, counted: &[Counted]) -> u64 {
 /// What the minutes counted so far say of a rollout, and what not even a sound answer of AWS may say.
 pub(crate) fn find(plan: &Plan, note: &Note, all: &[Counted], usual: &Reference, now: Time) -> Result<Finding, String> {
     let (stable, candidate) = note.stable.zip(note.candidate).ok_or("there are no two versions to compare")?;
-    let counted = finished(all, now);
+    if plan.analysis.latency == Latency::Enforce && limits(plan, usual).is_none() {
+        return Err("nothing says what was slow before".to_owned());
+    }
+    let counted = finished(all, usual, now);
     let said = |error: &dyn std::fmt::Display| format!("what was counted makes no sense: {error}");
     let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
     let slow = slowness(plan, &counted, usual).map_err(|error| said(&error))?;
@@ -78,7 +84,9 @@ pub(crate) fn find(plan: &Plan, note: &Note, all: &[Counted], usual: &Reference,
     };
     let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, usual) };
     let verdict = test.verdict(&outlook);
-    let shared = both_worse(versions, &counted, &minutes, usual);
+    // What speaks against the canary is not explained away by trouble that stable has, too: it may be the canary's doing.
+    let alone = matches!(verdict, Verdict::Hold | Verdict::RollBack);
+    let shared = both_worse(versions, &counted, &minutes, usual).filter(|_| !alone);
     let mut finding = Finding {
         opinion: opinion(verdict),
         why: String::new(),
@@ -88,6 +96,11 @@ pub(crate) fn find(plan: &Plan, note: &Note, all: &[Counted], usual: &Reference,
         numbers,
     };
     finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
+    if finding.opinion != Opinion::RollBack
+        && let Some(why) = unknown(plan, note, all, &finding.numbers, usual, now)
+    {
+        (finding.opinion, finding.why) = (Opinion::NoData, why);
+    }
     if finding.opinion != Opinion::RollBack
         && let Some(found) = dead(&minutes).filter(|_| !was_dead(usual))
     {
@@ -129,11 +142,34 @@ fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
 
 /// The minutes whose calls have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
 /// began, but only when it is over.
-fn finished(counted: &[Counted], now: Time) -> Vec<Counted> {
-    let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(0.0, f64::max);
+fn finished(counted: &[Counted], usual: &Reference, now: Time) -> Vec<Counted> {
+    // The first calls that end are the short ones: what was usual before tells how long the others may take.
+    let before = usual.as_ref().and_then(|usual| usual.p99).unwrap_or_default();
+    let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
     let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
     let over = |minute: &&Counted| wait.is_zero() || now.since(minute.start + MINUTE) >= wait;
     counted.iter().filter(over).copied().collect()
+}
+
+/// Why there is nothing to go by, though there should be: no count is not a good one.
+fn unknown(plan: &Plan, note: &Note, all: &[Counted], numbers: &Numbers, usual: &Reference, now: Time) -> Option<String> {
+    let candidate = numbers.candidate.version;
+    let raw: f64 = all.iter().map(|minute| minute.candidate.calls).sum();
+    if numbers.candidate.calls == 0 && raw > 0.0 {
+        return Some(format!(
+            "the calls of {candidate} are not to be judged yet: some run so long that only those that failed are over"
+        ));
+    }
+    // The first share came no later than the steps before this one took.
+    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
+    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
+    let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
+    let settled = shared.saturating_sub(SETTLED).as_secs_f64() / 60.0;
+    let expected = usual.as_ref().map_or(0.0, |usual| usual.calls / 60.0) * settled;
+    let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
+    (silent && expected >= MANY).then(|| {
+        format!("no call of either version is counted, though about {} should have come by now", grouped(whole(expected)))
+    })
 }
 
 fn errors_of(minute: &Counted) -> Result<Minute, analysis::CountError> {
@@ -283,7 +319,7 @@ fn slower(finding: &mut Finding) {
     };
     match (finding.opinion, slow.opinion) {
         (Opinion::RollBack, _) => {}
-        (_, Opinion::RollBack) => (finding.opinion, finding.why) = (Opinion::RollBack, why()),
+        (_, Opinion::RollBack) => (finding.opinion, finding.why, finding.happened) = (Opinion::RollBack, why(), None),
         (Opinion::Pass | Opinion::LowPower, Opinion::Hold) => (finding.opinion, finding.why) = (Opinion::Hold, why()),
         (Opinion::Pass | Opinion::LowPower | Opinion::Hold | Opinion::NoData, _) => {}
     }

@@ -14,7 +14,7 @@ use crate::driver::Driver;
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// The note of this rollout while its candidate has a share beside a stable version, and calls are to be counted.
     fn compares(&self) -> Option<Note> {
-        let wanted = self.plan.analysis.mode != Mode::Off && self.failed.is_none();
+        let wanted = self.plan.comparing() != Mode::Off && self.failed.is_none();
         let note = self.note().filter(|_| wanted)?;
         let live = !note.phase.share().is_zero() && note.stable.is_some() && note.candidate.is_some();
         live.then_some(note)
@@ -42,7 +42,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             subject: self.request.subject.clone(),
             stable: note.stable?,
             candidate: note.candidate?,
-            from: note.begun,
+            // The minute in which it began may have calls of an earlier rollout of the same versions.
+            from: Time::from_secs(note.begun.as_secs().div_ceil(60) * 60),
             limits: limits(&self.plan, &self.usual),
         })
     }

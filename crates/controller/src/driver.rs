@@ -197,7 +197,7 @@ impl Teller<'_> {
 type Asking<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + 'a>>;
 
 /// Saved events under way to the candidate.
-type Probing<'a> = Pin<Box<dyn Future<Output = Result<u32, String>> + 'a>>;
+type Probing<'a> = Pin<Box<dyn Future<Output = Probe> + 'a>>;
 
 /// One asking of one hook.
 pub(crate) type Announced = (HookPhase, u8, Time);
@@ -267,6 +267,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) counted: Vec<Counted>,
     pub(crate) comparison: Comparison,
     pub(crate) probe: Probe,
+    /// Since when nothing but the full minute was waited for.
+    pub(crate) ready: Option<Time>,
     pub(crate) probing: Option<Probing<'a>>,
     /// What troubles were told, and when.
     troubles: BTreeMap<String, Time>,
@@ -329,6 +331,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             counted: Vec::new(),
             comparison: Comparison::Unread { failing: uncounted },
             probe: Probe::NotSent,
+            ready: None,
             probing: None,
             troubles: BTreeMap::new(),
             going_back: None,
@@ -357,6 +360,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);
         }
+        let ready = matches!(round.action, Action::Wait { why: Reason::FullMinute, .. });
+        self.ready = if ready { self.ready.or(Some(round.seen.now)) } else { None };
         let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
         for what in narrate(&self.plan, before, &round) {
@@ -444,7 +449,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
                 *asking = None;
             }
             answer = probed => {
-                *probe = answer.map_or_else(Probe::Failed, Probe::Passed);
+                *probe = answer;
                 *probing = None;
             }
             () = clock.sleep(span) => {}

@@ -18,6 +18,9 @@ const HOUR: Duration = Duration::from_hours(1);
 /// How fine yesterday is looked at.
 const EVERY: Duration = Duration::from_mins(5);
 
+/// How late `CloudWatch` is, in minutes: one to three.
+const LAG: f64 = 2.0;
+
 /// How many parts a schedule is told in.
 const PARTS: usize = 10;
 
@@ -30,7 +33,7 @@ const MORE: f64 = 1.1;
 /// # Errors
 /// Yesterday's traffic could not be read.
 pub async fn foresee<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan) -> Result<Option<Foresight>, CloudError> {
-    if plan.analysis.mode == Mode::Off || plan.stable.is_none() {
+    if plan.comparing() == Mode::Off || plan.stable.is_none() {
         return Ok(None);
     }
     let now = cloud.time();
@@ -52,8 +55,10 @@ fn window(plan: &Plan, parts: &[Usual], now: Time) -> Option<Window> {
         let within: Vec<&Usual> = parts.iter().filter(|part| part.start + EVERY > from && part.start < to).collect();
         let calls: f64 = within.iter().map(|part| part.calls).sum();
         let errors = within.iter().map(|part| part.errors).sum();
-        // An alias that is younger than a day is not taken for one that nobody called.
-        (calls > 0.0).then_some(Window { from: within.first()?.start.max(from), to, calls, errors })
+        // An alias that is younger than that is not taken for one that nobody called.
+        let older = parts.first().is_some_and(|part| part.start < from);
+        let from = if older { from } else { within.first()?.start.max(from) };
+        (calls > 0.0).then_some(Window { from, to, calls, errors })
     };
     let start = now - DAY;
     over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
@@ -73,20 +78,25 @@ fn told(plan: &Plan, usual: &Window) -> Result<Foresight, ExpectedError> {
         canary_calls: whole(sight.canary_calls),
         smallest_percent: sight.smallest.map(percent),
     });
-    let cost = |steps: &[Step], rate: f64| {
-        notice(&parameters, steps, &traffic, rate).map(|notice| Cost {
-            fails_percent: whole(rate * 100.0),
-            minutes: notice.minutes.map(Thousandths::from_f64),
-            failed_calls: whole(notice.canary_bad),
+    let a_minute = usual.calls / minutes;
+    let cost = |schedule: &Schedule, steps: &[Step], rate: f64| {
+        notice(&parameters, steps, &traffic, rate).map(|notice| {
+            // It goes on failing until CloudWatch shows what there is to notice.
+            let late = notice.minutes.map_or(0.0, |minutes| calls_within(schedule, minutes, LAG, a_minute) * rate);
+            Cost {
+                fails_percent: whole(rate * 100.0),
+                minutes: notice.minutes.map(|minutes| Thousandths::from_f64(minutes + LAG)),
+                failed_calls: whole(notice.canary_bad + late),
+            }
         })
     };
-    let costs = vec![cost(&steps, 0.05)?, cost(&steps, 1.0)?];
+    let costs = vec![cost(&plan.schedule, &steps, 0.05)?, cost(&plan.schedule, &steps, 1.0)?];
     let (known, spent) = (seen.last().and_then(|sight| sight.smallest), costs.first().map_or(0, |cost| cost.failed_calls));
     let mut better: Option<(f64, Better)> = None;
     for other in others(&plan.schedule) {
         let steps: Vec<Step> = self::parts(&other)?.into_iter().map(|(_, step)| step).collect();
         let smallest = sights(&parameters, &steps, &traffic)?.last().and_then(|sight| sight.smallest);
-        let failed_calls = cost(&steps, 0.05)?.failed_calls;
+        let failed_calls = cost(&other, &steps, 0.05)?.failed_calls;
         let Some(smallest) = smallest else { continue };
         let sees_more = known.is_none_or(|known| smallest < known * LESS);
         let costs_more = failed_calls > spent.max(1) && exact(failed_calls) > exact(spent) * MORE;
@@ -104,6 +114,18 @@ fn told(plan: &Plan, usual: &Window) -> Result<Foresight, ExpectedError> {
         costs,
         better: better.map(|(_, better)| better),
     })
+}
+
+/// The canary's calls in the `span` minutes from `from` minutes after the first share on.
+fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64 {
+    let every = schedule.every().as_secs_f64() / 60.0;
+    let steps = schedule.weights().iter().enumerate().map(|(index, weight)| {
+        let begins = every * exact(index as u64);
+        // The last step lasts.
+        let ends = if *weight == Weight::FULL { f64::INFINITY } else { begins + every };
+        (ends.min(from + span) - begins.max(from)).max(0.0) * weight.fraction()
+    });
+    steps.fold(0.0, |sum, part| sum + part) * a_minute
 }
 
 /// The schedule while both versions have calls, in at most so many parts: long ones are told a few steps at a time.

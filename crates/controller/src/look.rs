@@ -20,6 +20,9 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long before credentials end they are still good for a way back.
 const BEFORE_THE_END: Duration = Duration::from_mins(2);
 
+/// How long calls may take to be counted: less than the shortest time in which what was read beside them grows old.
+const COUNT_LIMIT: Duration = Duration::from_secs(4);
+
 /// How far apart two reads are that together are believed.
 const APART: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let started = self.cloud.time();
         // Publishing and the like take their time; what was established before them is not fresh any more.
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
-        let (cloud, request, fresh, look_at_alarms) = (self.cloud, self.request, self.fresh, self.alarms_due(started));
+        let (cloud, clock, request) = (self.cloud, self.clock, self.request);
+        let (fresh, look_at_alarms) = (self.fresh, self.alarms_due(started));
         let pair = self.pair_to_count(started);
         let signalled = self.signalled();
         let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
@@ -37,9 +41,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
             let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
             let counts = async {
-                match &pair {
-                    Some(pair) => cloud.counts(std::slice::from_ref(pair)).await.pop(),
-                    None => None,
+                let pair = pair.as_ref()?;
+                tokio::select! {
+                    mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.pop(),
+                    // The alarms, read beside it, must not grow old over it.
+                    () = clock.sleep(COUNT_LIMIT) => Some(Err(uncounted())),
                 }
             };
             tokio::join!(alias, alarms, counts)
@@ -293,6 +299,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             stuck: self.stuck.clone(),
             candidate: self.candidate.clone(),
             hook: self.hook_seen(),
+            ready: self.ready,
             health,
             comparison: self.comparison_now(),
             probe: self.probe.clone(),
@@ -350,4 +357,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Some((candidate, format!("{function}:{candidate}")))
         })
     }
+}
+
+/// What counting comes to that takes too long.
+fn uncounted() -> CloudError {
+    let message = format!("no answer in {} s", COUNT_LIMIT.as_secs());
+    CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
 }

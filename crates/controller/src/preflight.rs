@@ -8,10 +8,10 @@ use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
 use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
-use rollout::plan::{Entry, Mode, Plan};
+use rollout::plan::{Entry, Plan};
 
 use crate::checks::{
-    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, unreadable, versions,
+    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, slowness, unreadable, versions,
 };
 use crate::cloud::{Clock, Cloud, Configuration, Usual};
 use crate::request::Request;
@@ -88,7 +88,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     let mut plan = request.plan(id, owner, cloud.time(), stable);
     let counts = counts(cloud, request, alias.as_ref(), plan.began).await;
     if counts.denied {
-        plan.analysis.mode = Mode::Off;
+        plan.countable = false;
     }
     let mut found = Preflight {
         plan,
@@ -120,7 +120,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
 
 /// Everything that the alias alone does not tell: versions, permissions, alarms, hooks, credentials.
 async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = slowness(request, &found.plan, &found.usual).into_iter().collect();
     if found.read {
         let (versions, concurrency, denied) = tokio::join!(
             versions(cloud, request, found),
@@ -142,7 +142,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         hook(cloud, request.pre_hook.as_ref()),
         hook(cloud, request.step_hook.as_ref()),
         hook(cloud, request.post_hook.as_ref()),
-        probe(cloud, request)
+        probe(cloud, request, found.plan.stable)
     );
     problems.extend(alarms.problems);
     found.red = alarms.red;

@@ -93,6 +93,7 @@ impl Request {
             insufficient: self.insufficient,
             blind_limit: self.blind_limit,
             analysis: self.analysis,
+            countable: true,
             pre_hook: self.pre_hook.as_ref().map(shown),
             step_hook: self.step_hook.as_ref().map(shown),
             post_hook: self.post_hook.as_ref().map(shown),

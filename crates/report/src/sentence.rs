@@ -131,7 +131,8 @@ fn failed(word: &'static str, name: Option<&str>, reason: &str) -> Vec<Told> {
 }
 
 fn shift(story: &Story, to: Weight, next_at: Option<Time>, because: &str, by_configuration: bool) -> String {
-    let because = if by_configuration { "nothing is watched, the schedule alone moves it".to_owned() } else { one_line(because) };
+    let alone = if by_configuration { ", the schedule alone moves it" } else { "" };
+    let because = format!("{}{alone}", one_line(because));
     let candidate = version(story.candidate);
     match next_at {
         Some(next) if to == Weight::FULL && bakes(story) => {

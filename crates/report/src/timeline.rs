@@ -151,7 +151,7 @@ fn watched(plan: &Plan) -> Vec<String> {
 /// How the calls of both versions are compared.
 fn compared(plan: &Plan) -> Vec<String> {
     let analysis = &plan.analysis;
-    let acts = match analysis.mode {
+    let acts = match plan.comparing() {
         Mode::Off => return Vec::new(),
         Mode::Observe => "reported, never acted on (--analysis observe)".to_owned(),
         Mode::On => format!(
@@ -260,7 +260,7 @@ impl Planned {
             watched: plan.watches(),
             alarms: plan.alarms.clone(),
             poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
-            analysis: plan.analysis.mode.word(),
+            analysis: plan.comparing().word(),
             sensitive: plan.analysis.sensitive,
             latency: match plan.analysis.latency {
                 Latency::Report => "report",

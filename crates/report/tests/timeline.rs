@@ -26,6 +26,7 @@ fn plan(schedule: &str) -> Plan {
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
         analysis: rollout::plan::Analysis::default(),
+        countable: true,
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         step_hook: None,

@@ -213,8 +213,10 @@ pub enum Probe {
     Running,
     /// Every one of so many was answered.
     Passed(u32),
-    /// One or more were not: which, and why.
+    /// One was answered with a failure: which, and why.
     Failed(String),
+    /// One could not be sent, or had no answer: why. That says nothing about the candidate.
+    Unsent(String),
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::alias::{Standing, standing};
 use crate::comparison::Probe;
 use crate::health::{Doubt, Pass, SUSPICION_LIMIT, Verdict};
 use crate::judge::{due, verdict, waited_enough};
@@ -111,6 +112,8 @@ pub enum Reason {
     Blind(String),
     /// What is watched has no data: why.
     NoData(String),
+    /// Shares change on the full minute, by which calls are counted.
+    FullMinute,
     /// The candidate is being sent saved events.
     Probing,
     /// Something foreign was read; it takes a second look to believe it.
@@ -120,9 +123,6 @@ pub enum Reason {
 /// How long to wait before a second look at something foreign.
 pub const SECOND_LOOK: Duration = Duration::from_secs(1);
 
-/// How long a write that went unanswered may take to land: requests do not live longer.
-const LATE: Duration = Duration::from_secs(30);
-
 /// How many times as long as blindness a throttle is put up with: it comes from this account's own calls, and it passes.
 const THROTTLED: u32 = 3;
 
@@ -131,7 +131,7 @@ const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Chooses the one next action in this rollout.
 pub fn decide(plan: &Plan, seen: &Observation) -> Action {
-    let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
+    let Some(alias) = &seen.alias else { return crate::unmade::without_alias(plan, seen) };
     // A way back that had no room for its note is one all the same.
     if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == Noted::Nothing) {
         return Action::Finish(Outcome::RolledBack(cause));
@@ -208,7 +208,7 @@ fn supersede(plan: &Plan, seen: &Observation, theirs: &Note) -> Action {
 }
 
 /// The version to roll out, once it can take traffic; until then the next thing to do for it, and `failed` where it never will.
-fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
+pub(crate) fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
     match &seen.candidate {
         Candidate::Published(version, Readiness::Ready) => Ok(*version),
         Candidate::Unknown | Candidate::Settling => Err(wait(seen, seen.now + plan.poll, Reason::Settling)),
@@ -219,7 +219,7 @@ fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Act
     }
 }
 
-fn look_again(seen: &Observation) -> Action {
+pub(crate) fn look_again(seen: &Observation) -> Action {
     Action::Wait { until: seen.now + SECOND_LOOK, why: Reason::LookingAgain }
 }
 
@@ -300,16 +300,22 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     match verdict {
         Verdict::Unreadable { .. } if used_up => Some(Cause::Blind),
         Verdict::NoData { .. } if used_up => Some(Cause::NoData),
-        Verdict::Doubt { doubt: Doubt::NoCalls, .. } if waited_enough(plan, seen, note) => Some(Cause::NoData),
-        Verdict::Doubt { doubt: Doubt::TooFew, .. }
-            if plan.analysis.on_low_traffic == OnLowTraffic::RollBack && waited_enough(plan, seen, note) =>
-        {
-            Some(Cause::LowTraffic)
+        Verdict::Doubt { doubt: Doubt::NoCalls, .. } if waited_in_vain(plan, seen, note) => Some(Cause::NoData),
+        Verdict::Doubt { doubt: Doubt::TooFew, .. } if waited_in_vain(plan, seen, note) => {
+            let unsent = matches!(seen.probe, Probe::Unsent(_));
+            let gives_up = plan.analysis.on_low_traffic == OnLowTraffic::RollBack || unsent;
+            gives_up.then_some(Cause::LowTraffic)
         }
         Verdict::Unreadable { .. } | Verdict::NoData { .. } | Verdict::Doubt { .. } | Verdict::Pass(_) | Verdict::Fail { .. } => {
             None
         }
     }
+}
+
+/// Whether a step that was to rise by itself has waited for calls as long as it may. What a person holds is not waiting.
+fn waited_in_vain(plan: &Plan, seen: &Observation, note: &Note) -> bool {
+    let on_schedule = seen.alias.as_ref().is_some_and(|alias| matches!(standing(alias), Standing::Running(_)));
+    on_schedule && note.pause.is_none() && waited_enough(plan, seen, note)
 }
 
 /// Notes that must be written before anything else goes on.
@@ -358,15 +364,14 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
         // Another plan may have no such hook any more.
-        Phase::Pre if plan.pre_hook.is_none() => first_share(seen, pass),
-        Phase::Pre => asked(seen, note, Action::AnnouncePreHook).unwrap_or_else(|| first_share(seen, pass)),
+        Phase::Pre if plan.pre_hook.is_none() => first_share(plan, seen, pass),
+        Phase::Pre => asked(seen, note, Action::AnnouncePreHook).unwrap_or_else(|| first_share(plan, seen, pass)),
         Phase::Post if plan.post_hook.is_none() => Action::Promote(pass),
         Phase::Post => asked(seen, note, Action::AnnouncePostHook).unwrap_or(Action::Promote(pass)),
         Phase::Shift { .. } | Phase::Bake if seen.now < due => not_due(seen, note, due),
         Phase::Shift { step, .. } => {
             let asking = plan.step_hook.as_ref().and_then(|_| asked(seen, note, Action::AnnounceStepHook));
-            let since = if seen.now <= due + plan.tolerance() { due } else { seen.now.ceil_to_second() };
-            asking.unwrap_or(Action::Shift { step: usize::from(step) + 1, since, pass })
+            asking.unwrap_or_else(|| shift(plan, seen, usize::from(step) + 1, Some(due), pass))
         }
         Phase::Bake => finish_line(plan, pass),
         // A terminal note is no position to go on from.
@@ -398,7 +403,9 @@ fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: Doubt, why: Str
     {
         return match seen.probe {
             Probe::NotSent => Action::Probe,
-            Probe::Running | Probe::Passed(_) | Probe::Failed(_) => wait(seen, seen.now + plan.poll, Reason::Probing),
+            Probe::Running | Probe::Passed(_) | Probe::Failed(_) | Probe::Unsent(_) => {
+                wait(seen, seen.now + plan.poll, Reason::Probing)
+            }
         };
     }
     let left = match doubt {
@@ -406,15 +413,34 @@ fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: Doubt, why: Str
         Doubt::NoCalls | Doubt::TooFew => plan.analysis.max_hold.saturating_sub(note.waited),
     };
     let longer = left.clamp(Duration::from_secs(1), COUNTS_EVERY);
-    Action::Extend { until: (seen.now + longer).ceil_to_second(), doubt, why }
+    let due = due(plan, note);
+    let from = if seen.now <= due + plan.tolerance() { due } else { seen.now };
+    Action::Extend {
+        until: plan.next_change((from + longer).ceil_to_second()).max(seen.now + Duration::from_secs(1)),
+        doubt,
+        why,
+    }
 }
 
 fn finish_line(plan: &Plan, pass: Pass) -> Action {
     if plan.post_hook.is_some() { Action::AnnouncePostHook } else { Action::Promote(pass) }
 }
 
-fn first_share(seen: &Observation, pass: Pass) -> Action {
-    Action::Shift { step: 1, since: seen.now.ceil_to_second(), pass }
+fn first_share(plan: &Plan, seen: &Observation, pass: Pass) -> Action {
+    shift(plan, seen, 1, None, pass)
+}
+
+/// A share that may rise now: it does, or on the full minute. Whoever has waited for that once does not wait again: where a look takes
+/// its time, no full minute might ever be met.
+fn shift(plan: &Plan, seen: &Observation, step: usize, due: Option<Time>, pass: Pass) -> Action {
+    let met = seen.ready.map(|ready| plan.next_change(ready)).filter(|minute| seen.now >= *minute);
+    let meant = [due, met].into_iter().flatten().find(|meant| seen.now <= *meant + plan.tolerance());
+    let since = meant.unwrap_or_else(|| seen.now.ceil_to_second());
+    let minute = plan.next_change(since);
+    if plan.changes_on_the_minute() && meant.is_none() && met.is_none() && minute > seen.now {
+        return wait(seen, minute, Reason::FullMinute);
+    }
+    Action::Shift { step, since, pass }
 }
 
 /// From the claim to the first share: code, version, pre-traffic hook.
@@ -424,7 +450,7 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
     }
     match ready(plan, seen, Action::RollBack(Cause::Failed)) {
         Ok(_) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
-        Ok(_) => first_share(seen, pass),
+        Ok(_) => first_share(plan, seen, pass),
         Err(action) => action,
     }
 }
@@ -440,54 +466,6 @@ fn gave_back(plan: &Plan, note: &Note, seen: &Observation) -> Option<Cause> {
     (Some(version) == plan.stable).then_some(Cause::Unchanged)
 }
 
-/// A first deployment has no alias to claim: the claim is its creation. Anywhere else a missing alias is never made again.
-fn without_alias(plan: &Plan, seen: &Observation) -> Action {
-    if plan.stable.is_some() || seen.claimed {
-        return match (seen.certainty, seen.claimed) {
-            (Certainty::Read, _) => look_again(seen),
-            (Certainty::Written | Certainty::ReadTwice, true) => Action::Finish(Outcome::Superseded),
-            (Certainty::Written | Certainty::ReadTwice, false) => Action::Finish(Outcome::Refused),
-        };
-    }
-    // An alias that we meant to create may still come; it cannot be called back, but it can be found.
-    let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
-    let action = unmade(plan, seen);
-    if expected && matches!(action, Action::Finish(_)) { look_again(seen) } else { action }
-}
-
-/// From nothing to the creation of the alias.
-fn unmade(plan: &Plan, seen: &Observation) -> Action {
-    if seen.interrupted {
-        return Action::Finish(Outcome::RolledBack(Cause::Signal));
-    }
-    if seen.stuck.is_some() {
-        return Action::Finish(Outcome::Failed);
-    }
-    // There is no note yet to count from.
-    let used_up = seen.now >= plan.began + plan.blind_limit;
-    let pass = match seen.health.verdict(plan, plan.began, seen.now) {
-        Verdict::Pass(pass) => pass,
-        Verdict::Fail { cause, .. } => return Action::Finish(Outcome::RolledBack(cause)),
-        Verdict::NoData { .. } if used_up => return Action::Finish(Outcome::RolledBack(Cause::NoData)),
-        // Whoever sees nothing cannot say that there is no alias by now; that nothing of its own has moved, it can.
-        Verdict::Unreadable { .. } if used_up => return Action::Finish(Outcome::Refused),
-        Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
-        Verdict::Doubt { why, .. } | Verdict::Unreadable { why, .. } => {
-            return wait(seen, seen.now + plan.poll, Reason::Blind(why));
-        }
-    };
-    match ready(plan, seen, Action::Finish(Outcome::Failed)) {
-        Err(action) => action,
-        Ok(_) if plan.pre_hook.is_some() => match seen.hook {
-            Hook::NotInvoked => Action::InvokeHook,
-            Hook::Running(_) => wait(seen, seen.now + plan.poll, Reason::HookRunning),
-            Hook::Succeeded => Action::Create(pass),
-            Hook::Failed(_) => Action::Finish(Outcome::RolledBack(Cause::PreHook)),
-        },
-        Ok(_) => Action::Create(pass),
-    }
-}
-
-fn wait(seen: &Observation, until: Time, why: Reason) -> Action {
+pub(crate) fn wait(seen: &Observation, until: Time, why: Reason) -> Action {
     Action::Wait { until: until.max(seen.now), why }
 }

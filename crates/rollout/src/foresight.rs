@@ -40,7 +40,7 @@ pub struct Part {
 pub struct Cost {
     /// Per cent of its calls that fail.
     pub fails_percent: u64,
-    /// Minutes until it is noticed, in a typical case; `None` where it is not. `CloudWatch`'s one to three minutes come on top.
+    /// Minutes until it is noticed, in a typical case, `CloudWatch` being two minutes late; `None` where it is not.
     pub minutes: Option<Thousandths>,
     /// Calls that fail by then, or by the end of the schedule.
     pub failed_calls: u64,

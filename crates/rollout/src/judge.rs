@@ -34,7 +34,7 @@ pub(crate) fn waited_enough(plan: &Plan, seen: &Observation, note: &Note) -> boo
 
 /// What the counts say; `None` where they are not to decide.
 fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
-    if plan.analysis.mode != Mode::On || note.stable.is_none() {
+    if plan.comparing() != Mode::On || note.stable.is_none() {
         return None;
     }
     if note.phase.share().is_zero() {
@@ -68,11 +68,15 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
 /// Whether the canary has had the calls that were asked for, or what stands in for them.
 fn enough(plan: &Plan, seen: &Observation, note: &Note, finding: &Finding) -> Verdict {
     let (has, wants) = (finding.step_calls, plan.analysis.min_requests);
-    if has >= wants {
+    // At the post-traffic hook no step is in force any more.
+    if has >= wants || note.phase == Phase::Post {
         return Verdict::Pass(Pass::compared(finding.why.clone()));
     }
     if let Probe::Passed(count) = seen.probe {
         return Verdict::Pass(Pass::compared(format!("it answered {count} of {count} saved events")));
+    }
+    if let Probe::Unsent(why) = &seen.probe {
+        return Verdict::Doubt { doubt: Doubt::TooFew, why: why.clone() };
     }
     let few = format!("{} of the {} calls that each step wants were counted", grouped(has), grouped(wants));
     if plan.analysis.on_low_traffic == OnLowTraffic::Promote && waited_enough(plan, seen, note) {

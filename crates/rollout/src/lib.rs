@@ -39,6 +39,7 @@ pub mod report;
 pub mod schedule;
 pub mod subject;
 mod time;
+mod unmade;
 mod weight;
 pub mod write;
 

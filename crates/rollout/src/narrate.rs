@@ -4,7 +4,7 @@
 //! was lost loses no event.
 
 use crate::alias::{Alias, standing};
-use crate::comparison::{Comparison, Finding, Probe};
+use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Started, What};
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
@@ -38,7 +38,7 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         every_seconds: plan.schedule.every().as_secs(),
         bake_seconds: plan.bake.as_secs(),
         alarms: plan.alarms.clone(),
-        analysis: plan.analysis.mode.word().to_owned(),
+        analysis: plan.comparing().word().to_owned(),
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
@@ -122,7 +122,7 @@ fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) ->
         (Probe::Running, OnLowTraffic::Probe(count)) => Some(What::ProbeStarted { count }),
         (Probe::Running, OnLowTraffic::RollBack | OnLowTraffic::Promote) => None,
         (Probe::Passed(count), _) => Some(What::ProbeSucceeded { count: *count }),
-        (Probe::Failed(reason), _) => Some(What::ProbeFailed { reason: reason.clone() }),
+        (Probe::Failed(reason) | Probe::Unsent(reason), _) => Some(What::ProbeFailed { reason: reason.clone() }),
     }
 }
 
@@ -276,6 +276,7 @@ fn held(why: &Reason) -> Option<String> {
         | Reason::Preparing
         | Reason::HookRunning
         | Reason::Probing
+        | Reason::FullMinute
         | Reason::NotDue
         | Reason::Baking
         | Reason::LookingAgain => None,
@@ -292,6 +293,9 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
     if let Verdict::Doubt { why, .. } = &judged
         && matches!(cause, Cause::NoData | Cause::LowTraffic)
     {
+        if matches!(seen.probe, Probe::Unsent(_)) {
+            return (why.clone(), None);
+        }
         let limit = humantime::format_duration(plan.analysis.max_hold);
         return (format!("{why}, though the step lasted {limit} longer than planned"), None);
     }
@@ -299,7 +303,9 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
         && found == cause
     {
         if cause == Cause::Analysis {
-            return (why, counted(seen).and_then(|(_, finding)| finding.happened));
+            // A probe that failed happened just now.
+            let counted = counted(seen).filter(|(_, finding)| finding.opinion == Opinion::RollBack);
+            return (why, counted.and_then(|(_, finding)| finding.happened));
         }
         let red = alarms(seen).iter().find(|alarm| alarm.state != AlarmState::Ok && why.contains(&format!("`{}`", alarm.name)));
         return (why, red.map(|alarm| alarm.since));
@@ -348,6 +354,7 @@ fn waiting_for(why: &Reason) -> &'static str {
         Reason::Settling => "`$LATEST` to settle",
         Reason::Preparing => "the version to become Active",
         Reason::HookRunning => "the hook's answer",
+        Reason::FullMinute => "the full minute",
         Reason::Probing => "the candidate's answers to saved events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",

@@ -92,6 +92,8 @@ pub struct Observation {
     pub candidate: Candidate,
     /// The hook that the note announces.
     pub hook: Hook,
+    /// Since when this process has waited for the full minute, if it has: nothing else keeps the share from rising.
+    pub ready: Option<Time>,
     /// What the alarms say.
     pub health: Health,
     /// What the calls of both versions say.

@@ -188,6 +188,8 @@ pub struct Plan {
     pub blind_limit: Duration,
     /// How the calls of both versions are compared.
     pub analysis: Analysis,
+    /// Whether the calls may be counted at all: not part of what was chosen.
+    pub countable: bool,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<String>,
     /// The function to ask before every further share.
@@ -219,7 +221,25 @@ pub const DEFAULT_BAKE: Duration = Duration::from_mins(3);
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has a share.
     pub fn watches(&self) -> bool {
-        !self.alarms.is_empty() || self.analysis.mode == Mode::On
+        !self.alarms.is_empty() || self.comparing() == Mode::On
+    }
+
+    /// What becomes of the comparison: what was asked for, as far as it is permitted.
+    pub fn comparing(&self) -> Mode {
+        if self.countable { self.analysis.mode } else { Mode::Off }
+    }
+
+    /// Whether shares change on the full minute. Calls are counted by the minute, and a minute in which the share changed tells trouble
+    /// of both versions from trouble of one no better than a count of the whole rollout would. Steps of less than a minute cannot.
+    pub fn changes_on_the_minute(&self) -> bool {
+        let whole = self.schedule.every().as_secs().is_multiple_of(60) && self.schedule.every().subsec_nanos() == 0;
+        self.comparing() == Mode::On && self.stable.is_some() && self.schedule.len() > 1 && whole
+    }
+
+    /// The moment itself; where shares change on the full minute, the next one.
+    #[must_use]
+    pub fn next_change(&self, at: Time) -> Time {
+        if self.changes_on_the_minute() { Time::from_secs(at.ceil_to_second().as_secs().div_ceil(60) * 60) } else { at }
     }
 
     /// How old counts may be to move traffic away from stable: they are asked for once a minute, and again with every poll where

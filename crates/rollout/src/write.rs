@@ -47,11 +47,12 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         }
         Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
         Action::Postpone(since) => {
-            let due = note.due.map(|due| *since + due.since(note.since));
+            let due = note.due.map(|due| plan.next_change(*since + due.since(note.since)));
             renoted(seen, alias, Note { since: *since, due, ..note })
         }
         Action::Extend { until, doubt, .. } => {
-            let (longer, due) = (until.since(seen.now.ceil_to_second()), Some(*until));
+            let from = note.due.filter(|due| seen.now <= *due + plan.tolerance()).unwrap_or(seen.now.ceil_to_second());
+            let (longer, due) = (until.since(from), Some(*until));
             let note = match doubt {
                 Doubt::Suspicious => Note { due, held: note.held + longer, ..note },
                 Doubt::NoCalls | Doubt::TooFew => Note { due, waited: note.waited + longer, ..note },
@@ -137,7 +138,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         // Another plan has other steps: go on from the last of them that is not above the share in force.
         let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
-        (Phase::Shift { weight, step, steps }, Some(note.since + plan.schedule.every()))
+        (Phase::Shift { weight, step, steps }, Some(plan.next_change(note.since + plan.schedule.every())))
     } else if note.phase == Phase::Bake {
         (note.phase, Some(note.since + plan.bake))
     } else {
@@ -169,7 +170,8 @@ fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
     };
     // The last rollout's note may still stand beside them.
     let known = if let Noted::Note(last) = alias.noted() { last.rejected } else { Vec::new() };
-    let note = Note { due: Some(since + wait), rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
+    let note =
+        Note { due: Some(plan.next_change(since + wait)), rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
     let rejected = without_candidate(plan, &note);
     renoted(seen, alias, Note { rejected, ..note })
 }
