@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::cloud::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Request, Rollback};
-use report::{Plain, Reporter};
+use report::{Json, Plain, Reporter};
 use rollout::event::{Ending, Event};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
@@ -113,6 +113,7 @@ impl Stage {
             ending = rollout => ending,
             () = told => unreachable!("it never ends"),
         };
+        record(&events);
         let mut log = Vec::new();
         let mut plain = Plain::new(&mut log);
         for event in &events {
@@ -216,6 +217,16 @@ pub(crate) fn short() -> Request {
     let steps = [1000, 5000].map(|points| rollout::Weight::from_basis_points(points).unwrap());
     let schedule = rollout::Schedule::steps(&steps, Duration::from_secs(30)).unwrap();
     Request { schedule, pre_hook: None, post_hook: None, bake: Some(Duration::from_secs(30)), ..request() }
+}
+
+/// Appends a rollout's events to a file named like the test, in the folder that `RECORD` names: what reporters are tested on.
+fn record(events: &[Event]) {
+    let Some(folder) = std::env::var_os("RECORD") else { return };
+    let name = std::thread::current().name().unwrap_or("story").replace("::", "-");
+    let path = Path::new(&folder).join(format!("{name}.jsonl"));
+    let file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+    let mut json = Json::new(file);
+    events.iter().for_each(|event| json.event(event).unwrap());
 }
 
 /// Compares a log with the golden one.
