@@ -4,8 +4,12 @@ mod analyze;
 mod args;
 mod comparing;
 mod failure;
+mod files;
+mod keeping;
+mod manual;
 mod operate;
 mod plan;
+mod replay;
 mod rollback;
 mod rollout_command;
 mod signals;
@@ -64,6 +68,10 @@ fn run(command: Command) -> u8 {
             Command::Resume(args) => operate::resume(args).await,
             Command::Promote(args) => operate::promote(args).await,
             Command::Abort(args) => operate::abort(args).await,
+            Command::Explain(args) => replay::explain(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Completions(args) => Ok(manual::completions(&args)),
+            Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args),
             Command::Simulate(args) => simulate::run(args).await,
         }

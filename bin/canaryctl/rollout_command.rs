@@ -25,13 +25,14 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let signals = signals::listen();
     let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
     elsewhere(&args, wired.aws.region())?;
-    let telling = Telling::start(output, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    let telling =
+        Telling::start(output, &args.keeping, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let identity = wiring::identity(&request.subject);
     let budget = Budget::default();
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut tell = |event: &Event| telling.tell(event);
     let ending = controller::rollout(&cloud, &wired.clock, &request, identity, signals, &mut tell).await;
-    telling.finish();
+    drop(telling);
     Ok(ending.exit_code)
 }
 

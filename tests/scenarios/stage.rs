@@ -226,7 +226,9 @@ fn record(events: &[Event]) {
     let path = Path::new(&folder).join(format!("{name}.jsonl"));
     let file = std::fs::File::options().create(true).append(true).open(path).unwrap();
     let mut json = Json::new(file);
-    events.iter().for_each(|event| json.event(event).unwrap());
+    for event in events {
+        json.event(event).unwrap();
+    }
 }
 
 /// Compares a log with the golden one.
