@@ -238,9 +238,10 @@ fn errors(svg: &mut String, record: &Record, minutes: &[&Count], axis: Axis, pan
     }
     let known: Option<(Version, Version)> =
         minutes.last().map(|count| (count.numbers.stable.version, count.numbers.candidate.version));
+    // Stable last: its dashes let the other line be seen where both are one.
     let mut ends: Vec<f64> = Vec::new();
     for (class, pieces, label) in
-        [("stable", stable, known.map(|known| known.0)), ("candidate", candidate, known.map(|known| known.1))]
+        [("candidate", candidate, known.map(|known| known.1)), ("stable", stable, known.map(|known| known.0))]
     {
         let mut path = String::new();
         for (index, (from, until, percent)) in pieces.iter().enumerate() {

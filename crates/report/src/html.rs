@@ -43,6 +43,9 @@ pub fn html(events: &[Event]) -> String {
 
 const STYLE: &str = include_str!("page.css");
 
+/// What is too wide for a small screen is moved sideways, by keys too.
+const WIDE: &str = "<div class=\"wide\" tabindex=\"0\">";
+
 /// How many rows of a table stand open; the rest is folded, and on paper left out.
 const OPEN_ROWS: usize = 14;
 
@@ -50,7 +53,11 @@ fn article(page: &mut String, record: &Record, index: usize) {
     page.push_str("<article>\n");
     verdict(page, record);
     if let Some(svg) = chart(record, index) {
-        let _ = write!(page, "<h2>Over time</h2>\n<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>\n", legend(record));
+        let _ = write!(
+            page,
+            "<h2>Over time</h2>\n<figure>\n{WIDE}{svg}</div>\n<figcaption>{}</figcaption>\n</figure>\n",
+            legend(record)
+        );
         counts(page, record);
     }
     decisions(page, record);
@@ -113,7 +120,7 @@ fn legend(record: &Record) -> String {
 /// A table, with what does not fit folded; `fold` folds all of it.
 fn table(page: &mut String, caption: &str, head: &[&str], rows: &[Vec<String>], fold: bool) {
     let part = |page: &mut String, caption: &str, rows: &[Vec<String>]| {
-        let _ = write!(page, "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>", escaped(caption));
+        let _ = write!(page, "{WIDE}<table>\n<caption>{}</caption>\n<thead><tr>", escaped(caption));
         for cell in head {
             page.extend(["<th scope=\"col\">", cell, "</th>"]);
         }
