@@ -187,6 +187,51 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn a_record_shows_what_was_tampered_with() {
+    let (served, folder) = (Served::start(), folder("verify"));
+    let events = folder.join("events.jsonl");
+    let output = served.run(&format!("{SHORT} --events {} --observations --output json", events.display()));
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("observed"), "for the record alone");
+    let record = read(&events);
+    let verify = |record: &str| {
+        fs::write(&events, record).unwrap();
+        let output = canaryctl().args(["verify", &events.display().to_string()]).output().unwrap();
+        (code(&output), text(&output))
+    };
+    let (code, out) = verify(&record);
+    assert!(code == 0 && out.starts_with("✔ VERIFIED   "), "{out}");
+    for (what, tampered, word) in [
+        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "makes it {\"v\":1"),
+        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "and what was seen makes it"),
+        ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
+        ("a decision", record.replacen("\"action\":\"Shift", "\"action\":\"Promote", 1), "decided was Promote"),
+        (
+            "the end",
+            record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1),
+            "makes it promoted, exit code 0",
+        ),
+        ("a line left out", without(&record, "\"type\":\"promoted\""), "\"type\":\"promoted\""),
+    ] {
+        assert_ne!(tampered, record, "{what}");
+        let (code, out) = verify(&tampered);
+        assert!(code == 1 && out.contains(word), "{what}: {out}");
+    }
+    // Half a line is a process that was killed, and no observations are nothing to check.
+    assert_eq!(verify(&record[..record.len() - 20]).0, 0);
+    assert_eq!(verify(&without(&record, "\"type\":\"observed\"")).0, 2);
+    fs::write(&events, &record).unwrap();
+    let again = canaryctl().args(["replay", &events.display().to_string(), "--output", "json"]).output().unwrap();
+    assert_eq!(again.stdout, output.stdout, "other readers skip it");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// The lines without those that hold this.
+fn without(record: &str, word: &str) -> String {
+    record.split_inclusive('\n').filter(|line| !line.contains(word)).collect()
+}
+
 /// A full disk, a folder that is not there, a page that cannot be put in its place, nobody at the other end of the pipe.
 #[test]
 #[cfg(target_os = "linux")]

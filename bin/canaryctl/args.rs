@@ -10,7 +10,7 @@ use rollout::{Schedule, Version, Weight};
 use crate::comparing::Comparing;
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
-use crate::replay::{Explain, Replay};
+use crate::replay::{Explain, Replay, Verify};
 
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
 #[derive(Debug, Parser)]
@@ -52,6 +52,7 @@ Examples:
     Plan(Box<Rollout>),
     Explain(Explain),
     Replay(Replay),
+    Verify(Verify),
     Analyze(Analyze),
     Simulate(Simulate),
     Completions(Completions),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use report::{Json, Reporter, System};
+use report::{Recording, Reporter, System};
 use rollout::event::Event;
 
 use crate::files::{AtTheEnd, Render};
@@ -19,6 +19,9 @@ pub(crate) struct Keeping {
     /// Write every event to this file as it happens, one JSON object a line; `replay` and `explain` read it
     #[arg(long, value_name = "FILE", help_heading = KEEPING)]
     pub(crate) events: Option<PathBuf>,
+    /// Write into it, too, what every decision rested on; `verify` checks them
+    #[arg(long, requires = "events", help_heading = KEEPING)]
+    pub(crate) observations: bool,
     #[command(flatten)]
     pub(crate) reports: Reports,
     #[command(flatten)]
@@ -117,7 +120,7 @@ impl Keeping {
         let mut reporters = Vec::new();
         if let Some(path) = &self.events {
             match File::create(path) {
-                Ok(file) => reporters.push(named(path, Json::new(file))),
+                Ok(file) => reporters.push(named(path, Recording::new(file))),
                 Err(error) => complaints.push(unwritten(&path.display().to_string(), &error)),
             }
         }

@@ -70,6 +70,7 @@ fn run(command: Command) -> u8 {
             Command::Abort(args) => operate::abort(args).await,
             Command::Explain(args) => replay::explain(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Verify(args) => replay::verify(&args),
             Command::Completions(args) => Ok(manual::completions(&args)),
             Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args),

@@ -1,4 +1,4 @@
-//! `canaryctl replay` and `canaryctl explain`: a rollout that was kept, shown again and explained. No AWS.
+//! `canaryctl replay`, `explain` and `verify`: a rollout that was kept, shown again, explained and checked. No AWS.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,6 +49,20 @@ pub(crate) struct Explain {
     /// How the output looks: `text` for people, `json` for programs (one object a rollout)
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
+}
+
+/// Check that every decision of a kept rollout follows from what it rested on
+///
+/// Decides again on what was recorded, tells again, and names the first line that does not follow. The record needs the observations
+/// that `rollout --events FILE --observations` writes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl verify rollout.jsonl")]
+pub(crate) struct Verify {
+    /// The file that `--events` wrote; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
 }
 
 /// How often a live view is drawn.
@@ -105,17 +119,36 @@ pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
     Ok(0)
 }
 
+pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
+    let shown = args.file.display();
+    let verified = report::verify(&text(&args.file)?).map_err(|error| {
+        Failure::usage(format!("`{shown}` cannot be checked: {error}\n  hint: `canaryctl rollout … --events FILE --observations` records what is needed"))
+    })?;
+    match verified.fault {
+        None => {
+            say(&format!("✔ VERIFIED   {} decisions follow from what they rested on\n", verified.decisions));
+            Ok(0)
+        }
+        Some(fault) => Err(Failure {
+            code: 1,
+            message: format!("`{shown}` does not follow after {} decisions\n  {fault}", verified.decisions),
+        }),
+    }
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
+    if path != Path::new("-") {
+        return std::fs::read_to_string(path).map_err(unreadable);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
 fn saved(path: &Path) -> Result<Saved, Failure> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| Failure::usage(format!("`{shown}` cannot be read: {error}"));
-    let text = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-        text
-    } else {
-        std::fs::read_to_string(path).map_err(unreadable)?
-    };
-    let saved = report::read(&text).map_err(|error| {
+    let saved = report::read(&text(path)?).map_err(|error| {
         Failure::usage(format!("`{shown}` is no file of events: {error}\n  hint: `canaryctl rollout … --events FILE` writes one"))
     })?;
     if saved.events.is_empty() {

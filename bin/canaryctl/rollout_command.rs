@@ -95,6 +95,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
         create_alias: args.create_alias,
         require_change: args.require_change,
         allow_provisioned: args.allow_provisioned_concurrency,
+        observations: args.keeping.observations,
         wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
     })
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::cloud::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Request, Rollback};
-use report::{Json, Plain, Reporter};
-use rollout::event::{Ending, Event};
+use report::{Json, Plain, Recording, Reporter};
+use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Subject, Version};
@@ -113,6 +113,7 @@ impl Stage {
             ending = rollout => ending,
             () = told => unreachable!("it never ends"),
         };
+        check(&events);
         record(&events);
         let mut log = Vec::new();
         let mut plain = Plain::new(&mut log);
@@ -203,6 +204,7 @@ pub(crate) fn request() -> Request {
         pre_hook: Some("preHook".parse().unwrap()),
         post_hook: Some("postHook".parse().unwrap()),
         any_hook_answer: false,
+        observations: true,
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         create_alias: false,
@@ -217,6 +219,20 @@ pub(crate) fn short() -> Request {
     let steps = [1000, 5000].map(|points| rollout::Weight::from_basis_points(points).unwrap());
     let schedule = rollout::Schedule::steps(&steps, Duration::from_secs(30)).unwrap();
     Request { schedule, pre_hook: None, post_hook: None, bake: Some(Duration::from_secs(30)), ..request() }
+}
+
+/// Every decision of every story follows from its record.
+fn check(events: &[Event]) {
+    let mut record = Vec::new();
+    let mut recording = Recording::new(&mut record);
+    for event in events {
+        recording.event(event).unwrap();
+    }
+    let decided = events.iter().filter(|event| matches!(event.what, What::Observed(_))).count();
+    if decided > 0 {
+        let verified = report::verify(&String::from_utf8(record).unwrap()).unwrap();
+        assert_eq!((verified.fault, verified.decisions), (None, decided));
+    }
 }
 
 /// Appends a rollout's events to a file named like the test, in the folder that `RECORD` names: what reporters are tested on.

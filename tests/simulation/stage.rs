@@ -154,6 +154,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
         any_hook_answer: false,
+        observations: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: wish == Wish::TakeOver,

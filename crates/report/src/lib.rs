@@ -23,11 +23,13 @@ mod markup;
 mod paint;
 mod plain;
 mod record;
+mod recording;
 mod saved;
 mod sentence;
 mod status;
 mod story;
 mod timeline;
+mod verify;
 mod words;
 
 use std::io;
@@ -48,9 +50,11 @@ pub use json::Json;
 pub use live::{Live, Size};
 pub use markdown::markdown;
 pub use plain::Plain;
+pub use recording::Recording;
 pub use saved::{Saved, read};
 pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
+pub use verify::{Verified, verify};
 
 /// Somebody who tells a rollout.
 ///
