@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use report::{Ci, Plain, Reporter, System, document, dotenv, explanation, github_outputs, html, markdown, read};
+use report::{Ci, Live, Plain, Reporter, Size, System, document, dotenv, explanation, github_outputs, html, markdown, read};
 use rollout::event::Event;
 
 const STORIES: [&str; 9] =
@@ -67,6 +67,22 @@ fn a_ci_log_is_the_plain_log_with_marks() {
         let mut mark = plain.lines().filter(|line| line.starts_with(['✔', '✖', '▸']));
         let after = github.rsplit("::endgroup::").next().unwrap();
         assert!(mark.all(|mark| after.contains(mark)), "{name}: the end is folded");
+    }
+}
+
+/// Drawn on a terminal the same story ends in the same words.
+#[test]
+fn the_live_view_ends_as_the_log_does() {
+    for name in STORIES {
+        let events = events(name);
+        let plain = told(&events, |out| Box::new(Plain::new(out)));
+        let live = told(&events, |out| Box::new(Live::new(out, Size::Fixed(120, 30), false)));
+        let rows = plain.lines().filter(|line| line.starts_with(['✔', '✖', '▸']) || line.starts_with("  now  "));
+        for row in rows {
+            let words = row.split("  took ").next().unwrap().trim_end();
+            assert!(live.contains(words), "{name}: no `{words}` in {live}");
+        }
+        assert_eq!(live.matches("\u{1b}[?2026h").count(), events.len(), "{name}: one drawing an event");
     }
 }
 
