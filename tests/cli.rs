@@ -2,119 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
-use std::io::Read;
-use std::process::{Child, Command, Output, Stdio};
+mod served;
+
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use sim::{Account, Accounts, Effect, Fault, Settings, SimClock, World};
+use sim::{Effect, Fault};
 
-/// A simulated AWS behind a real socket, and a way to look inside.
-struct Served {
-    account: Account,
-    url: String,
-}
-
-impl Served {
-    /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
-    fn start() -> Self {
-        let (tell, told) = std::sync::mpsc::channel();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let clock = SimClock::new(SystemTime::now(), 1.0);
-                let accounts = Accounts::new(clock, move |region| {
-                    World::new(Settings::served().in_region(region), 7, sim::Time::from(clock.now()))
-                });
-                let account = accounts.region("us-east-1");
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let url = format!("http://{}", listener.local_addr().unwrap());
-                tell.send(Self { account, url }).unwrap();
-                sim::serve(accounts, listener, std::future::pending()).await.unwrap();
-            });
-        });
-        let served = told.recv().unwrap();
-        served.account.with(|world| {
-            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
-            world.publish("hello", 1).unwrap();
-            world.set_alias("hello", "live", "1", None).unwrap();
-            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
-            world.create_errors_alarm("errors", "hello", 1.0).unwrap();
-            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-        });
-        served
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = canaryctl();
-        command.args(arguments.split_whitespace());
-        command.args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
-        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
-        command
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn start_command(&self, arguments: &str) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    fn share(&self, version: &str) -> f64 {
-        self.account.with(|world| world.alias("hello", "live").unwrap().share(version))
-    }
-
-    fn await_share(&self, version: &str) {
-        let began = Instant::now();
-        while self.share(version) == 0.0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "{version} never got a share");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn writes(&self) -> usize {
-        self.account.with(|world| world.alias_writes("hello", "live").count())
-    }
-}
-
-fn canaryctl() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
-    for name in
-        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    {
-        command.env_remove(name);
-    }
-    command
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.stdin(Stdio::null());
-    command
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("killed: {output:?}"))
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]).status().unwrap().success());
-}
-
-fn finish(mut child: Child) -> (i32, String) {
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    child.stderr.take().unwrap().read_to_string(&mut out).unwrap();
-    (child.wait().unwrap().code().unwrap(), out)
-}
-
-const SHORT: &str = "rollout hello --steps 10,50 --every 1s --bake 1s --poll 200ms --alarm errors";
-const LONG: &str = "rollout hello --steps 10,50 --every 10m --poll 200ms --alarm errors --analysis off";
+use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, signal, text};
 
 #[test]
 fn exit_0_promoted_and_again_nothing_to_do() {
@@ -455,7 +351,12 @@ fn a_package_is_put_into_the_function_first() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    for command in ["rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort", "analyze"] {
+    let help = text(&canaryctl().arg("--help").output().unwrap());
+    let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let named = |line: &str| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next().map(String::from);
+    let commands: Vec<String> = listed.lines().filter_map(named).filter(|name| name != "help").collect();
+    assert!(commands.len() >= 14, "{commands:?}");
+    for command in &commands {
         let output = canaryctl().args([command, "--help"]).output().unwrap();
         assert_eq!(code(&output), 0);
         assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));

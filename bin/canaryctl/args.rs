@@ -10,6 +10,9 @@ use rollout::{Schedule, Version, Weight};
 use crate::analyze::Analyze;
 use crate::comparing::Comparing;
 use crate::hook::Hook;
+use crate::keeping::Keeping;
+use crate::manual::{Completions, Man};
+use crate::replay::{Explain, Replay, Verify};
 
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
 #[derive(Debug, Parser)]
@@ -50,8 +53,13 @@ Examples:
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
     Hook(Hook),
+    Explain(Explain),
+    Replay(Replay),
+    Verify(Verify),
     Analyze(Box<Analyze>),
     Simulate(Simulate),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Where AWS is, who asks, and how the answer is to look.
@@ -190,6 +198,8 @@ pub(crate) struct Rollout {
     /// Show the plan and what would keep it from beginning; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) keeping: Keeping,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -390,7 +400,7 @@ fn percent(text: &str) -> Result<Weight, String> {
     weight.ok_or_else(|| "a share lies above 0 and up to 100, with two decimals at most".to_owned())
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "a number".to_owned())?;
     if (0.1..=100_000.0).contains(&speed) { Ok(speed) } else { Err("from 0.1 to 100000".to_owned()) }
 }

@@ -4,9 +4,13 @@ mod analyze;
 mod args;
 mod comparing;
 mod failure;
+mod files;
 mod hook;
+mod keeping;
+mod manual;
 mod operate;
 mod plan;
+mod replay;
 mod rollback;
 mod rollout_command;
 mod signals;
@@ -68,6 +72,11 @@ fn run(command: Command) -> u8 {
             Command::Hook(args) => match args.command {
                 hook::HookCommand::Report(args) => hook::report(&args).await,
             },
+            Command::Explain(args) => replay::explain(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Verify(args) => replay::verify(&args),
+            Command::Completions(args) => Ok(manual::completions(&args)),
+            Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args).await,
             Command::Simulate(args) => simulate::run(args).await,
         }

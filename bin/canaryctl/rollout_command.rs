@@ -25,13 +25,14 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let signals = signals::listen();
     let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
     elsewhere(&args, wired.aws.region())?;
-    let telling = Telling::start(output, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    let telling =
+        Telling::start(output, &args.keeping, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let identity = wiring::identity(&request.subject);
     let budget = Budget::default();
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut tell = |event: &Event| telling.tell(event);
     let ending = controller::rollout(&cloud, &wired.clock, &request, identity, signals, &mut tell).await;
-    telling.finish();
+    drop(telling);
     Ok(ending.exit_code)
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn request(args: &Rollout, scenario: Option<Scenario>) -> Result<Requ
         create_alias: args.create_alias,
         require_change: args.require_change,
         allow_provisioned: args.allow_provisioned_concurrency,
+        observations: args.keeping.observations,
         wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
     })
 }

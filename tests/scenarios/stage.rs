@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::cloud::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Request, Rollback};
-use report::{Plain, Reporter};
-use rollout::event::{Ending, Event};
+use report::{Json, Plain, Recording, Reporter};
+use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Subject, Version};
@@ -138,6 +138,8 @@ impl Stage {
             ending = rollout => ending,
             () = told => unreachable!("it never ends"),
         };
+        check(&events);
+        record(&events);
         let mut log = Vec::new();
         let mut plain = Plain::new(&mut log);
         for event in &events {
@@ -229,6 +231,7 @@ pub(crate) fn request() -> Request {
         step_hook: None,
         hook_limit: rollout::plan::HOOK_LIMIT,
         any_hook_answer: false,
+        observations: true,
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         create_alias: false,
@@ -243,6 +246,32 @@ pub(crate) fn short() -> Request {
     let steps = [1000, 5000].map(|points| rollout::Weight::from_basis_points(points).unwrap());
     let schedule = rollout::Schedule::steps(&steps, Duration::from_secs(30)).unwrap();
     Request { schedule, pre_hook: None, post_hook: None, bake: Some(Duration::from_secs(30)), ..request() }
+}
+
+/// Every decision of every story follows from its record.
+fn check(events: &[Event]) {
+    let mut record = Vec::new();
+    let mut recording = Recording::new(&mut record);
+    for event in events {
+        recording.event(event).unwrap();
+    }
+    let decided = events.iter().filter(|event| matches!(event.what, What::Observed(_))).count();
+    if decided > 0 {
+        let verified = report::verify(&String::from_utf8(record).unwrap()).unwrap();
+        assert_eq!((verified.fault, verified.decisions), (None, decided));
+    }
+}
+
+/// Appends a rollout's events to a file named like the test, in the folder that `RECORD` names: what reporters are tested on.
+fn record(events: &[Event]) {
+    let Some(folder) = std::env::var_os("RECORD") else { return };
+    let name = std::thread::current().name().unwrap_or("story").replace("::", "-");
+    let path = Path::new(&folder).join(format!("{name}.jsonl"));
+    let file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+    let mut json = Json::new(file);
+    for event in events {
+        json.event(event).unwrap();
+    }
 }
 
 /// Compares a log with the golden one.

@@ -181,6 +181,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         step_hook: None,
         hook_limit: rollout::plan::HOOK_LIMIT,
         any_hook_answer: false,
+        observations: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),

@@ -13,7 +13,7 @@ use rollout::decide::{Action, Reason, decide};
 use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::{Failing, Health, clock as clock_of};
-use rollout::narrate::{Round, narrate, started};
+use rollout::narrate::{Round, narrate, observed, started};
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::observation::{Candidate, Hook};
 use rollout::plan::Plan;
@@ -364,7 +364,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         self.ready = if ready { self.ready.or(Some(round.seen.now)) } else { None };
         let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
-        for what in narrate(&self.plan, before, &round) {
+        let inputs = self.request.observations.then(|| observed(&self.plan, &round));
+        for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
             self.teller.tell(round.seen.now, what);
         }
         tracing::debug!(action = ?round.action, "decided");

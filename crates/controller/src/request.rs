@@ -66,6 +66,8 @@ pub struct Request {
     pub require_change: bool,
     /// Go on although the alias has provisioned concurrency.
     pub allow_provisioned: bool,
+    /// Tell what every decision rests on, too.
+    pub observations: bool,
     /// What to do about a rollout that is under way already.
     pub wishes: Wishes,
 }

@@ -82,7 +82,7 @@ fn bar(evidence: Thousandths, threshold: Thousandths) -> String {
 }
 
 /// A number whose logarithm is known, short.
-fn figure(ln: Thousandths) -> String {
+pub(crate) fn figure(ln: Thousandths) -> String {
     let number = ln.to_f64().exp();
     match number {
         ..0.05 => "0.0".to_owned(),

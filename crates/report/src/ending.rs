@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rollout::Version;
 use rollout::comparison::{grouped, share};
 use rollout::event::{Ending, Event};
 use rollout::health::clock;
@@ -19,13 +20,61 @@ pub fn end_block(event: &Event) -> Option<String> {
     let mut story = Story::default();
     story.add(event);
     let ending = event.ending()?;
-    Some(lines(&story, ending, None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
+    Some(lines(&Block::of(&story, ending), None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
+}
+
+/// The end in words, for whoever lays it out.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) verdict: Verdict,
+    /// What it took, as far as it is known; nothing where nobody counted.
+    pub(crate) spent: String,
+    /// The reason, and what a log said about it.
+    pub(crate) why: Vec<String>,
+    /// How many calls a version that was taken back had.
+    pub(crate) exposed: Option<String>,
+    /// Where the traffic is.
+    pub(crate) now: String,
+    /// Commands, most useful first.
+    pub(crate) next: Vec<String>,
+}
+
+impl Block {
+    pub(crate) fn of(story: &Story, ending: &Ending) -> Self {
+        Self {
+            verdict: verdict(story, ending),
+            spent: spent(ending),
+            why: why(story, ending),
+            exposed: exposed(ending),
+            now: now(story, ending),
+            next: ending.next.iter().map(|command| one_line(command)).collect(),
+        }
+    }
+
+    /// The block of a rollout whose events stop before its end.
+    pub(crate) fn unfinished(story: &Story) -> Self {
+        let share = story.share.filter(|_| story.restored.is_none());
+        let on = |version: Option<Version>| version.map_or_else(String::new, |version| format!(" on {version}"));
+        let now = match (share, story.promoted || story.created) {
+            (_, true) => format!("100 %{}, as last told", on(story.candidate)),
+            (Some(share), false) => format!("{}{}, as last told", share.weight, on(story.candidate)),
+            (None, false) => format!("100 %{}, as last told", on(story.stable())),
+        };
+        let sentence = format!("{}: the events stop before the end", story.subject());
+        Self {
+            verdict: Verdict { tone: Tone::Warn, mark: '▸', word: "NO END", sentence },
+            spent: String::new(),
+            why: vec!["its process is still running, or was killed; the same command run again goes on with it".to_owned()],
+            exposed: None,
+            now,
+            next: vec![format!("canaryctl status {}", story.subject())],
+        }
+    }
 }
 
 /// The lines of the end. Within `width` columns the spans of time get a line of their own.
-pub(crate) fn lines(story: &Story, ending: &Ending, width: Option<usize>) -> Vec<Line> {
-    let verdict = verdict(story, ending);
-    let spent = spent(ending);
+pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
+    let Block { verdict, spent, .. } = block;
     let mut first = Line::default().with(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
     first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
     let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
@@ -37,10 +86,10 @@ pub(crate) fn lines(story: &Story, ending: &Ending, width: Option<usize>) -> Vec
     } else {
         told.extend([first, row("took", spent.trim_start_matches("took "))]);
     }
-    told.extend(rows("why", &why(story, ending)));
-    told.extend(exposed(ending).map(|text| row("exposed", &text)));
-    told.push(row("now", &now(story, ending)));
-    told.extend(rows("next", &next(ending, width)));
+    told.extend(rows("why", &block.why));
+    told.extend(block.exposed.as_deref().map(|text| row("exposed", text)));
+    told.push(row("now", &block.now));
+    told.extend(rows("next", &next(&block.next, width)));
     told
 }
 
@@ -53,11 +102,13 @@ const WHY_LINES: usize = 4;
 /// How wide commands may stand side by side.
 const SIDE_BY_SIDE: usize = 90;
 
-struct Verdict {
-    tone: Tone,
-    mark: char,
-    word: &'static str,
-    sentence: String,
+/// What came of it, in a word and in a sentence.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) tone: Tone,
+    pub(crate) mark: char,
+    pub(crate) word: &'static str,
+    pub(crate) sentence: String,
 }
 
 fn verdict(story: &Story, ending: &Ending) -> Verdict {
@@ -154,11 +205,10 @@ fn is_marked(story: &Story, ending: &Ending) -> bool {
 }
 
 /// The commands, side by side where they are short.
-fn next(ending: &Ending, width: Option<usize>) -> Vec<String> {
-    let commands: Vec<String> = ending.next.iter().map(|command| one_line(command)).collect();
+fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     let together = commands.join("    ");
     let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(12).min(SIDE_BY_SIDE));
-    if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands }
+    if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
 fn row(word: &str, text: &str) -> Line {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use rollout::event::Event;
+use rollout::event::{Event, What};
+use serde::Serialize;
 
 use crate::Reporter;
 
@@ -17,15 +18,23 @@ impl<W: Write> Json<W> {
     pub fn new(out: W) -> Self {
         Self { out }
     }
+
+    pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        // Whole lines only: a reader at the other end of a pipe must never meet half of one.
+        let mut line = serde_json::to_vec(line)?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.out.flush()
+    }
 }
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        // Whole lines only: a reader at the other end of a pipe must never meet half of one.
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
-        self.out.flush()
+        // Told for the record alone.
+        if matches!(event.what, What::Observed(_)) {
+            return Ok(());
+        }
+        self.line(event)
     }
 
     fn finish(&mut self) -> io::Result<()> {

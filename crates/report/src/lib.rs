@@ -5,19 +5,32 @@
 //! the rollout did.
 
 mod arithmetic;
+mod chart;
+mod ci;
 mod counts;
+mod document;
 mod ending;
 mod error;
+mod explain;
 mod foresight;
 mod frame;
+mod github;
+mod gitlab;
+mod html;
 mod json;
 mod live;
+mod markdown;
+mod markup;
 mod paint;
 mod plain;
+mod record;
+mod recording;
+mod saved;
 mod sentence;
 mod status;
 mod story;
 mod timeline;
+mod verify;
 mod words;
 
 use std::io;
@@ -25,14 +38,24 @@ use std::io;
 use rollout::Time;
 use rollout::event::Event;
 
+pub use ci::{Ci, System};
+pub use document::document;
 pub use ending::end_block;
 pub use error::error_text;
+pub use explain::{explanation, explanation_json};
 pub use frame::{LiveState, frame};
+pub use github::github_outputs;
+pub use gitlab::dotenv;
+pub use html::html;
 pub use json::Json;
 pub use live::{Live, Size};
+pub use markdown::markdown;
 pub use plain::Plain;
+pub use recording::Recording;
+pub use saved::{Saved, read};
 pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
+pub use verify::{Verified, verify};
 
 /// Somebody who tells a rollout.
 ///

@@ -13,7 +13,7 @@ use rollout::event::{Event, What};
 use unicode_width::UnicodeWidthStr;
 
 use crate::Reporter;
-use crate::ending;
+use crate::ending::{self, Block};
 use crate::frame::{LiveState, frame};
 use crate::plain::Lines;
 
@@ -104,7 +104,7 @@ impl<W: Write> Live<W> {
     /// The lines that stay above the frame, because they must not be lost.
     fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
         if let What::Outcome(ending) = &event.what {
-            let block = ending::lines(&self.state.story, ending, Some(size.0));
+            let block = ending::lines(&Block::of(&self.state.story, ending), Some(size.0));
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
         let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. } | What::Trouble { .. });

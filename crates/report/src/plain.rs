@@ -9,9 +9,10 @@ use rollout::event::{Ending, Event, What};
 use rollout::health::clock;
 
 use crate::Reporter;
-use crate::ending;
+use crate::ending::{self, Block};
 use crate::sentence::{Told, sentences};
 use crate::story::Story;
+use crate::words::clean;
 
 /// Writes plain lines.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Lines {
         if !lines.is_empty() {
             self.last = Some(event.at);
         }
-        lines
+        lines.iter().map(|line| inert(line)).collect()
     }
 
     fn change(&self, event: &Event) -> Vec<String> {
@@ -79,6 +80,17 @@ impl Lines {
     }
 }
 
+/// The line as no CI system takes it for a command: others' words may stand at its beginning, or anywhere in it.
+fn inert(line: &str) -> String {
+    let line = clean(line);
+    let begins = line.trim_start().starts_with("::");
+    if !begins && !line.contains("##[") && !line.contains("##vso[") {
+        return line;
+    }
+    let line = line.replace("##[", "## [").replace("##vso[", "## vso[");
+    if begins { line.replacen("::", "| ::", 1) } else { line }
+}
+
 fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {
     let Told { word, text, under } = told;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
@@ -89,6 +101,6 @@ fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {
 }
 
 fn end(story: &Story, ending: &Ending) -> Vec<String> {
-    let block = ending::lines(story, ending, None);
+    let block = ending::lines(&Block::of(story, ending), None);
     [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, false))).collect()
 }

@@ -71,7 +71,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::RollbackStarted { cause, why, .. } => told("rollback", way_back(story, *cause, why)),
         What::Restored { version, moved } => told("restored", restored(story, event.at, *version, *moved)),
         What::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
-        What::Outcome(_) => Vec::new(),
+        What::Outcome(_) | What::Observed(_) => Vec::new(),
     }
 }
 

@@ -116,7 +116,8 @@ pub(crate) fn one_line(text: &str) -> String {
     clean_lines(text).join(" ")
 }
 
-fn clean(line: &str) -> String {
+/// One line of a foreign text.
+pub(crate) fn clean(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::note::{self, Note, Noted, Owner, RolloutId};
 use crate::{Version, Weight};
 
 /// What an alias points at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// A published version.
     Version(Version),
@@ -37,7 +39,7 @@ impl fmt::Display for Target {
 }
 
 /// An alias, whole, as it was read or is to be written: a write never leaves a part to AWS' defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Alias {
     /// The version that gets what the weights leave.
     pub target: Target,

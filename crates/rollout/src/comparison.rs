@@ -9,7 +9,7 @@ use crate::health::Failing;
 use crate::{Time, Version};
 
 /// What is known of the comparison of the canary with stable.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparison {
     /// Not counted yet in this process: why, where an attempt failed.
     Unread {
@@ -28,7 +28,7 @@ pub enum Comparison {
 }
 
 /// What the counts say, and the counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// In a word.
     pub opinion: Opinion,
@@ -45,7 +45,7 @@ pub struct Finding {
 }
 
 /// Both versions got worse together: it is not the release.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Together {
     /// Since when.
     pub since: Time,
@@ -205,7 +205,7 @@ impl<'de> Deserialize<'de> for Thousandths {
 }
 
 /// How the candidate answered a saved event that it was sent for want of calls.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Probe {
     /// This process has sent none.
     NotSent,

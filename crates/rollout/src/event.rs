@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Numbers, Opinion, Thousandths};
 use crate::health::AlarmState;
+use crate::observation::Observation;
+use crate::plan::Plan;
 use crate::{Outcome, Time, Version, Weight};
 
 /// The version of the events' JSON form.
@@ -214,8 +216,23 @@ pub enum What {
         /// Its number.
         version: Version,
     },
+    /// What a decision rested on, for whoever wants to check it. Told only where that was asked for, and kept in a form of its own.
+    #[serde(skip)]
+    Observed(Box<Observed>),
     /// It is over. Always the last event, and exactly one.
     Outcome(Box<Ending>),
+}
+
+/// One decision, with everything that it rested on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// What was chosen beforehand.
+    pub plan: Plan,
+    /// What was seen.
+    pub seen: Observation,
+    /// What was decided on it, in the words of [`Action`](crate::decide::Action)'s debug form: no text can be made into a permission
+    /// to move traffic.
+    pub action: String,
 }
 
 /// What a rollout starts from.

@@ -34,7 +34,7 @@ impl AlarmState {
 }
 
 /// One alarm as it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AlarmSeen {
     /// Its name.
     pub name: String,
@@ -60,7 +60,7 @@ impl AlarmSeen {
 }
 
 /// What is known of everything that is watched.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// Nothing is watched, by configuration.
     Unwatched,
@@ -83,7 +83,7 @@ pub enum Health {
 }
 
 /// Why something could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failing {
     /// In words.
     pub why: String,

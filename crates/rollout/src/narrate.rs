@@ -6,7 +6,7 @@
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::decide::{Action, Reason};
-use crate::event::{HookPhase, Started, What};
+use crate::event::{HookPhase, Observed, Started, What};
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
 use crate::note::{Note, Noted, Phase};
@@ -43,6 +43,12 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
     })
+}
+
+/// What a round's decision rested on.
+pub fn observed(plan: &Plan, round: &Round) -> What {
+    let (plan, seen, action) = (plan.clone(), round.seen.clone(), format!("{:?}", round.action));
+    What::Observed(Box::new(Observed { plan, seen, action }))
 }
 
 /// Tells what happened between two rounds.

@@ -15,6 +15,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Cause, Time, Version, VersionError, Weight};
 
 /// How long a description may be, by AWS' rule.
@@ -32,7 +34,7 @@ pub const REJECTED_KEPT: usize = 3;
 const OPENING: &str = "[canaryctl/";
 
 /// The identity of one rollout: eight hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RolloutId(pub u32);
 
 impl fmt::Display for RolloutId {
@@ -50,8 +52,15 @@ impl std::str::FromStr for RolloutId {
 }
 
 /// The token of the process that owns a rollout: four characters, compared by equality and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u32")]
 pub struct Owner(u32);
+
+impl From<u32> for Owner {
+    fn from(bits: u32) -> Self {
+        Self::from_random(bits)
+    }
+}
 
 impl Owner {
     const COUNT: u32 = 36 * 36 * 36 * 36;
@@ -69,7 +78,7 @@ impl fmt::Display for Owner {
 }
 
 /// The hash of what was planned, to tell whether a re-run means the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlanHash(pub u32);
 
 impl fmt::Display for PlanHash {
@@ -79,7 +88,7 @@ impl fmt::Display for PlanHash {
 }
 
 /// Where a rollout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Claimed: nothing has moved, the candidate may not exist yet.
     Claim,
@@ -134,7 +143,7 @@ impl Phase {
 }
 
 /// What happens when a pause is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AfterPause {
     /// The schedule goes on.
     Resume,
@@ -146,7 +155,7 @@ pub enum AfterPause {
 pub const PAUSE: Duration = Duration::from_hours(1);
 
 /// A pause that a person asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pause {
     /// When it ends by itself.
     pub until: Time,
@@ -155,7 +164,7 @@ pub struct Pause {
 }
 
 /// One invocation of a hook, noted before it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HookAttempt {
     /// Which attempt this is, from 1.
     pub number: u8,
@@ -164,7 +173,7 @@ pub struct HookAttempt {
 }
 
 /// A version that was found bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rejected {
     /// The version.
     pub version: Version,
@@ -173,7 +182,7 @@ pub struct Rejected {
 }
 
 /// Everything an alias remembers of a rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Note {
     /// Which rollout.
     pub id: RolloutId,

@@ -2,13 +2,15 @@
 //!
 //! No clock, no handle, no memory of its own: two equal observations get the same action.
 
+use serde::{Deserialize, Serialize};
+
 use crate::comparison::{Comparison, Probe};
 use crate::health::Health;
 use crate::note::Note;
 use crate::{Alias, Cause, Time, Version};
 
 /// How sure the alias' state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Certainty {
     /// It is the answer to our own write: so it was established.
     Written,
@@ -19,7 +21,7 @@ pub enum Certainty {
 }
 
 /// What is known of the version to roll out.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Candidate {
     /// Nobody has looked yet.
     Unknown,
@@ -36,7 +38,7 @@ pub enum Candidate {
 }
 
 /// Whether a version can take traffic.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Readiness {
     /// Not yet: AWS is preparing it.
     Pending,
@@ -47,7 +49,7 @@ pub enum Readiness {
 }
 
 /// How the hook that the note announces is doing, in this process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Hook {
     /// This process has not invoked it.
     NotInvoked,
@@ -60,7 +62,7 @@ pub enum Hook {
 }
 
 /// Everything that is known right now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Observation {
     /// AWS' time.
     pub now: Time,

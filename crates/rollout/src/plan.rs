@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::note::{Owner, PlanHash, RolloutId};
 use crate::{Schedule, Time, Version};
 
 /// Where the candidate comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Publish what `$LATEST` is.
     Publish,
@@ -17,7 +19,7 @@ pub enum Source {
 }
 
 /// What to do about an alarm that was red before the rollout began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Preexisting {
     /// Refuse to begin.
     #[default]
@@ -29,7 +31,7 @@ pub enum Preexisting {
 }
 
 /// What to make of an alarm in state `INSUFFICIENT_DATA`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum InsufficientData {
     /// It does not complain, as `CodeDeploy` sees it.
     #[default]
@@ -41,7 +43,7 @@ pub enum InsufficientData {
 }
 
 /// Whether the calls of both versions are compared, and what comes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Mode {
     /// It decides.
     On,
@@ -64,7 +66,7 @@ impl Mode {
 }
 
 /// What is made of slow calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Latency {
     /// They are reported.
     #[default]
@@ -76,7 +78,7 @@ pub enum Latency {
 }
 
 /// What to do about a step that has not had its calls when it has waited long enough for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum OnLowTraffic {
     /// Go back.
     #[default]
@@ -88,7 +90,7 @@ pub enum OnLowTraffic {
 }
 
 /// How the calls of both versions are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Analysis {
     /// Whether it is.
     pub mode: Mode,
@@ -129,7 +131,7 @@ impl Analysis {
 pub const MAX_HOLD: Duration = Duration::from_mins(30);
 
 /// What a signal does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum OnInterrupt {
     /// Bring the traffic back to stable.
     #[default]
@@ -139,7 +141,7 @@ pub enum OnInterrupt {
 }
 
 /// How a process comes to its rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Entry {
     /// It claims an idle alias, or creates one.
     #[default]
@@ -158,7 +160,7 @@ pub enum Entry {
 }
 
 /// A rollout, decided.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     /// Which rollout this is.
     pub id: RolloutId,

@@ -4,16 +4,36 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Weight;
 
 /// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
 ///
 /// Promises: at least one step, strictly rising, none of them 0, the last one 100 %, at most [`MAX_STEPS`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Kept")]
 pub struct Schedule {
     name: String,
     weights: Vec<Weight>,
     every: Duration,
+}
+
+/// A schedule as it was written down, with nothing promised yet.
+#[derive(Deserialize)]
+struct Kept {
+    name: String,
+    weights: Vec<Weight>,
+    every: Duration,
+}
+
+impl TryFrom<Kept> for Schedule {
+    type Error = ScheduleError;
+
+    fn try_from(kept: Kept) -> Result<Self, ScheduleError> {
+        let Kept { name, weights, every } = kept;
+        Ok(Self { name, ..Self::steps(&weights, every)? })
+    }
 }
 
 /// The most steps a schedule may have.

@@ -1,0 +1,159 @@
+//! What is kept of a rollout, and for whom? Its events, reports, and what a CI system reads. No format is known here.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use report::{Recording, Reporter, System};
+use rollout::event::Event;
+
+use crate::files::{AtTheEnd, Render};
+
+/// Where the help lists all of this.
+const KEEPING: &str = "Keeping what happened";
+
+/// What is to be kept.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Keeping {
+    /// Write every event to this file as it happens, one JSON object a line; `replay` and `explain` read it
+    #[arg(long, value_name = "FILE", help_heading = KEEPING)]
+    pub(crate) events: Option<PathBuf>,
+    /// Write into it, too, what every decision rested on; `verify` checks them
+    #[arg(long, requires = "events", help_heading = KEEPING)]
+    pub(crate) observations: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// Write the outcome to this file as `CANARYCTL_…` variables, for GitLab's `artifacts:reports:dotenv`
+    #[arg(long, value_name = "FILE", help_heading = KEEPING)]
+    pub(crate) dotenv: Option<PathBuf>,
+}
+
+/// Reports of the whole.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Reports {
+    /// Write a report of the whole rollout when it has ended: `.html` (one page, for anybody), `.md` or `.json`; may be given several times
+    #[arg(long = "report", value_name = "FILE", value_parser = report, help_heading = KEEPING)]
+    files: Vec<ReportFile>,
+}
+
+/// Whose log it is.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Log {
+    /// How the log looks in CI: as GitHub or GitLab folds it, or plain [default: as the environment says]
+    #[arg(long, value_enum, value_name = "SYSTEM", help_heading = KEEPING)]
+    ci: Option<CiSystem>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+enum CiSystem {
+    GitHub,
+    GitLab,
+    Plain,
+}
+
+/// A report, and its form.
+#[derive(Clone, Debug)]
+struct ReportFile {
+    path: PathBuf,
+    render: Render,
+}
+
+fn report(text: &str) -> Result<ReportFile, String> {
+    let path = PathBuf::from(text);
+    let render: Render = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("html" | "htm") => |events| Ok(report::html(events)),
+        Some("md") => |events| Ok(report::markdown(events)),
+        Some("json") => |events| Ok(report::document(events)?),
+        Some(_) | None => return Err("a name that ends in .html, .md or .json".to_owned()),
+    };
+    Ok(ReportFile { path, render })
+}
+
+impl Log {
+    /// How the log is to look: as a system's where one is named or recognised; `plain` where no terminal is to be drawn on.
+    pub(crate) fn system(self) -> Look {
+        let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "false");
+        match self.ci {
+            Some(CiSystem::GitHub) => Look::Ci(System::GitHub),
+            Some(CiSystem::GitLab) => Look::Ci(System::GitLab),
+            Some(CiSystem::Plain) => Look::Plain,
+            None if set("GITHUB_ACTIONS") => Look::Ci(System::GitHub),
+            None if set("GITLAB_CI") => Look::Ci(System::GitLab),
+            None if set("CI") => Look::Plain,
+            None => Look::Fitting,
+        }
+    }
+}
+
+/// How the log is to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// As this system folds it.
+    Ci(System),
+    /// Plain lines.
+    Plain,
+    /// As the terminal, or what is in its place, has it.
+    Fitting,
+}
+
+/// A reporter and the name of what it writes, for whoever has to hear that it could not.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) reporter: Box<dyn Reporter + Send>,
+}
+
+impl Reports {
+    /// The reporters that write them.
+    pub(crate) fn reporters(&self) -> Vec<Named> {
+        self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, file.render))).collect()
+    }
+}
+
+impl Keeping {
+    /// The reporters that write files. The complaints are of those that could not even be opened.
+    pub(crate) fn reporters(&self) -> (Vec<Named>, Vec<String>) {
+        let mut complaints = Vec::new();
+        let mut reporters = Vec::new();
+        if let Some(path) = &self.events {
+            match File::create(path) {
+                Ok(file) => reporters.push(named(path, Recording::new(file))),
+                Err(error) => complaints.push(unwritten(&path.display().to_string(), &error)),
+            }
+        }
+        reporters.extend(self.reports.reporters());
+        if self.log.system() == Look::Ci(System::GitHub) {
+            let rows: [(&str, Render); 2] =
+                [("GITHUB_STEP_SUMMARY", |events| Ok(report::markdown(events))), ("GITHUB_OUTPUT", outputs)];
+            for (name, render) in rows {
+                if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from) {
+                    reporters.push(named(&path, AtTheEnd::added(&path, render)));
+                }
+            }
+        }
+        reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::whole(path, dotenv))));
+        (reporters, complaints)
+    }
+}
+
+fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> Named {
+    Named { name: path.display().to_string(), reporter: Box::new(reporter) }
+}
+
+/// What is said of a file that could not be written.
+pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
+    format!("`{name}` could not be written: {error}; the rollout is not affected")
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as others render")]
+fn outputs(events: &[Event]) -> io::Result<String> {
+    Ok(events.iter().rev().find_map(Event::ending).map(report::github_outputs).unwrap_or_default())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as others render")]
+fn dotenv(events: &[Event]) -> io::Result<String> {
+    Ok(events.iter().rev().find_map(Event::ending).map(report::dotenv).unwrap_or_default())
+}

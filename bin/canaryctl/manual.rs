@@ -1,0 +1,75 @@
+//! `canaryctl completions` and `canaryctl man`: the command line as shells and manuals want it, made from its one definition.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::failure::Failure;
+use crate::say;
+
+/// Write the completions of a shell to standard output
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl completions bash > ~/.local/share/bash-completion/completions/canaryctl
+  canaryctl completions zsh > ~/.zfunc/_canaryctl
+  canaryctl completions fish > ~/.config/fish/completions/canaryctl.fish")]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Write a man page for every command into a folder
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl man ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// The folder; it is made where it does not exist
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+pub(crate) fn completions(args: &Completions) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "canaryctl", &mut script);
+    say(&String::from_utf8_lossy(&script));
+    0
+}
+
+pub(crate) fn pages(args: &Man) -> Result<u8, Failure> {
+    let unwritable = |error: std::io::Error| Failure {
+        code: 1,
+        message: format!("the man pages could not be written into `{}`: {error}", args.folder.display()),
+    };
+    std::fs::create_dir_all(&args.folder).map_err(unwritable)?;
+    clap_mangen::generate_to(Cli::command(), &args.folder).map_err(unwritable)?;
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// Whoever looks a command up sees how it is typed.
+    #[test]
+    fn every_command_helps_with_an_example() {
+        let mut count = 0;
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = format!("Examples:\n  canaryctl {}", command.get_name());
+            assert!(help.contains(&example), "{}: {help}", command.get_name());
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            count += 1;
+        }
+        assert!(count >= 14, "{count}");
+    }
+}

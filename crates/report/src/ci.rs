@@ -1,0 +1,122 @@
+//! What does a CI system's log show? The plain lines, folded by the parts of a rollout, and what went wrong where people look first.
+//!
+//! The end is never folded. Which files a CI system reads besides is said beside each of them.
+
+use std::io::{self, Write};
+
+use rollout::Weight;
+use rollout::event::{Event, What};
+use rollout::health::AlarmState;
+
+use crate::Reporter;
+use crate::ending::Block;
+use crate::plain::Lines;
+use crate::story::Story;
+use crate::{github, gitlab};
+
+/// Whose log it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// GitHub Actions: groups, and annotations.
+    GitHub,
+    /// GitLab: sections.
+    GitLab,
+}
+
+/// A part of a rollout that is folded as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Prepare,
+    Shift,
+    Bake,
+}
+
+impl Part {
+    /// Its name, in letters that every system takes, and its title.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Prepare => ("prepare", "Preparing"),
+            Self::Shift => ("shift", "Shifting"),
+            Self::Bake => ("bake", "Watching at 100 %"),
+        }
+    }
+}
+
+/// Writes the log of a CI system.
+#[derive(Debug)]
+pub struct Ci<W> {
+    out: W,
+    system: System,
+    lines: Lines,
+    story: Story,
+    open: Option<Part>,
+}
+
+impl<W: Write> Ci<W> {
+    /// A reporter that writes to `out` for this system.
+    pub fn new(out: W, system: System) -> Self {
+        Self { out, system, lines: Lines::default(), story: Story::default(), open: None }
+    }
+
+    /// What has to stand before the event's own lines: the end of a part, the beginning of the next.
+    fn turn(&mut self, event: &Event, text: &mut String) {
+        let next = part(event, self.open);
+        if next == self.open {
+            return;
+        }
+        if let Some(open) = self.open {
+            text.push_str(&match self.system {
+                System::GitHub => github::GROUP_END.to_owned(),
+                System::GitLab => gitlab::section_end(open, event.at),
+            });
+        }
+        if let Some(part) = next {
+            let subject = self.story.subject();
+            text.push_str(&match self.system {
+                System::GitHub => github::group(part, &subject),
+                System::GitLab => gitlab::section_start(part, &subject, event.at),
+            });
+        }
+        self.open = next;
+    }
+}
+
+/// The part that is open from this event on; none where nothing is to be folded.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other event belongs to the part that is open")]
+fn part(event: &Event, open: Option<Part>) -> Option<Part> {
+    match &event.what {
+        What::Started(_) => Some(Part::Prepare),
+        What::WeightShifted { to, .. } if *to == Weight::FULL => Some(Part::Bake),
+        What::WeightShifted { .. } => Some(Part::Shift),
+        // A way back is what everybody looks for, with the alarm that began it.
+        What::AlarmChanged { state: AlarmState::Alarm, .. } | What::RollbackStarted { .. } | What::Outcome(_) => None,
+        _ => open,
+    }
+}
+
+impl<W: Write> Reporter for Ci<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.story.add(event);
+        let mut text = String::new();
+        self.turn(event, &mut text);
+        for line in self.lines.tell(event) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        if self.system == System::GitHub {
+            let subject = self.story.subject();
+            if let What::Warning { text: warning } = &event.what {
+                text.push_str(&github::annotation("warning", &subject, warning));
+            }
+            if let Some(ending) = event.ending() {
+                text.push_str(&github::verdict(&Block::of(&self.story, ending), &subject));
+            }
+        }
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,136 @@
+//! What does a program read of a whole rollout? One JSON document: the end, and everything over time.
+//!
+//! Whoever wants each event as it happens reads the lines instead.
+
+use rollout::comparison::{Numbers, Opinion};
+use rollout::event::{Ending, Event, FORMAT, Started};
+use rollout::health::AlarmState;
+use rollout::{Time, Version, Weight};
+use serde::Serialize;
+
+use crate::record::{Record, records};
+
+/// The report about the rollouts of these events, as one JSON document. Keys are only ever added.
+///
+/// # Errors
+/// None that these values can cause.
+pub fn document(events: &[Event]) -> serde_json::Result<String> {
+    let records = records(events);
+    let rollouts = records.iter().map(Rollout::of).collect();
+    Ok(serde_json::to_string_pretty(&Document { v: FORMAT, kind: "report", rollouts })? + "\n")
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    rollouts: Vec<Rollout<'a>>,
+}
+
+/// One rollout.
+#[derive(Serialize)]
+struct Rollout<'a> {
+    function: &'a str,
+    alias: &'a str,
+    verdict: String,
+    began: Time,
+    last: Time,
+    candidate: Option<Version>,
+    started: Option<&'a Started>,
+    ending: Option<&'a Ending>,
+    shares: Vec<Share>,
+    counts: Vec<Count<'a>>,
+    decisions: Vec<Decision<'a>>,
+    hooks: Vec<Hook<'a>>,
+    alarms: Vec<Alarm<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Share {
+    since: Time,
+    weight: Weight,
+}
+
+#[derive(Serialize)]
+struct Count<'a> {
+    at: Time,
+    opinion: Opinion,
+    why: &'a str,
+    numbers: &'a Numbers,
+}
+
+#[derive(Serialize)]
+struct Decision<'a> {
+    at: Time,
+    what: &'a str,
+    because: &'a str,
+}
+
+#[derive(Serialize)]
+struct Hook<'a> {
+    phase: &'static str,
+    name: &'a str,
+    asked: Time,
+    succeeded: Option<bool>,
+    took_ms: Option<u64>,
+    log: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Alarm<'a> {
+    name: &'a str,
+    state: AlarmState,
+    since: Time,
+    reason: &'a str,
+}
+
+impl<'a> Rollout<'a> {
+    fn of(record: &'a Record) -> Self {
+        let verdict = record.block().verdict;
+        let alarms = record.alarms.iter().flat_map(|alarm| {
+            alarm.states.iter().map(|seen| Alarm {
+                name: &alarm.name,
+                state: seen.state,
+                since: seen.since,
+                reason: &seen.reason,
+            })
+        });
+        let hooks = record.hooks.iter().map(|hook| Hook {
+            phase: hook.phase.word(),
+            name: &hook.name,
+            asked: hook.asked,
+            succeeded: hook.answer.as_ref().map(|answer| answer.good),
+            took_ms: hook.answer.as_ref().map(|answer| u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX)),
+            log: hook.answer.as_ref().map(|answer| answer.lines.as_slice()).unwrap_or_default(),
+        });
+        let decided = |decision: &'a crate::record::Decision| Decision {
+            at: decision.at,
+            what: &decision.what,
+            because: &decision.because,
+        };
+        let counted = |count: &'a crate::record::Count| Count {
+            at: count.at,
+            opinion: count.opinion,
+            why: &count.why,
+            numbers: &count.numbers,
+        };
+        Self {
+            function: &record.story.function,
+            alias: &record.story.alias,
+            verdict: format!("{}: {}", verdict.word, verdict.sentence),
+            began: record.began,
+            last: record.last,
+            candidate: record.story.candidate,
+            started: record.story.started.as_ref().map(|(_, started)| started),
+            ending: record.ending.as_ref(),
+            shares: record.shares.iter().map(|(since, weight)| Share { since: *since, weight: *weight }).collect(),
+            counts: record.counts.iter().map(counted).collect(),
+            decisions: record.decisions.iter().map(decided).collect(),
+            hooks: hooks.collect(),
+            alarms: alarms.collect(),
+            warnings: &record.warnings,
+        }
+    }
+}

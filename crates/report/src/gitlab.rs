@@ -1,0 +1,23 @@
+//! What does GitLab take? Sections in the log, and a dotenv file that later jobs read.
+
+use rollout::Time;
+use rollout::event::Ending;
+
+use crate::ci::Part;
+use crate::github::values;
+use crate::words::one_line;
+
+pub(crate) fn section_start(part: Part, subject: &str, at: Time) -> String {
+    let (name, title) = part.words();
+    format!("\u{1b}[0Ksection_start:{}:canaryctl_{name}\r\u{1b}[0K{} {}\n", at.as_secs(), title, one_line(subject))
+}
+
+pub(crate) fn section_end(part: Part, at: Time) -> String {
+    format!("\u{1b}[0Ksection_end:{}:canaryctl_{}\r\u{1b}[0K\n", at.as_secs(), part.words().0)
+}
+
+/// The lines of a dotenv file: `CANARYCTL_OUTCOME=promoted` and the like. A value there has one line, and no escapes.
+pub fn dotenv(ending: &Ending) -> String {
+    let line = |(name, value): (&str, String)| format!("CANARYCTL_{}={}\n", name.to_uppercase(), one_line(&value));
+    values(ending).into_iter().map(line).collect()
+}

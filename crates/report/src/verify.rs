@@ -1,0 +1,145 @@
+//! Does every decision of a kept rollout follow from what it rested on? Decides again, and tells again, and compares.
+//!
+//! It shows that the record is of one piece: that these observations make these decisions, and these decisions and observations
+//! these events. Whether the world was as it was observed, no record can show.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rollout::decide::{Action, decide};
+use rollout::event::{Event, What};
+use rollout::health::clock;
+use rollout::narrate::{Round, narrate};
+use rollout::observation::Observation;
+use rollout::plan::Plan;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::recording::{Known, OBSERVED};
+use crate::words::one_line;
+
+/// What came of checking a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many decisions follow from what they rested on.
+    pub decisions: usize,
+    /// Which line is the first that does not, and why.
+    pub fault: Option<String>,
+}
+
+/// A line of either kind, as far as both are alike.
+#[derive(Deserialize)]
+struct Head {
+    function: String,
+    alias: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// What an observation's line holds beside that.
+#[derive(Deserialize)]
+struct Line {
+    plan: Option<Value>,
+    seen: Map<String, Value>,
+    action: String,
+}
+
+/// One alias' rollout, as far as it was checked.
+#[derive(Default)]
+struct Thread {
+    known: Known,
+    before: Option<Round>,
+    /// The events that have to follow, and the line that says so.
+    due: VecDeque<Event>,
+    said: usize,
+}
+
+/// Checks the text of a record.
+///
+/// # Errors
+/// A line that cannot be read, and a record without observations.
+pub fn verify(text: &str) -> Result<Verified, String> {
+    let mut threads: BTreeMap<(String, String), Thread> = BTreeMap::new();
+    let mut verified = Verified::default();
+    let count = text.lines().count();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let number = index + 1;
+        let head: Head = match serde_json::from_str(line) {
+            Ok(head) => head,
+            // A process that was killed leaves half a line.
+            Err(error) if error.is_eof() && number == count && !text.ends_with('\n') => break,
+            Err(error) => return Err(format!("line {number}: {error}")),
+        };
+        let unreadable = |error: serde_json::Error| format!("line {number}: {error}");
+        let thread = threads.entry((head.function.clone(), head.alias.clone())).or_default();
+        let fault = if head.kind == OBSERVED {
+            let line = serde_json::from_str(line).map_err(unreadable)?;
+            let fault = thread.decided(number, line, &head).map_err(unreadable)?;
+            verified.decisions += usize::from(fault.is_none());
+            fault
+        } else {
+            thread.told(number, &serde_json::from_str(line).map_err(unreadable)?)
+        };
+        if fault.is_some() {
+            verified.fault = fault;
+            return Ok(verified);
+        }
+    }
+    verified.fault = threads.values().find_map(|thread| thread.missing(count));
+    if verified.decisions == 0 && verified.fault.is_none() {
+        return Err("it holds no observations".to_owned());
+    }
+    Ok(verified)
+}
+
+impl Thread {
+    fn decided(&mut self, number: usize, line: Line, head: &Head) -> serde_json::Result<Option<String>> {
+        if let Some(fault) = self.missing(number) {
+            return Ok(Some(fault));
+        }
+        if let Some(plan) = line.plan {
+            self.known.plan = plan;
+        }
+        self.known.seen.extend(line.seen);
+        let plan: Plan = serde_json::from_value(self.known.plan.clone())?;
+        let seen: Observation = serde_json::from_value(Value::Object(self.known.seen.clone()))?;
+        let at = seen.now;
+        let action = decide(&plan, &seen);
+        let follows = format!("{action:?}");
+        if follows != line.action {
+            let told = one_line(&line.action);
+            return Ok(Some(format!("line {number}, {}: decided was {told}, and what was seen makes it {follows}", clock(at))));
+        }
+        let round = Round { seen, action };
+        let told = narrate(&plan, self.before.as_ref(), &round).into_iter();
+        let event =
+            |what| Event { v: rollout::event::FORMAT, at, function: head.function.clone(), alias: head.alias.clone(), what };
+        self.due = told.map(event).collect();
+        (self.said, self.before) = (number, Some(round));
+        Ok(None)
+    }
+
+    fn told(&mut self, number: usize, event: &Event) -> Option<String> {
+        if let Some(due) = self.due.pop_front() {
+            let differs = due != *event;
+            return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
+        }
+        // Another process, with a plan and a memory of its own.
+        if matches!(event.what, What::Started(_)) {
+            *self = Self::default();
+        }
+        let ending = event.ending()?;
+        let Some(Action::Finish(outcome)) = self.before.take().map(|round| round.action) else { return None };
+        let differs = (ending.exit_code, ending.outcome.as_str()) != (outcome.exit_code(), outcome.name());
+        differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
+    }
+
+    /// An event that has to follow and does not, by this line.
+    fn missing(&self, number: usize) -> Option<String> {
+        self.due.front().map(|due| format!("line {number}: line {} makes it {} first", self.said, shown(due)))
+    }
+}
+
+/// An event as its line has it.
+fn shown(event: &Event) -> String {
+    serde_json::to_string(event).unwrap_or_else(|_| "another event".to_owned())
+}

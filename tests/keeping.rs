@@ -1,0 +1,333 @@
+//! What is kept of a rollout: events, reports, what CI systems read. None of it ever changes how a rollout ends.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+mod served;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use sim::{Effect, Fault};
+
+use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, signal, text};
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("canaryctl-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Runs a rollout that ends with this exit code, and gives what it printed.
+fn ended_with(code: i32) -> String {
+    let served = Served::start();
+    let fault = |fault: Fault| served.account.with(|world| world.add_fault(fault));
+    let long = |options: &str| {
+        let child = served.start_command(&format!("{LONG} {options}"));
+        served.await_share("2");
+        child
+    };
+    let (found, out) = match code {
+        0 => finish(served.start_command(SHORT)),
+        1 => {
+            fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9));
+            finish(served.start_command(SHORT))
+        }
+        3 => finish(served.start_command("rollout hello --type AllAtOnce --alarm missing")),
+        10 => {
+            let child = long("");
+            served.account.with(|world| world.set_alarm_state("errors", "ALARM")).unwrap();
+            finish(child)
+        }
+        11 => {
+            served.account.with(|world| world.create_function("fails", &[("SIM_HOOK", "Failed")]).unwrap());
+            finish(served.start_command(&format!("{SHORT} --post-hook fails")))
+        }
+        12 => {
+            let child = long("--blind-limit 1s");
+            fault(Fault::on("DescribeAlarms", Effect::Deny));
+            finish(child)
+        }
+        13 => {
+            let child = long("");
+            signal(&child, "-TERM");
+            finish(child)
+        }
+        20 => {
+            let child = long("");
+            fault(Fault::on("UpdateAlias", Effect::ServerError(500)));
+            signal(&child, "-INT");
+            thread::sleep(Duration::from_secs(1));
+            signal(&child, "-INT");
+            finish(child)
+        }
+        21 => {
+            let child = long("");
+            served.account.with(|world| {
+                world.publish("hello", 3).unwrap();
+                world.set_alias("hello", "live", "3", None).unwrap();
+            });
+            finish(child)
+        }
+        30 => {
+            let child = long("--on-interrupt hold");
+            signal(&child, "-TERM");
+            finish(child)
+        }
+        other => panic!("{other} is no exit code of a rollout"),
+    };
+    assert_eq!(found, code, "{out}");
+    out
+}
+
+/// Whoever has only the end of a log knows what happened, why, where the traffic is, and what to type.
+#[test]
+fn the_last_ten_lines_say_it_all_for_every_exit_code() {
+    let rows = [
+        (0, "✔ PROMOTED   hello:live is on 2", "100 % on 2", "canaryctl rollback hello:live"),
+        (1, "✖ FAILED   hello:live", "100 % on 1", "canaryctl status hello:live"),
+        (3, "✖ REFUSED   hello:live: nothing has moved", "100 % on 1", "canaryctl status hello:live"),
+        (10, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
+        (11, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
+        (12, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
+        (13, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
+        (
+            20,
+            "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone",
+            "unknown: it should be 100 % on 1",
+            "aws lambda update-alias",
+        ),
+        (21, "✖ SUPERSEDED   hello:live is somebody else's now", "100 % on 3", "canaryctl status hello:live"),
+        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps its share", "90 % on 1, 10 % on 2", "canaryctl rollback hello:live"),
+    ];
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            thread::spawn({
+                let code = row.0;
+                move || ended_with(code)
+            })
+        })
+        .collect();
+    for ((code, verdict, now, next), told) in rows.into_iter().zip(told) {
+        let out = told.join().unwrap();
+        let last: Vec<&str> = out.lines().rev().take(10).collect();
+        let row =
+            |word: &str, text: &str| last.iter().any(|line| line.starts_with(&format!("  {word:<10}")) && line.contains(text));
+        assert!(last.iter().any(|line| line.starts_with(verdict)), "{code}: {out}");
+        assert!(row("why", "") && row("now", now) && row("next", next), "{code}: {out}");
+    }
+    // What was typed wrongly never becomes a rollout.
+    let output = canaryctl().args(["rollout", "hello", "--region", "us-east-1"]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(
+        text(&output).starts_with("error: no schedule was named\n  hint: `canaryctl rollout hello:live --type"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn what_was_kept_shows_the_rollout_again() {
+    let (served, folder) = (Served::start(), folder("again"));
+    let path = |name: &str| folder.join(name).display().to_string();
+    let keep =
+        format!("--events {} --report {} --report {} --report {}", path("e"), path("r.html"), path("r.md"), path("r.json"));
+    let output = served.run(&format!("{SHORT} {keep}"));
+    assert_eq!((code(&output), output.stderr.len()), (0, 0), "{}", text(&output));
+    assert_eq!(served.writes(), 5, "the claim, three shares, the end: as without");
+    let again = canaryctl().args(["replay", &path("e"), "--report", &path("again.html")]).output().unwrap();
+    assert_eq!(code(&again), 0, "{}", text(&again));
+    assert_eq!(again.stdout, output.stdout, "the log is the log");
+    assert_eq!(read(&folder.join("again.html")), read(&folder.join("r.html")));
+    assert!(read(&folder.join("r.html")).contains("<h1>hello:live is on 2</h1>"));
+    assert!(read(&folder.join("r.md")).starts_with("## ✔ PROMOTED: hello:live is on 2\n"));
+    let document: serde_json::Value = serde_json::from_str(&read(&folder.join("r.json"))).unwrap();
+    assert_eq!(document["rollouts"][0]["ending"]["exit_code"], 0);
+    let json = canaryctl().args(["replay", &path("e"), "--output", "json"]).output().unwrap();
+    assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.join("e")));
+    let why = canaryctl().args(["explain", &path("e")]).output().unwrap();
+    assert!(text(&why).contains("What would have had to differ\n  `errors` in ALARM before "), "{}", text(&why));
+    // Nothing is left beside the files.
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_killed_process_leaves_its_events_and_they_say_so() {
+    let (served, folder) = (Served::start(), folder("killed"));
+    let events = folder.join("events.jsonl");
+    let mut child = served.start_command(&format!("{LONG} --events {}", events.display()));
+    served.await_share("2");
+    thread::sleep(Duration::from_millis(500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(read(&events).contains(r#""type":"weight_shifted""#), "each is written as it happens: {}", read(&events));
+    fs::write(&events, read(&events) + r#"{"v":1,"at":"2026-11-2"#).unwrap();
+    let output = canaryctl().args(["replay", &events.display().to_string()]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(
+        text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10 % on 2, as last told"),
+        "{}",
+        text(&output)
+    );
+    fs::write(&events, "no json\n").unwrap();
+    for command in ["replay", "explain"] {
+        let output = canaryctl().args([command, &events.display().to_string()]).output().unwrap();
+        assert_eq!(code(&output), 2, "{}", text(&output));
+        assert!(text(&output).contains("is no file of events: line 1:"), "{}", text(&output));
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_record_shows_what_was_tampered_with() {
+    let (served, folder) = (Served::start(), folder("verify"));
+    let events = folder.join("events.jsonl");
+    let output = served.run(&format!("{SHORT} --events {} --observations --output json", events.display()));
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("observed"), "for the record alone");
+    let record = read(&events);
+    let verify = |record: &str| {
+        fs::write(&events, record).unwrap();
+        let output = canaryctl().args(["verify", &events.display().to_string()]).output().unwrap();
+        (code(&output), text(&output))
+    };
+    let (code, out) = verify(&record);
+    assert!(code == 0 && out.starts_with("✔ VERIFIED   "), "{out}");
+    for (what, tampered, word) in [
+        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "makes it {\"v\":1"),
+        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "and what was seen makes it"),
+        ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
+        ("a decision", record.replacen("\"action\":\"Shift", "\"action\":\"Promote", 1), "decided was Promote"),
+        (
+            "the end",
+            record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1),
+            "makes it promoted, exit code 0",
+        ),
+        ("a line left out", without(&record, "\"type\":\"promoted\""), "\"type\":\"promoted\""),
+    ] {
+        assert_ne!(tampered, record, "{what}");
+        let (code, out) = verify(&tampered);
+        assert!(code == 1 && out.contains(word), "{what}: {out}");
+    }
+    // Half a line is a process that was killed, and no observations are nothing to check.
+    assert_eq!(verify(&record[..record.len() - 20]).0, 0);
+    assert_eq!(verify(&without(&record, "\"type\":\"observed\"")).0, 2);
+    fs::write(&events, &record).unwrap();
+    let again = canaryctl().args(["replay", &events.display().to_string(), "--output", "json"]).output().unwrap();
+    assert_eq!(again.stdout, output.stdout, "other readers skip it");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// The lines without those that hold this.
+fn without(record: &str, word: &str) -> String {
+    record.split_inclusive('\n').filter(|line| !line.contains(word)).collect()
+}
+
+/// A full disk, a folder that is not there, a page that cannot be put in its place, nobody at the other end of the pipe.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
+    let (served, folder) = (Served::start(), folder("full"));
+    // A name that leads to a disk that is full.
+    let full = folder.join("full.md");
+    std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+    let broken = format!("--events /dev/full --report /nowhere/r.html --report {} --dotenv /proc/nothing", full.display());
+    let mut command = served.command(&format!("{SHORT} {broken}"));
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", "/dev/full").env("GITHUB_STEP_SUMMARY", "/nowhere/summary");
+    let output = command.output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("✔ PROMOTED"), "{}", text(&output));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    for name in ["`/dev/full`", "`/nowhere/r.html`", "`/nowhere/summary`", "`/proc/nothing`", "full.md`"] {
+        assert!(errors.lines().any(|line| line.contains(name)), "{name}: {errors}");
+    }
+    assert!(errors.lines().all(|line| line.ends_with("the rollout is not affected")), "{errors}");
+    assert!(errors.lines().count() <= 6, "one line a file: {errors}");
+    let served = Served::start();
+    let report = folder.join("r.md");
+    let mut child = served.start_command(&format!("{SHORT} --report {}", report.display()));
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(read(&report).contains("PROMOTED"));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let served = Served::start();
+    assert_eq!(served.command(SHORT).stdout(Stdio::from(full)).status().unwrap().code(), Some(0));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
+    let (served, folder) = (Served::start(), folder("early"));
+    let report = folder.join("r.html");
+    let output = served.run(&format!("rollout hello --type AllAtOnce --alarm missing --report {}", report.display()));
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    assert!(
+        read(&report).contains("REFUSED") && read(&report).contains("<code>missing</code> does not exist"),
+        "{}",
+        read(&report)
+    );
+    let events = folder.join("e.jsonl");
+    let child = served.start_command(&format!("{LONG} --report {} --events {}", report.display(), events.display()));
+    served.await_share("2");
+    signal(&child, "-INT");
+    let (code, out) = finish(child);
+    assert_eq!(code, 13, "{out}");
+    assert!(read(&report).contains("interrupted by a signal"));
+    assert!(out.contains(&format!("canaryctl explain {}", events.display())), "{out}");
+    assert!(served.share("2") == 0.0);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn ci_systems_are_recognised_and_can_be_named() {
+    let (served, folder) = (Served::start(), folder("ci"));
+    let (summary, output, dotenv) = (folder.join("summary"), folder.join("output"), folder.join("env"));
+    fs::write(&summary, "# what was there\n").unwrap();
+    let mut github = served.command(SHORT);
+    github.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &output);
+    let told = text(&github.output().unwrap());
+    assert!(told.starts_with("::group::Preparing hello:live\n"), "{told}");
+    assert!(told.contains("::notice title=PROMOTED hello%3Alive::hello:live is on 2%0A"), "{told}");
+    assert!(read(&summary).starts_with("# what was there\n## ✔ PROMOTED"), "added to");
+    for line in ["outcome=promoted", "exit_code=0", "stable=1", "candidate=2"] {
+        assert!(read(&output).lines().any(|known| known == line), "{line}: {}", read(&output));
+    }
+    let nothing = format!("{SHORT} --dotenv {}", dotenv.display());
+    let gitlab = text(&served.command(&nothing).env("GITLAB_CI", "true").output().unwrap());
+    assert!(gitlab.contains("\u{1b}[0Ksection_start:"), "{gitlab}");
+    assert!(read(&dotenv).starts_with("CANARYCTL_OUTCOME=unchanged\nCANARYCTL_EXIT_CODE=0\n"), "{}", read(&dotenv));
+    let plain = text(&served.command(&format!("{SHORT} --ci plain")).env("GITHUB_ACTIONS", "true").output().unwrap());
+    assert!(!plain.contains("::group::"), "{plain}");
+    let forced = text(&served.run(&format!("{SHORT} --ci github")));
+    assert!(forced.contains("::group::"), "{forced}");
+    let json = served.command(&format!("{SHORT} --output json")).env("GITHUB_ACTIONS", "true").output().unwrap();
+    assert!(String::from_utf8(json.stdout).unwrap().lines().all(|line| line.starts_with('{')), "no marks among JSON");
+    assert_eq!(code(&served.run(&format!("{SHORT} --report r.pdf"))), 2);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn shells_and_manuals_get_the_whole_command_line() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = canaryctl().args(["completions", shell]).output().unwrap();
+        assert_eq!(code(&output), 0);
+        for word in ["rollout", "--alarm", "explain"] {
+            assert!(text(&output).contains(word.trim_start_matches('-')), "{shell}: no {word}");
+        }
+    }
+    let folder = folder("man");
+    let output = canaryctl().args(["man", &folder.display().to_string()]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(read(&folder.join("canaryctl-rollout.1")).contains("Examples:"));
+    assert!(fs::read_dir(&folder).unwrap().count() >= 14);
+    fs::remove_dir_all(folder).unwrap();
+}

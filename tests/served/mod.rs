@@ -1,0 +1,119 @@
+//! A simulated AWS behind a real socket, the binary as a process beside it, and a way to look inside.
+
+use std::io::Read;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use sim::{Account, Accounts, Settings, SimClock, World};
+
+/// A simulated AWS behind a real socket, and a way to look inside.
+pub(crate) struct Served {
+    pub(crate) account: Account,
+    pub(crate) url: String,
+}
+
+impl Served {
+    /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
+    pub(crate) fn start() -> Self {
+        let (tell, told) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let clock = SimClock::new(SystemTime::now(), 1.0);
+                let accounts = Accounts::new(clock, move |region| {
+                    World::new(Settings::served().in_region(region), 7, sim::Time::from(clock.now()))
+                });
+                let account = accounts.region("us-east-1");
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                tell.send(Self { account, url }).unwrap();
+                sim::serve(accounts, listener, std::future::pending()).await.unwrap();
+            });
+        });
+        let served = told.recv().unwrap();
+        served.account.with(|world| {
+            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
+            world.publish("hello", 1).unwrap();
+            world.set_alias("hello", "live", "1", None).unwrap();
+            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
+            world.create_errors_alarm("errors", "hello", 1.0).unwrap();
+            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+        });
+        served
+    }
+
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = canaryctl();
+        command.args(arguments.split_whitespace());
+        command.args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
+        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    pub(crate) fn start_command(&self, arguments: &str) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    pub(crate) fn share(&self, version: &str) -> f64 {
+        self.account.with(|world| world.alias("hello", "live").unwrap().share(version))
+    }
+
+    pub(crate) fn await_share(&self, version: &str) {
+        let began = Instant::now();
+        while self.share(version) == 0.0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "{version} never got a share");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn writes(&self) -> usize {
+        self.account.with(|world| world.alias_writes("hello", "live").count())
+    }
+}
+
+pub(crate) fn canaryctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
+    for name in
+        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    {
+        command.env_remove(name);
+    }
+    // The CI system that runs this test is not the one that it is about.
+    for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"] {
+        command.env_remove(name);
+    }
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command.stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("killed: {output:?}"))
+}
+
+pub(crate) fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub(crate) fn signal(child: &Child, name: &str) {
+    assert!(Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+pub(crate) fn finish(mut child: Child) -> (i32, String) {
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut out).unwrap();
+    (child.wait().unwrap().code().unwrap(), out)
+}
+
+pub(crate) const SHORT: &str = "rollout hello --steps 10,50 --every 1s --bake 1s --poll 200ms --alarm errors";
+pub(crate) const LONG: &str = "rollout hello --steps 10,50 --every 10m --poll 200ms --alarm errors --analysis off";
