@@ -11,6 +11,9 @@ use crate::{say, wiring};
 
 /// What hooks and their jobs say to a rollout
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl hook report hello --execution-id 7f3ac2e1/pre-traffic/1 --status Succeeded")]
 pub(crate) struct Hook {
     #[command(subcommand)]
     pub(crate) command: HookCommand,
