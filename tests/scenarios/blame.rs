@@ -197,6 +197,24 @@ fn an_answer_in_part_is_no_answer() {
     }
 }
 
+/// Calls and errors are counted from the samples of one series: from two, which `CloudWatch` shows at moments of their own, the newest
+/// minutes would have errors whose calls are missing.
+#[test]
+fn calls_and_errors_come_from_one_series() {
+    for shortfall in [Shortfall::PartialData, Shortfall::InternalError] {
+        let kind = Kind::linear(0.001, 0.001);
+        let played = play(async {
+            let stage = kind.stage(6).await;
+            kind.play_on(&stage, |world| world.add_metric_fault(MetricFault::on("Invocations", shortfall))).await
+        });
+        let Told { ending, log, events } = &played.told;
+        assert_eq!(ending.exit_code, 0, "{log}");
+        assert!(!events.iter().any(|event| matches!(event.what, What::SightLost { .. } | What::Trouble { .. })), "{log}");
+        let counted = events.iter().filter_map(finding).map(|(_, numbers)| numbers.candidate.calls).max().unwrap();
+        assert!(counted > 2_000, "{counted} calls were counted: {log}");
+    }
+}
+
 /// Whatever is held for, the calls of the minutes before it keep their weight: suspicion is not forgotten at a step.
 #[test]
 fn what_is_found_is_what_all_minutes_together_say() {

@@ -10,7 +10,8 @@
 //!   minute, up to the one in which it was noticed.
 //!
 //! Every single rollout must end as the test alone would end it on the same calls; no chance is in that. That the calls are those of
-//! the known simulations is then a matter of rates. `ROLLOUTS=n` plays so many of each kind, of more kinds, and prints them.
+//! the known simulations is then a matter of rates. `ROLLOUTS=n` plays so many of each kind, of more kinds, and prints them;
+//! `FROM=n` plays others.
 
 use std::thread;
 use std::time::Duration;
@@ -41,8 +42,12 @@ const CHOSEN: [&str; 9] = [
 const RARELY: f64 = 5e-9;
 
 /// How many rollouts of each kind were asked for, where somebody asked.
-pub(crate) fn asked() -> Option<u64> {
-    std::env::var("ROLLOUTS").ok().map(|text| text.parse().unwrap_or_else(|_| panic!("ROLLOUTS={text} is no number")))
+fn asked() -> Option<u64> {
+    number("ROLLOUTS")
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
 fn kind(row: &Row, sensitive: bool) -> Kind {
@@ -59,7 +64,7 @@ fn kind(row: &Row, sensitive: bool) -> Kind {
 }
 
 /// Plays so many rollouts on all cores, and hands each to `judge` in the order of their seeds.
-pub(crate) fn play_all<T: Send>(kind: &Kind, seeds: std::ops::Range<u64>, judge: impl Fn(u64, Played) -> T + Sync) -> Vec<T> {
+fn play_all<T: Send>(kind: &Kind, seeds: std::ops::Range<u64>, judge: impl Fn(u64, Played) -> T + Sync) -> Vec<T> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let all: Vec<u64> = seeds.collect();
     let part = all.len().div_ceil(threads).max(1);
@@ -93,7 +98,7 @@ fn tally(row: &Row, alpha: f64, seeds: std::ops::Range<u64>) -> Tally {
 }
 
 /// Whether so many hits of so many tries come by chance less often than [`RARELY`], whatever the probability within these bounds.
-pub(crate) fn beyond_chance(hits: f64, tries: f64, (low, high): (f64, f64)) -> bool {
+fn beyond_chance(hits: f64, tries: f64, (low, high): (f64, f64)) -> bool {
     let term = |number: f64, chance: f64| if number > 0.0 { number * chance.ln() } else { 0.0 };
     let ways = |hits: f64| ln_factorial(tries) - ln_factorial(hits) - ln_factorial(tries - hits);
     let exactly = |hits: f64, chance: f64| (ways(hits) + term(hits, chance) + term(tries - hits, 1.0 - chance)).exp();
@@ -146,7 +151,7 @@ fn what_is_known_of_the_test_is_true_of_the_program() {
     let (mut found, mut within, mut all) = (Vec::new(), 0, 0);
     for (place, row) in (0_u64..).zip(chosen) {
         for (offset, alpha) in (0..).zip(ALPHAS) {
-            let first = 1_000_000 * (2 * place + offset);
+            let first = 1_000_000 * (2 * place + offset) + number("FROM").unwrap_or_default();
             let tally = tally(row, alpha, first..first + asked().unwrap_or(USUAL));
             found.extend(complaints(row, alpha, &tally));
             within += usize::from(row.distance(alpha, &tally) <= 1.96);
@@ -192,12 +197,12 @@ fn quantile(tally: &Tally, part: f64) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "figures for whoever asked for them")]
-pub(crate) fn tell(text: &str) {
+fn tell(text: &str) {
     println!("{text}");
 }
 
 /// Wilson's interval, 95 %.
-pub(crate) fn interval(found: f64, tries: f64) -> (f64, f64) {
+fn interval(found: f64, tries: f64) -> (f64, f64) {
     let (rate, weight) = (found / tries, 1.96 * 1.96 / tries);
     let spread = 1.96 * (rate * (1.0 - rate) / tries + weight / (4.0 * tries)).sqrt();
     (((rate + weight / 2.0 - spread) / (1.0 + weight)).max(0.0), (rate + weight / 2.0 + spread) / (1.0 + weight))

@@ -60,11 +60,14 @@ fn known_answers_are_met() {
 
 #[test]
 fn good_canaries_are_left_alone() {
-    // Once in a million runs of the suite: each kind has its part of that.
-    let rarely = 1e-6 / count(HEALTHY.len());
+    // Once in a million runs of the suite: each kind and bound has its part of that.
+    let rarely = 1e-6 / count(HEALTHY.len() * ALPHAS.len());
     for (seed, healthy) in (1..).zip(&HEALTHY) {
-        let found = healthy.false_rollbacks(1000, seed);
-        assert!(found < beyond_chance(1000, 0.01, rarely), "{}: {found} of 1000 rolled back", healthy.name);
+        for (alpha, rollouts) in ALPHAS.into_iter().zip([1000, 400]) {
+            let found = healthy.false_rollbacks(rollouts, seed, alpha);
+            let most = beyond_chance(rollouts, alpha, rarely);
+            assert!(found < most, "{} at {alpha}: {found} of {rollouts} rolled back", healthy.name);
+        }
     }
 }
 

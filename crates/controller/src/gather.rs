@@ -1,7 +1,6 @@
 //! Who else wants calls counted right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
 //!
-//! Whoever asks first asks for everybody: rollouts begin and step at moments of their own, and the counts of all of them cost one
-//! question as well as one of them does. What was answered a moment ago serves whoever asks next.
+//! Whoever asks first asks for everybody who is about to ask as well, and what was answered a moment ago serves whoever asks next.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -37,7 +36,8 @@ struct Gathering {
 /// Where questions are gathered.
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
-    latest: RefCell<Rc<Gathering>>,
+    /// The one that can still be joined, if there is one, and those that were sent a moment ago.
+    gatherings: RefCell<Vec<Rc<Gathering>>>,
     /// Who asks, and when each did last.
     asking: RefCell<Vec<(Pair, Time)>>,
 }
@@ -53,9 +53,9 @@ impl Gathering {
         }
     }
 
-    /// Whether what was sent serves a question that is asked now.
-    fn serves(&self, pair: &Pair, sent: Time, now: Time) -> bool {
-        let Some(place) = self.place(pair) else { return false };
+    /// Whether this was sent, and serves a question that is asked now.
+    fn serves(&self, pair: &Pair, now: Time) -> bool {
+        let Some((sent, place)) = self.sent.get().zip(self.place(pair)) else { return false };
         let failed = self.answers.get().is_some_and(|answers| answers.get(place).is_none_or(Result::is_err));
         // A clock that was set back in the meantime makes nothing recent.
         now >= sent && now.since(sent) < if failed { FAILED } else { RECENT }
@@ -63,7 +63,7 @@ impl Gathering {
 }
 
 impl Gatherer {
-    /// Counts these pairs' calls, along with those of everybody else who asks these days.
+    /// Counts these pairs' calls, along with those of everybody else who is about to ask.
     ///
     /// # Cancel safety
     /// Whoever is dropped while it waits leaves its question with the others, the first of whom goes on in its place.
@@ -85,17 +85,22 @@ impl Gatherer {
         let mut asking = self.asking.borrow_mut();
         // Who has not asked for two rounds has ended.
         asking.retain(|(pair, at)| now.since(*at) < 2 * COUNTS_EVERY && !pairs.contains(pair));
+        let mut gatherings = self.gatherings.borrow_mut();
+        gatherings.retain(|known| known.sent.get().is_none_or(|sent| now >= sent && now.since(sent) < RECENT));
+        let serves_all = |known: &&Rc<Gathering>| pairs.iter().all(|pair| known.serves(pair, now));
+        let joined = gatherings.iter().find(serves_all).cloned().unwrap_or_else(|| {
+            let open = gatherings.iter().position(|known| known.sent.get().is_none()).unwrap_or_else(|| {
+                gatherings.push(Rc::default());
+                gatherings.len() - 1
+            });
+            let open = gatherings[open].clone();
+            // Who would ask again while the answer is recent need not.
+            let soon = asking.iter().filter(|(_, at)| now.since(*at) + RECENT >= COUNTS_EVERY).map(|(pair, _)| pair);
+            soon.chain(pairs).for_each(|pair| open.join(pair));
+            open
+        });
         asking.extend(pairs.iter().map(|pair| (pair.clone(), now)));
-        let mut latest = self.latest.borrow_mut();
-        match latest.sent.get() {
-            None => {}
-            Some(sent) if pairs.iter().all(|pair| latest.serves(pair, sent, now)) => return latest.clone(),
-            Some(_) => *latest = Rc::default(),
-        }
-        for (pair, _) in asking.iter() {
-            latest.join(pair);
-        }
-        latest.clone()
+        joined
     }
 }
 

@@ -125,14 +125,14 @@ fn stormy(chance: &mut Chance) -> (f64, f64) {
 }
 
 impl Healthy {
-    /// How many of so many rollouts are rolled back all the same.
-    pub(crate) fn false_rollbacks(&self, rollouts: u32, seed: u64) -> u32 {
+    /// How many of so many rollouts are rolled back all the same, where that is promised to happen in this part of them at most.
+    pub(crate) fn false_rollbacks(&self, rollouts: u32, seed: u64, alpha: f64) -> u32 {
         let mut chance = Chance::new(seed);
-        (0..rollouts).map(|_| u32::from(self.is_rolled_back(&mut chance))).sum()
+        let parameters = Parameters { alpha, ..Parameters::default() };
+        (0..rollouts).map(|_| u32::from(self.is_rolled_back(&mut chance, &parameters))).sum()
     }
 
-    fn is_rolled_back(&self, chance: &mut Chance) -> bool {
-        let parameters = Parameters::default();
+    fn is_rolled_back(&self, chance: &mut Chance, parameters: &Parameters) -> bool {
         let schedule = (self.schedule)(chance);
         let mut arrivals = Vec::new();
         for (at, weight) in schedule.iter().enumerate() {
@@ -149,10 +149,10 @@ impl Healthy {
         }
         if self.look == Look::Complete {
             let minutes: Vec<Minute> = arrivals.concat();
-            return Test::of(&parameters, &minutes).unwrap().rolls_back();
+            return Test::of(parameters, &minutes).unwrap().rolls_back();
         }
         // A last look finds everything there.
-        (0..schedule.len() + 2).any(|now| Test::of(&parameters, &seen(&arrivals, now)).unwrap().rolls_back())
+        (0..schedule.len() + 2).any(|now| Test::of(parameters, &seen(&arrivals, now)).unwrap().rolls_back())
     }
 }
 
