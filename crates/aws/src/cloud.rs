@@ -122,6 +122,13 @@ impl Cloud for Aws {
         Ok(tags.tags.and_then(|mut tags| tags.remove("aws:cloudformation:stack-name")))
     }
 
+    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
+        let request = self.cloudformation().describe_stack_resource().stack_name(stack).logical_resource_id(logical_id);
+        let found = request.send().await.map_err(failed("DescribeStackResource"))?;
+        let name = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
+        Ok(name.filter(|name| !name.is_empty()))
+    }
+
     async fn publish(
         &self,
         function: &FunctionName,

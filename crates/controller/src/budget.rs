@@ -165,7 +165,11 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.may_write(subject, write).await
     }
 
-    // CloudWatch and invocations have limits of their own, far from what a rollout uses.
+    // CloudFormation, CloudWatch and invocations have limits of their own, far from what a rollout uses.
+
+    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
+        self.cloud.resource(stack, logical_id).await
+    }
 
     async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, CloudError> {
         self.cloud.alarms(names).await

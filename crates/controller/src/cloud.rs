@@ -60,6 +60,9 @@ pub trait Cloud {
     /// The name of the CloudFormation stack that a function belongs to, by its tags. `arn` is the function's, unqualified.
     fn stack(&self, arn: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
 
+    /// The name or ARN of a stack's resource, by its logical id; `None` where it is still being made.
+    fn resource(&self, stack: &str, logical_id: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
+
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(
         &self,
