@@ -2,39 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
+mod served;
+
 use std::io::Read;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use sim::{Account, Accounts, Effect, Fault, Settings, SimClock, World};
-
-/// A simulated AWS behind a real socket, and a way to look inside.
-struct Served {
-    account: Account,
-    url: String,
-}
+use served::{Served, canaryctl, code, text};
+use sim::{Effect, Fault};
 
 impl Served {
     /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
     fn start() -> Self {
-        let (tell, told) = std::sync::mpsc::channel();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let clock = SimClock::new(SystemTime::now(), 1.0);
-                let accounts = Accounts::new(clock, move |region| {
-                    World::new(Settings::served().in_region(region), 7, sim::Time::from(clock.now()))
-                });
-                let account = accounts.region("us-east-1");
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let url = format!("http://{}", listener.local_addr().unwrap());
-                tell.send(Self { account, url }).unwrap();
-                sim::serve(accounts, listener, std::future::pending()).await.unwrap();
-            });
-        });
-        let served = told.recv().unwrap();
-        served.account.with(|world| {
+        Self::furnished(|world| {
             world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
             world.publish("hello", 1).unwrap();
             world.set_alias("hello", "live", "1", None).unwrap();
@@ -42,16 +23,7 @@ impl Served {
             world.create_errors_alarm("errors", "hello", 1.0).unwrap();
             world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
             world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-        });
-        served
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = canaryctl();
-        command.args(arguments.split_whitespace());
-        command.args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
-        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
-        command
+        })
     }
 
     fn run(&self, arguments: &str) -> Output {
@@ -77,29 +49,6 @@ impl Served {
     fn writes(&self) -> usize {
         self.account.with(|world| world.alias_writes("hello", "live").count())
     }
-}
-
-fn canaryctl() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
-    for name in
-        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    {
-        command.env_remove(name);
-    }
-    command
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.stdin(Stdio::null());
-    command
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("killed: {output:?}"))
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn signal(child: &Child, name: &str) {
@@ -182,7 +131,7 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     let output = canaryctl().args(["rollout", "hello", "--simulate=nonsense"]).output().unwrap();
     assert_eq!(code(&output), 2);
     assert!(text(&output).contains("the stories are hello,"), "{}", text(&output));
-    let output = canaryctl().args(["status", "hello", "--region", "us-east-1", "--endpoint-url", &served.url]).output().unwrap();
+    let output = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
     assert_eq!(code(&output), 2, "no credentials: {}", text(&output));
     assert!(text(&output).contains("no AWS credentials"), "{}", text(&output));
     let output = canaryctl().args(["status", "hello"]).output().unwrap();
@@ -455,7 +404,9 @@ fn a_package_is_put_into_the_function_first() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    for command in ["rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort", "analyze"] {
+    for command in [
+        "rollout", "rollback", "status", "plan", "simulate", "pause", "resume", "promote", "abort", "analyze", "import", "schema",
+    ] {
         let output = canaryctl().args([command, "--help"]).output().unwrap();
         assert_eq!(code(&output), 0);
         assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));

@@ -196,6 +196,7 @@ pub(crate) fn request() -> Request {
     Request {
         subject: subject(),
         version: None,
+        expects: None,
         code: None,
         description: None,
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
@@ -217,6 +218,7 @@ pub(crate) fn request() -> Request {
         require_change: false,
         allow_provisioned: false,
         wishes: rollout::entry::Wishes::default(),
+        notes: Vec::new(),
     }
 }
 

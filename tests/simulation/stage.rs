@@ -164,6 +164,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         subject: subject(),
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
+        expects: None,
         code: None,
         description: None,
         schedule: schedule(&asked),
@@ -190,6 +191,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         create_alias: false,
         require_change: false,
         allow_provisioned: false,
+        notes: Vec::new(),
     }
 }
 

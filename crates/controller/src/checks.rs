@@ -4,7 +4,7 @@ use rollout::alias::{Target, standing};
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::note::{self, Noted, TEXT_LIMIT};
 use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
-use rollout::subject::Qualified;
+use rollout::subject::{FunctionName, Qualified};
 use rollout::{Alias, Cause, Time, Version};
 
 use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Write};
@@ -39,12 +39,21 @@ pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &
         let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
         problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
     }
+    problems.extend(unexpected(request, found));
     let length = note::length(alias.text());
     if length > TEXT_LIMIT {
         let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
         problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
     }
     problems
+}
+
+/// Whoever said which version to begin from did not mean another; but what is rolled out already needs no beginning.
+fn unexpected(request: &Request, found: &Preflight) -> Option<Problem> {
+    let (expected, stable) = request.expects.zip(found.plan.stable)?;
+    let text = format!("{} is on {stable}, and {expected} is expected there (`CurrentVersion`)", request.subject);
+    let problem = Problem::new(text).hint("was something else rolled out since this was written?");
+    (stable != expected && request.version != Some(stable)).then_some(problem)
 }
 
 /// Where the alias does not exist: a first deployment, or a typo.
@@ -249,10 +258,22 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
 pub(crate) async fn managed<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<String> {
     let (function, _) = stable?.arn.rsplit_once(':')?;
     let stack = cloud.stack(function).await.ok()??;
-    let name = &request.subject.function;
-    Some(format!(
-        "{name} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it"
-    ))
+    Some(resets(&request.subject.function, &stack))
+}
+
+/// The name of the stack that a function belongs to.
+///
+/// # Errors
+/// There is no such function, or it may not be read.
+pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<Option<String>, CloudError> {
+    let configuration = cloud.configuration(function, None).await?;
+    // `$LATEST` is read without a qualifier, so that this is its ARN.
+    cloud.stack(configuration.arn.trim_end_matches(":$LATEST")).await
+}
+
+/// The warning of a stack that a function belongs to.
+pub fn resets(function: &FunctionName, stack: &str) -> String {
+    format!("{function} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it")
 }
 
 pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Option<Problem> {

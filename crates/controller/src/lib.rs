@@ -24,6 +24,7 @@ mod request;
 
 pub use budget::{Budget, Budgeted};
 pub use by_hand::{Order, Rollback, rollback};
+pub use checks::{managed_by, resets};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use foresee::foresee;
 pub use last_resort::update_alias;

@@ -22,6 +22,8 @@ pub struct Request {
     pub subject: Subject,
     /// Roll out this version instead of publishing.
     pub version: Option<Version>,
+    /// The version that the alias is expected to have before, where that was said.
+    pub expects: Option<Version>,
     /// Put this code into `$LATEST` before publishing.
     pub code: Option<Code>,
     /// The description of the version that is published.
@@ -64,6 +66,8 @@ pub struct Request {
     pub allow_provisioned: bool,
     /// What to do about a rollout that is under way already.
     pub wishes: Wishes,
+    /// What is worth knowing of where all this was said: told with the warnings.
+    pub notes: Vec<String>,
 }
 
 impl Request {
