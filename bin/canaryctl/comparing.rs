@@ -179,19 +179,19 @@ mod tests {
         layered(line, &project::Analysis::default())
     }
 
-    fn said<T>(value: T) -> Option<project::At<T>> {
-        Some(project::At { value, place: project::Place::whole("canary.yml") })
+    fn said<T>(value: T) -> project::At<T> {
+        project::At { value, place: project::Place::whole("canary.yml") }
     }
 
     #[test]
     fn what_is_typed_goes_before_the_file_and_the_file_before_what_is_usual() {
         let file = project::Analysis {
-            mode: said(project::AnalysisMode::Observe),
-            alpha: said(0.05),
-            min_requests: said(200),
-            on_low_traffic: said(project::LowTraffic::Probe),
-            probe_event: said(serde_json::json!({"path": "/health"})),
-            probe_count: said(3),
+            mode: Some(said(project::AnalysisMode::Observe)),
+            alpha: Some(said(0.05)),
+            min_requests: Some(said(200)),
+            on_low_traffic: Some(said(project::LowTraffic::Probe)),
+            probe_event: Some(said(serde_json::json!({"path": "/health"}))),
+            probe_count: Some(said(3)),
             ..project::Analysis::default()
         };
         let found = layered("", &file).unwrap();
