@@ -307,6 +307,33 @@ fn the_schema_is_what_editors_are_given() {
 }
 
 #[test]
+fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
+    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let yaml = "functions:
+  hello:
+    type: Canary10Percent1Second
+    insufficientData: ok
+    alarms:
+      - {name: hello-canary-errors, metric: Errors, threshold: 1}
+";
+    let folder = Folder::new("kept", &[("canary.yml", yaml)]);
+    let output = folder.run(&served, "plan hello");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("keeps alarm hello-canary-errors: Sum of AWS/Lambda Errors"), "{}", text(&output));
+    assert_eq!(calls(&served, "PutMetricAlarm"), 0, "a plan changes nothing");
+    let output = folder.run(&served, "rollout hello --bake 1s");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert_eq!(calls(&served, "PutMetricAlarm"), 1);
+    let again = folder.run(&served, "rollout hello --version 2 --bake 1s");
+    assert!(code(&again) == 0 && calls(&served, "PutMetricAlarm") == 1, "{}", text(&again));
+    let other = folder.run(&served, "plan hello --alias other --create-alias");
+    assert!(code(&other) == 3 && text(&other).contains("is kept for hello:live"), "{}", text(&other));
+    let strict = Folder::new("strict", &[("canary.yml", &yaml.replace("insufficientData: ok", "insufficientData: rollback"))]);
+    let output = strict.run(&served, "plan hello");
+    assert!(code(&output) == 2 && text(&output).contains("canary.yml:6:9: an alarm that is made"), "{}", text(&output));
+}
+
+#[test]
 fn the_example_in_the_readme_is_one() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let example = readme.split_once("    # canary.yml\n").unwrap().1.split_once("\nFurther keys").unwrap().0;

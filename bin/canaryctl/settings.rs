@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use controller::Request;
-use project::{Alarm, At, FunctionSettings, Hook};
+use controller::{AlarmRule, Request};
+use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
 use rollout::subject::Qualified;
@@ -34,6 +34,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let comparison = args.comparing.plan(&analysis)?;
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
+    let (alarms, kept) = names.alarms(args, said, story).await?;
     let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<Qualified>().ok());
     let pre_hook = names.hook(args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let post_hook = names.hook(args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
@@ -46,7 +47,8 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         schedule,
         bake: args.bake.or(said.and_then(|said| said.bake.as_ref()).map(|at| at.value)),
         poll: args.poll,
-        alarms: names.alarms(args, said, story).await?,
+        alarms,
+        kept,
         preexisting: preexisting(args, said),
         insufficient: insufficient(args, said),
         blind_limit: args
@@ -176,13 +178,20 @@ impl Names<'_> {
         args: &Rollout,
         said: Option<&FunctionSettings>,
         story: Option<Defaults>,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
+        let mut kept = Vec::new();
         let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
         for at in said.filter(|_| args.alarms.is_empty()).into_iter().flat_map(|said| &said.alarms) {
             alarms.push(match &at.value {
                 Alarm::Name(name) => self.here(name, at)?,
                 Alarm::LogicalId(id) => self.of(id, at).await?,
-                Alarm::Definition(_) => return Err(unsupported(at, "an alarm that canaryctl keeps")),
+                Alarm::Definition(definition) => {
+                    if kept.iter().any(|known: &AlarmRule| known.name == definition.name) {
+                        return Err(Failure::usage(format!("{}: alarm `{}` is defined twice", at.place, definition.name)));
+                    }
+                    kept.push(rule(definition, at, args, said)?);
+                    definition.name.clone()
+                }
             });
         }
         if let Some(story) = story.filter(|_| alarms.is_empty()) {
@@ -190,6 +199,27 @@ impl Names<'_> {
         }
         let mut seen = BTreeSet::new();
         alarms.retain(|name| seen.insert(name.clone()));
-        Ok(alarms)
+        Ok((alarms, kept))
     }
+}
+
+/// The alarm that a definition stands for.
+fn rule(definition: &Definition, at: &At<Alarm>, args: &Rollout, said: Option<&FunctionSettings>) -> Result<AlarmRule, Failure> {
+    if insufficient(args, said) == InsufficientData::RollBack {
+        let text = "an alarm that is made has no data at first, and with `insufficientData: rollback` would always go back";
+        return Err(Failure::usage(format!("{}: {text}\n  hint: `hold` waits for its first data", at.place)));
+    }
+    Ok(AlarmRule {
+        name: definition.name.clone(),
+        namespace: definition.namespace.clone(),
+        metric: definition.metric.clone(),
+        statistic: definition.statistic.clone(),
+        threshold: definition.threshold,
+        comparison: definition.comparison.word().to_owned(),
+        period: definition.period,
+        evaluation_periods: definition.evaluation_periods,
+        datapoints: definition.datapoints.unwrap_or(definition.evaluation_periods),
+        missing_data: definition.missing_data.word().to_owned(),
+        dimensions: definition.dimensions.clone(),
+    })
 }

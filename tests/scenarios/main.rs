@@ -12,6 +12,7 @@ mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
+mod keeping;
 mod many_at_once;
 mod nothing_new;
 mod operators;

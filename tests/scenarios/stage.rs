@@ -203,6 +203,7 @@ pub(crate) fn request() -> Request {
         bake: None,
         poll: Duration::from_secs(5),
         alarms: vec!["HelloFooAlarm".to_owned()],
+        kept: Vec::new(),
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),

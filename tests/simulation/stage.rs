@@ -171,6 +171,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         bake: Some(asked.bake),
         poll: asked.poll,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
+        kept: Vec::new(),
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
         insufficient: InsufficientData::Ok,
         blind_limit: asked.blind_limit,

@@ -8,6 +8,7 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual, Write};
+use controller::{AlarmRule, KeptAlarm};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
@@ -230,6 +231,18 @@ impl Cloud for Aws {
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
         metrics::usual(self, subject, from, to, every).await
+    }
+
+    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
+        self.standing_alarm(name).await
+    }
+
+    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
+        self.put_rule(rule, owner).await
+    }
+
+    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
+        self.clear_state(name).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

@@ -12,6 +12,7 @@ use rollout::{Alias, Time, Version};
 
 use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
+use crate::keep::{AlarmRule, KeptAlarm};
 
 /// Control calls a second: AWS' limit for the account.
 const CALLS: f64 = 15.0;
@@ -185,6 +186,18 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
         self.cloud.usual(subject, from, to, every).await
+    }
+
+    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
+        self.cloud.kept_alarm(name).await
+    }
+
+    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
+        self.cloud.put_alarm(rule, owner).await
+    }
+
+    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
+        self.cloud.reset_alarm(name).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

@@ -1,7 +1,9 @@
 //! What could stop a rollout later? One check each; none of them changes anything.
 
+use std::time::Duration;
+
 use rollout::alias::{Target, standing};
-use rollout::health::{AlarmSeen, AlarmState};
+use rollout::health::AlarmState;
 use rollout::note::{self, Noted, TEXT_LIMIT};
 use rollout::plan::{Entry, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::{FunctionName, Qualified};
@@ -9,6 +11,7 @@ use rollout::{Alias, Cause, Time, Version};
 
 use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Write};
 use crate::compare::{PAST, Reference, expected_calls};
+use crate::keep::{AlarmRule, about_kept};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
 
@@ -303,10 +306,17 @@ pub(crate) struct Alarms {
 /// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
 pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
     let mut out = Alarms::default();
-    if request.alarms.is_empty() {
+    out.problems.extend(about_kept(cloud, request).await);
+    // What the alarms of the last version say is no matter; and those of the next one are not there yet.
+    let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
+    let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
+    for AlarmRule { name, period, datapoints, .. } in &request.kept {
+        out.warnings.extend(too_slow(name, *period * *datapoints, plan));
+    }
+    if names.is_empty() {
         return out;
     }
-    let alarms = match cloud.alarms(&request.alarms).await {
+    let alarms = match cloud.alarms(&names).await {
         Ok(alarms) => alarms,
         Err(error) => {
             out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
@@ -323,12 +333,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
                 .hint("cloudwatch:DescribeAlarmHistory is needed"),
         );
     }
-    for name in &request.alarms {
+    for name in &names {
         let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
             out.problems.push(missing_alarm(cloud, name).await);
             continue;
         };
-        out.warnings.extend(too_slow(alarm, plan));
+        out.warnings.extend(alarm.fires_after.and_then(|needs| too_slow(name, needs, plan)));
         match (alarm.state, request.preexisting) {
             _ if goes_on => {}
             (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
@@ -346,13 +356,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
 }
 
 /// An alarm that needs more time than there is watches nothing.
-fn too_slow(alarm: &AlarmSeen, plan: &Plan) -> Option<String> {
-    let (needs, lasts) = (alarm.fires_after?, plan.duration());
+fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
+    let lasts = plan.duration();
     let told = humantime::format_duration;
     (needs > lasts).then(|| {
         format!(
-            "alarm `{}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
-            alarm.name,
+            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
             told(needs),
             told(lasts)
         )

@@ -10,6 +10,8 @@ use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+use crate::keep::{AlarmRule, KeptAlarm};
+
 /// The cloud, as far as a rollout is concerned.
 ///
 /// # Guarantees
@@ -95,6 +97,15 @@ pub trait Cloud {
         to: Time,
         every: Duration,
     ) -> impl Future<Output = Result<Vec<Usual>, CloudError>>;
+
+    /// What the alarm of this name is, and whose; `None` where there is none.
+    fn kept_alarm(&self, name: &str) -> impl Future<Output = Result<Option<KeptAlarm>, CloudError>>;
+
+    /// Makes an alarm, tagged as kept for `owner`, or changes it to this. Doing it twice does it once.
+    fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Takes an alarm out of its state, until it is evaluated again.
+    fn reset_alarm(&self, name: &str) -> impl Future<Output = Result<(), CloudError>>;
 
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
     fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;

@@ -13,6 +13,7 @@ use rollout::{Schedule, Time, Version};
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Code;
+use crate::keep::AlarmRule;
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
@@ -34,8 +35,10 @@ pub struct Request {
     pub bake: Option<Duration>,
     /// How often to look.
     pub poll: Duration,
-    /// The names of the alarms to watch.
+    /// The names of the alarms to watch, those that are kept among them.
     pub alarms: Vec<String>,
+    /// The alarms to make, or to change, for the candidate.
+    pub kept: Vec<AlarmRule>,
     /// About alarms that are red before.
     pub preexisting: Preexisting,
     /// About alarms without data.
@@ -89,6 +92,7 @@ impl Request {
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
             poll: self.poll,
             alarms: self.alarms.clone(),
+            kept: self.kept.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
             preexisting: self.preexisting,
             insufficient: self.insufficient,
             blind_limit: self.blind_limit,
