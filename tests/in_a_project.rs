@@ -262,6 +262,8 @@ fn a_function_that_the_file_does_not_have_is_said() {
     assert!(code(&named) == 2 && text(&named).contains("did you mean `hello`?"), "{}", text(&named));
     let none = folder.run(&served, "rollout hallo --type AllAtOnce --config none.yml");
     assert!(code(&none) == 2 && text(&none).contains("none.yml: there is no such file"), "{}", text(&none));
+    let elsewhere = Folder::new("elsewhere", &[]).run(&served, "rollout hallo --type AllAtOnce --stage prod");
+    assert!(code(&elsewhere) == 2 && text(&elsewhere).contains("`--stage` is for a project's file"), "{}", text(&elsewhere));
     let both = canaryctl().args(["status", "hello", "--config", "canary.yml", "--no-config"]).output().unwrap();
     assert_eq!(code(&both), 2);
 }

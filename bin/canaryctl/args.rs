@@ -194,8 +194,8 @@ pub(crate) struct Rollout {
 
 /// Bring the traffic back, now
 ///
-/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda, no configuration,
-/// nothing to look up. Tries until AWS has confirmed it.
+/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda; of a project's
+/// file only the function's name counts, and where it cannot be read the name is taken as typed. Tries until AWS has confirmed it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

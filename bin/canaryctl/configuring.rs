@@ -15,7 +15,7 @@ pub(crate) struct Configuring {
     #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Project")]
     pub(crate) config: Option<PathBuf>,
     /// Read no project's file
-    #[arg(long, help_heading = "Project")]
+    #[arg(long, conflicts_with_all = ["stage", "stack", "parameters"], help_heading = "Project")]
     no_config: bool,
     /// The stage, or the environment in `samconfig.toml`
     #[arg(long, value_name = "NAME", help_heading = "Project")]
@@ -39,12 +39,13 @@ impl Configuring {
     /// A story is a project of its own: with it, only a file that was named is read.
     pub(crate) async fn project(&self, region: Option<&str>, story: bool, limit: Duration) -> Result<Option<Project>, Failure> {
         if self.no_config || (story && self.config.is_none()) {
-            return Ok(None);
+            return self.none("a story reads no file but one that is named");
         }
         let (path, lookup) = (self.config.clone(), self.lookup(region));
         // A file may be a pipe, or far away on a network.
         let reading = tokio::task::spawn_blocking(move || read(path.as_deref(), &lookup));
         match tokio::time::timeout(limit, reading).await {
+            Ok(Ok(Ok(None))) => self.none("there is none here"),
             Ok(Ok(read)) => read.map_err(|problems| unusable(&problems)),
             Ok(Err(_)) => {
                 Err(Failure { code: 1, message: format!("the project's file could not be read\n  hint: {DO_WITHOUT}") })
@@ -53,6 +54,18 @@ impl Configuring {
                 let limit = humantime::format_duration(limit);
                 Err(Failure::usage(format!("the project's file could not be read within {limit}\n  hint: {DO_WITHOUT}")))
             }
+        }
+    }
+
+    /// No project; which is a mistake where something was said that only a project can mean.
+    fn none(&self, why: &str) -> Result<Option<Project>, Failure> {
+        let said =
+            [("--stage", self.stage.is_some()), ("--stack", self.stack.is_some()), ("--param", !self.parameters.is_empty())];
+        match said.iter().find(|(_, said)| *said) {
+            Some((flag, _)) => {
+                Err(Failure::usage(format!("`{flag}` is for a project's file, and {why}\n  hint: `--config FILE` names one")))
+            }
+            None => Ok(None),
         }
     }
 
