@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, Output, duration};
 use crate::failure::Failure;
-use crate::{say, wiring};
+use crate::located::{Located, Otherwise, locate};
+use crate::say;
 
 /// Test a canary against stable on counts from a file, or of a past rollout, minute by minute
 ///
@@ -95,9 +96,7 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
 
 /// The minutes of a past rollout, every one from its first call to its last.
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let subject = wiring::subject(function, &args.common, scenario)?;
-    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let Located { subject, wired, .. } = locate(function, &args.common, Otherwise::Fail).await?;
     let refused = |what: &str, hint: &str| Failure { code: 3, message: format!("{what}\n  hint: {hint}") };
     let held =
         wired.aws.alias(&subject).await.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;

@@ -9,7 +9,9 @@ use rollout::{Schedule, Version, Weight};
 
 use crate::analyze::Analyze;
 use crate::comparing::Comparing;
+use crate::configuring::Configuring;
 use crate::hook::Hook;
+use crate::import::{Import, Schema};
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
 use crate::replay::{Explain, Replay, Verify};
@@ -57,6 +59,8 @@ Examples:
     Replay(Replay),
     Verify(Verify),
     Analyze(Box<Analyze>),
+    Import(Box<Import>),
+    Schema(Schema),
     Simulate(Simulate),
     Completions(Completions),
     Man(Man),
@@ -65,12 +69,14 @@ Examples:
 /// Where AWS is, who asks, and how the answer is to look.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The alias; `live` where none is named
+    /// The alias; `live` where neither this nor the project's file names one
     #[arg(long, value_name = "NAME")]
     pub(crate) alias: Option<String>,
     /// How the output looks: `text` for people, `json` for programs (one object a line)
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) configuring: Configuring,
     /// The profile in the AWS configuration files
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub(crate) profile: Option<String>,
@@ -109,7 +115,7 @@ Examples:
   canaryctl rollout hello --type Canary10Percent5Minutes --zip build/hello.zip
   canaryctl rollout hello --simulate=hello-errors")]
 pub(crate) struct Rollout {
-    /// The function, as `hello`, `hello:live` or an ARN
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
     /// The schedule: one of CodeDeploy's names, or `Canary<P>Percent<N>Minutes`, `Linear<P>PercentEvery<N>Minutes`
@@ -145,15 +151,15 @@ pub(crate) struct Rollout {
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, help_heading = "Watching")]
     pub(crate) poll: Duration,
-    /// An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
-    pub(crate) preexisting_alarm: PreexistingAlarm,
-    /// An alarm without data: no complaint (as CodeDeploy has it), hold, or go back
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Watching")]
-    pub(crate) insufficient_data: InsufficientData,
-    /// How long to hold while nothing can be read, before going back
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = limit, help_heading = "Watching")]
-    pub(crate) blind_limit: Duration,
+    /// An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Watching")]
+    pub(crate) preexisting_alarm: Option<PreexistingAlarm>,
+    /// An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Watching")]
+    pub(crate) insufficient_data: Option<InsufficientData>,
+    /// How long to hold while nothing can be read, before going back [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = limit, help_heading = "Watching")]
+    pub(crate) blind_limit: Option<Duration>,
     #[command(flatten)]
     pub(crate) comparing: Comparing,
     /// A function to ask before any traffic moves, by name or ARN
@@ -206,15 +212,15 @@ pub(crate) struct Rollout {
 
 /// Bring the traffic back, now
 ///
-/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda, no configuration,
-/// nothing to look up. Tries until AWS has confirmed it.
+/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda; of a project's
+/// file only the function's name counts, and where it cannot be read the name is taken as typed. Tries until AWS has confirmed it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl rollback hello
   canaryctl rollback hello:live --to 40")]
 pub(crate) struct Rollback {
-    /// The function, as `hello`, `hello:live` or an ARN
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
     /// Go back to this version, whatever the last rollout was
@@ -230,7 +236,7 @@ pub(crate) struct Rollback {
 /// Which rollout an order is for
 #[derive(Debug, Args)]
 pub(crate) struct Aim {
-    /// The function, as `hello`, `hello:live` or an ARN
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
     /// Only while this step is in force, for scripts
@@ -317,7 +323,7 @@ Examples:
   canaryctl status hello
   canaryctl status hello:live --output json")]
 pub(crate) struct Status {
-    /// The function, as `hello`, `hello:live` or an ARN
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
     #[command(flatten)]
@@ -346,17 +352,15 @@ pub(crate) struct Simulate {
     pub(crate) seed: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PreexistingAlarm {
-    #[default]
     Fail,
     Ignore,
     Wait,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InsufficientData {
-    #[default]
     Ok,
     Hold,
     Rollback,
@@ -428,7 +432,7 @@ pub(crate) struct Alarm {
     pub(crate) region: Option<String>,
 }
 
-fn alarm(text: &str) -> Result<Alarm, String> {
+pub(crate) fn alarm(text: &str) -> Result<Alarm, String> {
     let (name, region) = match text.splitn(7, ':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "cloudwatch", region, _, "alarm", name] => (*name, Some((*region).to_owned())),
         ["arn", ..] => {

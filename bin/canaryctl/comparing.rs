@@ -17,26 +17,25 @@ pub(crate) struct Comparing {
     /// at a chance of a false rollback of 5 % instead of 1 %), and `latency=report`, `latency=enforce` or `latency=off` [default: on]
     #[arg(long, value_name = "HOW,…", value_delimiter = ',', value_parser = word)]
     analysis: Vec<Word>,
-    /// Let no step end before the new version has had so many calls in it
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    min_requests: u64,
-    /// How much longer than planned a step may last for want of calls
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
-    max_hold: Duration,
-    /// What to do then: go back, go on, or send the new version a saved event and see
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    on_low_traffic: LowTraffic,
+    /// Let no step end before the new version has had so many calls in it [default: 0]
+    #[arg(long, value_name = "N")]
+    min_requests: Option<u64>,
+    /// How much longer than planned a step may last for want of calls [default: 30m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_hold: Option<Duration>,
+    /// What to do then: go back, go on, or send the new version a saved event and see [default: rollback]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    on_low_traffic: Option<LowTraffic>,
     /// The event to send, as JSON
-    #[arg(long, value_name = "FILE", required_if_eq("on_low_traffic", "probe"))]
+    #[arg(long, value_name = "FILE")]
     probe_event: Option<PathBuf>,
-    /// How often to send it
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000), requires = "probe_event")]
-    probe_count: u32,
+    /// How often to send it [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    probe_count: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LowTraffic {
-    #[default]
     Rollback,
     Promote,
     Probe,
@@ -64,44 +63,37 @@ fn word(text: &str) -> Result<Word, String> {
 }
 
 impl Comparing {
-    /// Whether it was asked for, rather than being what is done unasked.
-    pub(crate) fn asked(&self) -> bool {
-        !self.analysis.is_empty() || self.wants_calls()
+    /// Whether it was asked for, here or in the project's file, rather than being what is done unasked: also by asking for something that
+    /// only counting calls can give.
+    pub(crate) fn asked(&self, file: &project::Analysis, plan: &Analysis) -> bool {
+        !self.analysis.is_empty() || file.mode.is_some() || wants_calls(plan)
     }
 
-    /// Whether something was asked for that only counting calls can give.
-    fn wants_calls(&self) -> bool {
-        self.min_requests > 0 || self.on_low_traffic != LowTraffic::Rollback
-    }
-
-    /// Whether what was asked for goes together.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let mode = self.plan().mode;
-        if self.wants_calls() && mode != Mode::On {
-            let word = mode.word();
-            return Err(Failure::usage(format!(
-                "`--min-requests` and `--on-low-traffic` wait for calls, which `--analysis {word}` does not act on\n  hint: leave one of them out"
-            )));
+    /// How it is done: as typed, else as the project's file says, else as it is done unasked.
+    pub(crate) fn plan(&self, file: &project::Analysis) -> Result<Analysis, Failure> {
+        let usual = Analysis { mode: Mode::On, ..Analysis::default() };
+        let count = self.probe_count.or(file.probe_count.as_ref().map(|at| at.value));
+        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value.into())).unwrap_or(LowTraffic::Rollback);
+        let without_event = self.probe_event.is_none() && file.probe_event.is_none();
+        if without_event && (low == LowTraffic::Probe || self.probe_count.is_some()) {
+            return Err(Failure::usage("there is no saved event to send\n  hint: `--probe-event FILE` names one"));
         }
-        if self.probe_event.is_some() && self.on_low_traffic != LowTraffic::Probe {
-            return Err(Failure::usage(
-                "`--probe-event` is sent with `--on-low-traffic probe` alone\n  hint: add it, or leave the event out".to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn plan(&self) -> Analysis {
-        let on_low_traffic = match self.on_low_traffic {
+        let on_low_traffic = match low {
             LowTraffic::Rollback => OnLowTraffic::RollBack,
             LowTraffic::Promote => OnLowTraffic::Promote,
-            LowTraffic::Probe => OnLowTraffic::Probe(self.probe_count),
+            LowTraffic::Probe => OnLowTraffic::Probe(count.unwrap_or(PROBES)),
         };
         // Saved events stand in for calls, so that without a number of calls to wait for they would never be sent.
-        let unsaid = self.on_low_traffic == LowTraffic::Probe && self.min_requests == 0;
-        let min_requests = if unsaid { u64::from(self.probe_count) } else { self.min_requests };
-        let mut analysis =
-            Analysis { mode: Mode::On, min_requests, max_hold: self.max_hold, on_low_traffic, ..Analysis::default() };
+        let unsaid = if low == LowTraffic::Probe { u64::from(count.unwrap_or(PROBES)) } else { 0 };
+        let asked = self.min_requests.or(file.min_requests.as_ref().map(|at| at.value)).filter(|asked| *asked > 0);
+        let mut analysis = Analysis {
+            mode: file.mode.as_ref().map_or(usual.mode, |at| mode(at.value)),
+            sensitive: file.alpha.as_ref().is_some_and(|at| at.value > usual.alpha()),
+            latency: file.latency.as_ref().map_or(usual.latency, |at| latency(at.value)),
+            min_requests: asked.unwrap_or(unsaid),
+            max_hold: self.max_hold.or(file.max_hold.as_ref().map(|at| at.value)).unwrap_or(usual.max_hold),
+            on_low_traffic,
+        };
         for word in &self.analysis {
             match word {
                 Word::Mode(mode) => analysis.mode = *mode,
@@ -109,12 +101,55 @@ impl Comparing {
                 Word::Latency(latency) => analysis.latency = *latency,
             }
         }
-        analysis
+        if wants_calls(&analysis) && analysis.mode != Mode::On {
+            let word = analysis.mode.word();
+            return Err(Failure::usage(format!(
+                "`--min-requests` and `--on-low-traffic` wait for calls, which `--analysis {word}` does not act on\n  hint: leave one of them out"
+            )));
+        }
+        if self.probe_event.is_some() && low != LowTraffic::Probe {
+            let hint = "add it, or leave the event out";
+            return Err(Failure::usage(format!("`--probe-event` is sent with `--on-low-traffic probe` alone\n  hint: {hint}")));
+        }
+        Ok(analysis)
     }
 
     /// The saved event, looked at before anything is sent.
-    pub(crate) fn event(&self) -> Result<Option<Vec<u8>>, Failure> {
-        self.probe_event.as_deref().map(event).transpose()
+    pub(crate) fn event(&self, file: &project::Analysis) -> Result<Option<Vec<u8>>, Failure> {
+        match (&self.probe_event, &file.probe_event) {
+            (Some(path), _) => event(path).map(Some),
+            (None, said) => Ok(said.as_ref().map(|said| said.value.to_string().into_bytes())),
+        }
+    }
+}
+
+impl From<project::LowTraffic> for LowTraffic {
+    fn from(setting: project::LowTraffic) -> Self {
+        match setting {
+            project::LowTraffic::RollBack => Self::Rollback,
+            project::LowTraffic::Promote => Self::Promote,
+            project::LowTraffic::Probe => Self::Probe,
+        }
+    }
+}
+
+/// Whether something was asked for that only counting calls can give.
+fn wants_calls(plan: &Analysis) -> bool {
+    plan.min_requests > 0 || plan.on_low_traffic != OnLowTraffic::RollBack
+}
+
+fn mode(setting: project::AnalysisMode) -> Mode {
+    match setting {
+        project::AnalysisMode::On => Mode::On,
+        project::AnalysisMode::Observe => Mode::Observe,
+        project::AnalysisMode::Off => Mode::Off,
+    }
+}
+
+fn latency(setting: project::LatencyMode) -> Latency {
+    match setting {
+        project::LatencyMode::Report => Latency::Report,
+        project::LatencyMode::Enforce => Latency::Enforce,
     }
 }
 
@@ -129,6 +164,9 @@ fn event(path: &Path) -> Result<Vec<u8>, Failure> {
     })?;
     Ok(bytes)
 }
+
+/// How often a saved event is sent, where nothing else is said.
+const PROBES: u32 = 10;
 
 /// The most that AWS takes in a synchronous invocation.
 const EVENT_LIMIT: usize = 6 * 1024 * 1024;
@@ -147,8 +185,39 @@ mod tests {
         comparing: Comparing,
     }
 
-    fn plan(line: &str) -> Result<Analysis, clap::Error> {
-        Line::try_parse_from(std::iter::once("x").chain(line.split_whitespace())).map(|line| line.comparing.plan())
+    fn layered(line: &str, file: &project::Analysis) -> Result<Analysis, String> {
+        let line =
+            Line::try_parse_from(std::iter::once("x").chain(line.split_whitespace())).map_err(|error| error.to_string())?;
+        line.comparing.plan(file).map_err(|failure| failure.message)
+    }
+
+    fn plan(line: &str) -> Result<Analysis, String> {
+        layered(line, &project::Analysis::default())
+    }
+
+    fn said<T>(value: T) -> project::At<T> {
+        project::At { value, place: project::Place::whole("canary.yml") }
+    }
+
+    #[test]
+    fn what_is_typed_goes_before_the_file_and_the_file_before_what_is_usual() {
+        let file = project::Analysis {
+            mode: Some(said(project::AnalysisMode::Observe)),
+            alpha: Some(said(0.05)),
+            min_requests: Some(said(200)),
+            on_low_traffic: Some(said(project::LowTraffic::Probe)),
+            probe_event: Some(said(serde_json::json!({"path": "/health"}))),
+            probe_count: Some(said(3)),
+            ..project::Analysis::default()
+        };
+        let found = layered("", &file).unwrap();
+        assert_eq!((found.mode, found.sensitive, found.min_requests), (Mode::Observe, true, 200));
+        assert_eq!((found.on_low_traffic, found.max_hold), (OnLowTraffic::Probe(3), MAX_HOLD));
+        let found = layered("--analysis on --min-requests 5 --on-low-traffic promote --max-hold 1m", &file).unwrap();
+        assert_eq!((found.mode, found.min_requests, found.on_low_traffic), (Mode::On, 5, OnLowTraffic::Promote));
+        assert_eq!(found.max_hold, Duration::from_mins(1));
+        assert_eq!(layered("--probe-count 7", &file).unwrap().on_low_traffic, OnLowTraffic::Probe(7));
+        assert_eq!(layered("--min-requests 0", &file).unwrap().min_requests, 3, "as many as there are events");
     }
 
     #[test]

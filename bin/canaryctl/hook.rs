@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::args::{Common, Output};
 use crate::failure::Failure;
-use crate::{say, wiring};
+use crate::located::{Otherwise, locate};
+use crate::say;
 
 /// What hooks and their jobs say to a rollout
 #[derive(Debug, Args)]
@@ -66,9 +67,8 @@ fn execution_id(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn report(args: &Report) -> Result<u8, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
-    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let located = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
+    let (subject, wired) = (&located.subject, &located.wired);
     let refused = |what: String| Failure { code: 3, message: what };
     let given = subject.function.reference();
     let arn = if given.starts_with("arn:") {

@@ -3,16 +3,20 @@
 mod analyze;
 mod args;
 mod comparing;
+mod configuring;
 mod failure;
 mod files;
 mod hook;
+mod import;
 mod keeping;
+mod located;
 mod manual;
 mod operate;
 mod plan;
 mod replay;
 mod rollback;
 mod rollout_command;
+mod settings;
 mod signals;
 mod simulate;
 mod status;
@@ -78,6 +82,8 @@ fn run(command: Command) -> u8 {
             Command::Completions(args) => Ok(manual::completions(&args)),
             Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args).await,
+            Command::Import(args) => import::run(*args).await,
+            Command::Schema(_) => import::schema(),
             Command::Simulate(args) => simulate::run(args).await,
         }
     });
@@ -92,6 +98,11 @@ fn run(command: Command) -> u8 {
 /// An error for a person, on stderr.
 fn complain(message: &str) {
     let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
+}
+
+/// Something for a person beside what a program reads, on stderr.
+fn murmur(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Text for a person or a program, on stdout. Nobody reading it is no reason to fail.

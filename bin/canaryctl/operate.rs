@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::{Abort, Aim, Operator, Output, Pause, Promote, Then};
 use crate::failure::Failure;
+use crate::located::{Located, Otherwise, locate};
 use crate::{complain, say, wiring};
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
@@ -48,8 +49,9 @@ enum Target {
 }
 
 async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
+    // An abort moves towards stable.
+    let otherwise = if operation == Operation::Abort { Otherwise::AsTyped } else { Otherwise::Fail };
+    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
     let meant = match target {
         Target::Any => None,
         Target::Only(id) => Some(id),
@@ -58,7 +60,6 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         })?),
     };
     let aim = rollout::operate::Aim { rollout: meant, step: args.expect_step };
-    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
     let identity = wiring::identity(&subject);
     let ordered = operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await;
     let (code, outcome, text) = match &ordered {

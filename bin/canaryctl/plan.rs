@@ -7,14 +7,15 @@ use serde_json::json;
 
 use crate::args::{Output, Rollout};
 use crate::failure::Failure;
-use crate::{complain, rollout_command, say, wiring};
+use crate::located::{Otherwise, locate};
+use crate::{complain, rollout_command, say, settings, wiring};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let request = rollout_command::request(&args, scenario)?;
-    let wired = wiring::wire(&args.common, &request.subject.function, scenario).await?;
+    let located = locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?;
+    let request = settings::request(&args, &located).await?;
+    let wired = &located.wired;
     let identity = wiring::identity(&request.subject);
-    rollout_command::elsewhere(&args, wired.aws.region())?;
+    rollout_command::elsewhere(&args.alarms, wired.aws.region())?;
     let found = preflight(&wired.aws, &wired.clock, &request, identity.id, identity.owner).await;
     let mut found = found;
     if let Some(note) = &found.owned {

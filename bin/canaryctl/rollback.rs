@@ -7,15 +7,14 @@ use serde_json::json;
 
 use crate::args::{Output, Rollback};
 use crate::failure::Failure;
+use crate::located::{Located, Otherwise, locate};
 use crate::{complain, say, signals, wiring};
 
 /// How long a trouble that repeats itself goes without saying.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
-    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
     let identity = wiring::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let began = wired.clock.now();

@@ -5,12 +5,11 @@ use rollout::alias::{Standing, standing};
 
 use crate::args::{Output, Status};
 use crate::failure::Failure;
-use crate::{say, wiring};
+use crate::located::{Located, Otherwise, locate};
+use crate::say;
 
 pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
-    let scenario = wiring::scenario(&args.common)?;
-    let subject = wiring::subject(args.function.as_deref(), &args.common, scenario)?;
-    let wired = wiring::wire(&args.common, &subject.function, scenario).await?;
+    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
     let alias = wired.aws.alias(&subject).await?.map(|held| held.alias);
     let now = wired.aws.time();
     match args.common.output {

@@ -8,7 +8,7 @@ use controller::cloud::{Clock, CloudError};
 use rollout::Time;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::hash32;
-use rollout::subject::{FunctionName, Subject};
+use rollout::subject::{Place, Subject};
 use sim::{Account, Scenario, SimClock};
 
 use crate::args::Common;
@@ -66,10 +66,16 @@ pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<
     Subject::parse(function, alias).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Connects to AWS, or puts the story's account in its place.
-pub(crate) async fn wire(common: &Common, function: &FunctionName, scenario: Option<Scenario>) -> Result<Wiring, Failure> {
+/// Connects to AWS, or puts the story's account in its place. The Region is the function's own, where that was said; else the one on
+/// the command line, or the project's.
+pub(crate) async fn wire(
+    common: &Common,
+    place: Option<&Place>,
+    project: Option<String>,
+    scenario: Option<Scenario>,
+) -> Result<Wiring, Failure> {
     // A Region in an ARN is meant; what the profile says would be somewhere else.
-    let region = function.place.as_ref().map(|place| place.region.clone()).or_else(|| common.region.clone());
+    let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
     let endpoint_url = common.endpoint_url.clone();
     let settings = Settings { profile: common.profile.clone(), region, endpoint_url, credentials_end: credentials_end(common) };
     let Some(story) = scenario else {

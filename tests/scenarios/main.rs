@@ -14,6 +14,7 @@ mod final_failures;
 mod first_deployment;
 mod hooks;
 mod interrupted;
+mod keeping;
 mod known_answers;
 mod many_at_once;
 mod nothing_new;

@@ -214,12 +214,14 @@ pub(crate) fn request() -> Request {
     Request {
         subject: subject(),
         version: None,
+        expects: None,
         code: None,
         description: None,
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
         bake: None,
         poll: Duration::from_secs(5),
         alarms: vec!["HelloFooAlarm".to_owned()],
+        kept: Vec::new(),
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
@@ -238,6 +240,7 @@ pub(crate) fn request() -> Request {
         require_change: false,
         allow_provisioned: false,
         wishes: rollout::entry::Wishes::default(),
+        notes: Vec::new(),
     }
 }
 

@@ -16,6 +16,19 @@ pub(crate) struct Served {
 impl Served {
     /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
     pub(crate) fn start() -> Self {
+        Self::furnished(|world| {
+            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
+            world.publish("hello", 1).unwrap();
+            world.set_alias("hello", "live", "1", None).unwrap();
+            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
+            world.create_errors_alarm("errors", "hello", 1.0).unwrap();
+            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+        })
+    }
+
+    /// An account furnished like this.
+    pub(crate) fn furnished(furnish: impl FnOnce(&mut World)) -> Self {
         let (tell, told) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -32,15 +45,7 @@ impl Served {
             });
         });
         let served = told.recv().unwrap();
-        served.account.with(|world| {
-            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
-            world.publish("hello", 1).unwrap();
-            world.set_alias("hello", "live", "1", None).unwrap();
-            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
-            world.create_errors_alarm("errors", "hello", 1.0).unwrap();
-            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-        });
+        served.account.with(furnish);
         served
     }
 

@@ -164,12 +164,14 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         subject: subject(),
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
+        expects: None,
         code: None,
         description: None,
         schedule: schedule(&asked),
         bake: Some(asked.bake),
         poll: asked.poll,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
+        kept: Vec::new(),
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
         insufficient: InsufficientData::Ok,
         blind_limit: asked.blind_limit,
@@ -193,6 +195,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         create_alias: false,
         require_change: false,
         allow_provisioned: false,
+        notes: Vec::new(),
     }
 }
 

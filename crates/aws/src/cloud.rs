@@ -8,6 +8,7 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual, Write};
+use controller::{AlarmRule, KeptAlarm};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
@@ -132,6 +133,13 @@ impl Cloud for Aws {
         request.send().await.map(drop).map_err(failed("UntagResource"))
     }
 
+    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
+        let request = self.cloudformation().describe_stack_resource().stack_name(stack).logical_resource_id(logical_id);
+        let found = request.send().await.map_err(failed("DescribeStackResource"))?;
+        let name = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
+        Ok(name.filter(|name| !name.is_empty()))
+    }
+
     async fn publish(
         &self,
         function: &FunctionName,
@@ -233,6 +241,18 @@ impl Cloud for Aws {
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
         metrics::usual(self, subject, from, to, every).await
+    }
+
+    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
+        self.standing_alarm(name).await
+    }
+
+    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
+        self.put_rule(rule, owner).await
+    }
+
+    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
+        self.clear_state(name).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

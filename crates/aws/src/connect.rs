@@ -83,6 +83,12 @@ impl Aws {
         &self.region
     }
 
+    /// Made for one or two questions before anything begins.
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
+        aws_sdk_cloudformation::Client::from_conf(config)
+    }
+
     pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch.get_or_init(|| {
             let config = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();

@@ -8,6 +8,7 @@ mod clock;
 mod cloud;
 mod connect;
 mod error;
+mod kept;
 mod limits;
 mod metrics;
 mod permission;

@@ -6,6 +6,7 @@ mod simulated;
 
 use std::time::Duration;
 
+use controller::AlarmRule;
 use controller::cloud::{Cloud, Code, Failure, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
@@ -218,4 +219,55 @@ async fn asking_whether_a_function_can_be_invoked_does_not_run_it() {
     assert_eq!(tally.invocations, 0);
     simulated.fault(sim::Fault::on("Invoke", sim::Effect::Deny));
     assert_eq!(simulated.aws.invocable(&function("hello:live")).await.unwrap_err().failure, Failure::Denied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logical_id_becomes_a_name_and_what_is_not_there_is_invalid() {
+    let simulated = Simulated::new().await;
+    let stack = sim::Stack::new("shop")
+        .resource("Hello", "AWS::Lambda::Function", "hello")
+        .unfinished_resource("Later", "AWS::Lambda::Function");
+    simulated.account.with(|world| world.create_stack(stack)).unwrap();
+    assert_eq!(simulated.aws.resource("shop", "Hello").await, Ok(Some("hello".to_owned())));
+    assert_eq!(simulated.aws.resource("shop", "Later").await, Ok(None), "not made yet");
+    for (stack, id) in [("shop", "Hallo"), ("other", "Hello")] {
+        let error = simulated.aws.resource(stack, id).await.unwrap_err();
+        assert_eq!((error.failure, error.operation), (Failure::Invalid, "DescribeStackResource"), "{error}");
+    }
+    simulated.fault(sim::Fault::on("DescribeStackResource", sim::Effect::Deny));
+    assert_eq!(simulated.aws.resource("shop", "Hello").await.unwrap_err().failure, Failure::Denied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_comes_back_as_it_was_put_with_its_tag() {
+    let simulated = Simulated::new().await;
+    let dimensions = [("FunctionName".to_owned(), "hello".to_owned())].into();
+    let sum = AlarmRule {
+        name: "kept".to_owned(),
+        namespace: "AWS/Lambda".to_owned(),
+        metric: "Errors".to_owned(),
+        statistic: "Sum".to_owned(),
+        threshold: 2.5,
+        comparison: "GreaterThanThreshold".to_owned(),
+        period: Duration::from_mins(1),
+        evaluation_periods: 3,
+        datapoints: 2,
+        missing_data: "notBreaching".to_owned(),
+        dimensions,
+    };
+    assert_eq!(simulated.aws.kept_alarm("kept").await, Ok(None));
+    simulated.aws.put_alarm(&sum, "hello:live").await.unwrap();
+    let found = simulated.aws.kept_alarm("kept").await.unwrap().unwrap();
+    assert_eq!((found.rule.as_ref(), found.owner.as_deref(), found.red), (Some(&sum), Some("hello:live"), false));
+    let percentile = AlarmRule { metric: "Duration".to_owned(), statistic: "p99.5".to_owned(), datapoints: 3, ..sum };
+    simulated.aws.put_alarm(&percentile, "hello:live").await.unwrap();
+    let found = simulated.aws.kept_alarm("kept").await.unwrap().unwrap();
+    assert_eq!((found.rule.as_ref(), found.owner.as_deref()), (Some(&percentile), Some("hello:live")), "the tag stays");
+
+    simulated.account.with(|world| world.set_alarm_state("kept", "ALARM")).unwrap();
+    assert!(simulated.aws.kept_alarm("kept").await.unwrap().unwrap().red);
+    simulated.aws.reset_alarm("kept").await.unwrap();
+    assert!(!simulated.aws.kept_alarm("kept").await.unwrap().unwrap().red);
+    simulated.account.with(|world| world.create_errors_alarm("theirs", "hello", 1.0)).unwrap();
+    assert_eq!(simulated.aws.kept_alarm("theirs").await.unwrap().unwrap().owner, None);
 }

@@ -13,6 +13,7 @@ use rollout::{Alias, Time, Version};
 
 use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
+use crate::keep::{AlarmRule, KeptAlarm};
 
 /// Control calls a second: AWS' limit for the account.
 const CALLS: f64 = 15.0;
@@ -176,7 +177,11 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.may_write(subject, write).await
     }
 
-    // CloudWatch and invocations have limits of their own, far from what a rollout uses.
+    // CloudFormation, CloudWatch and invocations have limits of their own, far from what a rollout uses.
+
+    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
+        self.cloud.resource(stack, logical_id).await
+    }
 
     async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, CloudError> {
         self.cloud.alarms(names).await
@@ -192,6 +197,18 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
         self.cloud.usual(subject, from, to, every).await
+    }
+
+    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
+        self.cloud.kept_alarm(name).await
+    }
+
+    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
+        self.cloud.put_alarm(rule, owner).await
+    }
+
+    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
+        self.cloud.reset_alarm(name).await
     }
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {

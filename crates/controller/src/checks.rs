@@ -1,14 +1,17 @@
 //! What could stop a rollout later? One check each; none of them changes anything.
 
+use std::time::Duration;
+
 use rollout::alias::{Target, standing};
-use rollout::health::{AlarmSeen, AlarmState};
+use rollout::health::AlarmState;
 use rollout::note::{self, Noted, TEXT_LIMIT};
 use rollout::plan::{Entry, Latency, Mode, OnLowTraffic, Plan, Preexisting};
-use rollout::subject::Qualified;
+use rollout::subject::{FunctionName, Qualified};
 use rollout::{Alias, Cause, Time, Version};
 
 use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Usual, Write};
 use crate::compare::{PAST, Reference, expected_calls, limits};
+use crate::keep::{AlarmRule, about_kept};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint, shown};
 
@@ -39,12 +42,21 @@ pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &
         let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
         problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
     }
+    problems.extend(unexpected(request, found));
     let length = note::length(alias.text());
     if length > TEXT_LIMIT {
         let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
         problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
     }
     problems
+}
+
+/// Whoever said which version to begin from did not mean another; but what is rolled out already needs no beginning.
+fn unexpected(request: &Request, found: &Preflight) -> Option<Problem> {
+    let (expected, stable) = request.expects.zip(found.plan.stable)?;
+    let text = format!("{} is on {stable}, and {expected} is expected there (`CurrentVersion`)", request.subject);
+    let problem = Problem::new(text).hint("was something else rolled out since this was written?");
+    (stable != expected && request.version != Some(stable)).then_some(problem)
 }
 
 /// Where the alias does not exist: a first deployment, or a typo.
@@ -248,11 +260,23 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
 /// A stack tool resets the alias on its next deploy, whatever a rollout had reached by then. Not being allowed to know is no matter.
 pub(crate) async fn managed<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<String> {
     let (function, _) = stable?.arn.rsplit_once(':')?;
-    let stack = cloud.tags(function).await.ok()?.remove("aws:cloudformation:stack-name")?;
-    let name = &request.subject.function;
-    Some(format!(
-        "{name} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it"
-    ))
+    let stack = cloud.tags(function).await.ok()?.remove(STACK)?;
+    Some(resets(&request.subject.function, &stack))
+}
+
+/// The name of the stack that a function belongs to.
+///
+/// # Errors
+/// There is no such function, or it may not be read.
+pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<Option<String>, CloudError> {
+    let configuration = cloud.configuration(function, None).await?;
+    // `$LATEST` is read without a qualifier, so that this is its ARN.
+    Ok(cloud.tags(configuration.arn.trim_end_matches(":$LATEST")).await?.remove(STACK))
+}
+
+/// The warning of a stack that a function belongs to.
+pub fn resets(function: &FunctionName, stack: &str) -> String {
+    format!("{function} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it")
 }
 
 pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Option<Problem> {
@@ -282,10 +306,17 @@ pub(crate) struct Alarms {
 /// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
 pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
     let mut out = Alarms::default();
-    if request.alarms.is_empty() {
+    out.problems.extend(about_kept(cloud, request).await);
+    // What the alarms of the last version say is no matter; and those of the next one are not there yet.
+    let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
+    let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
+    for AlarmRule { name, period, datapoints, .. } in &request.kept {
+        out.warnings.extend(too_slow(name, *period * *datapoints, plan));
+    }
+    if names.is_empty() {
         return out;
     }
-    let alarms = match cloud.alarms(&request.alarms).await {
+    let alarms = match cloud.alarms(&names).await {
         Ok(alarms) => alarms,
         Err(error) => {
             out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
@@ -302,12 +333,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
                 .hint("cloudwatch:DescribeAlarmHistory is needed"),
         );
     }
-    for name in &request.alarms {
+    for name in &names {
         let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
             out.problems.push(missing_alarm(cloud, name).await);
             continue;
         };
-        out.warnings.extend(too_slow(alarm, plan));
+        out.warnings.extend(alarm.fires_after.and_then(|needs| too_slow(name, needs, plan)));
         match (alarm.state, request.preexisting) {
             _ if goes_on => {}
             (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
@@ -325,13 +356,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
 }
 
 /// An alarm that needs more time than there is watches nothing.
-fn too_slow(alarm: &AlarmSeen, plan: &Plan) -> Option<String> {
-    let (needs, lasts) = (alarm.fires_after?, plan.duration());
+fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
+    let lasts = plan.duration();
     let told = humantime::format_duration;
     (needs > lasts).then(|| {
         format!(
-            "alarm `{}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
-            alarm.name,
+            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
             told(needs),
             told(lasts)
         )
@@ -435,3 +465,6 @@ pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request, stable: Option
 
 /// The calls below which only a dead canary can be seen.
 const FEW: f64 = 30.0;
+
+/// The tag that CloudFormation puts on what belongs to a stack.
+const STACK: &str = "aws:cloudformation:stack-name";

@@ -11,6 +11,8 @@ use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+use crate::keep::{AlarmRule, KeptAlarm};
+
 /// The cloud, as far as a rollout is concerned.
 ///
 /// # Guarantees
@@ -67,6 +69,9 @@ pub trait Cloud {
     /// Takes a tag from a function, if it has one with this key.
     fn untag(&self, arn: &str, key: &str) -> impl Future<Output = Result<(), CloudError>>;
 
+    /// The name or ARN of a stack's resource, by its logical id; `None` where it is still being made.
+    fn resource(&self, stack: &str, logical_id: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
+
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(
         &self,
@@ -99,6 +104,15 @@ pub trait Cloud {
         to: Time,
         every: Duration,
     ) -> impl Future<Output = Result<Vec<Usual>, CloudError>>;
+
+    /// What the alarm of this name is, and whose; `None` where there is none.
+    fn kept_alarm(&self, name: &str) -> impl Future<Output = Result<Option<KeptAlarm>, CloudError>>;
+
+    /// Makes an alarm, tagged as kept for `owner`, or changes it to this. Doing it twice does it once.
+    fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Takes an alarm out of its state, until it is evaluated again.
+    fn reset_alarm(&self, name: &str) -> impl Future<Output = Result<(), CloudError>>;
 
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
     fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;

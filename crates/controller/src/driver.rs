@@ -14,7 +14,7 @@ use rollout::entry::{owner_is_there, under_way};
 use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
 use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, observed, started};
-use rollout::note::{Note, Owner, RolloutId};
+use rollout::note::{Note, Owner, Phase, RolloutId};
 use rollout::observation::{Candidate, Hook};
 use rollout::plan::Plan;
 use rollout::report::Report;
@@ -270,6 +270,10 @@ pub(crate) struct Driver<'a, C, K> {
     /// Since when nothing but the full minute was waited for.
     pub(crate) ready: Option<Time>,
     pub(crate) probing: Option<Probing<'a>>,
+    /// Whether the alarms that are kept are about the candidate, since when, and since when that is tried.
+    pub(crate) kept: bool,
+    pub(crate) kept_at: Time,
+    pub(crate) keeping_since: Option<Time>,
     /// What troubles were told, and when.
     troubles: BTreeMap<String, Time>,
     /// Since when a way back is being tried.
@@ -288,7 +292,12 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         teller: Teller<'a>,
     ) -> Self {
         let unread = Health::Unread { why: "the alarms were not read yet".to_owned() };
-        let health = if found.plan.alarms.is_empty() { Health::Unwatched } else { unread };
+        // Whoever left the claim behind, by the same plan, had seen to them.
+        let (hash, left) = (found.plan.hash(), found.goes_on.as_ref().filter(|note| note.phase != Phase::Claim));
+        let begun = left.is_some_and(|note| note.plan == Some(hash));
+        let kept = request.kept.is_empty() || begun;
+        let watches = found.plan.alarms.len() > if kept { 0 } else { request.kept.len() };
+        let health = if watches { unread } else { Health::Unwatched };
         let uncounted = Failing { why: "no calls were counted yet".to_owned(), throttled: false };
         let alarms_read = found.goes_on.as_ref().map_or(found.plan.began, |note| note.begun);
         Self {
@@ -333,6 +342,9 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             probe: Probe::NotSent,
             ready: None,
             probing: None,
+            kept,
+            kept_at: Time::default(),
+            keeping_since: None,
             troubles: BTreeMap::new(),
             going_back: None,
             refusal: None,

@@ -34,12 +34,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, clock, request) = (self.cloud, self.clock, self.request);
         let (fresh, look_at_alarms) = (self.fresh, self.alarms_due(started));
-        let pair = self.pair_to_count(started);
+        let (pair, watching) = (self.pair_to_count(started), self.watching());
         let signalled = self.signalled();
         let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
         let reads = async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
-            let alarms = async { if look_at_alarms { Some(cloud.alarms(&request.alarms).await) } else { None } };
+            let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching).await) } else { None } };
             let counts = async {
                 let pair = pair.as_ref()?;
                 tokio::select! {
@@ -166,7 +166,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match (alarms, failing) {
             (Some(alarms), failing) => {
                 let known = |name: &&String| alarms.iter().any(|alarm| alarm.name == **name);
-                let missing = self.plan.alarms.iter().filter(|name| !known(name)).cloned().collect();
+                let missing = self.watching().iter().filter(|name| !known(name)).cloned().collect();
                 let at = if failing.is_none() { at } else { last_look };
                 if failing.is_none() {
                     self.alarms_read = at;
@@ -187,6 +187,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     async fn add_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
         // CloudWatch's clock is not Lambda's.
         let from = self.alarms_read - MARGIN;
+        for alarm in alarms.iter_mut().filter(|alarm| self.before_kept(&alarm.name, alarm.since)) {
+            alarm.state = AlarmState::InsufficientData;
+        }
         for alarm in alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm) {
             self.reddened.insert(alarm.name.clone(), alarm.since);
         }
@@ -194,10 +197,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         for alarm in alarms.iter_mut() {
             if alarm.state != AlarmState::Alarm && alarm.since >= from {
                 match self.cloud.last_red(&alarm.name, from).await {
-                    Ok(Some(red)) => {
+                    Ok(Some(red)) if !self.before_kept(&alarm.name, red) => {
                         self.reddened.insert(alarm.name.clone(), red);
                     }
-                    Ok(None) => {}
+                    Ok(_) => {}
                     Err(error) => unread = Err(error),
                 }
             }
@@ -298,6 +301,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             full_weight_refused: self.full_weight_refused,
             stuck: self.stuck.clone(),
             candidate: self.candidate.clone(),
+            kept: self.kept,
             hook: self.hook_seen(),
             ready: self.ready,
             health,

@@ -93,7 +93,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     let mut found = Preflight {
         plan,
         problems,
-        warnings: counts.warnings,
+        warnings: [request.notes.clone(), counts.warnings].concat(),
         red: Vec::new(),
         alias,
         read,

@@ -13,6 +13,7 @@ use rollout::{Schedule, Time, Version};
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Code;
+use crate::keep::AlarmRule;
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Request {
     pub subject: Subject,
     /// Roll out this version instead of publishing.
     pub version: Option<Version>,
+    /// The version that the alias is expected to have before, where that was said.
+    pub expects: Option<Version>,
     /// Put this code into `$LATEST` before publishing.
     pub code: Option<Code>,
     /// The description of the version that is published.
@@ -32,8 +35,10 @@ pub struct Request {
     pub bake: Option<Duration>,
     /// How often to look.
     pub poll: Duration,
-    /// The names of the alarms to watch.
+    /// The names of the alarms to watch, those that are kept among them.
     pub alarms: Vec<String>,
+    /// The alarms to make, or to change, for the candidate.
+    pub kept: Vec<AlarmRule>,
     /// About alarms that are red before.
     pub preexisting: Preexisting,
     /// About alarms without data.
@@ -70,6 +75,8 @@ pub struct Request {
     pub observations: bool,
     /// What to do about a rollout that is under way already.
     pub wishes: Wishes,
+    /// What is worth knowing of where all this was said: told with the warnings.
+    pub notes: Vec<String>,
 }
 
 impl Request {
@@ -91,6 +98,7 @@ impl Request {
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
             poll: self.poll,
             alarms: self.alarms.clone(),
+            kept: self.kept.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
             preexisting: self.preexisting,
             insufficient: self.insufficient,
             blind_limit: self.blind_limit,

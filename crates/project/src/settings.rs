@@ -298,7 +298,7 @@ keys! {
         "mode" mode: AnalysisMode,
         /// Slow calls are told (`report`) or count like errors (`enforce`).
         "latency" latency: LatencyMode,
-        /// The largest chance of a false rollback over a whole rollout, above 0 and below 1.
+        /// The largest chance of a false rollback over a whole rollout: 0.01, or 0.05 to notice sooner.
         "alpha" alpha: f64,
         /// The calls of the candidate without which a step is extended.
         "minRequests" min_requests: u64,
@@ -324,8 +324,9 @@ impl Read for AnalysisSetting {
             return Some(Self(Analysis { mode: Some(mode), ..Analysis::default() }));
         }
         let analysis = Analysis::read(node, found)?;
-        if let Some(alpha) = analysis.alpha.as_ref().filter(|alpha| alpha.value <= 0.0 || alpha.value >= 1.0) {
-            found.problem(&alpha.place, format!("`alpha` is {}: it lies above 0 and below 1", alpha.value));
+        let known = |alpha: f64| [0.01, 0.05].iter().any(|known| (alpha - known).abs() < f64::EPSILON);
+        if let Some(alpha) = analysis.alpha.as_ref().filter(|alpha| !known(alpha.value)) {
+            found.problem(&alpha.place, format!("`alpha` is {}: it is 0.01, or 0.05 to notice sooner", alpha.value));
         }
         Some(Self(analysis))
     }

@@ -41,6 +41,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         }
         What::Published { version } => told("version", format!("{version} published")),
         What::VersionReady { version } => told("version", format!("{version} can take traffic")),
+        What::AlarmKept { name, text } => told("alarm", format!("{} {}", one_line(name), one_line(text))),
         What::HookStarted { hook, name, attempt } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             told("hook", format!("{} asked ({}{again})", short(name), hook.word()))

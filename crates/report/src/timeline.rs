@@ -130,6 +130,7 @@ fn watched(plan: &Plan) -> Vec<String> {
         return rows;
     }
     rows.extend(plan.alarms.iter().map(|name| format!("alarm {}", one_line(name))));
+    rows.extend(plan.kept.iter().map(|rule| format!("keeps alarm {}", one_line(rule))));
     rows.push(format!("every {}; an alarm in ALARM takes all traffic back", span(plan.poll)));
     rows.push(match plan.insufficient {
         InsufficientData::Ok => "no data counts as no complaint (--insufficient-data ok)".to_owned(),
@@ -208,6 +209,7 @@ struct Planned {
     post_hook: Option<String>,
     watched: bool,
     alarms: Vec<String>,
+    kept_alarms: Vec<String>,
     poll_ms: u64,
     analysis: &'static str,
     sensitive: bool,
@@ -259,6 +261,7 @@ impl Planned {
             post_hook: plan.post_hook.clone(),
             watched: plan.watches(),
             alarms: plan.alarms.clone(),
+            kept_alarms: plan.kept.clone(),
             poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
             analysis: plan.comparing().word(),
             sensitive: plan.analysis.sensitive,

@@ -22,6 +22,7 @@ fn plan(schedule: &str) -> Plan {
         bake: Duration::from_mins(3),
         poll: Duration::from_secs(5),
         alarms: vec!["HelloFooAlarm".to_owned()],
+        kept: Vec::new(),
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
@@ -126,7 +127,7 @@ fn the_plan_for_programs() {
         "steps": [{"after_seconds": 0, "weight": 0.1}, {"after_seconds": 300, "weight": 1.0}],
         "every_seconds": 300, "bake_seconds": 180, "total_seconds": 480,
         "pre_hook": "preHook", "step_hook": null, "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
-        "watched": true, "alarms": ["HelloFooAlarm"], "poll_ms": 5000, "analysis": "off",
+        "watched": true, "alarms": ["HelloFooAlarm"], "kept_alarms": [], "poll_ms": 5000, "analysis": "off",
         "sensitive": false, "latency": "report", "min_requests": 0, "max_hold_seconds": 1800, "on_low_traffic": "rollback", "insufficient_data": "ok", "preexisting_alarm": "fail",
         "blind_limit_seconds": 600, "on_interrupt": "rollback", "foresight": null,
     });

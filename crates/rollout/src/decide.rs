@@ -24,6 +24,8 @@ pub enum Action {
     UpdateCode,
     /// Publish `$LATEST`.
     Publish,
+    /// Make the alarms that are kept, or change them, for the candidate.
+    KeepAlarms,
     /// Write that the pre-traffic hook is about to be invoked.
     AnnouncePreHook,
     /// Write that the post-traffic hook is about to be invoked.
@@ -361,6 +363,9 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
             return wait(seen, seen.now + plan.poll, Reason::Blind(why));
         }
     };
+    if !seen.kept && note.phase != Phase::Claim {
+        return Action::KeepAlarms;
+    }
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
         // Another plan may have no such hook any more.
@@ -449,6 +454,7 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
         return Action::RollBack(cause);
     }
     match ready(plan, seen, Action::RollBack(Cause::Failed)) {
+        Ok(_) if !seen.kept => Action::KeepAlarms,
         Ok(_) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
         Ok(_) => first_share(plan, seen, pass),
         Err(action) => action,

@@ -39,6 +39,7 @@ pub(crate) fn plan() -> Plan {
         bake: Duration::from_mins(3),
         poll: Duration::from_secs(5),
         alarms: vec!["errors".into()],
+        kept: Vec::new(),
         preexisting: Preexisting::Fail,
         insufficient: InsufficientData::Ok,
         blind_limit: Duration::from_mins(10),
@@ -165,6 +166,7 @@ pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
         remembered: None,
         planned_on: None,
         candidate: Candidate::Unknown,
+        kept: true,
         hook: Hook::NotInvoked,
         ready: None,
         health: Health::Unwatched,
@@ -195,8 +197,8 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             check(&seen);
                         }
                         seen.candidate = Candidate::Published(version(42), Readiness::Ready);
-                        for hook in &hooks {
-                            seen.hook = hook.clone();
+                        for (hook, kept) in hooks.iter().flat_map(|hook| [(hook, true), (hook, false)]) {
+                            seen = Observation { hook: hook.clone(), kept, ..seen };
                             check(&seen);
                         }
                     }
@@ -259,6 +261,11 @@ fn check(plan: &Plan, seen: &Observation) {
         }
     }
 
+    // No share, no hook and no promotion before the alarms are about this version.
+    let away = matches!(action, Action::Shift { .. } | Action::Create(_) | Action::Promote(_));
+    let asks = matches!(action, Action::AnnouncePreHook | Action::AnnouncePostHook | Action::InvokeHook);
+    assert!(seen.kept || !(away || asks), "{}", told());
+    assert!(!seen.kept || action != Action::KeepAlarms, "{}", told());
     check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     if let Some(note) =

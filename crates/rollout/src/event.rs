@@ -78,6 +78,13 @@ pub enum What {
         /// Its number.
         version: Version,
     },
+    /// An alarm that is kept is about the candidate now.
+    AlarmKept {
+        /// Its name.
+        name: String,
+        /// What became of it, and its rule.
+        text: String,
+    },
     /// A hook was invoked.
     HookStarted {
         /// Which.

@@ -63,6 +63,7 @@ pub enum Hook {
 
 /// Everything that is known right now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub struct Observation {
     /// AWS' time.
     pub now: Time,
@@ -92,6 +93,8 @@ pub struct Observation {
     pub stuck: Option<String>,
     /// The version to roll out.
     pub candidate: Candidate,
+    /// Whether the alarms that are kept are about that version; so too where there are none.
+    pub kept: bool,
     /// The hook that the note announces.
     pub hook: Hook,
     /// Since when this process has waited for the full minute, if it has: nothing else keeps the share from rising.

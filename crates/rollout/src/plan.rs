@@ -182,6 +182,8 @@ pub struct Plan {
     pub poll: Duration,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
+    /// Those of them that are made or changed for the candidate: name and rule, without its number.
+    pub kept: Vec<String>,
     /// About alarms that were red before.
     pub preexisting: Preexisting,
     /// About alarms without data.
@@ -279,7 +281,9 @@ impl Plan {
         let code = if let Source::Update(code) = source { Some(code) } else { None };
         let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
         let analysis = (mode, sensitive, latency, min_requests, max_hold, on_low_traffic);
-        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}").as_bytes()))
+        // Plans without them keep the hash that they had before there were any.
+        let kept = if self.kept.is_empty() { String::new() } else { format!(" {:?}", self.kept) };
+        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}{kept}").as_bytes()))
     }
 }
 

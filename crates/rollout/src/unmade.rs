@@ -49,6 +49,7 @@ fn unmade(plan: &Plan, seen: &Observation) -> Action {
     };
     match ready(plan, seen, Action::Finish(Outcome::Failed)) {
         Err(action) => action,
+        Ok(_) if !seen.kept => Action::KeepAlarms,
         Ok(_) if plan.pre_hook.is_some() => match seen.hook {
             Hook::NotInvoked => Action::InvokeHook,
             Hook::Running(_) => wait(seen, seen.now + plan.poll, Reason::HookRunning),

@@ -70,7 +70,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
-        Action::Wait { .. } | Action::Finish(_) => None,
+        Action::Wait { .. } | Action::KeepAlarms | Action::Finish(_) => None,
     }
 }
 

@@ -1,0 +1,235 @@
+//! Which function is meant, and what does its project say about it? A name on the command line, the project's file, and the AWS that
+//! both are about.
+
+use controller::cloud::{Cloud, CloudError, Failure as Why};
+use project::{FunctionRef, FunctionSettings, Place, Project};
+use rollout::subject::{Qualified, Subject};
+use sim::Scenario;
+
+use crate::args::{Common, Output};
+use crate::configuring::{LIMIT, LIMIT_IN_AN_INCIDENT};
+use crate::failure::Failure;
+use crate::wiring::{self, Wiring};
+use crate::{complain, say};
+
+/// What to do where the project cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    /// Fail: nothing is to be done by half of what was said.
+    Fail,
+    /// Take the name as it was typed: whoever wants the traffic back is not to be held up by a file.
+    AsTyped,
+}
+
+/// The function that is meant.
+pub(crate) struct Located {
+    pub(crate) subject: Subject,
+    pub(crate) wired: Wiring,
+    pub(crate) scenario: Option<Scenario>,
+    /// What the project says about it, where there is a project that knows it.
+    pub(crate) said: Option<Said>,
+    /// The file in which it was looked for in vain, and what may be meant.
+    pub(crate) stranger_to: Option<String>,
+}
+
+impl Located {
+    /// What is worth knowing about the function's project, a line each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
+        stranger.chain(self.said.iter().flat_map(Said::notes)).collect()
+    }
+}
+
+/// What a project says about a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) project: Project,
+    pub(crate) settings: FunctionSettings,
+    /// The alias that was typed behind the function's key.
+    alias: Option<String>,
+}
+
+impl Said {
+    /// What the project says, or that it does not know this function.
+    fn of(project: Project, typed: &str) -> Result<Self, String> {
+        match find(&project, typed) {
+            Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
+            None => Err(stranger(&project, typed)),
+        }
+    }
+
+    /// What is worth knowing about this function, or about the file.
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
+        let told = |note: &project::Note| {
+            let hint = note.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{}: {}{hint}", note.place, note.message)
+        };
+        self.project.notes.iter().filter(about).map(told)
+    }
+}
+
+/// The settings of a function by its key, with an alias behind it if need be, or by its name in AWS.
+fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, Option<String>)> {
+    let by_key = |key: &str| project.functions.iter().find(|settings| settings.key.value == key);
+    if let Some(settings) = by_key(typed) {
+        return Some((settings, None));
+    }
+    if let Some((settings, alias)) = typed.rsplit_once(':').and_then(|(key, alias)| Some((by_key(key)?, alias))) {
+        return Some((settings, Some(alias.to_owned())));
+    }
+    let Qualified { function, qualifier } = typed.parse().ok()?;
+    let differ = |one: Option<&String>, other: Option<&String>| one.zip(other).is_some_and(|(one, other)| one != other);
+    let same = |settings: &&FunctionSettings| match &settings.function.value {
+        FunctionRef::LogicalId(_) => false,
+        FunctionRef::Named(Qualified { function: named, .. }) => {
+            let region = |function: &rollout::subject::FunctionName| function.place.as_ref().map(|place| place.region.clone());
+            named.name == function.name
+                && !differ(named.account.as_ref(), function.account.as_ref())
+                && !differ(region(named).as_ref(), region(&function).as_ref())
+        }
+    };
+    project.functions.iter().find(same).map(|settings| (settings, qualifier))
+}
+
+/// Finds the function that is meant, and connects to its AWS.
+pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: Otherwise) -> Result<Located, Failure> {
+    let scenario = wiring::scenario(common)?;
+    let typed = function.or(scenario.map(|story| story.defaults().function)).unwrap_or_default();
+    let limit = if otherwise == Otherwise::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT };
+    let project = match common.configuring.project(common.region.as_deref(), scenario.is_some(), limit).await {
+        Err(failure) if otherwise == Otherwise::AsTyped => {
+            complain(&format!("{}\n{typed} is taken for the function's name in AWS", failure.message));
+            None
+        }
+        project => project?,
+    };
+    let (said, stranger_to) = match project.map(|project| Said::of(project, typed)) {
+        Some(Ok(said)) => (Some(said), None),
+        Some(Err(stranger)) => (None, Some(stranger)),
+        None => (None, None),
+    };
+    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.configuring.config.is_some() && otherwise == Otherwise::Fail) {
+        return Err(Failure::usage(stranger.clone()));
+    }
+    let region = said.as_ref().and_then(|said| said.project.region.as_ref()).map(|region| region.value.clone());
+    let Some(said) = said else {
+        let subject = wiring::subject(function, common, scenario)?;
+        let wired = wiring::wire(common, subject.function.place.as_ref(), None, scenario).await?;
+        return Ok(Located { subject, wired, scenario, said: None, stranger_to });
+    };
+    let place = match (typed.parse(), &said.settings.function.value) {
+        (Ok(Qualified { function, .. }), _) if function.place.is_some() => function.place,
+        (_, FunctionRef::Named(named)) => named.function.place.clone(),
+        (_, FunctionRef::LogicalId(_)) => None,
+    };
+    let wired = wiring::wire(common, place.as_ref(), region, scenario).await?;
+    let named = function_name(&wired, &said, typed);
+    let named = match otherwise {
+        Otherwise::Fail => named.await,
+        Otherwise::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, named).await.unwrap_or_else(|_| Err(no_answer(&said))),
+    };
+    match named {
+        Ok(named) => {
+            let subject = with_alias(&named, &said, common, scenario)?;
+            tell(common, &said, &subject);
+            Ok(Located { subject, wired, scenario, said: Some(said), stranger_to })
+        }
+        Err(failure) if otherwise == Otherwise::AsTyped => {
+            complain(&format!("{}\n{typed} is taken for the function's name in AWS", failure.message));
+            let subject = wiring::subject(function, common, scenario)?;
+            Ok(Located { subject, wired, scenario, said: None, stranger_to })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn stranger(project: &Project, typed: &str) -> String {
+    let stage = project.stage.as_ref().map(|stage| format!(" for stage {}", stage.value)).unwrap_or_default();
+    let key = typed.split(':').next().unwrap_or_default();
+    let hint = match (project.nearest(key), project.functions.as_slice()) {
+        (Some(nearest), _) => nearest,
+        (None, []) => "it rolls out none".to_owned(),
+        (None, some) => {
+            let keys: Vec<String> = some.iter().take(10).map(|settings| format!("`{}`", settings.key.value)).collect();
+            format!("it has {}", keys.join(", "))
+        }
+    };
+    format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
+}
+
+/// The function's name in AWS, looked up in the stack where the file has its logical id only.
+async fn function_name(wired: &Wiring, said: &Said, typed: &str) -> Result<Qualified, Failure> {
+    let settings = &said.settings;
+    match &settings.function.value {
+        // Whoever typed an account meant it.
+        FunctionRef::Named(named) => Ok(match typed.parse::<Qualified>() {
+            Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
+            Ok(_) | Err(_) => named.clone(),
+        }),
+        FunctionRef::LogicalId(id) => {
+            let place = &settings.function.place;
+            let named = resource(wired, &said.project, id, place).await?;
+            let named = named.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
+            named.ok_or_else(|| refused(format!("{place}: `{id}` is no function")))
+        }
+    }
+}
+
+/// What a logical id stands for in the project's stack.
+pub(crate) async fn resource(wired: &Wiring, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
+    let Some(stack) = &project.stack else {
+        return Err(Failure::usage(format!("{place}: `{id}` is looked up in a stack\n  hint: name it with `--stack`")));
+    };
+    let stack = &stack.value;
+    match wired.aws.resource(stack, id).await {
+        Ok(Some(name)) => Ok(name),
+        Ok(None) => Err(refused(format!("{place}: `{id}` is not made yet in the stack `{stack}`"))),
+        Err(error) => Err(unresolved(&error, id, stack, place, wired.aws.region())),
+    }
+}
+
+fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
+    let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
+    match error.failure {
+        Why::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on it is needed")),
+        Why::Invalid | Why::NotFound => {
+            refused(format!("{text}\n  hint: is it deployed in {region}, under this name? `--stack` names another"))
+        }
+        Why::Unsent | Why::Unsigned | Why::Outdated | Why::Conflict | Why::Throttled | Why::Unanswered | Why::NotExecuted => {
+            Failure { message: text, ..Failure::from(error.clone()) }
+        }
+    }
+}
+
+fn no_answer(said: &Said) -> Failure {
+    let Place { file, .. } = &said.settings.function.place;
+    let limit = humantime::format_duration(LIMIT_IN_AN_INCIDENT);
+    refused(format!("{file}: CloudFormation gave no answer within {limit}"))
+}
+
+/// Nothing was moved.
+fn refused(message: String) -> Failure {
+    Failure { code: 3, message }
+}
+
+/// The alias: typed, or the file's, or the story's.
+fn with_alias(named: &Qualified, said: &Said, common: &Common, scenario: Option<Scenario>) -> Result<Subject, Failure> {
+    let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
+    let usual = said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|story| story.defaults().alias));
+    let flag = common.alias.as_deref().or(usual.filter(|_| typed.is_empty()));
+    Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Says which file was taken, and whom its name stands for.
+fn tell(common: &Common, said: &Said, subject: &Subject) {
+    let Project { file, format, stage, .. } = &said.project;
+    let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
+    let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
+    let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
+    match common.output {
+        Output::Text => say(&text),
+        // A program reads objects on stdout, and nothing else.
+        Output::Json => crate::murmur(&text),
+    }
+}

@@ -1,0 +1,354 @@
+//! The binary in the projects that people have: what their files say is what is rolled out, and nothing is written for canaryctl.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+#[expect(dead_code, reason = "the stage of other tests, too")]
+mod served;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use served::{Served, canaryctl, code, text};
+use sim::{Effect, Fault, Stack, World};
+
+/// A folder that is gone when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("canaryctl-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (name, text) in files {
+            fs::write(path.join(name), text).unwrap();
+        }
+        Self(path)
+    }
+
+    fn run(&self, served: &Served, arguments: &str) -> Output {
+        served.command(arguments).current_dir(&self.0).output().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A file of the readers' fixtures.
+fn fixture(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/project/tests/fixtures").join(name)).unwrap()
+}
+
+/// A function on version 1, with new code waiting in `$LATEST`.
+fn function(world: &mut World, name: &str, alias: &str) {
+    world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
+    world.publish(name, 1).unwrap();
+    world.set_alias(name, alias, "1", None).unwrap();
+    world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
+}
+
+fn hook(world: &mut World, name: &str) {
+    world.create_function(name, &[("SIM_HOOK", "Succeeded")]).unwrap();
+}
+
+fn promoted(served: &Served, function: &str, alias: &str) -> bool {
+    served.account.with(|world| (world.alias(function, alias).unwrap().share("2") - 1.0).abs() < f64::EPSILON)
+}
+
+/// How many calls of an operation succeeded.
+fn calls(served: &Served, operation: &str) -> usize {
+    served.account.with(|world| world.log().iter().filter(|call| call.operation == operation && call.succeeded()).count())
+}
+
+/// What the Serverless Framework has deployed of the canary plugin's example.
+fn greetings() -> Served {
+    Served::furnished(|world| {
+        function(world, "greetings-dev-hello", "Live");
+        hook(world, "greetings-dev-preHook");
+        hook(world, "greetings-dev-postHook");
+        world.create_errors_alarm("greetings-dev-hello-foo", "greetings-dev-hello", 1.0).unwrap();
+        let stack = Stack::new("greetings-dev")
+            .resource("HelloLambdaFunction", "AWS::Lambda::Function", "greetings-dev-hello")
+            .resource("HelloFooAlarm", "AWS::CloudWatch::Alarm", "greetings-dev-hello-foo");
+        world.create_stack(stack).unwrap();
+    })
+}
+
+/// The plugin's example, in seconds instead of minutes.
+fn example() -> String {
+    fixture("serverless/plugin_example/serverless.yml").replace("Linear10PercentEvery1Minute", "Linear50PercentEvery1Second")
+}
+
+#[test]
+fn the_canary_plugins_example_rolls_out_as_it_is() {
+    let (served, folder) = (greetings(), Folder::new("example", &[("serverless.yml", &example())]));
+    let output = folder.run(&served, "rollout hello --bake 1s");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let told = text(&output);
+    for words in [
+        "settings   serverless.yml (the Serverless Framework), stage dev: `hello` is greetings-dev-hello:Live\n",
+        "as long as it is installed, `serverless deploy` moves the aliases by CodeDeploy",
+        "belongs to the CloudFormation stack `greetings-dev`",
+        "✔ PROMOTED   greetings-dev-hello:Live is on 2",
+    ] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    assert!(promoted(&served, "greetings-dev-hello", "Live"));
+    assert_eq!(calls(&served, "DescribeStackResource"), 1, "the alarm has a logical id, and nothing else has");
+    assert!(calls(&served, "DescribeAlarms") > 0);
+    // The preflight asks with a dry run, which is answered with 204.
+    let ran = |name: &str| {
+        let invoked = |call: &&sim::CallRecord| call.operation == "Invoke" && call.status == 200 && call.resource.contains(name);
+        served.account.with(|world| world.log().iter().filter(invoked).count())
+    };
+    assert_eq!(["greetings-dev-preHook", "greetings-dev-postHook"].map(ran), [1, 1]);
+}
+
+#[test]
+fn the_whole_example_is_planned_as_the_plugin_has_it() {
+    let served = greetings();
+    let folder = Folder::new("planned", &[("serverless.yml", &fixture("serverless/plugin_example/serverless.yml"))]);
+    let output = folder.run(&served, "plan hello --output json");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let plan: serde_json::Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    assert_eq!((&plan["function"], &plan["alias"]), (&"greetings-dev-hello".into(), &"Live".into()), "{plan}");
+    assert_eq!(plan["alarms"], serde_json::json!(["greetings-dev-hello-foo"]), "{plan}");
+    assert_eq!((&plan["pre_hook"], &plan["post_hook"]), (&"greetings-dev-preHook".into(), &"greetings-dev-postHook".into()));
+    assert_eq!(plan["schedule"], "Linear10PercentEvery1Minute");
+    // What is typed goes before the file.
+    let output = folder.run(&served, "plan hello:other --type AllAtOnce --alarm mine --pre-hook myHook --output json");
+    let plan: serde_json::Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    assert_eq!((&plan["alias"], &plan["schedule"]), (&"other".into(), &"AllAtOnce".into()), "{plan}");
+    assert_eq!((&plan["alarms"], &plan["pre_hook"]), (&serde_json::json!(["mine"]), &"myHook".into()));
+    assert_eq!(plan["post_hook"], "greetings-dev-postHook", "what is not typed stands");
+}
+
+#[test]
+fn every_command_knows_the_function_by_its_key_and_by_its_name() {
+    let (served, folder) = (greetings(), Folder::new("commands", &[("serverless.yml", &example())]));
+    for name in ["hello", "greetings-dev-hello", "greetings-dev-hello:Live", "hello:Live"] {
+        let output = folder.run(&served, &format!("status {name} --output json"));
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&status["function"], &status["alias"]), (&"greetings-dev-hello".into(), &"Live".into()), "{name}");
+    }
+    assert_eq!(code(&folder.run(&served, "status hello --no-config")), 3, "no such function in AWS");
+    assert_eq!(code(&folder.run(&served, "status hello --stage prod")), 3, "not deployed there");
+    assert_eq!(code(&folder.run(&served, "rollout hello --bake 1s")), 0);
+    for arguments in ["pause hello", "resume hello", "promote hello", "abort hello"] {
+        let output = folder.run(&served, arguments);
+        assert!(code(&output) == 3 && text(&output).contains("greetings-dev-hello:Live"), "{arguments}: {}", text(&output));
+    }
+    let output = folder.run(&served, "rollback hello");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(!promoted(&served, "greetings-dev-hello", "Live"));
+}
+
+#[test]
+fn a_broken_file_stops_everything_but_a_way_back() {
+    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let broken = Folder::new("broken", &[("canary.yml", "functions:\n  hello:\n    tipe: AllAtOnce\n    bake: soon\n")]);
+    for command in ["rollout hello --type AllAtOnce", "plan hello --type AllAtOnce", "pause hello", "promote hello"] {
+        let output = broken.run(&served, command);
+        assert_eq!(code(&output), 2, "{command}: {}", text(&output));
+        for words in ["canary.yml:3:5: unknown key `tipe`", "did you mean `type`?", "canary.yml:4:11: ", "--no-config"] {
+            assert!(text(&output).contains(words), "{command}: no `{words}` in {}", text(&output));
+        }
+    }
+    assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
+    let output = broken.run(&served, "rollout hello --type AllAtOnce --bake 1s --no-config");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = broken.run(&served, "rollback hello");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("hello is taken for the function's name in AWS"), "{}", text(&output));
+    assert!(!promoted(&served, "hello", "live"));
+    assert_eq!(code(&broken.run(&served, "status hello")), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_never_comes_holds_no_way_back_up() {
+    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let folder = Folder::new("slow", &[]);
+    // Opening a pipe waits for somebody to write.
+    let made = std::process::Command::new("mkfifo").arg(folder.0.join("canary.yml")).status().unwrap();
+    assert!(made.success());
+    let began = std::time::Instant::now();
+    let output = folder.run(&served, "rollback hello --to 1");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("within 2s") && began.elapsed() < std::time::Duration::from_secs(8), "{}", text(&output));
+}
+
+#[test]
+fn a_sam_template_rolls_out_with_names_that_only_the_stack_knows() {
+    let template = fixture("sam/whole/template.yaml").replace("Canary10Percent10Minutes", "Canary10Percent1Second");
+    let config = fixture("sam/whole/samconfig.toml").replace("eu-west-1", "us-east-1");
+    let folder = Folder::new("sam", &[("template.yaml", &template), ("samconfig.toml", &config)]);
+    let served = Served::furnished(|world| {
+        function(world, "shop-dev-Hello-1A2B", "live");
+        hook(world, "CodeDeployHook_before");
+        hook(world, "shop-dev-After-3C4D");
+        for alarm in ["shop-dev-HelloErrors-5E6F", "shop-dev-latency", "by-hand"] {
+            world.create_errors_alarm(alarm, "shop-dev-Hello-1A2B", 1.0).unwrap();
+        }
+        let stack = Stack::new("shop-dev")
+            .resource("Hello", "AWS::Lambda::Function", "shop-dev-Hello-1A2B")
+            .resource("After", "AWS::Lambda::Function", "shop-dev-After-3C4D")
+            .resource("HelloErrors", "AWS::CloudWatch::Alarm", "shop-dev-HelloErrors-5E6F");
+        world.create_stack(stack).unwrap();
+    });
+    let output = folder.run(&served, "rollout Hello --bake 1s");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("template.yaml (a SAM template)"), "{}", text(&output));
+    assert!(promoted(&served, "shop-dev-Hello-1A2B", "live"));
+    assert_eq!(calls(&served, "DescribeStackResource"), 3);
+    let output = folder.run(&served, "rollback Hello");
+    assert!(code(&output) == 0 && !promoted(&served, "shop-dev-Hello-1A2B", "live"), "{}", text(&output));
+
+    served.account.with(|world| world.add_fault(Fault::on("DescribeStackResource", Effect::Deny)));
+    let denied = folder.run(&served, "rollout Hello");
+    assert_eq!(code(&denied), 3, "{}", text(&denied));
+    for words in
+        ["template.yaml:4:3: `Hello` cannot be looked up in the stack `shop-dev`", "cloudformation:DescribeStackResource"]
+    {
+        assert!(text(&denied).contains(words), "no `{words}` in {}", text(&denied));
+    }
+    let output = folder.run(&served, "rollback Hello");
+    assert!(code(&output) == 3 && text(&output).contains("Hello is taken for the function's name in AWS"), "{}", text(&output));
+    assert_eq!(code(&folder.run(&served, "rollback shop-dev-Hello-1A2B --to 1")), 0, "its name is enough");
+    served.account.with(World::clear_faults);
+    let nowhere = folder.run(&served, "rollout Hello --stack other");
+    assert!(code(&nowhere) == 3 && text(&nowhere).contains("`--stack` names another"), "{}", text(&nowhere));
+}
+
+#[test]
+fn an_appspec_rolls_out_between_the_versions_that_it_names() {
+    let folder = Folder::new("appspec", &[("appspec.yml", &fixture("appspec/whole/appspec.yml"))]);
+    let served = Served::furnished(|world| {
+        function(world, "hello", "live");
+        world.publish("hello", 2).unwrap();
+        hook(world, "checkBefore");
+        hook(world, "checkAfter");
+    });
+    let without = folder.run(&served, "rollout hello");
+    assert!(code(&without) == 2 && text(&without).contains("no schedule was named"), "{}", text(&without));
+    let output = folder.run(&served, "rollout hello --type Canary10Percent1Second --bake 1s");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(promoted(&served, "hello", "live"));
+    assert_eq!(calls(&served, "PublishVersion"), 0, "the version exists");
+    let again = folder.run(&served, "rollout hello --type AllAtOnce");
+    assert!(code(&again) == 0 && text(&again).contains("nothing to roll out"), "{}", text(&again));
+    served.account.with(|world| {
+        world.set_environment("hello", &[("SIM_BODY", "newer")]).unwrap();
+        world.publish("hello", 3).unwrap();
+        world.set_alias("hello", "live", "3", None).unwrap();
+    });
+    let moved = folder.run(&served, "rollout hello --type AllAtOnce");
+    assert!(code(&moved) == 3 && text(&moved).contains("hello:live is on 3, and 1 is expected there"), "{}", text(&moved));
+}
+
+#[test]
+fn a_function_that_the_file_does_not_have_is_said() {
+    let served = Served::furnished(|world| function(world, "hallo", "live"));
+    let folder = Folder::new("stranger", &[("canary.yml", "functions: {hello: {type: AllAtOnce}}\n")]);
+    let output = folder.run(&served, "rollout hallo");
+    assert_eq!(code(&output), 2, "{}", text(&output));
+    for words in ["no schedule was named: canary.yml has no function `hallo`", "did you mean `hello`?"] {
+        assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
+    }
+    let output = folder.run(&served, "rollout hallo --type AllAtOnce --bake 1s");
+    assert!(code(&output) == 0 && text(&output).contains("canary.yml has no function `hallo`"), "{}", text(&output));
+    let named = folder.run(&served, "rollout hallo --type AllAtOnce --config canary.yml");
+    assert!(code(&named) == 2 && text(&named).contains("did you mean `hello`?"), "{}", text(&named));
+    let none = folder.run(&served, "rollout hallo --type AllAtOnce --config none.yml");
+    assert!(code(&none) == 2 && text(&none).contains("none.yml: there is no such file"), "{}", text(&none));
+    let elsewhere = Folder::new("elsewhere", &[]).run(&served, "rollout hallo --type AllAtOnce --stage prod");
+    assert!(code(&elsewhere) == 2 && text(&elsewhere).contains("`--stage` is for a project's file"), "{}", text(&elsewhere));
+    let both = canaryctl().args(["status", "hello", "--config", "canary.yml", "--no-config"]).output().unwrap();
+    assert_eq!(code(&both), 2);
+}
+
+#[test]
+fn import_writes_a_canary_yml_that_rolls_the_same_out() {
+    let (served, folder) = (greetings(), Folder::new("import", &[("serverless.yml", &example())]));
+    let output = folder.run(&served, "import");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let (written, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(written.contains("# warning: serverless.yml:16:5: `serverless-plugin-canary-deployments`"), "{written}");
+    for words in ["serverless.yml:16:5: ", "greetings-dev-hello belongs to the CloudFormation stack `greetings-dev`"] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    let own = Folder::new("imported", &[("canary.yml", &written)]);
+    let plan = |folder: &Folder| {
+        let output = folder.run(&served, "plan hello --output json");
+        let first = output.stdout.split(|byte| *byte == b'\n').next().unwrap().to_owned();
+        let plan: serde_json::Value = serde_json::from_slice(&first).unwrap();
+        ["function", "alias", "alarms", "pre_hook", "post_hook", "plan_hash"].map(|key| plan[key].clone())
+    };
+    assert_eq!(plan(&own), plan(&folder));
+    let json = folder.run(&served, "import --output json");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["functions"]["hello"]["alias"], "Live");
+
+    // Without credentials everything is written all the same.
+    let offline = served.command("import").env_remove("AWS_ACCESS_KEY_ID").current_dir(&folder.0).output().unwrap();
+    assert!(code(&offline) == 0 && String::from_utf8_lossy(&offline.stdout) == written, "{}", text(&offline));
+    assert!(text(&offline).contains("AWS was not asked"), "{}", text(&offline));
+    let empty = Folder::new("empty", &[]);
+    let nothing = empty.run(&served, "import");
+    assert!(code(&nothing) == 2 && text(&nothing).contains("no project's file"), "{}", text(&nothing));
+}
+
+#[test]
+fn the_schema_is_what_editors_are_given() {
+    let output = canaryctl().arg("schema").output().unwrap();
+    assert_eq!(code(&output), 0);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kept = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/project/canary.schema.json")).unwrap();
+    assert_eq!(schema, serde_json::from_slice::<serde_json::Value>(&kept).unwrap());
+}
+
+#[test]
+fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
+    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let yaml = "functions:
+  hello:
+    type: Canary10Percent1Second
+    insufficientData: ok
+    alarms:
+      - {name: hello-canary-errors, metric: Errors, threshold: 1}
+";
+    let folder = Folder::new("kept", &[("canary.yml", yaml)]);
+    let output = folder.run(&served, "plan hello");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("keeps alarm hello-canary-errors: Sum of AWS/Lambda Errors"), "{}", text(&output));
+    assert_eq!(calls(&served, "PutMetricAlarm"), 0, "a plan changes nothing");
+    let output = folder.run(&served, "rollout hello --bake 1s");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert_eq!(calls(&served, "PutMetricAlarm"), 1);
+    let again = folder.run(&served, "rollout hello --version 2 --bake 1s");
+    assert!(code(&again) == 0 && calls(&served, "PutMetricAlarm") == 1, "{}", text(&again));
+    let other = folder.run(&served, "plan hello --alias other --create-alias");
+    assert!(code(&other) == 3 && text(&other).contains("is kept for hello:live"), "{}", text(&other));
+    let strict = Folder::new("strict", &[("canary.yml", &yaml.replace("insufficientData: ok", "insufficientData: rollback"))]);
+    let output = strict.run(&served, "plan hello");
+    assert!(code(&output) == 2 && text(&output).contains("canary.yml:6:9: an alarm that is made"), "{}", text(&output));
+}
+
+#[test]
+fn the_example_in_the_readme_is_one() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let example = readme.split_once("    # canary.yml\n").unwrap().1.split_once("\nFurther keys").unwrap().0;
+    let served = Served::furnished(|world| {
+        function(world, "shop-prod-hello", "live");
+        hook(world, "checkEnvironment");
+        hook(world, "smokeTest");
+        world.create_errors_alarm("HelloErrors", "shop-prod-hello", 1.0).unwrap();
+    });
+    let output = Folder::new("readme", &[("canary.yml", example)]).run(&served, "plan hello --stage prod");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    for words in ["canary.yml, stage prod: `hello` is shop-prod-hello:live", "Linear10PercentEvery1Minute", "HelloErrors"] {
+        assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
+    }
+}
