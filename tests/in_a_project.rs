@@ -161,7 +161,7 @@ fn a_broken_file_stops_everything_but_a_way_back() {
     assert_eq!(code(&output), 0, "{}", text(&output));
     let output = broken.run(&served, "rollback hello");
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("hello is taken for the function's name in AWS"), "{}", text(&output));
+    assert!(text(&output).contains("the names are taken as typed: hello:live"), "{}", text(&output));
     assert!(!promoted(&served, "hello", "live"));
     assert_eq!(code(&broken.run(&served, "status hello")), 0);
 }
@@ -215,7 +215,7 @@ fn a_sam_template_rolls_out_with_names_that_only_the_stack_knows() {
         assert!(text(&denied).contains(words), "no `{words}` in {}", text(&denied));
     }
     let output = folder.run(&served, "rollback Hello");
-    assert!(code(&output) == 3 && text(&output).contains("Hello is taken for the function's name in AWS"), "{}", text(&output));
+    assert!(code(&output) == 3 && text(&output).contains("the names are taken as typed: Hello:live"), "{}", text(&output));
     assert_eq!(code(&folder.run(&served, "rollback shop-dev-Hello-1A2B --to 1")), 0, "its name is enough");
     served.account.with(World::clear_faults);
     let nowhere = folder.run(&served, "rollout Hello --stack other");

@@ -99,7 +99,8 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
     let limit = if otherwise == Otherwise::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT };
     let project = match common.configuring.project(common.region.as_deref(), scenario.is_some(), limit).await {
         Err(failure) if otherwise == Otherwise::AsTyped => {
-            complain(&format!("{}\n{typed} is taken for the function's name in AWS", failure.message));
+            let subject = wiring::subject(function, common, scenario)?;
+            complain(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
             None
         }
         project => project?,
@@ -136,8 +137,8 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
             Ok(Located { subject, wired, scenario, said: Some(said), stranger_to })
         }
         Err(failure) if otherwise == Otherwise::AsTyped => {
-            complain(&format!("{}\n{typed} is taken for the function's name in AWS", failure.message));
             let subject = wiring::subject(function, common, scenario)?;
+            complain(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
             Ok(Located { subject, wired, scenario, said: None, stranger_to })
         }
         Err(failure) => Err(failure),

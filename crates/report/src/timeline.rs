@@ -129,7 +129,8 @@ fn watched(plan: &Plan) -> Vec<String> {
         rows.push(format!("not readable: holds the share, goes back after {limit} (--blind-limit)"));
         return rows;
     }
-    rows.extend(plan.alarms.iter().map(|name| format!("alarm {}", one_line(name))));
+    let kept = |name: &&String| plan.kept.iter().any(|rule| rule.strip_prefix(*name).is_some_and(|rest| rest.starts_with(": ")));
+    rows.extend(plan.alarms.iter().filter(|name| !kept(name)).map(|name| format!("alarm {}", one_line(name))));
     rows.extend(plan.kept.iter().map(|rule| format!("keeps alarm {}", one_line(rule))));
     rows.push(format!("every {}; an alarm in ALARM takes all traffic back", span(plan.poll)));
     rows.push(match plan.insufficient {
