@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_typed_goes_before_the_file_and_the_file_before_what_is_usual() {
         let file = project::Analysis {
-            mode: Some(said(project::AnalysisMode::Observe)),
+            mode: Some(said(project::AnalysisMode::On)),
             alpha: Some(said(0.05)),
             min_requests: Some(said(200)),
             on_low_traffic: Some(said(project::LowTraffic::Probe)),
@@ -211,7 +211,8 @@ mod tests {
             ..project::Analysis::default()
         };
         let found = layered("", &file).unwrap();
-        assert_eq!((found.mode, found.sensitive, found.min_requests), (Mode::Observe, true, 200));
+        assert_eq!((found.mode, found.sensitive, found.min_requests), (Mode::On, true, 200));
+        assert!(layered("--analysis observe", &file).is_err(), "what waits for calls has to act on them");
         assert_eq!((found.on_low_traffic, found.max_hold), (OnLowTraffic::Probe(3), MAX_HOLD));
         let found = layered("--analysis on --min-requests 5 --on-low-traffic promote --max-hold 1m", &file).unwrap();
         assert_eq!((found.mode, found.min_requests, found.on_low_traffic), (Mode::On, 5, OnLowTraffic::Promote));
