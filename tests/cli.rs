@@ -399,3 +399,31 @@ fn counts_from_a_file_are_tested_minute_by_minute() {
         assert!(out.contains(word), "no `{word}` in {out}");
     }
 }
+
+/// What CloudWatch still has of a rollout is tested like a file; without calls, and without a rollout, that is said.
+#[test]
+fn analyze_reads_a_past_rollout_from_cloudwatch() {
+    let served = Served::start();
+    let output = served.run("analyze --from-cloudwatch hello:live");
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    assert!(text(&output).contains("no rollout of hello:live is remembered"), "{}", text(&output));
+    served.account.with(|world| {
+        world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap();
+        world.publish("hello", 2).unwrap();
+        world.set_alias("hello", "live", "1", Some(("2", 0.5))).unwrap();
+    });
+    let past = "analyze --from-cloudwatch hello:live --versions 1,2 --since 5m";
+    let output = served.run(past);
+    assert!(code(&output) == 3 && text(&output).contains("has no calls of 1 and 2"), "{}", text(&output));
+    for _ in 0..60 {
+        served.visit("/url/hello:live/");
+    }
+    // A call is counted when it has ended.
+    thread::sleep(Duration::from_millis(1_500));
+    let output = served.run(&format!("{past} --output json"));
+    let out = text(&output);
+    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap_or_else(|_| panic!("{out}"));
+    assert_eq!((code(&output), last["verdict"].as_str()), (0, Some("roll_back")), "{out}");
+    let output = served.run(past);
+    assert!(text(&output).contains("times as often as stable"), "{}", text(&output));
+}

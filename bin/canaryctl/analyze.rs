@@ -40,8 +40,8 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "TIME", requires = "from_cloudwatch", value_parser = moment)]
     since: Option<Since>,
     /// Of these two versions, stable first [default: those of the last rollout]
-    #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_delimiter = ',', num_args = 2)]
-    versions: Vec<Version>,
+    #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
+    versions: Option<(Version, Version)>,
     /// The largest chance of a false rollback, over the whole rollout
     #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
     alpha: f64,
@@ -60,6 +60,11 @@ pub(crate) struct Analyze {
 enum Since {
     At(Time),
     Ago(Duration),
+}
+
+fn two(text: &str) -> Result<(Version, Version), String> {
+    let versions = text.split_once(',').and_then(|(stable, candidate)| stable.parse().ok().zip(candidate.parse().ok()));
+    versions.ok_or_else(|| "two numbers of versions, stable first, such as `41,42`".to_owned())
 }
 
 fn moment(text: &str) -> Result<Since, String> {
@@ -104,10 +109,7 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
         Some(Noted::Note(note)) => Some(*note),
         Some(Noted::Newer { .. } | Noted::Nothing) | None => None,
     };
-    let versions = match args.versions.as_slice() {
-        [stable, candidate] => Some((*stable, *candidate)),
-        _ => last.as_ref().and_then(|note| note.stable.zip(note.candidate)),
-    };
+    let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
     let Some((stable, candidate)) = versions else {
         return Err(refused(&format!("no rollout of {subject} is remembered"), "`--versions 41,42 --since 3h` says which"));
     };

@@ -1,6 +1,7 @@
 //! A simulated AWS behind a real socket, the binary as a process beside it, and a way to look inside.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -59,6 +60,16 @@ impl Served {
 
     pub(crate) fn run(&self, arguments: &str) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// Calls a function as its callers do, and waits for the answer.
+    pub(crate) fn visit(&self, path: &str) {
+        let host = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     }
 
     pub(crate) fn start_command(&self, arguments: &str) -> Child {
