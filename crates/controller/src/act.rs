@@ -38,7 +38,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::Wait { until, why } => self.rest(*until, why).await,
             Action::UpdateCode => self.update_code().await,
             Action::Publish => self.publish().await,
-            Action::KeepAlarms => self.keep_alarms().await,
+            // Boxed: rare, and large beside what every round needs on the stack.
+            Action::KeepAlarms => Box::pin(self.keep_alarms()).await,
             Action::InvokeHook => self.invoke_hook().await,
             Action::Probe => self.send_probes(),
             Action::Finish(_) => {}

@@ -306,7 +306,7 @@ pub(crate) struct Alarms {
 /// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
 pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
     let mut out = Alarms::default();
-    out.problems.extend(about_kept(cloud, request).await);
+    out.problems.extend(Box::pin(about_kept(cloud, request)).await);
     // What the alarms of the last version say is no matter; and those of the next one are not there yet.
     let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
     let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();

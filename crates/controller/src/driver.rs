@@ -74,7 +74,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     };
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
-        found = enter(cloud, clock, request, identity, &mut teller) => Some(found),
+        found = Box::pin(enter(cloud, clock, request, identity, &mut teller)) => Some(found),
         () = signalled => None,
     };
     let Some(found) = found else {
@@ -94,7 +94,8 @@ pub async fn rollout<C: Cloud, K: Clock>(
     for text in &found.warnings {
         teller.tell(cloud.time(), What::Warning { text: text.clone() });
     }
-    Driver::new(cloud, clock, request, found, interrupt, teller).run().await
+    // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
+    Box::pin(Driver::new(cloud, clock, request, found, interrupt, teller).run()).await
 }
 
 /// Where the traffic of an alias is, in words.
@@ -113,7 +114,7 @@ async fn enter<C: Cloud, K: Clock>(
     let mut first: Option<Time> = None;
     let mut owned: Option<Note> = None;
     loop {
-        let mut found = preflight(cloud, clock, request, identity.id, identity.owner).await;
+        let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
         let now = cloud.time();
         // Only an answer tells what time it is.
         let began = *first.get_or_insert(now);

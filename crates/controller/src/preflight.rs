@@ -108,7 +108,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         return found;
     }
     found.warnings.extend(low_power(&found.plan, &found.usual));
-    let problems = [counts.problems, look_around(cloud, request, &mut found).await].concat();
+    let problems = [counts.problems, Box::pin(look_around(cloud, request, &mut found)).await].concat();
     // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
     if found.goes_on.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
