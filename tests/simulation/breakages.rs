@@ -100,8 +100,9 @@ impl Breakage {
                     operation: Some("GetMetricData"),
                     effect: Effect::ServerError(500),
                     chance: 1.0,
-                    from: soon,
-                    until: Duration::from_mins(6),
+                    // After the first share, which comes on the full minute, and the first count.
+                    from: Duration::from_secs(90),
+                    until: Duration::from_mins(8),
                 });
             }
             Self::BlindIsGreen => story.weather.push(Weather {
