@@ -322,15 +322,16 @@ fn waited_in_vain(plan: &Plan, seen: &Observation, note: &Note) -> bool {
 
 /// Notes that must be written before anything else goes on.
 fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) -> Option<Action> {
+    // First of all: whoever takes over knows no other time than the note's.
+    let has_share = !note.phase.share().is_zero() && note.phase != Phase::Post;
+    if let Some(stepped) = seen.stepped.filter(|stepped| has_share && *stepped > note.since + plan.tolerance()) {
+        return Some(Action::Postpone(stepped.ceil_to_second()));
+    }
     let blind = matches!(verdict, Verdict::Unreadable { .. } | Verdict::NoData { .. });
     match note.blind {
         None if blind => return Some(Action::GoBlind),
         Some(_) if !blind => return Some(Action::SeeAgain),
         None | Some(_) => {}
-    }
-    let has_share = !note.phase.share().is_zero() && note.phase != Phase::Post;
-    if let Some(stepped) = seen.stepped.filter(|stepped| has_share && *stepped > note.since + plan.tolerance()) {
-        return Some(Action::Postpone(stepped.ceil_to_second()));
     }
     let ends = note.lease.is_none_or(|lease| seen.now + RENEWAL >= lease);
     // Where the next step comes at once, it names the candidate too.
