@@ -2,8 +2,7 @@
 //! acted on.
 
 use std::fmt::Write as _;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
@@ -87,7 +86,7 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     let test = Test::new(&parameters).map_err(|error| Failure::usage(error.to_string()))?;
     let minutes = match (&args.file, &args.from_cloudwatch) {
         (Some(file), _) => {
-            series::parse(&read(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?
+            series::parse(&crate::read(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?
         }
         (None, function) => counted(args, function.as_deref()).await?,
     };
@@ -145,16 +144,6 @@ fn every_minute(found: &[Counted]) -> Result<Vec<Minute>, analysis::CountError> 
         next = Some(*start + Duration::from_mins(1));
     }
     Ok(minutes)
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let unreadable = |error: std::io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
-    if path != Path::new("-") {
-        return std::fs::read_to_string(path).map_err(unreadable);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
 }
 
 /// What is known of the whole rollout when looking back on it: how many calls the canary had in all.

@@ -26,6 +26,7 @@ mod wiring;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -109,4 +110,10 @@ fn murmur(text: &str) {
 fn say(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A text file that was named; `-` is standard input.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    let unreadable = |error: io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
+    if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }.map_err(unreadable)
 }

@@ -1,6 +1,5 @@
 //! `canaryctl replay`, `explain` and `verify`: a rollout that was kept, shown again, explained and checked. No AWS.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -121,7 +120,7 @@ pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
 
 pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
     let shown = args.file.display();
-    let verified = report::verify(&text(&args.file)?).map_err(|error| {
+    let verified = report::verify(&crate::read(&args.file)?).map_err(|error| {
         Failure::usage(format!("`{shown}` cannot be checked: {error}\n  hint: `canaryctl rollout … --events FILE --observations` records what is needed"))
     })?;
     match verified.fault {
@@ -136,19 +135,9 @@ pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
     }
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
-    let unreadable = |error: std::io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
-    if path != Path::new("-") {
-        return std::fs::read_to_string(path).map_err(unreadable);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
-}
-
 fn saved(path: &Path) -> Result<Saved, Failure> {
     let shown = path.display();
-    let saved = report::read(&text(path)?).map_err(|error| {
+    let saved = report::read(&crate::read(path)?).map_err(|error| {
         Failure::usage(format!("`{shown}` is no file of events: {error}\n  hint: `canaryctl rollout … --events FILE` writes one"))
     })?;
     if saved.events.is_empty() {
