@@ -331,6 +331,6 @@ fn slower(finding: &mut Finding) {
     clippy::cast_sign_loss,
     reason = "a cast from a float saturates; counts are not negative"
 )]
-fn whole(count: f64) -> u64 {
+pub(crate) fn whole(count: f64) -> u64 {
     count.round() as u64
 }

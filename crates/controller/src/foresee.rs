@@ -11,6 +11,7 @@ use rollout::subject::Subject;
 use rollout::{Schedule, Time, Weight};
 
 use crate::cloud::{Cloud, CloudError, Usual};
+use crate::compare::whole;
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
@@ -159,13 +160,4 @@ fn percent(rate: f64) -> Thousandths {
 #[expect(clippy::cast_precision_loss, reason = "a number of calls or steps, told in round numbers")]
 fn exact(count: u64) -> f64 {
     count as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from a float saturates; counts are not negative"
-)]
-fn whole(count: f64) -> u64 {
-    count.round() as u64
 }
