@@ -298,7 +298,7 @@ async fn invoke_as_a_question() {
 async fn describe_alarms() {
     let wire = Wire::new().await;
     let names = ["b", "a", "arn:aws:cloudwatch:us-east-1:111111111111:alarm:c", "a"].map(str::to_owned);
-    wire.aws.alarms(&names).await.unwrap();
+    wire.aws.alarms(&names, rollout::Time::default()).await.unwrap();
     let expected = "POST https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DescribeAlarms\n\
                     amz-sdk-request: attempt=1; max=3\ncontent-type: application/cbor\nsmithy-protocol: rpc-v2-cbor\n\
                     accept: application/cbor\n\
@@ -346,7 +346,7 @@ async fn list_tags() {
 async fn every_request_is_signed_and_says_who_sends_it() {
     let wire = Wire::new().await;
     wire.aws.alias(&live()).await.unwrap();
-    wire.aws.alarms(&["a".to_owned()]).await.unwrap();
+    wire.aws.alarms(&["a".to_owned()], rollout::Time::default()).await.unwrap();
     let sent = wire.sent.lock().unwrap();
     assert_eq!(sent.len(), 2);
     for (request, service) in sent.iter().zip(["lambda", "monitoring"]) {

@@ -119,7 +119,7 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
         (None, None) => return Err(refused("since when is not known", "`--since 3h` says it")),
     };
     let pair = Pair { subject: subject.clone(), stable, candidate, from, limits: None };
-    let found = wired.aws.counts(&[pair]).await.pop().transpose();
+    let found = wired.aws.counts(&[pair]).await.answer.pop().transpose();
     let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.is_empty() {
         let text = format!("CloudWatch has no calls of {stable} and {candidate} through {subject} since {from}");

@@ -71,6 +71,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         allow_provisioned: args.allow_provisioned_concurrency,
         observations: args.keeping.observations,
         wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
+        group: Vec::new(),
         notes: located.notes(),
     })
 }

@@ -12,6 +12,7 @@ mod comparing;
 mod crowd;
 mod final_failures;
 mod first_deployment;
+mod groups;
 mod hooks;
 mod interrupted;
 mod keeping;

@@ -81,7 +81,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
                 world.create_errors_alarm(&format!("alarm{index}"), &name(index), 1.0).unwrap();
             }
         });
-        let budget = Budget::default();
+        let budget = Budget::looking_every(Duration::from_millis(500));
         let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
         let requests: Vec<Request> = (0..COUNT)
             .map(|index| Request {

@@ -240,6 +240,7 @@ pub(crate) fn request() -> Request {
         require_change: false,
         allow_provisioned: false,
         wishes: rollout::entry::Wishes::default(),
+        group: Vec::new(),
         notes: Vec::new(),
     }
 }

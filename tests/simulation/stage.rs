@@ -195,6 +195,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         create_alias: false,
         require_change: false,
         allow_provisioned: false,
+        group: Vec::new(),
         notes: Vec::new(),
     }
 }

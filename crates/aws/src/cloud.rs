@@ -7,7 +7,9 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use controller::cloud::{Cloud, CloudError, Code, Configuration, Counted, Failure, Held, Pair, Reply, Revision, Usual, Write};
+use controller::cloud::{
+    Cloud, CloudError, Code, Configuration, Counted, Dated, Failure, Held, Pair, Reply, Revision, Usual, Write,
+};
 use controller::{AlarmRule, KeptAlarm};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
@@ -185,8 +187,8 @@ impl Cloud for Aws {
         }
     }
 
-    async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, CloudError> {
-        let operation = "DescribeAlarms";
+    async fn alarms(&self, names: &[String], _known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
+        let (operation, at) = ("DescribeAlarms", self.time());
         let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
         let mut found = Vec::new();
         for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
@@ -213,7 +215,7 @@ impl Cloud for Aws {
         // Asked for by ARN and found by name: in another account or Region it would be another alarm.
         found
             .retain(|alarm| asked.get(alarm.seen.name.as_str()).is_some_and(|name| !name.starts_with(ARN) || *name == alarm.arn));
-        Ok(found.into_iter().map(|alarm| alarm.seen).collect())
+        Ok(Dated { at, answer: found.into_iter().map(|alarm| alarm.seen).collect() })
     }
 
     async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
@@ -235,8 +237,9 @@ impl Cloud for Aws {
         Ok(red)
     }
 
-    async fn counts(&self, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
-        metrics::counts(self, pairs).await
+    async fn counts(&self, pairs: &[Pair]) -> Dated<Vec<Result<Vec<Counted>, CloudError>>> {
+        let at = self.time();
+        Dated { at, answer: metrics::counts(self, pairs).await }
     }
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {

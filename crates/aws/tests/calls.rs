@@ -155,7 +155,7 @@ async fn provisioned_concurrency_is_there_or_not() {
 #[tokio::test(start_paused = true)]
 async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     let simulated = Simulated::new().await;
-    assert_eq!(simulated.aws.alarms(&[]).await, Ok(vec![]));
+    assert_eq!(simulated.aws.alarms(&[], rollout::Time::default()).await.map(|read| read.answer), Ok(vec![]));
     assert_eq!(simulated.count("DescribeAlarms"), 0);
 
     simulated.account.with(|world| {
@@ -170,7 +170,7 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
 
     let arn = |region: &str, name: &str| format!("arn:aws:cloudwatch:{region}:111111111111:alarm:{name}");
     let asked = ["plain".to_owned(), "absent".to_owned(), "both".to_owned(), arn("us-east-1", "with: colons")];
-    let mut found = simulated.aws.alarms(&asked).await.unwrap();
+    let mut found = simulated.aws.alarms(&asked, rollout::Time::default()).await.unwrap().answer;
     found.sort_by(|one, other| one.name.cmp(&other.name));
     assert_eq!(found.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["both", "plain", "with: colons"]);
     assert_eq!((found[1].state, found[1].since), (AlarmState::Alarm, simulated.aws.time()));
@@ -178,7 +178,10 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     assert_eq!(found[0].metric, None);
 
     // An ARN of another Region names another alarm.
-    assert_eq!(simulated.aws.alarms(&[arn("eu-west-1", "plain")]).await, Ok(vec![]));
+    assert_eq!(
+        simulated.aws.alarms(&[arn("eu-west-1", "plain")], rollout::Time::default()).await.map(|read| read.answer),
+        Ok(vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +191,7 @@ async fn many_alarms_are_read_a_hundred_at_a_time() {
     for name in &names {
         simulated.account.with(|world| world.create_errors_alarm(name, "hello", 1.0)).unwrap();
     }
-    let found = simulated.aws.alarms(&names).await.unwrap();
+    let found = simulated.aws.alarms(&names, rollout::Time::default()).await.unwrap().answer;
     assert_eq!(found.len(), 201);
     assert_eq!(simulated.count("DescribeAlarms"), 3);
 }

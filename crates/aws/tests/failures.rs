@@ -71,7 +71,7 @@ async fn a_read_is_tried_three_times() {
     }
     let simulated = Simulated::new().await;
     simulated.fault(Fault::on("DescribeAlarms", Effect::Throttle));
-    let error = simulated.aws.alarms(&["any".to_owned()]).await.expect_err("a fault");
+    let error = simulated.aws.alarms(&["any".to_owned()], rollout::Time::default()).await.expect_err("a fault");
     assert_eq!((error.failure, simulated.count("DescribeAlarms")), (Failure::Throttled, 3));
 }
 
@@ -82,7 +82,7 @@ async fn a_refused_read_is_not_repeated() {
     let error = simulated.aws.alias(&subject("hello:live")).await.expect_err("a fault");
     assert_eq!((error.failure, simulated.count("GetAlias")), (Failure::Denied, 1));
     assert!(error.message.contains("is not authorized to perform"), "{error}");
-    let error = simulated.aws.alarms(&["any".to_owned()]).await.expect_err("a fault");
+    let error = simulated.aws.alarms(&["any".to_owned()], rollout::Time::default()).await.expect_err("a fault");
     assert_eq!((error.failure, simulated.count("DescribeAlarms")), (Failure::Denied, 1));
 }
 

@@ -16,7 +16,7 @@ use rollout::write::desired;
 use rollout::{Alias, Weight};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure, Held};
-use crate::driver::{Driver, Interrupt};
+use crate::driver::{Driver, Interrupt, told};
 use crate::hooks::{Question, ask};
 use crate::probe::probe;
 
@@ -57,17 +57,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn write(&mut self, action: &Action, alias: &Alias, held: &Held) {
-        let mut interrupt = self.interrupt.clone();
-        let insisted = async {
-            if interrupt.wait_for(|interrupt| *interrupt == Interrupt::AtOnce).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         // Whoever insists is told that nobody knows; nothing less cuts a write off.
         let answer = tokio::select! {
             biased;
             answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision) => answer,
-            () = insisted => Err(cut_off()),
+            () = told(self.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         if answer.is_ok() {
             self.replaced.push(held.revision.clone());

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::health::AlarmSeen;
+use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual, Write};
+use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, Held, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
 use crate::keep::{AlarmRule, KeptAlarm};
 
@@ -23,6 +24,10 @@ const ALIAS_READS: f64 = 5.0;
 
 /// What is kept for writes that take traffic off a canary.
 const RESERVED: f64 = 3.0;
+
+/// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
+/// share; `CloudWatch` itself is one to three minutes late.
+const COUNTS_SERVE: Duration = Duration::from_secs(20);
 
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
@@ -57,13 +62,22 @@ impl Bucket {
 pub struct Budget {
     calls: RefCell<Bucket>,
     alias_reads: RefCell<Bucket>,
-    counts: Gatherer,
+    counts: Gatherer<Pair, Vec<Counted>>,
+    alarms: Gatherer<String, Option<AlarmSeen>>,
 }
 
 impl Default for Budget {
+    /// For rollouts that look every five seconds, as they do where nothing else is said.
     fn default() -> Self {
+        Self::looking_every(Duration::from_secs(5))
+    }
+}
+
+impl Budget {
+    /// For rollouts that look so often.
+    pub fn looking_every(poll: Duration) -> Self {
         let (calls, alias_reads) = (RefCell::new(Bucket::new(CALLS)), RefCell::new(Bucket::new(ALIAS_READS)));
-        Self { calls, alias_reads, counts: Gatherer::default() }
+        Self { calls, alias_reads, counts: Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), alarms: Gatherer::new(poll, poll) }
     }
 }
 
@@ -183,16 +197,25 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.resource(stack, logical_id).await
     }
 
-    async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, CloudError> {
-        self.cloud.alarms(names).await
+    async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
+        let send = async |names: Vec<String>| match self.cloud.alarms(&names, known).await {
+            Ok(Dated { answer, .. }) => {
+                names.iter().map(|name| Ok(answer.iter().find(|alarm| alarm.name == *name).cloned())).collect()
+            }
+            Err(error) => vec![Err(error); names.len()],
+        };
+        let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
+        let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
     }
 
     async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
         self.cloud.last_red(name, since).await
     }
 
-    async fn counts(&self, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
-        self.budget.counts.counts(self.cloud, self.clock, pairs).await
+    async fn counts(&self, pairs: &[Pair]) -> Dated<Vec<Result<Vec<Counted>, CloudError>>> {
+        let send = async |pairs: Vec<Pair>| self.cloud.counts(&pairs).await.answer;
+        self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), send).await
     }
 
     async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {

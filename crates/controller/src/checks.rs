@@ -316,8 +316,8 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
     if names.is_empty() {
         return out;
     }
-    let alarms = match cloud.alarms(&names).await {
-        Ok(alarms) => alarms,
+    let alarms = match cloud.alarms(&names, Time::default()).await {
+        Ok(read) => read.answer,
         Err(error) => {
             out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
             return out;

@@ -86,15 +86,16 @@ pub trait Cloud {
     /// Whether the alias has provisioned concurrency.
     fn provisioned(&self, subject: &Subject) -> impl Future<Output = Result<bool, CloudError>>;
 
-    /// Reads the alarms of these names, composites too. Those that do not exist are left out.
-    fn alarms(&self, names: &[String]) -> impl Future<Output = Result<Vec<AlarmSeen>, CloudError>>;
+    /// Reads the alarms of these names, composites too. Those that do not exist are left out. Whoever has read them at `known` is given
+    /// a newer answer.
+    fn alarms(&self, names: &[String], known: Time) -> impl Future<Output = Result<Dated<Vec<AlarmSeen>>, CloudError>>;
 
     /// When an alarm last went to ALARM since `since`, if it did: read from its history, composites too.
     fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Result<Option<Time>, CloudError>>;
 
     /// Counts the calls of each pair's versions, minute by minute, in the pairs' order. Minutes in which neither has data are left
     /// out; what is given of one pair is whole, or an error.
-    fn counts(&self, pairs: &[Pair]) -> impl Future<Output = Vec<Result<Vec<Counted>, CloudError>>>;
+    fn counts(&self, pairs: &[Pair]) -> impl Future<Output = Dated<Vec<Result<Vec<Counted>, CloudError>>>>;
 
     /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
     fn usual(
@@ -231,6 +232,15 @@ pub struct Limit {
     pub stable: f64,
     /// For the candidate.
     pub candidate: f64,
+}
+
+/// An answer, and when it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dated<T> {
+    /// When: what happened later is not in it.
+    pub at: Time,
+    /// What was answered.
+    pub answer: T,
 }
 
 /// One minute of a pair.

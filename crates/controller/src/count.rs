@@ -7,7 +7,7 @@ use rollout::health::Failing;
 use rollout::note::Note;
 use rollout::plan::{COUNTS_EVERY, Mode};
 
-use crate::cloud::{Clock, Cloud, CloudError, Counted, Failure, Pair};
+use crate::cloud::{Clock, Cloud, CloudError, Counted, Dated, Failure, Pair};
 use crate::compare::{find, limits, step_calls};
 use crate::driver::Driver;
 
@@ -48,8 +48,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         })
     }
 
-    pub(crate) fn take_counts(&mut self, at: Time, counts: Result<Vec<Counted>, CloudError>) {
-        self.counts_tried = Some(at);
+    pub(crate) fn take_counts(&mut self, tried: Time, counts: Dated<Result<Vec<Counted>, CloudError>>) {
+        self.counts_tried = Some(tried);
+        let Dated { at, answer: counts } = counts;
         let Some(note) = self.compares() else { return };
         let failed = |why: String, throttled| Failing { why: format!("the calls cannot be counted: {why}"), throttled };
         let found = match counts {

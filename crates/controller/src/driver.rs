@@ -10,27 +10,26 @@ use std::time::Duration;
 
 use rollout::comparison::{Comparison, Probe};
 use rollout::decide::{Action, Reason, decide};
-use rollout::entry::{owner_is_there, under_way};
-use rollout::event::{Ending, Event, FORMAT, HookPhase, What};
+use rollout::event::{Ending, Event, HookPhase, What};
+use rollout::group::{Others, Stage, member};
 use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, observed, started};
 use rollout::note::{Note, Owner, Phase, RolloutId};
-use rollout::observation::{Candidate, Hook};
+use rollout::observation::{Candidate, Hook, Observation};
 use rollout::plan::Plan;
-use rollout::report::Report;
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
+use crate::board::Seat;
 use crate::cloud::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::compare::Reference;
-use crate::preflight::{Preflight, Problem, preflight};
+use crate::enter::{ends_before_it_begins, enter};
+use crate::preflight::Preflight;
 use crate::request::Request;
+use crate::teller::Teller;
 
 /// How long a rollback is tried before it is given up as unconfirmed.
 pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
-
-/// How long to wait for an alarm that was red before: `--preexisting-alarm wait`.
-const RED_LIMIT: Duration = Duration::from_hours(1);
 
 /// How long a trouble that repeats itself goes without saying.
 const REPEATED: Duration = Duration::from_mins(1);
@@ -45,6 +44,13 @@ pub enum Interrupt {
     Stop,
     /// To stop at once, whatever stands.
     AtOnce,
+}
+
+/// Ends when the process has been told this much; a closed channel tells nothing.
+pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
+    if interrupt.wait_for(|interrupt| *interrupt >= at_least).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The identity of a rollout and of the process that drives it.
@@ -65,27 +71,32 @@ pub async fn rollout<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> Ending {
-    let mut teller = Teller { request, report: Report::default(), tell };
-    let mut heard = interrupt.clone();
-    let signalled = async {
-        if heard.wait_for(|interrupt| *interrupt != Interrupt::None).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    let mut teller = Teller::new(request, tell);
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(enter(cloud, clock, request, identity, &mut teller)) => Some(found),
-        () = signalled => None,
+        () = told(interrupt.clone(), Interrupt::Stop) => None,
     };
     let Some(found) = found else {
         let detail = Some("interrupted before anything began".to_owned());
         return teller.end(cloud.time(), &Outcome::Refused, detail, "as it was".to_owned(), None);
     };
     if let Some((outcome, detail)) = ends_before_it_begins(&found, *interrupt.borrow(), request) {
-        teller.report.known(found.plan.id, found.plan.stable);
-        let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
-        return teller.end(cloud.time(), &outcome, Some(detail), traffic, None);
+        return teller.end_before(cloud.time(), &found, &outcome, detail);
     }
+    drive(cloud, clock, request, found, interrupt, teller, None).await
+}
+
+/// Drives a rollout that may begin, or be gone on with, to its end.
+pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
+    cloud: &'a C,
+    clock: &'a K,
+    request: &'a Request,
+    found: Preflight,
+    interrupt: watch::Receiver<Interrupt>,
+    mut teller: Teller<'a>,
+    seat: Option<Seat<'a>>,
+) -> Ending {
     teller.tell(cloud.time(), started(&found.plan, found.goes_on.as_ref()));
     if let Some(end) = cloud.expiry() {
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
@@ -95,103 +106,12 @@ pub async fn rollout<C: Cloud, K: Clock>(
         teller.tell(cloud.time(), What::Warning { text: text.clone() });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
-    Box::pin(Driver::new(cloud, clock, request, found, interrupt, teller).run()).await
+    Box::pin(Driver { seat, ..Driver::new(cloud, clock, request, found, interrupt, teller) }.run()).await
 }
 
 /// Where the traffic of an alias is, in words.
 pub(crate) fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
-}
-
-/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
-async fn enter<C: Cloud, K: Clock>(
-    cloud: &C,
-    clock: &K,
-    request: &Request,
-    identity: Identity,
-    teller: &mut Teller<'_>,
-) -> Preflight {
-    let mut first: Option<Time> = None;
-    let mut owned: Option<Note> = None;
-    loop {
-        let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
-        let now = cloud.time();
-        // Only an answer tells what time it is.
-        let began = *first.get_or_insert(now);
-        if let Some(ended) = owned.as_ref().filter(|_| found.read && found.owned.is_none() && found.goes_on.is_none()) {
-            let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
-            found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
-            return found;
-        }
-        if let Some(note) = found.owned.clone() {
-            // Every write of an owner renews its lease; what others write on the note leaves it as it is.
-            if owned.as_ref().is_some_and(|known| (known.id, known.owner, known.lease) != (note.id, note.owner, note.lease)) {
-                let (why, hint) = owner_is_there(&request.subject, &note);
-                found.problems.push(Problem::new(why).hint(hint));
-                return found;
-            }
-            let lease = note.lease.unwrap_or(now);
-            if owned.is_none() {
-                let waits = format!("{}: waiting whether it is still there", under_way(&request.subject, &note));
-                teller.tell(now, What::Held { why: waits });
-            }
-            owned = Some(note);
-            clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
-        } else if found.problems.is_empty() && !found.red.is_empty() && now.since(began) < RED_LIMIT {
-            let why = format!("waiting for {} to be green before anything begins", found.red.join(", "));
-            teller.tell(now, What::Held { why });
-            clock.sleep(request.poll.max(Duration::from_secs(15))).await;
-        } else {
-            return found;
-        }
-    }
-}
-
-fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, request: &Request) -> Option<(Outcome, String)> {
-    let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
-    if !problems.is_empty() {
-        return Some((Outcome::Refused, problems.join("\n")));
-    }
-    if interrupt != Interrupt::None {
-        return Some((Outcome::Refused, "interrupted before anything began".to_owned()));
-    }
-    if !found.red.is_empty() {
-        let limit = humantime::format_duration(RED_LIMIT);
-        return Some((Outcome::Refused, format!("{} stayed in ALARM for {limit}, before anything began", found.red.join(", "))));
-    }
-    let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };
-    let stable = found.plan.stable?;
-    found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is stable already")))
-}
-
-/// Tells events and adds them up.
-pub(crate) struct Teller<'a> {
-    request: &'a Request,
-    report: Report,
-    tell: &'a mut dyn FnMut(&Event),
-}
-
-impl Teller<'_> {
-    fn tell(&mut self, at: Time, what: What) {
-        let subject = &self.request.subject;
-        let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
-        self.report.add(&event);
-        (self.tell)(&event);
-    }
-
-    pub(crate) fn end(
-        &mut self,
-        at: Time,
-        outcome: &Outcome,
-        detail: Option<String>,
-        traffic: String,
-        command: Option<String>,
-    ) -> Ending {
-        let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
-        ending.next.splice(0..0, command);
-        self.tell(at, What::Outcome(Box::new(ending.clone())));
-        ending
-    }
 }
 
 /// A hook's invocation under way.
@@ -281,6 +201,12 @@ pub(crate) struct Driver<'a, C, K> {
     going_back: Option<Time>,
     /// Why the rollout was refused, where that is not in the alias.
     pub(crate) refusal: Option<String>,
+    /// Its place in a group, where it is not alone; what the others were last seen to do, and what they are waited for.
+    pub(crate) seat: Option<Seat<'a>>,
+    pub(crate) others: Option<Others>,
+    awaited: Option<Stage>,
+    /// Whether the others ended the wait: then what was read a moment ago is not read again.
+    pub(crate) nudged: bool,
 }
 
 impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
@@ -349,6 +275,10 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             troubles: BTreeMap::new(),
             going_back: None,
             refusal: None,
+            seat: None,
+            others: None,
+            awaited: None,
+            nudged: false,
         }
     }
 
@@ -359,6 +289,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             let round = self.round(before.as_ref()).await;
             let finished = if let Action::Finish(outcome) = &round.action { Some(outcome.clone()) } else { None };
             if let Some(outcome) = finished.or_else(|| self.gives_up(&round.action, round.seen.now)) {
+                self.show(&round.seen, &Action::Finish(outcome.clone()));
                 return self.end(&outcome, &round.seen);
             }
             self.perform(&round).await;
@@ -373,7 +304,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);
         }
-        let ready = matches!(round.action, Action::Wait { why: Reason::FullMinute, .. });
+        // Whoever waits for the others after the full minute has waited for that.
+        let ready = matches!(round.action, Action::Wait { why: Reason::FullMinute | Reason::Together { .. }, .. });
         self.ready = if ready { self.ready.or(Some(round.seen.now)) } else { None };
         let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
@@ -382,7 +314,17 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             self.teller.tell(round.seen.now, what);
         }
         tracing::debug!(action = ?round.action, "decided");
+        self.show(&round.seen, &round.action);
         round
+    }
+
+    /// Shows the others of a group what came of this round.
+    fn show(&mut self, seen: &Observation, action: &Action) {
+        let awaited = if let Action::Wait { why: Reason::Together { stage, .. }, .. } = action { Some(*stage) } else { None };
+        self.awaited = awaited;
+        if let Some(seat) = &self.seat {
+            seat.show(member(&self.plan, seen, action), seen.now);
+        }
     }
 
     /// A way back is not tried for ever, and not against a second signal.
@@ -442,7 +384,13 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     /// The one wait of the controller.
     pub(crate) async fn pause(&mut self, span: Duration) {
         let signalled = self.signalled();
-        let Self { hook: HookSlot { state, asking, .. }, probe, probing, clock, .. } = self;
+        let Self { hook: HookSlot { state, asking, .. }, probe, probing, clock, seat, others, plan, cloud, awaited, .. } = self;
+        let called = async {
+            match (seat.as_ref(), others.as_ref()) {
+                (Some(seat), Some(known)) => seat.called(plan, known, *awaited, || cloud.time()).await,
+                (Some(_) | None, _) => std::future::pending().await,
+            }
+        };
         let answered = async {
             match asking.as_mut() {
                 Some(asking) => asking.await,
@@ -466,6 +414,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
                 *probe = answer;
                 *probing = None;
             }
+            () = called => self.nudged = true,
             () = clock.sleep(span) => {}
         }
     }

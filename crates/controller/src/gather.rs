@@ -1,4 +1,4 @@
-//! Who else wants calls counted right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
+//! Who else wants to know right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
 //!
 //! Whoever asks first asks for everybody who is about to ask as well, and what was answered a moment ago serves whoever asks next.
 
@@ -7,99 +7,113 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rollout::Time;
-use rollout::plan::COUNTS_EVERY;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{Clock, Cloud, CloudError, Counted, Failure, Pair};
+use crate::cloud::{Clock, Cloud, CloudError, Dated, Failure};
 
 /// How long a question waits for others to come along: rollouts that shift in step ask within a moment.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-/// How long an answer serves others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
-/// share; `CloudWatch` itself is one to three minutes late.
-const RECENT: Duration = Duration::from_secs(20);
-
 /// How long a failure serves others, so that a hundred rollouts do not make it worse; shorter than a poll, so that each tries again.
 const FAILED: Duration = Duration::from_secs(2);
 
-type Counts = Vec<Result<Vec<Counted>, CloudError>>;
+type Answers<A> = Vec<Result<A, CloudError>>;
 
 /// Questions that are answered together.
-#[derive(Debug, Default)]
-struct Gathering {
-    pairs: RefCell<Vec<Pair>>,
+#[derive(Debug)]
+struct Gathering<Q, A> {
+    questions: RefCell<Vec<Q>>,
     /// When it was sent; then nobody can join any more.
     sent: Cell<Option<Time>>,
-    answers: OnceCell<Counts>,
+    answers: OnceCell<Answers<A>>,
 }
 
 /// Where questions are gathered.
-#[derive(Debug, Default)]
-pub(crate) struct Gatherer {
+#[derive(Debug)]
+pub(crate) struct Gatherer<Q, A> {
+    /// How often everybody asks.
+    every: Duration,
+    /// How long an answer serves others.
+    recent: Duration,
     /// The one that can still be joined, if there is one, and those that were sent a moment ago.
-    gatherings: RefCell<Vec<Rc<Gathering>>>,
+    gatherings: RefCell<Vec<Rc<Gathering<Q, A>>>>,
     /// Who asks, and when each did last.
-    asking: RefCell<Vec<(Pair, Time)>>,
+    asking: RefCell<Vec<(Q, Time)>>,
 }
 
-impl Gathering {
-    fn place(&self, pair: &Pair) -> Option<usize> {
-        self.pairs.borrow().iter().position(|known| known == pair)
+impl<Q: Clone + PartialEq, A> Gathering<Q, A> {
+    fn place(&self, question: &Q) -> Option<usize> {
+        self.questions.borrow().iter().position(|known| known == question)
     }
 
-    fn join(&self, pair: &Pair) {
-        if self.place(pair).is_none() {
-            self.pairs.borrow_mut().push(pair.clone());
+    fn join(&self, question: &Q) {
+        if self.place(question).is_none() {
+            self.questions.borrow_mut().push(question.clone());
         }
     }
 
-    /// Whether this was sent, and serves a question that is asked now.
-    fn serves(&self, pair: &Pair, now: Time) -> bool {
-        let Some((sent, place)) = self.sent.get().zip(self.place(pair)) else { return false };
+    /// Whether this was sent after `known`, and serves a question that is asked now.
+    fn serves(&self, question: &Q, known: Time, now: Time, recent: Duration) -> bool {
+        let Some((sent, place)) = self.sent.get().zip(self.place(question)) else { return false };
         let failed = self.answers.get().is_some_and(|answers| answers.get(place).is_none_or(Result::is_err));
         // A clock that was set back in the meantime makes nothing recent.
-        now >= sent && now.since(sent) < if failed { FAILED } else { RECENT }
+        sent > known && now >= sent && now.since(sent) < if failed { FAILED.min(recent) } else { recent }
     }
 }
 
-impl Gatherer {
-    /// Counts these pairs' calls, along with those of everybody else who is about to ask.
+impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
+    pub(crate) const fn new(every: Duration, recent: Duration) -> Self {
+        Self { every, recent, gatherings: RefCell::new(Vec::new()), asking: RefCell::new(Vec::new()) }
+    }
+
+    /// Asks these questions, along with those of everybody else who is about to ask. Whoever knows an answer of the time `known` wants
+    /// a newer one. Given with each is when it was asked.
     ///
     /// # Cancel safety
     /// Whoever is dropped while it waits leaves its question with the others, the first of whom goes on in its place.
-    pub(crate) async fn counts<C: Cloud, K: Clock>(&self, cloud: &C, clock: &K, pairs: &[Pair]) -> Counts {
-        let gathering = self.gathering(cloud.time(), pairs);
+    pub(crate) async fn ask<C: Cloud, K: Clock>(
+        &self,
+        (cloud, clock): (&C, &K),
+        questions: &[Q],
+        known: Time,
+        send: impl AsyncFnOnce(Vec<Q>) -> Answers<A>,
+    ) -> Dated<Answers<A>> {
+        let gathering = self.gathering(cloud.time(), questions, known);
         let answers = gathering.answers.get_or_init(|| async {
             clock.sleep(TOGETHER).await;
             gathering.sent.set(Some(cloud.time()));
-            let asked = gathering.pairs.borrow().clone();
-            cloud.counts(&asked).await
+            let asked = gathering.questions.borrow().clone();
+            send(asked).await
         });
         let answers = answers.await;
-        let answer = |pair: &Pair| gathering.place(pair).and_then(|place| answers.get(place)).cloned();
-        pairs.iter().map(|pair| answer(pair).unwrap_or_else(|| Err(left_out()))).collect()
+        let answer = |question: &Q| gathering.place(question).and_then(|place| answers.get(place)).cloned();
+        let answer = questions.iter().map(|question| answer(question).unwrap_or_else(|| Err(left_out()))).collect();
+        Dated { at: gathering.sent.get().unwrap_or_default(), answer }
     }
 
     /// The questions that these are among.
-    fn gathering(&self, now: Time, pairs: &[Pair]) -> Rc<Gathering> {
+    fn gathering(&self, now: Time, questions: &[Q], known: Time) -> Rc<Gathering<Q, A>> {
         let mut asking = self.asking.borrow_mut();
         // Who has not asked for two rounds has ended.
-        asking.retain(|(pair, at)| now.since(*at) < 2 * COUNTS_EVERY && !pairs.contains(pair));
+        asking.retain(|(question, at)| now.since(*at) < 2 * self.every && !questions.contains(question));
         let mut gatherings = self.gatherings.borrow_mut();
-        gatherings.retain(|known| known.sent.get().is_none_or(|sent| now >= sent && now.since(sent) < RECENT));
-        let serves_all = |known: &&Rc<Gathering>| pairs.iter().all(|pair| known.serves(pair, now));
+        gatherings.retain(|known| known.sent.get().is_none_or(|sent| now >= sent && now.since(sent) < self.recent));
+        let serves_all = |gathering: &&Rc<Gathering<Q, A>>| {
+            questions.iter().all(|question| gathering.serves(question, known, now, self.recent))
+        };
         let joined = gatherings.iter().find(serves_all).cloned().unwrap_or_else(|| {
-            let open = gatherings.iter().position(|known| known.sent.get().is_none()).unwrap_or_else(|| {
-                gatherings.push(Rc::default());
+            let open = gatherings.iter().position(|gathering| gathering.sent.get().is_none()).unwrap_or_else(|| {
+                let gathering = Gathering { questions: RefCell::default(), sent: Cell::default(), answers: OnceCell::default() };
+                gatherings.push(Rc::new(gathering));
                 gatherings.len() - 1
             });
             let open = gatherings[open].clone();
             // Who would ask again while the answer is recent need not.
-            let soon = asking.iter().filter(|(_, at)| now.since(*at) + RECENT >= COUNTS_EVERY).map(|(pair, _)| pair);
-            soon.chain(pairs).for_each(|pair| open.join(pair));
+            let soon = asking.iter().filter(|(_, at)| now.since(*at) + self.recent >= self.every).map(|(question, _)| question);
+            soon.chain(questions).for_each(|question| open.join(question));
             open
         });
-        asking.extend(pairs.iter().map(|pair| (pair.clone(), now)));
+        asking.extend(questions.iter().map(|question| (question.clone(), now)));
         joined
     }
 }
@@ -107,5 +121,5 @@ impl Gatherer {
 /// An answer that does not hold what was asked for.
 fn left_out() -> CloudError {
     let message = "an answer to another question".to_owned();
-    CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
+    CloudError { failure: Failure::Unanswered, operation: "DescribeAlarms, GetMetricData", message, code: None }
 }

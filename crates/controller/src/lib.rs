@@ -4,6 +4,7 @@
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod act;
+mod board;
 mod budget;
 mod by_hand;
 mod checks;
@@ -12,8 +13,10 @@ mod compare;
 mod count;
 mod driver;
 mod end;
+mod enter;
 mod foresee;
 mod gather;
+mod group;
 mod hooks;
 mod keep;
 mod last_resort;
@@ -22,12 +25,14 @@ mod operate;
 mod preflight;
 mod probe;
 mod request;
+mod teller;
 
 pub use budget::{Budget, Budgeted};
 pub use by_hand::{Order, Rollback, rollback};
 pub use checks::{managed_by, resets};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use foresee::foresee;
+pub use group::{GroupEnding, group, shortest_poll};
 pub use hooks::tag_key;
 pub use keep::{AlarmRule, KeptAlarm, TAG};
 pub use last_resort::update_alias;

@@ -11,7 +11,7 @@ use rollout::plan::{Entry, Source};
 use rollout::{Time, Version};
 
 use crate::checks::incompatible;
-use crate::cloud::{Clock, Cloud, CloudError, Configuration, Failure, Held, State, Update};
+use crate::cloud::{Clock, Cloud, CloudError, Configuration, Dated, Failure, Held, State, Update};
 use crate::driver::{Announced, Driver, Interrupt};
 
 /// By how much the clocks of two services may differ.
@@ -33,19 +33,20 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         // Publishing and the like take their time; what was established before them is not fresh any more.
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, clock, request) = (self.cloud, self.clock, self.request);
-        let (fresh, look_at_alarms) = (self.fresh, self.alarms_due(started));
-        let (pair, watching) = (self.pair_to_count(started), self.watching());
+        let called = std::mem::take(&mut self.nudged) && self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
+        let (fresh, look_at_alarms) = (self.fresh || called, self.alarms_due(started));
+        let (pair, watching, known) = (self.pair_to_count(started), self.watching(), self.alarms_known());
         let signalled = self.signalled();
         let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
         let reads = async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
-            let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching).await) } else { None } };
+            let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching, known).await) } else { None } };
             let counts = async {
                 let pair = pair.as_ref()?;
                 tokio::select! {
-                    mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.pop(),
+                    mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
                     // The alarms, read beside it, must not grow old over it.
-                    () = clock.sleep(COUNT_LIMIT) => Some(Err(uncounted())),
+                    () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(uncounted()) }),
                 }
             };
             tokio::join!(alias, alarms, counts)
@@ -80,7 +81,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let more = async {
             if let Some(alarms) = alarms {
                 self.alarms_tried = Some(started);
-                self.take_alarms(started, alarms).await;
+                self.take_alarms(alarms).await;
             }
             self.look_at_candidate().await;
         };
@@ -89,7 +90,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             () = more => {}
             () = signalled => {}
         }
+        self.others = self.seat.as_ref().map(|seat| seat.others(&self.plan, self.cloud.time()));
         self.observation()
+    }
+
+    /// When the alarms were last read.
+    fn alarms_known(&self) -> Time {
+        if let Health::Read { at, .. } = &self.health { *at } else { Time::default() }
     }
 
     fn alarms_due(&self, now: Time) -> bool {
@@ -148,9 +155,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         (note.id == self.plan.id && note.owner == self.plan.owner).then_some(note)
     }
 
-    async fn take_alarms(&mut self, at: Time, read: Result<Vec<AlarmSeen>, CloudError>) {
+    async fn take_alarms(&mut self, read: Result<Dated<Vec<AlarmSeen>>, CloudError>) {
+        let mut at = Time::default();
         let (alarms, error) = match read {
-            Ok(mut alarms) => {
+            Ok(Dated { at: asked, answer: mut alarms }) => {
+                at = asked;
                 let error = self.add_history(&mut alarms).await.err();
                 (Some(alarms), error)
             }
@@ -162,7 +171,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Failing { why, throttled: error.failure == Failure::Throttled }
         });
         // Without the history it is no look that anything may rest on; but what is red in it is red.
-        let last_look = if let Health::Read { at, .. } = &self.health { *at } else { Time::default() };
+        let last_look = self.alarms_known();
         match (alarms, failing) {
             (Some(alarms), failing) => {
                 let known = |name: &&String| alarms.iter().any(|alarm| alarm.name == **name);
@@ -308,6 +317,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             comparison: self.comparison_now(),
             probe: self.probe.clone(),
             interrupted: self.interrupt() != Interrupt::None || self.credentials_end(now),
+            others: self.others.clone(),
         }
     }
 

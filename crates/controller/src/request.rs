@@ -75,6 +75,8 @@ pub struct Request {
     pub observations: bool,
     /// What to do about a rollout that is under way already.
     pub wishes: Wishes,
+    /// All functions that are rolled out as one, this one among them; empty where it is alone.
+    pub group: Vec<String>,
     /// What is worth knowing of where all this was said: told with the warnings.
     pub notes: Vec<String>,
 }
@@ -111,6 +113,7 @@ impl Request {
             on_interrupt: self.on_interrupt,
             again: self.again,
             require_change: self.require_change,
+            group: self.group.clone(),
         }
     }
 }

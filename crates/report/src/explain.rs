@@ -179,6 +179,7 @@ fn taken_back(record: &Record) -> Vec<String> {
             "with `--on-interrupt hold` the share would have stayed for another process to go on from".to_owned(),
         ],
         Cause::Hand | Cause::Abort => vec![format!("without that person's word {onwards}")],
+        Cause::Group => vec![format!("had the others of its group gone on, {onwards}")],
         Cause::Superseded => vec![format!("without the other rollout {onwards}")],
         Cause::Failed | Cause::Unchanged | Cause::Rejected => vec![format!("without that failure {onwards}")],
     }

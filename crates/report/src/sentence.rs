@@ -214,6 +214,7 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
                 Cause::Signal => " the signal",
                 Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
                 Cause::Analysis | Cause::Blind | Cause::NoData | Cause::LowTraffic | Cause::Hand => " the decision",
+                Cause::Group => " its group",
                 Cause::Abort | Cause::Superseded | Cause::Failed | Cause::Unchanged | Cause::Rejected => " the decision",
             };
             format!("100 % to {version}, {} after{seen}", span(at.since(way_back.at)))

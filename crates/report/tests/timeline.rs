@@ -35,6 +35,7 @@ fn plan(schedule: &str) -> Plan {
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         require_change: false,
+        group: Vec::new(),
     }
 }
 

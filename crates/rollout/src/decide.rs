@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::alias::{Standing, standing};
 use crate::comparison::Probe;
+use crate::group::{Stage, together};
 use crate::health::{Doubt, Pass, SUSPICION_LIMIT, Verdict};
 use crate::judge::{due, verdict, waited_enough};
 use crate::note::{AfterPause, Note, Noted, Pause, Phase};
@@ -120,6 +121,13 @@ pub enum Reason {
     Probing,
     /// Something foreign was read; it takes a second look to believe it.
     LookingAgain,
+    /// The others of its group are not that far.
+    Together {
+        /// What all of them have to reach, or to be ready for.
+        stage: Stage,
+        /// The one that is furthest from it.
+        last: Option<String>,
+    },
 }
 
 /// How long to wait before a second look at something foreign.
@@ -133,6 +141,11 @@ const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Chooses the one next action in this rollout.
 pub fn decide(plan: &Plan, seen: &Observation) -> Action {
+    together(plan, seen, decide_alone(plan, seen))
+}
+
+/// The same for a rollout of its own: a group's member by its own alias.
+fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
     let Some(alias) = &seen.alias else { return crate::unmade::without_alias(plan, seen) };
     // A way back that had no room for its note is one all the same.
     if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == Noted::Nothing) {

@@ -52,6 +52,7 @@ pub(crate) fn plan() -> Plan {
         on_interrupt: OnInterrupt::RollBack,
         again: false,
         require_change: false,
+        group: Vec::new(),
     }
 }
 
@@ -173,6 +174,7 @@ pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
         comparison: uncounted(),
         probe: Probe::NotSent,
         interrupted: false,
+        others: None,
     }
 }
 

@@ -127,6 +127,11 @@ impl Pass {
         Self(Grounds::Evidence { alarms: 0, compared: Some(phrase) })
     }
 
+    /// What every member of a group has passed by the time that one of them is final.
+    pub(crate) fn of_the_group() -> Self {
+        Self(Grounds::Evidence { alarms: 0, compared: Some("all of its group had passed everything".to_owned()) })
+    }
+
     /// A pass for want of calls, where the configuration says that this is no matter.
     pub(crate) fn unseen(why: String) -> Self {
         Self(Grounds::Configuration { why })

@@ -26,6 +26,7 @@ pub mod decide;
 pub mod entry;
 pub mod event;
 pub mod foresight;
+pub mod group;
 pub mod health;
 mod judge;
 pub mod narrate;

@@ -7,6 +7,7 @@ use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Observed, Started, What};
+use crate::group::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
 use crate::note::{Note, Noted, Phase};
@@ -285,7 +286,9 @@ fn held(why: &Reason) -> Option<String> {
         | Reason::FullMinute
         | Reason::NotDue
         | Reason::Baking
-        | Reason::LookingAgain => None,
+        | Reason::LookingAgain
+        // How long that goes on is seen in the heartbeats.
+        | Reason::Together { .. } => None,
     }
 }
 
@@ -318,6 +321,9 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
     }
     if let (Cause::Failed, Some(why)) = (cause, &seen.stuck) {
         return (why.clone(), None);
+    }
+    if let (Cause::Group, Some(called)) = (cause, seen.others.as_ref().and_then(|others| others.called.as_ref())) {
+        return (called.phrase(), None);
     }
     let why = match (cause, &seen.hook, &seen.candidate) {
         (Cause::PreHook | Cause::StepHook | Cause::PostHook, Hook::Failed(reason), _) => {
@@ -352,11 +358,11 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<What> {
     }
     let weight = alias.canary().map_or(Weight::ZERO, |(_, weight)| weight);
     let next_at = Some(*until).filter(|_| matches!(why, Reason::NotDue | Reason::Baking));
-    Some(What::Heartbeat { weight, next_at, waiting_for: waiting_for(why).to_owned() })
+    Some(What::Heartbeat { weight, next_at, waiting_for: waiting_for(why) })
 }
 
-fn waiting_for(why: &Reason) -> &'static str {
-    match why {
+fn waiting_for(why: &Reason) -> String {
+    let what = match why {
         Reason::Settling => "`$LATEST` to settle",
         Reason::Preparing => "the version to become Active",
         Reason::HookRunning => "the hook's answer",
@@ -369,5 +375,7 @@ fn waiting_for(why: &Reason) -> &'static str {
         Reason::Blind(_) => "what is watched to be readable again",
         Reason::NoData(_) => "the alarms to have data",
         Reason::LookingAgain => "a second look",
-    }
+        Reason::Together { stage, last } => return waits_for(*stage, last.as_deref()),
+    };
+    what.to_owned()
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Comparison, Probe};
+use crate::group::Others;
 use crate::health::Health;
 use crate::note::Note;
 use crate::{Alias, Cause, Time, Version};
@@ -107,4 +108,7 @@ pub struct Observation {
     pub probe: Probe,
     /// Whether the process was told to stop.
     pub interrupted: bool,
+    /// What the others of its group are doing; `None` where it is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Others>,
 }

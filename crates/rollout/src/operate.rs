@@ -152,7 +152,8 @@ fn promote_now(alias: &Alias, note: &Note, now: Time) -> Ruling {
         rejected: note.rejected.clone(),
         ..Note::new(note.id, note.owner, Phase::Promoted, now.ceil_to_second())
     };
-    let ended = Note { begun: note.begun, plan: note.plan, ..ended };
+    // No plan made it final: a group that it belongs to is not.
+    let ended = Note { begun: note.begun, ..ended };
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() };
     noted(&alias, &ended, format!("{candidate} is the alias' version"))
 }

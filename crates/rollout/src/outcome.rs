@@ -38,9 +38,11 @@ pub enum Cause {
     Unchanged,
     /// Publishing gave a version that was rejected before: nothing had moved.
     Rejected,
+    /// Another member of its group went back, or could not go on.
+    Group,
 }
 
-const CAUSES: [(Cause, &str, Option<char>); 15] = [
+const CAUSES: [(Cause, &str, Option<char>); 16] = [
     (Cause::Alarm, "alarm", Some('a')),
     (Cause::Analysis, "analysis", Some('n')),
     (Cause::PreHook, "pre_hook", None),
@@ -56,6 +58,7 @@ const CAUSES: [(Cause, &str, Option<char>); 15] = [
     (Cause::Failed, "failed", None),
     (Cause::Unchanged, "unchanged", None),
     (Cause::Rejected, "rejected", None),
+    (Cause::Group, "group", None),
 ];
 
 impl Cause {
@@ -107,6 +110,7 @@ impl Cause {
             Self::Failed => "the rollout could not go on",
             Self::Unchanged => "nothing to roll out",
             Self::Rejected => "the version was rejected before",
+            Self::Group => "another function of its group went back",
         }
     }
 }
@@ -147,7 +151,8 @@ impl Outcome {
             Self::Failed => 1,
             Self::Refused => 3,
             Self::RolledBack(cause) => match cause {
-                Cause::Alarm | Cause::Analysis => 10,
+                // What the group itself exits with is the first cause of all.
+                Cause::Alarm | Cause::Analysis | Cause::Group => 10,
                 Cause::PreHook | Cause::StepHook | Cause::PostHook => 11,
                 Cause::Blind | Cause::NoData | Cause::LowTraffic => 12,
                 Cause::Hand | Cause::Abort | Cause::Signal => 13,

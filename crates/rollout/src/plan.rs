@@ -208,6 +208,9 @@ pub struct Plan {
     pub again: bool,
     /// Treat nothing to roll out as a refusal.
     pub require_change: bool,
+    /// All functions that are rolled out as one, this one among them; empty where it is alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
 }
 
 /// How long a hook may take where nothing else is said: as `CodeDeploy` has it, an hour for one that answers later.
@@ -281,9 +284,10 @@ impl Plan {
         let code = if let Source::Update(code) = source { Some(code) } else { None };
         let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
         let analysis = (mode, sensitive, latency, min_requests, max_hold, on_low_traffic);
-        // Plans without them keep the hash that they had before there were any.
+        // Plans without these keep the hash that they had before there were any.
         let kept = if self.kept.is_empty() { String::new() } else { format!(" {:?}", self.kept) };
-        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}{kept}").as_bytes()))
+        let group = if self.group.is_empty() { String::new() } else { format!(" {:?}", self.group) };
+        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}{kept}{group}").as_bytes()))
     }
 }
 

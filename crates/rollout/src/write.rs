@@ -254,12 +254,15 @@ fn promote(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Optio
 /// A first deployment has no stable version: its alias stays where it is.
 pub fn back(now: Time, alias: &Alias, note: &Note, owner: Owner, published: Option<Version>, cause: Cause) -> Alias {
     let candidate = note.candidate.or(published);
-    let nothing_came = matches!(cause, Cause::Unchanged | Cause::Rejected);
+    let unmoved = matches!(note.phase, Phase::Claim | Phase::Pre);
+    let nothing_came = matches!(cause, Cause::Unchanged | Cause::Rejected) || (cause == Cause::Group && unmoved);
     let target = note.stable.map_or(alias.target, Target::Version);
     let ended = match note.previous.filter(|_| nothing_came) {
         // What stood there before the claim: a later rollback must still find its way.
         Some(previous) => {
-            Note { phase: Phase::Promoted, stable: Some(previous), candidate: note.stable, previous: None, ..note.clone() }
+            let restored = Note { stable: Some(previous), candidate: note.stable, previous: None, ..note.clone() };
+            // It is not this plan that made it final.
+            Note { phase: Phase::Promoted, plan: None, ..restored }
         }
         None => Note { phase: Phase::Back(cause), candidate, rejected: rejected_too(note, candidate, cause), ..note.clone() },
     };

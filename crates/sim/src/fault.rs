@@ -33,6 +33,7 @@ pub enum Effect {
 pub struct Fault {
     operation: Option<String>,
     caller: Option<String>,
+    resource: Option<String>,
     nth: Option<RangeInclusive<u64>>,
     during: Option<Range<Time>>,
     chance: f64,
@@ -47,7 +48,7 @@ impl Fault {
 
     /// A rule for every call.
     pub fn everywhere(effect: Effect) -> Self {
-        Self { operation: None, caller: None, nth: None, during: None, chance: 1.0, effect }
+        Self { operation: None, caller: None, resource: None, nth: None, during: None, chance: 1.0, effect }
     }
 
     /// Only calls signed with this access key id.
@@ -56,13 +57,19 @@ impl Fault {
         Self { caller: Some(caller.to_owned()), ..self }
     }
 
-    /// Only the `n`th call (from 1) of those that meet the operation and the caller.
+    /// Only calls about this resource, as the log names it: `hello`, or `hello:live`.
+    #[must_use]
+    pub fn about(self, resource: &str) -> Self {
+        Self { resource: Some(resource.to_owned()), ..self }
+    }
+
+    /// Only the `n`th call (from 1) of those that meet the operation, the caller and the resource.
     #[must_use]
     pub fn nth(self, n: u64) -> Self {
         self.calls(n..=n)
     }
 
-    /// Only these calls (from 1) of those that meet the operation and the caller.
+    /// Only these calls (from 1) of those that meet the operation, the caller and the resource.
     #[must_use]
     pub fn calls(self, nth: RangeInclusive<u64>) -> Self {
         Self { nth: Some(nth), ..self }
@@ -105,11 +112,22 @@ impl Faults {
         self.rules.clear();
     }
 
-    pub(crate) fn judge(&mut self, operation: &str, caller: &str, now: Time, rng: &mut fastrand::Rng) -> Verdict {
+    pub(crate) fn tell_resources_apart(&self) -> bool {
+        self.rules.iter().any(|(fault, _)| fault.resource.is_some())
+    }
+
+    pub(crate) fn judge(
+        &mut self,
+        (operation, resource): (&str, &str),
+        caller: &str,
+        now: Time,
+        rng: &mut fastrand::Rng,
+    ) -> Verdict {
         let mut verdict = Verdict::default();
         for (fault, seen) in &mut self.rules {
             if fault.operation.as_deref().is_some_and(|wanted| wanted != operation)
                 || fault.caller.as_deref().is_some_and(|wanted| wanted != caller)
+                || fault.resource.as_deref().is_some_and(|wanted| wanted != resource)
             {
                 continue;
             }
@@ -136,7 +154,7 @@ mod tests {
 
     fn effects(faults: &mut Faults, operation: &str, caller: &str, times: Range<i64>) -> Vec<Option<Effect>> {
         let mut rng = fastrand::Rng::with_seed(7);
-        times.map(|at| faults.judge(operation, caller, Time::from_millis(at), &mut rng).effect).collect()
+        times.map(|at| faults.judge((operation, "hello"), caller, Time::from_millis(at), &mut rng).effect).collect()
     }
 
     #[test]
@@ -146,6 +164,15 @@ mod tests {
         assert_eq!(effects(&mut faults, "GetAlias", "A", 0..3), [None, None, None]);
         assert_eq!(effects(&mut faults, "UpdateAlias", "B", 0..3), [None, None, None]);
         assert_eq!(effects(&mut faults, "UpdateAlias", "A", 0..3), [None, Some(Effect::Throttle), None]);
+    }
+
+    #[test]
+    fn a_rule_about_one_resource_spares_the_others() {
+        let mut faults = Faults::default();
+        faults.add(Fault::everywhere(Effect::Deny).about("world:live"));
+        assert_eq!(effects(&mut faults, "UpdateAlias", "A", 0..1), [None]);
+        faults.add(Fault::everywhere(Effect::Throttle).about("hello"));
+        assert_eq!(effects(&mut faults, "UpdateAlias", "A", 0..1), [Some(Effect::Throttle)]);
     }
 
     #[test]
@@ -168,7 +195,7 @@ mod tests {
         faults.add(Fault::everywhere(Effect::Deny));
         faults.add(Fault::everywhere(Effect::Latency(Duration::from_millis(5))));
         faults.add(Fault::everywhere(Effect::Throttle));
-        let verdict = faults.judge("GetAlias", "A", Time::from_millis(0), &mut fastrand::Rng::with_seed(1));
+        let verdict = faults.judge(("GetAlias", "hello"), "A", Time::from_millis(0), &mut fastrand::Rng::with_seed(1));
         assert_eq!(verdict, Verdict { delay: Duration::from_millis(15), effect: Some(Effect::Deny) });
     }
 }

@@ -194,7 +194,12 @@ impl World {
     pub fn answer(&mut self, now: Time, caller: &str, request: &http::Request<Bytes>) -> Reply {
         self.advance(now);
         let operation = wire::operation(request);
-        let verdict = self.faults.judge(&operation.name, caller, self.now, &mut self.rng);
+        // Few rules are about one resource: what a call is about is read for those only.
+        let mut about = self.record(caller, &operation, Delivery::Answered);
+        if self.faults.tell_resources_apart() {
+            self.note_subject(request, &operation, &mut about);
+        }
+        let verdict = self.faults.judge((&operation.name, &about.resource), caller, self.now, &mut self.rng);
         let mut delay = verdict.delay;
         if verdict.effect == Some(Effect::Refuse) {
             self.note_unanswered(caller, request, &operation, Delivery::Refused);

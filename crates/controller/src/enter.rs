@@ -1,0 +1,79 @@
+//! When may a rollout begin, or be gone on with? Looks until that is settled: nothing is written here.
+
+use std::time::Duration;
+
+use rollout::entry::{owner_is_there, under_way};
+use rollout::event::What;
+use rollout::note::Note;
+use rollout::{Outcome, Time};
+
+use crate::cloud::{Clock, Cloud};
+use crate::driver::{Identity, Interrupt};
+use crate::preflight::{Preflight, Problem, preflight};
+use crate::request::Request;
+use crate::teller::Teller;
+
+/// How long to wait for an alarm that was red before: `--preexisting-alarm wait`.
+const RED_LIMIT: Duration = Duration::from_hours(1);
+
+/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
+pub(crate) async fn enter<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    request: &Request,
+    identity: Identity,
+    teller: &mut Teller<'_>,
+) -> Preflight {
+    let mut first: Option<Time> = None;
+    let mut owned: Option<Note> = None;
+    loop {
+        let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+        let now = cloud.time();
+        // Only an answer tells what time it is.
+        let began = *first.get_or_insert(now);
+        if let Some(ended) = owned.as_ref().filter(|_| found.read && found.owned.is_none() && found.goes_on.is_none()) {
+            let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
+            found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
+            return found;
+        }
+        if let Some(note) = found.owned.clone() {
+            // Every write of an owner renews its lease; what others write on the note leaves it as it is.
+            if owned.as_ref().is_some_and(|known| (known.id, known.owner, known.lease) != (note.id, note.owner, note.lease)) {
+                let (why, hint) = owner_is_there(&request.subject, &note);
+                found.problems.push(Problem::new(why).hint(hint));
+                return found;
+            }
+            let lease = note.lease.unwrap_or(now);
+            if owned.is_none() {
+                let waits = format!("{}: waiting whether it is still there", under_way(&request.subject, &note));
+                teller.tell(now, What::Held { why: waits });
+            }
+            owned = Some(note);
+            clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
+        } else if found.problems.is_empty() && !found.red.is_empty() && now.since(began) < RED_LIMIT {
+            let why = format!("waiting for {} to be green before anything begins", found.red.join(", "));
+            teller.tell(now, What::Held { why });
+            clock.sleep(request.poll.max(Duration::from_secs(15))).await;
+        } else {
+            return found;
+        }
+    }
+}
+
+/// The outcome of a rollout that does not begin, and why; `None` where it may.
+pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, request: &Request) -> Option<(Outcome, String)> {
+    let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+    if !problems.is_empty() {
+        return Some((Outcome::Refused, problems.join("\n")));
+    }
+    if interrupt != Interrupt::None {
+        return Some((Outcome::Refused, "interrupted before anything began".to_owned()));
+    }
+    if !found.red.is_empty() {
+        let limit = humantime::format_duration(RED_LIMIT);
+        return Some((Outcome::Refused, format!("{} stayed in ALARM for {limit}, before anything began", found.red.join(", "))));
+    }
+    let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };
+    let stable = found.plan.stable?;
+    found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is stable already")))
+}

@@ -1,0 +1,50 @@
+//! What was told, and what does it add up to? Every event of a rollout passes here once.
+
+use rollout::event::{Ending, Event, FORMAT, What};
+use rollout::report::Report;
+use rollout::{Outcome, Time};
+
+use crate::driver::traffic;
+use crate::preflight::Preflight;
+use crate::request::Request;
+
+/// Tells events and adds them up.
+pub(crate) struct Teller<'a> {
+    request: &'a Request,
+    report: Report,
+    tell: &'a mut dyn FnMut(&Event),
+}
+
+impl<'a> Teller<'a> {
+    pub(crate) fn new(request: &'a Request, tell: &'a mut dyn FnMut(&Event)) -> Self {
+        Self { request, report: Report::default(), tell }
+    }
+
+    pub(crate) fn tell(&mut self, at: Time, what: What) {
+        let subject = &self.request.subject;
+        let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
+        self.report.add(&event);
+        (self.tell)(&event);
+    }
+
+    /// The ending of a rollout that does not begin.
+    pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> Ending {
+        self.report.known(found.plan.id, found.plan.stable);
+        let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
+        self.end(at, outcome, Some(detail), traffic, None)
+    }
+
+    pub(crate) fn end(
+        &mut self,
+        at: Time,
+        outcome: &Outcome,
+        detail: Option<String>,
+        traffic: String,
+        command: Option<String>,
+    ) -> Ending {
+        let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
+        ending.next.splice(0..0, command);
+        self.tell(at, What::Outcome(Box::new(ending.clone())));
+        ending
+    }
+}

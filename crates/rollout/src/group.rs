@@ -1,0 +1,349 @@
+//! What may a member of a group do, given what the others are doing? Several rollouts as one: all step together, and either all
+//! versions become final or none does.
+//!
+//! Each member's own alias decides first, as if it were alone; this only holds it back, calls it back, or sends it on. Who tells
+//! the members of each other is not said here.
+//!
+//! The rules, in their order:
+//! 1. A member that goes back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
+//! 2. The first version that becomes final, after all members have passed everything, is the commit: one write to one alias. From
+//!    then on nothing automatic goes back, and whoever stands at 100 % becomes final, unless a person holds it.
+//! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alias::{Alias, Standing, standing};
+use crate::decide::{Action, Reason, wait};
+use crate::health::Pass;
+use crate::note::{Note, Phase};
+use crate::observation::Observation;
+use crate::plan::{OnInterrupt, Plan};
+use crate::position::{Position, position};
+use crate::{Cause, Outcome, Time};
+
+/// How far a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// Its alias is not claimed.
+    Outside,
+    /// Its alias is claimed; nothing has moved.
+    Claimed,
+    /// This step is in force, from 1.
+    Step(usize),
+    /// Its version is final, or there is nothing to roll out.
+    Final,
+}
+
+impl Stage {
+    /// The stage as what is waited for.
+    fn phrase(self) -> String {
+        match self {
+            Self::Outside => "to begin".to_owned(),
+            Self::Claimed => "to be claimed".to_owned(),
+            Self::Step(step) => format!("to be ready for step {step}"),
+            Self::Final => "to pass everything".to_owned(),
+        }
+    }
+}
+
+/// How a member left the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Left {
+    /// It goes back, or is back.
+    Back(Cause),
+    /// It was refused, lost to somebody else, or cannot go on.
+    Lost,
+    /// Another process goes on with this group.
+    TakenOver,
+}
+
+/// What a member shows the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// How far it is, by its alias.
+    pub at: Stage,
+    /// How far it may go, by what it decided a moment ago.
+    pub ready: Stage,
+    /// How it left, if it did.
+    pub left: Option<Left>,
+    /// Whether its version became final by this plan: the commit, or a part of it.
+    pub committed: bool,
+}
+
+impl Member {
+    /// A member of which nothing is known yet.
+    pub const UNKNOWN: Self = Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false };
+
+    /// A member that ended before it began: with nothing to do, or lost.
+    pub fn ended(left: Option<Left>) -> Self {
+        let at = if left.is_none() { Stage::Final } else { Stage::Outside };
+        Self { at, ready: at, left, committed: false }
+    }
+}
+
+/// Why everybody comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Called {
+    /// The member that goes back.
+    pub by: String,
+    /// Why; `None` where it is lost.
+    pub cause: Option<Cause>,
+}
+
+impl Called {
+    fn knows_why(&self) -> bool {
+        !matches!(self.cause, None | Some(Cause::Group))
+    }
+
+    /// Why everybody comes back, in words.
+    pub fn phrase(&self) -> String {
+        match self.cause {
+            Some(Cause::Group) => format!("{} went back with its group", self.by),
+            Some(cause) => format!("{} goes back: {}", self.by, cause.phrase()),
+            None => format!("{} could not begin, or somebody else has it", self.by),
+        }
+    }
+}
+
+/// What the others of a group are doing, as one member sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Others {
+    /// Who calls everybody back, if anybody does.
+    pub called: Option<Called>,
+    /// Whether another process goes on with this group.
+    pub taken_over: bool,
+    /// Whether one of them is final by this plan.
+    pub committed: bool,
+    /// Whether all before this one are final: then this one makes the commit.
+    pub leads: bool,
+    /// Whether any of them has a share.
+    pub moved: bool,
+    /// How far all before this one are.
+    pub before: Stage,
+    /// How far all of them are.
+    pub at: Stage,
+    /// How far all of them are or may go.
+    pub ready: Stage,
+    /// Which of them is furthest from that.
+    pub last: Option<String>,
+}
+
+impl Others {
+    /// Whether this is news for a member that has seen them like `known` and waits for all of them to be at `awaited`.
+    pub fn matter(&self, known: &Self, awaited: Option<Stage>) -> bool {
+        let orders = |others: &Self| (others.called.is_some(), others.taken_over, others.committed);
+        let reached = |others: &Self| {
+            awaited.map(|stage| (others.before >= stage, others.at >= stage, others.ready >= stage, others.leads))
+        };
+        orders(self) != orders(known) || reached(self) != reached(known)
+    }
+}
+
+/// What the member at `place` sees of the others: their names, what they show, and since when.
+pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place: usize, plan: &Plan, now: Time) -> Others {
+    let alone = Stage::Final;
+    let mut seen = Others {
+        called: None,
+        taken_over: false,
+        committed: false,
+        leads: true,
+        moved: false,
+        before: alone,
+        at: alone,
+        ready: alone,
+        last: None,
+    };
+    for (index, (name, member, shown)) in members.enumerate().filter(|(index, _)| *index != place) {
+        match member.left {
+            // Who went back for a cause of its own says more than who came along.
+            Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
+                seen.called = Some(Called { by: name.to_owned(), cause: Some(cause) });
+            }
+            Some(Left::Lost) if seen.called.is_none() => seen.called = Some(Called { by: name.to_owned(), cause: None }),
+            Some(Left::TakenOver) => seen.taken_over = true,
+            Some(Left::Back(_) | Left::Lost) | None => {}
+        }
+        seen.committed |= member.committed;
+        seen.moved |= matches!(member.at, Stage::Step(_));
+        // What it decided rests on evidence that grows old.
+        let ready = if now.since(shown) <= plan.freshness() { member.ready.max(member.at) } else { member.at };
+        if index < place {
+            seen.before = seen.before.min(member.at);
+            seen.leads &= member.at == Stage::Final;
+        }
+        seen.at = seen.at.min(member.at);
+        if ready < seen.ready {
+            (seen.ready, seen.last) = (ready, Some(name.to_owned()));
+        }
+    }
+    seen
+}
+
+/// What this member shows the others after a round.
+pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
+    let position = here(plan, seen);
+    let committed = is_final(plan, seen, position.as_ref());
+    let at = match (action, &position) {
+        (Action::Finish(Outcome::Promoted | Outcome::Unchanged), _) => Stage::Final,
+        _ if committed => Stage::Final,
+        (_, Some(Position::Ours(note) | Position::SetByHand(note, _))) => stage(plan, note),
+        (_, _) => Stage::Outside,
+    };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action goes nowhere")]
+    let ready = match action {
+        Action::Shift { step, .. } => Stage::Step(*step),
+        Action::Promote(_) => Stage::Final,
+        Action::Wait { why: Reason::Together { stage, .. }, .. } => *stage,
+        _ => at,
+    };
+    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed }
+}
+
+fn here(plan: &Plan, seen: &Observation) -> Option<Position> {
+    seen.alias.as_ref().map(|alias| position(plan, seen, alias))
+}
+
+fn stage(plan: &Plan, note: &Note) -> Stage {
+    match note.phase {
+        Phase::Claim | Phase::Pre => Stage::Claimed,
+        Phase::Shift { step, .. } => Stage::Step(usize::from(step)),
+        Phase::Bake | Phase::Post => Stage::Step(plan.schedule.len()),
+        Phase::Promoted | Phase::Back(_) => Stage::Outside,
+    }
+}
+
+fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Position>) -> Option<Left> {
+    let others_too = seen.others.as_ref().is_some_and(|others| others.taken_over);
+    let elsewhere = |note: &Note| note.id == plan.id && note.owner != plan.owner;
+    let live = seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(elsewhere));
+    let taken_over = others_too || live || matches!(position, Some(Position::TakenOver(_)));
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that goes on")]
+    match action {
+        Action::RollBack(Cause::Unchanged) => None,
+        Action::RollBack(cause) | Action::Finish(Outcome::RolledBack(cause)) => Some(Left::Back(*cause)),
+        Action::Finish(Outcome::RollbackUnconfirmed) => Some(Left::Back(seen.failed.unwrap_or(Cause::Failed))),
+        Action::Finish(Outcome::Superseded | Outcome::Refused) if taken_over => Some(Left::TakenOver),
+        Action::Finish(Outcome::Refused | Outcome::Superseded | Outcome::Failed) => Some(Left::Lost),
+        _ => None,
+    }
+}
+
+/// Whether this alias' version became final by this plan. What a person made final, and what a claim wrote back, carries no plan.
+fn is_final(plan: &Plan, seen: &Observation, position: Option<&Position>) -> bool {
+    let Some(Position::Ended(note)) = position else { return false };
+    let there = seen.alias.as_ref().is_some_and(|alias| alias.target.version() == note.candidate);
+    note.phase == Phase::Promoted && note.plan == Some(plan.hash()) && there
+}
+
+/// The next thing to do for a member that by itself would do `action`.
+pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Action {
+    let Some(others) = &seen.others else { return action };
+    let position = here(plan, seen);
+    let final_here = is_final(plan, seen, position.as_ref());
+    let committed = (others.committed || final_here) && seen.failed.is_none();
+    if others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed) {
+        return call_back(seen, position.as_ref(), final_here, action);
+    }
+    if others.taken_over {
+        return leave(seen, action);
+    }
+    if final_here {
+        return end_with_the_others(plan, seen, others, action);
+    }
+    if committed && let Some(action) = go_final(seen, position.as_ref(), &action) {
+        return action;
+    }
+    hold_back(plan, seen, others, action)
+}
+
+/// Comes back with the others, from wherever this one is.
+fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
+    use Position::{ClearedByHand, Ended, Entering, Lost, Ours, SetByHand, Superseding, TakenOver, Vanished};
+    if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Wait { why: Reason::LookingAgain, .. }) {
+        return action;
+    }
+    match position {
+        Some(Ours(_) | SetByHand(..) | ClearedByHand | Vanished) => Action::RollBack(Cause::Group),
+        Some(Ended(_)) if final_here => Action::RollBack(Cause::Group),
+        // A share that its owner left behind comes back too: somebody has to own it for that.
+        Some(Entering(Action::TakeOver)) if !seen.interrupted => Action::TakeOver,
+        // A claim may still be on its way.
+        Some(Entering(_)) if seen.unanswered.is_some() => Action::Confirm,
+        Some(Entering(_) | Superseding(_)) => Action::Finish(Outcome::Refused),
+        Some(Ended(_) | TakenOver(_) | Lost) | None => action,
+    }
+}
+
+/// Another process has the group: this one only finishes what it found itself.
+fn leave(seen: &Observation, action: Action) -> Action {
+    let own = matches!(action, Action::RollBack(_) | Action::Confirm | Action::Finish(_)) || seen.unanswered.is_some();
+    if own { action } else { Action::Finish(Outcome::Superseded) }
+}
+
+/// A final version ends its rollout when the others' are final too: until then one of them may be brought back by hand.
+fn end_with_the_others(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
+    let early = matches!(action, Action::Finish(_)) && others.at < Stage::Final;
+    if early { waiting(plan, seen, others, Stage::Final) } else { action }
+}
+
+/// After the commit whoever stands at 100 % becomes final; what a person does to it comes first.
+fn go_final(seen: &Observation, position: Option<&Position>, action: &Action) -> Option<Action> {
+    let Some(Position::Ours(note)) = position else { return None };
+    let full = matches!(note.phase, Phase::Bake | Phase::Post) && note.pause.is_none();
+    if !full || seen.restored.is_some() || *action == Action::Confirm {
+        return None;
+    }
+    Some(if seen.stuck.is_some() { Action::Finish(Outcome::Failed) } else { Action::Promote(Pass::of_the_group()) })
+}
+
+/// No claim out of order, no step before all others may take it, and no version final before all have passed everything.
+fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action stays within the stage that is reached")]
+    let (reached, needs) = match &action {
+        Action::Claim | Action::TakeOver | Action::Supersede | Action::Adopt => (others.before, Stage::Claimed),
+        // Whoever puts another rollout aside publishes first.
+        Action::UpdateCode | Action::Publish | Action::KeepAlarms | Action::AnnouncePreHook if seen.claimed => {
+            (others.at, Stage::Claimed)
+        }
+        Action::Shift { step, .. } => (others.ready, Stage::Step(*step)),
+        Action::Promote(_) if others.leads || others.committed => (others.ready, Stage::Final),
+        Action::Promote(_) => return waiting(plan, seen, others, Stage::Final),
+        // What has moved is left as it is; what has not is left claimed, for the whole group to be gone on with.
+        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => return Action::Release,
+        _ => return action,
+    };
+    if reached >= needs { action } else { waiting(plan, seen, others, needs) }
+}
+
+fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {
+    let why = Reason::Together { stage, last: others.last.clone() };
+    wait(seen, seen.now + plan.poll, why)
+}
+
+/// What is waited for, in words.
+pub(crate) fn waits_for(stage: Stage, last: Option<&str>) -> String {
+    format!("{} {}", last.unwrap_or("the others"), stage.phrase())
+}
+
+/// The terminal note of this plan's rollout on an alias that is idle: of a member that ended while others of its group did not.
+pub fn ended_before(alias: Option<&Alias>, plan: &Plan) -> Option<Note> {
+    let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
+    (note.id == plan.id && note.plan == Some(plan.hash())).then_some(note)
+}
+
+/// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.
+///
+/// A way back that is not confirmed is never hidden by the others: 20 wins, then 21. Else it is the first cause, where coming back
+/// with the group is none, and a refusal only where nobody went back for a cause of its own.
+pub fn exit_code(members: &[(u8, &str)], left: &[usize]) -> u8 {
+    let code = |place: &usize| members.get(*place).map_or(1, |member| member.0);
+    let all = || (0..members.len()).collect::<Vec<_>>();
+    if let Some(worst) = [20, 21].into_iter().find(|worst| all().iter().any(|place| code(place) == *worst)) {
+        return worst;
+    }
+    let own = |place: &&usize| members.get(**place).is_some_and(|(_, kind)| *kind != Cause::Group.word());
+    let refused = Outcome::Refused.exit_code();
+    let first = left.iter().filter(own).find(|place| code(place) != refused).or_else(|| left.iter().find(own)).map(code);
+    let any = || all().iter().map(code).find(|code| *code != 0);
+    first.filter(|code| *code != 0).or_else(any).unwrap_or(0)
+}

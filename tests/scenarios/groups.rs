@@ -1,0 +1,390 @@
+//! Several functions rolled out as one become final together or not at all, whatever befalls one of them, and step together.
+
+use std::time::Duration;
+
+use controller::{Budget, Budgeted, GroupEnding, Identity, Interrupt, Request};
+use rollout::Subject;
+use rollout::event::{Event, What};
+use rollout::note::{Owner, RolloutId};
+use rollout::plan::OnInterrupt;
+use sim::{CallRecord, Effect, Fault, World};
+use tokio::sync::watch;
+
+use crate::stage::{Stage, play, short};
+
+fn name(index: usize) -> String {
+    format!("function{index:02}")
+}
+
+/// Functions with an alias on 1, something new in `$LATEST`, and an alarm of their own.
+fn furnish(world: &mut World, many: usize) {
+    for index in 0..many {
+        world.create_function(&name(index), &[("SIM_BODY", "old")]).unwrap();
+        world.publish(&name(index), 1).unwrap();
+        world.set_alias(&name(index), "live", "1", None).unwrap();
+        world.set_environment(&name(index), &[("SIM_BODY", "new")]).unwrap();
+        world.create_errors_alarm(&format!("alarm{index:02}"), &name(index), 1.0).unwrap();
+    }
+}
+
+async fn stage(many: usize) -> Stage {
+    let stage = Stage::story("hello-idle").await;
+    stage.with(|world| furnish(world, many));
+    stage
+}
+
+fn requests(many: usize) -> Vec<Request> {
+    let request = |index: usize| Request {
+        subject: Subject::parse(&name(index), None).unwrap(),
+        alarms: vec![format!("alarm{index:02}")],
+        ..short()
+    };
+    // The order of a file is not the order of names.
+    (0..many).rev().map(request).collect()
+}
+
+/// What became of a group, and what was told.
+struct Told {
+    ended: GroupEnding,
+    events: Vec<Event>,
+}
+
+async fn run(stage: &Stage, requests: &[Request], id: u32) -> Told {
+    let (_stop, heard) = watch::channel(Interrupt::None);
+    run_heard(stage, requests, id, heard).await
+}
+
+async fn run_heard(stage: &Stage, requests: &[Request], id: u32, heard: watch::Receiver<Interrupt>) -> Told {
+    let budget = Budget::looking_every(requests[0].poll.max(controller::shortest_poll(requests.len())));
+    let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
+    let identity = Identity { id: RolloutId(id), owner: Owner::from_random(fastrand::u32(..)) };
+    let mut events = Vec::new();
+    let mut tell = |event: &Event| events.push(event.clone());
+    let ended = controller::group(&cloud, &stage.clock, requests, identity, heard, &mut tell).await;
+    Told { ended, events }
+}
+
+fn writes(stage: &Stage, index: usize) -> Vec<CallRecord> {
+    stage.with(|world| {
+        world.alias_writes(&name(index), "live").filter(|write| write.operation == "UpdateAlias").cloned().collect()
+    })
+}
+
+/// Version, whether it has weights, and the note's phase.
+fn ended(stage: &Stage, index: usize) -> (String, bool, String) {
+    let alias = stage.with(|world| world.alias(&name(index), "live").cloned()).unwrap();
+    let phase = alias.description.split(' ').nth(3).unwrap_or_default().to_owned();
+    (alias.version, !alias.weights.is_empty(), phase)
+}
+
+fn all_are(stage: &Stage, many: usize, version: &str, phase: &str) {
+    for index in 0..many {
+        assert_eq!(ended(stage, index), (version.to_owned(), false, phase.to_owned()), "{}", name(index));
+    }
+}
+
+/// Waits until this member has at least this share.
+async fn until_share(stage: &Stage, index: usize, share: f64) {
+    while stage.with(|world| world.alias(&name(index), "live").unwrap().share("2")) < share {
+        stage.sleep(1).await;
+    }
+}
+
+/// The moments at which each member was given this share.
+fn moments(stage: &Stage, many: usize, share: f64) -> Vec<sim::Time> {
+    let reached = |write: &&CallRecord| (write.after().unwrap().share("2") - share).abs() < 1e-9;
+    (0..many).map(|index| writes(stage, index).iter().find(reached).unwrap().at).collect()
+}
+
+#[test]
+fn all_step_together_and_become_final_together() {
+    play(async {
+        let stage = stage(5).await;
+        let Told { ended, events } = run(&stage, &requests(5), 7).await;
+        assert_eq!(ended.exit_code, 0, "{:#?}", ended.endings);
+        all_are(&stage, 5, "2", "promoted");
+        for share in [0.1, 0.5, 1.0] {
+            let moments = moments(&stage, 5, share);
+            let (first, last) = (moments.iter().min().unwrap(), moments.iter().max().unwrap());
+            assert!(last.since(*first) < Duration::from_secs(2), "{share}: {:?}", last.since(*first));
+        }
+        // The commit: nothing is final before all have passed everything, and then everything is at once.
+        let promoted: Vec<_> = (0..5).map(|index| writes(&stage, index).last().unwrap().at).collect();
+        let baked = moments(&stage, 5, 1.0).into_iter().max().unwrap() + Duration::from_secs(30);
+        let first = *promoted.iter().min().unwrap();
+        assert!(first >= baked, "{first:?} {baked:?}");
+        assert!(promoted.iter().max().unwrap().since(first) < Duration::from_secs(2), "{promoted:?}");
+        assert_eq!(promoted[0], first, "the first of them makes the commit");
+        // Claims are made in the order of names, each before the next.
+        let claimed: Vec<_> = (0..5).map(|index| writes(&stage, index)[0].at).collect();
+        assert!(claimed.is_sorted(), "{claimed:?}");
+        let endings = events.iter().filter(|event| event.ending().is_some()).count();
+        assert_eq!(endings, 5);
+        let refused = stage.with(|world| world.log().iter().filter(|call| call.status == 429).count());
+        assert_eq!(refused, 0);
+    });
+}
+
+#[test]
+fn one_alarm_brings_all_twenty_back() {
+    play(async {
+        let stage = stage(20).await;
+        let requests = requests(20);
+        let red = async {
+            until_share(&stage, 0, 0.5).await;
+            stage.sleep(7).await;
+            stage.with(|world| world.set_alarm_state("alarm13", "ALARM")).unwrap();
+            stage.now()
+        };
+        let (told, red) = tokio::join!(run(&stage, &requests, 7), red);
+        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        all_are(&stage, 20, "1", "back");
+        let back: Vec<_> = (0..20).map(|index| writes(&stage, index).last().unwrap().at.since(red)).collect();
+        // A poll to see it, and fifteen calls a second for twenty writes.
+        assert!(back.iter().max().unwrap() < &Duration::from_secs(9), "{back:?}");
+        let of = |index: usize| told.ended.endings[index].reason.clone();
+        assert_eq!(of(13).kind, "alarm");
+        assert_eq!(of(4).kind, "group");
+        assert!(of(4).detail.contains("function13:live"), "{}", of(4).detail);
+        // Only the one that was bad is not to be rolled out again.
+        for index in 0..20 {
+            let rejected = stage.with(|world| world.alias(&name(index), "live").unwrap().description.contains(" x=2"));
+            assert_eq!(rejected, index == 13, "{index}");
+        }
+    });
+}
+
+#[test]
+fn who_loses_one_claim_releases_all() {
+    play(async {
+        let stage = stage(3).await;
+        let other = async {
+            while writes(&stage, 0).is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // Somebody else is faster on the next one.
+            stage.with(|world| world.describe_alias(&name(1), "live", "mine")).unwrap();
+        };
+        let (requests, published) = (requests(3), stage.done("PublishVersion"));
+        let (told, ()) = tokio::join!(run(&stage, &requests, 7), other);
+        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
+        // The claim is taken back, what was there before stands again, and the third was never touched.
+        assert_eq!(ended(&stage, 0).2, "back");
+        assert_eq!(stage.with(|world| world.alias(&name(1), "live").unwrap().description.clone()), "mine");
+        assert!(writes(&stage, 2).is_empty());
+        assert_eq!(stage.done("PublishVersion"), published, "nothing is published before all are claimed");
+    });
+}
+
+#[test]
+fn what_keeps_one_from_beginning_keeps_all() {
+    play(async {
+        let stage = stage(3).await;
+        let mut requests = requests(3);
+        requests[1].alarms = vec!["missing".to_owned()];
+        let told = run(&stage, &requests, 7).await;
+        assert_eq!(told.ended.exit_code, 3);
+        let details: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.detail.as_str()).collect();
+        assert!(details[1].contains("`missing` does not exist"), "{details:?}");
+        assert!(details[0].contains("function01:live of its group cannot begin"), "{details:?}");
+        assert!((0..3).all(|index| writes(&stage, index).is_empty()));
+    });
+}
+
+#[test]
+fn a_function_without_anything_new_holds_nobody_up() {
+    play(async {
+        let stage = stage(3).await;
+        stage.with(|world| world.set_environment(&name(1), &[("SIM_BODY", "old")])).unwrap();
+        let told = run(&stage, &requests(3), 7).await;
+        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["promoted", "unchanged", "promoted"]);
+        assert_eq!(ended(&stage, 1).0, "1");
+    });
+}
+
+#[test]
+fn a_rollback_by_hand_of_one_brings_all_back() {
+    play(async {
+        let stage = stage(4).await;
+        let by_hand = async {
+            until_share(&stage, 2, 1.0).await;
+            stage.sleep(3).await;
+            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
+            let subject = Subject::parse(&name(2), None).unwrap();
+            let order = controller::Order { subject, to: None, limit: Duration::from_mins(1), identity };
+            controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await
+        };
+        let requests = requests(4);
+        let (told, _) = tokio::join!(run(&stage, &requests, 7), by_hand);
+        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        all_are(&stage, 4, "1", "back");
+    });
+}
+
+#[test]
+fn a_rollback_that_is_not_confirmed_is_never_hidden() {
+    play(async {
+        let stage = stage(3).await;
+        let red = async {
+            until_share(&stage, 1, 0.1).await;
+            stage.with(|world| {
+                world.set_alarm_state("alarm00", "ALARM").unwrap();
+                world.add_fault(Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(2))));
+            });
+        };
+        let requests = requests(3);
+        let (told, ()) = tokio::join!(run(&stage, &requests, 7), red);
+        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
+        assert_eq!((told.ended.exit_code, codes), (20, vec![10, 10, 20]), "{:#?}", told.ended.endings);
+        assert_eq!(ended(&stage, 1).2, "back");
+    });
+}
+
+/// Runs a group and kills its process a moment after a member was first given this share or, with none, became final.
+async fn killed(stage: &Stage, requests: &[Request], share: Option<f64>) {
+    let there = async {
+        loop {
+            let met = stage.with(|world| {
+                let alias = world.alias(&name(0), "live").unwrap();
+                share.map_or(alias.version == "2", |share| alias.share("2") >= share)
+            });
+            if met {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        told = run(stage, requests, 7) => panic!("{:#?}", told.ended.endings),
+        () = there => {}
+    }
+}
+
+#[test]
+fn after_a_kill_the_same_command_goes_on_with_all_of_them() {
+    for share in [Some(0.1), Some(0.5), Some(1.0), None] {
+        play(async move {
+            let stage = stage(4).await;
+            killed(&stage, &requests(4), share).await;
+            let told = run(&stage, &requests(4), 8).await;
+            assert_eq!(told.ended.exit_code, 0, "{share:?}: {:#?}", told.ended.endings);
+            all_are(&stage, 4, "2", "promoted");
+        });
+    }
+}
+
+#[test]
+fn after_the_commit_a_new_process_only_goes_forward() {
+    play(async {
+        let stage = stage(4).await;
+        killed(&stage, &requests(4), None).await;
+        assert_eq!(ended(&stage, 0).2, "promoted");
+        assert_eq!(ended(&stage, 3).2, "bake", "it was killed between the first and the last");
+        stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
+        let told = run(&stage, &requests(4), 8).await;
+        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        all_are(&stage, 4, "2", "promoted");
+    });
+}
+
+#[test]
+fn a_failure_while_nobody_watched_brings_all_back_after_a_kill() {
+    play(async {
+        let stage = stage(4).await;
+        killed(&stage, &requests(4), Some(0.5)).await;
+        stage.with(|world| world.set_alarm_state("alarm02", "ALARM")).unwrap();
+        stage.sleep(1).await;
+        stage.with(|world| world.set_alarm_state("alarm02", "OK")).unwrap();
+        let told = run(&stage, &requests(4), 8).await;
+        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        all_are(&stage, 4, "1", "back");
+    });
+}
+
+#[test]
+fn one_that_was_brought_back_meanwhile_brings_the_final_ones_back_too() {
+    play(async {
+        let stage = stage(4).await;
+        killed(&stage, &requests(4), None).await;
+        let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
+        let order = controller::Order {
+            subject: Subject::parse(&name(3), None).unwrap(),
+            to: None,
+            limit: Duration::from_mins(1),
+            identity,
+        };
+        controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await;
+        let told = run(&stage, &requests(4), 8).await;
+        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        all_are(&stage, 4, "1", "back");
+    });
+}
+
+#[test]
+fn a_signal_brings_all_back_or_leaves_all_as_they_are() {
+    for (on_interrupt, code, phase) in [(OnInterrupt::RollBack, 13, "back"), (OnInterrupt::Hold, 30, "shift")] {
+        play(async move {
+            let stage = stage(3).await;
+            let requests: Vec<Request> = requests(3).into_iter().map(|request| Request { on_interrupt, ..request }).collect();
+            let (stop, heard) = watch::channel(Interrupt::None);
+            let signal = async {
+                until_share(&stage, 0, 0.1).await;
+                stop.send(Interrupt::Stop).unwrap();
+            };
+            let (told, ()) = tokio::join!(run_heard(&stage, &requests, 7, heard), signal);
+            assert_eq!(told.ended.exit_code, code, "{:#?}", told.ended.endings);
+            for index in 0..3 {
+                assert_eq!(ended(&stage, index).2, phase);
+            }
+            if on_interrupt == OnInterrupt::Hold {
+                let told = run(&stage, &requests, 8).await;
+                assert_eq!(told.ended.exit_code, 0);
+                all_are(&stage, 3, "2", "promoted");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
+    play(async {
+        let stage = stage(3).await;
+        let paused = async {
+            until_share(&stage, 1, 0.1).await;
+            let subject = Subject::parse(&name(1), None).unwrap();
+            let span = Duration::from_mins(3);
+            let operation = rollout::operate::Operation::Pause { span, then: rollout::note::AfterPause::Resume };
+            let aim = rollout::operate::Aim::default();
+            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
+            controller::operate(&stage.aws, &stage.clock, &subject, (operation, aim), identity, &mut |_, _| {}).await;
+            stage.now()
+        };
+        let requests = requests(3);
+        let (told, paused) = tokio::join!(run(&stage, &requests, 7), paused);
+        assert_eq!(told.ended.exit_code, 0);
+        for moment in moments(&stage, 3, 0.5) {
+            assert!(moment.since(paused) >= Duration::from_mins(3), "{moment:?}");
+        }
+        // Whoever waits says for whom, once a minute.
+        let waits = told.events.iter().any(|event| {
+            event.function == name(0)
+                && matches!(&event.what, What::Heartbeat { waiting_for, .. } if waiting_for.contains("function01:live to be ready for step 2"))
+        });
+        assert!(waits, "{:#?}", told.events);
+    });
+}
+
+#[test]
+fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
+    play(async {
+        let stage = stage(2).await;
+        stage.with(|world| world.create_function("function02", &[]).map(|_| ())).unwrap();
+        let mut requests = requests(2);
+        requests.push(Request { subject: Subject::parse("function02", None).unwrap(), alarms: Vec::new(), ..short() });
+        let told = run(&stage, &requests, 7).await;
+        assert_eq!(told.ended.exit_code, 3);
+        assert!(told.ended.endings[2].reason.detail.contains("roll it out by itself first"), "{:#?}", told.ended.endings);
+    });
+}
