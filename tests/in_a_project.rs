@@ -6,35 +6,10 @@
 mod served;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 
-use served::{Served, canaryctl, code, text};
+use served::{Folder, Served, canaryctl, code, text};
 use sim::{Effect, Fault, Stack, World};
-
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("canaryctl-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        for (name, text) in files {
-            fs::write(path.join(name), text).unwrap();
-        }
-        Self(path)
-    }
-
-    fn run(&self, served: &Served, arguments: &str) -> Output {
-        served.command(arguments).current_dir(&self.0).output().unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A file of the readers' fixtures.
 fn fixture(name: &str) -> String {

@@ -15,6 +15,7 @@ use crate::import::{Import, Schema};
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
 use crate::replay::{Explain, Replay, Verify};
+use crate::several::Several;
 
 /// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
 #[derive(Debug, Parser)]
@@ -113,11 +114,14 @@ Examples:
   canaryctl rollout hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl rollout hello:live --steps 1,5,25,50 --every 5m --pre-hook preHook --post-hook postHook
   canaryctl rollout hello --type Canary10Percent5Minutes --zip build/hello.zip
+  canaryctl rollout                              (all functions of canary.yml, all or none)
   canaryctl rollout hello --simulate=hello-errors")]
 pub(crate) struct Rollout {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
-    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it; without one, all of the file's as one
+    #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) several: Several,
     /// The schedule: one of CodeDeploy's names, or `Canary<P>Percent<N>Minutes`, `Linear<P>PercentEvery<N>Minutes`
     #[arg(long = "type", value_name = "NAME", help_heading = "Schedule")]
     pub(crate) schedule: Option<Schedule>,
@@ -218,13 +222,18 @@ pub(crate) struct Rollout {
 #[command(after_help = "\
 Examples:
   canaryctl rollback hello
-  canaryctl rollback hello:live --to 40")]
+  canaryctl rollback hello:live --to 40
+  canaryctl rollback                             (all functions of canary.yml that are under way)")]
 pub(crate) struct Rollback {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
-    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it; without one, all of the file's that are
+    /// under way
+    #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
+    /// Of the file's functions only these
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with_all = ["function", "to"])]
+    pub(crate) only: Vec<String>,
     /// Go back to this version, whatever the last rollout was
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "function")]
     pub(crate) to: Option<Version>,
     /// How long to keep trying
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = limit)]

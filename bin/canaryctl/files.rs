@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use report::Reporter;
-use rollout::event::Event;
+use rollout::event::{Event, What};
 
 /// What a file holds, made of all events.
 pub(crate) type Render = fn(&[Event]) -> io::Result<String>;
@@ -17,19 +17,21 @@ pub(crate) struct AtTheEnd {
     render: Render,
     /// Whether others write to it, too.
     shared: bool,
+    /// Whether it is over only when several functions are.
+    several: bool,
     events: Vec<Event>,
     done: bool,
 }
 
 impl AtTheEnd {
     /// A file of its own: what was there is replaced, at once.
-    pub(crate) fn whole(path: &Path, render: Render) -> Self {
-        Self { path: path.to_owned(), render, shared: false, events: Vec::new(), done: false }
+    pub(crate) fn whole(path: &Path, several: bool, render: Render) -> Self {
+        Self { path: path.to_owned(), render, shared: false, several, events: Vec::new(), done: false }
     }
 
     /// A file that others write to: it is added to.
-    pub(crate) fn added(path: &Path, render: Render) -> Self {
-        Self { shared: true, ..Self::whole(path, render) }
+    pub(crate) fn added(path: &Path, several: bool, render: Render) -> Self {
+        Self { shared: true, ..Self::whole(path, several, render) }
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -49,7 +51,8 @@ impl AtTheEnd {
 impl Reporter for AtTheEnd {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.events.push(event.clone());
-        if event.ending().is_some() { self.write() } else { Ok(()) }
+        let ends = if self.several { matches!(event.what, What::GroupOutcome(_)) } else { event.ending().is_some() };
+        if ends { self.write() } else { Ok(()) }
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -107,15 +107,15 @@ pub(crate) struct Named {
 }
 
 impl Reports {
-    /// The reporters that write them.
-    pub(crate) fn reporters(&self) -> Vec<Named> {
-        self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, file.render))).collect()
+    /// The reporters that write them, of one rollout or of several.
+    pub(crate) fn reporters(&self, several: bool) -> Vec<Named> {
+        self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, several, file.render))).collect()
     }
 }
 
 impl Keeping {
-    /// The reporters that write files. The complaints are of those that could not even be opened.
-    pub(crate) fn reporters(&self) -> (Vec<Named>, Vec<String>) {
+    /// The reporters that write files, of one rollout or of several. The complaints are of those that could not even be opened.
+    pub(crate) fn reporters(&self, several: bool) -> (Vec<Named>, Vec<String>) {
         let mut complaints = Vec::new();
         let mut reporters = Vec::new();
         if let Some(path) = &self.events {
@@ -124,17 +124,17 @@ impl Keeping {
                 Err(error) => complaints.push(unwritten(&path.display().to_string(), &error)),
             }
         }
-        reporters.extend(self.reports.reporters());
+        reporters.extend(self.reports.reporters(several));
         if self.log.system() == Look::Ci(System::GitHub) {
             let rows: [(&str, Render); 2] =
                 [("GITHUB_STEP_SUMMARY", |events| Ok(report::markdown(events))), ("GITHUB_OUTPUT", outputs)];
             for (name, render) in rows {
                 if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from) {
-                    reporters.push(named(&path, AtTheEnd::added(&path, render)));
+                    reporters.push(named(&path, AtTheEnd::added(&path, several, render)));
                 }
             }
         }
-        reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::whole(path, dotenv))));
+        reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::whole(path, several, dotenv))));
         (reporters, complaints)
     }
 }
@@ -150,10 +150,10 @@ pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
 
 #[expect(clippy::unnecessary_wraps, reason = "as others render")]
 fn outputs(events: &[Event]) -> io::Result<String> {
-    Ok(events.iter().rev().find_map(Event::ending).map(report::github_outputs).unwrap_or_default())
+    Ok(report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as others render")]
 fn dotenv(events: &[Event]) -> io::Result<String> {
-    Ok(events.iter().rev().find_map(Event::ending).map(report::dotenv).unwrap_or_default())
+    Ok(report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default())
 }

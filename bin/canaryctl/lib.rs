@@ -17,6 +17,7 @@ mod replay;
 mod rollback;
 mod rollout_command;
 mod settings;
+mod several;
 mod signals;
 mod simulate;
 mod status;
@@ -66,6 +67,7 @@ fn run(command: Command) -> u8 {
     let done = runtime.block_on(async {
         match command {
             Command::Rollout(args) if args.dry_run => plan::run(*args).await,
+            Command::Rollout(args) if several::are_meant(&args) => several::run(*args).await,
             Command::Rollout(args) => rollout_command::run(*args).await,
             Command::Plan(args) => plan::run(*args).await,
             Command::Rollback(args) => rollback::run(args).await,

@@ -1,6 +1,8 @@
 //! Which function is meant, and what does its project say about it? A name on the command line, the project's file, and the AWS that
 //! both are about.
 
+use std::rc::Rc;
+
 use controller::cloud::{Cloud, CloudError, Failure as Why};
 use project::{FunctionRef, FunctionSettings, Place, Project};
 use rollout::subject::{Qualified, Subject};
@@ -24,7 +26,7 @@ pub(crate) enum Otherwise {
 /// The function that is meant.
 pub(crate) struct Located {
     pub(crate) subject: Subject,
-    pub(crate) wired: Wiring,
+    pub(crate) wired: Rc<Wiring>,
     pub(crate) scenario: Option<Scenario>,
     /// What the project says about it, where there is a project that knows it.
     pub(crate) said: Option<Said>,
@@ -33,6 +35,11 @@ pub(crate) struct Located {
 }
 
 impl Located {
+    /// What the project's file calls it, or its name.
+    pub(crate) fn key(&self) -> String {
+        self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
+    }
+
     /// What is worth knowing about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
@@ -116,7 +123,7 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
     let region = said.as_ref().and_then(|said| said.project.region.as_ref()).map(|region| region.value.clone());
     let Some(said) = said else {
         let subject = wiring::subject(function, common, scenario)?;
-        let wired = wiring::wire(common, subject.function.place.as_ref(), None, scenario).await?;
+        let wired = Rc::new(wiring::wire(common, subject.function.place.as_ref(), None, scenario).await?);
         return Ok(Located { subject, wired, scenario, said: None, stranger_to });
     };
     let place = match (typed.parse(), &said.settings.function.value) {
@@ -124,7 +131,7 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
         (_, FunctionRef::Named(named)) => named.function.place.clone(),
         (_, FunctionRef::LogicalId(_)) => None,
     };
-    let wired = wiring::wire(common, place.as_ref(), region, scenario).await?;
+    let wired = Rc::new(wiring::wire(common, place.as_ref(), region, scenario).await?);
     let named = function_name(&wired, &said, typed);
     let named = match otherwise {
         Otherwise::Fail => named.await,
@@ -143,6 +150,53 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Finds all functions of the project's file, or those of them that are named, in one and the same AWS.
+pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Otherwise) -> Result<Vec<Located>, Failure> {
+    let scenario = wiring::scenario(common)?;
+    let limit = if otherwise == Otherwise::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT };
+    let Some(project) = common.configuring.project(common.region.as_deref(), scenario.is_some(), limit).await? else {
+        let hint = "name the function, or run this where a `canary.yml` names several";
+        return Err(Failure::usage(format!("no function is named, and there is no project's file here\n  hint: {hint}")));
+    };
+    let keys: Vec<String> = match only {
+        [] => project.functions.iter().map(|settings| settings.key.value.clone()).collect(),
+        only => only.to_vec(),
+    };
+    let said: Vec<Said> =
+        keys.iter().map(|key| Said::of(project.clone(), key)).collect::<Result<_, _>>().map_err(Failure::usage)?;
+    if said.is_empty() {
+        return Err(Failure::usage(format!("{} has no function to roll out", project.file)));
+    }
+    let mut wired: Option<Rc<Wiring>> = None;
+    let mut located: Vec<Located> = Vec::new();
+    for (typed, said) in keys.iter().zip(said) {
+        let place =
+            if let FunctionRef::Named(named) = &said.settings.function.value { named.function.place.clone() } else { None };
+        let aws = match &wired {
+            Some(wired) if place.as_ref().is_none_or(|place| place.region == wired.aws.region()) => wired.clone(),
+            Some(wired) => {
+                let (at, region) = (&said.settings.function.place, wired.aws.region());
+                let hint = "roll out those of one Region at a time, with `--only`";
+                return Err(Failure::usage(format!("{at}: `{typed}` is not in {region}, as the others are\n  hint: {hint}")));
+            }
+            None => {
+                let region = project.region.as_ref().map(|region| region.value.clone());
+                Rc::new(wiring::wire(common, place.as_ref(), region, scenario).await?)
+            }
+        };
+        wired = Some(aws.clone());
+        let subject = with_alias(&function_name(&aws, &said, typed).await?, &said, common, scenario)?;
+        if let Some(twin) = located.iter().find(|known| known.subject == subject) {
+            return Err(Failure::usage(format!(
+                "`{}` and `{typed}` are both {subject}\n  hint: name one of them with `--only`",
+                twin.key()
+            )));
+        }
+        located.push(Located { subject, wired: aws, scenario, said: Some(said), stranger_to: None });
+    }
+    Ok(located)
 }
 
 fn stranger(project: &Project, typed: &str) -> String {

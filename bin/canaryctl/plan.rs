@@ -1,22 +1,35 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
 use controller::cloud::Cloud;
-use controller::{Problem, foresee, preflight};
+use controller::{Problem, Request, foresee, preflight};
 use rollout::event::FORMAT;
 use serde_json::json;
 
 use crate::args::{Output, Rollout};
 use crate::failure::Failure;
 use crate::located::{Otherwise, locate};
-use crate::{complain, rollout_command, say, settings, wiring};
+use crate::wiring::Wiring;
+use crate::{complain, rollout_command, say, settings, several, wiring};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
+    if several::are_meant(&args) {
+        let (located, requests) = several::requests(&args).await?;
+        let mut code = 0;
+        for (located, request) in located.iter().zip(&requests) {
+            code = code.max(plan(&args, &located.wired, request).await?);
+        }
+        return Ok(code);
+    }
     let located = locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?;
     let request = settings::request(&args, &located).await?;
-    let wired = &located.wired;
+    rollout_command::elsewhere(&args.alarms, located.wired.aws.region())?;
+    plan(&args, &located.wired, &request).await
+}
+
+/// Shows one function's plan.
+async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, Failure> {
     let identity = wiring::identity(&request.subject);
-    rollout_command::elsewhere(&args.alarms, wired.aws.region())?;
-    let found = preflight(&wired.aws, &wired.clock, &request, identity.id, identity.owner).await;
+    let found = preflight(&wired.aws, &wired.clock, request, identity.id, identity.owner).await;
     let mut found = found;
     if let Some(note) = &found.owned {
         let (text, hint) = rollout::entry::owner_is_there(&request.subject, note);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use report::{Reporter, Saved};
 use rollout::Time;
+use rollout::event::What;
 
 use crate::args::{Output, speed};
 use crate::failure::Failure;
@@ -72,7 +73,8 @@ const SPEED: f64 = 60.0;
 
 pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
-    let Screen { mut reporter, live } = screen(args.output, args.log.system());
+    let several = saved.events.iter().any(|event| matches!(event.what, What::GroupOutcome(_)));
+    let Screen { mut reporter, live } = screen(args.output, args.log.system(), several);
     let speed = args.speed.or(live.then_some(SPEED));
     let mut now: Option<Time> = None;
     for event in &saved.events {
@@ -88,7 +90,7 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
         say(&saved.unfinished());
     }
     let mut code = 0;
-    for Named { name, mut reporter } in args.reports.reporters() {
+    for Named { name, mut reporter } in args.reports.reporters(several) {
         let told: std::io::Result<()> = saved.events.iter().try_for_each(|event| reporter.event(event));
         if let Err(error) = told.and_then(|()| reporter.finish()) {
             complain(&format!("`{name}` could not be written: {error}"));

@@ -1,23 +1,47 @@
 //! `canaryctl rollback`: two calls, and a word about what they did.
 
-use controller::{Order, Rollback as Ended, rollback};
+use std::collections::BTreeSet;
+
+use controller::cloud::Cloud;
+use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
+use futures_util::future::join_all;
+use rollout::alias::standing;
+use rollout::note::{Note, RolloutId};
+use rollout::operate::Operation;
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Version};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::args::{Output, Rollback};
 use crate::failure::Failure;
-use crate::located::{Located, Otherwise, locate};
-use crate::{complain, say, signals, wiring};
+use crate::located::{Located, Otherwise, locate, locate_all};
+use crate::wiring::Waiting;
+use crate::{complain, murmur, say, signals, wiring};
 
 /// How long a trouble that repeats itself goes without saying.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
+    if args.function.is_none() && (args.common.simulate.is_none() || args.common.configuring.config.is_some()) {
+        return all(&args).await;
+    }
     let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
     let identity = wiring::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
-    let began = wired.clock.now();
+    let mut signals = signals::listen();
+    let (ended, told) = carry_out(&wired.aws, wired.clock, &order, &mut signals).await;
+    Ok(told.tell(&ended, args.common.output))
+}
+
+/// Rolls back by hand, and hears only a signal that insists.
+async fn carry_out<'a, C: Cloud>(
+    aws: &C,
+    clock: Waiting,
+    order: &'a Order,
+    signals: &mut watch::Receiver<Interrupt>,
+) -> (Ended, Told<'a>) {
+    let began = clock.now();
     let mut told: Option<(Time, String)> = None;
     let mut tell = |at: Time, why: String| {
         // The same trouble over and over says nothing new.
@@ -28,22 +52,80 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
         }
     };
     // A signal does not stop a way back that is under way; only insisting does.
-    let mut signals = signals::listen();
     let insisted = async {
-        if signals.wait_for(|heard| *heard == controller::Interrupt::AtOnce).await.is_err() {
+        if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
     let ended = tokio::select! {
-        ended = rollback(&wired.aws, &wired.clock, &order, &mut tell) => ended,
+        ended = rollback(aws, &clock, order, &mut tell) => ended,
         () = insisted => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
     };
-    let now = wired.clock.now();
-    let told = Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now };
-    Ok(match args.common.output {
-        Output::Text => told.text(&ended),
-        Output::Json => told.json(&ended),
-    })
+    let now = clock.now();
+    (ended, Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now })
+}
+
+/// Rolls back every function of the file that is under way, all at once, and says so for each.
+async fn all(args: &Rollback) -> Result<u8, Failure> {
+    let located = locate_all(&args.only, &args.common, Otherwise::AsTyped).await?;
+    let wired = &located[0].wired;
+    let budget = Budget::default();
+    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let seen = join_all(located.iter().map(|one| cloud.alias(&one.subject))).await;
+    let notes: Vec<Option<Note>> =
+        seen.iter().map(|held| standing(&held.as_ref().ok()?.as_ref()?.alias).note().cloned()).collect();
+    let live: BTreeSet<RolloutId> = notes.iter().flatten().filter(|note| !note.phase.is_terminal()).map(|note| note.id).collect();
+    let orders: Vec<Option<Order>> = located
+        .iter()
+        .zip(&seen)
+        .zip(&notes)
+        .map(|((one, held), note)| {
+            // Whose alias cannot be read may be under way; one that is final in a rollout that is not, is a part of that.
+            let under_way = held.is_err() || note.as_ref().is_some_and(|note| live.contains(&note.id));
+            let (subject, identity) = (one.subject.clone(), wiring::identity(&one.subject));
+            under_way.then_some(Order { subject, to: None, limit: args.timeout, identity })
+        })
+        .collect();
+    let signals = signals::listen();
+    let carried_out = join_all(orders.iter().zip(&seen).map(|(order, held)| async {
+        let order = order.as_ref()?;
+        let mut signals = signals.clone();
+        Some(match held {
+            Ok(_) => carry_out(&cloud, wired.clock, order, &mut signals).await,
+            Err(_) => if_under_way(&cloud, wired.clock, order).await,
+        })
+    }))
+    .await;
+    let mut codes = Vec::new();
+    for (one, ended) in located.iter().zip(&carried_out) {
+        match ended {
+            Some((ended, told)) => codes.push(told.tell(ended, args.common.output)),
+            None if args.common.output == Output::Text => {
+                say(&format!("· LEFT ALONE   {}: no rollout is under way\n", one.subject))
+            }
+            None => murmur(&format!("{}: no rollout is under way\n", one.subject)),
+        }
+    }
+    if codes.is_empty() {
+        complain("no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished");
+        return Ok(3);
+    }
+    Ok(codes.into_iter().max().unwrap_or(0))
+}
+
+/// Brings a function back whose alias could not be read, if a rollout of it turns out to be under way: a finished one is not undone.
+async fn if_under_way<'a, C: Cloud>(aws: &C, clock: Waiting, order: &'a Order) -> (Ended, Told<'a>) {
+    let began = clock.now();
+    let aim = rollout::operate::Aim::default();
+    let ordered =
+        operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, &mut |_, why| complain(&why)).await;
+    let ended = match ordered {
+        Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
+        Ordered::Already(why) | Ordered::Refused(why, _) => Ended::Nothing(why),
+        Ordered::Unconfirmed(why, command) => Ended::Unconfirmed { why, command },
+    };
+    let now = clock.now();
+    (ended, Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now })
 }
 
 struct Told<'a> {
@@ -53,6 +135,14 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Says what became of it, and gives the exit code for that.
+    fn tell(&self, ended: &Ended, output: Output) -> u8 {
+        match output {
+            Output::Text => self.text(ended),
+            Output::Json => self.json(ended),
+        }
+    }
+
     fn text(&self, ended: &Ended) -> u8 {
         let Self { subject, took, .. } = self;
         match ended {

@@ -23,9 +23,9 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let wired = &located.wired;
     elsewhere(&args.alarms, wired.aws.region())?;
     let telling =
-        Telling::start(output, &args.keeping, wired.clock).map_err(|error| Failure { code: 1, message: error.to_string() })?;
+        Telling::start(output, &args.keeping, wired.clock, 1).map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let identity = wiring::identity(&request.subject);
-    let budget = Budget::default();
+    let budget = Budget::looking_every(args.poll);
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut tell = |event: &Event| telling.tell(event);
     let ending = controller::rollout(&cloud, &wired.clock, &request, identity, signals, &mut tell).await;

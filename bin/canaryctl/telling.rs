@@ -35,14 +35,15 @@ struct Worker {
 }
 
 impl Telling {
-    /// Starts the reporter that fits the output, and those that keep files.
-    pub(crate) fn start(output: Output, keeping: &Keeping, clock: Waiting) -> io::Result<Self> {
+    /// Starts the reporter that fits the output, and those that keep files, for so many functions.
+    pub(crate) fn start(output: Output, keeping: &Keeping, clock: Waiting, functions: usize) -> io::Result<Self> {
         let look = keeping.log.system();
-        let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look).reporter)], Vec::new()))?;
+        let screen =
+            Worker::start("screen", clock, move || (vec![(None, screen(output, look, functions > 1).reporter)], Vec::new()))?;
         let kept = keeping.clone();
         // A terminal that nobody reads from must not keep the files from being written.
         let files = Worker::start("files", clock, move || {
-            let (named, complaints) = kept.reporters();
+            let (named, complaints) = kept.reporters(functions > 1);
             (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), complaints)
         })?;
         Ok(Self { workers: vec![screen, files], events: keeping.events.clone() })
@@ -132,15 +133,17 @@ pub(crate) struct Screen {
 }
 
 /// The reporter that fits: JSON where asked for, a CI system's log in CI, a live view on a terminal, plain lines anywhere else.
-pub(crate) fn screen(output: Output, look: Look) -> Screen {
+pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
     let out = io::stdout();
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let color = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let live = output == Output::Text && look == Look::Fitting && out.is_terminal() && !plain_terminal;
+    let live = !several && output == Output::Text && look == Look::Fitting && out.is_terminal() && !plain_terminal;
     let reporter: Box<dyn Reporter + Send> = match (output, look) {
         (Output::Json, _) => Box::new(Json::new(out)),
+        (Output::Text, Look::Ci(system)) if several => Box::new(Ci::of_a_group(out, system)),
         (Output::Text, Look::Ci(system)) => Box::new(Ci::new(out, system)),
         (Output::Text, Look::Fitting) if live => Box::new(Live::new(out, Size::Asked, color)),
+        (Output::Text, Look::Fitting | Look::Plain) if several => Box::new(Plain::of_a_group(out)),
         (Output::Text, Look::Fitting | Look::Plain) => Box::new(Plain::new(out)),
     };
     Screen { reporter, live }

@@ -1,5 +1,6 @@
 //! Which AWS, which clock? The real ones, or the simulated ones in their places; everything else is the same.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
@@ -104,13 +105,20 @@ fn seed() -> u64 {
 }
 
 /// A new rollout's identity, and this process'. In a CI job the id is the job's, so that its clean-up step finds it again.
-pub(crate) fn identity(subject: &Subject) -> Identity {
+pub(crate) fn identity(subject: &impl Display) -> Identity {
     let id = job(subject).unwrap_or_else(|| RolloutId(fastrand::u32(..)));
     Identity { id, owner: Owner::from_random(fastrand::u32(..)) }
 }
 
-/// The id of what this CI job rolls out on this alias; `None` outside of CI.
-pub(crate) fn job(subject: &Subject) -> Option<RolloutId> {
+/// What several functions that are rolled out as one are called together.
+pub(crate) fn group_name(subjects: &[String]) -> String {
+    let mut sorted = subjects.to_vec();
+    sorted.sort();
+    sorted.join(" ")
+}
+
+/// The id of what this CI job rolls out on this alias, or on these; `None` outside of CI.
+pub(crate) fn job(subject: &impl Display) -> Option<RolloutId> {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let names = JOBS.iter().find(|names| names.iter().all(|name| set(name)))?;
     let values: Vec<String> = names.iter().map(|name| std::env::var(name).unwrap_or_default()).collect();

@@ -6,16 +6,17 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rollout::Outcome;
-use rollout::event::{Ending, Event};
+use futures_util::stream::{self, StreamExt};
+use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
 use rollout::group::{Left, Member, ended_before, exit_code};
 use rollout::note::RolloutId;
 use rollout::plan::Entry;
+use rollout::{Outcome, Time};
 use tokio::sync::watch;
 
 use crate::board::Board;
 use crate::cloud::{Clock, Cloud};
-use crate::driver::{Identity, Interrupt, drive, told};
+use crate::driver::{Identity, Interrupt, drive, rollout, told};
 use crate::enter::{ends_before_it_begins, enter};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
@@ -27,17 +28,69 @@ pub fn shortest_poll(many: usize) -> Duration {
     Duration::from_millis(250) * u32::try_from(many).unwrap_or(u32::MAX)
 }
 
-/// How a group ended.
+/// How several rollouts ended.
 #[derive(Clone, Debug)]
 pub struct GroupEnding {
-    /// Each member's ending, in the order of the aliases' names.
+    /// Each one's ending; of a group in the order of the aliases' names, else as they were asked for.
     pub endings: Vec<Ending>,
     /// The exit code for all of them: 20 wins, then 21, then the first cause.
     pub exit_code: u8,
 }
 
-/// Rolls out several functions as one, from the preflight of all of them to the end of the last; every event of each is told, its
-/// ending last. The requests are of one schedule.
+impl GroupEnding {
+    /// Tells the end of all of them, after which nothing follows.
+    fn told(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
+        let member = |(request, ending): (&Request, &Ending)| MemberEnding {
+            function: request.subject.function.name.clone(),
+            alias: request.subject.alias.clone(),
+            ending: ending.clone(),
+        };
+        let members = requests.iter().zip(&self.endings).map(member).collect();
+        let outcome = GroupOutcome { exit_code: self.exit_code, together, members };
+        let (function, alias) = (String::new(), String::new());
+        tell(&Event { v: FORMAT, at, function, alias, what: What::GroupOutcome(Box::new(outcome)) });
+        self
+    }
+}
+
+/// Rolls out several functions beside each other, so many at a time; one that goes back leaves the others alone. Every event of each
+/// is told, and the end of all of them last.
+pub async fn each<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    requests: &[(Request, Identity)],
+    at_a_time: usize,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> GroupEnding {
+    let shared = RefCell::new(&mut *tell);
+    let left = RefCell::new(Vec::new());
+    let runs = requests.iter().enumerate().map(|(place, (request, identity))| {
+        let (shared, left, interrupt) = (&shared, &left, interrupt.clone());
+        // Boxed: a rollout is much for the stack of a thread, and here are many.
+        Box::pin(async move {
+            let mut tell = |event: &Event| (shared.borrow_mut())(event);
+            let ending = rollout(cloud, clock, request, *identity, interrupt, &mut tell).await;
+            if !ending.is_good() {
+                left.borrow_mut().push(place);
+            }
+            (place, ending)
+        })
+    });
+    let mut endings: Vec<(usize, Ending)> = stream::iter(runs).buffer_unordered(at_a_time.max(1)).collect().await;
+    endings.sort_by_key(|(place, _)| *place);
+    let endings: Vec<Ending> = endings.into_iter().map(|(_, ending)| ending).collect();
+    let exit_code = exit_code(&codes(&endings), &left.borrow());
+    let requests: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
+    GroupEnding { endings, exit_code }.told(cloud.time(), &requests, false, tell)
+}
+
+fn codes(endings: &[Ending]) -> Vec<(u8, &str)> {
+    endings.iter().map(|ending| (ending.exit_code, ending.reason.kind.as_str())).collect()
+}
+
+/// Rolls out several functions as one, from the preflight of all of them to the end of the last. Every event of each is told, and the
+/// end of all of them last. The requests are of one schedule.
 pub async fn group<C: Cloud, K: Clock>(
     cloud: &C,
     clock: &K,
@@ -48,6 +101,20 @@ pub async fn group<C: Cloud, K: Clock>(
 ) -> GroupEnding {
     let strict = requests.iter().any(|request| request.require_change);
     let requests = members(requests);
+    let ended = as_one(cloud, clock, &requests, identity, interrupt, tell).await;
+    let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == Outcome::Unchanged.name());
+    let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
+    GroupEnding { exit_code, ..ended }.told(cloud.time(), &requests, true, tell)
+}
+
+async fn as_one<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    requests: &[Request],
+    identity: Identity,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> GroupEnding {
     let shared = RefCell::new(tell);
     let mut tells: Vec<_> = requests.iter().map(|_| |event: &Event| (shared.borrow_mut())(event)).collect();
     let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| Teller::new(request, tell)).collect();
@@ -83,10 +150,7 @@ pub async fn group<C: Cloud, K: Clock>(
         }
     });
     let endings = Box::pin(join_all(drivers)).await;
-    let codes: Vec<(u8, &str)> = endings.iter().map(|ending| (ending.exit_code, ending.reason.kind.as_str())).collect();
-    let nothing_new = strict && endings.iter().all(|ending| ending.outcome == Outcome::Unchanged.name());
-    let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { exit_code(&codes, &board.left()) };
-    GroupEnding { endings, exit_code }
+    GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
 }
 
 /// The requests of a group's members, in order.

@@ -32,7 +32,7 @@ pub use by_hand::{Order, Rollback, rollback};
 pub use checks::{managed_by, resets};
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use foresee::foresee;
-pub use group::{GroupEnding, group, shortest_poll};
+pub use group::{GroupEnding, each, group, shortest_poll};
 pub use hooks::tag_key;
 pub use keep::{AlarmRule, KeptAlarm, TAG};
 pub use last_resort::update_alias;

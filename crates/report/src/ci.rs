@@ -48,14 +48,18 @@ pub struct Ci<W> {
     out: W,
     system: System,
     lines: Lines,
-    story: Story,
     open: Option<Part>,
 }
 
 impl<W: Write> Ci<W> {
     /// A reporter that writes to `out` for this system.
     pub fn new(out: W, system: System) -> Self {
-        Self { out, system, lines: Lines::default(), story: Story::default(), open: None }
+        Self { out, system, lines: Lines::default(), open: None }
+    }
+
+    /// The same for several functions at a time.
+    pub fn of_a_group(out: W, system: System) -> Self {
+        Self { lines: Lines::of_a_group(), ..Self::new(out, system) }
     }
 
     /// What has to stand before the event's own lines: the end of a part, the beginning of the next.
@@ -71,7 +75,7 @@ impl<W: Write> Ci<W> {
             });
         }
         if let Some(part) = next {
-            let subject = self.story.subject();
+            let subject = self.lines.subject();
             text.push_str(&match self.system {
                 System::GitHub => github::group(part, &subject),
                 System::GitLab => gitlab::section_start(part, &subject, event.at),
@@ -89,27 +93,36 @@ fn part(event: &Event, open: Option<Part>) -> Option<Part> {
         What::WeightShifted { to, .. } if *to == Weight::FULL => Some(Part::Bake),
         What::WeightShifted { .. } => Some(Part::Shift),
         // A way back is what everybody looks for, with the alarm that began it.
-        What::AlarmChanged { state: AlarmState::Alarm, .. } | What::RollbackStarted { .. } | What::Outcome(_) => None,
+        What::AlarmChanged { state: AlarmState::Alarm, .. }
+        | What::RollbackStarted { .. }
+        | What::Outcome(_)
+        | What::GroupOutcome(_) => None,
         _ => open,
     }
 }
 
 impl<W: Write> Reporter for Ci<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.story.add(event);
         let mut text = String::new();
+        let lines = self.lines.tell(event);
         self.turn(event, &mut text);
-        for line in self.lines.tell(event) {
+        for line in lines {
             text.push_str(&line);
             text.push('\n');
         }
         if self.system == System::GitHub {
-            let subject = self.story.subject();
+            let subject = self.lines.story(event).map(Story::subject).unwrap_or_default();
             if let What::Warning { text: warning } = &event.what {
                 text.push_str(&github::annotation("warning", &subject, warning));
             }
-            if let Some(ending) = event.ending() {
-                text.push_str(&github::verdict(&Block::of(&self.story, ending), &subject));
+            if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {
+                text.push_str(&github::verdict(
+                    &Block::of(self.lines.story(event).unwrap_or(&Story::default()), ending),
+                    &subject,
+                ));
+            }
+            if let What::GroupOutcome(outcome) = &event.what {
+                text.push_str(&github::verdict(&Block::of_a_group(outcome), &self.lines.subject()));
             }
         }
         self.out.write_all(text.as_bytes())?;

@@ -26,6 +26,11 @@ impl<W: Write> Plain<W> {
     pub fn new(out: W) -> Self {
         Self { out, lines: Lines::default() }
     }
+
+    /// The same for several functions at a time: each one's end is a line, and the end of all of them a block.
+    pub fn of_a_group(out: W) -> Self {
+        Self { out, lines: Lines::of_a_group() }
+    }
 }
 
 impl<W: Write> Reporter for Plain<W> {
@@ -51,15 +56,25 @@ const WORD: usize = 8;
 pub(crate) struct Lines {
     stories: BTreeMap<(String, String), Story>,
     last: Option<Time>,
+    of_a_group: bool,
 }
 
 impl Lines {
+    /// The lines of several functions at a time.
+    pub(crate) fn of_a_group() -> Self {
+        Self { of_a_group: true, ..Self::default() }
+    }
+
     /// Takes an event into account and gives its lines.
     pub(crate) fn tell(&mut self, event: &Event) -> Vec<String> {
+        if let What::GroupOutcome(outcome) = &event.what {
+            return block(&Block::of_a_group(outcome)).iter().map(|line| inert(line)).collect();
+        }
         let story = self.stories.entry((event.function.clone(), event.alias.clone())).or_default();
         story.add(event);
         let lines = match event.ending() {
-            Some(ending) => end(story, ending),
+            Some(ending) if self.of_a_group => self.ended(event, ending),
+            Some(ending) => block(&Block::of(story, ending)),
             None => self.change(event),
         };
         if !lines.is_empty() {
@@ -73,10 +88,39 @@ impl Lines {
         if beat && self.last.is_some_and(|last| event.at.since(last) < QUIET) {
             return Vec::new();
         }
-        let Some(story) = self.stories.get(&(event.function.clone(), event.alias.clone())) else { return Vec::new() };
-        let widest = self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0);
+        let Some(story) = self.story(event) else { return Vec::new() };
         let told = sentences(story, event);
-        told.iter().flat_map(|told| written(event.at, &story.subject(), widest, told)).collect()
+        told.iter().flat_map(|told| written(event.at, &story.subject(), self.widest(), told)).collect()
+    }
+
+    fn widest(&self) -> usize {
+        self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0)
+    }
+
+    /// One function's end among others: a line, and what an incident needs of it.
+    fn ended(&self, event: &Event, ending: &Ending) -> Vec<String> {
+        let Some(story) = self.story(event) else { return Vec::new() };
+        let Block { verdict, why, now, next, .. } = Block::of(story, ending);
+        let why = why.first().map_or("", String::as_str);
+        let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
+        let under = if ending.outcome == "rollback_unconfirmed" { next } else { Vec::new() };
+        written(event.at, &story.subject(), self.widest(), &Told { word: "ended", text, under })
+    }
+
+    /// What is known of the event's function.
+    pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
+        self.stories.get(&(event.function.clone(), event.alias.clone()))
+    }
+
+    /// What is rolled out, in words.
+    pub(crate) fn subject(&self) -> String {
+        let one = self.stories.values().next().filter(|_| !self.of_a_group);
+        one.map_or_else(|| "all functions".to_owned(), Story::subject)
+    }
+
+    /// Whether this function's end is told where people look first: of several, those that came along are not.
+    pub(crate) fn stands_out(&self, ending: &Ending) -> bool {
+        !self.of_a_group || !(ending.is_good() || ending.reason.kind == "group")
     }
 }
 
@@ -100,7 +144,7 @@ fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {
     [first].into_iter().chain(under).map(|line| line.trim_end().to_owned()).collect()
 }
 
-fn end(story: &Story, ending: &Ending) -> Vec<String> {
-    let block = ending::lines(&Block::of(story, ending), None);
-    [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, false))).collect()
+fn block(block: &Block) -> Vec<String> {
+    let lines = ending::lines(block, None);
+    [String::new()].into_iter().chain(lines.iter().map(|line| line.render(usize::MAX, false))).collect()
 }

@@ -92,7 +92,8 @@ pub(crate) struct Decision {
 /// Adds events up: a record for every rollout in them, in the order they began.
 pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
-    for event in events {
+    // The end of several functions is none of one.
+    for event in events.iter().filter(|event| !matches!(event.what, What::GroupOutcome(_))) {
         let same = |record: &&mut Record| {
             record.ending.is_none() && record.story.function == event.function && record.story.alias == event.alias
         };

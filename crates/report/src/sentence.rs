@@ -29,7 +29,7 @@ fn told(word: &'static str, text: impl Into<String>) -> Vec<Told> {
     vec![Told { word, text: text.into(), under: Vec::new() }]
 }
 
-/// Tells an event; `story` has it taken into account already. Nothing for the outcome.
+/// Tells an event; `story` has it taken into account already. Nothing for an outcome.
 pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
     match &event.what {
         What::Started(started) => about_start(started),
@@ -72,7 +72,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::RollbackStarted { cause, why, .. } => told("rollback", way_back(story, *cause, why)),
         What::Restored { version, moved } => told("restored", restored(story, event.at, *version, *moved)),
         What::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
-        What::Outcome(_) | What::Observed(_) => Vec::new(),
+        What::Outcome(_) | What::GroupOutcome(_) | What::Observed(_) => Vec::new(),
     }
 }
 

@@ -21,9 +21,9 @@ pub struct Event {
     pub v: u8,
     /// When, in AWS' time.
     pub at: Time,
-    /// The function's name.
+    /// The function's name; empty at the end of several functions.
     pub function: String,
-    /// The alias' name.
+    /// The alias' name; empty at the end of several functions.
     pub alias: String,
     /// What.
     #[serde(flatten)]
@@ -228,6 +228,8 @@ pub enum What {
     Observed(Box<Observed>),
     /// It is over. Always the last event, and exactly one.
     Outcome(Box<Ending>),
+    /// Several functions have ended, rolled out as one or beside each other: the last event of all, of no function in particular.
+    GroupOutcome(Box<GroupOutcome>),
 }
 
 /// One decision, with everything that it rested on.
@@ -280,6 +282,29 @@ pub struct Why {
     pub kind: String,
     /// In a sentence, for people.
     pub detail: String,
+}
+
+/// The end of several functions' rollouts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupOutcome {
+    /// The exit code for all of them: 20 wins, then 21, then the first cause.
+    pub exit_code: u8,
+    /// Whether they were rolled out as one, all or none; else each by itself.
+    pub together: bool,
+    /// Each of them.
+    pub members: Vec<MemberEnding>,
+}
+
+/// One function's part in that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberEnding {
+    /// The function's name.
+    pub function: String,
+    /// The alias' name.
+    pub alias: String,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
 }
 
 /// The end of a rollout, and what it took.

@@ -1,0 +1,144 @@
+//! How does the end of several functions read? In the shape of any end, ten lines at most however many they are.
+
+use std::time::Duration;
+
+use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
+
+use crate::ending::{Block, Verdict};
+use crate::paint::Tone;
+use crate::words::{clean_lines, one_line, span};
+
+/// How many functions are named one by one.
+const NAMED: usize = 3;
+
+/// The ending that these events come to: the only one, or of several functions the one that the exit code is about.
+pub fn last_ending(events: &[Event]) -> Option<Ending> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
+    let last = events.iter().rev().find_map(|event| match &event.what {
+        What::GroupOutcome(outcome) => Some(of_all(outcome)),
+        What::Outcome(ending) => Some(Some((**ending).clone())),
+        _ => None,
+    });
+    last.flatten()
+}
+
+fn of_all(outcome: &GroupOutcome) -> Option<Ending> {
+    let member = deciding(outcome).into_iter().next().or(outcome.members.first())?;
+    let reason = Why { detail: why(member), ..member.ending.reason.clone() };
+    Some(Ending { exit_code: outcome.exit_code, reason, traffic: now(outcome), ..member.ending.clone() })
+}
+
+impl Block {
+    /// The end of several functions.
+    pub(crate) fn of_a_group(outcome: &GroupOutcome) -> Self {
+        let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
+        let spent = if took > 0 { format!("took {}", span(Duration::from_millis(took))) } else { String::new() };
+        let deciding = deciding(outcome);
+        let next = deciding.iter().flat_map(|member| member.ending.next.iter().take(2)).map(|command| one_line(command));
+        Self {
+            verdict: verdict(outcome),
+            spent,
+            why: deciding.iter().map(|member| why(member)).collect(),
+            exposed: None,
+            now: now(outcome),
+            next: next.take(NAMED).collect(),
+        }
+    }
+}
+
+/// The members that the exit code is about, with those that went back for a cause of their own before the others; of a success none.
+fn deciding(outcome: &GroupOutcome) -> Vec<&MemberEnding> {
+    let members = || outcome.members.iter();
+    let code = |member: &&MemberEnding| member.ending.exit_code == outcome.exit_code;
+    if outcome.exit_code == 0 {
+        return members().filter(|member| member.ending.outcome == "promoted").take(1).collect();
+    }
+    let own = |member: &&MemberEnding| member.ending.reason.kind != "group" && !held_up(member);
+    let found: Vec<_> = members().filter(code).filter(own).take(NAMED).collect();
+    if found.is_empty() { members().filter(code).take(1).collect() } else { found }
+}
+
+/// Whether it could have begun, had the others.
+fn held_up(member: &MemberEnding) -> bool {
+    member.ending.reason.detail.starts_with("nothing was begun: ")
+}
+
+fn subject(member: &MemberEnding) -> String {
+    one_line(&format!("{}:{}", member.function, member.alias))
+}
+
+fn why(member: &MemberEnding) -> String {
+    let lines = clean_lines(&member.ending.reason.detail);
+    format!("{}: {}", subject(member), lines.first().map_or("", String::as_str))
+}
+
+fn count(outcome: &GroupOutcome, word: &str) -> usize {
+    outcome.members.iter().filter(|member| member.ending.outcome == word).count()
+}
+
+fn functions(count: usize) -> String {
+    if count == 1 { "1 function".to_owned() } else { format!("{count} functions") }
+}
+
+fn verdict(outcome: &GroupOutcome) -> Verdict {
+    let all = outcome.members.len();
+    let (promoted, back) = (count(outcome, "promoted"), count(outcome, "rolled_back"));
+    let (tone, mark, word, sentence) = match outcome.exit_code {
+        0 if promoted == 0 => (Tone::Good, '✔', "NOTHING TO ROLL OUT", format!("{} stay as they are", functions(all))),
+        0 if promoted == all => (Tone::Good, '✔', "PROMOTED", format!("all {} are on their new versions", functions(all))),
+        0 => (
+            Tone::Good,
+            '✔',
+            "PROMOTED",
+            format!("{promoted} of {} are on new versions; the others had nothing new", functions(all)),
+        ),
+        3 => (Tone::Bad, '✖', "REFUSED", refused(outcome)),
+        20 => {
+            let unconfirmed = count(outcome, "rollback_unconfirmed");
+            (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {}: page someone", functions(all)))
+        }
+        30 => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{} keep their shares", functions(count(outcome, "held")))),
+        _ if outcome.together && back > 0 && promoted == 0 => {
+            (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay as they were", functions(all)))
+        }
+        _ if back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{back} of {}", functions(all))),
+        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, "superseded"), functions(all))),
+        _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, "failed"), functions(all))),
+    };
+    Verdict { tone, mark, word, sentence }
+}
+
+fn refused(outcome: &GroupOutcome) -> String {
+    match (count(outcome, "refused"), outcome.members.len()) {
+        (refused, all) if refused == all => format!("{}: nothing has moved", functions(all)),
+        (refused, all) => format!("{refused} of {}", functions(all)),
+    }
+}
+
+/// Where the traffic of all of them is, those alike taken together.
+fn now(outcome: &GroupOutcome) -> String {
+    let kinds = [
+        ("promoted", "on new versions"),
+        ("rolled_back", "on stable"),
+        ("unchanged", "as they were"),
+        ("refused", "as they were"),
+        ("held", "with a share"),
+        ("detached", "with their owners"),
+        ("superseded", "somebody else's"),
+        ("failed", "failed"),
+        ("rollback_unconfirmed", "NOT CONFIRMED"),
+    ];
+    let mut told: Vec<String> = Vec::new();
+    for (word, place) in kinds {
+        let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == word).collect();
+        let few = these.len() <= NAMED && these.len() < outcome.members.len();
+        match these.len() {
+            0 => {}
+            _ if few => {
+                told.push(format!("{} {place}", these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ")))
+            }
+            count => told.push(format!("{count} {place}")),
+        }
+    }
+    told.join("; ")
+}

@@ -1,0 +1,223 @@
+//! The binary with several functions at a time: all of a file's as one, each by itself, and all of them back.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+#[expect(dead_code, reason = "the stage of other tests, too")]
+mod served;
+
+use std::process::{Child, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use served::{Folder, Served, canaryctl, code, finish, signal, text};
+
+const FILE: &str = "\
+defaults:
+  steps: [10, 50]
+  every: 1s
+  bake: 1s
+functions:
+  orders:
+    alarms: [orders-errors]
+  mails:
+    alarms: [mails-errors]
+  bills:
+    alarms: [bills-errors]
+";
+
+const NAMES: [&str; 3] = ["bills", "mails", "orders"];
+
+fn shop() -> Served {
+    Served::furnished(|world| {
+        for name in NAMES {
+            world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
+            world.publish(name, 1).unwrap();
+            world.set_alias(name, "live", "1", None).unwrap();
+            world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
+            world.create_errors_alarm(&format!("{name}-errors"), name, 1.0).unwrap();
+        }
+    })
+}
+
+fn share(served: &Served, name: &str) -> f64 {
+    served.account.with(|world| world.alias(name, "live").unwrap().share("2"))
+}
+
+fn shares(served: &Served) -> [f64; 3] {
+    NAMES.map(|name| share(served, name))
+}
+
+fn version(served: &Served, name: &str) -> String {
+    served.account.with(|world| world.alias(name, "live").unwrap().version.clone())
+}
+
+fn start(folder: &Folder, served: &Served, arguments: &str) -> Child {
+    served.command(arguments).current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn await_share(served: &Served, name: &str) {
+    let began = Instant::now();
+    while share(served, name) == 0.0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "{name} never got a share");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A command that asks no AWS.
+fn offline(folder: &Folder, arguments: &str) -> Output {
+    canaryctl().args(arguments.split_whitespace()).current_dir(&folder.0).output().unwrap()
+}
+
+/// A rollout that stays at its first share until something happens.
+fn slow(folder: &Folder, served: &Served, options: &str) -> Child {
+    let child = start(folder, served, &format!("rollout --steps 10 --every 10m --poll 1s --analysis off {options}"));
+    for name in NAMES {
+        await_share(served, name);
+    }
+    child
+}
+
+#[test]
+fn without_a_name_all_of_the_file_become_final_as_one() {
+    let (served, folder) = (shop(), Folder::new("all", &[("canary.yml", FILE)]));
+    let output =
+        folder.run(&served, "rollout --poll 500ms --analysis off --report page.html --report all.json --events all.jsonl");
+    let told = text(&output);
+    assert_eq!(code(&output), 0, "{told}");
+    assert_eq!(shares(&served), [1.0; 3]);
+    for words in [
+        "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
+        "orders:live  shifted   10 % to 2",
+        "mails:live   ended     ✔ PROMOTED",
+        "✔ PROMOTED   all 3 functions are on their new versions",
+    ] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    // The end of all is the end, in ten lines at the most.
+    let last: Vec<&str> = told.trim_end().lines().rev().take_while(|line| !line.is_empty()).collect();
+    assert!(last.len() <= 10 && last.last().unwrap().starts_with("✔ PROMOTED"), "{last:?}");
+    // Whatever is kept holds all of them.
+    let read = |name: &str| std::fs::read_to_string(folder.0.join(name)).unwrap();
+    assert!(NAMES.iter().all(|name| read("page.html").contains(&format!("{name}:live")) && read("all.json").contains(name)));
+    let last: Value = serde_json::from_str(read("all.jsonl").lines().last().unwrap()).unwrap();
+    assert_eq!((&last["type"], &last["exit_code"]), (&"group_outcome".into(), &0.into()));
+    let again = offline(&folder, "replay all.jsonl");
+    assert!(text(&again).contains("✔ PROMOTED   all 3 functions"), "{}", text(&again));
+    // Once more there is nothing to do.
+    let output = folder.run(&served, "rollout --poll 500ms --analysis off");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("✔ NOTHING TO ROLL OUT   3 functions stay as they are"), "{}", text(&output));
+    let output = folder.run(&served, "rollout --poll 500ms --analysis off --require-change");
+    assert_eq!(code(&output), 3, "{}", text(&output));
+}
+
+#[test]
+fn one_alarm_brings_all_back_and_says_whose() {
+    let (served, folder) = (shop(), Folder::new("alarm", &[("canary.yml", FILE)]));
+    let child = slow(&folder, &served, "--output json --observations --events all.jsonl");
+    served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
+    let (code, told) = finish(child);
+    assert_eq!(code, 10, "{told}");
+    assert_eq!(shares(&served), [0.0; 3]);
+    let last: Value = serde_json::from_str(told.lines().rfind(|line| line.starts_with('{')).unwrap()).unwrap();
+    assert_eq!((&last["type"], &last["exit_code"], &last["together"]), (&"group_outcome".into(), &10.into(), &true.into()));
+    let kinds: Vec<&Value> = last["members"].as_array().unwrap().iter().map(|member| &member["reason"]["kind"]).collect();
+    assert_eq!(kinds, ["group", "alarm", "group"]);
+    let verified = offline(&folder, "verify all.jsonl");
+    assert!(verified.status.success(), "{}", text(&verified));
+    let explained = text(&offline(&folder, "explain all.jsonl"));
+    assert!(explained.contains("mails:live goes back: an alarm went off"), "{explained}");
+}
+
+#[test]
+fn each_by_itself_leaves_the_others_alone() {
+    let (served, folder) = (shop(), Folder::new("each", &[("canary.yml", FILE)]));
+    served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
+    let output = folder.run(&served, "rollout --each --max-parallel 2 --poll 500ms --analysis off");
+    let told = text(&output);
+    assert_eq!(code(&output), 3, "{told}");
+    assert_eq!(shares(&served), [1.0, 0.0, 1.0]);
+    assert!(told.contains("✖ REFUSED   1 of 3 functions"), "{told}");
+}
+
+#[test]
+fn only_some_of_them_and_no_strangers() {
+    let (served, folder) = (shop(), Folder::new("only", &[("canary.yml", FILE)]));
+    let output = folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert_eq!(shares(&served), [1.0, 0.0, 1.0]);
+    let output = folder.run(&served, "rollout --only ordrs");
+    assert!(code(&output) == 2 && text(&output).contains("`orders`"), "{}", text(&output));
+    for (options, words) in
+        [("--zip any.zip", "`--zip` is for one function, and none is named"), ("--version 3", "`--version` is for one function")]
+    {
+        let output = folder.run(&served, &format!("rollout {options}"));
+        assert!(code(&output) == 2 && text(&output).contains(words), "{}", text(&output));
+    }
+    let nowhere = Folder::new("nowhere", &[]);
+    let output = nowhere.run(&served, "rollout");
+    assert!(code(&output) == 2 && text(&output).contains("no function is named"), "{}", text(&output));
+}
+
+#[test]
+fn functions_of_different_schedules_do_not_go_as_one() {
+    let file = FILE.replace("  mails:\n", "  mails:\n    type: AllAtOnce\n");
+    let (served, folder) = (shop(), Folder::new("different", &[("canary.yml", &file)]));
+    let output = folder.run(&served, "rollout");
+    let told = text(&output);
+    assert!(code(&output) == 2 && told.contains("`mails` (AllAtOnce) have different schedules"), "{told}");
+    assert_eq!(code(&folder.run(&served, "plan")), 2);
+    let output = folder.run(&served, "plan --type AllAtOnce");
+    assert!(NAMES.iter().all(|name| text(&output).contains(&format!("{name}:live"))), "{}", text(&output));
+}
+
+#[test]
+fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
+    let (served, folder) = (shop(), Folder::new("kill", &[("canary.yml", FILE)]));
+    let mut child = slow(&folder, &served, "");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Another process goes on with it, and a person brings all back meanwhile.
+    let again = start(&folder, &served, "rollout --steps 10 --every 10m --poll 1s --analysis off --take-over");
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(shares(&served), [0.1; 3]);
+    let output = folder.run(&served, "rollback");
+    let told = text(&output);
+    assert_eq!(code(&output), 0, "{told}");
+    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100 % on 1"))), "{told}");
+    let (code_of_rollout, told) = finish(again);
+    assert_eq!(code_of_rollout, 13, "{told}");
+    assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
+    // Nothing is under way any more, and what is finished stays finished.
+    let output = folder.run(&served, "rollback");
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    assert_eq!(NAMES.map(|name| version(&served, name)), ["1", "1", "1"]);
+}
+
+#[test]
+fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
+    let (served, folder) = (shop(), Folder::new("finished", &[("canary.yml", FILE)]));
+    let output = folder.run(&served, "rollout --only orders --poll 500ms --analysis off");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let child = start(&folder, &served, "rollout bills --steps 10 --every 10m --poll 1s --analysis off");
+    await_share(&served, "bills");
+    let output = folder.run(&served, "rollback");
+    let told = text(&output);
+    assert_eq!(code(&output), 0, "{told}");
+    for words in ["LEFT ALONE   orders:live", "LEFT ALONE   mails:live", "ROLLED BACK   bills:live: 100 % on 1"] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    assert_eq!((version(&served, "orders").as_str(), share(&served, "bills")), ("2", 0.0));
+    assert_eq!(finish(child).0, 13);
+}
+
+#[test]
+fn a_signal_brings_all_back() {
+    let (served, folder) = (shop(), Folder::new("signal", &[("canary.yml", FILE)]));
+    let child = slow(&folder, &served, "");
+    signal(&child, "-INT");
+    let (code, told) = finish(child);
+    assert_eq!(code, 13, "{told}");
+    assert_eq!(shares(&served), [0.0; 3]);
+}
