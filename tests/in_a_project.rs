@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
+#[path = "served/folder.rs"]
+mod folder;
 #[expect(dead_code, reason = "the stage of other tests, too")]
 mod served;
 
 use std::fs;
 use std::path::Path;
 
-use served::{Folder, Served, canaryctl, code, text};
+use folder::Folder;
+use served::{Served, canaryctl, code, text};
 use sim::{Effect, Fault, Stack, World};
 
 /// A file of the readers' fixtures.

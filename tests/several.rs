@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
+#[path = "served/folder.rs"]
+mod folder;
 #[expect(dead_code, reason = "the stage of other tests, too")]
 mod served;
 
@@ -9,8 +11,9 @@ use std::process::{Child, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use folder::Folder;
 use serde_json::Value;
-use served::{Folder, Served, canaryctl, code, finish, signal, text};
+use served::{Served, canaryctl, code, finish, signal, text};
 
 const FILE: &str = "\
 defaults:
@@ -44,8 +47,9 @@ fn share(served: &Served, name: &str) -> f64 {
     served.account.with(|world| world.alias(name, "live").unwrap().share("2"))
 }
 
-fn shares(served: &Served) -> [f64; 3] {
-    NAMES.map(|name| share(served, name))
+/// The shares of all of them, in per cent.
+fn shares(served: &Served) -> [String; 3] {
+    NAMES.map(|name| format!("{:.0}", share(served, name) * 100.0))
 }
 
 fn version(served: &Served, name: &str) -> String {
@@ -85,7 +89,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
         folder.run(&served, "rollout --poll 500ms --analysis off --report page.html --report all.json --events all.jsonl");
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
-    assert_eq!(shares(&served), [1.0; 3]);
+    assert_eq!(shares(&served), ["100"; 3]);
     for words in [
         "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
         "orders:live  shifted   10 % to 2",
@@ -119,7 +123,7 @@ fn one_alarm_brings_all_back_and_says_whose() {
     served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
     let (code, told) = finish(child);
     assert_eq!(code, 10, "{told}");
-    assert_eq!(shares(&served), [0.0; 3]);
+    assert_eq!(shares(&served), ["0"; 3]);
     let last: Value = serde_json::from_str(told.lines().rfind(|line| line.starts_with('{')).unwrap()).unwrap();
     assert_eq!((&last["type"], &last["exit_code"], &last["together"]), (&"group_outcome".into(), &10.into(), &true.into()));
     let kinds: Vec<&Value> = last["members"].as_array().unwrap().iter().map(|member| &member["reason"]["kind"]).collect();
@@ -137,7 +141,7 @@ fn each_by_itself_leaves_the_others_alone() {
     let output = folder.run(&served, "rollout --each --max-parallel 2 --poll 500ms --analysis off");
     let told = text(&output);
     assert_eq!(code(&output), 3, "{told}");
-    assert_eq!(shares(&served), [1.0, 0.0, 1.0]);
+    assert_eq!(shares(&served), ["100", "0", "100"]);
     assert!(told.contains("✖ REFUSED   1 of 3 functions"), "{told}");
 }
 
@@ -146,7 +150,7 @@ fn only_some_of_them_and_no_strangers() {
     let (served, folder) = (shop(), Folder::new("only", &[("canary.yml", FILE)]));
     let output = folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off");
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert_eq!(shares(&served), [1.0, 0.0, 1.0]);
+    assert_eq!(shares(&served), ["100", "0", "100"]);
     let output = folder.run(&served, "rollout --only ordrs");
     assert!(code(&output) == 2 && text(&output).contains("`orders`"), "{}", text(&output));
     for (options, words) in
@@ -181,7 +185,7 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     // Another process goes on with it, and a person brings all back meanwhile.
     let again = start(&folder, &served, "rollout --steps 10 --every 10m --poll 1s --analysis off --take-over");
     thread::sleep(Duration::from_secs(4));
-    assert_eq!(shares(&served), [0.1; 3]);
+    assert_eq!(shares(&served), ["10"; 3]);
     let output = folder.run(&served, "rollback");
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
@@ -208,7 +212,7 @@ fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     for words in ["LEFT ALONE   orders:live", "LEFT ALONE   mails:live", "ROLLED BACK   bills:live: 100 % on 1"] {
         assert!(told.contains(words), "no `{words}` in {told}");
     }
-    assert_eq!((version(&served, "orders").as_str(), share(&served, "bills")), ("2", 0.0));
+    assert_eq!((version(&served, "orders").as_str(), shares(&served)), ("2", ["0", "0", "100"].map(str::to_owned)));
     assert_eq!(finish(child).0, 13);
 }
 
@@ -219,5 +223,5 @@ fn a_signal_brings_all_back() {
     signal(&child, "-INT");
     let (code, told) = finish(child);
     assert_eq!(code, 13, "{told}");
-    assert_eq!(shares(&served), [0.0; 3]);
+    assert_eq!(shares(&served), ["0"; 3]);
 }

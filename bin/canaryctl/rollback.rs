@@ -101,7 +101,7 @@ async fn all(args: &Rollback) -> Result<u8, Failure> {
         match ended {
             Some((ended, told)) => codes.push(told.tell(ended, args.common.output)),
             None if args.common.output == Output::Text => {
-                say(&format!("· LEFT ALONE   {}: no rollout is under way\n", one.subject))
+                say(&format!("· LEFT ALONE   {}: no rollout is under way\n", one.subject));
             }
             None => murmur(&format!("{}: no rollout is under way\n", one.subject)),
         }

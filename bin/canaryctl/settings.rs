@@ -45,6 +45,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         schedule,
         bake: args.bake.or(said.and_then(|said| said.bake.as_ref()).map(|at| at.value)),
         poll: args.poll,
+        beside: 1,
         alarms,
         kept,
         preexisting: preexisting(args, said),

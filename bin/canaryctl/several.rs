@@ -69,15 +69,14 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let (located, mut requests) = requests(&args).await?;
     let wired = &located[0].wired;
     let at_a_time = args.several.max_parallel.map_or(requests.len(), usize::from).min(requests.len());
-    let poll = args.poll.max(shortest_poll(at_a_time));
     for request in &mut requests {
-        request.poll = poll;
+        request.beside = at_a_time;
     }
     let names: Vec<String> = requests.iter().map(|request| request.subject.to_string()).collect();
     tell(&args, &located, &names);
     let telling = Telling::start(args.common.output, &args.keeping, wired.clock, requests.len())
         .map_err(|error| Failure { code: 1, message: error.to_string() })?;
-    let budget = Budget::looking_every(poll);
+    let budget = Budget::looking_every(args.poll.max(shortest_poll(at_a_time)));
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut told = |event: &Event| telling.tell(event);
     let ended = if args.several.each {

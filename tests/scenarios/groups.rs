@@ -380,11 +380,44 @@ fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
 fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
     play(async {
         let stage = stage(2).await;
-        stage.with(|world| world.create_function("function02", &[]).map(|_| ())).unwrap();
+        stage.with(|world| world.create_function("function02", &[])).unwrap();
         let mut requests = requests(2);
         requests.push(Request { subject: Subject::parse("function02", None).unwrap(), alarms: Vec::new(), ..short() });
         let told = run(&stage, &requests, 7).await;
         assert_eq!(told.ended.exit_code, 3);
         assert!(told.ended.endings[2].reason.detail.contains("roll it out by itself first"), "{:#?}", told.ended.endings);
     });
+}
+
+/// One question about all alarms, a hundred names in each call, in every poll: however many functions ask.
+#[test]
+fn alarms_are_asked_for_once_for_all() {
+    for (many, each, calls_a_poll) in [(2, 1, 1), (20, 1, 1), (20, 6, 2)] {
+        play(async move {
+            let stage = stage(many).await;
+            let mut requests = requests(many);
+            for request in &mut requests {
+                let function = request.subject.function.name.clone();
+                request.alarms = (0..each).map(|index| format!("{function}-alarm{index}")).collect();
+                for alarm in &request.alarms {
+                    stage.with(|world| world.create_errors_alarm(alarm, &function, 1.0)).unwrap();
+                }
+                request.schedule = "Canary10Percent5Minutes".parse().unwrap();
+            }
+            let counted = async {
+                for index in 0..many {
+                    until_share(&stage, index, 0.1).await;
+                }
+                stage.sleep(20).await;
+                let before = stage.calls("DescribeAlarms");
+                stage.sleep(100).await;
+                stage.calls("DescribeAlarms") - before
+            };
+            let (told, counted) = tokio::join!(run(&stage, &requests, 7), counted);
+            assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+            // Twenty polls of five seconds.
+            let expected = 20 * calls_a_poll;
+            assert!((expected - 2..=expected + 2).contains(&counted), "{many} functions, {each} alarms each: {counted}");
+        });
+    }
 }

@@ -220,6 +220,7 @@ pub(crate) fn request() -> Request {
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
         bake: None,
         poll: Duration::from_secs(5),
+        beside: 1,
         alarms: vec!["HelloFooAlarm".to_owned()],
         kept: Vec::new(),
         preexisting: Preexisting::Fail,

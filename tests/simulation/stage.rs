@@ -170,6 +170,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
         schedule: schedule(&asked),
         bake: Some(asked.bake),
         poll: asked.poll,
+        beside: 1,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
         kept: Vec::new(),
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },

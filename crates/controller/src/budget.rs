@@ -11,6 +11,7 @@ use rollout::health::AlarmSeen;
 use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
+use tokio::sync::Mutex;
 
 use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, Held, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
@@ -28,6 +29,19 @@ const RESERVED: f64 = 3.0;
 /// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
 /// share; `CloudWatch` itself is one to three minutes late.
 const COUNTS_SERVE: Duration = Duration::from_secs(20);
+
+/// A bucket, and the queue before it: whoever came first is served first, so that nobody's look grows old while others overtake.
+#[derive(Debug)]
+struct Queue {
+    bucket: RefCell<Bucket>,
+    turn: Mutex<()>,
+}
+
+impl Queue {
+    const fn new(rate: f64) -> Self {
+        Self { bucket: RefCell::new(Bucket::new(rate)), turn: Mutex::const_new(()) }
+    }
+}
 
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
@@ -60,8 +74,8 @@ impl Bucket {
 /// The calls that all rollouts of a process share.
 #[derive(Debug)]
 pub struct Budget {
-    calls: RefCell<Bucket>,
-    alias_reads: RefCell<Bucket>,
+    calls: Queue,
+    alias_reads: Queue,
     counts: Gatherer<Pair, Vec<Counted>>,
     alarms: Gatherer<String, Option<AlarmSeen>>,
 }
@@ -76,7 +90,7 @@ impl Default for Budget {
 impl Budget {
     /// For rollouts that look so often.
     pub fn looking_every(poll: Duration) -> Self {
-        let (calls, alias_reads) = (RefCell::new(Bucket::new(CALLS)), RefCell::new(Bucket::new(ALIAS_READS)));
+        let (calls, alias_reads) = (Queue::new(CALLS), Queue::new(ALIAS_READS));
         Self { calls, alias_reads, counts: Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), alarms: Gatherer::new(poll, poll) }
     }
 }
@@ -95,9 +109,11 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         Self { cloud, clock, budget }
     }
 
-    async fn take(&self, bucket: &RefCell<Bucket>, reserved: f64) {
+    async fn take(&self, queue: &Queue, reserved: f64) {
+        // A way back does not queue.
+        let _turn = if reserved > 0.0 { Some(queue.turn.lock().await) } else { None };
         loop {
-            let taken = bucket.borrow_mut().take(self.cloud.time(), reserved);
+            let taken = queue.bucket.borrow_mut().take(self.cloud.time(), reserved);
             match taken {
                 Ok(()) => return,
                 Err(wait) => self.clock.sleep(wait).await,
@@ -124,7 +140,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
+        let turn = self.budget.alias_reads.turn.lock().await;
         self.take(&self.budget.alias_reads, 0.0).await;
+        drop(turn);
         self.call().await;
         self.cloud.alias(subject).await
     }

@@ -221,16 +221,15 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         let unread = Health::Unread { why: "the alarms were not read yet".to_owned() };
         // Whoever left the claim behind, by the same plan, had seen to them.
         let (hash, left) = (found.plan.hash(), found.goes_on.as_ref().filter(|note| note.phase != Phase::Claim));
-        let begun = left.is_some_and(|note| note.plan == Some(hash));
-        let kept = request.kept.is_empty() || begun;
+        let kept = request.kept.is_empty() || left.is_some_and(|note| note.plan == Some(hash));
         let watches = found.plan.alarms.len() > if kept { 0 } else { request.kept.len() };
         let health = if watches { unread } else { Health::Unwatched };
         let uncounted = Failing { why: "no calls were counted yet".to_owned(), throttled: false };
-        let alarms_read = found.goes_on.as_ref().map_or(found.plan.began, |note| note.begun);
         Self {
             cloud,
             clock,
             request,
+            alarms_read: found.goes_on.as_ref().map_or(found.plan.began, |note| note.begun),
             plan: found.plan,
             stable: found.stable,
             interrupt,
@@ -247,7 +246,6 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             planned_on: found.alias,
             remembered: None,
             replaced: Vec::new(),
-            alarms_read,
             alarms_tried: None,
             reddened: BTreeMap::new(),
             stepped: None,
@@ -304,9 +302,10 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);
         }
-        // Whoever waits for the others after the full minute has waited for that.
-        let ready = matches!(round.action, Action::Wait { why: Reason::FullMinute | Reason::Together { .. }, .. });
-        self.ready = if ready { self.ready.or(Some(round.seen.now)) } else { None };
+        // Whoever waits for the others after the full minute has waited for that, and a lease that is renewed changes nothing.
+        let waits = matches!(round.action, Action::Wait { why: Reason::FullMinute | Reason::Together { .. }, .. });
+        let since = if waits { self.ready.or(Some(round.seen.now)) } else { self.ready };
+        self.ready = since.filter(|_| waits || round.action == Action::Renew);
         let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
         let inputs = self.request.observations.then(|| observed(&self.plan, &round));

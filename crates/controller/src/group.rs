@@ -3,7 +3,6 @@
 //! What a member may do given the others is the pure core's; here they are brought together, and their endings counted.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -21,12 +20,6 @@ use crate::enter::{ends_before_it_begins, enter};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
 use crate::teller::Teller;
-
-/// The shortest poll of one of so many rollouts of a process. They share five reads of aliases a second, one of which is left to
-/// whoever acts.
-pub fn shortest_poll(many: usize) -> Duration {
-    Duration::from_millis(250) * u32::try_from(many).unwrap_or(u32::MAX)
-}
 
 /// How several rollouts ended.
 #[derive(Clone, Debug)]
@@ -162,7 +155,7 @@ fn members(requests: &[Request]) -> Vec<Request> {
         request.group.clone_from(&names);
         // One of them without anything new is no reason to refuse the others.
         request.require_change = false;
-        request.poll = request.poll.max(shortest_poll(names.len()));
+        request.beside = names.len();
     }
     requests
 }

@@ -33,11 +33,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         // Publishing and the like take their time; what was established before them is not fresh any more.
         self.fresh &= self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
         let (cloud, clock, request) = (self.cloud, self.clock, self.request);
-        let called = std::mem::take(&mut self.nudged) && self.known_at.is_some_and(|known| started.since(known) < self.plan.poll);
-        let (fresh, look_at_alarms) = (self.fresh || called, self.alarms_due(started));
+        let (fresh, look_at_alarms) = (self.called(started) || self.fresh, self.alarms_due(started));
         let (pair, watching, known) = (self.pair_to_count(started), self.watching(), self.alarms_known());
-        let signalled = self.signalled();
-        let at_once = self.interrupt() == Interrupt::AtOnce && self.held.is_some();
+        let (signalled, at_once) = (self.signalled(), self.interrupt() == Interrupt::AtOnce && self.held.is_some());
         let reads = async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
             let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching, known).await) } else { None } };
@@ -49,7 +47,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                     () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(uncounted()) }),
                 }
             };
-            tokio::join!(alias, alarms, counts)
+            if request.beside > 1 {
+                // The alias is queued for, and the alarms, which others may have read before, must not grow older over it.
+                let alias = alias.await;
+                let (alarms, counts) = tokio::join!(alarms, counts);
+                (alias, alarms, counts)
+            } else {
+                tokio::join!(alias, alarms, counts)
+            }
         };
         tokio::pin!(reads);
         let cut = tokio::select! {
@@ -92,6 +97,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.others = self.seat.as_ref().map(|seat| seat.others(&self.plan, self.cloud.time()));
         self.observation()
+    }
+
+    /// Whether this look is about moving with the others of a group, who all move at the same moment: what is known well enough to move
+    /// on is not read again for that.
+    fn called(&mut self, now: Time) -> bool {
+        let called = std::mem::take(&mut self.nudged) || (self.seat.is_some() && self.ready.is_some());
+        called && self.known_at.is_some_and(|known| now.since(known) < self.plan.freshness())
     }
 
     /// When the alarms were last read.

@@ -33,8 +33,10 @@ pub struct Request {
     pub schedule: Schedule,
     /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
     pub bake: Option<Duration>,
-    /// How often to look.
+    /// How often to look; less often beside many others.
     pub poll: Duration,
+    /// How many rollouts share this process' calls at a time, this one among them.
+    pub beside: usize,
     /// The names of the alarms to watch, those that are kept among them.
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
@@ -98,7 +100,7 @@ impl Request {
             },
             schedule: self.schedule.clone(),
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
-            poll: self.poll,
+            poll: self.poll.max(shortest_poll(self.beside)),
             alarms: self.alarms.clone(),
             kept: self.kept.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
             preexisting: self.preexisting,
@@ -116,6 +118,12 @@ impl Request {
             group: self.group.clone(),
         }
     }
+}
+
+/// The shortest poll of one of so many rollouts of a process, where it is not alone. They share five reads of aliases a second, one of
+/// which is left to whoever acts.
+pub fn shortest_poll(beside: usize) -> Duration {
+    if beside > 1 { Duration::from_millis(250) * u32::try_from(beside).unwrap_or(u32::MAX) } else { Duration::ZERO }
 }
 
 /// A hook as people know it: its name, with the qualifier where one was given.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
 
+use crate::arithmetic::in_figures;
 use crate::ending::{Block, Verdict};
 use crate::paint::Tone;
 use crate::words::{clean_lines, one_line, span};
@@ -69,7 +70,7 @@ fn subject(member: &MemberEnding) -> String {
 
 fn why(member: &MemberEnding) -> String {
     let lines = clean_lines(&member.ending.reason.detail);
-    format!("{}: {}", subject(member), lines.first().map_or("", String::as_str))
+    format!("{}: {}", subject(member), lines.first().map(|first| in_figures(first)).unwrap_or_default())
 }
 
 fn count(outcome: &GroupOutcome, word: &str) -> usize {
@@ -132,13 +133,13 @@ fn now(outcome: &GroupOutcome) -> String {
     for (word, place) in kinds {
         let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == word).collect();
         let few = these.len() <= NAMED && these.len() < outcome.members.len();
-        match these.len() {
-            0 => {}
-            _ if few => {
-                told.push(format!("{} {place}", these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ")))
-            }
-            count => told.push(format!("{count} {place}")),
-        }
+        let named = || these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ");
+        told.extend(match these.len() {
+            0 => None,
+            _ if few => Some(format!("{} {place}", named())),
+            count if count == outcome.members.len() => Some(format!("all {count} {place}")),
+            count => Some(format!("{count} {place}")),
+        });
     }
     told.join("; ")
 }

@@ -35,6 +35,15 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The stage after this one, of those that a share reaches.
+    fn next(self) -> Self {
+        match self {
+            Self::Outside | Self::Claimed => Self::Step(1),
+            Self::Step(step) => Self::Step(step + 1),
+            Self::Final => Self::Final,
+        }
+    }
+
     /// The stage as what is waited for.
     fn phrase(self) -> String {
         match self {
@@ -107,6 +116,7 @@ impl Called {
 
 /// What the others of a group are doing, as one member sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub struct Others {
     /// Who calls everybody back, if anybody does.
     pub called: Option<Called>,
@@ -194,6 +204,8 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
         Action::Shift { step, .. } => Stage::Step(*step),
         Action::Promote(_) => Stage::Final,
         Action::Wait { why: Reason::Together { stage, .. }, .. } => *stage,
+        // Nothing but the clock keeps it from the next step.
+        Action::Wait { why: Reason::FullMinute, .. } => at.next(),
         _ => at,
     };
     Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed }

@@ -1,0 +1,31 @@
+//! A project's folder, in which the binary is run.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use crate::served::Served;
+
+/// A folder that is gone when the test is over.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("canaryctl-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (name, text) in files {
+            fs::write(path.join(name), text).unwrap();
+        }
+        Self(path)
+    }
+
+    pub(crate) fn run(&self, served: &Served, arguments: &str) -> Output {
+        served.command(arguments).current_dir(&self.0).output().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
