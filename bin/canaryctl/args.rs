@@ -54,6 +54,17 @@ Examples:
   canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
+    /// Find what would make a rollout less than it seems, and say how to mend it; change nothing
+    ///
+    /// Everything that `plan` sees, and more: callers that bypass the alias, a stack that owns it, alarms that can never go off or go
+    /// off too late, and what a rollback would not undo. Takes the same options as `rollout`, so that its alarms, hooks and schedule are
+    /// those that are looked at. Exits 0 when nothing is wrong (notes are no harm), 3 when something is.
+    #[command(after_help = "\
+Examples:
+  canaryctl doctor hello --type Linear10PercentEvery1Minute --alarm HelloErrors
+  canaryctl doctor hello --output json
+  canaryctl doctor --simulate=hello-traps")]
+    Doctor(Box<Rollout>),
     Hook(Hook),
     Explain(Explain),
     Replay(Replay),

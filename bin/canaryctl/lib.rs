@@ -4,6 +4,7 @@ mod analyze;
 mod args;
 mod comparing;
 mod configuring;
+mod doctor;
 mod failure;
 mod files;
 mod hook;
@@ -68,6 +69,7 @@ fn run(command: Command) -> u8 {
             Command::Rollout(args) if args.dry_run => plan::run(*args).await,
             Command::Rollout(args) => rollout_command::run(*args).await,
             Command::Plan(args) => plan::run(*args).await,
+            Command::Doctor(args) => doctor::run(*args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Pause(args) => operate::pause(args).await,

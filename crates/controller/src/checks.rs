@@ -221,7 +221,7 @@ async fn continued<C: Cloud>(
         Some(_) => other("the package given is another".to_owned()),
         None => match cloud.configuration(&request.subject.function, None).await {
             Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
-            Ok(latest) if latest.settings != published.settings => other("`$LATEST` has other settings by now".to_owned()),
+            Ok(latest) if latest.frozen != published.frozen => other("`$LATEST` has other settings by now".to_owned()),
             Ok(_) => None,
             Err(error) => Some(unreadable(&error)),
         },
@@ -257,11 +257,10 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
     })
 }
 
-/// A stack tool resets the alias on its next deploy, whatever a rollout had reached by then. Not being allowed to know is no matter.
-pub(crate) async fn managed<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<String> {
-    let (function, _) = stable?.arn.rsplit_once(':')?;
-    let stack = cloud.tags(function).await.ok()?.remove(STACK)?;
-    Some(resets(&request.subject.function, &stack))
+/// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
+pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+    let Some((function, _)) = stable.and_then(|stable| stable.arn.rsplit_once(':')) else { return Ok(None) };
+    Ok(cloud.tags(function).await?.remove(STACK))
 }
 
 /// The name of the stack that a function belongs to.
@@ -361,7 +360,8 @@ fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
     let told = humantime::format_duration;
     (needs > lasts).then(|| {
         format!(
-            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
+            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before; \
+             a shorter period, or a longer `--bake`, lets it see something",
             told(needs),
             told(lasts)
         )

@@ -91,8 +91,8 @@ pub async fn rollout<C: Cloud, K: Clock>(
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
         teller.tell(cloud.time(), What::Warning { text });
     }
-    for text in &found.warnings {
-        teller.tell(cloud.time(), What::Warning { text: text.clone() });
+    for text in found.told(&request.subject) {
+        teller.tell(cloud.time(), What::Warning { text });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver::new(cloud, clock, request, found, interrupt, teller).run()).await

@@ -6,10 +6,12 @@
 mod act;
 mod budget;
 mod by_hand;
+mod callers;
 mod checks;
 pub mod cloud;
 mod compare;
 mod count;
+mod doctor;
 mod driver;
 mod end;
 mod foresee;
@@ -22,10 +24,13 @@ mod operate;
 mod preflight;
 mod probe;
 mod request;
+mod surroundings;
 
 pub use budget::{Budget, Budgeted};
 pub use by_hand::{Order, Rollback, rollback};
+pub use callers::{Bypass, Callers, Permit};
 pub use checks::{managed_by, resets};
+pub use doctor::doctor;
 pub use driver::{Identity, Interrupt, ROLLBACK_LIMIT, rollout};
 pub use foresee::foresee;
 pub use hooks::tag_key;
