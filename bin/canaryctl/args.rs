@@ -11,6 +11,7 @@ use crate::analyze::Analyze;
 use crate::comparing::Comparing;
 use crate::configuring::Configuring;
 use crate::hook::Hook;
+use crate::iam_policy::IamPolicy;
 use crate::import::{Import, Schema};
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
@@ -62,9 +63,10 @@ Examples:
     #[command(after_help = "\
 Examples:
   canaryctl doctor hello --type Linear10PercentEvery1Minute --alarm HelloErrors
-  canaryctl doctor hello --output json
+  canaryctl doctor hello --type AllAtOnce --output json
   canaryctl doctor --simulate=hello-traps")]
     Doctor(Box<Rollout>),
+    IamPolicy(Box<IamPolicy>),
     Hook(Hook),
     Explain(Explain),
     Replay(Replay),
@@ -103,6 +105,9 @@ pub(crate) struct Common {
     /// How many times faster than life the simulation runs
     #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed, help_heading = "Simulation")]
     pub(crate) speed: f64,
+    /// Whether to do without a Region where none is set anywhere: for what sends nothing.
+    #[arg(skip)]
+    pub(crate) anywhere: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

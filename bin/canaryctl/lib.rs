@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod files;
 mod hook;
+mod iam_policy;
 mod import;
 mod keeping;
 mod located;
@@ -70,6 +71,7 @@ fn run(command: Command) -> u8 {
             Command::Rollout(args) => rollout_command::run(*args).await,
             Command::Plan(args) => plan::run(*args).await,
             Command::Doctor(args) => doctor::run(*args).await,
+            Command::IamPolicy(args) => iam_policy::run(*args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Pause(args) => operate::pause(args).await,

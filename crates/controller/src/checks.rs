@@ -157,7 +157,7 @@ async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Conf
     {
         return Some(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
     }
-    incompatible(stable?, &latest).map(Problem::new)
+    incompatible(stable?, &latest).map(split)
 }
 
 async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
@@ -173,7 +173,7 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
         Ok(configuration) => {
             out.problems.extend(unusable("the version to roll out", version, &configuration));
             let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
-            out.problems.extend(differs.map(Problem::new));
+            out.problems.extend(differs.map(split));
         }
         Err(error) => {
             let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
@@ -236,6 +236,11 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
         )),
         State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
     }
+}
+
+/// What to do about two versions that cannot share an alias.
+fn split(text: String) -> Problem {
+    Problem::new(text).hint("keep the role and the queue and change what they permit, or move the alias by hand, all at once")
 }
 
 /// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.

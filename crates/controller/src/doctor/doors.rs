@@ -32,11 +32,11 @@ fn differences(stable: &Configuration, candidate: &Configuration) -> Vec<Symptom
         ("package type", [old.package.clone(), new.package.clone()], RUNTIME),
         ("handler", [shown(old.handler.as_ref()), shown(new.handler.as_ref())], HANDLER),
         ("architecture", [old.architectures.join(", "), new.architectures.join(", ")], ARCHITECTURE),
-        ("layers", layers, LAYERS),
+        ("layers", layers, if old.layers.is_empty() { ADDED } else { LAYERS }),
         ("memory", [unit(old.memory, "MB"), unit(new.memory, "MB")], MEMORY),
         ("time-out", [unit(old.timeout, "s"), unit(new.timeout, "s")], if new.timeout < old.timeout { SHORTER } else { LONGER }),
         ("size of /tmp", [unit(old.storage, "MB"), unit(new.storage, "MB")], STORAGE),
-        ("VPC", networks, NETWORK),
+        ("VPC", networks, if old.subnets.is_empty() { ENTERED } else { NETWORK }),
     ];
     out.extend(rows.into_iter().filter(|(_, [old, new], _)| old != new).map(|(what, [old, new], why)| {
         let Versions { stable, candidate } = versions;
@@ -127,9 +127,13 @@ const ARCHITECTURE: &str =
     "both versions differ in speed and cost, which a comparison of their durations takes for the new code's doing";
 const LAYERS: &str =
     "a rollback brings the old layers back; once they are deleted, no fix of the old version can be published any more";
+const ADDED: &str =
+    "a rollback does without them again: what they have set up at their start stays, such as agents, metrics and connections";
 const MEMORY: &str = "memory buys processor time: both versions differ in speed and cost, which a comparison of their durations takes for \
                       the new code's doing";
 const SHORTER: &str = "calls that the old version finished in time are cut off in the new one, and count as its errors";
 const LONGER: &str = "callers wait longer for the new version, and queues need a visibility time-out that is longer still";
 const STORAGE: &str = "what the new version leaves there does not fit the old one, should a call be tried again on it";
+const ENTERED: &str = "in a VPC the new version reaches only what its subnets and security groups let it reach, the public internet by a \
+                       NAT alone";
 const NETWORK: &str = "a rollback needs the old subnets and security groups: deleting them breaks the version to go back to";
