@@ -470,7 +470,8 @@ fn a_policy_is_printed_without_asking_anybody() {
     let (rollout, policy, notes) = actions(
         "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
     );
-    for action in ["lambda:UpdateFunctionCode", "lambda:InvokeFunction", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"] {
+    for action in ["lambda:UpdateFunctionCode", "lambda:InvokeFunction", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"]
+    {
         assert!(rollout.iter().any(|granted| granted == action), "{action} in {rollout:?}");
     }
     assert!(policy.contains("\"arn:aws:lambda:eu-west-1:123456789012:function:smokeTest\""), "{policy}");

@@ -161,14 +161,8 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
         analysis: Analysis { mode: Mode::On, ..Analysis::default() },
         ..short()
     };
-    // The history fills a gap, tags are asked for once the alarm is there and written with it, and a state is cleared that is red
-    // about another version.
-    let spare = [
-        "cloudwatch:DescribeAlarmHistory",
-        "cloudwatch:ListTagsForResource",
-        "cloudwatch:SetAlarmState",
-        "cloudwatch:TagResource",
-    ];
+    // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
+    let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
     assert_least("hello", |_| {}, &kept, &spare);
     let alarms = least(&kept, &place(), false).into_iter().find(|grant| grant.id == "AlarmsThatAreKept").unwrap();
     assert_eq!(alarms.resources, ["arn:aws:cloudwatch:us-east-1:*:alarm:hello-canary-errors"]);
@@ -241,7 +235,7 @@ fn a_function_by_its_arn_leaves_nothing_open() {
     let of = |id: &str| grants.iter().find(|grant| grant.id == id).unwrap().resources.clone();
     assert_eq!(
         of("Hooks"),
-        ["arn:aws:lambda:eu-west-1:210987654321:function:check:prod", "arn:aws-cn:lambda:cn-north-1:123456789012:function:smoke"]
+        ["arn:aws-cn:lambda:cn-north-1:123456789012:function:smoke", "arn:aws:lambda:eu-west-1:210987654321:function:check:prod"]
     );
     assert_eq!(of("LogicalIds"), ["arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/shop/*"]);
     assert!(of("Versions").contains(&"arn:aws-cn:lambda:cn-north-1:123456789012:function:hello:*".to_owned()));
