@@ -138,6 +138,27 @@ const ALARMS_PER_PAGE: i32 = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_cloudwatch::types::{MetricDataQuery, MetricStat};
+
+    #[test]
+    fn the_metrics_behind_an_expression() {
+        let metric = Metric::builder().namespace("AWS/Lambda").metric_name("Errors");
+        let metric = metric.dimensions(Dimension::builder().name("FunctionName").value("hello").build()).build();
+        let stat = MetricStat::builder().metric(metric).stat("Sum").period(60).build();
+        let query = |id: &str| MetricDataQuery::builder().id(id);
+        let alarm = MetricAlarm::builder()
+            .alarm_name("rate")
+            .metrics(query("rate").expression("100 * errors / calls").build())
+            .metrics(query("errors").metric_stat(stat).build())
+            .build();
+        let watch = metric_watch(&alarm);
+        let [series] = watch.series.as_slice() else { panic!("{watch:?}") };
+        assert_eq!((series.metric.as_str(), series.statistic.as_str()), ("Errors", "Sum"));
+        assert_eq!((series.dimensions["FunctionName"].as_str(), watch.fires_after), ("hello", None));
+        let opaque =
+            MetricAlarm::builder().alarm_name("query").metrics(query("q").expression("SELECT SUM(Errors)").build()).build();
+        assert_eq!(metric_watch(&opaque), Watch { name: "query".to_owned(), ..Watch::default() });
+    }
 
     #[test]
     fn the_names_in_a_rule() {

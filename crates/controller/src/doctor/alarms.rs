@@ -17,7 +17,13 @@ const LAG: Duration = Duration::from_mins(2);
 /// How deep alarms on alarms are followed.
 const DEPTH: usize = 5;
 
-pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, out: &mut Diagnosis) {
+pub(super) async fn look<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    found: &Preflight,
+    aliases: Option<Vec<String>>,
+    out: &mut Diagnosis,
+) {
     let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
     let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
     let mut watches = described(cloud, names, out).await;
@@ -34,7 +40,7 @@ pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflig
         fires_after: Some(rule.period * rule.datapoints),
     }));
     let series = || watches.iter().flat_map(|watch| &watch.series);
-    let (aliases, gone) = (aliases(cloud, request, series(), out).await, gone(cloud, request, series(), out).await);
+    let gone = gone(cloud, request, series(), out).await;
     let known = Known { subject: &request.subject, aliases, gone };
     for watch in &watches {
         out.symptoms.extend(watch.series.iter().flat_map(|series| about(&known, request, &watch.name, series)));
@@ -71,29 +77,10 @@ async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut Diagnosis)
 /// What there is that an alarm may name.
 struct Known<'a> {
     subject: &'a Subject,
-    /// The function's aliases, where that had to be known and could be.
+    /// The function's aliases, where they could be read.
     aliases: Option<Vec<String>>,
     /// Other functions that alarms name and that do not exist.
     gone: BTreeSet<String>,
-}
-
-async fn aliases<'a, C: Cloud>(
-    cloud: &C,
-    request: &Request,
-    mut series: impl Iterator<Item = &'a Series>,
-    out: &mut Diagnosis,
-) -> Option<Vec<String>> {
-    let whole = request.subject.to_string();
-    if !series.any(|series| series.dimensions.get(RESOURCE).is_some_and(|resource| *resource != whole)) {
-        return None;
-    }
-    match cloud.alias_names(&request.subject.function).await {
-        Ok(names) => Some(names),
-        Err(error) => {
-            out.unseen.push(unseen("whether the aliases exist that alarms name", "lambda:ListAliases", &error));
-            None
-        }
-    }
 }
 
 async fn gone<'a, C: Cloud>(

@@ -17,7 +17,13 @@ const PAST: Duration = Duration::from_hours(24);
 /// number, some ten times in a rollout, and callers do it all day.
 const BY_NUMBER: f64 = 0.05;
 
-pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, out: &mut Diagnosis) {
+pub(super) async fn look<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    found: &Preflight,
+    aliases: Option<&[String]>,
+    out: &mut Diagnosis,
+) {
     let subject = &request.subject;
     let mut ways = found.callers.bypass.clone();
     // A plain name may not list the mappings of versions: those of the stable one would never leave it.
@@ -38,7 +44,9 @@ pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflig
         Bypass::Url(url) => of_url(subject, url),
         Bypass::Permit(permit) => of_permit(subject, permit),
     }));
-    count(cloud, request, out).await;
+    if let Some(aliases) = aliases {
+        count(cloud, subject, aliases, out).await;
+    }
 }
 
 fn symptom(check: &'static str, subject: &Subject, text: String) -> Symptom {
@@ -112,18 +120,10 @@ fn of_permit(subject: &Subject, permit: &Permit) -> Symptom {
 }
 
 /// Calls by no alias, as CloudWatch has counted them. Other aliases are somebody's own.
-async fn count<C: Cloud>(cloud: &C, request: &Request, out: &mut Diagnosis) {
-    let subject = &request.subject;
+async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut Diagnosis) {
     let function = &subject.function;
-    let names = match cloud.alias_names(function).await {
-        Ok(names) => names,
-        Err(error) => {
-            out.unseen.push(unseen("calls by no alias", "lambda:ListAliases", &error));
-            return;
-        }
-    };
     let own = [function.name.clone(), format!("{}:$LATEST", function.name)];
-    let through = names.iter().map(|alias| format!("{}:{alias}", function.name));
+    let through = aliases.iter().map(|alias| format!("{}:{alias}", function.name));
     let by: Vec<Option<String>> = [None].into_iter().chain(own.into_iter().chain(through).map(Some)).collect();
     let now = cloud.time();
     let counted = match cloud.calls(function, &by, now - PAST, now).await {

@@ -10,6 +10,7 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::entry::owner_is_there;
 use rollout::subject::Subject;
 
+use crate::callers::unseen;
 use crate::checks::resets;
 use crate::cloud::{Clock, Cloud};
 use crate::driver::Identity;
@@ -20,12 +21,17 @@ use crate::request::Request;
 pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> Diagnosis {
     let found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
     let mut out = Diagnosis { symptoms: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
+    let mut aliases = None;
     // Where the alias cannot be read, nothing that follows could be.
     if found.read && found.owned.is_none() {
-        Box::pin(bypass::look(cloud, request, &found, &mut out)).await;
+        match cloud.alias_names(&request.subject.function).await {
+            Ok(names) => aliases = Some(names),
+            Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", "lambda:ListAliases", &error)),
+        }
+        Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
         Box::pin(doors::look(cloud, request, &found, &mut out)).await;
     }
-    Box::pin(alarms::look(cloud, request, &found, &mut out)).await;
+    Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));
     out.symptoms.sort_by_key(|symptom| symptom.severity);
     out
