@@ -273,6 +273,35 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
 }
 
 #[test]
+fn what_was_not_looked_at_is_never_taken_for_well() {
+    play(async {
+        let stage = Stage::story("hello-traps").await;
+        let nobody = Request { subject: rollout::Subject::parse("nobody:Live", None).unwrap(), ..request() };
+        let found = examine(&stage, &nobody).await;
+        saying(&found, "Function not found");
+        assert_eq!(found.unseen, [], "there is nothing to look at");
+        // Who may not read the alias still learns who bypasses it.
+        stage.with(|world| world.add_fault(Fault::on("GetAlias", Effect::Deny)));
+        let found = examine(&stage, &request()).await;
+        assert_eq!(saying(&found, "GetAlias: AccessDenied").severity, Severity::Problem);
+        saying(&found, "`orders` (sqs) feeds hello itself");
+    });
+    play(async {
+        let stage = Stage::story("hello").await;
+        let asked = request();
+        let rollout = stage.rollout(&asked);
+        let looking = async {
+            stage.sleep(90).await;
+            examine(&stage, &request()).await
+        };
+        let (told, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(saying(&found, "is under way on hello:Live").severity, Severity::Problem);
+        assert!(found.unseen[0].why.contains("a rollout is under way"), "{:?}", found.unseen);
+    });
+}
+
+#[test]
 fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_know() {
     let direct = |world: &mut World| {
         let source = "arn:aws:sqs:us-east-1:111111111111:orders";

@@ -56,6 +56,7 @@ const NAMED: usize = 4;
 /// Looks for ways around the alias, not for long.
 pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &Subject) -> Callers {
     tokio::select! {
+        biased;
         callers = look(cloud, subject) => callers,
         () = clock.sleep(PATIENCE) => {
             let why = format!("no answer within {}", humantime::format_duration(PATIENCE));
@@ -70,21 +71,25 @@ async fn look<C: Cloud>(cloud: &C, subject: &Subject) -> Callers {
     let (sources, urls, policy) =
         tokio::join!(cloud.event_sources(&function), cloud.function_urls(&subject.function), cloud.policy(&subject.function));
     let mut found = Callers::default();
+    // What does not exist is called by nobody, and others say that it does not.
+    let mut missed = |what: &str, permission: &str, error: &CloudError| {
+        if error.failure != Failure::NotFound {
+            tracing::debug!(what, %error, "not looked at");
+            found.unseen.push(unseen(what, permission, error));
+        }
+    };
     let permits = policy.and_then(|policy| policy.map_or(Ok(Vec::new()), |policy| permits(&policy)));
     match sources {
         Ok(sources) => found.bypass.extend(sources.into_iter().filter(bypasses).map(Bypass::Source)),
-        Err(error) => found.unseen.push(unseen("event source mappings", "lambda:ListEventSourceMappings", &error)),
+        Err(error) => missed("event source mappings", "lambda:ListEventSourceMappings", &error),
     }
     match urls {
         Ok(urls) => found.bypass.extend(urls.into_iter().filter(|url| is_unpublished(&url.function)).map(Bypass::Url)),
-        Err(error) => found.unseen.push(unseen("function URLs", "lambda:ListFunctionUrlConfigs", &error)),
+        Err(error) => missed("function URLs", "lambda:ListFunctionUrlConfigs", &error),
     }
     match permits {
         Ok(permits) => found.bypass.extend(permits.into_iter().map(Bypass::Permit)),
-        Err(error) => found.unseen.push(unseen("the policy of the function", "lambda:GetPolicy", &error)),
-    }
-    for Unseen { what, why, .. } in &found.unseen {
-        tracing::debug!(what, why, "not looked at");
+        Err(error) => missed("the policy of the function", "lambda:GetPolicy", &error),
     }
     found
 }

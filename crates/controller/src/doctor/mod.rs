@@ -22,15 +22,18 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     let found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
     let mut out = Diagnosis { symptoms: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
     let mut aliases = None;
-    // Where the alias cannot be read, nothing that follows could be.
-    if found.read && found.owned.is_none() {
+    if found.owned.is_some() {
+        let what = "callers, versions, permissions, alarms' states and hooks".to_owned();
+        let why = "a rollout is under way, and was looked at alone".to_owned();
+        out.unseen.push(Unseen { what, why, permission: None });
+    } else if found.read {
         match cloud.alias_names(&request.subject.function).await {
             Ok(names) => aliases = Some(names),
             Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", "lambda:ListAliases", &error)),
         }
-        Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
-        Box::pin(doors::look(cloud, request, &found, &mut out)).await;
     }
+    Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
+    Box::pin(doors::look(cloud, request, &found, &mut out)).await;
     Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));
     out.symptoms.sort_by_key(|symptom| symptom.severity);
