@@ -14,9 +14,6 @@ use crate::request::Request;
 /// How late `CloudWatch` is: one to three minutes.
 const LAG: Duration = Duration::from_mins(2);
 
-/// How deep alarms on alarms are followed.
-const DEPTH: usize = 5;
-
 pub(super) async fn look<C: Cloud>(
     cloud: &C,
     request: &Request,
@@ -52,14 +49,11 @@ pub(super) async fn look<C: Cloud>(
     }
 }
 
-/// The alarms, and those that composite ones look at.
+/// The alarms, and those that composite ones look at, each once: they may look at one another.
 async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut Diagnosis) -> Vec<Watch> {
     let (mut watches, mut next): (Vec<Watch>, Vec<String>) = (Vec::new(), names);
     let mut asked: BTreeSet<String> = next.iter().cloned().collect();
-    for _ in 0..DEPTH {
-        if next.is_empty() {
-            break;
-        }
+    while !next.is_empty() {
         match cloud.watches(&next).await {
             Ok(more) => {
                 next = more.iter().flat_map(|watch| watch.children.clone()).filter(|name| asked.insert(name.clone())).collect();
