@@ -427,3 +427,55 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     let output = served.run(past);
     assert!(text(&output).contains("times as often as stable"), "{}", text(&output));
 }
+
+#[test]
+fn the_doctor_exits_3_for_traps_and_0_for_notes() {
+    let served = Served::start();
+    let output = served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).contains("hello:live   1 note\n"), "the code of this one is its environment: {}", text(&output));
+    served.account.with(|world| {
+        let mapping = serde_json::json!({"EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:orders", "FunctionName": "hello"});
+        world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
+    });
+    let output = served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off --output json");
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let checks: Vec<&str> = lines.iter().filter_map(|line| line["check"].as_str()).collect();
+    assert_eq!(checks, ["event-source-mapping", "one-way-door"]);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["warnings"], &last["exit_code"]), (&"diagnosis".into(), &1.into(), &3.into()));
+    assert_eq!(served.writes(), 0);
+    let output = served.run("plan hello --type Canary10Percent5Minutes");
+    assert!(text(&output).contains("CALLERS BYPASS hello:live"), "{}", text(&output));
+}
+
+#[test]
+fn a_policy_is_printed_without_asking_anybody() {
+    let actions = |arguments: &str| {
+        let output = canaryctl().args(arguments.split_whitespace()).output().unwrap();
+        assert_eq!(code(&output), 0, "{arguments}: {}", text(&output));
+        let policy: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let statements = policy["Statement"].as_array().unwrap().clone();
+        let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
+        let actions: Vec<String> = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
+        (actions, String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // Neither a Region nor credentials are set.
+    let (rollback, policy, notes) = actions("iam-policy hello --rollback-only");
+    assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
+    assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
+    assert!(notes.contains("the account is not known") && notes.contains("no Region is set"), "{notes}");
+    let (rollout, policy, notes) = actions(
+        "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
+    );
+    for action in ["lambda:UpdateFunctionCode", "lambda:InvokeFunction", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"]
+    {
+        assert!(rollout.iter().any(|granted| granted == action), "{action} in {rollout:?}");
+    }
+    assert!(policy.contains("\"arn:aws:lambda:eu-west-1:123456789012:function:smokeTest\""), "{policy}");
+    assert!(!policy.contains(":*:"), "nothing is left open: {policy}");
+    assert!(notes.contains("ecr:SetRepositoryPolicy") && notes.contains("--create-alias"), "{notes}");
+    assert!(!notes.contains("not known"), "{notes}");
+}

@@ -330,3 +330,24 @@ fn the_example_in_the_readme_is_one() {
         assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
     }
 }
+
+/// Only logical ids are asked for, and the policy says so.
+#[test]
+fn a_policy_knows_which_names_are_looked_up() {
+    let (served, folder) = (greetings(), Folder::new("policy", &[("serverless.yml", &example())]));
+    let output = folder.run(&served, "iam-policy hello");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let policy = String::from_utf8_lossy(&output.stdout).into_owned();
+    for words in [
+        "\"cloudformation:DescribeStackResource\"",
+        "\"arn:aws:cloudformation:us-east-1:*:stack/greetings-dev/*\"",
+        "\"arn:aws:lambda:us-east-1:*:function:greetings-dev-preHook\"",
+        "\"cloudwatch:DescribeAlarms\"",
+    ] {
+        assert!(policy.contains(words), "no `{words}` in {policy}");
+    }
+    let asked: Vec<String> = served.account.with(|world| world.log().iter().map(|call| call.operation.clone()).collect());
+    assert_eq!(asked, ["DescribeStackResource"]);
+    let output = folder.run(&served, "iam-policy hello --alarm greetings-dev-hello-foo --rollback-only");
+    assert!(!text(&output).contains("cloudformation"), "{}", text(&output));
+}

@@ -2,7 +2,7 @@
 //!
 //! The requests pass a recorder on their way to a simulated account, which answers them.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails while a test is set up fails the test")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -340,6 +340,50 @@ async fn list_tags() {
     let path = "GET /2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Ahello";
     let sent = wire.sent();
     assert!(sent.len() == 1 && sent[0].starts_with(path), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_around_a_function() {
+    let wire = Wire::new().await;
+    let function = live().function;
+    for named in ["hello", "hello:1"] {
+        wire.aws.event_sources(&named.parse().unwrap()).await.unwrap();
+    }
+    wire.aws.function_urls(&function).await.unwrap();
+    assert_eq!(wire.aws.policy(&function).await.unwrap(), None);
+    let head = "amz-sdk-request: attempt=1; max=3";
+    let expected = [
+        "/2015-03-31/event-source-mappings?FunctionName=hello",
+        "/2015-03-31/event-source-mappings?FunctionName=hello%3A1",
+        "/2021-10-31/functions/hello/urls",
+        "/2015-03-31/functions/hello/policy",
+    ];
+    assert_eq!(wire.sent(), expected.map(|path| format!("GET {path}\n{head}")));
+    let now = rollout::Time::from_secs(1_764_000_000);
+    let counted = wire.aws.calls(&function, &[None, Some("hello:live".to_owned())], now - Duration::from_hours(24), now).await;
+    assert_eq!(counted.unwrap(), [0.0, 0.0]);
+    let sent = wire.sent();
+    let named = |name: &str| format!(r#"(Text("Value"), Text("{name}"))"#);
+    assert_eq!((sent.len(), sent[0].matches(&named("hello")).count(), sent[0].matches(&named("hello:live")).count()), (1, 2, 1));
+    assert!(sent[0].contains(r#"(Text("MetricName"), Text("Invocations"))"#), "{sent:?}");
+}
+
+/// What alarms look at: a metric, or other alarms.
+#[tokio::test(start_paused = true)]
+async fn what_alarms_watch() {
+    let wire = Wire::new().await;
+    wire.account.with(|world| {
+        world.create_errors_alarm("plain", "hello", 1.0).unwrap();
+        world.create_errors_alarm("the other", "hello", 1.0).unwrap();
+        world.put_alarm(&serde_json::json!({"AlarmName": "both", "AlarmRule": "ALARM(plain) OR OK(\"the other\")"})).unwrap();
+    });
+    let watches = wire.aws.watches(&["plain", "both", "none"].map(str::to_owned)).await.unwrap();
+    let [plain, both] = watches.as_slice() else { panic!("{watches:?}") };
+    let series = &plain.series[0];
+    assert_eq!((plain.series.len(), series.metric.as_str(), series.statistic.as_str()), (1, "Errors", "Sum"));
+    assert_eq!((series.namespace.as_str(), series.dimensions["FunctionName"].as_str()), ("AWS/Lambda", "hello"));
+    assert_eq!(plain.fires_after, Some(Duration::from_mins(1)));
+    assert_eq!((both.series.len(), both.children.as_slice()), (0, &["plain".to_owned(), "the other".to_owned()][..]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use crate::analyze::Analyze;
 use crate::comparing::Comparing;
 use crate::configuring::Configuring;
 use crate::hook::Hook;
+use crate::iam_policy::IamPolicy;
 use crate::import::{Import, Schema};
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
@@ -55,6 +56,18 @@ Examples:
   canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
+    /// Find what would make a rollout less than it seems, and say how to mend it; change nothing
+    ///
+    /// Everything that `plan` sees, and more: callers that bypass the alias, a stack that owns it, alarms that can never go off or go
+    /// off too late, and what a rollback would not undo. Takes the same options as `rollout`, so that its alarms, hooks and schedule are
+    /// those that are looked at. Exits 0 when nothing is wrong (notes are no harm), 3 when something is.
+    #[command(after_help = "\
+Examples:
+  canaryctl doctor hello --type Linear10PercentEvery1Minute --alarm HelloErrors
+  canaryctl doctor hello --type AllAtOnce --output json
+  canaryctl doctor --simulate=hello-traps")]
+    Doctor(Box<Rollout>),
+    IamPolicy(Box<IamPolicy>),
     Hook(Hook),
     Explain(Explain),
     Replay(Replay),
@@ -93,6 +106,9 @@ pub(crate) struct Common {
     /// How many times faster than life the simulation runs
     #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed, help_heading = "Simulation")]
     pub(crate) speed: f64,
+    /// Whether to do without a Region where none is set anywhere: for what sends nothing.
+    #[arg(skip)]
+    pub(crate) anywhere: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

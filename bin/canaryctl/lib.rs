@@ -4,9 +4,11 @@ mod analyze;
 mod args;
 mod comparing;
 mod configuring;
+mod doctor;
 mod failure;
 mod files;
 mod hook;
+mod iam_policy;
 mod import;
 mod keeping;
 mod located;
@@ -70,6 +72,8 @@ fn run(command: Command) -> u8 {
             Command::Rollout(args) if several::are_meant(&args) => several::run(*args).await,
             Command::Rollout(args) => rollout_command::run(*args).await,
             Command::Plan(args) => plan::run(*args).await,
+            Command::Doctor(args) => doctor::run(*args).await,
+            Command::IamPolicy(args) => iam_policy::run(*args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Pause(args) => operate::pause(args).await,

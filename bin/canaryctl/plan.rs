@@ -47,7 +47,7 @@ async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, F
             if found.nothing_to_do {
                 say("  nothing   that version is stable already: there is nothing to roll out\n");
             }
-            for warning in &found.warnings {
+            for warning in found.told(subject) {
                 say(&format!("  warning   {warning}\n"));
             }
             for problem in &found.problems {
@@ -56,8 +56,13 @@ async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, F
         }
         Output::Json => {
             say(&format!("{}\n", report::plan_json(subject, &found.plan, foresight.as_ref(), now)?));
+            let (function, alias) = (&subject.function.name, &subject.alias);
+            for text in found.told(subject) {
+                let line =
+                    json!({ "v": FORMAT, "type": "warning", "at": now, "function": function, "alias": alias, "text": text });
+                say(&format!("{line}\n"));
+            }
             for Problem { text, hint } in &found.problems {
-                let (function, alias) = (&subject.function.name, &subject.alias);
                 let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint });
                 say(&format!("{line}\n"));
             }

@@ -77,6 +77,17 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     })
 }
 
+/// Whether a request made of these would have names looked up in the project's stack, beside the function's.
+pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
+    let logical = |typed: Option<&Qualified>, said: Option<&At<Hook>>| {
+        typed.is_none() && said.is_some_and(|at| matches!(at.value, Hook::LogicalId(_)))
+    };
+    logical(args.pre_hook.as_ref(), said.pre_hook.as_ref())
+        || logical(args.step_hook.as_ref(), said.step_hook.as_ref())
+        || logical(args.post_hook.as_ref(), said.post_hook.as_ref())
+        || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
+}
+
 fn version(said: Option<&FunctionSettings>) -> Option<Version> {
     said?.version.as_ref().map(|at| at.value)
 }

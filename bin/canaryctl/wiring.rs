@@ -78,7 +78,13 @@ pub(crate) async fn wire(
     // A Region in an ARN is meant; what the profile says would be somewhere else.
     let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
     let endpoint_url = common.endpoint_url.clone();
-    let settings = Settings { profile: common.profile.clone(), region, endpoint_url, credentials_end: credentials_end(common) };
+    let settings = Settings {
+        profile: common.profile.clone(),
+        region,
+        otherwise: common.anywhere.then(|| ANYWHERE.to_owned()),
+        endpoint_url,
+        credentials_end: credentials_end(common),
+    };
     let Some(story) = scenario else {
         return Ok(Wiring { aws: connect(settings, Seams::default()).await.map_err(unset)?, clock: Waiting::Real });
     };
@@ -93,6 +99,9 @@ pub(crate) async fn wire(
     let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
     Ok(Wiring { aws: connect(settings, seams).await.map_err(unset)?, clock: Waiting::Simulated(clock) })
 }
+
+/// The Region that stands for none.
+pub(crate) const ANYWHERE: &str = "anywhere";
 
 /// A setting that is missing or makes no sense.
 fn unset(error: CloudError) -> Failure {

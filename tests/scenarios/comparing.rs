@@ -88,7 +88,8 @@ fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
         assert_golden("nobody_calls", &told.log);
         assert_back(&told, 12, "low_traffic");
         let shares = stage.shares("42");
-        assert!((300..310).contains(&shares[1].0) && shares.len() == 2, "one minute as planned and four more: {shares:?}");
+        // A write takes 20 to 60 ms, the first as well as the last.
+        assert!((299..310).contains(&shares[1].0) && shares.len() == 2, "one minute as planned and four more: {shares:?}");
         assert!(!stage.alias().await.description.contains(" x="), "nothing speaks against it");
     });
     play(async move {

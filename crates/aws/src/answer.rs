@@ -2,21 +2,22 @@
 //!
 //! An answer that lacks what a decision would rest on is an error, never a default.
 
-use std::collections::BTreeMap;
-
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, State as LambdaState};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, State as LambdaState, VpcConfigResponse,
+};
 use aws_smithy_types::{DateTime, base64};
-use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
+use controller::cloud::{CloudError, Configuration, Frozen, Held, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
 use rollout::{Alias, Time, Weight};
 
+use crate::alarms::fires_after;
 use crate::error::unreadable;
 
 /// An alias as three operations answer it, each with a type of its own.
@@ -78,25 +79,37 @@ pub(crate) fn configuration(
             .and_then(|queue| queue.target_arn())
             .filter(|arn| !arn.is_empty())
             .map(str::to_owned),
-        settings: settings(answer),
+        frozen: frozen(answer),
     })
 }
 
-/// A hash of what a version freezes beside its code.
-fn settings(answer: &GetFunctionConfigurationOutput) -> u32 {
-    let variables = answer.environment().and_then(|environment| environment.variables());
-    let variables: BTreeMap<&String, &String> = variables.into_iter().flatten().collect();
-    let layers: Vec<Option<&str>> = answer.layers().iter().map(|layer| layer.arn()).collect();
-    let sizes = (answer.memory_size(), answer.timeout(), answer.ephemeral_storage().map(EphemeralStorage::size));
-    let parts = (
-        variables,
-        layers,
-        sizes,
-        answer.handler(),
-        answer.runtime(),
-        answer.vpc_config().map(|vpc| (vpc.subnet_ids(), vpc.security_group_ids())),
-    );
-    hash32(format!("{parts:?}").as_bytes())
+/// What a version freezes beside its code. Of a variable's value no more than a hash leaves this function.
+fn frozen(answer: &GetFunctionConfigurationOutput) -> Frozen {
+    let environment = answer.environment();
+    let unreadable = environment.is_some_and(|environment| environment.error().is_some());
+    let variables = environment.and_then(|environment| environment.variables()).into_iter().flatten();
+    let hashed = variables.map(|(name, value)| (name.clone(), hash32(value.as_bytes()))).collect();
+    let vpc = answer.vpc_config();
+    Frozen {
+        environment: (!unreadable).then_some(hashed),
+        layers: answer.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
+        runtime: answer.runtime().map(|runtime| runtime.as_str().to_owned()),
+        handler: answer.handler().map(str::to_owned),
+        package: answer.package_type().map_or("Zip", |package| package.as_str()).to_owned(),
+        architectures: answer.architectures().iter().map(|one| one.as_str().to_owned()).collect(),
+        memory: answer.memory_size(),
+        timeout: answer.timeout(),
+        storage: answer.ephemeral_storage().map(EphemeralStorage::size),
+        subnets: sorted(vpc.map(VpcConfigResponse::subnet_ids)),
+        security_groups: sorted(vpc.map(VpcConfigResponse::security_group_ids)),
+    }
+}
+
+/// Names of things that stand in no order.
+fn sorted(names: Option<&[String]>) -> Vec<String> {
+    let mut names = names.unwrap_or_default().to_vec();
+    names.sort_unstable();
+    names
 }
 
 fn state(state: Option<&LambdaState>, reason: Option<&str>) -> State {
@@ -121,43 +134,33 @@ fn because(word: &str, reason: Option<&str>) -> String {
     reason.filter(|reason| !reason.is_empty()).map_or_else(|| format!("its state is {word}"), str::to_owned)
 }
 
-/// An alarm, and its ARN.
-#[derive(Debug)]
-pub(crate) struct FoundAlarm {
-    pub(crate) arn: String,
-    pub(crate) seen: AlarmSeen,
-}
-
-pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Result<FoundAlarm, CloudError> {
+pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Result<AlarmSeen, CloudError> {
     AlarmAnswer {
         name: alarm.alarm_name(),
-        arn: alarm.alarm_arn(),
         state: alarm.state_value(),
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
         metric: alarm.metric_name(),
         fires_after: fires_after(alarm),
     }
-    .found(operation)
+    .seen(operation)
 }
 
-pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -> Result<FoundAlarm, CloudError> {
+pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -> Result<AlarmSeen, CloudError> {
     AlarmAnswer {
         name: alarm.alarm_name(),
-        arn: alarm.alarm_arn(),
         state: alarm.state_value(),
         since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
         reason: alarm.state_reason(),
         metric: None,
         fires_after: None,
     }
-    .found(operation)
+    .seen(operation)
 }
 
 /// What the two kinds of alarm have in common.
 struct AlarmAnswer<'a> {
     name: Option<&'a str>,
-    arn: Option<&'a str>,
     state: Option<&'a StateValue>,
     since: Option<&'a DateTime>,
     reason: Option<&'a str>,
@@ -165,15 +168,8 @@ struct AlarmAnswer<'a> {
     fires_after: Option<Duration>,
 }
 
-/// As many periods as have to be bad.
-fn fires_after(alarm: &MetricAlarm) -> Option<Duration> {
-    let periods = alarm.datapoints_to_alarm().or(alarm.evaluation_periods())?;
-    let (period, periods) = (u64::try_from(alarm.period()?).ok()?, u64::try_from(periods).ok()?);
-    Some(Duration::from_secs(period.checked_mul(periods)?))
-}
-
 impl AlarmAnswer<'_> {
-    fn found(self, operation: &'static str) -> Result<FoundAlarm, CloudError> {
+    fn seen(self, operation: &'static str) -> Result<AlarmSeen, CloudError> {
         let name = required(operation, "AlarmName", self.name)?.to_owned();
         let state = match self.state {
             Some(StateValue::Ok) => AlarmState::Ok,
@@ -186,8 +182,7 @@ impl AlarmAnswer<'_> {
         let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
         let metric = self.metric.map(str::to_owned);
         let (fires_after, reason) = (self.fires_after, self.reason.unwrap_or_default().to_owned());
-        let seen = AlarmSeen { name, state, since, red: None, fires_after, metric, reason };
-        Ok(FoundAlarm { arn: self.arn.unwrap_or_default().to_owned(), seen })
+        Ok(AlarmSeen { name, state, since, red: None, fires_after, metric, reason })
     }
 }
 
@@ -250,7 +245,7 @@ mod tests {
         let at = DateTime::from_secs(1_764_000_000);
         let alarm = || MetricAlarm::builder().alarm_name("a").state_transitioned_timestamp(at);
         let found = metric_alarm("DescribeAlarms", &alarm().state_value(StateValue::Ok).build()).unwrap();
-        assert_eq!((found.seen.state, found.seen.since), (AlarmState::Ok, Time::from_secs(1_764_000_000)));
+        assert_eq!((found.state, found.since), (AlarmState::Ok, Time::from_secs(1_764_000_000)));
         for unusable in [
             alarm().build(),
             alarm().state_value(StateValue::from("NEW_STATE")).build(),

@@ -8,13 +8,15 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::cloud::{
-    Cloud, CloudError, Code, Configuration, Counted, Dated, Failure, Held, Pair, Reply, Revision, Usual, Write,
+    Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Pair, Reply, Revision,
+    Usual, Watch, Write,
 };
 use controller::{AlarmRule, KeptAlarm};
 use rollout::health::AlarmSeen;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+use crate::alarms::{DESCRIBE_ALARMS, alarm_name};
 use crate::answer::{self, AliasAnswer};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
@@ -188,34 +190,11 @@ impl Cloud for Aws {
     }
 
     async fn alarms(&self, names: &[String], _known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
-        let (operation, at) = ("DescribeAlarms", self.time());
-        let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
-        let mut found = Vec::new();
-        for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
-            let request = self
-                .cloudwatch()
-                .describe_alarms()
-                .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
-                // AWS' own choice is pages of fifty.
-                .max_records(ALARMS_PER_PAGE)
-                // Without the types, composite alarms are left out.
-                .alarm_types(AlarmType::MetricAlarm)
-                .alarm_types(AlarmType::CompositeAlarm);
-            let mut pages = request.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(failed(operation))?;
-                for alarm in page.metric_alarms() {
-                    found.push(answer::metric_alarm(operation, alarm)?);
-                }
-                for alarm in page.composite_alarms() {
-                    found.push(answer::composite_alarm(operation, alarm)?);
-                }
-            }
-        }
-        // Asked for by ARN and found by name: in another account or Region it would be another alarm.
-        found
-            .retain(|alarm| asked.get(alarm.seen.name.as_str()).is_some_and(|name| !name.starts_with(ARN) || *name == alarm.arn));
-        Ok(Dated { at, answer: found.into_iter().map(|alarm| alarm.seen).collect() })
+        let at = self.time();
+        let described = self.describe(names).await?;
+        let metric = described.metric.iter().map(|alarm| answer::metric_alarm(DESCRIBE_ALARMS, alarm));
+        let composite = described.composite.iter().map(|alarm| answer::composite_alarm(DESCRIBE_ALARMS, alarm));
+        Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
     async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
@@ -271,6 +250,26 @@ impl Cloud for Aws {
         Ok(metric.chain(composite).map(str::to_owned).collect())
     }
 
+    async fn event_sources(&self, function: &Qualified) -> Result<Vec<EventSource>, CloudError> {
+        self.sources(function).await
+    }
+
+    async fn function_urls(&self, function: &FunctionName) -> Result<Vec<FunctionUrl>, CloudError> {
+        self.urls(function).await
+    }
+
+    async fn policy(&self, function: &FunctionName) -> Result<Option<String>, CloudError> {
+        self.own_policy(function).await
+    }
+
+    async fn calls(&self, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Result<Vec<f64>, CloudError> {
+        metrics::calls(self, function, by, from, to).await
+    }
+
+    async fn watches(&self, names: &[String]) -> Result<Vec<Watch>, CloudError> {
+        self.described(names).await
+    }
+
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
         let request = self
             .lambda
@@ -304,19 +303,3 @@ impl Cloud for Aws {
         request.send().await.map(drop).map_err(failed("Invoke"))
     }
 }
-
-/// The name of an alarm that was given by name or by ARN. A name may contain colons.
-fn alarm_name(given: &str) -> &str {
-    match given.splitn(7, ':').collect::<Vec<_>>().as_slice() {
-        [ARN_WORD, _, "cloudwatch", _, _, "alarm", name] => name,
-        _ => given,
-    }
-}
-
-const ARN: &str = "arn:";
-const ARN_WORD: &str = "arn";
-
-/// `CloudWatch` takes no more names in one call …
-const ALARMS_PER_CALL: usize = 100;
-/// … and answers no more alarms on one page.
-const ALARMS_PER_PAGE: i32 = 100;

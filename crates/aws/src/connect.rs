@@ -31,6 +31,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// The Region.
     pub region: Option<String>,
+    /// The Region where none is given here and no place says one.
+    pub otherwise: Option<String>,
     /// Where to send every request instead of AWS, such as `http://127.0.0.1:4566`.
     pub endpoint_url: Option<String>,
     /// When the credentials end, where that was said beside them and nothing will renew them.
@@ -102,7 +104,7 @@ impl Aws {
 /// # Errors
 /// [`Failure::Unsent`] where no Region is set, or a setting makes no sense. Missing credentials show with the first call.
 pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError> {
-    let Settings { profile, region, endpoint_url, credentials_end } = settings;
+    let Settings { profile, region, otherwise, endpoint_url, credentials_end } = settings;
     let Seams { http_client, time_source, sleep, credentials } = seams;
     let http_client = match http_client {
         Some(client) => client,
@@ -117,7 +119,7 @@ pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError
         Some(region) => Some(Region::new(region)),
         None => usual::region(profile.as_deref(), &usual).await,
     };
-    let region = checked_region(region)?;
+    let region = checked_region(region.or(otherwise.map(Region::new)))?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client)
         .region(region.clone())

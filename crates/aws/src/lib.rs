@@ -3,6 +3,7 @@
 //! It decides nothing. [`connect`] finds out where AWS is and who asks; [`Aws`] makes the calls, each with limits of its
 //! own, and turns every answer and every failure into the port's words.
 
+mod alarms;
 mod answer;
 mod clock;
 mod cloud;
@@ -13,6 +14,7 @@ mod limits;
 mod metrics;
 mod permission;
 mod skew;
+mod surroundings;
 mod usual;
 
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
 use controller::cloud::{CloudError, Counted, Limits, Pair, Tally, Usual};
-use rollout::subject::Subject;
+use rollout::subject::{FunctionName, Subject};
 use rollout::{Time, Version};
 
 use crate::connect::Aws;
@@ -142,6 +142,26 @@ pub(crate) async fn usual(aws: &Aws, subject: &Subject, from: Time, to: Time, ev
         .collect())
 }
 
+pub(crate) async fn calls(
+    aws: &Aws,
+    function: &FunctionName,
+    by: &[Option<String>],
+    from: Time,
+    to: Time,
+) -> Result<Vec<f64>, CloudError> {
+    let queries = by.iter().enumerate().map(|(place, resource)| {
+        let resource = resource.iter().map(|resource| ("Resource", resource.clone()));
+        let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource);
+        stat(&format!("r{place}"), dimensions, "Invocations", "Sum", HOUR)
+    });
+    let answered = ask(aws, queries.collect(), from, to).await?;
+    let sum = |place| match answered.get(&format!("r{place}")) {
+        Some(values) => values.clone().map(|values| values.values().fold(0.0, |sum, value| sum + value)),
+        None => Err(missing()),
+    };
+    (0..by.len()).map(sum).collect()
+}
+
 fn query(
     id: &str,
     subject: &Subject,
@@ -151,11 +171,20 @@ fn query(
     period: Duration,
 ) -> MetricDataQuery {
     let function = &subject.function.name;
-    let dimension = |name: &str, value: String| Dimension::builder().name(name).value(value).build();
-    let mut dimensions =
-        vec![dimension("FunctionName", function.clone()), dimension("Resource", format!("{function}:{}", subject.alias))];
+    let alias = [("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
     // Counted by version only while the alias has weights, and only for calls through it.
-    dimensions.extend(version.map(|version| dimension("ExecutedVersion", version.to_string())));
+    let version = version.map(|version| ("ExecutedVersion", version.to_string()));
+    stat(id, alias.into_iter().chain(version), metric, statistic, period)
+}
+
+fn stat(
+    id: &str,
+    dimensions: impl Iterator<Item = (&'static str, String)>,
+    metric: &str,
+    statistic: &str,
+    period: Duration,
+) -> MetricDataQuery {
+    let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name(metric).set_dimensions(Some(dimensions)).build();
     let period = i32::try_from(period.as_secs()).unwrap_or(i32::MAX);
     let statistic = MetricStat::builder().metric(metric).period(period).stat(statistic).build();
@@ -231,3 +260,4 @@ const QUERIES: usize = 500;
 const DURATIONS: usize = 3;
 
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);

@@ -13,7 +13,10 @@ use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 use tokio::sync::Mutex;
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, Held, Pair, Reply, Revision, Usual, Write};
+use crate::cloud::{
+    Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Pair, Reply, Revision, Usual,
+    Watch, Write,
+};
 use crate::gather::Gatherer;
 use crate::keep::{AlarmRule, KeptAlarm};
 
@@ -209,6 +212,21 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.may_write(subject, write).await
     }
 
+    async fn event_sources(&self, function: &Qualified) -> Result<Vec<EventSource>, CloudError> {
+        self.call().await;
+        self.cloud.event_sources(function).await
+    }
+
+    async fn function_urls(&self, function: &FunctionName) -> Result<Vec<FunctionUrl>, CloudError> {
+        self.call().await;
+        self.cloud.function_urls(function).await
+    }
+
+    async fn policy(&self, function: &FunctionName) -> Result<Option<String>, CloudError> {
+        self.call().await;
+        self.cloud.policy(function).await
+    }
+
     // CloudFormation, CloudWatch and invocations have limits of their own, far from what a rollout uses.
 
     async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
@@ -254,6 +272,14 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
         self.cloud.alarm_names(prefix).await
+    }
+
+    async fn calls(&self, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Result<Vec<f64>, CloudError> {
+        self.cloud.calls(function, by, from, to).await
+    }
+
+    async fn watches(&self, names: &[String]) -> Result<Vec<Watch>, CloudError> {
+        self.cloud.watches(names).await
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {

@@ -157,7 +157,7 @@ async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Conf
     {
         return Some(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
     }
-    incompatible(stable?, &latest).map(Problem::new)
+    incompatible(stable?, &latest).map(split)
 }
 
 async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
@@ -173,7 +173,7 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
         Ok(configuration) => {
             out.problems.extend(unusable("the version to roll out", version, &configuration));
             let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
-            out.problems.extend(differs.map(Problem::new));
+            out.problems.extend(differs.map(split));
         }
         Err(error) => {
             let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
@@ -221,7 +221,7 @@ async fn continued<C: Cloud>(
         Some(_) => other("the package given is another".to_owned()),
         None => match cloud.configuration(&request.subject.function, None).await {
             Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
-            Ok(latest) if latest.settings != published.settings => other("`$LATEST` has other settings by now".to_owned()),
+            Ok(latest) if latest.frozen != published.frozen => other("`$LATEST` has other settings by now".to_owned()),
             Ok(_) => None,
             Err(error) => Some(unreadable(&error)),
         },
@@ -236,6 +236,11 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
         )),
         State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
     }
+}
+
+/// What to do about two versions that cannot share an alias.
+fn split(text: String) -> Problem {
+    Problem::new(text).hint("keep the role and the queue and change what they permit, or move the alias by hand, all at once")
 }
 
 /// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.
@@ -257,11 +262,10 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
     })
 }
 
-/// A stack tool resets the alias on its next deploy, whatever a rollout had reached by then. Not being allowed to know is no matter.
-pub(crate) async fn managed<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<String> {
-    let (function, _) = stable?.arn.rsplit_once(':')?;
-    let stack = cloud.tags(function).await.ok()?.remove(STACK)?;
-    Some(resets(&request.subject.function, &stack))
+/// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
+pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+    let Some((function, _)) = stable.and_then(|stable| stable.arn.rsplit_once(':')) else { return Ok(None) };
+    Ok(cloud.tags(function).await?.remove(STACK))
 }
 
 /// The name of the stack that a function belongs to.
@@ -361,7 +365,8 @@ fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
     let told = humantime::format_duration;
     (needs > lasts).then(|| {
         format!(
-            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before",
+            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before; \
+             a shorter period, or a longer `--bake`, lets it see something",
             told(needs),
             told(lasts)
         )

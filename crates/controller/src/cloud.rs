@@ -12,6 +12,7 @@ use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
 use crate::keep::{AlarmRule, KeptAlarm};
+pub use crate::surroundings::{EventSource, Frozen, FunctionUrl, Series, Watch};
 
 /// The cloud, as far as a rollout is concerned.
 ///
@@ -118,6 +119,28 @@ pub trait Cloud {
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
     fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;
 
+    /// What feeds queues and streams to a function: at least to exactly what is named here; where no alias or version is named, AWS may
+    /// list theirs, too.
+    fn event_sources(&self, function: &Qualified) -> impl Future<Output = Result<Vec<EventSource>, CloudError>>;
+
+    /// A function's own addresses, those of its aliases too; one page of them.
+    fn function_urls(&self, function: &FunctionName) -> impl Future<Output = Result<Vec<FunctionUrl>, CloudError>>;
+
+    /// The policy of the function itself, which says who else may call it, as JSON; `None` where it has none.
+    fn policy(&self, function: &FunctionName) -> impl Future<Output = Result<Option<String>, CloudError>>;
+
+    /// How often a function was called by each of these names (`hello`, `hello:live`), in their order; `None` stands for all calls.
+    fn calls(
+        &self,
+        function: &FunctionName,
+        by: &[Option<String>],
+        from: Time,
+        to: Time,
+    ) -> impl Future<Output = Result<Vec<f64>, CloudError>>;
+
+    /// What alarms look at, composites too. Those that do not exist are left out.
+    fn watches(&self, names: &[String]) -> impl Future<Output = Result<Vec<Watch>, CloudError>>;
+
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
 
@@ -161,8 +184,8 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
-    /// A hash of everything else that makes one version another than the next: environment, memory, layers and the like.
-    pub settings: u32,
+    /// Everything else that makes one version another than the next: environment, memory, layers and the like.
+    pub frozen: Frozen,
 }
 
 /// Whether a function can be invoked.

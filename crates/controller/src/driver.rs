@@ -102,8 +102,8 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
         teller.tell(cloud.time(), What::Warning { text });
     }
-    for text in &found.warnings {
-        teller.tell(cloud.time(), What::Warning { text: text.clone() });
+    for text in found.told(&request.subject) {
+        teller.tell(cloud.time(), What::Warning { text });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver { seat, ..Driver::new(cloud, clock, request, found, interrupt, teller) }.run()).await

@@ -9,9 +9,12 @@ use rollout::entry::{Way, way_in};
 use rollout::health::clock;
 use rollout::note::{Note, Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
+use rollout::subject::Subject;
 
+use crate::callers::{Callers, callers, unseen};
 use crate::checks::{
-    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, slowness, unreadable, versions,
+    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, resets, slowness, unreadable,
+    versions,
 };
 use crate::cloud::{Clock, Cloud, Configuration, Usual};
 use crate::request::Request;
@@ -49,8 +52,12 @@ pub struct Preflight {
     pub plan: Plan,
     /// What keeps it from beginning; nothing where it may.
     pub problems: Vec<Problem>,
-    /// What is worth knowing and stops nothing.
+    /// What is worth knowing and stops nothing; who else moves traffic is kept apart from it.
     pub warnings: Vec<String>,
+    /// Who calls the function without going through the alias, and what could not be looked at.
+    pub callers: Callers,
+    /// The stack that the function belongs to.
+    pub stack: Option<String>,
     /// Alarms that are red and that the request says to wait for.
     pub red: Vec<String>,
     /// The alias as it was read.
@@ -67,6 +74,14 @@ pub struct Preflight {
     pub usual: Option<Usual>,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub owned: Option<Note>,
+}
+
+impl Preflight {
+    /// All that is worth knowing and stops nothing, the loudest first.
+    pub fn told(&self, subject: &Subject) -> Vec<String> {
+        let stack = self.stack.as_ref().map(|stack| resets(&subject.function, stack));
+        self.callers.warning(subject).into_iter().chain(stack).chain(self.warnings.iter().cloned()).collect()
+    }
 }
 
 /// How long to wait before a second look at an alias that cannot be claimed: reads can be stale.
@@ -94,6 +109,8 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         plan,
         problems,
         warnings: [request.notes.clone(), counts.warnings].concat(),
+        callers: Callers::default(),
+        stack: None,
         red: Vec::new(),
         alias,
         read,
@@ -108,7 +125,11 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         return found;
     }
     found.warnings.extend(low_power(&found.plan, &found.usual));
-    let problems = [counts.problems, Box::pin(look_around(cloud, request, &mut found)).await].concat();
+    let (problems, callers) =
+        tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
+    found.callers.bypass = callers.bypass;
+    found.callers.unseen.extend(callers.unseen);
+    let problems = [counts.problems, problems].concat();
     // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
     if found.goes_on.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
@@ -135,7 +156,10 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         problems.extend(versions.problems);
         problems.extend(concurrency);
         problems.extend(denied);
-        found.warnings.extend(managed(cloud, request, found.stable.as_ref()).await);
+        match managed(cloud, found.stable.as_ref()).await {
+            Ok(stack) => found.stack = stack,
+            Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", "lambda:ListTags", &error)),
+        }
     }
     let (alarms, pre, step, post, probe) = tokio::join!(
         alarms(cloud, request, &found.plan, found.goes_on.is_some()),

@@ -1,4 +1,5 @@
-//! What do people and programs read of a rollout? Reporters, each a fold over its events, and the texts of `status` and `plan`.
+//! What do people and programs read of a rollout? Reporters, each a fold over its events, and the texts of `status`, `plan` and
+//! `doctor`.
 //!
 //! Nothing here decides anything, reads a clock or asks AWS. Everything is written to a writer that the caller gives, errors of
 //! writing are handed back, and it is the caller's promise that they never change a rollout. A saved file of events renders like
@@ -8,6 +9,7 @@ mod arithmetic;
 mod chart;
 mod ci;
 mod counts;
+mod doctor;
 mod document;
 mod ending;
 mod error;
@@ -40,6 +42,7 @@ use rollout::Time;
 use rollout::event::Event;
 
 pub use ci::{Ci, System};
+pub use doctor::{doctor_json, doctor_text};
 pub use document::document;
 pub use ending::end_block;
 pub use error::error_text;

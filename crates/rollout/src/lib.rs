@@ -18,11 +18,13 @@
 //! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
 //! - **observation**, **action**, **outcome**: what is known, what is done next, how it ended
 //! - **contended**: changed by somebody else, and left alone
+//! - **diagnosis**, **symptom**: all that makes a rollout less than it seems, and one such thing
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
 pub mod alias;
 pub mod comparison;
 pub mod decide;
+pub mod diagnosis;
 pub mod entry;
 pub mod event;
 pub mod foresight;

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
+
 use crate::cloudformation::Stack;
 use crate::fault::{Effect, Fault};
 use crate::settings::Settings;
@@ -50,6 +52,7 @@ enum Story {
     Slow,
     Incident,
     Stack,
+    Traps,
 }
 
 impl Scenario {
@@ -59,7 +62,7 @@ impl Scenario {
     }
 
     /// All stories, the plain one first.
-    pub const fn all() -> [Self; 10] {
+    pub const fn all() -> [Self; 11] {
         SCENARIOS
     }
 
@@ -73,7 +76,7 @@ impl Scenario {
         Defaults {
             function: FUNCTION,
             alias: ALIAS,
-            alarms: &[ALARM],
+            alarms: if matches!(self.story, Story::Traps) { &TRAPS } else { &[ALARM] },
             pre_hook: Some(PRE_HOOK),
             post_hook: Some(POST_HOOK),
             schedule: "Linear10PercentEvery1Minute",
@@ -105,13 +108,14 @@ impl Scenario {
             | Story::First
             | Story::Idle
             | Story::Slow
-            | Story::Stack => {}
+            | Story::Stack
+            | Story::Traps => {}
         }
         world
     }
 
     fn furnish(self, world: &mut World) -> Result<(), Unfit> {
-        let traffic = if self.story == Story::Idle { "0" } else { "10" };
+        let traffic = if matches!(self.story, Story::Idle | Story::Traps) { "0" } else { "10" };
         world.create_function(FUNCTION, &[("SIM_BODY", BEFORE), ("SIM_TRAFFIC_RPS", traffic)])?;
         if self.story != Story::First {
             world.publish(FUNCTION, 41)?;
@@ -127,10 +131,10 @@ impl Scenario {
             let answer = if self.story == failing { "Failed" } else { "Succeeded" };
             world.create_function(hook, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")])?;
         }
-        if self.story == Story::Stack {
+        if matches!(self.story, Story::Stack | Story::Traps) {
             world.create_stack(stack(world))?;
         }
-        Ok(())
+        if self.story == Story::Traps { traps(world) } else { Ok(()) }
     }
 }
 
@@ -148,6 +152,43 @@ fn stack(world: &World) -> Stack {
         .resource("PostHook", "AWS::Lambda::Function", POST_HOOK)
 }
 
+/// Everything that makes a rollout less than it seems: callers that bypass the alias, alarms that see nothing, a version that sleeps,
+/// and one that is more than other code.
+fn traps(world: &mut World) -> Result<(), Unfit> {
+    world.set_environment(FUNCTION, &[("SIM_DIRECT_RPS", "10"), ("TABLE", "greetings-2")])?;
+    let queue = format!("arn:aws:sqs:us-east-1:{}:orders", world.account());
+    world.arrange("POST", "/2015-03-31/event-source-mappings", &json!({"EventSourceArn": queue, "FunctionName": FUNCTION}))?;
+    world.arrange("POST", &format!("/2021-10-31/functions/{FUNCTION}/url"), &json!({"AuthType": "AWS_IAM"}))?;
+    let api = format!("arn:aws:execute-api:us-east-1:{}:shop/*", world.account());
+    let statement = json!({
+        "StatementId": "shop-api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": api,
+    });
+    world.arrange("POST", &format!("/2015-03-31/functions/{FUNCTION}/policy"), &statement)?;
+    let dimensions = |pairs: &[(&str, &str)]| -> Vec<serde_json::Value> {
+        pairs.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
+    };
+    let [_, least, nobody, slow] = TRAPS;
+    for (name, statistic, period, pairs) in [
+        (least, "Minimum", 60, dimensions(&[("FunctionName", FUNCTION), ("Resource", "hello:Live")])),
+        (nobody, "Sum", 60, dimensions(&[("Resource", "hello:Live")])),
+        (slow, "Sum", 900, dimensions(&[("FunctionName", FUNCTION)])),
+    ] {
+        world.put_alarm(&json!({
+            "AlarmName": name, "Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": statistic, "Dimensions": pairs,
+            "Period": period, "EvaluationPeriods": 1, "Threshold": 1, "TreatMissingData": "notBreaching",
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        }))?;
+    }
+    world.put_to_sleep(FUNCTION, 41)?;
+    world.set_role(FUNCTION, &format!("arn:aws:iam::{}:role/hello-2", world.account()))?;
+    let other = json!({
+        "Runtime": "nodejs24.x", "MemorySize": 256, "Timeout": 2,
+        "Layers": ["arn:aws:lambda:us-east-1:111111111111:layer:shared:7"],
+        "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+    });
+    world.arrange("PUT", &format!("/2015-03-31/functions/{FUNCTION}/configuration"), &other)
+}
+
 /// Throttles, failures and lost answers, often enough that every rollout meets some of each.
 fn bad_weather(world: &mut World) {
     world.add_fault(Fault::everywhere(Effect::Latency(Duration::from_millis(400))).chance(0.2));
@@ -160,7 +201,7 @@ fn bad_weather(world: &mut World) {
     }
 }
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "hello", description: "a healthy new version, 10 calls a second", story: Story::Healthy },
     Scenario { name: "hello-errors", description: "the new version fails 5 % of its calls", story: Story::Errors },
     Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook says no", story: Story::PreHookFails },
@@ -179,11 +220,13 @@ const SCENARIOS: [Scenario; 10] = [
         story: Story::Incident,
     },
     Scenario { name: "hello-stack", description: "function and alias belong to a CloudFormation stack", story: Story::Stack },
+    Scenario { name: "hello-traps", description: "what `canaryctl doctor` is for: a rollout of little use", story: Story::Traps },
 ];
 
 const FUNCTION: &str = "hello";
 const ALIAS: &str = "Live";
 const ALARM: &str = "HelloFooAlarm";
+const TRAPS: [&str; 4] = [ALARM, "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"];
 const PRE_HOOK: &str = "preHook";
 const POST_HOOK: &str = "postHook";
 const BEFORE: &str = "Go Serverless v1.0! Your function executed successfully!";
@@ -302,6 +345,33 @@ mod tests {
         let shown = String::from_utf8(response.body().to_vec()).unwrap();
         let physical = "<PhysicalResourceId>arn:aws:lambda:us-east-1:111111111111:function:hello:Live</PhysicalResourceId>";
         assert!(shown.contains(physical), "{shown}");
+    }
+
+    #[test]
+    fn in_the_story_of_traps_nobody_calls_the_alias_and_the_stable_version_sleeps_until_somebody_does() {
+        let mut world = Scenario::named("hello-traps").unwrap().build(1, epoch());
+        after(&mut world, 2);
+        let direct = world.tally("hello", "", "$LATEST");
+        // Three minutes before the story and two in it, ten calls a second.
+        assert!((2_800..3_200).contains(&direct.invocations), "{direct:?}");
+        let shown = |world: &mut World| {
+            let request = http::Request::get("/2015-03-31/functions/hello/configuration?Qualifier=41");
+            let now = world.now();
+            let reply = world.answer(now, "ME", &request.body(bytes::Bytes::new()).unwrap());
+            let body: serde_json::Value = serde_json::from_slice(reply.answer.response().unwrap().body()).unwrap();
+            body["State"].as_str().unwrap().to_owned()
+        };
+        let call = |world: &mut World| {
+            let request = http::Request::post("/2015-03-31/functions/hello/invocations?Qualifier=Live");
+            let now = world.now();
+            let reply = world.answer(now, "ME", &request.body(bytes::Bytes::from("{}")).unwrap());
+            reply.answer.response().unwrap().status().as_u16()
+        };
+        assert_eq!(shown(&mut world), "Inactive");
+        assert_eq!((call(&mut world), shown(&mut world).as_str()), (409, "Pending"));
+        after(&mut world, 3);
+        assert_eq!((call(&mut world), shown(&mut world).as_str()), (200, "Active"));
+        assert_eq!(world.tally("hello", "Live", "41").invocations, 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::cloudformation::Stack;
 use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
-use crate::lambda::Refusal;
+use crate::lambda::{Call, Refusal};
 use crate::time::Time;
 use crate::world::World;
 
@@ -66,6 +66,41 @@ impl World {
         let state = self.alias(function, alias).cloned().ok_or_else(|| Unfit(format!("there is no alias {function}:{alias}")))?;
         let additional = state.weights.iter().next().map(|(version, weight)| (version.as_str(), *weight));
         Ok(self.lambda.set_up_alias(self.now(), function, alias, &state.version, additional, Some(description))?)
+    }
+
+    /// Carries a request out as the account's owner would, which must succeed.
+    ///
+    /// # Errors
+    /// If the service refuses it.
+    pub fn arrange(&mut self, method: &str, path: &str, body: &serde_json::Value) -> Result<(), Unfit> {
+        let request = http::Request::builder().method(method).uri(path).body(bytes::Bytes::from(body.to_string()));
+        let request = request.map_err(|error| Unfit(error.to_string()))?;
+        let call = Call::read(&request, self.now(), "")?;
+        Ok(self.lambda.answer(&call, &mut self.cloudwatch).map(drop)?)
+    }
+
+    /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule.
+    ///
+    /// # Errors
+    /// If `CloudWatch` refuses it.
+    pub fn put_alarm(&mut self, alarm: &serde_json::Value) -> Result<(), Unfit> {
+        let operation = if alarm.get("AlarmRule").is_some() { "PutCompositeAlarm" } else { "PutMetricAlarm" };
+        let request = http::Request::post("/")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
+            .body(bytes::Bytes::from(alarm.to_string()));
+        let request = request.map_err(|error| Unfit(error.to_string()))?;
+        let response = self.cloudwatch.answer(self.now(), &request, "");
+        let refused = || Unfit(String::from_utf8_lossy(response.body()).into_owned());
+        if response.status().is_success() { Ok(()) } else { Err(refused()) }
+    }
+
+    /// Puts a version to sleep, as the service does with one that nobody has called for two weeks: it is `Inactive`.
+    ///
+    /// # Errors
+    /// If there is no such version.
+    pub fn put_to_sleep(&mut self, function: &str, version: u32) -> Result<(), Unfit> {
+        Ok(self.lambda.set_up_idleness(function, version)?)
     }
 
     /// Changes the execution role of `$LATEST`.
@@ -146,6 +181,11 @@ impl World {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
         let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set by hand");
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
+    }
+
+    /// The twelve digits of the account.
+    pub(crate) fn account(&self) -> &str {
+        self.lambda.account()
     }
 
     /// The ARN of an alias.

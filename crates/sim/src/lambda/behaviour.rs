@@ -4,7 +4,7 @@
 //! - `SIM_ERROR_RATE` (0 to 1): the share of calls that throw.
 //! - `SIM_LATENCY_MS`: how long a call takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
 //! - `SIM_HOOK_REPORT`: what a job that it starts tells later (`report` says how).
-//! - `SIM_TRAFFIC_RPS`: callers of each alias, from `$LATEST`.
+//! - `SIM_TRAFFIC_RPS`: callers of each alias, from `$LATEST`; `SIM_DIRECT_RPS`: those of the function itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub(crate) struct Behaviour {
     pub(crate) report: Option<Report>,
     /// Calls a second that synthetic callers make to each of the function's aliases.
     pub(crate) traffic: f64,
+    /// Those that they make to the function without naming an alias.
+    pub(crate) direct: f64,
 }
 
 /// How one call went.
@@ -95,6 +97,7 @@ impl Behaviour {
             timeout,
             report: variable("SIM_HOOK_REPORT").filter(|text| !text.is_empty()).map(Report::read).transpose()?,
             traffic: number("SIM_TRAFFIC_RPS", 0.0, 10_000.0)?,
+            direct: number("SIM_DIRECT_RPS", 0.0, 10_000.0)?,
         })
     }
 

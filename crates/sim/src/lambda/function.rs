@@ -93,6 +93,8 @@ pub(crate) struct Version {
     pub(crate) modified: Time,
     /// `Pending` until its creation has finished.
     pub(crate) pending: bool,
+    /// `Inactive`: put to sleep for want of calls, until the next one, which fails.
+    pub(crate) idle: bool,
     /// Whether an update is in progress.
     pub(crate) updating: bool,
     /// What runs when it is called: during an update still what ran before it.
@@ -132,6 +134,10 @@ impl Version {
             put("State", "Pending".into());
             put("StateReason", "The function is being created.".into());
             put("StateReasonCode", "Creating".into());
+        } else if self.idle {
+            put("State", "Inactive".into());
+            put("StateReason", "The function is idle.".into());
+            put("StateReasonCode", "Idle".into());
         } else {
             put("State", "Active".into());
         }
@@ -172,6 +178,7 @@ pub(crate) struct Configuration {
     pub(crate) tracing: String,
     pub(crate) snap_start: String,
     pub(crate) layers: Vec<String>,
+    pub(crate) vpc: Option<Vpc>,
     pub(crate) logging: Logging,
 }
 
@@ -206,11 +213,22 @@ impl Configuration {
         if let Some(queue) = &self.dead_letter {
             put("DeadLetterConfig", json!({"TargetArn": queue}));
         }
+        if let Some(Vpc { subnet_ids, security_group_ids }) = &self.vpc {
+            put("VpcConfig", json!({"SubnetIds": subnet_ids, "SecurityGroupIds": security_group_ids, "VpcId": "vpc-1"}));
+        }
         if !self.layers.is_empty() {
             put("Layers", self.layers.iter().map(|arn| json!({"Arn": arn, "CodeSize": 1_024})).collect());
         }
         shown
     }
+}
+
+/// The network that a function is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Vpc {
+    subnet_ids: Vec<String>,
+    security_group_ids: Vec<String>,
 }
 
 /// Where and how a function logs.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::code::Package;
-use super::function::{Configuration, Function, Logging, Qualified, Version};
+use super::function::{Configuration, Function, Logging, Qualified, Version, Vpc};
 use super::name::{FunctionName, Place};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
@@ -29,6 +29,7 @@ struct FunctionInput {
     tracing_config: Option<TracingInput>,
     snap_start: Option<SnapStartInput>,
     layers: Option<Vec<String>>,
+    vpc_config: Option<Vpc>,
     logging_config: Option<Logging>,
     code: Option<Package>,
     package_type: Option<String>,
@@ -120,6 +121,9 @@ impl FunctionInput {
         if let Some(environment) = self.environment {
             configuration.environment = Some(environment.variables.unwrap_or_default()).filter(|variables| !variables.is_empty());
         }
+        if let Some(vpc) = self.vpc_config {
+            configuration.vpc = Some(vpc).filter(|vpc| *vpc != Vpc::default());
+        }
         if let Some(letters) = self.dead_letter_config {
             configuration.dead_letter = letters.target_arn.filter(|arn| !arn.is_empty());
         }
@@ -167,6 +171,7 @@ impl Lambda {
             revision: self.revision(),
             modified: call.now,
             pending: !settled,
+            idle: false,
             updating: false,
             serving,
         };
@@ -403,6 +408,7 @@ pub(super) fn blank() -> Configuration {
         tracing: "PassThrough".to_owned(),
         snap_start: "None".to_owned(),
         layers: Vec::new(),
+        vpc: None,
         logging: Logging::default(),
     }
 }

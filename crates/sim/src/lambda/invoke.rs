@@ -163,6 +163,11 @@ impl Lambda {
             counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
             return None;
         }
+        if version.idle {
+            counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
+            self.wake(now, name, number);
+            return None;
+        }
         let run = version.serving.run(&mut self.luck, function.incident(now));
         let failed = run.end != End::Answered;
         let counter = counter(&mut self.counters, name, qualifier, number);

@@ -32,7 +32,7 @@ use crate::settings::Settings;
 use crate::time::Time;
 use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
-use function::Function;
+use function::{Function, Qualified};
 use invoke::Counters;
 use mappings::Mapping;
 use name::Place;
@@ -192,7 +192,10 @@ impl Lambda {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
                 if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
-                    self.execute_alias(now, &stream.function, &stream.alias, metrics);
+                    match &stream.alias {
+                        Some(alias) => self.execute_alias(now, &stream.function, alias, metrics),
+                        None => self.execute(now, &stream.function, &Qualified::Latest, metrics),
+                    };
                 }
                 self.traffic = traffic;
             }
@@ -215,6 +218,10 @@ impl Lambda {
 
     pub(crate) fn has(&self, function: &str) -> bool {
         self.functions.contains_key(function)
+    }
+
+    pub(crate) fn account(&self) -> &str {
+        &self.place.account
     }
 
     pub(crate) fn arn(&self, resource: &str) -> String {

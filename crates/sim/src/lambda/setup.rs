@@ -29,6 +29,7 @@ impl Lambda {
             revision: self.revision(),
             modified: now,
             pending: false,
+            idle: false,
             updating: false,
         };
         self.insert(now, name, latest, BTreeMap::new());
@@ -60,6 +61,13 @@ impl Lambda {
         let version = Version { number: Some(number), revision, modified: now, ..function.latest.clone() };
         function.versions.insert(number, version);
         function.next_version = function.next_version.max(number + 1);
+        Ok(())
+    }
+
+    /// Puts a version to sleep, as the service does with one that nobody has called for two weeks.
+    pub(crate) fn set_up_idleness(&mut self, name: &str, number: u32) -> Result<(), Refusal> {
+        let missing = Refusal::function_not_found(&self.place.qualified(name, &number.to_string()));
+        self.function_mut(name)?.versions.get_mut(&number).ok_or(missing)?.idle = true;
         Ok(())
     }
 

@@ -1,22 +1,23 @@
-//! When does the next synthetic caller call? Random arrivals at each alias; what a call does is `invoke`'s business.
+//! When does the next synthetic caller call? Random arrivals at each alias, and at the function itself; what a call does is `invoke`'s business.
 
 use std::collections::BTreeMap;
 
+use super::behaviour::Behaviour;
 use super::function::Function;
 use crate::time::Time;
 
-/// The callers of all aliases.
+/// The callers of all functions.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     streams: Vec<Stream>,
     disturbed: bool,
 }
 
-/// The callers of one alias.
+/// The callers of one alias, or of a function itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) function: String,
-    pub(crate) alias: String,
+    pub(crate) alias: Option<String>,
     /// Calls a second.
     rate: f64,
     /// Microseconds since the epoch: fast callers come several times within a millisecond.
@@ -53,22 +54,17 @@ impl Traffic {
     fn rebuild(&mut self, now: Time, functions: &BTreeMap<String, Function>, rng: &mut fastrand::Rng) {
         let mut before = std::mem::take(&mut self.streams);
         for function in functions.values() {
-            let rate = function.latest.serving.traffic;
-            if rate <= 0.0 {
-                continue;
-            }
-            for alias in function.aliases.keys() {
+            let Behaviour { traffic, direct, .. } = &function.latest.serving;
+            let through = function.aliases.keys().map(|alias| (Some(alias.clone()), *traffic));
+            for (alias, rate) in through.chain([(None, *direct)]).filter(|(_, rate)| *rate > 0.0) {
                 let same = |stream: &Stream| {
-                    stream.function == function.name && stream.alias == *alias && stream.rate.total_cmp(&rate).is_eq()
+                    stream.function == function.name && stream.alias == alias && stream.rate.total_cmp(&rate).is_eq()
                 };
                 let stream = match before.iter().position(same) {
                     Some(place) => before.swap_remove(place),
-                    None => Stream {
-                        function: function.name.clone(),
-                        alias: alias.clone(),
-                        rate,
-                        next: now.as_millis() * 1_000 + gap(rate, rng),
-                    },
+                    None => {
+                        Stream { function: function.name.clone(), alias, rate, next: now.as_millis() * 1_000 + gap(rate, rng) }
+                    }
                 };
                 self.streams.push(stream);
             }

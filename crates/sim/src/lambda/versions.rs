@@ -81,6 +81,16 @@ impl Lambda {
         Ok(Done::list("Versions", json!(shown), next))
     }
 
+    /// A call of a version that sleeps fails, and wakes it.
+    pub(super) fn wake(&mut self, now: Time, name: &str, number: Option<u32>) {
+        let settle = self.version_settle;
+        let version = number.and_then(|number| self.functions.get_mut(name)?.versions.get_mut(&number));
+        if let Some(version) = version {
+            (version.idle, version.pending) = (false, true);
+            self.settle_later(now, name, number, settle);
+        }
+    }
+
     /// Notes when a creation or an update finishes; at once if it takes no time.
     pub(super) fn settle_later(&mut self, now: Time, name: &str, number: Option<u32>, after: Duration) {
         if after.is_zero() {

@@ -1,0 +1,150 @@
+//! Who gets around the alias? Each way with what to type, and yesterday's calls, which show the ways that nothing else does.
+
+use std::time::Duration;
+
+use rollout::diagnosis::{Diagnosis, Severity, Symptom};
+use rollout::subject::{Qualified, Subject};
+
+use crate::callers::{Bypass, Permit, bypasses, qualifier, unseen};
+use crate::cloud::{Cloud, EventSource, FunctionUrl};
+use crate::preflight::Preflight;
+use crate::request::Request;
+
+/// How far back calls are counted.
+const PAST: Duration = Duration::from_hours(24);
+
+/// From which share of all calls on those by no alias are not taken for somebody's tests: hooks and saved events call a version by its
+/// number, some ten times in a rollout, and callers do it all day.
+const BY_NUMBER: f64 = 0.05;
+
+pub(super) async fn look<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    found: &Preflight,
+    aliases: Option<&[String]>,
+    out: &mut Diagnosis,
+) {
+    let subject = &request.subject;
+    let mut ways = found.callers.bypass.clone();
+    // A plain name may not list the mappings of versions: those of the stable one would never leave it.
+    if let Some(stable) = found.plan.stable {
+        let version = Qualified { function: subject.function.clone(), qualifier: Some(stable.to_string()) };
+        match cloud.event_sources(&version).await {
+            Ok(sources) => {
+                let pinned = sources.into_iter().filter(bypasses).map(Bypass::Source);
+                ways.extend(pinned.filter(|way| !found.callers.bypass.contains(way)));
+            }
+            Err(error) => {
+                out.unseen.push(unseen("event source mappings of the version", "lambda:ListEventSourceMappings", &error));
+            }
+        }
+    }
+    out.symptoms.extend(ways.iter().map(|way| match way {
+        Bypass::Source(source) => of_source(subject, source),
+        Bypass::Url(url) => of_url(subject, url),
+        Bypass::Permit(permit) => of_permit(subject, permit),
+    }));
+    if let Some(aliases) = aliases {
+        count(cloud, subject, aliases, out).await;
+    }
+}
+
+fn symptom(check: &'static str, subject: &Subject, text: String) -> Symptom {
+    let why = format!(
+        "such calls get the code of `$LATEST` as soon as it is there, whatever share {subject} gives it, and no rollback reaches them"
+    );
+    Symptom::new(Severity::Warning, check, text).why(why)
+}
+
+/// A text as a shell takes it.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_.:/=@".contains(letter);
+    if text.chars().all(plain) && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+fn of_source(subject: &Subject, source: &EventSource) -> Symptom {
+    let (name, function) = (source.name(), &subject.function);
+    let fixed = qualifier(&source.function).filter(|version| *version != "$LATEST");
+    let text = match fixed {
+        Some(version) => format!("{name} feeds version {version} of {function}, not the alias"),
+        None => format!("{name} feeds {function} itself, not the alias"),
+    };
+    let command = format!(
+        "aws lambda update-event-source-mapping --uuid {} --function-name {}:{}",
+        source.id,
+        function.reference(),
+        subject.alias
+    );
+    let symptom = symptom("event-source-mapping", subject, text);
+    let symptom = match fixed {
+        Some(version) => symptom.why(format!("it stays on {version} for ever: no rollout reaches it")),
+        None => symptom,
+    };
+    symptom.fix("let the mapping call the alias").commands([command])
+}
+
+fn of_url(subject: &Subject, url: &FunctionUrl) -> Symptom {
+    let (function, alias) = (subject.function.reference(), &subject.alias);
+    let text = format!("the function URL {} calls {} itself, not the alias", url.url, subject.function);
+    symptom("function-url", subject, text)
+        .fix("give the alias a URL, with the same permissions; tell callers its address, then take the other away")
+        .commands([
+            format!(
+                "aws lambda create-function-url-config --function-name {function} --qualifier {alias} --auth-type {}",
+                url.auth
+            ),
+            format!("aws lambda delete-function-url-config --function-name {function}"),
+        ])
+}
+
+fn of_permit(subject: &Subject, permit: &Permit) -> Symptom {
+    let (function, alias) = (subject.function.reference(), &subject.alias);
+    let text = format!("{} may call {} itself, by {}", permit.who(), subject.function, permit.statement());
+    let symptom = symptom("policy", subject, text);
+    let fix = format!("permit it on the alias, let it call {subject} there, then take the statement away");
+    let (Some(id), [principal], false) = (&permit.id, permit.principals.as_slice(), permit.conditional) else {
+        return symptom.fix(format!("{fix} (`aws lambda add-permission --qualifier {alias}`, `aws lambda remove-permission`)"));
+    };
+    let option =
+        |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
+    let add = format!(
+        "aws lambda add-permission --function-name {function} --qualifier {alias} --statement-id {} --action {} --principal {}{}{}",
+        quoted(id),
+        quoted(&permit.action),
+        quoted(principal),
+        option("source-arn", permit.source_arn.as_ref()),
+        option("source-account", permit.source_account.as_ref()),
+    );
+    let remove = format!("aws lambda remove-permission --function-name {function} --statement-id {}", quoted(id));
+    symptom.fix(fix).commands([add, remove])
+}
+
+/// Calls by no alias, as CloudWatch has counted them. Other aliases are somebody's own.
+async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut Diagnosis) {
+    let function = &subject.function;
+    let own = [function.name.clone(), format!("{}:$LATEST", function.name)];
+    let through = aliases.iter().map(|alias| format!("{}:{alias}", function.name));
+    let by: Vec<Option<String>> = [None].into_iter().chain(own.into_iter().chain(through).map(Some)).collect();
+    let now = cloud.time();
+    let counted = match cloud.calls(function, &by, now - PAST, now).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            out.unseen.push(unseen("calls by no alias", "cloudwatch:GetMetricData", &error));
+            return;
+        }
+    };
+    let [all, plain, latest, aliases @ ..] = counted.as_slice() else { return };
+    let through: f64 = aliases.iter().sum();
+    let (direct, rest) = (plain + latest, all - through);
+    let text = if direct > 0.0 {
+        format!("{direct:.0} of {all:.0} calls in the last 24 hours were of {function} itself, not of an alias")
+    } else if rest > all * BY_NUMBER {
+        format!(
+            "{rest:.0} of {all:.0} calls in the last 24 hours were of no alias: by a version's number, or of {function} itself"
+        )
+    } else {
+        return;
+    };
+    let fix = format!("look where the plain name or ARN of {function} is called, and have {subject} called there");
+    out.symptoms.push(symptom("direct-calls", subject, text).fix(fix));
+}

@@ -1,0 +1,91 @@
+//! What makes a rollout less than it seems? All that its preflight sees, and the traps that let it go through and protect nobody.
+//!
+//! It reads only. What it may not read is told as such, never taken for well.
+
+mod alarms;
+mod bypass;
+mod doors;
+
+use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
+use rollout::entry::owner_is_there;
+use rollout::subject::Subject;
+
+use crate::callers::unseen;
+use crate::checks::resets;
+use crate::cloud::{Clock, Cloud};
+use crate::driver::Identity;
+use crate::preflight::{Preflight, Problem, preflight};
+use crate::request::Request;
+
+/// Looks at a rollout as it was asked for, and at everything around it.
+pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> Diagnosis {
+    let found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+    let mut out = Diagnosis { symptoms: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
+    let mut aliases = None;
+    if found.owned.is_some() {
+        let what = "callers, versions, permissions, alarms' states and hooks".to_owned();
+        let why = "a rollout is under way, and was looked at alone".to_owned();
+        out.unseen.push(Unseen { what, why, permission: None });
+    } else if found.read {
+        match cloud.alias_names(&request.subject.function).await {
+            Ok(names) => aliases = Some(names),
+            Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", "lambda:ListAliases", &error)),
+        }
+    }
+    Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
+    Box::pin(doors::look(cloud, request, &found, &mut out)).await;
+    Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
+    out.unseen.extend(unasked(request));
+    out.symptoms.sort_by_key(|symptom| symptom.severity);
+    out
+}
+
+/// What keeps a rollout from beginning, and what it would warn of.
+fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Symptom> {
+    let owned = found.owned.as_ref().map(|note| {
+        let (text, hint) = owner_is_there(subject, note);
+        Problem { text, hint: Some(hint) }
+    });
+    let problems = found.problems.iter().chain(&owned).map(problem);
+    let stack = found.stack.as_ref().map(|stack| {
+        Symptom::new(Severity::Warning, "stack", resets(&subject.function, stack))
+            .why("a deploy in the middle of a rollout ends it, and one after it may put the traffic back on an earlier version")
+            .fix(
+                "deploy the stack before a rollout and never during one, or take the alias out of its template: one that is removed \
+                 with `DeletionPolicy: Retain` stays as it is",
+            )
+    });
+    let red = found.red.iter().map(|name| {
+        Symptom::new(
+            Severity::Warning,
+            "alarm",
+            format!("alarm `{name}` is in ALARM: a rollout would wait for it, an hour at most"),
+        )
+    });
+    let warnings = found.warnings.iter().map(|text| Symptom::new(Severity::Warning, "preflight", text));
+    problems.chain(stack).chain(red).chain(warnings).collect()
+}
+
+/// A command at the end of a hint stands by itself, to be copied.
+fn problem(problem: &Problem) -> Symptom {
+    let symptom = Symptom::new(Severity::Problem, "preflight", &problem.text);
+    let Some(hint) = &problem.hint else { return symptom };
+    let command =
+        hint.strip_suffix('`').and_then(|hint| hint.rsplit_once('`')).filter(|(_, command)| command.starts_with("aws "));
+    match command {
+        Some((fix, command)) => symptom.fix(fix.trim_end().trim_end_matches([':', ','])).commands([command.to_owned()]),
+        None => symptom.fix(hint),
+    }
+}
+
+/// Permissions that cannot be asked for without using them.
+fn unasked(request: &Request) -> Vec<Unseen> {
+    let told = |what: &str, permissions: &str| Unseen {
+        what: what.to_owned(),
+        why: format!("there is no asking without writing; {permissions} are needed"),
+        permission: None,
+    };
+    let keeping = "cloudwatch:PutMetricAlarm, cloudwatch:TagResource and cloudwatch:SetAlarmState";
+    let keeps = (!request.kept.is_empty()).then(|| told("whether alarms may be kept", keeping));
+    keeps.into_iter().collect()
+}

@@ -1,0 +1,164 @@
+//! Which permissions does this rollout need? Each with the resources it is needed on, and no others; asked of nobody.
+//!
+//! What is not known, such as the account, stands as `*`.
+
+use std::collections::BTreeSet;
+
+use rollout::plan::{Mode, OnLowTraffic};
+use rollout::subject::{FunctionName, Qualified, Subject};
+
+use crate::request::Request;
+
+/// Where things are, as far as that is known without asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The Region.
+    pub region: Option<String>,
+    /// The stack in which names are looked up, where they are.
+    pub stack: Option<String>,
+}
+
+/// Permissions that go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What they are for, in letters and digits.
+    pub id: &'static str,
+    /// The permissions.
+    pub actions: Vec<&'static str>,
+    /// On what.
+    pub resources: Vec<String>,
+}
+
+/// Whatever a rollout calls, or a later process that goes on with it; with `doctor`, what that asks beside.
+pub fn least(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
+    let arns = Arns { subject: &request.subject, place };
+    let (function, versions) = (arns.function(None), arns.function(Some("*")));
+    let hooks: Vec<&Qualified> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
+    let mut alias = vec!["lambda:GetAlias", "lambda:UpdateAlias"];
+    alias.extend((!request.allow_provisioned).then_some("lambda:GetProvisionedConcurrencyConfig"));
+    alias.extend(request.create_alias.then_some("lambda:CreateAlias"));
+    let mut releases = Vec::new();
+    releases.extend(request.version.is_none().then_some("lambda:PublishVersion"));
+    releases.extend(request.code.is_some().then_some("lambda:UpdateFunctionCode"));
+    releases.extend((request.create_alias || doctor).then_some("lambda:ListAliases"));
+    let mut grants = vec![
+        Grant { id: "Alias", actions: alias, resources: vec![function.clone(), arns.function(Some(&request.subject.alias))] },
+        Grant {
+            id: "Versions",
+            actions: vec!["lambda:GetFunctionConfiguration"],
+            resources: vec![function.clone(), versions.clone()],
+        },
+        Grant { id: "Function", actions: releases, resources: vec![function.clone()] },
+    ];
+    if !hooks.is_empty() {
+        let called: BTreeSet<String> = hooks.into_iter().map(|hook| arns.other(hook)).collect();
+        let resources = called.into_iter().collect();
+        grants.push(Grant { id: "Hooks", actions: vec!["lambda:InvokeFunction"], resources });
+        let reports = vec!["lambda:ListTags", "lambda:UntagResource"];
+        grants.push(Grant { id: "HooksThatReportLater", actions: reports, resources: vec![function.clone()] });
+    }
+    if let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic {
+        grants.push(Grant { id: "SavedEvents", actions: vec!["lambda:InvokeFunction"], resources: vec![versions] });
+    }
+    if !request.alarms.is_empty() {
+        // Asked for on less than everything, AWS leaves composite alarms out of its answers.
+        let actions = vec!["cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"];
+        grants.push(Grant { id: "Alarms", actions, resources: everything() });
+    }
+    if !request.kept.is_empty() {
+        let actions = vec![
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:SetAlarmState",
+            "cloudwatch:TagResource",
+        ];
+        let resources = request.kept.iter().map(|rule| arns.alarm(&rule.name)).collect();
+        grants.push(Grant { id: "AlarmsThatAreKept", actions, resources });
+    }
+    if request.analysis.mode != Mode::Off || doctor {
+        grants.push(Grant { id: "Comparison", actions: vec!["cloudwatch:GetMetricData"], resources: everything() });
+    }
+    grants.extend(arns.stack());
+    let mut warnings = vec!["lambda:GetPolicy", "lambda:ListFunctionUrlConfigs"];
+    warnings.extend((!grants.iter().any(|grant| grant.actions.contains(&"lambda:ListTags"))).then_some("lambda:ListTags"));
+    grants.push(Grant { id: "Warnings", actions: warnings, resources: vec![function] });
+    grants.push(Grant { id: "WarningsOfQueues", actions: vec!["lambda:ListEventSourceMappings"], resources: everything() });
+    grants.retain(|grant| !grant.actions.is_empty());
+    grants
+}
+
+/// What `rollback` calls.
+pub fn least_to_roll_back(subject: &Subject, place: &Place) -> Vec<Grant> {
+    let arns = Arns { subject, place };
+    let resources = vec![arns.function(None), arns.function(Some(&subject.alias))];
+    let alias = Grant { id: "Alias", actions: vec!["lambda:GetAlias", "lambda:UpdateAlias"], resources };
+    [alias].into_iter().chain(arns.stack()).collect()
+}
+
+fn everything() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+/// Names of things, in full.
+struct Arns<'a> {
+    subject: &'a Subject,
+    place: &'a Place,
+}
+
+impl Arns<'_> {
+    /// The function that is rolled out, or what this qualifier makes of it.
+    fn function(&self, qualifier: Option<&str>) -> String {
+        self.lambda(&self.subject.function, qualifier)
+    }
+
+    /// Another function, in the same place where nothing else was said.
+    fn other(&self, named: &Qualified) -> String {
+        self.lambda(&named.function, named.qualifier.as_deref())
+    }
+
+    fn lambda(&self, function: &FunctionName, qualifier: Option<&str>) -> String {
+        let (partition, region) = match &function.place {
+            Some(place) => (place.partition.clone(), place.region.clone()),
+            None => (self.partition(), self.region()),
+        };
+        let account = function.account.clone().unwrap_or_else(|| self.account());
+        let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        format!("arn:{partition}:lambda:{region}:{account}:function:{}{qualifier}", function.name)
+    }
+
+    fn alarm(&self, name: &str) -> String {
+        format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", self.partition(), self.region(), self.account())
+    }
+
+    fn stack(&self) -> Option<Grant> {
+        let stack = self.place.stack.as_ref()?;
+        let (partition, region, account) = (self.partition(), self.region(), self.account());
+        let arn = if stack.starts_with("arn:") {
+            stack.clone()
+        } else {
+            format!("arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/*")
+        };
+        Some(Grant { id: "LogicalIds", actions: vec!["cloudformation:DescribeStackResource"], resources: vec![arn] })
+    }
+
+    fn account(&self) -> String {
+        self.subject.function.account.clone().unwrap_or_else(|| "*".to_owned())
+    }
+
+    fn region(&self) -> String {
+        let own = self.subject.function.place.as_ref().map(|place| place.region.clone());
+        own.or_else(|| self.place.region.clone()).unwrap_or_else(|| "*".to_owned())
+    }
+
+    fn partition(&self) -> String {
+        if let Some(place) = &self.subject.function.place {
+            return place.partition.clone();
+        }
+        match self.region() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+        .to_owned()
+    }
+}

@@ -1,0 +1,185 @@
+//! How is a diagnosis told? Symptom by symptom, at 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
+
+use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
+use rollout::event::FORMAT;
+use rollout::{Subject, Time};
+use serde::Serialize;
+use serde_json::json;
+use unicode_width::UnicodeWidthStr;
+
+use crate::words::one_line;
+
+/// Where the lines of text end, and where they begin.
+const WIDTH: usize = 80;
+const INDENT: usize = 12;
+
+/// What was looked at, in a few words: nobody should have to guess what silence means.
+const CHECKED: &str = "everything that a rollout's preflight looks at, callers that bypass the alias, stack tools, alarms that cannot see \
+                       or come too late, and what a rollback would not undo";
+
+/// A diagnosis for people.
+pub fn doctor_text(subject: &Subject, diagnosis: &Diagnosis) -> String {
+    let mut text = format!("{subject}   {}\n", counted(diagnosis));
+    for symptom in &diagnosis.symptoms {
+        text.push('\n');
+        text.push_str(&told(symptom));
+    }
+    if !diagnosis.unseen.is_empty() {
+        text.push('\n');
+    }
+    for Unseen { what, why, permission } in &diagnosis.unseen {
+        let permission = permission.as_ref().map(|permission| format!("; {permission} is needed")).unwrap_or_default();
+        row(&mut text, "? not seen", &format!("{what}: {why}{permission}"));
+    }
+    text.push('\n');
+    row(&mut text, "  looked at", CHECKED);
+    text
+}
+
+fn counted(diagnosis: &Diagnosis) -> String {
+    let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let counts = Severity::ALL.map(|severity| (diagnosis.count(severity), severity.word()));
+    let mut parts: Vec<String> =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| many(count, word)).collect();
+    if parts.is_empty() {
+        parts.push("✔ nothing found".to_owned());
+    }
+    if !diagnosis.unseen.is_empty() {
+        parts.push(format!("{} not seen", diagnosis.unseen.len()));
+    }
+    parts.join(", ")
+}
+
+fn told(symptom: &Symptom) -> String {
+    let mut text = String::new();
+    let mark = match symptom.severity {
+        Severity::Problem => "✖ problem",
+        Severity::Warning => "! warning",
+        Severity::Note => "· note",
+    };
+    row(&mut text, mark, &symptom.text);
+    for (word, told) in [("  why", &symptom.why), ("  fix", &symptom.fix)] {
+        if let Some(told) = told {
+            row(&mut text, word, told);
+        }
+    }
+    for command in &symptom.commands {
+        text.extend([" ".repeat(INDENT), one_line(command), "\n".to_owned()]);
+    }
+    text
+}
+
+/// A word, and a text behind it on as many lines as it takes.
+fn row(out: &mut String, word: &str, text: &str) {
+    let mut line = format!("{word:<INDENT$}");
+    let mut empty = true;
+    for piece in one_line(text).split_whitespace() {
+        if !empty && line.width() + 1 + piece.width() > WIDTH {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            (line, empty) = (" ".repeat(INDENT), true);
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(piece);
+        empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
+/// The same for programs: a line each, and one at the end that counts them.
+///
+/// # Errors
+/// None that these values can cause.
+pub fn doctor_json(subject: &Subject, diagnosis: &Diagnosis, now: Time) -> serde_json::Result<String> {
+    let mut lines = String::new();
+    let mut line = |kind: &str, value: serde_json::Value| -> serde_json::Result<()> {
+        let head = json!({ "v": FORMAT, "type": kind, "at": now, "function": subject.function.name, "alias": subject.alias });
+        let both = head.as_object().into_iter().chain(value.as_object()).flatten();
+        let whole: serde_json::Map<String, serde_json::Value> = both.map(|(key, value)| (key.clone(), value.clone())).collect();
+        lines.push_str(&serde_json::to_string(&whole)?);
+        lines.push('\n');
+        Ok(())
+    };
+    for symptom in &diagnosis.symptoms {
+        line("symptom", value(symptom)?)?;
+    }
+    for unseen in &diagnosis.unseen {
+        line("not_seen", value(unseen)?)?;
+    }
+    let [problems, warnings, notes] = Severity::ALL.map(|severity| diagnosis.count(severity));
+    let counts = json!({
+        "problems": problems,
+        "warnings": warnings,
+        "notes": notes,
+        "not_seen": diagnosis.unseen.len(),
+        "exit_code": diagnosis.exit_code(),
+    });
+    line("diagnosis", counts)?;
+    Ok(lines)
+}
+
+fn value(of: &impl Serialize) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject::parse("hello:Live", None).unwrap()
+    }
+
+    fn ill() -> Diagnosis {
+        let long = "the version to go back to, 41, is Inactive: it would fail its first calls, and whoever goes back to it waits";
+        let command = format!("aws lambda invoke --function-name {} /dev/null", "x".repeat(90));
+        let symptom = Symptom::new(Severity::Problem, "preflight", long).fix("invoke it once").commands([command]);
+        let note = Symptom::new(Severity::Note, "one-way-door", "memory: 1 in 41, 2 in 42").why("it costs");
+        let unseen =
+            Unseen { what: "the policy".to_owned(), why: "no".to_owned(), permission: Some("lambda:GetPolicy".to_owned()) };
+        Diagnosis { symptoms: vec![symptom, note], unseen: vec![unseen] }
+    }
+
+    #[test]
+    fn texts_are_wrapped_and_commands_are_not() {
+        let text = doctor_text(&subject(), &ill());
+        let expected = format!(
+            "\
+hello:Live   1 problem, 1 note, 1 not seen
+
+✖ problem   the version to go back to, 41, is Inactive: it would fail its first
+            calls, and whoever goes back to it waits
+  fix       invoke it once
+            aws lambda invoke --function-name {} /dev/null
+
+· note      memory: 1 in 41, 2 in 42
+  why       it costs
+
+? not seen  the policy: no; lambda:GetPolicy is needed
+",
+            "x".repeat(90)
+        );
+        assert_eq!(&text[..expected.len()], expected);
+        assert!(text.lines().all(|line| line.width() <= WIDTH || line.contains("aws lambda")), "{text}");
+    }
+
+    #[test]
+    fn silence_says_what_was_looked_at() {
+        let text = doctor_text(&subject(), &Diagnosis::default());
+        assert!(text.starts_with("hello:Live   ✔ nothing found\n\n  looked at everything"), "{text}");
+    }
+
+    #[test]
+    fn programs_get_a_line_each_and_the_sum() {
+        let json = doctor_json(&subject(), &ill(), Time::from_secs(1_795_000_000)).unwrap();
+        let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["symptom", "symptom", "not_seen", "diagnosis"]);
+        assert!(lines.iter().all(|line| line["function"] == "hello" && line["alias"] == "Live" && line["at"].is_string()));
+        assert_eq!((&lines[0]["severity"], &lines[1]["check"]), (&"problem".into(), &"one-way-door".into()));
+        assert_eq!((&lines[3]["problems"], &lines[3]["exit_code"], &lines[3]["not_seen"]), (&1.into(), &3.into(), &1.into()));
+    }
+}

@@ -1,0 +1,103 @@
+//! What did the doctor find? Symptoms with their fixes, and what could not be seen. Nothing is looked at here.
+
+use serde::Serialize;
+
+/// How much a symptom matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A rollout would be refused, or could not be brought back.
+    Problem,
+    /// A rollout goes through, and protects less than it seems to.
+    Warning,
+    /// Worth knowing before, and may be just what is meant.
+    Note,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 3] = [Self::Problem, Self::Warning, Self::Note];
+
+    /// The word for one.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Symptom {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What was looked at, in a word for programs.
+    pub check: &'static str,
+    /// What is so.
+    pub text: String,
+    /// Why that matters.
+    pub why: Option<String>,
+    /// What to do.
+    pub fix: Option<String>,
+    /// The same as commands, to be run one after the other.
+    pub commands: Vec<String>,
+}
+
+impl Symptom {
+    /// A symptom that nothing more is known of.
+    pub fn new(severity: Severity, check: &'static str, text: impl Into<String>) -> Self {
+        Self { severity, check, text: text.into(), why: None, fix: None, commands: Vec::new() }
+    }
+
+    /// The same, with why it matters.
+    #[must_use]
+    pub fn why(self, why: impl Into<String>) -> Self {
+        Self { why: Some(why.into()), ..self }
+    }
+
+    /// The same, with what to do.
+    #[must_use]
+    pub fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+
+    /// The same, with commands that do it.
+    #[must_use]
+    pub fn commands(self, commands: impl IntoIterator<Item = String>) -> Self {
+        Self { commands: commands.into_iter().collect(), ..self }
+    }
+}
+
+/// Something that was to be looked at and could not be: not known to be well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unseen {
+    /// What.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+    /// The permission that is missing, where it is one.
+    pub permission: Option<String>,
+}
+
+/// All that the doctor has to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What was found, the worst first.
+    pub symptoms: Vec<Symptom>,
+    /// What could not be looked at.
+    pub unseen: Vec<Unseen>,
+}
+
+impl Diagnosis {
+    /// How many symptoms there are of a kind.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.symptoms.iter().filter(|symptom| symptom.severity == severity).count()
+    }
+
+    /// 3 where something ought to be mended; notes, and what could not be seen, are told and count for nothing.
+    pub fn exit_code(&self) -> u8 {
+        if self.symptoms.iter().any(|symptom| symptom.severity < Severity::Note) { 3 } else { 0 }
+    }
+}

@@ -1,0 +1,337 @@
+//! The doctor finds every trap in an account that has them, and nothing in one that has none; a rollout warns of what concerns all of
+//! them, and is neither refused nor held up by looking.
+
+use std::time::Duration;
+
+use controller::{Identity, Request, doctor};
+use rollout::diagnosis::{Diagnosis, Severity, Symptom};
+use rollout::note::{Owner, RolloutId};
+use rollout::plan::{Analysis, Mode};
+use serde_json::json;
+use sim::{Effect, Fault, World};
+
+use crate::stage::{Stage, play, request};
+
+async fn examine(stage: &Stage, request: &Request) -> Diagnosis {
+    let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
+    doctor(&stage.aws, &stage.clock, request, identity).await
+}
+
+/// The one symptom that says this.
+fn saying<'a>(found: &'a Diagnosis, words: &str) -> &'a Symptom {
+    let saying: Vec<&Symptom> = found.symptoms.iter().filter(|symptom| symptom.text.contains(words)).collect();
+    assert_eq!(saying.len(), 1, "`{words}` in {:#?}", found.symptoms);
+    saying[0]
+}
+
+fn on() -> Analysis {
+    Analysis { mode: Mode::On, ..Analysis::default() }
+}
+
+/// An alarm on a metric of Lambda, 1 × 60 s.
+fn alarm(name: &str, metric: &str, statistic: &str, dimensions: &[(&str, &str)]) -> serde_json::Value {
+    let dimensions: Vec<_> = dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
+    json!({
+        "AlarmName": name, "Namespace": "AWS/Lambda", "MetricName": metric, "Statistic": statistic, "Dimensions": dimensions,
+        "Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "TreatMissingData": "notBreaching",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+    })
+}
+
+#[test]
+fn every_trap_of_the_story_is_found() {
+    for exactly in [false, true] {
+        play(async move {
+            let stage = Stage::story_with("hello-traps", |settings| settings.lists_mappings_exactly = exactly).await;
+            let alarms = ["HelloFooAlarm", "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"].map(str::to_owned);
+            let found = examine(&stage, &Request { alarms: alarms.to_vec(), ..request() }).await;
+            let rows = [
+                (
+                    Severity::Problem,
+                    "41, is Inactive",
+                    "aws lambda invoke --function-name arn:aws:lambda:us-east-1:111111111111:function:hello:41 /dev/null",
+                ),
+                (Severity::Problem, "another execution role than 41", ""),
+                (Severity::Warning, "the CloudFormation stack `hello-prod`", ""),
+                (Severity::Warning, "`orders` (sqs) feeds hello itself", "--function-name hello:Live"),
+                (
+                    Severity::Warning,
+                    "the function URL http://",
+                    "aws lambda create-function-url-config --function-name hello --qualifier Live --auth-type AWS_IAM",
+                ),
+                (
+                    Severity::Warning,
+                    "apigateway.amazonaws.com may call hello itself, by statement `shop-api`",
+                    "aws lambda add-permission --function-name hello --qualifier Live --statement-id shop-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:us-east-1:111111111111:shop/*'",
+                ),
+                (Severity::Warning, "calls in the last 24 hours were of hello itself", ""),
+                (Severity::Warning, "alarm `HelloErrorsLeast` takes the Minimum of Errors", ""),
+                (Severity::Warning, "alarm `HelloErrorsOfNobody` watches `Resource=hello:Live`", ""),
+                (Severity::Warning, "alarm `HelloErrorsSlow` goes off after 15m", ""),
+                (Severity::Note, "environment: `SIM_BODY` changed; `SIM_DIRECT_RPS`, `TABLE` added in $LATEST", ""),
+                (Severity::Note, "runtime: nodejs22.x in 41, nodejs24.x in $LATEST", ""),
+                (Severity::Note, "layers: none of these in 41, shared:7 in $LATEST", ""),
+                (Severity::Note, "memory: 128 MB in 41, 256 MB", ""),
+                (Severity::Note, "time-out: 3 s in 41, 2 s", ""),
+                (Severity::Note, "VPC: none in 41, subnet-1 with sg-1", ""),
+            ];
+            for (severity, words, command) in rows {
+                let symptom = saying(&found, words);
+                assert_eq!(symptom.severity, severity, "{symptom:?}");
+                assert!(symptom.commands.concat().contains(command), "`{command}` in {symptom:#?}");
+                assert!(symptom.fix.is_some() || symptom.why.is_some() || words.contains("15m"), "{symptom:?}");
+            }
+            assert_eq!(found.symptoms.len(), rows.len(), "{:#?}", found.symptoms);
+            assert_eq!((found.unseen.len(), found.exit_code()), (0, 3), "{:?}", found.unseen);
+            assert!(found.symptoms.is_sorted_by_key(|symptom| symptom.severity), "the worst first");
+            assert_eq!(stage.writes().len(), 0);
+        });
+    }
+}
+
+/// Everything that the doctor looks at is there, as it should be.
+fn sound(world: &mut World) {
+    world.create_function("hello", &[("SIM_BODY", "hi"), ("SIM_TRAFFIC_RPS", "5")]).unwrap();
+    world.publish("hello", 41).unwrap();
+    world.set_alias("hello", "Live", "41", None).unwrap();
+    world.set_alias("hello", "beta", "41", None).unwrap();
+    for hook in ["preHook", "postHook"] {
+        world.create_function(hook, &[("SIM_HOOK", "Succeeded")]).unwrap();
+    }
+    let source = "arn:aws:sqs:us-east-1:111111111111:orders";
+    let mapping = json!({"EventSourceArn": source, "FunctionName": "hello:Live"});
+    world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
+    world.arrange("POST", "/2021-10-31/functions/hello/url?Qualifier=Live", &json!({"AuthType": "NONE"})).unwrap();
+    let permit = json!({"StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"});
+    world.arrange("POST", "/2015-03-31/functions/hello/policy?Qualifier=Live", &permit).unwrap();
+    // Whoever may read it does not call it.
+    let reads = json!({"StatementId": "audit", "Action": "lambda:GetFunction", "Principal": "222222222222"});
+    world.arrange("POST", "/2015-03-31/functions/hello/policy", &reads).unwrap();
+    world.put_alarm(&alarm("HelloFooAlarm", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:Live")])).unwrap();
+    world.arrange("PUT", "/2015-03-31/functions/hello/code", &json!({"ZipFile": "UEsDBA=="})).unwrap();
+}
+
+#[test]
+fn an_account_without_any_is_met_with_silence() {
+    for exactly in [false, true] {
+        play(async move {
+            let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
+            let stage = Stage::furnished(settings, 7, sound).await;
+            stage.sleep(1_800).await;
+            let found = examine(&stage, &Request { analysis: on(), ..request() }).await;
+            assert_eq!(found, Diagnosis::default());
+            assert_eq!(found.exit_code(), 0);
+        });
+    }
+}
+
+#[test]
+fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
+    for exactly in [false, true] {
+        play(async move {
+            let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
+            let stage = Stage::furnished(settings, 7, sound).await;
+            stage.with(|world| {
+                let mapping = json!({"EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:old", "FunctionName": "hello:41"});
+                world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
+                // One that is switched off feeds nobody.
+                let off = json!({
+                    "EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:off", "FunctionName": "hello", "Enabled": false,
+                });
+                world.arrange("POST", "/2015-03-31/event-source-mappings", &off).unwrap();
+            });
+            stage.sleep(60).await;
+            let found = examine(&stage, &request()).await;
+            let symptom = saying(&found, "`old` (sqs) feeds version 41 of hello");
+            assert_eq!(symptom.why.as_deref(), Some("it stays on 41 for ever: no rollout reaches it"));
+            assert_eq!(found.symptoms.len(), 1, "{:#?}", found.symptoms);
+        });
+    }
+}
+
+#[test]
+fn an_alarm_is_told_from_one_that_sees_nothing() {
+    let whole = [("FunctionName", "hello"), ("Resource", "hello:Live")];
+    let with = |version: &'static str| [("FunctionName", "hello"), ("Resource", "hello:Live"), ("ExecutedVersion", version)];
+    let rows: Vec<(serde_json::Value, Option<&str>)> = vec![
+        (alarm("a", "Errors", "Sum", &whole), None),
+        (alarm("a", "Errors", "Average", &[("FunctionName", "hello")]), None),
+        (alarm("a", "Errors", "Sum", &[]), None),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "preHook")]), None),
+        (alarm("a", "ConcurrentExecutions", "Maximum", &[("FunctionName", "hello")]), None),
+        (alarm("a", "Errors", "SampleCount", &whole), Some("takes the SampleCount of Errors")),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hallo")]), Some("`FunctionName=hallo`, which does not exist")),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello:Live")]), Some("which is no function's plain name")),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:live")]), Some("hello has no such alias")),
+        (
+            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:beta")]),
+            Some("another alias than hello:Live"),
+        ),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello")]), Some("the calls that name no alias")),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:41")]), Some("a version by its number")),
+        (
+            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "preHook:Live")]),
+            Some("which is not of `hello`"),
+        ),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Alias", "Live")]), Some("no metric with these dimensions")),
+        (
+            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("ExecutedVersion", "42")]),
+            Some("no metric with these dimensions"),
+        ),
+        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, one version")),
+        (alarm("a", "errors", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
+        (alarm("a", "Error", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
+    ];
+    play(async move {
+        let stage = Stage::furnished(sim::Settings::strict(), 7, sound).await;
+        let watched = Request { alarms: vec!["a".to_owned()], ..request() };
+        for (put, expected) in rows {
+            stage.with(|world| world.put_alarm(&put).unwrap());
+            let found = examine(&stage, &watched).await;
+            match expected {
+                Some(words) => assert_eq!(saying(&found, words).check, "alarm"),
+                None => assert_eq!(found.symptoms, [], "{put}"),
+            }
+            assert_eq!(found.symptoms.len(), usize::from(expected.is_some()), "{put}: {:#?}", found.symptoms);
+        }
+        let mut elsewhere = alarm("a", "Errors", "Sum", &whole);
+        elsewhere["Namespace"] = "AWS/lambda".into();
+        stage.with(|world| world.put_alarm(&elsewhere).unwrap());
+        saying(&examine(&stage, &watched).await, "`Errors` in the namespace `AWS/lambda`");
+        // A number of its own is right where it is the one that is rolled out.
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            world.put_alarm(&alarm("a", "Errors", "Sum", &with("42"))).unwrap();
+        });
+        let named = Request { version: rollout::Version::new(42), ..watched };
+        assert_eq!(examine(&stage, &named).await.symptoms, []);
+    });
+}
+
+#[test]
+fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
+    play(async {
+        let stage = Stage::furnished(sim::Settings::strict(), 7, sound).await;
+        stage.with(|world| {
+            world.put_alarm(&alarm("least", "Errors", "Minimum", &[("FunctionName", "hello")])).unwrap();
+            world.put_alarm(&json!({"AlarmName": "inner", "AlarmRule": "ALARM(least)"})).unwrap();
+            world.put_alarm(&json!({"AlarmName": "outer", "AlarmRule": "ALARM(\"inner\") OR ALARM(HelloFooAlarm)"})).unwrap();
+        });
+        let watched = Request { alarms: vec!["outer".to_owned()], ..request() };
+        saying(&examine(&stage, &watched).await, "alarm `least` takes the Minimum");
+        // One minute of trouble and two that CloudWatch is late, in two minutes.
+        let bake = Some(Duration::from_mins(2));
+        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), bake, ..request() };
+        saying(&examine(&stage, &hasty).await, "goes off after 1m of trouble and some 2m that CloudWatch is late");
+        let patient = Request { bake: Some(Duration::from_mins(3)), ..hasty };
+        assert_eq!(examine(&stage, &patient).await.symptoms, []);
+    });
+}
+
+#[test]
+fn secrets_are_compared_and_never_told() {
+    play(async {
+        let stage = Stage::furnished(sim::Settings::strict(), 7, sound).await;
+        stage.with(|world| {
+            world.set_environment("hello", &[("PASSWORD", "hunter2")]).unwrap();
+            world.publish("hello", 42).unwrap();
+            world.set_alias("hello", "Live", "42", None).unwrap();
+            world.set_environment("hello", &[("PASSWORD", "correct-horse")]).unwrap();
+        });
+        let found = examine(&stage, &request()).await;
+        saying(&found, "environment: `PASSWORD` changed in $LATEST, compared with 42");
+        let told = format!("{found:?}");
+        assert!(!told.contains("hunter2") && !told.contains("correct-horse"), "{told}");
+    });
+}
+
+#[test]
+fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
+    let operations = [
+        ("ListEventSourceMappings", "lambda:ListEventSourceMappings"),
+        ("ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs"),
+        ("GetPolicy", "lambda:GetPolicy"),
+        ("ListTags", "lambda:ListTags"),
+        ("ListAliases", "lambda:ListAliases"),
+        ("GetMetricData", "cloudwatch:GetMetricData"),
+    ];
+    for (operation, permission) in operations {
+        play(async move {
+            let stage = Stage::story("hello-stack").await;
+            stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
+            let found = examine(&stage, &request()).await;
+            assert!(found.unseen.iter().any(|unseen| unseen.permission.as_deref() == Some(permission)), "{:#?}", found.unseen);
+        });
+    }
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(|world| operations.iter().for_each(|(operation, _)| world.add_fault(Fault::on(operation, Effect::Deny))));
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(!told.log.contains("warning"), "{}", told.log);
+    });
+}
+
+#[test]
+fn what_was_not_looked_at_is_never_taken_for_well() {
+    play(async {
+        let stage = Stage::story("hello-traps").await;
+        let nobody = Request { subject: rollout::Subject::parse("nobody:Live", None).unwrap(), ..request() };
+        let found = examine(&stage, &nobody).await;
+        saying(&found, "Function not found");
+        assert_eq!(found.unseen, [], "there is nothing to look at");
+        // Who may not read the alias still learns who bypasses it.
+        stage.with(|world| world.add_fault(Fault::on("GetAlias", Effect::Deny)));
+        let found = examine(&stage, &request()).await;
+        assert_eq!(saying(&found, "GetAlias: AccessDenied").severity, Severity::Problem);
+        saying(&found, "`orders` (sqs) feeds hello itself");
+    });
+    play(async {
+        let stage = Stage::story("hello").await;
+        let asked = request();
+        let rollout = stage.rollout(&asked);
+        let looking = async {
+            stage.sleep(90).await;
+            examine(&stage, &request()).await
+        };
+        let (told, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert_eq!(saying(&found, "is under way on hello:Live").severity, Severity::Problem);
+        assert!(found.unseen[0].why.contains("a rollout is under way"), "{:?}", found.unseen);
+    });
+}
+
+#[test]
+fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_know() {
+    let direct = |world: &mut World| {
+        let source = "arn:aws:sqs:us-east-1:111111111111:orders";
+        let mapping = json!({"EventSourceArn": source, "FunctionName": "hello"});
+        world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
+    };
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(direct);
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let warning = "CALLERS BYPASS hello:Live: this rollout gives them no share, and no rollback reaches them: \
+                       the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` says how to move them";
+        assert_eq!(told.log.matches(warning).count(), 1, "{}", told.log);
+        let (before, _) = told.log.split_once(warning).unwrap();
+        assert!(!before.contains("claimed") && !before.contains("10 %"), "before anything begins: {before}");
+        let page = report::html(&told.events);
+        assert!(page.contains("CALLERS BYPASS hello:Live"), "{page}");
+        assert!(report::markdown(&told.events).contains("CALLERS BYPASS hello:Live"));
+    });
+    play(async move {
+        let stage = Stage::story("hello").await;
+        stage.with(direct);
+        let slow = Effect::Latency(Duration::from_secs(4));
+        stage.with(|world| world.add_fault(Fault::on("GetPolicy", slow).calls(1..=9)));
+        stage.with(|world| world.add_fault(Fault::on("GetPolicy", Effect::ServerError(503)).calls(1..=9)));
+        let began = stage.now();
+        let told = stage.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let claimed = stage.writes()[0].at.since(began);
+        assert!(claimed < Duration::from_secs(7), "{claimed:?}");
+    });
+}

@@ -1,0 +1,242 @@
+//! The policy that is printed is what a rollout needs, no less and no more: derived from the calls of whole rollouts, and tried by
+//! refusing everything that it does not permit.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use controller::cloud::Code;
+use controller::{AlarmRule, Grant, Place, Request, least, least_to_roll_back};
+use rollout::plan::{Analysis, Mode, OnLowTraffic};
+use sim::{Effect, Fault, World};
+
+use crate::stage::{Stage, play, request, short};
+
+/// Every operation that canaryctl could think of, and the service it is of.
+const OPERATIONS: [(&str, &str); 23] = [
+    ("lambda", "CreateAlias"),
+    ("lambda", "GetAlias"),
+    ("lambda", "GetFunction"),
+    ("lambda", "GetFunctionConfiguration"),
+    ("lambda", "GetPolicy"),
+    ("lambda", "GetProvisionedConcurrencyConfig"),
+    ("lambda", "Invoke"),
+    ("lambda", "ListAliases"),
+    ("lambda", "ListEventSourceMappings"),
+    ("lambda", "ListFunctionUrlConfigs"),
+    ("lambda", "ListTags"),
+    ("lambda", "ListVersionsByFunction"),
+    ("lambda", "PublishVersion"),
+    ("lambda", "UntagResource"),
+    ("lambda", "UpdateAlias"),
+    ("lambda", "UpdateFunctionCode"),
+    ("lambda", "UpdateFunctionConfiguration"),
+    ("cloudwatch", "DescribeAlarms"),
+    ("cloudwatch", "DescribeAlarmHistory"),
+    ("cloudwatch", "GetMetricData"),
+    ("cloudwatch", "ListTagsForResource"),
+    ("cloudwatch", "PutMetricAlarm"),
+    ("cloudwatch", "SetAlarmState"),
+];
+
+fn action(operation: &str) -> String {
+    let known = OPERATIONS.iter().find(|(_, name)| *name == operation);
+    match known.unwrap_or_else(|| panic!("`{operation}` was called, and no policy was thought of")) {
+        (service, "Invoke") => format!("{service}:InvokeFunction"),
+        (service, operation) => format!("{service}:{operation}"),
+    }
+}
+
+fn place() -> Place {
+    Place { region: Some("us-east-1".to_owned()), stack: None }
+}
+
+/// Whether one of the grants permits this.
+fn permits(grants: &[Grant], action: &str, resource: &str) -> bool {
+    let fits = |pattern: &str| {
+        let (pattern, resource): (Vec<&str>, Vec<&str>) = (pattern.split(':').collect(), resource.split(':').collect());
+        pattern == ["*"]
+            || (pattern.len() == resource.len() && pattern.iter().zip(&resource).all(|(one, other)| *one == "*" || one == other))
+    };
+    grants.iter().any(|grant| grant.actions.contains(&action) && grant.resources.iter().any(|pattern| fits(pattern)))
+}
+
+/// What was called, on what: an alias is guarded as part of its function.
+fn called(stage: &Stage) -> BTreeSet<(String, String)> {
+    let arn = |resource: &str| match resource {
+        "" => "*".to_owned(),
+        arn if arn.starts_with("arn:") => arn.to_owned(),
+        name => format!("arn:aws:lambda:us-east-1:111111111111:function:{name}"),
+    };
+    let guarded = |call: &sim::CallRecord| match call.operation.as_str() {
+        "GetAlias" | "UpdateAlias" | "CreateAlias" => arn(call.resource.split(':').next().unwrap()),
+        _ => arn(&call.resource),
+    };
+    stage.with(|world| {
+        let own = world.log().iter().filter(|call| call.caller == "CONTROLLER");
+        own.map(|call| (action(&call.operation), guarded(call))).collect()
+    })
+}
+
+/// Plays a rollout, once as it is and once with everything refused that its policy does not permit. What is permitted was called, or
+/// stands in `spare`, which says why.
+fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request, spare: &[&str]) {
+    let grants = least(request, &place(), false);
+    play(async {
+        let stage = Stage::story(story).await;
+        stage.with(furnish);
+        let told = stage.rollout(request).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let called = called(&stage);
+        for (action, resource) in &called {
+            // CloudWatch's calls name no resource in the log.
+            let permitted = if action.starts_with("lambda:") {
+                permits(&grants, action, resource)
+            } else {
+                grants.iter().any(|grant| grant.actions.contains(&action.as_str()))
+            };
+            assert!(permitted, "{action} on {resource} is not permitted: {grants:#?}");
+        }
+        let actions: BTreeSet<&str> = called.iter().map(|(action, _)| action.as_str()).collect();
+        let granted: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.actions.iter().copied()).collect();
+        let unused: Vec<&str> = granted.difference(&actions).copied().collect();
+        assert_eq!(unused, spare, "permitted, and not called");
+    });
+    play(async {
+        let stage = Stage::story(story).await;
+        stage.with(furnish);
+        for (_, operation) in OPERATIONS {
+            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
+                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
+            }
+        }
+        let told = stage.rollout(request).await;
+        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        assert!(!told.log.contains("AccessDenied"), "{}", told.log);
+    });
+}
+
+/// A hook may answer at once, and then its answer is not looked for in a tag.
+const LATER: &str = "lambda:UntagResource";
+
+#[test]
+fn alarms_and_hooks() {
+    assert_least("hello", |_| {}, &request(), &[LATER]);
+}
+
+#[test]
+fn hooks_that_report_later_and_one_between_steps() {
+    let furnish = |world: &mut World| {
+        let job = "after=90s key=canaryctl/{/LifecycleEventHookExecutionId} value=Succeeded";
+        world.set_environment("preHook", &[("SIM_HOOK", "InProgress"), ("SIM_HOOK_REPORT", job)]).unwrap();
+    };
+    assert_least("hello", furnish, &Request { step_hook: Some("postHook".parse().unwrap()), ..request() }, &[]);
+}
+
+#[test]
+fn a_version_that_exists_and_nothing_that_is_watched() {
+    let furnish = |world: &mut World| world.publish("hello", 42).unwrap();
+    let bare = Request { version: rollout::Version::new(42), alarms: Vec::new(), allow_provisioned: true, ..short() };
+    assert_least("hello", furnish, &bare, &[]);
+}
+
+#[test]
+fn code_an_alarm_that_is_kept_and_a_comparison() {
+    let rule = AlarmRule {
+        name: "hello-canary-errors".to_owned(),
+        namespace: "AWS/Lambda".to_owned(),
+        metric: "Errors".to_owned(),
+        statistic: "Sum".to_owned(),
+        threshold: 1.0,
+        comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+        period: Duration::from_mins(1),
+        evaluation_periods: 1,
+        datapoints: 1,
+        missing_data: "notBreaching".to_owned(),
+        dimensions: std::collections::BTreeMap::new(),
+    };
+    let kept = Request {
+        code: Some(Code::Zip(b"PK\x03\x04".to_vec())),
+        alarms: vec![rule.name.clone()],
+        kept: vec![rule],
+        analysis: Analysis { mode: Mode::On, ..Analysis::default() },
+        ..short()
+    };
+    // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
+    let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
+    assert_least("hello", |_| {}, &kept, &spare);
+    let alarms = least(&kept, &place(), false).into_iter().find(|grant| grant.id == "AlarmsThatAreKept").unwrap();
+    assert_eq!(alarms.resources, ["arn:aws:cloudwatch:us-east-1:*:alarm:hello-canary-errors"]);
+}
+
+#[test]
+fn saved_events() {
+    let analysis = Analysis {
+        mode: Mode::On,
+        min_requests: 20,
+        max_hold: Duration::ZERO,
+        on_low_traffic: OnLowTraffic::Probe(3),
+        ..Analysis::default()
+    };
+    let probed = Request { alarms: Vec::new(), analysis, probe_event: Some(b"{}".to_vec()), ..short() };
+    assert_least("hello-idle", |_| {}, &probed, &[]);
+}
+
+#[test]
+fn a_first_deployment() {
+    // Without an alias there is no provisioned concurrency to ask for.
+    let spare = ["lambda:GetProvisionedConcurrencyConfig", "lambda:ListTags", LATER];
+    assert_least("hello-first", |_| {}, &Request { create_alias: true, ..request() }, &spare);
+}
+
+#[test]
+fn a_rollback_and_the_doctor() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        stage.rollout(&short()).await;
+        let operator = stage.as_caller("OPERATOR").await;
+        let grants = least_to_roll_back(&request().subject, &place());
+        for (_, operation) in OPERATIONS {
+            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
+                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny).from_caller("OPERATOR")));
+            }
+        }
+        assert!(matches!(operator.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
+        let asked: BTreeSet<String> = stage.with(|world| {
+            world.log().iter().filter(|call| call.caller == "OPERATOR").map(|call| action(&call.operation)).collect()
+        });
+        let granted: BTreeSet<String> =
+            grants.iter().flat_map(|grant| &grant.actions).map(|action| (*action).to_owned()).collect();
+        assert_eq!(asked, granted);
+        assert_eq!(
+            grants[0].resources,
+            ["arn:aws:lambda:us-east-1:*:function:hello", "arn:aws:lambda:us-east-1:*:function:hello:Live"]
+        );
+    });
+    play(async {
+        let stage = Stage::story("hello-traps").await;
+        let grants = least(&request(), &place(), true);
+        for (_, operation) in OPERATIONS {
+            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
+                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
+            }
+        }
+        let identity = controller::Identity { id: rollout::note::RolloutId(7), owner: rollout::note::Owner::from_random(7) };
+        let found = controller::doctor(&stage.aws, &stage.clock, &request(), identity).await;
+        assert_eq!(found.unseen, []);
+    });
+}
+
+#[test]
+fn a_function_by_its_arn_leaves_nothing_open() {
+    let subject = rollout::Subject::parse("arn:aws-cn:lambda:cn-north-1:123456789012:function:hello:Live", None).unwrap();
+    let far = Some("arn:aws:lambda:eu-west-1:210987654321:function:check:prod".parse().unwrap());
+    let request = Request { subject, pre_hook: far, post_hook: Some("smoke".parse().unwrap()), ..request() };
+    let grants = least(&request, &Place { stack: Some("shop".to_owned()), ..place() }, false);
+    let of = |id: &str| grants.iter().find(|grant| grant.id == id).unwrap().resources.clone();
+    assert_eq!(
+        of("Hooks"),
+        ["arn:aws-cn:lambda:cn-north-1:123456789012:function:smoke", "arn:aws:lambda:eu-west-1:210987654321:function:check:prod"]
+    );
+    assert_eq!(of("LogicalIds"), ["arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/shop/*"]);
+    assert!(of("Versions").contains(&"arn:aws-cn:lambda:cn-north-1:123456789012:function:hello:*".to_owned()));
+}
