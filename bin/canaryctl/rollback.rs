@@ -28,7 +28,7 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
         }
     };
     // A signal does not stop a way back that is under way; only insisting does.
-    let mut signals = signals::listen();
+    let mut signals = signals::listen().subscribe();
     let insisted = async {
         if signals.wait_for(|heard| *heard == controller::Interrupt::AtOnce).await.is_err() {
             std::future::pending::<()>().await;

@@ -16,7 +16,7 @@ use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, observed, started};
 use rollout::note::{Note, Owner, Phase, RolloutId};
 use rollout::observation::{Candidate, Hook};
-use rollout::plan::Plan;
+use rollout::plan::{OnInterrupt, Plan};
 use rollout::report::Report;
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ pub enum Interrupt {
     /// Nothing.
     #[default]
     None,
+    /// To leave the share as it is, whatever is planned for the next two, and go.
+    Leave,
     /// To stop, in good order.
     Stop,
     /// To stop at once, whatever stands.
@@ -369,6 +371,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     /// Observes, decides and narrates, once.
     async fn round(&mut self, before: Option<&Round>) -> Round {
         let seen = self.look().await;
+        let leaves = self.interrupt() == Interrupt::Leave;
+        self.plan.on_interrupt = if leaves { OnInterrupt::Hold } else { self.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);

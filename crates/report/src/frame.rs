@@ -11,9 +11,10 @@ use rollout::{Time, Weight};
 
 use crate::counts::{counts, seen};
 use crate::paint::{Line, Tone};
+use crate::prompt::Prompt;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
-use crate::words::{countdown, elapsed, one_line, operand, schedule, span, total, version, versions};
+use crate::words::{countdown, elapsed, one_line, schedule, span, total, version, versions, wrapped};
 
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
@@ -31,7 +32,8 @@ const ALARMS: usize = 6;
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
     pub(crate) story: Story,
-    recent: VecDeque<(Time, String)>,
+    pub(crate) prompt: Prompt,
+    recent: VecDeque<(Time, &'static str, String)>,
 }
 
 impl LiveState {
@@ -42,7 +44,7 @@ impl LiveState {
             return;
         }
         for told in sentences(&self.story, event) {
-            self.recent.push_back((event.at, format!("{:<8}  {}", told.word, told.text)));
+            self.recent.push_back((event.at, told.word, told.text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -50,8 +52,34 @@ impl LiveState {
     }
 }
 
+/// The rows of the live view, in the order in which a low screen can do without them.
+pub(crate) struct Rows {
+    /// What is known.
+    pub(crate) body: Vec<Line>,
+    /// What happened last, oldest first.
+    pub(crate) told: Vec<Line>,
+    /// How to go back, and what is asked; to be kept whatever does not fit.
+    pub(crate) foot: Vec<Line>,
+}
+
+impl Rows {
+    /// As many as fit.
+    pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
+        let Self { mut body, mut told, foot } = self;
+        let room = rows.saturating_sub(foot.len());
+        body.truncate(room.saturating_sub(told.len().min(1)));
+        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
+        body.into_iter().chain(told).chain(foot).take(rows).collect()
+    }
+}
+
 /// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
 pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
+    rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color)).collect()
+}
+
+/// The live view at `now`, made for `width` columns and not yet cut to them.
+pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     let story = &state.story;
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
@@ -62,15 +90,20 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
-    for (at, text) in &state.recent {
-        lines.push(Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, text.as_str()));
+    let mut told = Vec::new();
+    for (index, (at, word, text)) in state.recent.iter().enumerate() {
+        let line = Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, format!("{word:<8}  "));
+        // The last one is why things are as they are: it is to be read to its end.
+        let last = index + 1 == state.recent.len();
+        let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
+        told.push(line.with(Tone::Plain, parts.next().unwrap_or_default()));
+        told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
-    if story.stable().is_some() {
-        let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
-        lines.push(Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, command));
-    }
-    lines.into_iter().take(ROWS).map(|line| line.render(width, color)).collect()
+    Rows { body: lines, told, foot: state.prompt.foot(story, width) }
 }
+
+/// Where the sentences of what happened begin: after the time and the word.
+const TEXT_AT: usize = 22;
 
 pub(crate) fn row(word: &str) -> Line {
     Line::default().with(Tone::Dim, format!("  {word:<10}"))
@@ -84,7 +117,7 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
         Some(_) => format!(" of about {}", elapsed(total(started))),
         None => String::new(),
     };
-    let right = format!("{}   {}{whole}", started.rollout_id, elapsed(now.since(*at)));
+    let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
     let right = Line::default().with(Tone::Dim, right);
     let words = if started.stable.is_some() { schedule(started) } else { "first deployment".to_owned() };
     let width = width.min(WIDEST);
@@ -195,6 +228,9 @@ fn share(story: &Story, now: Time) -> Line {
     }
     if story.blind.is_some() {
         return line.with(Tone::Warn, ", held while blind");
+    }
+    if let Some(until) = story.paused {
+        return line.with(Tone::Warn, format!("   paused until {} (in {})", clock(until), countdown(until.since(now))));
     }
     line.with(Tone::Plain, next(story, share, now))
 }

@@ -23,6 +23,7 @@ mod markdown;
 mod markup;
 mod paint;
 mod plain;
+mod prompt;
 mod record;
 mod recording;
 mod saved;
@@ -51,6 +52,7 @@ pub use json::Json;
 pub use live::{Live, Size};
 pub use markdown::markdown;
 pub use plain::Plain;
+pub use prompt::{Order, Prompt};
 pub use recording::Recording;
 pub use saved::{Saved, read};
 pub use status::{status_json, status_text};
@@ -75,6 +77,24 @@ pub trait Reporter {
     /// What the writer gave.
     fn tick(&mut self, now: Time) -> io::Result<()> {
         let _ = now;
+        Ok(())
+    }
+
+    /// Shows what is asked of whoever sits before it, or said to them. It is no part of what happened, and nothing where nothing is
+    /// drawn.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
+        let _ = prompt;
+        Ok(())
+    }
+
+    /// Something else has written in between: what was drawn is not drawn over.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn anew(&mut self) -> io::Result<()> {
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! How does the live view stay in its place? Draws frames over each other and keeps everything above them.
 //!
 //! What a frame shows is not said here. No key is read, no mode of the terminal is changed, so nothing is left to be put back
-//! when the process is killed.
+//! when this is dropped.
 
 use std::io::{self, Write};
 
@@ -10,12 +10,12 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use crossterm::{queue, terminal};
 use rollout::Time;
 use rollout::event::{Event, What};
-use unicode_width::UnicodeWidthStr;
 
 use crate::Reporter;
 use crate::ending::{self, Block};
-use crate::frame::{LiveState, frame};
+use crate::frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
+use crate::prompt::Prompt;
 
 /// How large the terminal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl<W: Write> Live<W> {
             queue!(buffer, Clear(ClearType::FromCursorDown))?;
         }
         for line in above {
-            // A carriage return too: the caller may have switched the terminal to raw keys.
+            // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
             write!(buffer, "{line}\r\n")?;
         }
         Ok(())
@@ -89,11 +89,11 @@ impl<W: Write> Live<W> {
         self.wipe(&mut buffer, columns, above)?;
         if !self.ended && !Self::is_small(size) {
             // The last column stays free: some terminals wrap as soon as it is written.
-            let bare = fitted(frame(&self.state, self.now, columns - 1, false), rows - 1);
-            for line in fitted(frame(&self.state, self.now, columns - 1, self.color), rows - 1) {
-                write!(buffer, "{line}\r\n")?;
+            let width = columns - 1;
+            for line in rows_of(&self.state, self.now, width).fitted(ROWS.min(rows - 1)) {
+                write!(buffer, "{}\r\n", line.render(width, self.color))?;
+                self.drawn.push(line.width().min(width));
             }
-            self.drawn = bare.iter().map(|line| line.width()).collect();
         }
         queue!(buffer, EndSynchronizedUpdate)?;
         // One write a frame: half a frame is never seen.
@@ -112,17 +112,6 @@ impl<W: Write> Live<W> {
     }
 }
 
-/// As many lines as fit; the last one is the way back and stays.
-fn fitted(mut lines: Vec<String>, rows: usize) -> Vec<String> {
-    if lines.len() > rows
-        && let Some(last) = lines.pop()
-    {
-        lines.truncate(rows.saturating_sub(1));
-        lines.push(last);
-    }
-    lines
-}
-
 impl<W: Write> Reporter for Live<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.now = self.now.max(event.at);
@@ -136,6 +125,21 @@ impl<W: Write> Reporter for Live<W> {
     fn tick(&mut self, now: Time) -> io::Result<()> {
         self.now = self.now.max(now);
         if self.ended || self.state.story.function.is_empty() { Ok(()) } else { self.draw(&[]) }
+    }
+
+    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
+        if self.ended || self.state.prompt == *prompt {
+            return Ok(());
+        }
+        self.state.prompt = prompt.clone();
+        let told = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
+        let above: Vec<String> = told.iter().map(|line| line.render(usize::MAX, self.color)).collect();
+        if self.state.story.function.is_empty() && above.is_empty() { Ok(()) } else { self.draw(&above) }
+    }
+
+    fn anew(&mut self) -> io::Result<()> {
+        self.drawn.clear();
+        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {

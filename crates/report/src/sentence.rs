@@ -66,6 +66,11 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::ProbeFailed { reason } => failed("probe", None, reason),
         What::SightLost { why } => told("blind", blind(story, why)),
         What::SightRegained => told("blind", "no more: everything can be read again"),
+        What::Paused { until, then_back } => {
+            let then = if *then_back { "then all traffic goes back; " } else { "" };
+            told("paused", format!("by hand until {}: {then}still watching", clock(*until)))
+        }
+        What::Resumed => told("paused", "no more: it goes on"),
         What::Held { why } => held(story, why),
         What::Trouble { why } => told("trouble", one_line(why)),
         What::Heartbeat { weight, waiting_for, .. } => told("waiting", heartbeat(story, event.at, *weight, waiting_for)),

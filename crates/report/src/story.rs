@@ -74,6 +74,8 @@ pub(crate) struct Story {
     pub(crate) by_hand: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
     pub(crate) blind: Option<(Time, String)>,
+    /// Until when a person holds the share.
+    pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
     pub(crate) way_back: Option<WayBack>,
     pub(crate) restored: Option<Restoration>,
@@ -103,7 +105,7 @@ impl Story {
             What::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
             What::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
-                self.by_hand = None;
+                (self.by_hand, self.paused) = (None, None);
             }
             What::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             What::Compared { opinion, why, numbers } => {
@@ -112,6 +114,8 @@ impl Story {
             }
             What::SightLost { why } => self.blind = Some((event.at, why.clone())),
             What::SightRegained => self.blind = None,
+            What::Paused { until, .. } => self.paused = Some(*until),
+            What::Resumed => self.paused = None,
             What::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
             What::RollbackStarted { cause, .. } => self.way_back = Some(WayBack { at: event.at, cause: *cause }),
             What::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),

@@ -183,6 +183,15 @@ pub enum What {
     },
     /// It can be read again.
     SightRegained,
+    /// A person holds the share where it is; it stays watched.
+    Paused {
+        /// Until when.
+        until: Time,
+        /// Whether all traffic goes back to stable then, instead of going on.
+        then_back: bool,
+    },
+    /// The pause is over.
+    Resumed,
     /// The share stays where it is: why.
     Held {
         /// In words.

@@ -9,7 +9,7 @@ use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Observed, Started, What};
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
-use crate::note::{Note, Noted, Phase};
+use crate::note::{AfterPause, Note, Noted, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
 use crate::{Cause, Time, Weight};
@@ -199,6 +199,13 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
         (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
         (None | Some(_), None | Some(_)) => {}
     }
+    match (earlier.as_ref().and_then(|earlier| earlier.pause), note.pause) {
+        (known, Some(pause)) if known != Some(pause) => {
+            told.push(What::Paused { until: pause.until, then_back: pause.then == AfterPause::RollBack });
+        }
+        (Some(_), None) if !note.phase.is_terminal() => told.push(What::Resumed),
+        (None | Some(_), None | Some(_)) => {}
+    }
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
@@ -272,7 +279,6 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
 /// The sentence for a wait that is not on the schedule; `None` for one that is.
 fn held(why: &Reason) -> Option<String> {
     match why {
-        Reason::Paused(until) => Some(format!("paused by hand until {}: still watching", crate::health::clock(*until))),
         Reason::SetByHand(weight) => {
             Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
         }
@@ -285,6 +291,8 @@ fn held(why: &Reason) -> Option<String> {
         | Reason::FullMinute
         | Reason::NotDue
         | Reason::Baking
+        // The note has told it.
+        | Reason::Paused(_)
         | Reason::LookingAgain => None,
     }
 }
