@@ -23,6 +23,7 @@ mod signals;
 mod simulate;
 mod status;
 mod telling;
+mod watch;
 mod wiring;
 
 use std::ffi::OsString;

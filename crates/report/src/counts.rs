@@ -130,7 +130,7 @@ fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
         Opinion::Pass => line.with(Tone::Good, "no complaint"),
         Opinion::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
         Opinion::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
-        Opinion::Hold => line.with(Tone::Warn, "suspicious: the share is not raised"),
+        Opinion::Hold => line.with(Tone::Warn, "suspicious: share not raised"),
         Opinion::NoData | Opinion::RollBack => line.with(Tone::Bad, one_line(why)),
     };
     line.with(Tone::Dim, format!("   {fresh}"))

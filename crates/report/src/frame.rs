@@ -114,12 +114,16 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
     let whole = match started.stable {
-        Some(_) => format!(" of about {}", elapsed(total(started))),
-        None => String::new(),
+        Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
+        Some(_) | None => String::new(),
     };
     let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
     let right = Line::default().with(Tone::Dim, right);
-    let words = if started.stable.is_some() { schedule(started) } else { "first deployment".to_owned() };
+    let words = match started.stable {
+        _ if started.is_elsewhere() => "runs elsewhere".to_owned(),
+        Some(_) => schedule(started),
+        None => "first deployment".to_owned(),
+    };
     let width = width.min(WIDEST);
     let long = left.clone().with(Tone::Plain, format!("   {words}"));
     if long.width() + 1 + right.width() <= width {
@@ -162,6 +166,10 @@ fn ticks(story: &Story, now: Time) -> Line {
 fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
     let at = story.share.map_or(0, |share| share.step);
+    if started.is_elsewhere() {
+        let steps = story.share.map(|share| share.steps).filter(|steps| *steps > 0)?;
+        return Some(progress(at, steps));
+    }
     let tail = bake(story, started, now);
     let mut steps = Line::plain(" ");
     for (index, weight) in started.weights.iter().enumerate() {
@@ -178,12 +186,15 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     if steps.width() <= width {
         return Some(steps);
     }
-    let count = started.weights.len();
+    Some(progress(at, started.weights.len()).joined(tail))
+}
+
+/// How far the steps are, without their shares.
+fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
     let bar = Line::plain(format!("  step {at} of {count}  "));
-    let bar = bar.with(Tone::Good, "█".repeat(filled)).with(Tone::Dim, "·".repeat(cells - filled));
-    Some(bar.joined(tail))
+    bar.with(Tone::Good, "█".repeat(filled)).with(Tone::Dim, "·".repeat(cells - filled))
 }
 
 fn bake(story: &Story, started: &Started, now: Time) -> Line {
@@ -247,6 +258,10 @@ fn first_step(story: &Story) -> String {
 fn next(story: &Story, share: Share, now: Time) -> String {
     let (Some(next_at), Some((_, started))) = (share.next_at, &story.started) else { return String::new() };
     let within = if next_at > now { format!("in {}", countdown(next_at.since(now))) } else { "now".to_owned() };
+    if started.is_elsewhere() {
+        let what = if share.weight == Weight::FULL { "end of the bake" } else { "next step" };
+        return format!("   {what} {within}");
+    }
     if share.weight == Weight::FULL {
         let then = if started.post_hook.is_some() { "post-traffic hook" } else { "promoted" };
         return format!("   {then} {within}");
@@ -262,6 +277,9 @@ fn next(story: &Story, share: Share, now: Time) -> String {
 fn alarms(story: &Story, now: Time) -> Vec<Line> {
     if story.started.is_none() {
         return Vec::new();
+    }
+    if story.alarms.is_empty() && story.elsewhere() {
+        return vec![row("alarms").with(Tone::Dim, "known to its own process; `--alarm NAME` shows one here")];
     }
     if story.alarms.is_empty() {
         let alone = if story.unwatched() && story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
@@ -287,7 +305,7 @@ fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", span(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", span(now.since(since)))),
         // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
-        None if story.claimed && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))

@@ -32,6 +32,7 @@ mod status;
 mod story;
 mod timeline;
 mod verify;
+mod watching;
 mod words;
 
 use std::io;
@@ -58,6 +59,7 @@ pub use saved::{Saved, read};
 pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
 pub use verify::{Verified, verify};
+pub use watching::Watch;
 
 /// Somebody who tells a rollout.
 ///

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use crossterm::cursor::MoveUp;
-use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate};
 use crossterm::{queue, terminal};
 use rollout::Time;
 use rollout::event::{Event, What};
@@ -65,20 +65,15 @@ impl<W: Write> Live<W> {
         columns < LEAST_COLUMNS || rows < LEAST_ROWS
     }
 
-    /// Queues what takes the frame off the screen, with `above` where it began.
-    fn wipe(&mut self, buffer: &mut Vec<u8>, columns: usize, above: &[String]) -> io::Result<()> {
+    /// Queues the way to where the frame began.
+    fn to_the_top(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
         // After a change of size the terminal has wrapped the lines that became too long.
         let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
         if rows > 0 {
             queue!(buffer, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)))?;
-            buffer.push(b'\r');
-            queue!(buffer, Clear(ClearType::FromCursorDown))?;
         }
-        for line in above {
-            // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
-            write!(buffer, "{line}\r\n")?;
-        }
-        Ok(())
+        buffer.push(b'\r');
+        Ok(rows)
     }
 
     fn draw(&mut self, above: &[String]) -> io::Result<()> {
@@ -86,14 +81,27 @@ impl<W: Write> Live<W> {
         let (columns, rows) = size;
         let mut buffer = Vec::new();
         queue!(buffer, BeginSynchronizedUpdate)?;
-        self.wipe(&mut buffer, columns, above)?;
+        let was_high = self.to_the_top(&mut buffer, columns)? > 0;
+        // Written over line by line: a screen that is cleared whole goes into the scrollback of some terminals, again and again.
+        for line in above {
+            put(&mut buffer, line)?;
+        }
         if !self.ended && !Self::is_small(size) {
             // The last column stays free: some terminals wrap as soon as it is written.
             let width = columns - 1;
+            // Where a terminal is narrower than it says, or letters are wider, a line is cut and stays one row.
+            queue!(buffer, DisableLineWrap)?;
             for line in rows_of(&self.state, self.now, width).fitted(ROWS.min(rows - 1)) {
-                write!(buffer, "{}\r\n", line.render(width, self.color))?;
+                put(&mut buffer, &line.render(width, self.color))?;
                 self.drawn.push(line.width().min(width));
             }
+            queue!(buffer, EnableLineWrap)?;
+        }
+        if above.is_empty() && self.drawn.is_empty() && was_high {
+            put(&mut buffer, "")?;
+            queue!(buffer, Clear(ClearType::FromCursorDown), MoveUp(1))?;
+        } else {
+            queue!(buffer, Clear(ClearType::FromCursorDown))?;
         }
         queue!(buffer, EndSynchronizedUpdate)?;
         // One write a frame: half a frame is never seen.
@@ -110,6 +118,16 @@ impl<W: Write> Live<W> {
         let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. } | What::Trouble { .. });
         if kept || Self::is_small(size) { told } else { Vec::new() }
     }
+}
+
+/// Queues one line in the place of what stands there.
+fn put(buffer: &mut Vec<u8>, line: &str) -> io::Result<()> {
+    // The whole line, so that the terminal forgets that it went on in the next one.
+    queue!(buffer, Clear(ClearType::CurrentLine))?;
+    buffer.extend_from_slice(line.as_bytes());
+    // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
+    buffer.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 impl<W: Write> Reporter for Live<W> {

@@ -139,9 +139,15 @@ impl Story {
         self.started.as_ref().is_some_and(|(began, _)| *began > at)
     }
 
+    /// Whether only the alias is known, because the rollout runs elsewhere.
+    pub(crate) fn elsewhere(&self) -> bool {
+        self.started.as_ref().is_some_and(|(_, started)| started.is_elsewhere())
+    }
+
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
-        self.started.as_ref().is_some_and(|(_, started)| started.alarms.is_empty() && started.analysis != "on")
+        let known = |started: &Started| started.alarms.is_empty() && started.analysis != "on" && !started.is_elsewhere();
+        self.started.as_ref().is_some_and(|(_, started)| known(started))
     }
 
     fn start(&mut self, at: Time, started: &Started) {

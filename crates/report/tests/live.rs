@@ -146,11 +146,12 @@ fn many_steps_and_many_alarms_are_summed_up() {
 struct Screen {
     rows: Vec<String>,
     row: usize,
+    column: usize,
 }
 
 impl Screen {
     fn new() -> Self {
-        Self { rows: vec![String::new()], row: 0 }
+        Self { rows: vec![String::new()], row: 0, column: 0 }
     }
 
     fn play(&mut self, bytes: &[u8]) {
@@ -166,23 +167,35 @@ impl Screen {
                     match (kind, code) {
                         ("A", count) => self.row -= count.parse::<usize>().unwrap(),
                         ("J", _) => {
-                            self.rows.truncate(self.row);
-                            self.rows.push(String::new());
+                            self.cut();
+                            self.rows.truncate(self.row + 1);
                         }
-                        ("m", _) | ("h" | "l", "?2026") => {}
+                        ("K", "2") => self.rows[self.row].clear(),
+                        ("m", _) | ("h" | "l", "?2026" | "?7") => {}
                         other => panic!("the screen does not know {other:?}"),
                     }
                 }
-                '\r' => {}
+                '\r' => self.column = 0,
                 '\n' => {
                     self.row += 1;
                     if self.row == self.rows.len() {
                         self.rows.push(String::new());
                     }
                 }
-                letter => self.rows[self.row].push(letter),
+                letter => {
+                    let mut letters: Vec<char> = self.rows[self.row].chars().collect();
+                    letters.resize(letters.len().max(self.column + 1), ' ');
+                    letters[self.column] = letter;
+                    self.rows[self.row] = letters.into_iter().collect();
+                    self.column += 1;
+                }
             }
         }
+    }
+
+    /// Clears the rest of the row.
+    fn cut(&mut self) {
+        self.rows[self.row] = self.rows[self.row].chars().take(self.column).collect();
     }
 }
 

@@ -260,7 +260,7 @@ pub struct Started {
     pub stable: Option<Version>,
     /// The candidate, where it exists already.
     pub candidate: Option<Version>,
-    /// The schedule's name.
+    /// The schedule's name; empty where only the alias of a rollout that runs elsewhere is known, and no schedule.
     pub schedule: String,
     /// The share of every step.
     pub weights: Vec<Weight>,
@@ -280,6 +280,13 @@ pub struct Started {
     pub step_hook: Option<String>,
     /// The post-traffic hook.
     pub post_hook: Option<String>,
+}
+
+impl Started {
+    /// Whether only the alias is known, because the rollout runs elsewhere.
+    pub fn is_elsewhere(&self) -> bool {
+        self.schedule.is_empty()
+    }
 }
 
 /// Why it ended so.
