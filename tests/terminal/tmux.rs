@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 /// How long to wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// One window of a tmux server of its own.
 pub(crate) struct Terminal {
     socket: String,
@@ -25,7 +27,6 @@ impl Terminal {
             notice();
             return None;
         }
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let socket = format!("canaryctl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(&socket);
         std::fs::create_dir_all(&folder).unwrap();

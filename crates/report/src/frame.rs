@@ -84,7 +84,7 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
-    lines.push(row("share").joined(share(story, now)));
+    lines.push(row("share").joined(share(story, now, width)));
     if let Some((since, why)) = &story.blind {
         lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
     }
@@ -211,7 +211,7 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     }
 }
 
-fn share(story: &Story, now: Time) -> Line {
+fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("100 % on {stable}"));
     if story.restored.is_some() {
@@ -243,7 +243,10 @@ fn share(story: &Story, now: Time) -> Line {
     if let Some(until) = story.paused {
         return line.with(Tone::Warn, format!("   paused until {} (in {})", clock(until), countdown(until.since(now))));
     }
-    line.with(Tone::Plain, next(story, share, now))
+    let next = next(story, share, now);
+    let long = line.clone().with(Tone::Plain, next.as_str());
+    let fits = row("share").width() + long.width() <= width;
+    if fits { long } else { line.with(Tone::Plain, next.replace(" about ", " ")) }
 }
 
 fn first_step(story: &Story) -> String {

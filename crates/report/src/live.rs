@@ -66,7 +66,7 @@ impl<W: Write> Live<W> {
     }
 
     /// Queues the way to where the frame began.
-    fn to_the_top(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
+    fn rise(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
         // After a change of size the terminal has wrapped the lines that became too long.
         let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
         if rows > 0 {
@@ -81,7 +81,7 @@ impl<W: Write> Live<W> {
         let (columns, rows) = size;
         let mut buffer = Vec::new();
         queue!(buffer, BeginSynchronizedUpdate)?;
-        let was_high = self.to_the_top(&mut buffer, columns)? > 0;
+        let was_high = self.rise(&mut buffer, columns)? > 0;
         // Written over line by line: a screen that is cleared whole goes into the scrollback of some terminals, again and again.
         for line in above {
             put(&mut buffer, line)?;

@@ -23,8 +23,9 @@ pub struct Watch {
     report: Report,
     /// The note as last read.
     known: Note,
-    /// The share that was told last.
+    /// The share that was told last, and the one that stood on the alias, which a person may have set.
     share: Weight,
+    stood: Weight,
     steps: usize,
     orphaned: bool,
     alarms: BTreeMap<String, AlarmState>,
@@ -39,8 +40,9 @@ impl Watch {
         let mut watch = Self {
             subject: subject.clone(),
             report: Report::default(),
-            known: Note { phase: Phase::Claim, candidate: None, pause: None, blind: None, hook: None, ..note.clone() },
+            known: Note { phase: Phase::Claim, pause: None, blind: None, hook: None, ..note.clone() },
             share: Weight::ZERO,
+            stood: Weight::ZERO,
             steps: 0,
             orphaned: false,
             alarms: BTreeMap::new(),
@@ -158,7 +160,7 @@ impl Watch {
         let Some(version) = note.candidate else { return Vec::new() };
         let prepares = |phase: Phase| matches!(phase, Phase::Claim | Phase::Back(_));
         let mut told = Vec::new();
-        if self.known.candidate.is_none() && prepares(note.phase) {
+        if self.known.candidate.is_none() {
             told.push(What::Published { version });
         }
         if prepares(self.known.phase) && !prepares(note.phase) {
@@ -207,7 +209,7 @@ impl Watch {
                 (self.steps, "the last step".to_owned())
             }
         };
-        self.share = to;
+        (self.share, self.stood) = (to, to);
         let steps = self.steps;
         Some(What::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
     }
@@ -251,8 +253,8 @@ impl Watch {
             Standing::PromotedElsewhere(_) | Standing::Contended { .. } => return told,
         };
         let put_off = known.due != note.due && known.phase == note.phase;
-        if put_off || weight != self.share {
-            self.share = weight;
+        if put_off || weight != self.stood {
+            self.stood = weight;
             told.push(What::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
         }
         told
