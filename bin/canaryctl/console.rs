@@ -37,9 +37,7 @@ const DRAWING: Duration = Duration::from_millis(200);
 /// What the events say that an order depends on.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// The rollout, once it has claimed the alias.
     id: Cell<Option<RolloutId>>,
-    claimed: Cell<bool>,
     paused: Cell<bool>,
 }
 
@@ -49,13 +47,7 @@ impl Known {
     pub(crate) fn hear(&self, event: &Event) {
         match &event.what {
             What::Started(started) => self.id.set(started.rollout_id.parse().ok()),
-            What::Claimed | What::AliasCreated { .. } => self.claimed.set(true),
-            // Gone on with: it was claimed before.
-            What::WeightShifted { .. } | What::HookStarted { .. } => self.claimed.set(true),
-            What::Paused { .. } => {
-                self.claimed.set(true);
-                self.paused.set(true);
-            }
+            What::Paused { .. } => self.paused.set(true),
             What::Resumed => self.paused.set(false),
             _ => {}
         }
@@ -176,9 +168,9 @@ impl<'a> Console<'a> {
         if talk.doing.is_some() {
             return;
         }
-        if !self.known.claimed.get() {
-            let text = "nothing has begun yet: ^C ends it".to_owned();
-            return self.show(talk, Prompt::Said(false, text), Some(READING));
+        // Before it has begun there is no rollout that could be meant.
+        if self.known.id.get().is_none() {
+            return;
         }
         talk.asked = Some(order);
         self.show(talk, Prompt::Ask(order), Some(PATIENCE));

@@ -6,7 +6,7 @@ use rollout::{Time, Weight};
 
 use crate::frame::row;
 use crate::paint::{Line, Tone};
-use crate::story::{Counts, Seen, Story};
+use crate::story::{Counts, Story};
 use crate::words::{one_line, span};
 
 /// The rows about the calls; none before the first count.
@@ -33,23 +33,15 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     lines
 }
 
-/// How near the share that arrives is to the one that was set: in the step in force, or, while nothing of it is counted, before.
+/// How near the share that arrives is to the one that was set.
 pub(crate) fn seen(story: &Story, set: Weight) -> Line {
-    if set == Weight::FULL || story.by_hand.is_some() {
-        return Line::default();
-    }
-    let in_force = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
-    let (seen, set, of) = match (in_force, story.seen) {
-        (Some(seen), _) => (seen.to_f64(), set, String::new()),
-        (None, Some(Seen { percent, set: before })) if before != set => (percent, before, format!("of {before} ")),
-        (None, Some(Seen { percent, .. })) => (percent, set, String::new()),
-        (None, None) => return Line::default(),
-    };
-    let set = set.fraction() * 100.0;
+    let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
+    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.by_hand.is_none()) else { return Line::default() };
+    let (seen, set) = (seen.to_f64(), set.fraction() * 100.0);
     // A fifth of the share and a point, which luck hardly makes of a minute's calls.
     let near = (seen - set).abs() <= set / 5.0 + 1.0;
     let (tone, mark) = if near { (Tone::Good, '✔') } else { (Tone::Warn, '!') };
-    Line::plain(format!("   seen {seen:.1} % {of}")).with(tone, mark)
+    Line::plain(format!("   seen {seen:.1} % ")).with(tone, mark)
 }
 
 fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) -> Line {
@@ -80,7 +72,7 @@ fn times(stable: &Calls, candidate: &Calls) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio that is told with one decimal")]
-pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
+fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 

@@ -125,6 +125,8 @@ fn put(buffer: &mut Vec<u8>, line: &str) -> io::Result<()> {
     // The whole line, so that the terminal forgets that it went on in the next one.
     queue!(buffer, Clear(ClearType::CurrentLine))?;
     buffer.extend_from_slice(line.as_bytes());
+    // Of a long one that goes on in the next row, its rest.
+    queue!(buffer, Clear(ClearType::UntilNewLine))?;
     // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
     buffer.extend_from_slice(b"\r\n");
     Ok(())

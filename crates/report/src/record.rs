@@ -141,6 +141,7 @@ impl Record {
         self.last = self.last.max(at);
         self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
         match &event.what {
+            What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             What::Warning { text } => self.warnings.push(one_line(text)),
             What::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));

@@ -1,16 +1,9 @@
 //! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
 
-use std::time::Duration;
-
 use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Event, HookPhase, Started, What};
+use rollout::event::{Event, HookPhase, Stands, Started, What};
 use rollout::health::AlarmState;
 use rollout::{Cause, Time, Version, Weight};
-
-use crate::counts::ratio;
-
-/// How long after its full minute a share is in force at the latest, for its minutes to count as its own.
-const SETTING: Duration = Duration::from_secs(10);
 
 /// How far a hook is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +46,6 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-/// How large a share arrived, of one that was set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Seen {
-    pub(crate) percent: f64,
-    pub(crate) set: Weight,
-}
-
 /// The calls of both versions, as last counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -85,10 +71,6 @@ pub(crate) struct Story {
     pub(crate) step_hook: Mark,
     pub(crate) post_hook: Mark,
     pub(crate) share: Option<Share>,
-    /// Every share that was set, and when.
-    shares: Vec<(Time, Weight)>,
-    /// The share that arrived in the minutes counted last.
-    pub(crate) seen: Option<Seen>,
     pub(crate) by_hand: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
     pub(crate) blind: Option<(Time, String)>,
@@ -124,11 +106,9 @@ impl Story {
             What::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
                 (self.by_hand, self.paused) = (None, None);
-                self.shares.push((event.at, *to));
             }
             What::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             What::Compared { opinion, why, numbers } => {
-                self.see(numbers);
                 let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
                 self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
             }
@@ -170,27 +150,16 @@ impl Story {
         self.started.as_ref().is_some_and(|(_, started)| known(started))
     }
 
-    /// What arrived between two counts: minutes come late, and by then another share may be in force.
-    fn see(&mut self, numbers: &Numbers) {
-        let Some(known) = self.counts.as_ref().map(|counts| &counts.numbers) else { return };
-        let (Some(from), Some(to)) = (known.counted_to, numbers.counted_to) else { return };
-        let more = |of: fn(&Numbers) -> u64| of(numbers).saturating_sub(of(known));
-        let candidate = more(|numbers| numbers.candidate.calls);
-        let all = candidate + more(|numbers| numbers.stable.calls);
-        // A share that is set on the full minute is written a little after it.
-        let set = |at: Time| self.shares.iter().rev().find(|(since, _)| *since <= at).map(|(_, weight)| *weight);
-        if to > from
-            && all > 0
-            && let Some(weight) = set(from + SETTING)
-            && set(to) == Some(weight)
-        {
-            self.seen = Some(Seen { percent: 100.0 * ratio(candidate, all).unwrap_or_default(), set: weight });
-        }
-    }
-
     fn start(&mut self, at: Time, started: &Started) {
         self.candidate = started.candidate;
         self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), told: None }).collect();
+        if let Some(Stands { weight, step, next_at }) = started.stands {
+            self.claimed = true;
+            if !weight.is_zero() {
+                self.ready = true;
+                self.share = Some(Share { weight, step, steps: started.weights.len(), since: at, next_at });
+            }
+        }
         self.started = Some((at, started.clone()));
     }
 

@@ -61,6 +61,7 @@ impl Watch {
             pre_hook: None,
             step_hook: None,
             post_hook: None,
+            stands: None,
         });
         let mut told = vec![watch.event(note.begun.min(now), started)];
         told.extend(watch.look(Some(alias), now));

@@ -4,7 +4,7 @@
 
 use report::{Live, LiveState, Order, Prompt, Reporter, Size, frame};
 use rollout::Time;
-use rollout::event::Event;
+use rollout::event::{Event, Stands, What};
 use unicode_width::UnicodeWidthStr;
 
 fn events(name: &str) -> Vec<Event> {
@@ -81,6 +81,20 @@ fn what_is_held_is_said_to_be_held() {
     assert!(!blind.contains("OK"), "an alarm that cannot be read is not OK: {blind}");
     let by_hand = shown("set_by_hand", 62, 80);
     assert!(by_hand.contains("  share     set 50 %, but 5 % was set by hand: held there\n"), "{by_hand}");
+}
+
+#[test]
+fn a_rollout_that_another_process_began_stands_where_it_stands() {
+    let mut started = events("alarm").remove(0);
+    if let What::Started(started) = &mut started.what {
+        let weight = rollout::Weight::from_basis_points(3000).unwrap();
+        started.stands = Some(Stands { weight, step: 3, next_at: Some(at(42)) });
+    }
+    let mut state = LiveState::default();
+    state.add(&started);
+    let shown = frame(&state, at(0), 80, false).join("\n");
+    assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
+    assert!(shown.contains("  share     set 30 %   next 40 % in 0:42   done about 14:11\n"), "{shown}");
 }
 
 #[test]
@@ -171,6 +185,7 @@ impl Screen {
                             self.rows.truncate(self.row + 1);
                         }
                         ("K", "2") => self.rows[self.row].clear(),
+                        ("K", _) => self.cut(),
                         ("m", _) | ("h" | "l", "?2026" | "?7") => {}
                         other => panic!("the screen does not know {other:?}"),
                     }

@@ -52,7 +52,9 @@ fn told(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
     }
     let mut log = Vec::new();
     let mut plain = Plain::new(&mut log);
-    events.iter().for_each(|event| plain.event(event).unwrap());
+    for event in &events {
+        plain.event(event).unwrap();
+    }
     plain.finish().unwrap();
     (String::from_utf8(log).unwrap(), events)
 }
@@ -124,7 +126,9 @@ fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
     events.extend(watch.look_at_alarms(std::slice::from_ref(&errors), at(78)));
     assert_eq!(watch.look_at_alarms(&[errors], at(83)), []);
     let mut state = LiveState::default();
-    events.iter().for_each(|event| state.add(event));
+    for event in &events {
+        state.add(event);
+    }
     let shown = frame(&state, at(78), 80, false).join("\n");
     let expected = "\
 hello:live   41 ▸ 42   runs elsewhere                            00000007  01:18

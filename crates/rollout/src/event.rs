@@ -280,6 +280,20 @@ pub struct Started {
     pub step_hook: Option<String>,
     /// The post-traffic hook.
     pub post_hook: Option<String>,
+    /// Where it stands already, where another process began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
+}
+
+/// Where a rollout stands that is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// The candidate's share.
+    pub weight: Weight,
+    /// Which step that is, from 1; 0 before the first.
+    pub step: usize,
+    /// When the next change is due.
+    pub next_at: Option<Time>,
 }
 
 impl Started {

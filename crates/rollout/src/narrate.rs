@@ -6,7 +6,7 @@
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::decide::{Action, Reason};
-use crate::event::{HookPhase, Observed, Started, What};
+use crate::event::{HookPhase, Observed, Stands, Started, What};
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
 use crate::note::{AfterPause, Note, Noted, Phase};
@@ -42,7 +42,21 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
+        stands: goes_on.map(|note| stands(plan, note)),
     })
+}
+
+fn stands(plan: &Plan, note: &Note) -> Stands {
+    Stands { weight: note.phase.share(), step: step(plan, note.phase), next_at: note.due }
+}
+
+/// Which step a phase belongs to; 0 before the first.
+fn step(plan: &Plan, phase: Phase) -> usize {
+    match phase {
+        Phase::Shift { step, .. } => usize::from(step),
+        Phase::Claim | Phase::Pre => 0,
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => plan.schedule.len(),
+    }
 }
 
 /// What a round's decision rested on.
@@ -245,10 +259,7 @@ fn why_blind(plan: &Plan, now: &Round) -> String {
 
 fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> What {
     let steps = plan.schedule.len();
-    let step = match note.phase {
-        Phase::Shift { step, .. } => usize::from(step),
-        Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => steps,
-    };
+    let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
         Some(_) | None => ("it was written before".to_owned(), false),
