@@ -346,11 +346,21 @@ pub(crate) struct Abort {
 #[command(after_help = "\
 Examples:
   canaryctl status hello
+  canaryctl status hello --watch
   canaryctl status hello:live --output json")]
 pub(crate) struct Status {
     /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
+    /// Watch the rollout under way until it ends, wherever it runs: a live view, in a pipe a line a change. Reads only
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// An alarm to show, by name, besides those of the project's file; may be given several times
+    #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, requires = "watch")]
+    pub(crate) alarms: Vec<Alarm>,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, requires = "watch")]
+    pub(crate) poll: Duration,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
     let identity = wiring::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
-    let mut signals = signals::listen();
+    let mut signals = signals::listen().subscribe();
     let (ended, told) = carry_out(&wired.aws, wired.clock, &order, &mut signals).await;
     Ok(told.tell(&ended, args.common.output))
 }
@@ -86,7 +86,7 @@ async fn all(args: &Rollback) -> Result<u8, Failure> {
             under_way.then_some(Order { subject, to: None, limit: args.timeout, identity })
         })
         .collect();
-    let signals = signals::listen();
+    let signals = signals::listen().subscribe();
     let carried_out = join_all(orders.iter().zip(&seen).map(|(order, held)| async {
         let order = order.as_ref()?;
         let mut signals = signals.clone();

@@ -5,8 +5,10 @@ use std::path::Path;
 use controller::cloud::Code;
 use controller::{Budget, Budgeted};
 use rollout::event::Event;
+use rollout::plan::OnInterrupt;
 
 use crate::args::{Alarm, Rollout};
+use crate::console::{Console, Known};
 use crate::failure::Failure;
 use crate::located::{Otherwise, locate};
 use crate::telling::Telling;
@@ -17,7 +19,7 @@ const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let output = args.common.output;
-    let signals = signals::listen();
+    let stop = signals::listen();
     let located = locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?;
     let request = settings::request(&args, &located).await?;
     let wired = &located.wired;
@@ -27,10 +29,25 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let identity = wiring::identity(&request.subject);
     let budget = Budget::looking_every(args.poll);
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
-    let mut tell = |event: &Event| telling.tell(event);
-    let ending = controller::rollout(&cloud, &wired.clock, &request, identity, signals, &mut tell).await;
-    drop(telling);
-    Ok(ending.exit_code)
+    let known = Known::default();
+    let mut tell = |event: &Event| {
+        known.hear(event);
+        telling.tell(event);
+    };
+    let console = Console {
+        cloud: &cloud,
+        clock: &wired.clock,
+        subject: &request.subject,
+        identity: wiring::identity(&request.subject),
+        telling: &telling,
+        known: &known,
+        stop: stop.clone(),
+        holds: request.on_interrupt == OnInterrupt::Hold,
+    };
+    let rollout = controller::rollout(&cloud, &wired.clock, &request, identity, stop.subscribe(), &mut tell);
+    let (ending, left) = console.beside(telling.keys(), rollout).await;
+    telling.end();
+    Ok(left.settle(ending.exit_code).await)
 }
 
 /// An alarm that its ARN puts in another Region would be another one of the same name here.

@@ -65,7 +65,7 @@ fn different(located: &[Located], requests: &[Request]) -> Option<(String, Strin
 }
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    let signals = signals::listen();
+    let signals = signals::listen().subscribe();
     let (located, mut requests) = requests(&args).await?;
     let wired = &located[0].wired;
     let at_a_time = args.several.max_parallel.map_or(requests.len(), usize::from).min(requests.len());

@@ -5,9 +5,10 @@
 use controller::Interrupt;
 use tokio::sync::watch;
 
-/// Listens from now on.
-pub(crate) fn listen() -> watch::Receiver<Interrupt> {
-    let (tell, heard) = watch::channel(Interrupt::None);
+/// Listens from now on, and tells whoever subscribes. What else can stop the process is told there, too.
+pub(crate) fn listen() -> watch::Sender<Interrupt> {
+    let told = watch::Sender::new(Interrupt::None);
+    let tell = told.clone();
     tokio::spawn(async move {
         #[cfg(unix)]
         {
@@ -36,5 +37,5 @@ pub(crate) fn listen() -> watch::Receiver<Interrupt> {
             }
         }
     });
-    heard
+    told
 }

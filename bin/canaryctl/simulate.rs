@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
     say(&format!(
         "a simulated AWS listens on http://{address}\n  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
     ));
-    let mut signals = signals::listen();
+    let mut signals = signals::listen().subscribe();
     let told = async move {
         let _ = signals.changed().await;
     };

@@ -1,17 +1,19 @@
 //! Who tells the user? Reporters on threads of their own: a closed pipe, a full disk or a slow terminal never holds a rollout up.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use report::{Ci, Json, Live, Plain, Reporter, Size};
+use report::{Ci, Json, Live, Plain, Prompt, Reporter, Size};
 use rollout::event::{Event, What};
 
 use crate::args::Output;
 use crate::complain;
 use crate::keeping::{Keeping, Look, Named, unwritten};
+use crate::keys::Keys;
 use crate::wiring::Waiting;
 
 /// How often a live view is drawn again where nothing happens.
@@ -22,39 +24,79 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The reporters at work.
 pub(crate) struct Telling {
-    workers: Vec<Worker>,
+    screen: Worker,
+    files: Worker,
+    /// Whether the screen is drawn over and over.
+    live: bool,
     /// The file of events, for whoever asks afterwards why.
     events: Option<PathBuf>,
 }
 
 /// A thread that tells.
 struct Worker {
-    events: Sender<Event>,
+    news: RefCell<Option<Sender<News>>>,
     /// What could not be written, once all is told.
     done: mpsc::Receiver<Vec<String>>,
+}
+
+/// What a thread is to tell.
+#[derive(Clone)]
+enum News {
+    Event(Box<Event>),
+    Prompt(Prompt),
+    Anew,
 }
 
 impl Telling {
     /// Starts the reporter that fits the output, and those that keep files, for so many functions.
     pub(crate) fn start(output: Output, keeping: &Keeping, clock: Waiting, functions: usize) -> io::Result<Self> {
         let look = keeping.log.system();
-        let screen =
-            Worker::start("screen", clock, move || (vec![(None, screen(output, look, functions > 1).reporter)], Vec::new()))?;
+        let several = functions > 1;
+        let live = draws(output, look, several);
+        let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look, several).reporter)], Vec::new()))?;
         let kept = keeping.clone();
         // A terminal that nobody reads from must not keep the files from being written.
         let files = Worker::start("files", clock, move || {
-            let (named, complaints) = kept.reporters(functions > 1);
+            let (named, complaints) = kept.reporters(several);
             (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), complaints)
         })?;
-        Ok(Self { workers: vec![screen, files], events: keeping.events.clone() })
+        Ok(Self { screen, files, live, events: keeping.events.clone() })
     }
 
     /// Hands an event over.
     pub(crate) fn tell(&self, event: &Event) {
         let event = self.pointed(event);
-        for worker in &self.workers {
-            // The thread only ends after this sender is gone.
-            let _ = worker.events.send(event.clone());
+        self.files.send(News::Event(Box::new(event.clone())));
+        self.screen.send(News::Event(Box::new(event)));
+    }
+
+    /// Shows what is asked or answered, on a live view.
+    pub(crate) fn prompt(&self, prompt: Prompt) {
+        self.screen.send(News::Prompt(prompt));
+    }
+
+    /// Something else has written on the screen.
+    pub(crate) fn anew(&self) {
+        self.screen.send(News::Anew);
+    }
+
+    /// The keys of the terminal that a live view is drawn on, where there are any.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        if self.live { Keys::listen() } else { None }
+    }
+
+    /// Waits until everything is told, but not for ever.
+    pub(crate) fn end(&self) {
+        let until = Instant::now() + LAST_WORDS;
+        let workers = [&self.screen, &self.files];
+        for worker in workers {
+            worker.news.take();
+        }
+        for worker in workers {
+            let complaints = worker.done.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_default();
+            for complaint in complaints {
+                complain(&complaint);
+            }
         }
     }
 
@@ -71,16 +113,9 @@ impl Telling {
 }
 
 impl Drop for Telling {
-    /// Waits until everything is told, but not for ever; after a panic, too.
+    /// After a panic, too.
     fn drop(&mut self) {
-        let until = Instant::now() + LAST_WORDS;
-        let waiting: Vec<_> = self.workers.drain(..).map(|Worker { events: _, done }| done).collect();
-        for done in waiting {
-            let complaints = done.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_default();
-            for complaint in complaints {
-                complain(&complaint);
-            }
-        }
+        self.end();
     }
 }
 
@@ -89,24 +124,31 @@ type Reporters = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
     fn start(name: &str, clock: Waiting, make: impl FnOnce() -> (Reporters, Vec<String>) + Send + 'static) -> io::Result<Self> {
-        let (events, received) = mpsc::channel::<Event>();
+        let (news, received) = mpsc::channel::<News>();
         let (finished, done) = mpsc::channel();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let (mut reporters, mut complaints) = make();
             loop {
                 let heard = received.recv_timeout(TICK);
-                if heard == Err(RecvTimeoutError::Disconnected) {
+                if matches!(heard, Err(RecvTimeoutError::Disconnected)) {
                     break;
                 }
                 tell_all(&mut reporters, &mut complaints, |reporter| match &heard {
-                    Ok(event) => reporter.event(event),
+                    Ok(News::Event(event)) => reporter.event(event),
+                    Ok(News::Prompt(prompt)) => reporter.prompt(prompt),
+                    Ok(News::Anew) => reporter.anew(),
                     Err(_) => reporter.tick(clock.now()),
                 });
             }
             tell_all(&mut reporters, &mut complaints, |reporter| reporter.finish());
             let _ = finished.send(complaints);
         })?;
-        Ok(Self { events, done })
+        Ok(Self { news: RefCell::new(Some(news)), done })
+    }
+
+    fn send(&self, news: News) {
+        // The thread only ends after this sender is gone.
+        let _ = self.news.borrow().as_ref().map(|tell| tell.send(news));
     }
 }
 
@@ -134,10 +176,8 @@ pub(crate) struct Screen {
 
 /// The reporter that fits: JSON where asked for, a CI system's log in CI, a live view on a terminal, plain lines anywhere else.
 pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
-    let out = io::stdout();
-    let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let (out, live) = (io::stdout(), draws(output, look, several));
     let color = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let live = !several && output == Output::Text && look == Look::Fitting && out.is_terminal() && !plain_terminal;
     let reporter: Box<dyn Reporter + Send> = match (output, look) {
         (Output::Json, _) => Box::new(Json::new(out)),
         (Output::Text, Look::Ci(system)) if several => Box::new(Ci::of_a_group(out, system)),
@@ -147,4 +187,10 @@ pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
         (Output::Text, Look::Fitting | Look::Plain) => Box::new(Plain::new(out)),
     };
     Screen { reporter, live }
+}
+
+/// Whether there is a terminal to draw a live view on.
+fn draws(output: Output, look: Look, several: bool) -> bool {
+    let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    !several && output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal
 }

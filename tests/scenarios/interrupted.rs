@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use controller::{Identity, Request, operate};
+use controller::{Identity, Interrupt, Request, operate};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::plan::OnInterrupt;
@@ -72,6 +72,20 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
             "{}",
             alias.description
         );
+    });
+}
+
+#[test]
+fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
+    play(async {
+        let stage = Stage::story("hello").await;
+        let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
+        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (30, "held"), "{}", told.log);
+        let alias = stage.alias().await;
+        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        assert!(!alias.description.contains(" l="), "the lease is given up: {}", alias.description);
+        // The same plan goes on with it at once.
+        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
     });
 }
 

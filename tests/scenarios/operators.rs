@@ -48,7 +48,7 @@ fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
         })
         .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("paused by hand until"), "{}", told.log);
+        assert!(told.log.contains("paused    by hand until"), "{}", told.log);
         stage.assert_ended("42", "promoted");
     });
 }

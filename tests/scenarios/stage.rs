@@ -124,6 +124,11 @@ impl Stage {
 
     /// Runs a rollout that is told to stop when `signal` ends.
     pub(crate) async fn rollout_until(&self, request: &Request, signal: impl Future<Output = ()>) -> Told {
+        self.rollout_told(request, Interrupt::Stop, signal).await
+    }
+
+    /// Runs a rollout that is told this when `signal` ends.
+    pub(crate) async fn rollout_told(&self, request: &Request, what: Interrupt, signal: impl Future<Output = ()>) -> Told {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
         let identity = Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) };
@@ -131,7 +136,7 @@ impl Stage {
         let rollout = controller::rollout(&self.aws, &self.clock, request, identity, heard, &mut tell);
         let told = async {
             signal.await;
-            stop.send(Interrupt::Stop).unwrap();
+            stop.send(what).unwrap();
             std::future::pending::<()>().await;
         };
         let ending = tokio::select! {

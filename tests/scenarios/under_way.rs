@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use controller::{Identity, Ordered, Request, Rollback, operate};
 use rollout::entry::Wishes;
+use rollout::event::What;
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
 
@@ -90,6 +91,9 @@ fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
         };
         let (old, new) = tokio::join!(stage.rollout(&first), later);
         assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
+        let What::Started(started) = &new.events[0].what else { panic!("{:?}", new.events[0]) };
+        let stands = started.stands.unwrap();
+        assert!(stands.step > 0 && usize::from(stands.weight.basis_points()) == 1000 * stands.step, "{stands:?}");
         stage.assert_ended("42", "promoted");
         // Where there is nothing to take over it is harmless.
         assert_eq!(stage.rollout(&forced).await.ending.outcome, "unchanged");

@@ -16,7 +16,7 @@ use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, observed, started};
 use rollout::note::{Note, Owner, Phase, RolloutId};
 use rollout::observation::{Candidate, Hook, Observation};
-use rollout::plan::Plan;
+use rollout::plan::{OnInterrupt, Plan};
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
@@ -40,6 +40,8 @@ pub enum Interrupt {
     /// Nothing.
     #[default]
     None,
+    /// To leave the share as it is, whatever is planned for the next two, and go.
+    Leave,
     /// To stop, in good order.
     Stop,
     /// To stop at once, whatever stands.
@@ -75,7 +77,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(enter(cloud, clock, request, identity, &mut teller)) => Some(found),
-        () = told(interrupt.clone(), Interrupt::Stop) => None,
+        () = told(interrupt.clone(), Interrupt::Leave) => None,
     };
     let Some(found) = found else {
         let detail = Some("interrupted before anything began".to_owned());
@@ -298,6 +300,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     /// Observes, decides and narrates, once.
     async fn round(&mut self, before: Option<&Round>) -> Round {
         let seen = self.look().await;
+        let leaves = self.interrupt() == Interrupt::Leave;
+        self.plan.on_interrupt = if leaves { OnInterrupt::Hold } else { self.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);

@@ -115,7 +115,7 @@ async fn as_one<C: Cloud, K: Clock>(
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(join_all(entering)) => Some(found),
-        () = told(interrupt.clone(), Interrupt::Stop) => None,
+        () = told(interrupt.clone(), Interrupt::Leave) => None,
     };
     let Some(mut found) = found else {
         let detail = || Some("interrupted before anything began".to_owned());

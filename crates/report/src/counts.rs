@@ -23,8 +23,11 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
         ),
         cells("calls", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
         errors(numbers, *opinion),
-        cells("", &interval(stable), &interval(candidate), "", Tone::Dim),
     ];
+    let intervals = [interval(stable), interval(candidate)];
+    if intervals.iter().any(|interval| !interval.is_empty()) {
+        lines.push(cells("", &intervals[0], &intervals[1], "", Tone::Dim));
+    }
     lines.extend(numbers.slow.as_ref().map(slow));
     lines.push(verdict(*opinion, why, numbers, now));
     lines
@@ -42,12 +45,12 @@ pub(crate) fn seen(story: &Story, set: Weight) -> Line {
 }
 
 fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) -> Line {
-    row(word).with(tone, format!("{stable:<14}{candidate:<14}{beside}"))
+    row(word).with(tone, format!("{stable:<13}{candidate:<13}{beside}"))
 }
 
 fn errors(numbers: &Numbers, opinion: Opinion) -> Line {
     let Numbers { stable, candidate, ln_evidence, ln_threshold, .. } = numbers;
-    let beside = format!("{:<8}evidence ", times(stable, candidate));
+    let beside = format!("{:<7}evidence ", times(stable, candidate));
     let tone = match opinion {
         Opinion::RollBack => Tone::Bad,
         Opinion::Hold => Tone::Warn,
@@ -114,12 +117,12 @@ fn slow(slow: &Slow) -> Line {
     let tone = if slow.enforced && slow.opinion == Opinion::RollBack { Tone::Bad } else { Tone::Plain };
     Line::default()
         .with(Tone::Dim, format!("  {word:<10}"))
-        .with(tone, format!("{:<14}{:<14}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
+        .with(tone, format!("{:<13}{:<13}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
 }
 
 fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
     let fresh = numbers.counted_to.map_or_else(
-        || "no call counted yet: CloudWatch is one to three minutes late".to_owned(),
+        || "no call counted yet: CloudWatch is 1–3 min late".to_owned(),
         |to| format!("counted to {} ({} ago)", clock(to), span(now.since(to))),
     );
     let line = row("");
@@ -127,7 +130,7 @@ fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
         Opinion::Pass => line.with(Tone::Good, "no complaint"),
         Opinion::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
         Opinion::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
-        Opinion::Hold => line.with(Tone::Warn, "suspicious: the share is not raised"),
+        Opinion::Hold => line.with(Tone::Warn, "suspicious: share not raised"),
         Opinion::NoData | Opinion::RollBack => line.with(Tone::Bad, one_line(why)),
     };
     line.with(Tone::Dim, format!("   {fresh}"))

@@ -11,7 +11,7 @@ use rollout::health::clock;
 use crate::arithmetic::in_figures;
 use crate::paint::{Line, Tone};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, span, version};
+use crate::words::{clean_lines, one_line, span, version, wrapped};
 
 /// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
 ///
@@ -86,15 +86,19 @@ pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     } else {
         told.extend([first, row("took", spent.trim_start_matches("took "))]);
     }
-    told.extend(rows("why", &block.why));
-    told.extend(block.exposed.as_deref().map(|text| row("exposed", text)));
-    told.push(row("now", &block.now));
+    let within = |text: &str| width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
+    told.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
+    told.extend(block.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
+    told.extend(rows("now", &within(&block.now)));
     told.extend(rows("next", &next(&block.next, width)));
     told
 }
 
 /// Where the spans of time stand, counted in columns, so that the blocks of many rollouts line up.
 const SPENT_AT: usize = 56;
+
+/// Where the texts of the rows begin.
+const TEXT_AT: usize = 12;
 
 /// How many lines a reason may take.
 const WHY_LINES: usize = 4;
@@ -207,7 +211,7 @@ fn is_marked(story: &Story, ending: &Ending) -> bool {
 /// The commands, side by side where they are short.
 fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     let together = commands.join("    ");
-    let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(12).min(SIDE_BY_SIDE));
+    let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(TEXT_AT).min(SIDE_BY_SIDE));
     if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 

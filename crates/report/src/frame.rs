@@ -11,9 +11,10 @@ use rollout::{Time, Weight};
 
 use crate::counts::{counts, seen};
 use crate::paint::{Line, Tone};
+use crate::prompt::Prompt;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
-use crate::words::{countdown, elapsed, one_line, operand, schedule, span, total, version, versions};
+use crate::words::{countdown, elapsed, one_line, schedule, span, total, version, versions, wrapped};
 
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
@@ -31,7 +32,8 @@ const ALARMS: usize = 6;
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
     pub(crate) story: Story,
-    recent: VecDeque<(Time, String)>,
+    pub(crate) prompt: Prompt,
+    recent: VecDeque<(Time, &'static str, String)>,
 }
 
 impl LiveState {
@@ -42,7 +44,7 @@ impl LiveState {
             return;
         }
         for told in sentences(&self.story, event) {
-            self.recent.push_back((event.at, format!("{:<8}  {}", told.word, told.text)));
+            self.recent.push_back((event.at, told.word, told.text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -50,27 +52,58 @@ impl LiveState {
     }
 }
 
+/// The rows of the live view, in the order in which a low screen can do without them.
+pub(crate) struct Rows {
+    /// What is known.
+    pub(crate) body: Vec<Line>,
+    /// What happened last, oldest first.
+    pub(crate) told: Vec<Line>,
+    /// How to go back, and what is asked; to be kept whatever does not fit.
+    pub(crate) foot: Vec<Line>,
+}
+
+impl Rows {
+    /// As many as fit.
+    pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
+        let Self { mut body, mut told, foot } = self;
+        let room = rows.saturating_sub(foot.len());
+        body.truncate(room.saturating_sub(told.len().min(1)));
+        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
+        body.into_iter().chain(told).chain(foot).take(rows).collect()
+    }
+}
+
 /// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
 pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
+    rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color)).collect()
+}
+
+/// The live view at `now`, made for `width` columns and not yet cut to them.
+pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     let story = &state.story;
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
-    lines.push(row("share").joined(share(story, now)));
+    lines.push(row("share").joined(share(story, now, width)));
     if let Some((since, why)) = &story.blind {
         lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
-    for (at, text) in &state.recent {
-        lines.push(Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, text.as_str()));
+    let mut told = Vec::new();
+    for (index, (at, word, text)) in state.recent.iter().enumerate() {
+        let line = Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, format!("{word:<8}  "));
+        // The last one is why things are as they are: it is to be read to its end.
+        let last = index + 1 == state.recent.len();
+        let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
+        told.push(line.with(Tone::Plain, parts.next().unwrap_or_default()));
+        told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
-    if story.stable().is_some() {
-        let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
-        lines.push(Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, command));
-    }
-    lines.into_iter().take(ROWS).map(|line| line.render(width, color)).collect()
+    Rows { body: lines, told, foot: state.prompt.foot(story, width) }
 }
+
+/// Where the sentences of what happened begin: after the time and the word.
+const TEXT_AT: usize = 22;
 
 pub(crate) fn row(word: &str) -> Line {
     Line::default().with(Tone::Dim, format!("  {word:<10}"))
@@ -81,12 +114,16 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
     let whole = match started.stable {
-        Some(_) => format!(" of about {}", elapsed(total(started))),
-        None => String::new(),
+        Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
+        Some(_) | None => String::new(),
     };
-    let right = format!("{}   {}{whole}", started.rollout_id, elapsed(now.since(*at)));
+    let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
     let right = Line::default().with(Tone::Dim, right);
-    let words = if started.stable.is_some() { schedule(started) } else { "first deployment".to_owned() };
+    let words = match started.stable {
+        _ if started.is_elsewhere() => "runs elsewhere".to_owned(),
+        Some(_) => schedule(started),
+        None => "first deployment".to_owned(),
+    };
     let width = width.min(WIDEST);
     let long = left.clone().with(Tone::Plain, format!("   {words}"));
     if long.width() + 1 + right.width() <= width {
@@ -129,6 +166,10 @@ fn ticks(story: &Story, now: Time) -> Line {
 fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
     let at = story.share.map_or(0, |share| share.step);
+    if started.is_elsewhere() {
+        let steps = story.share.map(|share| share.steps).filter(|steps| *steps > 0)?;
+        return Some(progress(at, steps));
+    }
     let tail = bake(story, started, now);
     let mut steps = Line::plain(" ");
     for (index, weight) in started.weights.iter().enumerate() {
@@ -145,12 +186,15 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     if steps.width() <= width {
         return Some(steps);
     }
-    let count = started.weights.len();
+    Some(progress(at, started.weights.len()).joined(tail))
+}
+
+/// How far the steps are, without their shares.
+fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
     let bar = Line::plain(format!("  step {at} of {count}  "));
-    let bar = bar.with(Tone::Good, "█".repeat(filled)).with(Tone::Dim, "·".repeat(cells - filled));
-    Some(bar.joined(tail))
+    bar.with(Tone::Good, "█".repeat(filled)).with(Tone::Dim, "·".repeat(cells - filled))
 }
 
 fn bake(story: &Story, started: &Started, now: Time) -> Line {
@@ -167,7 +211,7 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     }
 }
 
-fn share(story: &Story, now: Time) -> Line {
+fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("100 % on {stable}"));
     if story.restored.is_some() {
@@ -196,7 +240,13 @@ fn share(story: &Story, now: Time) -> Line {
     if story.blind.is_some() {
         return line.with(Tone::Warn, ", held while blind");
     }
-    line.with(Tone::Plain, next(story, share, now))
+    if let Some(until) = story.paused {
+        return line.with(Tone::Warn, format!("   paused until {} (in {})", clock(until), countdown(until.since(now))));
+    }
+    let next = next(story, share, now);
+    let long = line.clone().with(Tone::Plain, next.as_str());
+    let fits = row("share").width() + long.width() <= width;
+    if fits { long } else { line.with(Tone::Plain, next.replace(" about ", " ")) }
 }
 
 fn first_step(story: &Story) -> String {
@@ -211,6 +261,10 @@ fn first_step(story: &Story) -> String {
 fn next(story: &Story, share: Share, now: Time) -> String {
     let (Some(next_at), Some((_, started))) = (share.next_at, &story.started) else { return String::new() };
     let within = if next_at > now { format!("in {}", countdown(next_at.since(now))) } else { "now".to_owned() };
+    if started.is_elsewhere() {
+        let what = if share.weight == Weight::FULL { "end of the bake" } else { "next step" };
+        return format!("   {what} {within}");
+    }
     if share.weight == Weight::FULL {
         let then = if started.post_hook.is_some() { "post-traffic hook" } else { "promoted" };
         return format!("   {then} {within}");
@@ -226,6 +280,9 @@ fn next(story: &Story, share: Share, now: Time) -> String {
 fn alarms(story: &Story, now: Time) -> Vec<Line> {
     if story.started.is_none() {
         return Vec::new();
+    }
+    if story.alarms.is_empty() && story.elsewhere() {
+        return vec![row("alarms").with(Tone::Dim, "known to its own process; `--alarm NAME` shows one here")];
     }
     if story.alarms.is_empty() {
         let alone = if story.unwatched() && story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
@@ -251,7 +308,7 @@ fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", span(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", span(now.since(since)))),
         // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
-        None if story.claimed && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))

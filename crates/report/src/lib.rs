@@ -26,6 +26,7 @@ mod markdown;
 mod markup;
 mod paint;
 mod plain;
+mod prompt;
 mod record;
 mod recording;
 mod saved;
@@ -34,6 +35,7 @@ mod status;
 mod story;
 mod timeline;
 mod verify;
+mod watching;
 mod words;
 
 use std::io;
@@ -56,11 +58,13 @@ pub use json::Json;
 pub use live::{Live, Size};
 pub use markdown::markdown;
 pub use plain::Plain;
+pub use prompt::{Order, Prompt};
 pub use recording::Recording;
 pub use saved::{Saved, read};
 pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
 pub use verify::{Verified, verify};
+pub use watching::Watch;
 
 /// Somebody who tells a rollout.
 ///
@@ -80,6 +84,24 @@ pub trait Reporter {
     /// What the writer gave.
     fn tick(&mut self, now: Time) -> io::Result<()> {
         let _ = now;
+        Ok(())
+    }
+
+    /// Shows what is asked of whoever sits before it, or said to them. It is no part of what happened, and nothing where nothing is
+    /// drawn.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
+        let _ = prompt;
+        Ok(())
+    }
+
+    /// Something else has written in between: what was drawn is not drawn over.
+    ///
+    /// # Errors
+    /// What the writer gave.
+    fn anew(&mut self) -> io::Result<()> {
         Ok(())
     }
 

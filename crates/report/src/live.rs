@@ -1,21 +1,21 @@
 //! How does the live view stay in its place? Draws frames over each other and keeps everything above them.
 //!
 //! What a frame shows is not said here. No key is read, no mode of the terminal is changed, so nothing is left to be put back
-//! when the process is killed.
+//! when this is dropped.
 
 use std::io::{self, Write};
 
 use crossterm::cursor::MoveUp;
-use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate};
 use crossterm::{queue, terminal};
 use rollout::Time;
 use rollout::event::{Event, What};
-use unicode_width::UnicodeWidthStr;
 
 use crate::Reporter;
 use crate::ending::{self, Block};
-use crate::frame::{LiveState, frame};
+use crate::frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
+use crate::prompt::Prompt;
 
 /// How large the terminal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,20 +65,15 @@ impl<W: Write> Live<W> {
         columns < LEAST_COLUMNS || rows < LEAST_ROWS
     }
 
-    /// Queues what takes the frame off the screen, with `above` where it began.
-    fn wipe(&mut self, buffer: &mut Vec<u8>, columns: usize, above: &[String]) -> io::Result<()> {
+    /// Queues the way to where the frame began.
+    fn rise(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
         // After a change of size the terminal has wrapped the lines that became too long.
         let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
         if rows > 0 {
             queue!(buffer, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)))?;
-            buffer.push(b'\r');
-            queue!(buffer, Clear(ClearType::FromCursorDown))?;
         }
-        for line in above {
-            // A carriage return too: the caller may have switched the terminal to raw keys.
-            write!(buffer, "{line}\r\n")?;
-        }
-        Ok(())
+        buffer.push(b'\r');
+        Ok(rows)
     }
 
     fn draw(&mut self, above: &[String]) -> io::Result<()> {
@@ -86,14 +81,27 @@ impl<W: Write> Live<W> {
         let (columns, rows) = size;
         let mut buffer = Vec::new();
         queue!(buffer, BeginSynchronizedUpdate)?;
-        self.wipe(&mut buffer, columns, above)?;
+        let was_high = self.rise(&mut buffer, columns)? > 0;
+        // Written over line by line: a screen that is cleared whole goes into the scrollback of some terminals, again and again.
+        for line in above {
+            put(&mut buffer, line)?;
+        }
         if !self.ended && !Self::is_small(size) {
             // The last column stays free: some terminals wrap as soon as it is written.
-            let bare = fitted(frame(&self.state, self.now, columns - 1, false), rows - 1);
-            for line in fitted(frame(&self.state, self.now, columns - 1, self.color), rows - 1) {
-                write!(buffer, "{line}\r\n")?;
+            let width = columns - 1;
+            // Where a terminal is narrower than it says, or letters are wider, a line is cut and stays one row.
+            queue!(buffer, DisableLineWrap)?;
+            for line in rows_of(&self.state, self.now, width).fitted(ROWS.min(rows - 1)) {
+                put(&mut buffer, &line.render(width, self.color))?;
+                self.drawn.push(line.width().min(width));
             }
-            self.drawn = bare.iter().map(|line| line.width()).collect();
+            queue!(buffer, EnableLineWrap)?;
+        }
+        if above.is_empty() && self.drawn.is_empty() && was_high {
+            put(&mut buffer, "")?;
+            queue!(buffer, Clear(ClearType::FromCursorDown), MoveUp(1))?;
+        } else {
+            queue!(buffer, Clear(ClearType::FromCursorDown))?;
         }
         queue!(buffer, EndSynchronizedUpdate)?;
         // One write a frame: half a frame is never seen.
@@ -112,15 +120,16 @@ impl<W: Write> Live<W> {
     }
 }
 
-/// As many lines as fit; the last one is the way back and stays.
-fn fitted(mut lines: Vec<String>, rows: usize) -> Vec<String> {
-    if lines.len() > rows
-        && let Some(last) = lines.pop()
-    {
-        lines.truncate(rows.saturating_sub(1));
-        lines.push(last);
-    }
-    lines
+/// Queues one line in the place of what stands there.
+fn put(buffer: &mut Vec<u8>, line: &str) -> io::Result<()> {
+    // The whole line, so that the terminal forgets that it went on in the next one.
+    queue!(buffer, Clear(ClearType::CurrentLine))?;
+    buffer.extend_from_slice(line.as_bytes());
+    // Of a long one that goes on in the next row, its rest.
+    queue!(buffer, Clear(ClearType::UntilNewLine))?;
+    // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
+    buffer.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 impl<W: Write> Reporter for Live<W> {
@@ -136,6 +145,21 @@ impl<W: Write> Reporter for Live<W> {
     fn tick(&mut self, now: Time) -> io::Result<()> {
         self.now = self.now.max(now);
         if self.ended || self.state.story.function.is_empty() { Ok(()) } else { self.draw(&[]) }
+    }
+
+    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
+        if self.ended || self.state.prompt == *prompt {
+            return Ok(());
+        }
+        self.state.prompt = prompt.clone();
+        let told = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
+        let above: Vec<String> = told.iter().map(|line| line.render(usize::MAX, self.color)).collect();
+        if self.state.story.function.is_empty() && above.is_empty() { Ok(()) } else { self.draw(&above) }
+    }
+
+    fn anew(&mut self) -> io::Result<()> {
+        self.drawn.clear();
+        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollout::comparison::{Numbers, Opinion};
 use rollout::event::{Ending, Event, HookPhase, What};
-use rollout::health::AlarmState;
+use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
 use crate::arithmetic::in_figures;
@@ -142,6 +142,7 @@ impl Record {
         self.last = self.last.max(at);
         self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
         match &event.what {
+            What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             What::Warning { text } => self.warnings.push(one_line(text)),
             What::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
@@ -162,6 +163,7 @@ impl Record {
                 self.decide(at, "held: blind".to_owned(), why);
             }
             What::SightRegained => self.sees_again(at),
+            What::Paused { until, .. } => self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until))),
             What::Held { why } => self.hold(at, why.strip_prefix("holding: ").unwrap_or(why)),
             What::HookStarted { hook, name, .. } => {
                 self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });

@@ -66,6 +66,11 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::ProbeFailed { reason } => failed("probe", None, reason),
         What::SightLost { why } => told("blind", blind(story, why)),
         What::SightRegained => told("blind", "no more: everything can be read again"),
+        What::Paused { until, then_back } => {
+            let then = if *then_back { "then all traffic goes back; " } else { "" };
+            told("paused", format!("by hand until {}: {then}still watching", clock(*until)))
+        }
+        What::Resumed => told("paused", "no more: it goes on"),
         What::Held { why } => held(story, why),
         What::Trouble { why } => told("trouble", one_line(why)),
         What::Heartbeat { weight, waiting_for, .. } => told("waiting", heartbeat(story, event.at, *weight, waiting_for)),
@@ -88,7 +93,10 @@ fn about_start(started: &Started) -> Vec<Told> {
     let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
     let (pre, step) = (hook("pre-traffic", &started.pre_hook), hook("step", &started.step_hook));
     let post = hook("post-traffic", &started.post_hook);
-    let (first, watched) = if stable.is_none() {
+    let (first, watched) = if started.is_elsewhere() {
+        let arrow = versions(*stable, *candidate, "→");
+        (format!("{arrow}, rollout {rollout_id}, which runs elsewhere"), [alarms, None, None, None, None])
+    } else if stable.is_none() {
         // Without a version to share with, the schedule has nothing to do.
         let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
         (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, None, post])

@@ -4,9 +4,10 @@
 
 use rollout::alias::{Alias, Contention, Standing, Target, standing};
 use rollout::note::{AfterPause, Note, Noted, Phase};
-use rollout::{Cause, Outcome, Subject, Time, Version, Weight};
+use rollout::{Cause, Subject, Time, Version, Weight};
 use serde::Serialize;
 
+use crate::watching::outcome;
 use crate::words::{clean_lines, joined, one_line, operand, span, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
@@ -360,7 +361,7 @@ impl Status {
             orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
             next_step_at: live.and_then(|note| note.due),
             paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(outcome),
+            last_outcome: last.map(|phase| outcome(phase).name()),
             last_cause: last.and_then(cause),
             rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
         }
@@ -386,18 +387,6 @@ fn word(found: &Standing) -> &'static str {
         Standing::PromotedElsewhere(_) => "promoted_elsewhere",
         Standing::Contended { why: Contention::Changed, .. } => "contended",
         Standing::Contended { why: Contention::NewerFormat, .. } => "newer_format",
-    }
-}
-
-/// The name of the outcome that a terminal phase keeps.
-fn outcome(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Back(Cause::Unchanged) => Outcome::Unchanged.name(),
-        Phase::Back(Cause::Rejected) => Outcome::Refused.name(),
-        Phase::Back(Cause::Superseded) => Outcome::Superseded.name(),
-        Phase::Back(Cause::Failed) => Outcome::Failed.name(),
-        Phase::Back(cause) => Outcome::RolledBack(cause).name(),
-        Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => Outcome::Promoted.name(),
     }
 }
 

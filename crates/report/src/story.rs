@@ -1,7 +1,7 @@
 //! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
 
 use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Event, HookPhase, Started, What};
+use rollout::event::{Event, HookPhase, Stands, Started, What};
 use rollout::health::AlarmState;
 use rollout::{Cause, Time, Version, Weight};
 
@@ -74,6 +74,8 @@ pub(crate) struct Story {
     pub(crate) by_hand: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
     pub(crate) blind: Option<(Time, String)>,
+    /// Until when a person holds the share.
+    pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
     pub(crate) way_back: Option<WayBack>,
     pub(crate) restored: Option<Restoration>,
@@ -103,7 +105,7 @@ impl Story {
             What::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
             What::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
-                self.by_hand = None;
+                (self.by_hand, self.paused) = (None, None);
             }
             What::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             What::Compared { opinion, why, numbers } => {
@@ -112,6 +114,8 @@ impl Story {
             }
             What::SightLost { why } => self.blind = Some((event.at, why.clone())),
             What::SightRegained => self.blind = None,
+            What::Paused { until, .. } => self.paused = Some(*until),
+            What::Resumed => self.paused = None,
             What::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
             What::RollbackStarted { cause, .. } => self.way_back = Some(WayBack { at: event.at, cause: *cause }),
             What::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
@@ -135,14 +139,27 @@ impl Story {
         self.started.as_ref().is_some_and(|(began, _)| *began > at)
     }
 
+    /// Whether only the alias is known, because the rollout runs elsewhere.
+    pub(crate) fn elsewhere(&self) -> bool {
+        self.started.as_ref().is_some_and(|(_, started)| started.is_elsewhere())
+    }
+
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
-        self.started.as_ref().is_some_and(|(_, started)| started.alarms.is_empty() && started.analysis != "on")
+        let known = |started: &Started| started.alarms.is_empty() && started.analysis != "on" && !started.is_elsewhere();
+        self.started.as_ref().is_some_and(|(_, started)| known(started))
     }
 
     fn start(&mut self, at: Time, started: &Started) {
         self.candidate = started.candidate;
         self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), told: None }).collect();
+        if let Some(Stands { weight, step, next_at }) = started.stands {
+            self.claimed = true;
+            if !weight.is_zero() {
+                self.ready = true;
+                self.share = Some(Share { weight, step, steps: started.weights.len(), since: at, next_at });
+            }
+        }
         self.started = Some((at, started.clone()));
     }
 

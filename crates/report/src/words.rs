@@ -6,6 +6,7 @@ use rollout::event::Started;
 use rollout::health::clock;
 use rollout::subject::DEFAULT_ALIAS;
 use rollout::{Time, Version};
+use unicode_width::UnicodeWidthStr;
 
 /// A span as people say it: `0.3 s`, `4 s`, `3 min`, `1m49s`, `2 h`, `1h5m`.
 pub(crate) fn span(span: Duration) -> String {
@@ -94,6 +95,18 @@ pub(crate) fn when(at: Time, now: Time) -> String {
 pub(crate) fn joined(lines: &[String]) -> String {
     let ended: Vec<&str> = lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect();
     ended.concat()
+}
+
+/// A text in lines of at most `room` columns, broken between words; a word that is longer stands alone.
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= room => line.extend([" ", word]),
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// How a command names an alias: the function alone where the alias is the usual one.
@@ -186,6 +199,13 @@ mod tests {
         assert_eq!(clean("\u{1b}]0;title"), "0;title");
         assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
         assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
+    }
+
+    #[test]
+    fn long_texts_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 
     #[test]

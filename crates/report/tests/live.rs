@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
 
-use report::{Live, LiveState, Reporter, Size, frame};
+use report::{Live, LiveState, Order, Prompt, Reporter, Size, frame};
 use rollout::Time;
-use rollout::event::Event;
+use rollout::event::{Event, Stands, What};
 use unicode_width::UnicodeWidthStr;
 
 fn events(name: &str) -> Vec<Event> {
@@ -34,7 +34,7 @@ fn shown(name: &str, seconds: u64, width: usize) -> String {
 #[test]
 fn a_step_in_force_at_80_columns() {
     let expected = "\
-hello:live   41 ▸ 42   Linear 10 % every minute  7f3ac2e1   01:19 of about 12:00
+hello:live   41 ▸ 42   Linear 10 % every minute   7f3ac2e1  01:19 of about 12:00
   ✔ preflight   ✔ version 42
   10 ██ 20 █░ 30 ·· 40 ·· 50 ·· 60 ·· 70 ·· 80 ·· 90 ·· 100 ·  bake 3 min
   share     set 20 %   next 30 % in 0:42   done about 14:14
@@ -50,7 +50,7 @@ hello:live   41 ▸ 42   Linear 10 % every minute  7f3ac2e1   01:19 of about 12:
 fn a_hook_that_runs_at_120_columns() {
     let first = "hello:live   41 ▸ 42   Linear 50 % every minute";
     let expected = format!(
-        "{first:<79}7f3ac2e1   00:03 of about 02:00
+        "{first:<80}7f3ac2e1  00:03 of about 02:00
   ✔ preflight   ✔ version 42   ▸ pre-traffic hook 0:01   · post-traffic hook
   50 ·· 100 ·  bake 1 min
   share     100 % on 41   first 50 % to 42
@@ -81,6 +81,20 @@ fn what_is_held_is_said_to_be_held() {
     assert!(!blind.contains("OK"), "an alarm that cannot be read is not OK: {blind}");
     let by_hand = shown("set_by_hand", 62, 80);
     assert!(by_hand.contains("  share     set 50 %, but 5 % was set by hand: held there\n"), "{by_hand}");
+}
+
+#[test]
+fn a_rollout_that_another_process_began_stands_where_it_stands() {
+    let mut started = events("alarm").remove(0);
+    if let What::Started(started) = &mut started.what {
+        let weight = rollout::Weight::from_basis_points(3000).unwrap();
+        started.stands = Some(Stands { weight, step: 3, next_at: Some(at(42)) });
+    }
+    let mut state = LiveState::default();
+    state.add(&started);
+    let shown = frame(&state, at(0), 80, false).join("\n");
+    assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
+    assert!(shown.contains("  share     set 30 %   next 40 % in 0:42   done about 14:11\n"), "{shown}");
 }
 
 #[test]
@@ -146,11 +160,12 @@ fn many_steps_and_many_alarms_are_summed_up() {
 struct Screen {
     rows: Vec<String>,
     row: usize,
+    column: usize,
 }
 
 impl Screen {
     fn new() -> Self {
-        Self { rows: vec![String::new()], row: 0 }
+        Self { rows: vec![String::new()], row: 0, column: 0 }
     }
 
     fn play(&mut self, bytes: &[u8]) {
@@ -166,23 +181,36 @@ impl Screen {
                     match (kind, code) {
                         ("A", count) => self.row -= count.parse::<usize>().unwrap(),
                         ("J", _) => {
-                            self.rows.truncate(self.row);
-                            self.rows.push(String::new());
+                            self.cut();
+                            self.rows.truncate(self.row + 1);
                         }
-                        ("m", _) | ("h" | "l", "?2026") => {}
+                        ("K", "2") => self.rows[self.row].clear(),
+                        ("K", _) => self.cut(),
+                        ("m", _) | ("h" | "l", "?2026" | "?7") => {}
                         other => panic!("the screen does not know {other:?}"),
                     }
                 }
-                '\r' => {}
+                '\r' => self.column = 0,
                 '\n' => {
                     self.row += 1;
                     if self.row == self.rows.len() {
                         self.rows.push(String::new());
                     }
                 }
-                letter => self.rows[self.row].push(letter),
+                letter => {
+                    let mut letters: Vec<char> = self.rows[self.row].chars().collect();
+                    letters.resize(letters.len().max(self.column + 1), ' ');
+                    letters[self.column] = letter;
+                    self.rows[self.row] = letters.into_iter().collect();
+                    self.column += 1;
+                }
             }
         }
+    }
+
+    /// Clears the rest of the row.
+    fn cut(&mut self) {
+        self.rows[self.row] = self.rows[self.row].chars().take(self.column).collect();
     }
 }
 
@@ -249,4 +277,60 @@ fn a_terminal_that_is_too_small_gets_the_plain_lines() {
         let changes = plain.split("\n\n").next().unwrap();
         assert!(rows.join("\n").starts_with(&format!("$ canaryctl rollout hello\n{changes}\n\n✖ ROLLED BACK")), "{rows:#?}");
     }
+}
+
+#[test]
+fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
+    let asked = |prompt: &Prompt, size: (u16, u16)| {
+        let mut bytes = Vec::new();
+        let mut live = Live::new(&mut bytes, Size::Fixed(size.0, size.1), false);
+        for event in events("alarm").iter().take(7) {
+            live.event(event).unwrap();
+        }
+        live.prompt(prompt).unwrap();
+        drop(live);
+        let mut screen = Screen::new();
+        screen.play(&bytes);
+        screen.rows.pop();
+        screen.rows
+    };
+    let rows = asked(&Prompt::Keys { holds: false }, (80, 24));
+    assert_eq!(rows[rows.len() - 2], "  to go back:  canaryctl rollback hello");
+    assert_eq!(rows[rows.len() - 1], "  p pause  a promote  r roll back  q leave it running  ^C go back");
+    let wide = asked(&Prompt::Keys { holds: true }, (200, 50)).pop().unwrap();
+    assert!(wide.starts_with("  to go back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
+    let questions = [
+        (Order::Pause, "hold 20 % on 42 for an hour?"),
+        (Order::Resume, "end the pause of hello:live?"),
+        (Order::Promote, "give 42 100 % now?"),
+        (Order::RollBack, "roll hello:live back to 41?"),
+        (Order::Leave, "leave 20 % on 42, unwatched?"),
+    ];
+    // In the lowest frame, and where there is none.
+    for size in [(80, 24), (60, 10), (50, 24)] {
+        for (order, question) in questions {
+            let rows = asked(&Prompt::Ask(order), size);
+            let last = rows.last().unwrap();
+            assert!(last.starts_with(&format!("  {question}  y to confirm")), "{rows:#?}");
+        }
+        let signal = asked(&Prompt::Signal { holds: false, insists: false }, size).pop().unwrap();
+        assert!(signal.starts_with("  ^C: bringing all traffic back to 41; ^C again"), "{signal}");
+        let signal = asked(&Prompt::Signal { holds: true, insists: false }, size).pop().unwrap();
+        assert!(signal.starts_with("  ^C: leaving 20 % on 42, unwatched; ^C again"), "{signal}");
+    }
+    let ended = |prompt: Option<Prompt>| {
+        let mut bytes = Vec::new();
+        let mut live = Live::new(&mut bytes, Size::Fixed(80, 24), false);
+        for event in events("alarm") {
+            if let Some(prompt) = &prompt {
+                live.prompt(prompt).unwrap();
+            }
+            live.event(&event).unwrap();
+        }
+        drop(live);
+        let mut screen = Screen::new();
+        screen.play(&bytes);
+        screen.rows
+    };
+    assert_eq!(ended(Some(Prompt::Ask(Order::RollBack))), ended(None));
 }

@@ -183,6 +183,15 @@ pub enum What {
     },
     /// It can be read again.
     SightRegained,
+    /// A person holds the share where it is; it stays watched.
+    Paused {
+        /// Until when.
+        until: Time,
+        /// Whether all traffic goes back to stable then, instead of going on.
+        then_back: bool,
+    },
+    /// The pause is over.
+    Resumed,
     /// The share stays where it is: why.
     Held {
         /// In words.
@@ -253,7 +262,7 @@ pub struct Started {
     pub stable: Option<Version>,
     /// The candidate, where it exists already.
     pub candidate: Option<Version>,
-    /// The schedule's name.
+    /// The schedule's name; empty where only the alias of a rollout that runs elsewhere is known, and no schedule.
     pub schedule: String,
     /// The share of every step.
     pub weights: Vec<Weight>,
@@ -273,6 +282,27 @@ pub struct Started {
     pub step_hook: Option<String>,
     /// The post-traffic hook.
     pub post_hook: Option<String>,
+    /// Where it stands already, where another process began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
+}
+
+/// Where a rollout stands that is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// The candidate's share.
+    pub weight: Weight,
+    /// Which step that is, from 1; 0 before the first.
+    pub step: usize,
+    /// When the next change is due.
+    pub next_at: Option<Time>,
+}
+
+impl Started {
+    /// Whether only the alias is known, because the rollout runs elsewhere.
+    pub fn is_elsewhere(&self) -> bool {
+        self.schedule.is_empty()
+    }
 }
 
 /// Why it ended so.

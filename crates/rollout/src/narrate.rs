@@ -6,11 +6,11 @@
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::decide::{Action, Reason};
-use crate::event::{HookPhase, Observed, Started, What};
+use crate::event::{HookPhase, Observed, Stands, Started, What};
 use crate::group::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
-use crate::note::{Note, Noted, Phase};
+use crate::note::{AfterPause, Note, Noted, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
 use crate::{Cause, Time, Weight};
@@ -43,7 +43,21 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
+        stands: goes_on.map(|note| stands(plan, note)),
     })
+}
+
+fn stands(plan: &Plan, note: &Note) -> Stands {
+    Stands { weight: note.phase.share(), step: step(plan, note.phase), next_at: note.due }
+}
+
+/// Which step a phase belongs to; 0 before the first.
+fn step(plan: &Plan, phase: Phase) -> usize {
+    match phase {
+        Phase::Shift { step, .. } => usize::from(step),
+        Phase::Claim | Phase::Pre => 0,
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => plan.schedule.len(),
+    }
 }
 
 /// What a round's decision rested on.
@@ -200,6 +214,13 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
         (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
         (None | Some(_), None | Some(_)) => {}
     }
+    match (earlier.as_ref().and_then(|earlier| earlier.pause), note.pause) {
+        (known, Some(pause)) if known != Some(pause) => {
+            told.push(What::Paused { until: pause.until, then_back: pause.then == AfterPause::RollBack });
+        }
+        (Some(_), None) if !note.phase.is_terminal() => told.push(What::Resumed),
+        (None | Some(_), None | Some(_)) => {}
+    }
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
@@ -239,10 +260,7 @@ fn why_blind(plan: &Plan, now: &Round) -> String {
 
 fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> What {
     let steps = plan.schedule.len();
-    let step = match note.phase {
-        Phase::Shift { step, .. } => usize::from(step),
-        Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => steps,
-    };
+    let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
         Some(_) | None => ("it was written before".to_owned(), false),
@@ -273,7 +291,6 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
 /// The sentence for a wait that is not on the schedule; `None` for one that is.
 fn held(why: &Reason) -> Option<String> {
     match why {
-        Reason::Paused(until) => Some(format!("paused by hand until {}: still watching", crate::health::clock(*until))),
         Reason::SetByHand(weight) => {
             Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
         }
@@ -286,6 +303,8 @@ fn held(why: &Reason) -> Option<String> {
         | Reason::FullMinute
         | Reason::NotDue
         | Reason::Baking
+        // The note has told it.
+        | Reason::Paused(_)
         | Reason::LookingAgain
         // How long that goes on is seen in the heartbeats.
         | Reason::Together { .. } => None,

@@ -1,0 +1,205 @@
+//! Which key was pressed? Keys one at a time, from the terminal that this process stands in the foreground of.
+//!
+//! Signals, flow control and what is written stay as they are: ^C, ^Z and ^S do what they always do. Lines and their echo come back
+//! on every way out: an end, a panic, a signal, ^Z. Nothing is read, and nothing is set, while another process has the foreground:
+//! whoever does that is stopped by the system. What a key means is not known here.
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::Keys;
+#[cfg(unix)]
+pub(crate) use unix::Keys;
+
+/// What came from the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pressed {
+    /// One key; `None` is one that has no letter, or more of them at once, as whoever pastes sends them.
+    Key(Option<char>),
+    /// ^Z: the process is to be suspended.
+    Suspend,
+    /// ^\: the process is to die where it stands.
+    Quit,
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{self, IsTerminal};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::thread;
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Signal, getpgrp, getpid, kill_process};
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+    use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    use super::Pressed;
+
+    /// How often it is looked whether this process came to the foreground, or the view is over.
+    const LOOK: Duration = Duration::from_millis(200);
+
+    /// The keys of a terminal, for as long as this lives.
+    pub(crate) struct Keys {
+        terminal: Arc<Mutex<Terminal>>,
+        pressed: UnboundedReceiver<Pressed>,
+        suspend: Signals,
+        quit: Signals,
+    }
+
+    /// What was set on the terminal.
+    #[derive(Default)]
+    struct Terminal {
+        /// How it was before.
+        before: Option<Termios>,
+        over: bool,
+    }
+
+    impl Keys {
+        /// Reads keys from now on; `None` where standard input is no terminal.
+        pub(crate) fn listen() -> Option<Self> {
+            if !io::stdin().is_terminal() {
+                return None;
+            }
+            let of = |kind: Signal| signal(SignalKind::from_raw(kind.as_raw()));
+            let (suspend, quit) = (of(Signal::TSTP).ok()?, of(Signal::QUIT).ok()?);
+            let terminal = Arc::new(Mutex::new(Terminal::default()));
+            let (tell, pressed) = unbounded_channel();
+            let read = terminal.clone();
+            thread::Builder::new().name("keys".to_owned()).spawn(move || read_all(&read, &tell)).ok()?;
+            Some(Self { terminal, pressed, suspend, quit })
+        }
+
+        /// The next key. Never ends where none comes any more.
+        pub(crate) async fn next(&mut self) -> Pressed {
+            tokio::select! {
+                Some(pressed) = self.pressed.recv() => pressed,
+                Some(()) = self.suspend.recv() => Pressed::Suspend,
+                Some(()) = self.quit.recv() => Pressed::Quit,
+                else => std::future::pending().await,
+            }
+        }
+
+        /// Gives the terminal back and stops this process, as ^Z does where nobody listens; returns when it goes on.
+        pub(crate) fn suspend(&self) {
+            // Locked until it goes on: nothing is set on a terminal that the shell has.
+            let mut terminal = lock(&self.terminal);
+            terminal.give_back();
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+
+        /// Gives the terminal back and dies, as ^\ does where nobody listens.
+        pub(crate) fn quit(&self) -> ! {
+            lock(&self.terminal).give_back();
+            std::process::abort()
+        }
+    }
+
+    impl Drop for Keys {
+        fn drop(&mut self) {
+            let mut terminal = lock(&self.terminal);
+            terminal.over = true;
+            terminal.give_back();
+        }
+    }
+
+    impl Terminal {
+        /// Has keys come one at a time and unseen. Whether they do.
+        fn take(&mut self) -> bool {
+            if !in_foreground() {
+                return false;
+            }
+            let Ok(found) = tcgetattr(io::stdin()) else { return false };
+            let lines = LocalModes::ICANON | LocalModes::ECHO;
+            if !found.local_modes.intersects(lines) {
+                return true;
+            }
+            let mut single = found.clone();
+            single.local_modes.remove(lines);
+            single.special_codes[SpecialCodeIndex::VMIN] = 1;
+            single.special_codes[SpecialCodeIndex::VTIME] = 0;
+            // At once: what is written may wait for ^Q.
+            if tcsetattr(io::stdin(), OptionalActions::Now, &single).is_err() {
+                return false;
+            }
+            self.before = Some(found);
+            true
+        }
+
+        /// Makes the terminal as it was. In the background it is somebody else's by now.
+        fn give_back(&mut self) {
+            if let Some(before) = self.before.take()
+                && in_foreground()
+            {
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+            }
+        }
+    }
+
+    fn lock(terminal: &Mutex<Terminal>) -> MutexGuard<'_, Terminal> {
+        terminal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_foreground() -> bool {
+        tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
+    }
+
+    /// Reads until the terminal is gone or the view is over. On a thread of its own: nobody waits for it.
+    fn read_all(terminal: &Mutex<Terminal>, tell: &UnboundedSender<Pressed>) {
+        let stdin = io::stdin();
+        let look = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+        let mut bytes = [0; 64];
+        loop {
+            let taken = {
+                let mut terminal = lock(terminal);
+                if terminal.over {
+                    return;
+                }
+                terminal.take()
+            };
+            if !taken {
+                thread::sleep(LOOK);
+                continue;
+            }
+            let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&look));
+            if !matches!(ready, Ok(1..)) || !in_foreground() {
+                continue;
+            }
+            let pressed = match rustix::io::read(&stdin, &mut bytes) {
+                Ok(0) => return,
+                Ok(1) => Some(char::from(bytes[0])).filter(char::is_ascii_graphic),
+                Ok(_) => None,
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+                Err(_) => return,
+            };
+            if tell.send(Pressed::Key(pressed)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use super::Pressed;
+
+    /// There are none.
+    pub(crate) enum Keys {}
+
+    impl Keys {
+        pub(crate) fn listen() -> Option<Self> {
+            None
+        }
+
+        pub(crate) async fn next(&mut self) -> Pressed {
+            match *self {}
+        }
+
+        pub(crate) fn suspend(&self) {
+            match *self {}
+        }
+
+        pub(crate) fn quit(&self) -> ! {
+            match *self {}
+        }
+    }
+}
