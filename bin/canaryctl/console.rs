@@ -203,8 +203,7 @@ impl<'a> Console<'a> {
         let Some(keys) = keys else { return };
         self.telling.prompt(Prompt::Said(false, "^Z: suspended, nobody watches; `fg` goes on".to_owned()));
         tokio::time::sleep(DRAWING).await;
-        keys.suspend();
-        self.telling.anew();
+        self.telling.hush(|| keys.suspend());
         talk.asked = None;
         self.show(talk, self.keys(), None);
     }

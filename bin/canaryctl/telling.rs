@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(crate) struct Telling {
 /// A thread that tells.
 struct Worker {
     news: RefCell<Option<Sender<News>>>,
+    /// Whether something else has written in between; locked while it does.
+    written: Arc<Mutex<bool>>,
     /// What could not be written, once all is told.
     done: mpsc::Receiver<Vec<String>>,
 }
@@ -44,7 +47,6 @@ struct Worker {
 enum News {
     Event(Box<Event>),
     Prompt(Prompt),
-    Anew,
 }
 
 impl Telling {
@@ -75,9 +77,11 @@ impl Telling {
         self.screen.send(News::Prompt(prompt));
     }
 
-    /// Something else has written on the screen.
-    pub(crate) fn anew(&self) {
-        self.screen.send(News::Anew);
+    /// Keeps the screen quiet while something else writes on it.
+    pub(crate) fn hush(&self, during: impl FnOnce()) {
+        let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
+        during();
+        *written = true;
     }
 
     /// The keys of the terminal that a live view is drawn on, where there are any.
@@ -126,6 +130,8 @@ impl Worker {
     fn start(name: &str, clock: Waiting, make: impl FnOnce() -> (Reporters, Vec<String>) + Send + 'static) -> io::Result<Self> {
         let (news, received) = mpsc::channel::<News>();
         let (finished, done) = mpsc::channel();
+        let written = Arc::new(Mutex::new(false));
+        let strange = written.clone();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let (mut reporters, mut complaints) = make();
             loop {
@@ -133,17 +139,20 @@ impl Worker {
                 if matches!(heard, Err(RecvTimeoutError::Disconnected)) {
                     break;
                 }
+                let mut strange = strange.lock().unwrap_or_else(PoisonError::into_inner);
+                if std::mem::take(&mut *strange) {
+                    tell_all(&mut reporters, &mut complaints, |reporter| reporter.anew());
+                }
                 tell_all(&mut reporters, &mut complaints, |reporter| match &heard {
                     Ok(News::Event(event)) => reporter.event(event),
                     Ok(News::Prompt(prompt)) => reporter.prompt(prompt),
-                    Ok(News::Anew) => reporter.anew(),
                     Err(_) => reporter.tick(clock.now()),
                 });
             }
             tell_all(&mut reporters, &mut complaints, |reporter| reporter.finish());
             let _ = finished.send(complaints);
         })?;
-        Ok(Self { news: RefCell::new(Some(news)), done })
+        Ok(Self { news: RefCell::new(Some(news)), written, done })
     }
 
     fn send(&self, news: News) {
