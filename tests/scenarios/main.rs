@@ -13,6 +13,7 @@ mod crowd;
 mod final_failures;
 mod first_deployment;
 mod hooks;
+mod hooks_at_urls;
 mod interrupted;
 mod keeping;
 mod known_answers;

@@ -12,6 +12,7 @@ mod kept;
 mod limits;
 mod metrics;
 mod permission;
+mod post;
 mod skew;
 mod usual;
 

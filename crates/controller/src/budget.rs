@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::health::AlarmSeen;
+use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Pair, Reply, Revision, Usual, Write};
+use crate::cloud::{Clock, Cloud, CloudError, Code, Configuration, Counted, Held, Page, Pair, Reply, Revision, Usual, Write};
 use crate::gather::Gatherer;
 use crate::keep::{AlarmRule, KeptAlarm};
 
@@ -177,7 +178,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.may_write(subject, write).await
     }
 
-    // CloudFormation, CloudWatch and invocations have limits of their own, far from what a rollout uses.
+    // CloudFormation, CloudWatch, invocations and hooks' URLs have limits of their own, far from what a rollout uses.
 
     async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
         self.cloud.resource(stack, logical_id).await
@@ -217,6 +218,10 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
         self.cloud.invoke(function, payload, limit).await
+    }
+
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
+        self.cloud.post(url, payload, limit).await
     }
 
     async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {
