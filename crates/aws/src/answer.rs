@@ -2,16 +2,18 @@
 //!
 //! An answer that lacks what a decision would rest on is an error, never a default.
 
-use std::collections::BTreeMap;
-
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, State as LambdaState};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
+    TracingMode,
+};
 use aws_smithy_types::{DateTime, base64};
 use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
+use controller::differences::Frozen;
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -78,25 +80,30 @@ pub(crate) fn configuration(
             .and_then(|queue| queue.target_arn())
             .filter(|arn| !arn.is_empty())
             .map(str::to_owned),
-        settings: settings(answer),
+        settings: frozen(answer),
     })
 }
 
-/// A hash of what a version freezes beside its code.
-fn settings(answer: &GetFunctionConfigurationOutput) -> u32 {
+/// What a version freezes beside its code.
+fn frozen(answer: &GetFunctionConfigurationOutput) -> Frozen {
+    let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let vpc = answer.vpc_config();
     let variables = answer.environment().and_then(|environment| environment.variables());
-    let variables: BTreeMap<&String, &String> = variables.into_iter().flatten().collect();
-    let layers: Vec<Option<&str>> = answer.layers().iter().map(|layer| layer.arn()).collect();
-    let sizes = (answer.memory_size(), answer.timeout(), answer.ephemeral_storage().map(EphemeralStorage::size));
-    let parts = (
-        variables,
-        layers,
-        sizes,
-        answer.handler(),
-        answer.runtime(),
-        answer.vpc_config().map(|vpc| (vpc.subnet_ids(), vpc.security_group_ids())),
-    );
-    hash32(format!("{parts:?}").as_bytes())
+    Frozen {
+        runtime: text(answer.runtime().map(Runtime::as_str)),
+        handler: text(answer.handler()),
+        memory: answer.memory_size(),
+        timeout: answer.timeout(),
+        storage: answer.ephemeral_storage().map(EphemeralStorage::size),
+        architectures: answer.architectures().iter().map(|architecture| architecture.as_str().to_owned()).collect(),
+        package: text(answer.package_type().map(PackageType::as_str)),
+        tracing: text(answer.tracing_config().and_then(|tracing| tracing.mode()).map(TracingMode::as_str)),
+        snap_start: text(answer.snap_start().and_then(|snap_start| snap_start.apply_on()).map(SnapStartApplyOn::as_str)),
+        layers: answer.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
+        subnets: vpc.map(|vpc| vpc.subnet_ids().to_vec()).unwrap_or_default(),
+        security_groups: vpc.map(|vpc| vpc.security_group_ids().to_vec()).unwrap_or_default(),
+        environment: variables.into_iter().flatten().map(|(name, value)| (name.clone(), hash32(value.as_bytes()))).collect(),
+    }
 }
 
 fn state(state: Option<&LambdaState>, reason: Option<&str>) -> State {

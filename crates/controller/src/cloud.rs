@@ -12,6 +12,7 @@ use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+use crate::differences::Frozen;
 use crate::keep::{AlarmRule, KeptAlarm};
 
 /// The cloud, as far as a rollout is concerned.
@@ -165,8 +166,8 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
-    /// A hash of everything else that makes one version another than the next: environment, memory, layers and the like.
-    pub settings: u32,
+    /// Everything else that makes one version another than the next: environment, memory, layers and the like.
+    pub settings: Frozen,
 }
 
 /// Whether a function can be invoked.

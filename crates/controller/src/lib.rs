@@ -10,6 +10,7 @@ mod checks;
 pub mod cloud;
 mod compare;
 mod count;
+pub mod differences;
 mod driver;
 mod end;
 mod foresee;
