@@ -11,6 +11,7 @@ use crate::comparing::Comparing;
 use crate::configuring::Configuring;
 use crate::hook::Hook;
 use crate::import::{Import, Schema};
+use crate::init::Init;
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
 use crate::replay::{Explain, Replay, Verify};
@@ -58,6 +59,7 @@ Examples:
     Replay(Replay),
     Verify(Verify),
     Analyze(Box<Analyze>),
+    Init(Init),
     Import(Box<Import>),
     Schema(Schema),
     Simulate(Simulate),

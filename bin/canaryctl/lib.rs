@@ -8,6 +8,7 @@ mod failure;
 mod files;
 mod hook;
 mod import;
+mod init;
 mod keeping;
 mod located;
 mod manual;
@@ -91,6 +92,7 @@ fn run(command: Command) -> u8 {
             Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args).await,
             Command::Import(args) => import::run(*args).await,
+            Command::Init(args) => init::run(&args),
             Command::Schema(_) => import::schema(),
             Command::Simulate(args) => simulate::run(args).await,
         }
