@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rollout::subject::Qualified;
 use rollout::{Schedule, Version, Weight};
 
 use crate::analyze::Analyze;
@@ -13,6 +12,7 @@ use crate::configuring::Configuring;
 use crate::hook::Hook;
 use crate::iam_policy::IamPolicy;
 use crate::import::{Import, Schema};
+use crate::init::Init;
 use crate::keeping::Keeping;
 use crate::manual::{Completions, Man};
 use crate::replay::{Explain, Replay, Verify};
@@ -73,6 +73,7 @@ Examples:
     Replay(Replay),
     Verify(Verify),
     Analyze(Box<Analyze>),
+    Init(Init),
     Import(Box<Import>),
     Schema(Schema),
     Simulate(Simulate),
@@ -182,15 +183,15 @@ pub(crate) struct Rollout {
     pub(crate) blind_limit: Option<Duration>,
     #[command(flatten)]
     pub(crate) comparing: Comparing,
-    /// A function to ask before any traffic moves, by name or ARN
-    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
-    pub(crate) pre_hook: Option<Qualified>,
-    /// A function to ask before every further share, by name or ARN
-    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
-    pub(crate) step_hook: Option<Qualified>,
-    /// A function to ask before the version is final, by name or ARN
-    #[arg(long, value_name = "FUNCTION", help_heading = "Hooks")]
-    pub(crate) post_hook: Option<Qualified>,
+    /// What to ask before any traffic moves: a function, by name or ARN, or an `https://` URL
+    #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
+    pub(crate) pre_hook: Option<String>,
+    /// What to ask before every further share: a function, by name or ARN, or an `https://` URL
+    #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
+    pub(crate) step_hook: Option<String>,
+    /// What to ask before the version is final: a function, by name or ARN, or an `https://` URL
+    #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
+    pub(crate) post_hook: Option<String>,
     /// What counts as a hook's success: `{"status":"Succeeded"}`, or any answer but an error
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Hooks")]
     pub(crate) hook_answer: HookAnswer,

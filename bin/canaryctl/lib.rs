@@ -11,6 +11,7 @@ mod files;
 mod hook;
 mod iam_policy;
 mod import;
+mod init;
 mod keeping;
 mod keys;
 mod located;
@@ -36,8 +37,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -53,7 +57,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let quiet = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(quiet).with_writer(io::stderr).init();
+    // At its most talkative the SDK writes whole requests, with what signs them and the tokens in hooks' URLs.
+    let harmless =
+        filter_fn(|told| *told.level() < Level::TRACE || !TALKATIVE.iter().any(|name| told.target().starts_with(name)));
+    let log = fmt::layer().with_writer(io::stderr).with_filter(quiet.and(harmless));
+    tracing_subscriber::registry().with(log).init();
     let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
         complain("canaryctl failed unexpectedly; this is a bug\n  hint: `canaryctl status` says where the traffic is, `canaryctl rollback` brings it back");
         1
@@ -93,6 +101,7 @@ fn run(command: Command) -> u8 {
             Command::Man(args) => manual::pages(&args),
             Command::Analyze(args) => analyze::run(&args).await,
             Command::Import(args) => import::run(*args).await,
+            Command::Init(args) => init::run(&args),
             Command::Schema(_) => import::schema(),
             Command::Simulate(args) => simulate::run(args).await,
         }
@@ -126,3 +135,6 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let unreadable = |error: io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
     if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }.map_err(unreadable)
 }
+
+/// Whose requests are not written down.
+const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

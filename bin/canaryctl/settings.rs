@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::entry::Wishes;
+use rollout::hook::{HookError, HookTarget};
 use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
-use rollout::subject::Qualified;
 use rollout::{Schedule, Version};
 use sim::Defaults;
 
@@ -32,10 +32,10 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
     let (alarms, kept) = names.alarms(args, said, story).await?;
-    let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<Qualified>().ok());
-    let pre_hook = names.hook(args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
-    let step_hook = names.hook(args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
-    let post_hook = names.hook(args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
+    let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
+    let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
+    let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
+    let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
     Ok(Request {
         subject: located.subject.clone(),
         version,
@@ -79,7 +79,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
 
 /// Whether a request made of these would have names looked up in the project's stack, beside the function's.
 pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
-    let logical = |typed: Option<&Qualified>, said: Option<&At<Hook>>| {
+    let logical = |typed: Option<&String>, said: Option<&At<Hook>>| {
         typed.is_none() && said.is_some_and(|at| matches!(at.value, Hook::LogicalId(_)))
     };
     logical(args.pre_hook.as_ref(), said.pre_hook.as_ref())
@@ -140,14 +140,6 @@ fn insufficient(args: &Rollout, said: Option<&FunctionSettings>) -> Insufficient
     }
 }
 
-/// Something in the file that there is no counterpart for, and that is not to be left out in silence.
-fn unsupported<T>(at: &At<T>, what: &str) -> Failure {
-    Failure::usage(format!(
-        "{}: {what} is not supported\n  hint: leave it out, or do without the file with `--no-config`",
-        at.place
-    ))
-}
-
 /// Names, of which some are looked up in the project's stack, each once.
 struct Names<'a> {
     located: &'a Located,
@@ -165,14 +157,18 @@ impl Names<'_> {
         Ok(name)
     }
 
-    async fn hook(&mut self, typed: Option<&Qualified>, said: Option<&At<Hook>>) -> Result<Option<Qualified>, Failure> {
-        let (None, Some(said)) = (typed, said) else { return Ok(typed.cloned()) };
+    async fn hook(&mut self, flag: &str, typed: Option<&String>, said: Option<&At<Hook>>) -> Result<Option<HookTarget>, Failure> {
+        if let Some(typed) = typed {
+            let parsed = typed.parse().map(Some);
+            return parsed.map_err(|error: HookError| Failure::usage(format!("`{flag}`: {error}")));
+        }
+        let Some(said) = said else { return Ok(None) };
         match &said.value {
-            Hook::Function(function) => Ok(Some(function.clone())),
-            Hook::Url(_) => Err(unsupported(said, "a hook at a URL")),
+            Hook::Function(function) => Ok(Some(HookTarget::Function(function.clone()))),
+            Hook::Url(url) => Ok(Some(HookTarget::Url(url.clone()))),
             Hook::LogicalId(id) => {
                 let name = self.of(id, said).await?;
-                let parsed = name.parse::<Qualified>();
+                let parsed = name.parse().map(HookTarget::Function);
                 parsed.map(Some).map_err(|_| Failure { code: 3, message: format!("{}: `{id}` is no function", said.place) })
             }
         }

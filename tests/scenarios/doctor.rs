@@ -68,12 +68,13 @@ fn every_trap_of_the_story_is_found() {
                 (Severity::Warning, "alarm `HelloErrorsLeast` takes the Minimum of Errors", ""),
                 (Severity::Warning, "alarm `HelloErrorsOfNobody` watches `Resource=hello:Live`", ""),
                 (Severity::Warning, "alarm `HelloErrorsSlow` goes off after 15m", ""),
-                (Severity::Note, "environment: `SIM_BODY` changed; `SIM_DIRECT_RPS`, `TABLE` added in $LATEST", ""),
-                (Severity::Note, "runtime: nodejs22.x in 41, nodejs24.x in $LATEST", ""),
-                (Severity::Note, "layers: none of these in 41, shared:7 in $LATEST", ""),
-                (Severity::Note, "memory: 128 MB in 41, 256 MB", ""),
-                (Severity::Note, "time-out: 3 s in 41, 2 s", ""),
-                (Severity::Note, "VPC: none in 41, subnet-1 with sg-1", ""),
+                (Severity::Note, "environment (+SIM_DIRECT_RPS, +TABLE, SIM_BODY changed), from 41 to $LATEST", ""),
+                (Severity::Note, "runtime nodejs22.x → nodejs24.x", ""),
+                (Severity::Note, "layers (+shared:7)", ""),
+                (Severity::Note, "memory 128 MB → 256 MB", ""),
+                (Severity::Note, "timeout 3 s → 2 s", ""),
+                (Severity::Note, "subnets (+subnet-1)", ""),
+                (Severity::Note, "security groups (+sg-1)", ""),
             ];
             for (severity, words, command) in rows {
                 let symptom = saying(&found, words);
@@ -239,7 +240,7 @@ fn secrets_are_compared_and_never_told() {
             world.set_environment("hello", &[("PASSWORD", "correct-horse")]).unwrap();
         });
         let found = examine(&stage, &request()).await;
-        saying(&found, "environment: `PASSWORD` changed in $LATEST, compared with 42");
+        saying(&found, "environment (PASSWORD changed), from 42 to $LATEST");
         let told = format!("{found:?}");
         assert!(!told.contains("hunter2") && !told.contains("correct-horse"), "{told}");
     });

@@ -15,6 +15,7 @@ mod final_failures;
 mod first_deployment;
 mod groups;
 mod hooks;
+mod hooks_at_urls;
 mod interrupted;
 mod keeping;
 mod known_answers;

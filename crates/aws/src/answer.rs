@@ -8,10 +8,12 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, State as LambdaState, VpcConfigResponse,
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
+    TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::cloud::{CloudError, Configuration, Frozen, Held, Revision, State, Update};
+use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
+use controller::differences::Frozen;
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -83,25 +85,29 @@ pub(crate) fn configuration(
     })
 }
 
-/// What a version freezes beside its code. Of a variable's value no more than a hash leaves this function.
+/// What a version freezes beside its code.
 fn frozen(answer: &GetFunctionConfigurationOutput) -> Frozen {
+    let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let vpc = answer.vpc_config();
     let environment = answer.environment();
     let unreadable = environment.is_some_and(|environment| environment.error().is_some());
     let variables = environment.and_then(|environment| environment.variables()).into_iter().flatten();
+    // Of a variable's value no more than a hash leaves this function.
     let hashed = variables.map(|(name, value)| (name.clone(), hash32(value.as_bytes()))).collect();
-    let vpc = answer.vpc_config();
     Frozen {
-        environment: (!unreadable).then_some(hashed),
-        layers: answer.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
-        runtime: answer.runtime().map(|runtime| runtime.as_str().to_owned()),
-        handler: answer.handler().map(str::to_owned),
-        package: answer.package_type().map_or("Zip", |package| package.as_str()).to_owned(),
-        architectures: answer.architectures().iter().map(|one| one.as_str().to_owned()).collect(),
+        runtime: text(answer.runtime().map(Runtime::as_str)),
+        handler: text(answer.handler()),
         memory: answer.memory_size(),
         timeout: answer.timeout(),
         storage: answer.ephemeral_storage().map(EphemeralStorage::size),
+        architectures: answer.architectures().iter().map(|architecture| architecture.as_str().to_owned()).collect(),
+        package: text(answer.package_type().map(PackageType::as_str)),
+        tracing: text(answer.tracing_config().and_then(|tracing| tracing.mode()).map(TracingMode::as_str)),
+        snap_start: text(answer.snap_start().and_then(|snap_start| snap_start.apply_on()).map(SnapStartApplyOn::as_str)),
+        layers: answer.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
         subnets: sorted(vpc.map(VpcConfigResponse::subnet_ids)),
         security_groups: sorted(vpc.map(VpcConfigResponse::security_group_ids)),
+        environment: (!unreadable).then_some(hashed),
     }
 }
 

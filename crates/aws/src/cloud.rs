@@ -8,11 +8,12 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::cloud::{
-    Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Pair, Reply, Revision,
+    Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Page, Pair, Reply, Revision,
     Usual, Watch, Write,
 };
 use controller::{AlarmRule, KeptAlarm};
 use rollout::health::AlarmSeen;
+use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
@@ -287,6 +288,10 @@ impl Cloud for Aws {
             function_error: reply.function_error,
             payload: reply.payload.map(Blob::into_inner).unwrap_or_default(),
         })
+    }
+
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
+        self.send(url, payload, limit).await
     }
 
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {

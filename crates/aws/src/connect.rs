@@ -74,7 +74,7 @@ pub struct Aws {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) clock: AwsClock,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
-    config: SdkConfig,
+    pub(crate) config: SdkConfig,
     region: String,
     pub(crate) expiry: Option<Time>,
 }

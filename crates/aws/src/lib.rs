@@ -13,6 +13,7 @@ mod kept;
 mod limits;
 mod metrics;
 mod permission;
+mod post;
 mod skew;
 mod surroundings;
 mod usual;

@@ -40,7 +40,7 @@ fn once(limit: Duration) -> Builder {
     Builder::new().retry_config(RetryConfig::disabled()).timeout_config(limits)
 }
 
-const CONNECT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// Three attempts of 5 s, and the pauses between them.
 const READ: Duration = Duration::from_secs(20);

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::health::AlarmSeen;
+use rollout::hook::HookUrl;
 use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 use tokio::sync::Mutex;
 
 use crate::cloud::{
-    Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Pair, Reply, Revision, Usual,
-    Watch, Write,
+    Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Page, Pair, Reply, Revision,
+    Usual, Watch, Write,
 };
 use crate::gather::Gatherer;
 use crate::keep::{AlarmRule, KeptAlarm};
@@ -227,7 +228,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.policy(function).await
     }
 
-    // CloudFormation, CloudWatch and invocations have limits of their own, far from what a rollout uses.
+    // CloudFormation, CloudWatch, invocations and hooks' URLs have limits of their own, far from what a rollout uses.
 
     async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
         self.cloud.resource(stack, logical_id).await
@@ -284,6 +285,10 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
         self.cloud.invoke(function, payload, limit).await
+    }
+
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
+        self.cloud.post(url, payload, limit).await
     }
 
     async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollout::alias::{Target, standing};
 use rollout::health::AlarmState;
+use rollout::hook::HookTarget;
 use rollout::note::{self, Noted, TEXT_LIMIT};
 use rollout::plan::{Entry, Latency, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::{FunctionName, Qualified};
@@ -13,7 +14,7 @@ use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Updat
 use crate::compare::{PAST, Reference, expected_calls, limits};
 use crate::keep::{AlarmRule, about_kept};
 use crate::preflight::{Preflight, Problem};
-use crate::request::{Request, fingerprint, shown};
+use crate::request::{Request, fingerprint};
 
 pub(crate) fn unreadable(error: &CloudError) -> Problem {
     let problem = Problem::new(error.to_string());
@@ -385,10 +386,11 @@ async fn missing_alarm<C: Cloud>(cloud: &C, name: &str) -> Problem {
     }
 }
 
-pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&Qualified>) -> Option<Problem> {
-    let hook = hook?;
-    let error = cloud.invocable(hook).await.err()?;
-    let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", shown(hook)));
+/// Whether a hook could be asked. A URL has no question that changes nothing: what it answers shows when it counts.
+pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&HookTarget>) -> Option<Problem> {
+    let HookTarget::Function(function) = hook? else { return None };
+    let error = cloud.invocable(function).await.err()?;
+    let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", hook?));
     Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
 }
 

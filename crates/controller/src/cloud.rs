@@ -8,17 +8,19 @@ use std::future::Future;
 use std::time::Duration;
 
 use rollout::health::AlarmSeen;
+use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+use crate::differences::Frozen;
 use crate::keep::{AlarmRule, KeptAlarm};
-pub use crate::surroundings::{EventSource, Frozen, FunctionUrl, Series, Watch};
+pub use crate::surroundings::{EventSource, FunctionUrl, Series, Watch};
 
 /// The cloud, as far as a rollout is concerned.
 ///
 /// # Guarantees
-/// - Reads are tried again within themselves where that is safe; [`Cloud::update_alias`], [`Cloud::create_alias`] and
-///   [`Cloud::invoke`] are sent once.
+/// - Reads are tried again within themselves where that is safe; [`Cloud::update_alias`], [`Cloud::create_alias`],
+///   [`Cloud::invoke`] and [`Cloud::post`] are sent once.
 /// - Every call ends: with an answer, or with an error within its own time-out.
 /// - A failed call that may have had its effect all the same is [`Failure::Unanswered`], never anything else.
 ///
@@ -143,6 +145,10 @@ pub trait Cloud {
 
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
+
+    /// Sends a hook's question to its URL once, signed by nobody, and waits for the answer. Redirects are not followed. One that says
+    /// it was too much is [`Failure::Throttled`]; every other status is an answer.
+    fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Page, CloudError>>;
 
     /// Whether a write would be permitted. It is asked for on conditions that nothing meets, so that nothing is written: neither
     /// the answer to that nor any other refusal but [`Failure::Denied`] speaks against it.
@@ -332,6 +338,17 @@ pub struct Reply {
     pub function_error: Option<String>,
     /// The last 4 KB of its log.
     pub log: String,
+}
+
+/// What a URL answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The status.
+    pub status: u16,
+    /// Where it would rather be asked.
+    pub location: Option<String>,
+    /// What it said, as far as it was read: 64 KB.
+    pub body: Vec<u8>,
 }
 
 /// A call that did not do what it should.

@@ -178,7 +178,7 @@ pub(crate) struct Driver<'a, C, K> {
     /// How often in a row any write failed.
     pub(crate) failures: u32,
     pub(crate) candidate: Candidate,
-    pub(crate) candidate_arn: Option<(Version, String)>,
+    pub(crate) published: Option<(Version, Configuration)>,
     pub(crate) latest: Option<Configuration>,
     /// The hash of the code that this process put into `$LATEST`.
     pub(crate) code_updated: Option<String>,
@@ -257,7 +257,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             refused_since: None,
             failures: 0,
             candidate: Candidate::Unknown,
-            candidate_arn: None,
+            published: None,
             latest: None,
             code_updated: None,
             hook: HookSlot { which: None, state: Hook::NotInvoked, asking: None },
@@ -314,7 +314,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };
         let inputs = self.request.observations.then(|| observed(&self.plan, &round));
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
-            self.teller.tell(round.seen.now, what);
+            self.teller.tell(round.seen.now, self.in_full(what));
         }
         tracing::debug!(action = ?round.action, "decided");
         self.show(&round.seen, &round.action);

@@ -3,23 +3,30 @@
 use std::time::Duration;
 
 use rollout::event::HookPhase;
+use rollout::hook::{HookTarget, HookUrl};
 use rollout::plan::INVOCATION_LIMIT;
 use rollout::subject::Qualified;
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure, Reply};
+use crate::cloud::{Clock, Cloud, CloudError, Failure, Page, Reply};
 
 /// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;
 
-/// How often an invocation that AWS says it did not make is tried again, a growing pause between.
+/// How often a question that certainly was not heard is sent again, a growing pause between.
 const TRIES: u32 = 5;
+
+/// How long a URL may take: about when most of what stands between gives up by itself.
+const PAGE_LIMIT: Duration = Duration::from_mins(1);
+
+/// What a hook that takes its time does.
+const LATER: &str = "what takes longer answers {\"status\":\"InProgress\"}, and reports with `canaryctl hook report`";
 
 /// What a hook is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    pub(crate) hook: Qualified,
+    pub(crate) hook: HookTarget,
     pub(crate) phase: HookPhase,
     pub(crate) attempt: u8,
     /// The step in force, where it is asked between two of them.
@@ -80,15 +87,23 @@ pub fn tag_key(execution_id: &str) -> String {
 
 /// Asks a hook, once, and judges its answer; waits for one that comes later for as long as it is let.
 pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
-    let reply = match invoke(cloud, clock, &question.hook, &question.payload()).await {
-        Ok(reply) => reply,
-        // It may have run: asking again could do its work twice, so it counts as failed.
-        Err(error) if error.failure == Failure::Unanswered => {
-            return Err(format!("no answer, and whether it ran is unknown ({error})"));
+    let judged = match &question.hook {
+        HookTarget::Function(function) => {
+            invoke(cloud, clock, function, &question.payload()).await.map(|reply| judge(&reply, question.any_answer))
         }
-        Err(error) => return Err(error.to_string()),
+        HookTarget::Url(url) => {
+            post(cloud, clock, url, &question.payload()).await.map(|page| judge_page(page, question.any_answer))
+        }
     };
-    match judge(&reply, question.any_answer) {
+    let judged = judged.map_err(|error| match (error.failure, &question.hook) {
+        // It may have run: asking again could do its work twice, so it counts as failed.
+        (Failure::Unanswered, HookTarget::Function(_)) => format!("no answer, and whether it ran is unknown ({error})"),
+        (Failure::Unanswered, HookTarget::Url(_)) => {
+            format!("no answer, and whether it ran is unknown ({error})\n  hint: {LATER}")
+        }
+        _ => error.to_string(),
+    })?;
+    match judged {
         Judged::Passed => Ok(()),
         Judged::Failed(why) => Err(why),
         Judged::Later => later(cloud, clock, question).await,
@@ -132,10 +147,19 @@ pub(crate) async fn invoke<C: Cloud, K: Clock>(
     function: &Qualified,
     payload: &[u8],
 ) -> Result<Reply, CloudError> {
+    until_heard(clock, async || cloud.invoke(function, payload, INVOCATION_LIMIT).await).await
+}
+
+/// Asks at a URL once, and again a few times while nobody is there to hear it.
+async fn post<C: Cloud, K: Clock>(cloud: &C, clock: &K, url: &HookUrl, payload: &[u8]) -> Result<Page, CloudError> {
+    until_heard(clock, async || cloud.post(url, payload, PAGE_LIMIT).await).await
+}
+
+async fn until_heard<T, K: Clock>(clock: &K, send: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
     let mut pause = Duration::from_millis(500);
     let mut tried = 1;
     loop {
-        match cloud.invoke(function, payload, INVOCATION_LIMIT).await {
+        match send().await {
             Err(error)
                 if matches!(error.failure, Failure::NotExecuted | Failure::Throttled | Failure::Unsent) && tried < TRIES =>
             {
@@ -154,6 +178,32 @@ enum Judged {
     Failed(String),
     /// Its own job goes on and will report.
     Later,
+}
+
+/// A page that was found answers as a function does; any other status is a failure, whatever stands below it.
+fn judge_page(page: Page, any: bool) -> Judged {
+    let Page { status, location, body } = page;
+    match (status, location) {
+        (200..300, _) => judge(&Reply { payload: body, function_error: None, log: String::new() }, any),
+        (300..400, Some(location)) => {
+            let hint = "redirects are not followed; name the URL that answers";
+            Judged::Failed(format!("it redirects to {} (HTTP status {status})\n  hint: {hint}", host(&location)))
+        }
+        _ => {
+            let text = String::from_utf8_lossy(&body);
+            let said = text.lines().map(str::trim).find(|line| !line.is_empty()).map(short);
+            let said = said.map_or_else(String::new, |said| format!(": {said}"));
+            let hint = "answer with status 200 and {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}";
+            Judged::Failed(format!("it answered with HTTP status {status}{said}\n  hint: {hint}"))
+        }
+    }
+}
+
+/// Whom a redirect names. Its path and query may hold what is nobody's business.
+fn host(location: &str) -> String {
+    let authority = location.split_once("//").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = authority.map(|authority| authority.rsplit('@').next().unwrap_or_default());
+    host.filter(|host| !host.is_empty()).map_or_else(|| "another path".to_owned(), |host| format!("`{}`", short(host)))
 }
 
 /// Only `{"status":"Succeeded"}` passes; with `any`, every answer but an error does.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::subject::{FunctionName, Qualified, Subject};
 
@@ -33,7 +34,7 @@ pub struct Grant {
 pub fn least(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));
-    let hooks: Vec<&Qualified> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
+    let hooks: Vec<&HookTarget> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
     let mut alias = vec!["lambda:GetAlias", "lambda:UpdateAlias"];
     alias.extend((!request.allow_provisioned).then_some("lambda:GetProvisionedConcurrencyConfig"));
     alias.extend(request.create_alias.then_some("lambda:CreateAlias"));
@@ -51,9 +52,15 @@ pub fn least(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
         Grant { id: "Function", actions: releases, resources: vec![function.clone()] },
     ];
     if !hooks.is_empty() {
-        let called: BTreeSet<String> = hooks.into_iter().map(|hook| arns.other(hook)).collect();
-        let resources = called.into_iter().collect();
-        grants.push(Grant { id: "Hooks", actions: vec!["lambda:InvokeFunction"], resources });
+        // At a URL nobody asks for a permission.
+        let named = |hook: &&HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
+        let called: BTreeSet<String> = hooks.iter().filter_map(named).collect();
+        let invoke = vec!["lambda:InvokeFunction"];
+        grants.extend((!called.is_empty()).then(|| Grant {
+            id: "Hooks",
+            actions: invoke,
+            resources: called.into_iter().collect(),
+        }));
         let reports = vec!["lambda:ListTags", "lambda:UntagResource"];
         grants.push(Grant { id: "HooksThatReportLater", actions: reports, resources: vec![function.clone()] });
     }

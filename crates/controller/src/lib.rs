@@ -12,6 +12,7 @@ mod checks;
 pub mod cloud;
 mod compare;
 mod count;
+pub mod differences;
 mod doctor;
 mod driver;
 mod elsewhere;

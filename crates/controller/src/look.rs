@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollout::alias::{Standing, standing};
-use rollout::event::HookPhase;
+use rollout::event::{HookPhase, What};
 use rollout::health::{AlarmSeen, AlarmState, Failing, Health};
 use rollout::note::{Note, Noted, Phase};
 use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
@@ -12,6 +12,7 @@ use rollout::{Time, Version};
 
 use crate::checks::incompatible;
 use crate::cloud::{Clock, Cloud, CloudError, Configuration, Dated, Failure, Held, State, Update};
+use crate::differences::differences;
 use crate::driver::{Announced, Driver, Interrupt};
 
 /// By how much the clocks of two services may differ.
@@ -252,7 +253,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match (self.cloud.configuration(&self.request.subject.function, version).await, version) {
             (Ok(configuration), Some(version)) => {
                 self.candidate = Candidate::Published(version, self.readiness(&configuration));
-                self.candidate_arn = Some((version, configuration.arn));
+                self.published = Some((version, configuration));
             }
             (Ok(configuration), None) => self.take_latest(configuration),
             (Err(error), Some(version)) if error.failure == Failure::NotFound => {
@@ -370,6 +371,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         if self.hook.which == self.announced() { self.hook.state.clone() } else { Hook::NotInvoked }
     }
 
+    /// What happened, with what only this process knows of it: in what the candidate differs.
+    pub(crate) fn in_full(&self, what: What) -> What {
+        let What::VersionReady { version, .. } = what else { return what };
+        let known = self.stable.as_ref().zip(self.published.as_ref().filter(|(published, _)| *published == version));
+        let differs = known.map(|(stable, (_, candidate))| differences(stable, candidate)).unwrap_or_default();
+        What::VersionReady { version, differs }
+    }
+
     /// The stable version and its ARN.
     pub(crate) fn stable_arn(&self) -> Option<(Version, String)> {
         self.plan.stable.zip(self.stable.as_ref().map(|stable| stable.arn.clone()))
@@ -377,7 +386,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// The candidate and its ARN; of one that another process published, the ARN is its sister's with another number.
     pub(crate) fn candidate_arn(&self) -> Option<(Version, String)> {
-        self.candidate_arn.clone().or_else(|| {
+        self.published.as_ref().map(|(version, known)| (*version, known.arn.clone())).or_else(|| {
             let candidate = self.note()?.candidate?;
             let (function, _) = self.stable.as_ref()?.arn.rsplit_once(':')?;
             Some((candidate, format!("{function}:{candidate}")))

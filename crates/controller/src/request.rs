@@ -5,9 +5,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::entry::Wishes;
+use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, DEFAULT_BAKE, Entry, InsufficientData, Mode, OnInterrupt, Plan, Preexisting, Source};
-use rollout::subject::{Qualified, Subject};
+use rollout::subject::Subject;
 use rollout::{Schedule, Time, Version};
 
 use sha2::{Digest, Sha256};
@@ -53,12 +54,12 @@ pub struct Request {
     pub analysis_asked: bool,
     /// The saved event to send the candidate, where that is to stand in for calls.
     pub probe_event: Option<Vec<u8>>,
-    /// The function to ask before any traffic moves.
-    pub pre_hook: Option<Qualified>,
-    /// The function to ask before every further share.
-    pub step_hook: Option<Qualified>,
-    /// The function to ask before promoting.
-    pub post_hook: Option<Qualified>,
+    /// What to ask before any traffic moves.
+    pub pre_hook: Option<HookTarget>,
+    /// What to ask before every further share.
+    pub step_hook: Option<HookTarget>,
+    /// What to ask before promoting.
+    pub post_hook: Option<HookTarget>,
     /// How long a hook may take.
     pub hook_limit: Duration,
     /// Take any answer of a hook but an error for success.
@@ -108,9 +109,9 @@ impl Request {
             blind_limit: self.blind_limit,
             analysis: self.analysis,
             countable: true,
-            pre_hook: self.pre_hook.as_ref().map(shown),
-            step_hook: self.step_hook.as_ref().map(shown),
-            post_hook: self.post_hook.as_ref().map(shown),
+            pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
+            step_hook: self.step_hook.as_ref().map(ToString::to_string),
+            post_hook: self.post_hook.as_ref().map(ToString::to_string),
             hook_limit: self.hook_limit,
             on_interrupt: self.on_interrupt,
             again: self.again,
@@ -124,14 +125,6 @@ impl Request {
 /// which is left to whoever acts.
 pub fn shortest_poll(beside: usize) -> Duration {
     if beside > 1 { Duration::from_millis(250) * u32::try_from(beside).unwrap_or(u32::MAX) } else { Duration::ZERO }
-}
-
-/// A hook as people know it: its name, with the qualifier where one was given.
-pub(crate) fn shown(hook: &Qualified) -> String {
-    match &hook.qualifier {
-        Some(qualifier) => format!("{}:{qualifier}", hook.function),
-        None => hook.function.to_string(),
-    }
 }
 
 /// Tells one package from another: the image's URI, or the hash that AWS will give the code.

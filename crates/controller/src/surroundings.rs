@@ -52,30 +52,3 @@ pub struct Series {
     /// The dimensions.
     pub dimensions: BTreeMap<String, String>,
 }
-
-/// What a version freezes beside its code, its role and its dead-letter queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frozen {
-    /// The variables of its environment, each with a hash of its value: values may be secrets. `None` where they cannot be read.
-    pub environment: Option<BTreeMap<String, u32>>,
-    /// The ARNs of its layers, in their order.
-    pub layers: Vec<String>,
-    /// The runtime; an image has none.
-    pub runtime: Option<String>,
-    /// What is called in the package.
-    pub handler: Option<String>,
-    /// `Zip` or `Image`.
-    pub package: String,
-    /// `x86_64` or `arm64`.
-    pub architectures: Vec<String>,
-    /// In megabytes.
-    pub memory: Option<i32>,
-    /// In seconds.
-    pub timeout: Option<i32>,
-    /// Of `/tmp`, in megabytes.
-    pub storage: Option<i32>,
-    /// The subnets that it is in.
-    pub subnets: Vec<String>,
-    /// Its security groups there.
-    pub security_groups: Vec<String>,
-}

@@ -52,7 +52,7 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
     let mut candidates = Vec::new();
     for (name, format, words) in PLACES {
         let Some((bytes, modified)) = load(&folder.join(name), name)? else { continue };
-        if words.is_empty() || contains(&bytes, words) {
+        if contains(&bytes, words) {
             candidates.push(Candidate { name, format, bytes, modified });
         }
     }
@@ -79,6 +79,19 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
         notes.extend(others.map(|other| note(other.name, format!("not read: `{taken}` goes before it"), None)));
         project.notes.extend(notes);
         return Ok(Some(project));
+    }
+    Ok(None)
+}
+
+/// Which file in a folder [`find`] would read first, without understanding it.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn look(folder: &Path) -> Result<Option<(&'static str, Format)>, Problems> {
+    for (name, format, words) in PLACES {
+        if load(&folder.join(name), name)?.is_some_and(|(bytes, _)| contains(&bytes, words)) {
+            return Ok(Some((name, format)));
+        }
     }
     Ok(None)
 }
@@ -132,7 +145,7 @@ fn load(path: &Path, name: &str) -> Result<Option<Loaded>, Problems> {
 }
 
 fn contains(bytes: &[u8], words: &str) -> bool {
-    bytes.windows(words.len()).any(|window| window == words.as_bytes())
+    words.is_empty() || bytes.windows(words.len()).any(|window| window == words.as_bytes())
 }
 
 fn note(name: &str, message: String, hint: Option<&str>) -> Note {

@@ -110,7 +110,7 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
     for (key, at) in hooks.into_iter().filter_map(|(key, hook)| Some((key, hook.as_ref()?))) {
         match &at.value {
             Hook::Function(function) => out.pair(key, &text(&qualified(function))),
-            Hook::Url(url) => out.pair(key, &text(url)),
+            Hook::Url(url) => out.pair(key, &text(url.secret())),
             Hook::LogicalId(id) => out.pair(key, &format!("{{logicalId: {}}}", text(id))),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rollout::hook::{HookError, HookUrl};
 use rollout::subject::Qualified;
 use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
@@ -390,12 +391,9 @@ impl Read for Hook {
             return id.map(|id| Self::LogicalId(id.value));
         }
         let text = scalar(node, "a function, an `https://` URL or `logicalId: …`", found)?;
-        if text.starts_with("https://") && text.len() > "https://".len() && !text.contains(char::is_whitespace) {
-            return Some(Self::Url(text.to_owned()));
-        }
-        if text.starts_with("http://") {
-            found.hinted(&node.place, format!("`{}` is not encrypted", shown(text)), "use `https://`");
-            return None;
+        if HookUrl::is_meant(text) {
+            // What is wrong with it is told without it: it may hold a token.
+            return text.parse().map_err(|error: HookError| found.problem(&node.place, error.to_string())).ok().map(Self::Url);
         }
         Qualified::read(node, found).map(Self::Function)
     }

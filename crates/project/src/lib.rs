@@ -26,6 +26,7 @@ mod sam;
 mod samconfig;
 mod serverless;
 mod settings;
+mod starter;
 mod toml;
 mod tree;
 mod variables;
@@ -43,6 +44,7 @@ pub use settings::{
     Analysis, AnalysisMode, FunctionRef, FunctionSettings, Hook, InsufficientDataSetting, LatencyMode, LowTraffic,
     PreexistingAlarm, Project,
 };
+pub use starter::starter;
 
 /// A file, as it was found.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Schedule, Version, Weight};
@@ -209,8 +210,8 @@ pub enum Hook {
     Function(Qualified),
     /// A function, by its id in the project's stack.
     LogicalId(String),
-    /// Something that answers to HTTP, at an `https://` URL.
-    Url(String),
+    /// Whatever answers to HTTP there.
+    Url(HookUrl),
 }
 
 words! {

@@ -97,3 +97,10 @@ fn the_schema_refuses_unknown_keys_and_wrong_words() {
         assert_eq!(fits(&schema, &value), right, "{value}");
     }
 }
+
+#[test]
+fn the_file_that_a_project_begins_with_fits_the_schema() {
+    let subjects = ["hello", "shop:Live"].map(|text| rollout::Subject::parse(text, None).unwrap());
+    let value = project::as_json("canary.yml", project::starter(&subjects).as_bytes()).unwrap();
+    assert!(fits(&project::schema(), &value), "{value}");
+}

@@ -1,10 +1,11 @@
-//! How does a rollout look over time? One picture in SVG: the share, below it errors and evidence on the same axis.
+//! How does a rollout look over time? One picture in SVG: the share, below it errors, slow calls and evidence on the same axis.
 //!
 //! Colour only ever repeats what a label, a dash or a dot says. What the picture holds stands in tables beside it, too.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use rollout::comparison::Slow;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
 
@@ -25,8 +26,12 @@ const BOTTOM: f64 = 30.0;
 pub(crate) fn chart(record: &Record, id: usize) -> Option<String> {
     let axis = Axis::of(record)?;
     let minutes = record.minutes();
-    let compared = !minutes.is_empty();
-    let heights: &[f64] = if compared { &[150.0, 110.0, 100.0] } else { &[170.0] };
+    let slow = slow_pieces(record, &minutes);
+    let heights: &[f64] = match (minutes.is_empty(), &slow) {
+        (true, _) => &[170.0],
+        (false, None) => &[150.0, 110.0, 100.0],
+        (false, Some(_)) => &[140.0, 100.0, 70.0, 90.0],
+    };
     let mut panels = Vec::new();
     let mut top = TOP;
     for height in heights {
@@ -45,9 +50,12 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<String> {
     axis.draw(&mut svg, end);
     if let [first, rest @ ..] = panels.as_slice() {
         share(&mut svg, record, &minutes, axis, *first);
-        if let [second, third] = rest {
+        if let [second, third @ .., last] = rest {
             errors(&mut svg, record, &minutes, axis, *second);
-            evidence(&mut svg, &minutes, axis, *third);
+            if let (Some(slow), Some(third)) = (&slow, third.first()) {
+                slow.draw(&mut svg, &minutes, axis, *third);
+            }
+            evidence(&mut svg, &minutes, axis, *last);
         }
     }
     decision(&mut svg, record, axis, end);
@@ -68,6 +76,10 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
     if let Some(count) = minutes.last() {
         let (evidence, threshold) = (figure(count.numbers.ln_evidence), figure(count.numbers.ln_threshold));
         let _ = write!(text, " At last {}; evidence {evidence} of {threshold}.", count.why);
+        if let Some(slow) = &count.numbers.slow {
+            let percent = [slow.stable_percent, slow.candidate_percent].map(|percent| format!("{:.1} %", percent.to_f64()));
+            let _ = write!(text, " Slow were {} of stable's calls and {} of the candidate's.", percent[0], percent[1]);
+        }
     }
     if let Some((at, why)) = &record.way_back {
         let _ = write!(text, " At {} the way back was decided: {why}.", clock(*at));
@@ -231,11 +243,16 @@ fn percent(part: u64, whole: u64) -> f64 {
 fn errors(svg: &mut String, record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) {
     let (stable, candidate) = pieces(record, minutes);
     let most = stable.iter().chain(&candidate).map(|piece| piece.2).fold(0.0, f64::max);
-    let top = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].into_iter().find(|top| most <= *top).unwrap_or(100.0);
+    let top = scale(most);
     panel.heading(svg, "Calls that failed, of those counted anew each time");
     for part in [0.0, 0.5, 1.0] {
         panel.line(svg, part, &format!("{} %", top * part));
     }
+    both(svg, minutes, axis, panel, top, (&stable, &candidate));
+}
+
+/// The lines of both versions, of which the highest is at `top`.
+fn both(svg: &mut String, minutes: &[&Count], axis: Axis, panel: Panel, top: f64, (stable, candidate): (&[Piece], &[Piece])) {
     let known: Option<(Version, Version)> =
         minutes.last().map(|count| (count.numbers.stable.version, count.numbers.candidate.version));
     // Stable last: its dashes let the other line be seen where both are one.
@@ -260,6 +277,59 @@ fn errors(svg: &mut String, record: &Record, minutes: &[&Count], axis: Axis, pan
         let (x, label) = (WIDTH - RIGHT + 6.0, version(label));
         let _ = writeln!(svg, "<text class=\"{class}-label\" x=\"{x:.1}\" y=\"{y:.1}\">{label}</text>");
     }
+}
+
+/// The slow calls of both versions, of all that were counted until then.
+struct SlowPieces {
+    stable: Vec<Piece>,
+    candidate: Vec<Piece>,
+    last: Slow,
+}
+
+fn slow_pieces(record: &Record, minutes: &[&Count]) -> Option<SlowPieces> {
+    let last = minutes.iter().rev().find_map(|count| count.numbers.slow.clone())?;
+    let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
+    let (mut stable, mut candidate) = (Vec::new(), Vec::new());
+    for count in minutes {
+        let (Some(until), numbers) = (count.numbers.counted_to, &count.numbers) else { continue };
+        from = from.min(until);
+        if let Some(slow) = &numbers.slow {
+            stable.extend((numbers.stable.calls > 0).then(|| (from, until, slow.stable_percent.to_f64())));
+            candidate.extend((numbers.candidate.calls > 0).then(|| (from, until, slow.candidate_percent.to_f64())));
+        }
+        from = until;
+    }
+    Some(SlowPieces { stable, candidate, last })
+}
+
+impl SlowPieces {
+    fn draw(&self, svg: &mut String, minutes: &[&Count], axis: Axis, panel: Panel) {
+        let (limits, evidence) = (self.limits(), figure(self.last.ln_evidence));
+        let worth =
+            if self.last.enforced { format!("evidence {evidence}, counts like errors") } else { "reported only".to_owned() };
+        panel.heading(svg, &format!("Slow calls, {limits}, of all counted so far ({worth})"));
+        let most = self.stable.iter().chain(&self.candidate).map(|piece| piece.2).fold(0.0, f64::max);
+        let top = scale(most);
+        for part in [0.0, 0.5, 1.0] {
+            panel.line(svg, part, &format!("{} %", top * part));
+        }
+        both(svg, minutes, axis, panel, top, (&self.stable, &self.candidate));
+    }
+
+    /// Each version has a limit of its own.
+    fn limits(&self) -> String {
+        let (stable, candidate) = (self.last.stable_limit_ms.to_f64().round(), self.last.candidate_limit_ms.to_f64().round());
+        if (stable - candidate).abs() < 1.0 {
+            format!("over {stable:.0} ms")
+        } else {
+            format!("over {stable:.0} ms of stable and {candidate:.0} ms of the candidate")
+        }
+    }
+}
+
+/// The round number of per cent that a panel ends at.
+fn scale(most: f64) -> f64 {
+    [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].into_iter().find(|top| most <= *top).unwrap_or(100.0)
 }
 
 /// Evidence below 1 says nothing, and is drawn at 1.

@@ -3,7 +3,7 @@
 //! Whoever wants each event as it happens reads the lines instead.
 
 use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Ending, Event, FORMAT, Started};
+use rollout::event::{Difference, Ending, Event, FORMAT, Started};
 use rollout::health::AlarmState;
 use rollout::{Time, Version, Weight};
 use serde::Serialize;
@@ -44,6 +44,8 @@ struct Rollout<'a> {
     decisions: Vec<Decision<'a>>,
     hooks: Vec<Hook<'a>>,
     alarms: Vec<Alarm<'a>>,
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    differs: &'a [Difference],
     warnings: &'a [String],
 }
 
@@ -130,6 +132,7 @@ impl<'a> Rollout<'a> {
             decisions: record.decisions.iter().map(decided).collect(),
             hooks: hooks.collect(),
             alarms: alarms.collect(),
+            differs: &record.differs,
             warnings: &record.warnings,
         }
     }

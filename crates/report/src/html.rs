@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use rollout::comparison::{Numbers, grouped};
-use rollout::event::{Event, Started};
+use rollout::event::{Difference, Event, Started};
 use rollout::health::clock;
 use rollout::{Time, Version};
 
@@ -15,7 +15,7 @@ use crate::counts::figure;
 use crate::markup::{escaped, prose};
 use crate::paint::Tone;
 use crate::record::{Decision, Record, records};
-use crate::words::{one_line, schedule, short, span, versions};
+use crate::words::{one_line, schedule, short, span, version, versions};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
@@ -65,6 +65,7 @@ fn article(page: &mut String, record: &Record, index: usize) {
     alarms(page, record);
     warnings(page, record);
     settings(page, record);
+    differences(page, record);
     next(page, record);
     log(page, record);
     page.push_str("</article>\n");
@@ -272,10 +273,10 @@ fn warnings(page: &mut String, record: &Record) {
 /// The plan in words: a name, and what was chosen.
 pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, post_hook, .. } = started;
+    let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, .. } = started;
     let or_none = |text: Option<&String>| text.map_or_else(|| "none".to_owned(), |name| short(&one_line(name)).to_owned());
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
-    vec![
+    let mut chosen = vec![
         ("Rollout", rollout_id.clone()),
         ("Versions", versions(*stable, record.story.candidate, "→")),
         ("Schedule", if stable.is_some() { schedule(started) } else { "first deployment: 100 % at once".to_owned() }),
@@ -290,8 +291,10 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
             },
         ),
         ("Pre-traffic hook", or_none(pre_hook.as_ref())),
-        ("Post-traffic hook", or_none(post_hook.as_ref())),
-    ]
+    ];
+    chosen.extend(step_hook.as_ref().map(|hook| ("Step hook", or_none(Some(hook)))));
+    chosen.push(("Post-traffic hook", or_none(post_hook.as_ref())));
+    chosen
 }
 
 fn settings(page: &mut String, record: &Record) {
@@ -304,6 +307,34 @@ fn settings(page: &mut String, record: &Record) {
         let _ = writeln!(page, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
     }
     page.push_str("</dl>\n");
+}
+
+/// In what the versions differ: what of it, stable's, the candidate's.
+pub(crate) fn compared_versions(record: &Record) -> Vec<[String; 3]> {
+    let names = |sign: &str, names: &[String]| names.iter().map(|name| format!("{sign}{}", one_line(name))).collect::<Vec<_>>();
+    let row = |differs: &Difference| {
+        let value = |value: &Option<String>| value.as_ref().map(|value| one_line(value));
+        let [stable, candidate] = match (value(&differs.stable), value(&differs.candidate)) {
+            (None, None) => {
+                let changed: Vec<String> = differs.changed.iter().map(|name| format!("{} changed", one_line(name))).collect();
+                [names("−", &differs.removed), [names("+", &differs.added), changed].concat()].map(|names| names.join(", "))
+            }
+            (stable, candidate) => [stable, candidate].map(|value| value.unwrap_or_else(|| "none".to_owned())),
+        };
+        [one_line(&differs.name), stable, candidate]
+    };
+    record.differs.iter().map(row).collect()
+}
+
+fn differences(page: &mut String, record: &Record) {
+    let rows: Vec<Vec<String>> =
+        compared_versions(record).iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Versions</h2>\n");
+    let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
+    table(page, &format!("In what {candidate} differs from {stable}"), &["", &stable, &candidate], &rows, false);
 }
 
 fn next(page: &mut String, record: &Record) {

@@ -8,10 +8,10 @@ use rollout::event::Event;
 use rollout::health::clock;
 
 use crate::counts::figure;
-use crate::html::chosen;
+use crate::html::{chosen, compared_versions};
 use crate::markup::{code, plain};
 use crate::record::{Decision, Record, records};
-use crate::words::{one_line, span};
+use crate::words::{one_line, span, version};
 
 /// The most rows that a table shows: CI systems cut a summary that is too long, and leave nothing of it.
 const ROWS: usize = 100;
@@ -25,6 +25,7 @@ pub fn markdown(events: &[Event]) -> String {
         hooks(&mut page, record);
         alarms(&mut page, record);
         settings(&mut page, record);
+        differences(&mut page, record);
         timeline(&mut page, record);
     }
     if page.is_empty() { "There are no events to tell of.\n".to_owned() } else { page }
@@ -110,6 +111,13 @@ fn alarms(page: &mut String, record: &Record) {
 fn settings(page: &mut String, record: &Record) {
     let rows: Vec<Vec<String>> = chosen(record).into_iter().map(|(name, value)| vec![name.to_owned(), plain(&value)]).collect();
     table(page, "Settings", &["Setting", "Value"], &rows);
+}
+
+fn differences(page: &mut String, record: &Record) {
+    let rows: Vec<Vec<String>> =
+        compared_versions(record).iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
+    let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
+    table(page, "Versions", &["", &stable, &candidate], &rows);
 }
 
 fn timeline(page: &mut String, record: &Record) {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Ending, Event, HookPhase, What};
+use rollout::event::{Difference, Ending, Event, HookPhase, What};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
@@ -27,6 +27,8 @@ pub(crate) struct Record {
     pub(crate) counts: Vec<Count>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) hooks: Vec<Hook>,
+    /// What the candidate has otherwise than stable.
+    pub(crate) differs: Vec<Difference>,
     pub(crate) decisions: Vec<Decision>,
     /// When nothing could be told: from then, until then.
     pub(crate) blind: Vec<(Time, Option<Time>)>,
@@ -144,6 +146,7 @@ impl Record {
         match &event.what {
             What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             What::Warning { text } => self.warnings.push(one_line(text)),
+            What::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             What::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
                 self.decide(at, format!("{to} to {}", version(self.story.candidate)), because);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollout::comparison::Opinion;
-use rollout::event::{Event, Started, What};
+use rollout::event::{Difference, Event, Started, What};
 use rollout::health::{AlarmState, clock};
 use rollout::{Cause, Time, Version, Weight};
 
@@ -40,7 +40,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
             told("version", format!("publishing gave {version}, which is stable already"))
         }
         What::Published { version } => told("version", format!("{version} published")),
-        What::VersionReady { version } => told("version", format!("{version} can take traffic")),
+        What::VersionReady { version, differs } => ready(story, *version, differs),
         What::AlarmKept { name, text } => told("alarm", format!("{} {}", one_line(name), one_line(text))),
         What::HookStarted { hook, name, attempt } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
@@ -79,6 +79,15 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
         What::Outcome(_) | What::GroupOutcome(_) | What::Observed(_) => Vec::new(),
     }
+}
+
+fn ready(story: &Story, version: Version, differs: &[Difference]) -> Vec<Told> {
+    let mut lines = told("version", format!("{version} can take traffic"));
+    if let Some(stable) = story.stable().filter(|_| !differs.is_empty()) {
+        let parts: Vec<String> = differs.iter().map(|difference| one_line(&difference.to_string())).collect();
+        lines.extend(told("version", format!("{version} differs from {stable} in {}", parts.join(", "))));
+    }
+    lines
 }
 
 fn about_start(started: &Started) -> Vec<Told> {

@@ -92,7 +92,7 @@ impl Story {
             What::Started(started) => self.start(event.at, started),
             What::Claimed => self.claimed = true,
             What::Published { version } => self.candidate = Some(*version),
-            What::VersionReady { version } => {
+            What::VersionReady { version, .. } => {
                 self.candidate = Some(*version);
                 self.ready = true;
             }

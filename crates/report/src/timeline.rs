@@ -7,6 +7,7 @@ use std::time::Duration;
 use rollout::comparison::grouped;
 use rollout::event::FORMAT;
 use rollout::foresight::Foresight;
+use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
@@ -19,10 +20,10 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
     let mut lines = vec![title(subject, plan)];
     let mut row = |word: &str, text: String| lines.push(format!("  {word:<10}{text}"));
     if let Some(hook) = &plan.pre_hook {
-        row("before", format!("pre-traffic hook {} says whether any traffic moves", short(hook)));
+        row("before", format!("pre-traffic hook {} says whether any traffic moves", asked(hook)));
     }
     if let Some(hook) = plan.step_hook.as_ref().filter(|_| plan.stable.is_some()) {
-        row("between", format!("step hook {} says whether the share rises further", short(hook)));
+        row("between", format!("step hook {} says whether the share rises further", asked(hook)));
     }
     match plan.stable {
         Some(stable) => {
@@ -34,7 +35,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
         None => row("t = 0", "the alias is created on it: 100 % at once, there is nothing to share with".to_owned()),
     }
     if let (None, Some(hook)) = (plan.stable, &plan.post_hook) {
-        row("after", format!("post-traffic hook {}; there is nothing to go back to should it fail", short(hook)));
+        row("after", format!("post-traffic hook {}; there is nothing to go back to should it fail", asked(hook)));
     }
     for (at, text) in watched(plan).into_iter().enumerate() {
         row(if at == 0 { "watched" } else { "" }, text);
@@ -114,9 +115,15 @@ fn text(plan: &Plan, weight: Weight) -> String {
 
 fn end(plan: &Plan, stable: Version) -> String {
     match &plan.post_hook {
-        Some(hook) => format!("post-traffic hook {}, then promoted; back to {stable} should it fail", short(hook)),
+        Some(hook) => format!("post-traffic hook {}, then promoted; back to {stable} should it fail", asked(hook)),
         None => "promoted".to_owned(),
     }
+}
+
+/// A hook, and that nothing is known of one at a URL: no question would change nothing there.
+fn asked(hook: &str) -> String {
+    let unknown = if HookUrl::is_meant(hook) { " (first asked when it counts)" } else { "" };
+    format!("{}{unknown}", short(hook))
 }
 
 fn watched(plan: &Plan) -> Vec<String> {

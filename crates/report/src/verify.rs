@@ -120,7 +120,7 @@ impl Thread {
 
     fn told(&mut self, number: usize, event: &Event) -> Option<String> {
         if let Some(due) = self.due.pop_front() {
-            let differs = due != *event;
+            let differs = due != as_decided(event);
             return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
         }
         // Another process, with a plan and a memory of its own.
@@ -137,6 +137,15 @@ impl Thread {
     fn missing(&self, number: usize) -> Option<String> {
         self.due.front().map(|due| format!("line {number}: line {} makes it {} first", self.said, shown(due)))
     }
+}
+
+/// An event without what no decision knows: in what two versions differ, only the process saw that told it.
+fn as_decided(event: &Event) -> Event {
+    let mut event = event.clone();
+    if let What::VersionReady { differs, .. } = &mut event.what {
+        differs.clear();
+    }
+    event
 }
 
 /// An event as its line has it.

@@ -165,7 +165,7 @@ impl Watch {
             told.push(What::Published { version });
         }
         if prepares(self.known.phase) && !prepares(note.phase) {
-            told.push(What::VersionReady { version });
+            told.push(What::VersionReady { version, differs: Vec::new() });
         }
         told
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollout::event::Started;
 use rollout::health::clock;
+use rollout::hook::HookUrl;
 use rollout::subject::DEFAULT_ALIAS;
 use rollout::{Time, Version};
 use unicode_width::UnicodeWidthStr;
@@ -114,9 +115,9 @@ pub(crate) fn operand(function: &str, alias: &str) -> String {
     if alias == DEFAULT_ALIAS { function.to_owned() } else { format!("{function}:{alias}") }
 }
 
-/// A function's name without the ARN around it, which would push everything else off the line.
+/// A function's name without the ARN around it, which would push everything else off the line. A URL is what it is.
 pub(crate) fn short(name: &str) -> &str {
-    name.rsplit_once(":function:").map_or(name, |(_, name)| name)
+    name.rsplit_once(":function:").filter(|_| !HookUrl::is_meant(name)).map_or(name, |(_, name)| name)
 }
 
 /// A foreign text's lines without anything that moves a cursor or a colour: hooks and alarms may say what they like.

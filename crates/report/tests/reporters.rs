@@ -152,6 +152,10 @@ fn foreign_text_stays_text_everywhere() {
         .replace("SIM_HOOK=Failed", inside)
         .replace("  log: END RequestId", "::error::no command\\nEND RequestId")
         .replace("HelloFooAlarm", inside)
+        .replace(
+            r#""version_ready","version":"42""#,
+            &format!(r#""version_ready","version":"42","differs":[{{"name":{quoted},"added":[{quoted}],"changed":[{quoted}]}}]"#),
+        )
         .replace("\"hello\"", &quoted);
     let events = read(&text).unwrap().events;
     let page = body(&html(&events));

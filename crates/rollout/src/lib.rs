@@ -13,7 +13,7 @@
 //! - **roll back**: put all traffic on stable
 //! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it
 //! - **comparison**, **finding**, **opinion**: what the calls of both versions say of the canary
-//! - **hook**: a function that is asked before the first share (pre-traffic) or before promoting (post-traffic)
+//! - **hook**: a function or a URL that is asked before the first share (pre-traffic) or before promoting (post-traffic)
 //! - **note**: what the alias remembers, at the end of its description; **revision**: what a write is conditional on
 //! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
 //! - **observation**, **action**, **outcome**: what is known, what is done next, how it ended
@@ -30,6 +30,7 @@ pub mod event;
 pub mod foresight;
 pub mod group;
 pub mod health;
+pub mod hook;
 mod judge;
 pub mod narrate;
 pub mod note;

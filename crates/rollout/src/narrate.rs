@@ -162,7 +162,7 @@ fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation
         told.push(What::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
-        told.push(What::VersionReady { version: *version });
+        told.push(What::VersionReady { version: *version, differs: Vec::new() });
     }
     told
 }

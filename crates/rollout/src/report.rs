@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::comparison::{Numbers, Thousandths};
 use crate::event::{Ending, Event, What, Why};
+use crate::hook::HookUrl;
 use crate::note::RolloutId;
 use crate::{Cause, Outcome, Time, Version};
 
@@ -97,6 +98,7 @@ impl Report {
     /// What to type next.
     fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {
         let function = subject.split_once(':').map_or(subject, |(function, _)| function);
+        let elsewhere = self.failed_hook.as_deref().is_some_and(HookUrl::is_meant);
         let spoke = self.failed_hook.as_deref().map_or(function, |hook| hook.split_once(':').map_or(hook, |(hook, _)| hook));
         let logs = format!("aws logs tail /aws/lambda/{spoke} --since 15m");
         let status = format!("canaryctl status {subject}");
@@ -105,7 +107,8 @@ impl Report {
             Outcome::Promoted if self.stable.is_some() => vec![rollback],
             Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
             Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) => {
-                vec![logs, status]
+                // Where a URL's server keeps its logs is not known here.
+                if elsewhere { vec![status] } else { vec![logs, status] }
             }
             Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
             Outcome::Held => vec![rollback, status],

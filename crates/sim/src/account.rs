@@ -2,6 +2,7 @@
 //!
 //! What the account answers is the world's business; this carries it there and back in simulated time.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use http_body_util::BodyExt;
 
 use crate::clock::SimClock;
 use crate::wire::caller;
-use crate::world::{Answer, World};
+use crate::world::{Answer, Reply, World};
 
 /// A world and the clock it goes by; clones are the same account.
 #[derive(Clone, Debug)]
@@ -66,6 +67,16 @@ impl Account {
     /// [`Broken`] where a fault leaves the caller without an answer.
     pub async fn call(&self, caller: &str, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Broken> {
         let reply = self.with(|world| world.answer(world.now(), caller, &request));
+        self.deliver(reply).await
+    }
+
+    /// Sends one request to a page outside AWS.
+    async fn visit(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Broken> {
+        let reply = self.with(|world| world.visit(world.now(), &request));
+        self.deliver(reply).await
+    }
+
+    async fn deliver(&self, reply: Reply) -> Result<http::Response<Bytes>, Broken> {
         if !reply.delay.is_zero() {
             self.clock.sleep(reply.delay).await;
         }
@@ -121,7 +132,9 @@ impl Connection {
         };
         let request = http::Request::from_parts(head, body);
         let caller = caller(request.headers()).to_owned();
-        let answer = self.account.call(&caller, request);
+        // AWS is asked with a signature; what comes without one is for somebody else.
+        let signed = request.headers().contains_key(http::header::AUTHORIZATION);
+        let answer = async { if signed { self.account.call(&caller, request).await } else { self.account.visit(request).await } };
         let answer = match self.read_timeout {
             None => answer.await,
             Some(limit) => tokio::select! {
@@ -132,7 +145,11 @@ impl Connection {
                 }
             },
         };
-        let response = answer.map_err(|broken| ConnectorError::io(broken.into()))?;
+        let response = answer.map_err(|broken| match broken {
+            // As a client knows it: nothing was sent. Of AWS it knows less here, which is harsher.
+            Broken::Refused if !signed => ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionRefused).into()),
+            Broken::Refused | Broken::Lost | Broken::Dropped => ConnectorError::io(broken.into()),
+        })?;
         HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
     }
 }

@@ -20,6 +20,7 @@ mod settings;
 mod setup;
 mod time;
 mod value;
+mod web;
 mod wire;
 mod world;
 
@@ -34,5 +35,6 @@ pub use scenario::{Defaults, Scenario};
 pub use settings::Settings;
 pub use setup::Unfit;
 pub use time::Time;
+pub use web::{Visit, WebPage};
 pub use wire::caller;
 pub use world::{Answer, Event, Reply, World};

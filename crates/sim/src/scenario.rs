@@ -11,6 +11,7 @@ use crate::fault::{Effect, Fault};
 use crate::settings::Settings;
 use crate::setup::Unfit;
 use crate::time::Time;
+use crate::web::WebPage;
 use crate::world::World;
 
 /// A built-in story.
@@ -127,6 +128,9 @@ impl Scenario {
             world.set_environment(FUNCTION, &[("SIM_SLOW_SHARE", "0.05"), ("SIM_SLOW_MS", "1000")])?;
         }
         world.create_errors_alarm(ALARM, FUNCTION, 1.0)?;
+        for (path, answer) in PAGES {
+            world.put_page(path, WebPage::new(200, answer).after(Duration::from_millis(300)));
+        }
         for (hook, failing) in [(PRE_HOOK, Story::PreHookFails), (POST_HOOK, Story::PostHookFails)] {
             let answer = if self.story == failing { "Failed" } else { "Succeeded" };
             world.create_function(hook, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")])?;
@@ -229,6 +233,11 @@ const ALARM: &str = "HelloFooAlarm";
 const TRAPS: [&str; 4] = [ALARM, "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"];
 const PRE_HOOK: &str = "preHook";
 const POST_HOOK: &str = "postHook";
+/// Hooks at a URL, there in every story.
+const PAGES: [(&str, &str); 2] = [
+    ("https://hooks.example/succeeds", r#"{"status":"Succeeded"}"#),
+    ("https://hooks.example/fails", r#"{"status":"Failed","reason":"not like this"}"#),
+];
 const BEFORE: &str = "Go Serverless v1.0! Your function executed successfully!";
 const AFTER: &str = "Wait, it is Serverless v1.26.11!";
 

@@ -16,6 +16,7 @@ use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::time::Time;
+use crate::web::{Visit, Web, WebPage};
 use crate::wire::{self, Service};
 
 /// One account in one Region.
@@ -26,6 +27,7 @@ pub struct World {
     pub(crate) lambda: Lambda,
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) cloudformation: CloudFormation,
+    web: Web,
     quotas: Quotas,
     faults: Faults,
     agenda: BTreeMap<(Time, u64), Planned>,
@@ -129,6 +131,7 @@ impl World {
             lambda,
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
+            web: Web::default(),
             quotas: Quotas::new(start),
             faults: Faults::default(),
             agenda: BTreeMap::new(),
@@ -403,6 +406,30 @@ impl World {
     /// Plans an event; a time that has passed means at once, when the world moves on next.
     pub fn schedule(&mut self, at: Time, event: Event) {
         self.plan(at, Planned::Event(event));
+    }
+
+    /// Takes a request that is for nobody in AWS.
+    pub fn visit(&mut self, now: Time, request: &http::Request<Bytes>) -> Reply {
+        self.advance(now);
+        let verdict = self.faults.judge(("Visit", ""), "anonymous", self.now, &mut self.rng);
+        let delay = verdict.delay + self.latency();
+        let found = if verdict.effect == Some(Effect::Refuse) { None } else { self.web.visit(request) };
+        let Some((response, after)) = found else { return Reply { answer: Answer::Refused, delay } };
+        match (verdict.effect, after) {
+            (Some(Effect::LostAnswer), _) => Reply { answer: Answer::Lost, delay },
+            (_, Some(after)) => Reply { answer: Answer::Response(response), delay: delay + after },
+            (_, None) => Reply { answer: Answer::Hangs, delay },
+        }
+    }
+
+    /// Makes a page outside AWS, or changes it: its address without a query.
+    pub fn put_page(&mut self, address: &str, page: WebPage) {
+        self.web.put(address, page);
+    }
+
+    /// Every question that a page was asked, oldest first.
+    pub fn visits(&self) -> &[Visit] {
+        self.web.visits()
     }
 
     /// Adds a rule for calls that go wrong from now on.

@@ -2,12 +2,11 @@
 //!
 //! Names and sizes are told, never the value of a variable. Another role or dead-letter queue is refused elsewhere.
 
-use std::collections::BTreeMap;
-
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 
 use crate::callers::unseen;
-use crate::cloud::{Cloud, Configuration, Frozen};
+use crate::cloud::{Cloud, Configuration};
+use crate::differences::{Frozen, differences};
 use crate::preflight::Preflight;
 use crate::request::Request;
 
@@ -15,107 +14,46 @@ pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflig
     let Some(stable) = &found.stable else { return };
     let version = found.goes_on.as_ref().and_then(|note| note.candidate).or(request.version);
     match cloud.configuration(&request.subject.function, version).await {
-        Ok(candidate) => out.symptoms.extend(differences(stable, &candidate)),
+        Ok(candidate) => out.symptoms.extend(doors(stable, &candidate)),
         // A version that does not exist is told of already.
         Err(_) if version.is_some() => {}
         Err(error) => out.unseen.push(unseen("what the new version will be", "lambda:GetFunctionConfiguration", &error)),
     }
 }
 
-fn differences(stable: &Configuration, candidate: &Configuration) -> Vec<Symptom> {
-    let versions = Versions { stable: &stable.version, candidate: &candidate.version };
+/// Each difference that matters once a rollback is wanted, and why.
+fn doors(stable: &Configuration, candidate: &Configuration) -> Vec<Symptom> {
     let (old, new) = (&stable.frozen, &candidate.frozen);
-    let mut out: Vec<Symptom> = environment(&versions, old, new).into_iter().collect();
-    let (layers, networks) = (lists(&old.layers, &new.layers), [network(old), network(new)]);
-    let rows = [
-        ("runtime", [shown(old.runtime.as_ref()), shown(new.runtime.as_ref())], RUNTIME),
-        ("package type", [old.package.clone(), new.package.clone()], RUNTIME),
-        ("handler", [shown(old.handler.as_ref()), shown(new.handler.as_ref())], HANDLER),
-        ("architecture", [old.architectures.join(", "), new.architectures.join(", ")], ARCHITECTURE),
-        ("layers", layers, if old.layers.is_empty() { ADDED } else { LAYERS }),
-        ("memory", [unit(old.memory, "MB"), unit(new.memory, "MB")], MEMORY),
-        ("time-out", [unit(old.timeout, "s"), unit(new.timeout, "s")], if new.timeout < old.timeout { SHORTER } else { LONGER }),
-        ("size of /tmp", [unit(old.storage, "MB"), unit(new.storage, "MB")], STORAGE),
-        ("VPC", networks, if old.subnets.is_empty() { ENTERED } else { NETWORK }),
-    ];
-    out.extend(rows.into_iter().filter(|(_, [old, new], _)| old != new).map(|(what, [old, new], why)| {
-        let Versions { stable, candidate } = versions;
-        door(format!("{what}: {old} in {stable}, {new} in {candidate}"), why)
-    }));
-    out
-}
-
-/// What the two are called.
-#[derive(Clone, Copy)]
-struct Versions<'a> {
-    stable: &'a str,
-    candidate: &'a str,
+    let secret = (old.environment.is_none() || new.environment.is_none())
+        .then(|| door("environment: it cannot be decrypted, so that nobody knows whether it differs".to_owned(), ENVIRONMENT));
+    let found = differences(stable, candidate).into_iter().filter_map(|difference| {
+        let why = why(&difference.name, old, new)?;
+        Some(door(format!("{difference}, from {} to {}", stable.version, candidate.version), why))
+    });
+    secret.into_iter().chain(found).collect()
 }
 
 fn door(text: String, why: &str) -> Symptom {
     Symptom::new(Severity::Note, "one-way-door", text).why(why)
 }
 
-fn environment(versions: &Versions<'_>, old: &Frozen, new: &Frozen) -> Option<Symptom> {
-    let (Some(before), Some(after)) = (&old.environment, &new.environment) else {
-        return Some(door(
-            "environment: it cannot be decrypted, so that nobody knows whether it differs".to_owned(),
-            ENVIRONMENT,
-        ));
-    };
-    let within = |one: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| -> Vec<String> {
-        one.keys().filter(|name| !other.contains_key(*name)).map(|name| format!("`{name}`")).collect()
-    };
-    let changed: Vec<String> = after
-        .iter()
-        .filter(|(name, value)| before.get(*name).is_some_and(|earlier| earlier != *value))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    let parts = [("changed", changed), ("added", within(after, before)), ("gone", within(before, after))];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(word, names)| format!("{} {word}", names.join(", ")))
-        .collect();
-    let told = format!("environment: {} in {}, compared with {}", parts.join("; "), versions.candidate, versions.stable);
-    (!parts.is_empty()).then(|| door(told, ENVIRONMENT))
-}
-
-/// Long names are the same in both for the most part: only what differs is told.
-fn lists(old: &[String], new: &[String]) -> [String; 2] {
-    let only = |one: &[String], other: &[String]| {
-        let own: Vec<&str> = one.iter().filter(|name| !other.contains(name)).map(|arn| layer(arn)).collect();
-        own.join(", ")
-    };
-    let none = |text: String| if text.is_empty() { "none of these".to_owned() } else { text };
-    match (only(old, new), only(new, old)) {
-        // The same in another order, in which they lie over one another.
-        (one, other) if one.is_empty() && other.is_empty() && old != new => {
-            [old, new].map(|layers| layers.iter().map(|arn| layer(arn)).collect::<Vec<_>>().join(" under "))
-        }
-        (one, other) if one.is_empty() && other.is_empty() => [String::new(), String::new()],
-        (one, other) => [none(one), none(other)],
-    }
-}
-
-/// Name and version of a layer's ARN.
-fn layer(arn: &str) -> &str {
-    arn.split_once(":layer:").map_or(arn, |(_, name)| name)
-}
-
-fn network(frozen: &Frozen) -> String {
-    if frozen.subnets.is_empty() {
-        return "none".to_owned();
-    }
-    format!("{} with {}", frozen.subnets.join(", "), frozen.security_groups.join(", "))
-}
-
-fn shown(text: Option<&String>) -> String {
-    text.cloned().unwrap_or_else(|| "none".to_owned())
-}
-
-fn unit(number: Option<i32>, unit: &str) -> String {
-    number.map_or_else(|| "unknown".to_owned(), |number| format!("{number} {unit}"))
+/// Why a rollback does not take this back; `None` where it does, or where it is refused elsewhere.
+fn why(name: &str, old: &Frozen, new: &Frozen) -> Option<&'static str> {
+    Some(match name {
+        "environment" => ENVIRONMENT,
+        "runtime" | "package" => RUNTIME,
+        "handler" => HANDLER,
+        "architecture" => ARCHITECTURE,
+        "layers" if old.layers.is_empty() => ADDED,
+        "layers" | "the order or place of its parts" => LAYERS,
+        "memory" => MEMORY,
+        "timeout" if new.timeout < old.timeout => SHORTER,
+        "timeout" => LONGER,
+        "storage" => STORAGE,
+        "subnets" | "security groups" if old.subnets.is_empty() => ENTERED,
+        "subnets" | "security groups" => NETWORK,
+        _ => return None,
+    })
 }
 
 const ENVIRONMENT: &str = "a rollback brings the old variables back, not what they stand for: tables, queues, secrets and flags that the \

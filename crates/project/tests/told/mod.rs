@@ -96,7 +96,7 @@ fn hook(hook: &Hook) -> String {
     match hook {
         Hook::Function(function) => qualified(function),
         Hook::LogicalId(id) => format!("logical id {id}"),
-        Hook::Url(url) => url.clone(),
+        Hook::Url(url) => url.secret().to_owned(),
     }
 }
 

@@ -1,0 +1,89 @@
+//! Who else answers to HTTP? The few pages outside AWS that this world knows, for whatever is asked without a signature.
+//!
+//! A host without pages does not exist, as far as anybody here can tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// What a page answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebPage {
+    status: u16,
+    location: Option<String>,
+    body: String,
+    after: Option<Duration>,
+}
+
+impl WebPage {
+    /// Answers with this status and text.
+    pub fn new(status: u16, body: &str) -> Self {
+        Self { status, location: None, body: body.to_owned(), after: Some(Duration::ZERO) }
+    }
+
+    /// Sends whoever asks elsewhere.
+    pub fn redirect(status: u16, location: &str) -> Self {
+        Self { location: Some(location.to_owned()), ..Self::new(status, "") }
+    }
+
+    /// Takes the question and says nothing.
+    pub fn silent() -> Self {
+        Self { after: None, ..Self::new(200, "") }
+    }
+
+    /// The same, this much later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self { after: Some(span), ..self }
+    }
+}
+
+/// A question that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The address, query included.
+    pub address: String,
+    /// What was sent.
+    pub body: Bytes,
+}
+
+/// The pages, by address without the query.
+#[derive(Debug, Default)]
+pub(crate) struct Web {
+    pages: BTreeMap<String, WebPage>,
+    visits: Vec<Visit>,
+}
+
+impl Web {
+    pub(crate) fn put(&mut self, address: &str, page: WebPage) {
+        self.pages.insert(address.to_owned(), page);
+    }
+
+    pub(crate) fn visits(&self) -> &[Visit] {
+        &self.visits
+    }
+
+    /// What comes back, and when; `None` where there is no such host, and no time where nothing ever comes.
+    pub(crate) fn visit(&mut self, request: &http::Request<Bytes>) -> Option<(http::Response<Bytes>, Option<Duration>)> {
+        let origin = format!("{}://{}/", request.uri().scheme_str()?, request.uri().authority()?);
+        if !self.pages.keys().any(|address| address.starts_with(&origin)) {
+            return None;
+        }
+        if self.visits.len() < MOST_VISITS {
+            self.visits.push(Visit { address: request.uri().to_string(), body: request.body().clone() });
+        }
+        let address = format!("{origin}{}", request.uri().path().trim_start_matches('/'));
+        let missing = WebPage::new(404, "there is no such page");
+        let page = self.pages.get(&address).unwrap_or(&missing);
+        let mut response = http::Response::new(Bytes::from(page.body.clone()));
+        *response.status_mut() = http::StatusCode::from_u16(page.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(location) = page.location.as_ref().and_then(|location| http::HeaderValue::from_str(location).ok()) {
+            response.headers_mut().insert(http::header::LOCATION, location);
+        }
+        Some((response, page.after))
+    }
+}
+
+/// Visits remembered at most.
+const MOST_VISITS: usize = 10_000;

@@ -1,0 +1,127 @@
+//! The binary and a hook's real server, each a process or a thread of its own with a socket between them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+#[expect(dead_code, reason = "the stage of other tests, too")]
+mod served;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use served::{SHORT, Served, canaryctl, code, text};
+
+/// Serves one answer after the other, each to one request, and tells what was asked: the head's lines and the body.
+fn server(answers: Vec<&'static str>) -> (String, Receiver<(Vec<String>, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let asked = question(&stream);
+            write!(stream, "HTTP/1.1 {answer}").unwrap();
+            tell.send(asked).unwrap();
+        }
+    });
+    (url, told)
+}
+
+fn question(stream: &TcpStream) -> (Vec<String>, String) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let head: Vec<String> = reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+    let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok()).unwrap();
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+const SUCCEEDED: &str = "200 OK\r\nconnection: close\r\ncontent-length: 22\r\n\r\n{\"status\":\"Succeeded\"}";
+
+#[test]
+fn a_hook_is_asked_over_a_socket_and_its_token_is_never_written() {
+    let served = Served::start();
+    // Written down are the most talkative logs there are, the events and the report.
+    let (url, told) = server(vec![SUCCEEDED]);
+    let folder = std::env::temp_dir();
+    let named = |kind: &str| folder.join(format!("canaryctl-hook-{}.{kind}", std::process::id()));
+    let kept = ["jsonl", "html", "md", "json"].map(named);
+    let mut command = served.command(&format!("{SHORT} --analysis off --observations --post-hook {url}/canary?token=hush"));
+    command.arg("--events").arg(&kept[0]).env("RUST_LOG", "trace");
+    command.args(kept[1..].iter().flat_map(|file| ["--report".as_ref(), file.as_os_str()]));
+    let output = command.output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let (head, body) = told.recv().unwrap();
+    assert_eq!(head[0], "POST /canary?token=hush HTTP/1.1");
+    for line in ["content-type: application/json", "user-agent: canaryctl", &format!("host: {}", &url["http://".len()..])] {
+        assert!(head.iter().any(|found| found.eq_ignore_ascii_case(line)), "{line}: {head:?}");
+    }
+    assert!(!head.iter().any(|line| line.to_lowercase().starts_with("authorization")), "{head:?}");
+    let asked: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&asked["canaryctl"]["phase"], &asked["canaryctl"]["candidate_version"]), (&"post-traffic".into(), &"2".into()));
+    assert!(text(&output).contains(&format!("{url}/canary succeeded")), "{}", text(&output));
+    assert!(!text(&output).contains("hush"), "{}", text(&output));
+    for file in kept {
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(written.contains(&format!("{url}/canary")) && !written.contains("hush"), "{}", file.display());
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[test]
+fn what_a_server_says_instead_is_a_reason_to_go_back() {
+    for (answer, word) in [
+        ("503 Service Unavailable\r\nconnection: close\r\ncontent-length: 7\r\n\r\nno luck", "HTTP status 503: no luck"),
+        ("301 Moved\r\nlocation: https://new.example/?token=hush\r\ncontent-length: 0\r\n\r\n", "redirects to `new.example`"),
+        // It promises more than it sends.
+        ("200 OK\r\ncontent-length: 500\r\n\r\n{\"status\":\"Succeeded\"}", "whether it ran is unknown"),
+        ("nonsense", "whether it ran is unknown"),
+    ] {
+        let served = Served::start();
+        let (url, _told) = server(vec![answer]);
+        let output = served.run(&format!("{SHORT} --analysis off --pre-hook {url}/canary"));
+        assert_eq!(code(&output), 11, "{answer}: {}", text(&output));
+        assert!(text(&output).contains(word) && !text(&output).contains("hush"), "{answer}: {}", text(&output));
+        assert!(served.share("2") == 0.0);
+    }
+}
+
+#[test]
+fn a_server_that_sends_without_an_end_is_not_listened_to_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        question(&stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        while stream.write_all(&[b'x'; 8192]).is_ok() {}
+    });
+    let served = Served::start();
+    let output = served.run(&format!("{SHORT} --analysis off --pre-hook {url}"));
+    assert_eq!(code(&output), 11, "{}", text(&output));
+    assert!(text(&output).contains("it answered without a status: xxx"), "{}", text(&output));
+}
+
+#[test]
+fn a_url_that_could_tell_secrets_is_refused_and_not_repeated() {
+    for (url, word) in [
+        ("http://hooks.example/hush", "not encrypted"),
+        ("https://user:hush@hooks.example/", "no credentials"),
+        ("https://hooks.example/#hush", "never sent"),
+    ] {
+        let output = canaryctl().args(["rollout", "hello", "--simulate", "--no-config", "--pre-hook", url]).output().unwrap();
+        assert_eq!(code(&output), 2, "{}", text(&output));
+        assert!(text(&output).contains(word) && text(&output).contains("--pre-hook"), "{}", text(&output));
+        assert!(!text(&output).contains("hush"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_plan_says_that_a_url_is_asked_first_when_it_counts() {
+    let asked = "https://hooks.example/succeeds?token=hush";
+    let output = canaryctl().args(["plan", "hello", "--simulate", "--no-config", "--post-hook", asked]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let words = "post-traffic hook https://hooks.example/succeeds (first asked when it counts)";
+    assert!(text(&output).contains(words) && !text(&output).contains("hush"), "{}", text(&output));
+}
