@@ -3,53 +3,40 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
 #[expect(dead_code, reason = "the stage of other tests, too")]
+#[path = "served/folder.rs"]
+mod folder;
+#[expect(dead_code, reason = "the stage of other tests, too")]
 mod served;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Output;
 
+use folder::Folder;
 use served::{Served, canaryctl, code, text};
 
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("canaryctl-init-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn init(&self, arguments: &str) -> Output {
-        canaryctl().arg("init").args(arguments.split_whitespace()).current_dir(&self.0).output().unwrap()
-    }
-
-    fn files(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+/// Asks for a beginning; no AWS is asked.
+fn init(folder: &Folder, arguments: &str) -> Output {
+    canaryctl().arg("init").args(arguments.split_whitespace()).current_dir(&folder.0).output().unwrap()
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn files(folder: &Folder) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 #[test]
 fn a_project_begins_with_two_commands() {
-    let folder = Folder::new("begins");
-    let output = folder.init("hello checkout:Live");
+    let folder = Folder::new("begins", &[]);
+    let output = init(&folder, "hello checkout:Live");
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert!(text(&output).contains("canaryctl plan hello"), "{}", text(&output));
-    assert_eq!(folder.files(), ["canary.yml"]);
+    assert_eq!(files(&folder), ["canary.yml"]);
     let served = Served::start();
     let plan = served.command("plan hello --output json").current_dir(&folder.0).output().unwrap();
     assert_eq!(code(&plan), 0, "{}", text(&plan));
-    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(text(&plan).lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
     assert_eq!((&plan["alias"], &plan["schedule"]), (&"live".into(), &"Canary10Percent5Minutes".into()));
 }
 
@@ -62,13 +49,13 @@ fn a_file_that_is_there_is_never_written_over() {
         ("template.yaml", "Transform: AWS::Serverless-2016-10-31", 0, "canaryctl import"),
         ("appspec.yml", "Resources: [{hello: {Type: AWS::Lambda::Function}}]", 0, "canaryctl import"),
     ] {
-        let folder = Folder::new(name);
+        let folder = Folder::new(name, &[]);
         fs::write(folder.0.join(name), text_of_it).unwrap();
         for arguments in ["", "hello"] {
-            let output = folder.init(arguments);
+            let output = init(&folder, arguments);
             assert_eq!(code(&output), code_of_it, "{name}: {}", text(&output));
             assert!(text(&output).contains(word) && text(&output).contains(name), "{}", text(&output));
-            assert_eq!(folder.files(), [name]);
+            assert_eq!(files(&folder), [name]);
             assert_eq!(fs::read_to_string(folder.0.join(name)).unwrap(), text_of_it);
         }
     }
@@ -76,21 +63,21 @@ fn a_file_that_is_there_is_never_written_over() {
 
 #[test]
 fn what_cannot_be_begun_is_said_with_what_can() {
-    let folder = Folder::new("cannot");
+    let folder = Folder::new("cannot", &[]);
     for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "names no function"), ("hello:42", "no alias name")] {
-        let output = folder.init(arguments);
+        let output = init(&folder, arguments);
         assert_eq!(code(&output), 2, "{}", text(&output));
         assert!(text(&output).contains(word), "{}", text(&output));
     }
-    assert!(folder.files().is_empty());
+    assert!(files(&folder).is_empty());
 }
 
 #[test]
 fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
-    let folder = Folder::new("ci");
+    let folder = Folder::new("ci", &[]);
     for (functions, expected) in [("hello", "hello"), ("hello checkout", "matrix")] {
         let jobs = ["github", "gitlab"].map(|system| {
-            let output = folder.init(&format!("{functions} --ci {system}"));
+            let output = init(&folder, &format!("{functions} --ci {system}"));
             assert_eq!(code(&output), 0, "{}", text(&output));
             let job = project::as_json(system, &output.stdout).unwrap();
             assert!(job.to_string().contains(expected), "{job}");
@@ -106,5 +93,5 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         assert!(deploy["after_script"][0].as_str().unwrap().contains("|| canaryctl abort "), "{deploy}");
     }
     // What is printed is the job alone; the file was written beside it, once.
-    assert_eq!(folder.files(), ["canary.yml"]);
+    assert_eq!(files(&folder), ["canary.yml"]);
 }

@@ -225,3 +225,27 @@ fn a_signal_brings_all_back() {
     assert_eq!(code, 13, "{told}");
     assert_eq!(shares(&served), ["0"; 3]);
 }
+
+/// A CI job that is cancelled in the midst of it cleans up after itself, and touches nothing else.
+#[test]
+fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
+    let (served, folder) = (shop(), Folder::new("mine", &[("canary.yml", FILE)]));
+    let of_job = |job: &str, arguments: &str| {
+        let mut command = served.command(arguments);
+        let names = [("GITHUB_REPOSITORY", "shop"), ("GITHUB_RUN_ID", "7"), ("GITHUB_JOB", job)];
+        command.current_dir(&folder.0).envs(names).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let mut child = of_job("deploy", "rollout --steps 10 --every 10m --poll 1s --analysis off").spawn().unwrap();
+    for name in NAMES {
+        await_share(&served, name);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = of_job("another", "abort --mine").output().unwrap();
+    assert_eq!((code(&output), shares(&served)), (3, ["10"; 3].map(str::to_owned)), "{}", text(&output));
+    let output = of_job("deploy", "abort --mine").output().unwrap();
+    assert_eq!((code(&output), shares(&served)), (0, ["0"; 3].map(str::to_owned)), "{}", text(&output));
+    assert_eq!(code(&folder.run(&served, "abort")), 2);
+    assert_eq!(code(&folder.run(&served, "pause")), 2);
+}

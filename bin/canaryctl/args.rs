@@ -263,7 +263,7 @@ pub(crate) struct Rollback {
 #[derive(Debug, Args)]
 pub(crate) struct Aim {
     /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
-    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
     /// Only while this step is in force, for scripts
     #[arg(long, value_name = "N")]
@@ -330,7 +330,8 @@ pub(crate) struct Promote {
 #[command(after_help = "\
 Examples:
   canaryctl abort hello --mine
-  canaryctl abort hello --rollout 7f3ac2e1")]
+  canaryctl abort hello --rollout 7f3ac2e1
+  canaryctl abort --mine                         (all functions of canary.yml that this job rolls out)")]
 pub(crate) struct Abort {
     /// Only the rollout with this id
     #[arg(long, value_name = "ID", value_parser = rollout_id, conflicts_with = "mine")]
@@ -338,6 +339,9 @@ pub(crate) struct Abort {
     /// Only the rollout that this CI job began
     #[arg(long)]
     pub(crate) mine: bool,
+    /// Of the file's functions only these, as they were rolled out
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with = "function")]
+    pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }

@@ -1,15 +1,17 @@
 //! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
 
 use controller::cloud::Cloud;
-use controller::{Ordered, operate};
+use controller::{Ordered, ROLLBACK_LIMIT, operate};
+use rollout::Cause;
 use rollout::event::FORMAT;
-use rollout::note::AfterPause;
+use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use serde_json::json;
 
 use crate::args::{Abort, Aim, Operator, Output, Pause, Promote, Then};
 use crate::failure::Failure;
-use crate::located::{Located, Otherwise, locate};
+use crate::located::{Located, Otherwise, locate, locate_all};
+use crate::rollback::Sweep;
 use crate::{complain, say, wiring};
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
@@ -33,12 +35,46 @@ pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
 }
 
 pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
+    if is_nameless(&args.aim) {
+        return abort_all(&args).await;
+    }
     let target = match (args.mine, args.rollout) {
         (true, _) => Target::Mine,
         (false, Some(id)) => Target::Only(id),
         (false, None) => Target::Any,
     };
     carry_out(Operation::Abort, args.aim, target).await
+}
+
+/// Aborts the rollouts of all of the file's functions that this job, or the one of this id, is in the midst of.
+async fn abort_all(args: &Abort) -> Result<u8, Failure> {
+    if !args.mine && args.rollout.is_none() {
+        return Err(Failure::usage(
+            "no function is named\n  hint: `abort <FUNCTION>`, or `abort --mine` or `--rollout ID` for all of the file's",
+        ));
+    }
+    let common = &args.aim.common;
+    let located = locate_all(&args.only, common, Otherwise::AsTyped).await?;
+    let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
+    // As one, or each by itself.
+    let mine = |name: &String| wiring::job(&wiring::group_name(&names)).into_iter().chain(wiring::job(name)).collect();
+    let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
+    let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
+    if meant.iter().any(Vec::is_empty) {
+        return Err(no_job());
+    }
+    Ok(Sweep { located: &located, meant, cause: Cause::Abort, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+}
+
+/// Whether no function is named, nor a story that stands for one.
+fn is_nameless(aim: &Aim) -> bool {
+    aim.function.is_none() && (aim.common.simulate.is_none() || aim.common.configuring.config.is_some())
+}
+
+fn no_job() -> Failure {
+    Failure::usage(
+        "`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it",
+    )
 }
 
 /// Which rollout is meant.
@@ -49,15 +85,18 @@ enum Target {
 }
 
 async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
+    if is_nameless(&args) {
+        return Err(Failure::usage(
+            "no function is named\n  hint: an order is for one; `canaryctl status <FUNCTION>` shows what is under way",
+        ));
+    }
     // An abort moves towards stable.
     let otherwise = if operation == Operation::Abort { Otherwise::AsTyped } else { Otherwise::Fail };
     let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
     let meant = match target {
         Target::Any => None,
         Target::Only(id) => Some(id),
-        Target::Mine => Some(wiring::job(&subject).ok_or_else(|| {
-            Failure::usage("`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it")
-        })?),
+        Target::Mine => Some(wiring::job(&subject).ok_or_else(no_job)?),
     };
     let aim = rollout::operate::Aim { rollout: meant, step: args.expect_step };
     let identity = wiring::identity(&subject);

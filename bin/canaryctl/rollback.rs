@@ -1,6 +1,7 @@
 //! `canaryctl rollback`: two calls, and a word about what they did.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use controller::cloud::Cloud;
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
@@ -9,7 +10,7 @@ use rollout::alias::standing;
 use rollout::note::{Note, RolloutId};
 use rollout::operate::Operation;
 use rollout::subject::Subject;
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Cause, Time, Version};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ use crate::wiring::Waiting;
 use crate::{complain, murmur, say, signals, wiring};
 
 /// How long a trouble that repeats itself goes without saying.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     if args.function.is_none() && (args.common.simulate.is_none() || args.common.configuring.config.is_some()) {
@@ -30,17 +31,12 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     let identity = wiring::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
-    let (ended, told) = carry_out(&wired.aws, wired.clock, &order, &mut signals).await;
+    let (ended, told) = carry_out(&wired.aws, wired.clock, order, &mut signals).await;
     Ok(told.tell(&ended, args.common.output))
 }
 
 /// Rolls back by hand, and hears only a signal that insists.
-async fn carry_out<'a, C: Cloud>(
-    aws: &C,
-    clock: Waiting,
-    order: &'a Order,
-    signals: &mut watch::Receiver<Interrupt>,
-) -> (Ended, Told<'a>) {
+async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mut watch::Receiver<Interrupt>) -> (Ended, Told) {
     let began = clock.now();
     let mut told: Option<(Time, String)> = None;
     let mut tell = |at: Time, why: String| {
@@ -58,83 +54,114 @@ async fn carry_out<'a, C: Cloud>(
         }
     };
     let ended = tokio::select! {
-        ended = rollback(aws, &clock, order, &mut tell) => ended,
+        ended = rollback(aws, &clock, &order, &mut tell) => ended,
         () = insisted => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
     };
     let now = clock.now();
-    (ended, Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now })
+    (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
 }
 
-/// Rolls back every function of the file that is under way, all at once, and says so for each.
+/// Which rollouts are to be brought back, of several functions.
+pub(crate) struct Sweep<'a> {
+    pub(crate) located: &'a [Located],
+    /// For each function the rollouts that are meant; none where any is.
+    pub(crate) meant: Vec<Vec<RolloutId>>,
+    /// What brings a live one back.
+    pub(crate) cause: Cause,
+    pub(crate) limit: Duration,
+    pub(crate) output: Output,
+}
+
 async fn all(args: &Rollback) -> Result<u8, Failure> {
     let located = locate_all(&args.only, &args.common, Otherwise::AsTyped).await?;
-    let wired = &located[0].wired;
-    let budget = Budget::default();
-    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
-    let seen = join_all(located.iter().map(|one| cloud.alias(&one.subject))).await;
-    let notes: Vec<Option<Note>> =
-        seen.iter().map(|held| standing(&held.as_ref().ok()?.as_ref()?.alias).note().cloned()).collect();
-    let live: BTreeSet<RolloutId> = notes.iter().flatten().filter(|note| !note.phase.is_terminal()).map(|note| note.id).collect();
-    let orders: Vec<Option<Order>> = located
-        .iter()
-        .zip(&seen)
-        .zip(&notes)
-        .map(|((one, held), note)| {
-            // Whose alias cannot be read may be under way; one that is final in a rollout that is not, is a part of that.
-            let under_way = held.is_err() || note.as_ref().is_some_and(|note| live.contains(&note.id));
-            let (subject, identity) = (one.subject.clone(), wiring::identity(&one.subject));
-            under_way.then_some(Order { subject, to: None, limit: args.timeout, identity })
-        })
-        .collect();
-    let signals = signals::listen().subscribe();
-    let carried_out = join_all(orders.iter().zip(&seen).map(|(order, held)| async {
-        let order = order.as_ref()?;
-        let mut signals = signals.clone();
-        Some(match held {
-            Ok(_) => carry_out(&cloud, wired.clock, order, &mut signals).await,
-            Err(_) => if_under_way(&cloud, wired.clock, order).await,
-        })
-    }))
-    .await;
-    let mut codes = Vec::new();
-    for (one, ended) in located.iter().zip(&carried_out) {
-        match ended {
-            Some((ended, told)) => codes.push(told.tell(ended, args.common.output)),
-            None if args.common.output == Output::Text => {
-                say(&format!("· LEFT ALONE   {}: no rollout is under way\n", one.subject));
+    let meant = vec![Vec::new(); located.len()];
+    let sweep = Sweep { located: &located, meant, cause: Cause::Hand, limit: args.timeout, output: args.common.output };
+    Ok(sweep.run().await)
+}
+
+impl Sweep<'_> {
+    /// Brings back every function that is under way, all at once, and says so for each. One that is final already is a part of a rollout
+    /// that others of it are in the midst of, and comes back with them; any other that is finished is left alone.
+    pub(crate) async fn run(&self) -> u8 {
+        let wired = &self.located[0].wired;
+        let budget = Budget::default();
+        let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+        let seen = join_all(self.located.iter().map(|one| cloud.alias(&one.subject))).await;
+        let notes: Vec<Option<Note>> =
+            seen.iter().map(|held| standing(&held.as_ref().ok()?.as_ref()?.alias).note().cloned()).collect();
+        let live = |(note, meant): (&Note, &Vec<RolloutId>)| {
+            (!note.phase.is_terminal() && (meant.is_empty() || meant.contains(&note.id))).then_some(note.id)
+        };
+        let live: BTreeSet<RolloutId> =
+            notes.iter().zip(&self.meant).filter_map(|(note, meant)| live((note.as_ref()?, meant))).collect();
+        let signals = signals::listen();
+        let limit = self.limit;
+        let under_way = self.located.iter().zip(&self.meant).zip(seen.iter().zip(&notes));
+        let carried_out = join_all(under_way.map(|((one, meant), (held, note))| {
+            let (cloud, signals, live) = (&cloud, &signals, &live);
+            async move {
+                let (subject, identity) = (one.subject.clone(), wiring::identity(&one.subject));
+                let order = Order { subject, to: None, limit, identity };
+                match (held, note) {
+                    // Whose alias cannot be read may be under way.
+                    (Err(_), _) => Some(if_under_way(cloud, wired.clock, order, meant).await),
+                    (Ok(_), Some(note)) if live.contains(&note.id) => Some(match (self.cause, note.phase.is_terminal()) {
+                        (Cause::Abort, false) => if_under_way(cloud, wired.clock, order, &[note.id]).await,
+                        _ => carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await,
+                    }),
+                    (Ok(_), _) => None,
+                }
             }
-            None => murmur(&format!("{}: no rollout is under way\n", one.subject)),
+        }))
+        .await;
+        let mut codes = Vec::new();
+        for (one, ended) in self.located.iter().zip(&carried_out) {
+            match ended {
+                Some((ended, told)) => codes.push(told.tell(ended, self.output)),
+                None if self.output == Output::Text => {
+                    say(&format!("· LEFT ALONE   {}: no such rollout is under way\n", one.subject));
+                }
+                None => murmur(&format!("{}: no such rollout is under way\n", one.subject)),
+            }
+        }
+        if codes.is_empty() {
+            complain(
+                "no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished",
+            );
+        }
+        codes.into_iter().max().unwrap_or(3)
+    }
+}
+
+/// Brings a function back if one of these rollouts of it, or any where none is named, turns out to be under way: a finished one is not
+/// undone.
+async fn if_under_way<C: Cloud>(aws: &C, clock: Waiting, order: Order, meant: &[RolloutId]) -> (Ended, Told) {
+    let began = clock.now();
+    let aims: Vec<Option<RolloutId>> = if meant.is_empty() { vec![None] } else { meant.iter().copied().map(Some).collect() };
+    let mut ended = Ended::Nothing("no such rollout is under way".to_owned());
+    for rollout in aims {
+        let aim = rollout::operate::Aim { rollout, step: None };
+        let told = &mut |_, why: String| complain(&why);
+        ended = match operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, told).await {
+            Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
+            Ordered::Already(why) | Ordered::Refused(why, _) => Ended::Nothing(why),
+            Ordered::Unconfirmed(why, command) => Ended::Unconfirmed { why, command },
+        };
+        if !matches!(ended, Ended::Nothing(_)) {
+            break;
         }
     }
-    if codes.is_empty() {
-        complain("no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished");
-        return Ok(3);
-    }
-    Ok(codes.into_iter().max().unwrap_or(0))
-}
-
-/// Brings a function back whose alias could not be read, if a rollout of it turns out to be under way: a finished one is not undone.
-async fn if_under_way<'a, C: Cloud>(aws: &C, clock: Waiting, order: &'a Order) -> (Ended, Told<'a>) {
-    let began = clock.now();
-    let aim = rollout::operate::Aim::default();
-    let ordered =
-        operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, &mut |_, why| complain(&why)).await;
-    let ended = match ordered {
-        Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
-        Ordered::Already(why) | Ordered::Refused(why, _) => Ended::Nothing(why),
-        Ordered::Unconfirmed(why, command) => Ended::Unconfirmed { why, command },
-    };
     let now = clock.now();
-    (ended, Told { subject: &order.subject, took: now.since(began).as_secs_f64(), now })
+    (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
 }
 
-struct Told<'a> {
-    subject: &'a Subject,
+struct Told {
+    subject: Subject,
     took: f64,
     now: Time,
 }
 
-impl Told<'_> {
+impl Told {
     /// Says what became of it, and gives the exit code for that.
     fn tell(&self, ended: &Ended, output: Output) -> u8 {
         match output {

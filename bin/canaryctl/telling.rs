@@ -54,7 +54,7 @@ impl Telling {
     pub(crate) fn start(output: Output, keeping: &Keeping, clock: Waiting, functions: usize) -> io::Result<Self> {
         let look = keeping.log.system();
         let several = functions > 1;
-        let live = draws(output, look, several);
+        let live = draws(output, look);
         let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look, several).reporter)], Vec::new()))?;
         let kept = keeping.clone();
         // A terminal that nobody reads from must not keep the files from being written.
@@ -185,12 +185,13 @@ pub(crate) struct Screen {
 
 /// The reporter that fits: JSON where asked for, a CI system's log in CI, a live view on a terminal, plain lines anywhere else.
 pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
-    let (out, live) = (io::stdout(), draws(output, look, several));
+    let (out, live) = (io::stdout(), draws(output, look));
     let color = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let reporter: Box<dyn Reporter + Send> = match (output, look) {
         (Output::Json, _) => Box::new(Json::new(out)),
         (Output::Text, Look::Ci(system)) if several => Box::new(Ci::of_a_group(out, system)),
         (Output::Text, Look::Ci(system)) => Box::new(Ci::new(out, system)),
+        (Output::Text, Look::Fitting) if live && several => Box::new(Live::of_a_group(out, Size::Asked, color)),
         (Output::Text, Look::Fitting) if live => Box::new(Live::new(out, Size::Asked, color)),
         (Output::Text, Look::Fitting | Look::Plain) if several => Box::new(Plain::of_a_group(out)),
         (Output::Text, Look::Fitting | Look::Plain) => Box::new(Plain::new(out)),
@@ -199,7 +200,7 @@ pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
 }
 
 /// Whether there is a terminal to draw a live view on.
-fn draws(output: Output, look: Look, several: bool) -> bool {
+fn draws(output: Output, look: Look) -> bool {
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    !several && output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal
+    output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal
 }

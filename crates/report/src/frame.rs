@@ -14,6 +14,7 @@ use crate::paint::{Line, Tone};
 use crate::prompt::Prompt;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
+use crate::table::{self, Stories};
 use crate::words::{countdown, elapsed, one_line, schedule, span, total, version, versions, wrapped};
 
 /// The most rows a frame has.
@@ -28,23 +29,45 @@ const RECENT: usize = 3;
 /// How many alarms are shown one by one.
 const ALARMS: usize = 6;
 
-/// What the live view knows: a fold over the events of one alias.
+/// What the live view knows: a fold over the events of one alias, or of several at a time.
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
     pub(crate) story: Story,
     pub(crate) prompt: Prompt,
+    /// Each of several functions; none where there is one.
+    stories: Option<Stories>,
     recent: VecDeque<(Time, &'static str, String)>,
 }
 
 impl LiveState {
+    /// A view of several functions.
+    pub fn of_a_group() -> Self {
+        Self { stories: Some(Stories::default()), ..Self::default() }
+    }
+
+    /// Whether nothing is known yet.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.story.function.is_empty() && self.stories.as_ref().is_none_or(Stories::is_empty)
+    }
+
     /// Takes one more event into account.
     pub fn add(&mut self, event: &Event) {
-        self.story.add(event);
+        if matches!(event.what, What::GroupOutcome(_)) {
+            return;
+        }
+        let story = match &mut self.stories {
+            Some(stories) => stories.entry((event.function.clone(), event.alias.clone())).or_default(),
+            None => &mut self.story,
+        };
+        story.add(event);
+        let subject = self.stories.is_some().then(|| event.function.clone());
         if matches!(event.what, What::Heartbeat { .. } | What::Started(_)) {
             return;
         }
-        for told in sentences(&self.story, event) {
-            self.recent.push_back((event.at, told.word, told.text));
+        let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
+        for told in sentences(story.unwrap_or(&self.story), event) {
+            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([told.text]).collect();
+            self.recent.push_back((event.at, told.word, text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -80,6 +103,9 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
 
 /// The live view at `now`, made for `width` columns and not yet cut to them.
 pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
+    if let Some(stories) = &state.stories {
+        return table::rows(stories, state.recent.iter(), now, width);
+    }
     let story = &state.story;
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
@@ -103,7 +129,7 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
 }
 
 /// Where the sentences of what happened begin: after the time and the word.
-const TEXT_AT: usize = 22;
+pub(crate) const TEXT_AT: usize = 22;
 
 pub(crate) fn row(word: &str) -> Line {
     Line::default().with(Tone::Dim, format!("  {word:<10}"))

@@ -33,6 +33,7 @@ mod saved;
 mod sentence;
 mod status;
 mod story;
+mod table;
 mod timeline;
 mod verify;
 mod watching;

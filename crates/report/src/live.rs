@@ -41,6 +41,7 @@ pub struct Live<W> {
     /// The width of every line of the frame that is on the screen.
     drawn: Vec<usize>,
     now: Time,
+    of_a_group: bool,
     ended: bool,
 }
 
@@ -48,7 +49,12 @@ impl<W: Write> Live<W> {
     /// A live view on the terminal behind `out`. Without `color` it makes the same sense.
     pub fn new(out: W, size: Size, color: bool) -> Self {
         let (state, lines, drawn) = (LiveState::default(), Lines::default(), Vec::new());
-        Self { out, size, color, state, lines, drawn, now: Time::default(), ended: false }
+        Self { out, size, color, state, lines, drawn, now: Time::default(), of_a_group: false, ended: false }
+    }
+
+    /// The same of several functions at a time.
+    pub fn of_a_group(out: W, size: Size, color: bool) -> Self {
+        Self { state: LiveState::of_a_group(), lines: Lines::of_a_group(), of_a_group: true, ..Self::new(out, size, color) }
     }
 
     /// Columns and rows.
@@ -111,8 +117,16 @@ impl<W: Write> Live<W> {
 
     /// The lines that stay above the frame, because they must not be lost.
     fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
-        if let What::Outcome(ending) = &event.what {
-            let block = ending::lines(&Block::of(&self.state.story, ending), Some(size.0));
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
+        let block = match &event.what {
+            What::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
+            What::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
+            // Of several the line is enough.
+            What::Outcome(_) => return told,
+            _ => None,
+        };
+        if let Some(block) = block {
+            let block = ending::lines(&block, Some(size.0));
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
         let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. } | What::Trouble { .. });
@@ -138,13 +152,13 @@ impl<W: Write> Reporter for Live<W> {
         self.state.add(event);
         let told = self.lines.tell(event);
         let above = self.lasting(event, told, self.size());
-        self.ended |= event.ending().is_some();
+        self.ended |= if self.of_a_group { matches!(event.what, What::GroupOutcome(_)) } else { event.ending().is_some() };
         self.draw(&above)
     }
 
     fn tick(&mut self, now: Time) -> io::Result<()> {
         self.now = self.now.max(now);
-        if self.ended || self.state.story.function.is_empty() { Ok(()) } else { self.draw(&[]) }
+        if self.ended || self.state.is_blank() { Ok(()) } else { self.draw(&[]) }
     }
 
     fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
@@ -154,7 +168,7 @@ impl<W: Write> Reporter for Live<W> {
         self.state.prompt = prompt.clone();
         let told = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
         let above: Vec<String> = told.iter().map(|line| line.render(usize::MAX, self.color)).collect();
-        if self.state.story.function.is_empty() && above.is_empty() { Ok(()) } else { self.draw(&above) }
+        if self.state.is_blank() && above.is_empty() { Ok(()) } else { self.draw(&above) }
     }
 
     fn anew(&mut self) -> io::Result<()> {
