@@ -1,0 +1,133 @@
+//! Several functions at a time: a row for each in the live view, a line for each end, and one end for all that says it in ten lines.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+use report::{Ci, Live, LiveState, Plain, Reporter, Size, System, frame};
+use rollout::Time;
+use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What};
+
+/// The story in which an alarm goes off, as it befell this function.
+fn story(function: &str) -> Vec<Event> {
+    let path = format!("{}/tests/golden/alarm.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let of = |line: &str| Event { function: function.to_owned(), ..serde_json::from_str(line).unwrap() };
+    text.lines().map(of).collect()
+}
+
+/// 14:02:13 and some seconds.
+fn at(seconds: u64) -> Time {
+    Time::from_secs(1_795_442_533 + seconds)
+}
+
+/// Three functions side by side; the second has the alarm, and the others see nothing of it by then.
+fn group() -> Vec<Event> {
+    let quiet = |function| story(function).into_iter().filter(|event| event.at <= at(79));
+    let mut events: Vec<Event> = quiet("bills").chain(story("mails")).chain(quiet("orders")).collect();
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+fn ending(function: &str, outcome: &str, exit_code: u8, kind: &str, detail: &str) -> MemberEnding {
+    let of_mails = story("mails").iter().find_map(Event::ending).unwrap().clone();
+    let reason = rollout::event::Why { kind: kind.to_owned(), detail: detail.to_owned() };
+    let ending = Ending { outcome: outcome.to_owned(), exit_code, reason, ..of_mails };
+    MemberEnding { function: function.to_owned(), alias: "live".to_owned(), ending }
+}
+
+fn end(exit_code: u8, members: Vec<MemberEnding>) -> Event {
+    let outcome = GroupOutcome { exit_code, together: true, members };
+    let what = What::GroupOutcome(Box::new(outcome));
+    Event { v: 1, at: at(120), function: String::new(), alias: String::new(), what }
+}
+
+/// The last lines of a log that ends so.
+fn last_lines(event: &Event) -> String {
+    let mut out = Vec::new();
+    let mut plain = Plain::of_a_group(&mut out);
+    plain.event(event).unwrap();
+    String::from_utf8(out).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_row_for_each_and_trouble_first() {
+    let mut state = LiveState::of_a_group();
+    for event in group() {
+        state.add(&event);
+    }
+    let shown = frame(&state, at(110), 100, false).join("\n");
+    let expected = "\
+3 functions   Linear 10 % every minute   01:50 of about 12:00
+  mails:live   41 ▸ 42    20 %    ✖ 1 in ALARM  back: an alarm went off
+  bills:live   41 ▸ 42    20 %    ✔ alarms 1  next in 0:11
+  orders:live  41 ▸ 42    20 %    ✔ alarms 1  next in 0:11";
+    assert!(shown.starts_with(expected), "{shown}");
+    assert!(shown.ends_with("  to go back:  canaryctl rollback"), "{shown}");
+    for width in [60, 80, 200] {
+        for line in frame(&state, at(110), width, false) {
+            assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= width, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_hundred_functions_keep_to_one_screen() {
+    let mut state = LiveState::of_a_group();
+    for index in 0..100 {
+        story(&format!("function{index:02}")).iter().filter(|event| event.at <= at(79)).for_each(|event| state.add(event));
+    }
+    let lines = frame(&state, at(80), 100, true);
+    assert!(lines.len() <= 24, "{}", lines.len());
+    assert!(lines.iter().any(|line| line.contains("and 84 more")), "{lines:#?}");
+}
+
+#[test]
+fn the_view_ends_with_all_of_them() {
+    let mut out = Vec::new();
+    let mut live = Live::of_a_group(&mut out, Size::Fixed(100, 30), false);
+    for event in group() {
+        live.event(&event).unwrap();
+    }
+    let members = vec![ending("mails", "rolled_back", 10, "alarm", "alarm `HelloFooAlarm` went off")];
+    live.event(&end(10, members)).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    let (before, after) = told.rsplit_once("✖ ROLLED BACK   all 1 function stay").unwrap();
+    assert!(before.contains("mails:live  ended     ✖ ROLLED BACK") || before.contains("mails:live"), "{before}");
+    assert!(!after.contains("to go back:"), "the view is gone: {after}");
+}
+
+#[test]
+fn the_end_names_who_decided_it() {
+    let mails = || ending("mails", "rolled_back", 10, "alarm", "alarm `m` went to ALARM at 14:03:58 (Errors 7 ≥ 1)");
+    let along = |function| ending(function, "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let told = last_lines(&end(10, vec![along("bills"), mails(), along("orders")]));
+    assert!(told.starts_with("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
+    assert!(told.contains("why       mails:live: alarm `m` went to ALARM"), "{told}");
+    assert!(told.contains("now       all 3 on stable") && told.lines().count() <= 10, "{told}");
+    let lost = ending("orders", "rollback_unconfirmed", 20, "rollback_unconfirmed", "the alias could not be written");
+    let told = last_lines(&end(20, vec![along("bills"), mails(), lost]));
+    assert!(told.starts_with("✖ ROLLBACK NOT CONFIRMED   1 of 3 functions: page someone"), "{told}");
+    assert!(told.contains("now       bills:live, mails:live on stable; orders:live NOT CONFIRMED"), "{told}");
+    let done = |function, outcome| ending(function, outcome, 0, outcome, "");
+    let told = last_lines(&end(0, vec![done("bills", "promoted"), done("mails", "unchanged"), done("orders", "promoted")]));
+    assert!(told.starts_with("✔ PROMOTED   2 of 3 functions are on new versions; the others had nothing new"), "{told}");
+    let held_up = ending("bills", "refused", 3, "refused", "nothing was begun: mails:live of its group cannot begin");
+    let refused = ending("mails", "refused", 3, "refused", "alarm `m` does not exist");
+    let told = last_lines(&end(3, vec![held_up, refused]));
+    assert!(
+        told.contains("REFUSED   2 functions: nothing has moved") && told.contains("mails:live: alarm `m` does not"),
+        "{told}"
+    );
+}
+
+#[test]
+fn github_is_told_of_the_one_that_failed_and_of_all_once() {
+    let mut out = Vec::new();
+    let mut ci = Ci::of_a_group(&mut out, System::GitHub);
+    for event in group() {
+        ci.event(&event).unwrap();
+    }
+    ci.event(&end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off")])).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    assert_eq!(told.matches("::error title=").count(), 2, "{told}");
+    assert_eq!(told.matches("::group::").count(), told.matches("::endgroup::").count(), "{told}");
+}
