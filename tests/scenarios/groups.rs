@@ -380,7 +380,7 @@ fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
 fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
     play(async {
         let stage = stage(2).await;
-        stage.with(|world| world.create_function("function02", &[]).map(|_| ())).unwrap();
+        stage.with(|world| world.create_function("function02", &[])).unwrap();
         let mut requests = requests(2);
         requests.push(Request { subject: Subject::parse("function02", None).unwrap(), alarms: Vec::new(), ..short() });
         let told = run(&stage, &requests, 7).await;

@@ -73,10 +73,9 @@ pub async fn group<C: Cloud, K: Clock>(
         let (seat, interrupt, refused) = (board.seat(place), interrupt.clone(), refused.as_ref());
         async move {
             let ends = ends_before_it_begins(&found, *interrupt.borrow(), request);
-            let held_up = refused.map(|first| {
-                let what = if live { "left as it was: nobody can tell what has become of" } else { "nothing was begun:" };
-                (Outcome::Refused, format!("{what} {first} of its group{}", if live { "" } else { " cannot begin" }))
-            });
+            let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
+            let held_up =
+                refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             match ends.or(held_up) {
                 Some((outcome, detail)) => {
                     let left = (outcome != Outcome::Unchanged).then_some(Left::Lost);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sim::{Delivery, Time};
 
 use super::endings;
-use super::record::{Record, Write};
+use super::record::{Record, Write, taken};
 use super::story::{Act, name};
 use crate::checks::{Finding, ensure};
 use crate::note::{Note, split};
@@ -62,7 +62,7 @@ fn others<'r>(record: &'r Record, writes: &'r [Write<'_>], write: &'r Write<'_>)
     (0..record.story.many).filter(move |member| {
         *member != write.member
             && !record.nothing_new(*member)
-            && record.taken(writes, *member).is_none_or(|taken| taken > write.change.sent)
+            && taken(writes, *member).is_none_or(|since| since > write.change.sent)
     })
 }
 
@@ -169,13 +169,21 @@ fn until_known(record: &Record) -> Duration {
     record.story.poll() * 2 + weather
 }
 
+/// How long what was decided may wait for its turn, at twelve writes a second.
+fn queue(record: &Record) -> Duration {
+    Duration::from_millis(100) * u32::try_from(record.story.many).unwrap()
+}
+
 fn after_back(record: &Record, writes: &[Write<'_>]) -> Finding {
     for write in raises(writes) {
         let Some(id) = write.id() else { continue };
         let own = |other: &Write<'_>| other.change.call.caller == write.change.call.caller;
         let back = writes.iter().find(|other| {
-            let lag = if own(other) { Duration::ZERO } else { until_known(record) };
-            other.of(id).is_some() && other.back() && other.change.call.at + lag < write.change.sent
+            let lag = if own(other) { queue(record) } else { until_known(record) };
+            other.of(id).is_some()
+                && other.back()
+                && !record.nothing_new(other.member)
+                && other.change.call.at + lag < write.change.sent
         });
         ensure(back.is_none(), || {
             format!("{}\nafter {}", record.shown(write), back.map(|back| record.shown(back)).unwrap_or_default())
@@ -196,78 +204,86 @@ fn visible(record: &Record) -> Duration {
 }
 
 fn after_alarm(record: &Record, writes: &[Write<'_>]) -> Finding {
-    let committing = writes.iter().filter(|write| {
-        final_by_group(write) && write.id().and_then(|id| committed(writes, id)).is_some_and(|first| first.change.call == write.change.call)
-    });
-    for write in raises(writes).chain(committing) {
+    for write in raises(writes).chain(first_of_each(writes)) {
         let Some(id) = write.id() else { continue };
         // After the commit a re-run may have to give a last one its way to the end.
         if committed(writes, id).is_some_and(|first| first.change.call.seq < write.change.call.seq) {
             continue;
         }
-        for member in (0..record.story.many).filter(|member| *member == write.member || others(record, writes, write).any(|other| other == *member)) {
+        for member in others(record, writes, write).chain([write.member]) {
             let Some(claimed) = claimed(writes, member, id) else { continue };
-            let red = record.reddened(member, claimed + Duration::from_secs(1)).find(|red| *red + visible(record) < write.change.sent);
+            let red =
+                record.reddened(member, claimed + Duration::from_secs(1)).find(|red| *red + visible(record) < write.change.sent);
             ensure(red.is_none(), || format!("{} is red: {}", name(member), record.shown(write)))?;
         }
     }
     Ok(())
 }
 
-fn commit(record: &Record, writes: &[Write<'_>]) -> Finding {
-    let mut notes = Notes::none(record);
-    // Since when each of them has had everything.
-    let mut full: Vec<Option<Time>> = vec![None; record.story.many];
-    let early = record.story.asked.tolerance() + Duration::from_secs(1);
-    let mut done: Vec<String> = Vec::new();
-    for write in writes {
-        let id = write.id().unwrap_or_default().to_owned();
-        if final_by_group(write) && !done.contains(&id) {
-            for other in others(record, writes, write) {
-                let note = notes.0[other].as_ref().filter(|note| note.id == id);
-                let last = if record.story.hooked { "post" } else { "bake" };
-                let passed = note.is_some_and(|note| note.phase == last);
-                let baked = full[other].is_some_and(|since| since + record.story.asked.bake <= write.change.sent + early);
-                ensure(passed && baked, || {
-                    format!("{} stands at {note:?}: {}", name(other), record.shown(write))
-                })?;
-            }
-            done.push(id);
-        }
+/// The last write to a member up to a moment.
+pub(crate) fn standing<'w, 'r>(writes: &'w [Write<'r>], member: usize, until: Time) -> Option<&'w Write<'r>> {
+    writes.iter().rfind(|write| write.member == member && write.change.call.at <= until)
+}
+
+/// Since when a member has had all of its traffic on the candidate, at a moment.
+fn full_since(writes: &[Write<'_>], member: usize, until: Time) -> Option<Time> {
+    let mut full = None;
+    for write in writes.iter().filter(|write| write.member == member && write.change.call.at <= until) {
         let whole = write.change.after.share("42") > 1.0 - 1e-6;
-        full[write.member] = if whole { full[write.member].or(Some(write.change.call.at)) } else { None };
-        notes.take(write);
+        full = if whole { full.or(Some(write.change.call.at)) } else { None };
+    }
+    full
+}
+
+fn commit(record: &Record, writes: &[Write<'_>]) -> Finding {
+    let early = record.story.asked.tolerance() + Duration::from_secs(1);
+    for write in first_of_each(writes) {
+        let (id, sent) = (write.id().unwrap_or_default(), write.change.sent);
+        for other in others(record, writes, write) {
+            let note = standing(writes, other, sent).and_then(|standing| standing.of(id));
+            let last = if record.story.hooked { "post" } else { "bake" };
+            let passed = note.is_some_and(|note| note.phase == last);
+            let baked = full_since(writes, other, sent).is_some_and(|since| since + record.story.asked.bake <= sent + early);
+            ensure(passed && baked, || format!("{} stands at {note:?}: {}", name(other), record.shown(write)))?;
+        }
     }
     Ok(())
 }
 
+/// The commits of all rollouts.
+fn first_of_each<'w, 'r>(writes: &'w [Write<'r>]) -> impl Iterator<Item = &'w Write<'r>> {
+    let first = |write: &&Write<'_>| {
+        let commit = write.id().and_then(|id| committed(writes, id));
+        commit.is_some_and(|commit| commit.change.call.seq == write.change.call.seq)
+    };
+    writes.iter().filter(move |write| first(write))
+}
+
 fn leader(record: &Record, writes: &[Write<'_>]) -> Finding {
-    for write in writes.iter().filter(|write| final_by_group(write)) {
-        let first = write.id().and_then(|id| committed(writes, id)).is_some_and(|first| first.change.call == write.change.call);
-        if first && let Some(before) = others(record, writes, write).find(|other| *other < write.member) {
-            return Err(format!("{} comes before: {}", name(before), record.shown(write)));
-        }
+    for write in first_of_each(writes) {
+        let before = others(record, writes, write).find(|other| *other < write.member);
+        ensure(before.is_none(), || format!("{before:?} comes before: {}", record.shown(write)))?;
     }
     Ok(())
 }
 
 fn forward(record: &Record, writes: &[Write<'_>]) -> Finding {
-    let mut judged: Vec<&str> = Vec::new();
-    for commit in writes.iter().filter(|write| final_by_group(write)) {
-        let Some(id) = commit.id().filter(|id| !judged.contains(id)) else { continue };
-        judged.push(id);
+    for commit in first_of_each(writes) {
+        let id = commit.id().unwrap_or_default();
         let at = commit.change.call.at;
         let after = |write: &&Write<'_>| write.by_group() && write.of(id).is_some() && write.back() && write.change.sent > at;
         let Some(back) = writes.iter().find(after) else { continue };
         // Whoever had decided before it could know of the commit takes all of them back, the final one too.
-        let unaware = at + if record.story.weather.is_empty() { Duration::from_secs(1) } else { Duration::from_secs(60) };
+        let unaware = at + if record.story.weather.is_empty() { Duration::from_secs(1) } else { Duration::from_mins(1) };
         let red = (0..record.story.many).any(|member| {
             let claimed = claimed(writes, member, id).unwrap_or(at);
             record.reddened(member, claimed).any(|red| red <= unaware)
         });
-        let acts = |fits: &dyn Fn(&Act) -> bool| record.story.acts.iter().any(|(when, act)| record.opened + *when <= unaware && fits(act));
+        let acts = |fits: &dyn Fn(&Act) -> bool| {
+            record.story.acts.iter().any(|(when, act)| record.opened + *when <= unaware && fits(act))
+        };
         let told = acts(&|act| matches!(act, Act::Signal(_)));
-        let by_hand = (0..record.story.many).any(|member| record.taken(writes, member).is_some_and(|taken| taken <= back.change.sent));
+        let by_hand = (0..record.story.many).any(|member| taken(writes, member).is_some_and(|since| since <= back.change.sent));
         let paused = record.story.acts.iter().any(|(_, act)| matches!(act, Act::Order(_, Deed::Pause(..))));
         let blind = !record.story.weather.is_empty() && back.change.call.at <= unaware;
         ensure(red || told || by_hand || paused || blind, || {
@@ -284,9 +300,12 @@ fn prompt(record: &Record, writes: &[Write<'_>]) -> Finding {
     }
     for member in 0..record.story.many {
         for red in record.reddened(member, record.opened) {
-            let green = record.alarms[member].iter().find(|(at, _)| *at > red).map_or(red + Duration::from_hours(9), |(at, _)| *at);
+            let green =
+                record.alarms[member].iter().find(|(at, _)| *at > red).map_or(red + Duration::from_hours(9), |(at, _)| *at);
             let until = red + visible(record);
-            let Some(standing) = writes.iter().rfind(|write| write.member == member && write.change.call.at + Duration::from_secs(1) < red) else {
+            let Some(standing) =
+                writes.iter().rfind(|write| write.member == member && write.change.call.at + Duration::from_secs(1) < red)
+            else {
                 continue;
             };
             let Some(note) = standing.change.noted.as_ref().filter(|note| note.is_live()) else { continue };
@@ -294,8 +313,7 @@ fn prompt(record: &Record, writes: &[Write<'_>]) -> Finding {
             if over || green <= until {
                 continue;
             }
-            // Twenty writes at twelve a second, in the order of those that come first.
-            let until = until + Duration::from_millis(100) * u32::try_from(record.story.many).unwrap();
+            let until = until + queue(record);
             for other in 0..record.story.many {
                 let last = writes.iter().rfind(|write| write.member == other && write.change.call.at <= until);
                 let still = last.and_then(|last| last.of(&note.id)).is_some_and(Note::is_live);

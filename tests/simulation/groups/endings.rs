@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sim::{AliasState, Time};
 
-use super::checks::{committed, late};
-use super::record::{Left, Record, Write};
+use super::checks::{committed, late, standing};
+use super::record::{Left, Record, Write, taken};
 use super::story::{Act, Trouble, name};
 use crate::checks::{Finding, ensure};
 use crate::note::{Note, split};
@@ -26,14 +26,9 @@ fn code_of(cause: &str) -> u8 {
     }
 }
 
-/// The last write to a member up to a moment.
-fn standing<'w, 'r>(writes: &'w [Write<'r>], member: usize, until: Time) -> Option<&'w Write<'r>> {
-    writes.iter().rfind(|write| write.member == member && write.change.call.at <= until)
-}
-
 /// The members that the group answers for at the end of a run.
 fn answered_for<'r>(record: &'r Record, writes: &'r [Write<'_>], until: Time) -> impl Iterator<Item = usize> {
-    let free = move |member: &usize| record.taken(writes, *member).is_none_or(|taken| taken > until);
+    let free = move |member: &usize| taken(writes, *member).is_none_or(|since| since > until);
     (0..record.story.many).filter(move |member| !record.nothing_new(*member) && free(member))
 }
 
@@ -61,8 +56,9 @@ pub(crate) fn exit_codes(record: &Record, writes: &[Write<'_>]) -> Finding {
         ensure((code == 0) == codes.iter().all(|code| *code == 0) && (codes.contains(&code) || code == 10), told)?;
         let whole = |version: &str| {
             answered_for(record, writes, at).all(|member| {
-                standing(writes, member, at)
-                    .map_or(version == "41", |write| write.change.after.version == version && write.change.after.weights.is_empty())
+                standing(writes, member, at).map_or(version == "41", |write| {
+                    write.change.after.version == version && write.change.after.weights.is_empty()
+                })
             })
         };
         let ids = ids(writes, run, at);
@@ -73,7 +69,10 @@ pub(crate) fn exit_codes(record: &Record, writes: &[Write<'_>]) -> Finding {
         });
         let forward = ids.iter().any(|id| committed(writes, id).is_some());
         let right = match code {
-            0 => whole("42") || answered_for(record, writes, at).all(|member| record.story.trouble(member) == Some(Trouble::Nothing)),
+            0 => {
+                whole("42")
+                    || answered_for(record, writes, at).all(|member| record.story.trouble(member) == Some(Trouble::Nothing))
+            }
             10..=13 => whole("41") && (cause || left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str()))),
             1 => cause && whole("41") || forward && !record.story.weather.is_empty(),
             3 => true,
@@ -102,7 +101,9 @@ pub(crate) fn refused(record: &Record, writes: &[Write<'_>]) -> Finding {
     for (run, at, _, _) in ended(record).filter(|(_, _, code, _)| *code == 3) {
         let mine = |write: &&Write<'_>| write.change.call.caller == run.caller && write.change.call.at <= at;
         let moved = writes.iter().filter(mine).find(|write| write.change.raised());
-        ensure(moved.is_none(), || format!("{} was refused: {}", run.caller, moved.map(|moved| record.shown(moved)).unwrap_or_default()))?;
+        ensure(moved.is_none(), || {
+            format!("{} was refused: {}", run.caller, moved.map(|moved| record.shown(moved)).unwrap_or_default())
+        })?;
     }
     Ok(())
 }

@@ -61,6 +61,18 @@ impl Write<'_> {
     }
 }
 
+/// Since when a member has been in the hands of a person or of something else: whatever it comes to is theirs.
+pub(crate) fn taken(writes: &[Write<'_>], member: usize) -> Option<Time> {
+    let theirs = |write: &&Write<'_>| {
+        let (before, after) = (write.change.before, write.change.after);
+        let same = (&before.version, &before.weights) == (&after.version, &after.weights);
+        // A pause is the group's to keep.
+        let harmless = write.change.by.is_some_and(|run| run.role == Role::Order) && same;
+        write.member == member && !write.by_group() && write.change.changed() && !harmless
+    };
+    writes.iter().find(theirs).map(|write| write.change.call.at)
+}
+
 impl Record {
     pub(crate) fn of(
         story: &Story,
@@ -94,15 +106,6 @@ impl Record {
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Run, &[Left])> {
         let all = self.runs.iter().zip(&self.left);
         all.filter(|(run, _)| run.role == Role::Rollout).map(|(run, left)| (run, left.as_slice()))
-    }
-
-    /// Since when a member has been in the hands of a person or of something else: whatever it comes to is theirs.
-    pub(crate) fn taken(&self, writes: &[Write<'_>], member: usize) -> Option<Time> {
-        let theirs = |write: &&Write<'_>| {
-            let harmless = write.change.by.is_some_and(|run| run.role == Role::Order) && !write.change.raised() && !write.back();
-            write.member == member && !write.by_group() && write.change.changed() && !harmless
-        };
-        writes.iter().find(theirs).map(|write| write.change.call.at)
     }
 
     /// Whether a member has nothing to roll out.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use controller::Request;
 use fastrand::Rng;
+use rollout::Subject;
 use rollout::entry::Wishes;
 use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
-use rollout::Subject;
 use sim::{Time, World};
 
 use crate::stage::{ALIAS, schedule};
@@ -161,10 +161,13 @@ impl Story {
     pub(crate) fn calm(&self) -> Duration {
         let lasts = |act: &Act| match act {
             Act::Suspend(_, span) | Act::Flap(_, span) | Act::Order(_, Deed::Pause(span, _)) => *span,
-            Act::Start { .. } | Act::Kill(_) | Act::Signal(_) | Act::RollBack(_) | Act::Order(..) | Act::Edit(..) => Duration::ZERO,
+            Act::Start { .. } | Act::Kill(_) | Act::Signal(_) | Act::RollBack(_) | Act::Order(..) | Act::Edit(..) => {
+                Duration::ZERO
+            }
         };
         let acts = self.acts.iter().map(|(at, act)| *at + lasts(act));
-        let red = self.bad.iter().filter_map(|(_, bad)| if let Trouble::Alarm(at, lasts) = bad { Some(*at + *lasts) } else { None });
+        let red =
+            self.bad.iter().filter_map(|(_, bad)| if let Trouble::Alarm(at, lasts) = bad { Some(*at + *lasts) } else { None });
         acts.chain(red).chain(self.weather.iter().map(|(weather, _)| weather.over())).max().unwrap_or_default()
     }
 
@@ -173,12 +176,9 @@ impl Story {
         self.weather.is_empty() && self.acts.len() == 1
     }
 
-    /// Whether somebody did something that holds a member until a person ends it.
+    /// The members that somebody did something to which holds them until a person ends it.
     pub(crate) fn held(&self) -> Vec<usize> {
-        let holds = |act: &Act| match act {
-            Act::Edit(member, Edit::Weight(_) | Edit::DropNote) => Some(*member),
-            _ => None,
-        };
+        let holds = |act: &Act| if let Act::Edit(member, Edit::Weight(_) | Edit::DropNote) = act { Some(*member) } else { None };
         self.acts.iter().filter_map(|(_, act)| holds(act)).collect()
     }
 
@@ -281,4 +281,3 @@ impl Story {
         self.asked.poll.max(Duration::from_millis(250) * u32::try_from(self.many).unwrap())
     }
 }
-

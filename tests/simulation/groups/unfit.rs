@@ -27,7 +27,8 @@ impl Meddler for Unfit {
             let path = request.uri().path().to_owned();
             let new = request.uri().query().is_some_and(|query| query.contains("Qualifier=42"));
             let answer = onward.send(request).await?;
-            if !(new && path.contains(&self.0) && path.ends_with("/configuration")) || !answer.status().is_success() {
+            let asked = new && path.contains(&self.0) && path.ends_with("/configuration");
+            if !asked || !answer.status().is_success() {
                 return Ok(answer);
             }
             let mut said: Value = serde_json::from_slice(answer.body()).unwrap();
