@@ -440,3 +440,27 @@ fn a_share_that_cannot_be_taken_over_is_told_of_while_the_others_come_back() {
         assert_eq!((ended(&stage, 0).2.as_str(), ended(&stage, 2).2.as_str()), ("back", "back"));
     });
 }
+
+#[test]
+fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_signal() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.5)).await;
+        let throttled = Fault::on("UpdateAlias", Effect::Throttle).about(&format!("{}:live", name(1)));
+        stage.with(|world| {
+            world.add_fault(throttled);
+            world.set_alarm_state("alarm00", "ALARM").unwrap();
+        });
+        let (stop, heard) = watch::channel(Interrupt::None);
+        let signal = async {
+            // The dead owner's lease is over by then.
+            stage.sleep(300).await;
+            stop.send(Interrupt::AtOnce).unwrap();
+            stage.now()
+        };
+        let requests = requests(3);
+        let (told, at) = tokio::join!(run_heard(&stage, &requests, 8, heard), signal);
+        assert_eq!(told.ended.exit_code, 20, "{:#?}", told.ended.endings);
+        assert!(stage.now().since(at) < Duration::from_secs(15), "{:?}", stage.now().since(at));
+    });
+}

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alias::{Alias, Standing, standing};
-use crate::decide::{Action, Reason, wait};
+use crate::decide::{Action, Reason, look_again, wait};
 use crate::health::Pass;
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
@@ -70,16 +70,19 @@ pub struct Member {
     pub committed: bool,
     /// Whether it does nothing any more.
     pub ended: bool,
+    /// Whether it leaves its share as it is, for another process.
+    pub holds: bool,
 }
 
 impl Member {
     /// A member of which nothing is known yet.
-    pub const UNKNOWN: Self = Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false };
+    pub const UNKNOWN: Self =
+        Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false, holds: false };
 
     /// A member that ended before it began: with nothing to do, or lost.
     pub fn ended(left: Option<Left>) -> Self {
         let at = if left.is_none() { Stage::Final } else { Stage::Outside };
-        Self { at, ready: at, left, committed: false, ended: true }
+        Self { at, ready: at, left, committed: false, ended: true, holds: false }
     }
 }
 
@@ -125,6 +128,8 @@ pub struct Others {
     pub owned: bool,
     /// Whether any of them that is not final may still become so.
     pub under_way: bool,
+    /// Whether any of them may still go back: it neither is over nor holds what it has.
+    pub open: bool,
     /// How far all before this one are that go on.
     pub before: Stage,
     /// How far all of them are.
@@ -157,6 +162,7 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         moved: false,
         owned: false,
         under_way: false,
+        open: false,
         before: alone,
         at: alone,
         ready: alone,
@@ -177,6 +183,7 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         let taken = |stage| matches!(stage, Stage::Claimed | Stage::Step(_));
         seen.owned |= taken(member.at) || taken(member.ready);
         seen.under_way |= !member.ended && member.at < Stage::Final;
+        seen.open |= !member.ended && !member.holds && member.at < Stage::Final;
         // What it decided rests on evidence that grows old.
         let ready = if now.since(shown) <= plan.freshness() { member.ready.max(member.at) } else { member.at };
         if index < place {
@@ -212,7 +219,9 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
         _ => at,
     };
     let ended = matches!(action, Action::Finish(_));
-    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended }
+    let released = seen.interrupted && !leased(seen) && matches!(action, Action::Wait { .. });
+    let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::Held));
+    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds }
 }
 
 fn here(plan: &Plan, seen: &Observation) -> Option<Position> {
@@ -346,16 +355,26 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
         Action::Promote(_) if others.leads || others.committed => (others.ready, Stage::Final),
         Action::Promote(_) => return waiting(plan, seen, others, Stage::Final),
         // What has moved is left as it is; what has not is left claimed, for the whole group to be gone on with.
-        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => return release(seen),
+        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => {
+            return release(seen, others);
+        }
+        Action::Finish(Outcome::Held) => return release(seen, others),
         _ => return action,
     };
     if reached >= needs { action } else { waiting(plan, seen, others, needs) }
 }
 
-/// Gives the lease up, once.
-fn release(seen: &Observation) -> Action {
-    let leased = seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()));
-    if leased { Action::Release } else { Action::Finish(Outcome::Held) }
+/// Gives the lease up, once, and holds until nobody of the others can go back any more.
+fn release(seen: &Observation, others: &Others) -> Action {
+    match (leased(seen), others.open) {
+        (true, _) => Action::Release,
+        (false, true) => look_again(seen),
+        (false, false) => Action::Finish(Outcome::Held),
+    }
+}
+
+fn leased(seen: &Observation) -> bool {
+    seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()))
 }
 
 fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {

@@ -110,7 +110,20 @@ fn companies() -> Vec<Others> {
             for ((at, ready), leads) in places.into_iter().flat_map(|place| [(place, false), (place, true)]) {
                 let before = if leads { Stage::Final } else { at };
                 let (called, last, owned) = (called.clone(), None, moved);
-                all.push(Others { called, taken_over, committed, leads, moved, owned, under_way, before, at, ready, last });
+                all.push(Others {
+                    called,
+                    taken_over,
+                    committed,
+                    leads,
+                    moved,
+                    owned,
+                    under_way,
+                    open: under_way,
+                    before,
+                    at,
+                    ready,
+                    last,
+                });
             }
         }
     }
@@ -185,6 +198,8 @@ fn check(plan: &Plan, seen: &Observation) {
     if let (Action::Claim, Stage::Outside) = (&action, others.before) {
         panic!("{}", told());
     }
+    // Nobody is done with holding while another may still go back.
+    assert!(action != Action::Finish(Outcome::Held) || !others.open, "{}", told());
     // Of its own, the group adds no way back but one that it was called to.
     if let Action::RollBack(cause) = action {
         assert!(action == alone || cause == Cause::Group && called, "{}", told());

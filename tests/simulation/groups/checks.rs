@@ -95,7 +95,8 @@ fn conditional(record: &Record, _: &[Write<'_>]) -> Finding {
 }
 
 fn versions(record: &Record, writes: &[Write<'_>]) -> Finding {
-    for write in writes.iter().filter(|write| write.by_group() && write.change.changed()) {
+    let ours = |write: &&Write<'_>| taken(writes, write.member).is_none_or(|since| since > write.change.sent);
+    for write in writes.iter().filter(|write| write.by_group() && write.change.changed()).filter(ours) {
         let (before, after) = (write.change.before, write.change.after);
         let share = after.weights.values().sum::<f64>();
         let known = ["41", "42"].contains(&after.version.as_str()) && after.weights.keys().all(|version| version == "42");

@@ -68,12 +68,17 @@ pub(crate) fn exit_codes(record: &Record, writes: &[Write<'_>]) -> Finding {
                 && write.change.noted.as_ref().is_some_and(|note| note.phase == "back" && code_of(&note.cause) == code)
         });
         let forward = ids.iter().any(|id| committed(writes, id).is_some());
+        let unmoved = !writes.iter().any(|write| write.change.call.caller == run.caller && write.change.raised());
         let right = match code {
             0 => {
                 whole("42")
                     || answered_for(record, writes, at).all(|member| record.story.trouble(member) == Some(Trouble::Nothing))
             }
-            10..=13 => whole("41") && (cause || left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str()))),
+            // What went back before it moved anything is where it was.
+            10..=13 => {
+                (whole("41") || unmoved && whole("42"))
+                    && (cause || left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str())))
+            }
             1 => cause && whole("41") || forward && !record.story.weather.is_empty(),
             3 => true,
             20 => !record.story.weather.is_empty(),
