@@ -310,6 +310,11 @@ fn prompt(record: &Record, writes: &[Write<'_>]) -> Finding {
                 continue;
             };
             let Some(note) = standing.change.noted.as_ref().filter(|note| note.is_live()) else { continue };
+            // Before anything has moved, preparing it has its turn first.
+            let moved = |other| self::standing(writes, other, red).is_some_and(|write| write.change.away().1 > 1e-6);
+            if !(0..record.story.many).any(moved) {
+                continue;
+            }
             let over = committed(writes, &note.id).is_some_and(|commit| commit.change.call.at <= until);
             if over || green <= until {
                 continue;
