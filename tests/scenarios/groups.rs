@@ -421,3 +421,79 @@ fn alarms_are_asked_for_once_for_all() {
         });
     }
 }
+
+#[test]
+fn whoever_cannot_see_all_of_a_group_under_way_touches_nothing() {
+    play(async {
+        let stage = stage(4).await;
+        killed(&stage, &requests(4), None).await;
+        let until = stage.now() + Duration::from_mins(1);
+        let unreadable = Fault::on("GetAlias", Effect::ServerError(500)).about(&format!("{}:live", name(0)));
+        stage.with(|world| world.add_fault(unreadable.between(stage.now(), until)));
+        let before: Vec<_> = (0..4).map(|index| ended(&stage, index)).collect();
+        // The one that it cannot read is final: to bring the others back would leave half of them final.
+        let told = run(&stage, &requests(4), 8).await;
+        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
+        assert_eq!((0..4).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before);
+        assert!(told.ended.endings[3].reason.detail.contains("function00:live"), "{:#?}", told.ended.endings);
+        stage.sleep(60).await;
+        assert_eq!(run(&stage, &requests(4), 9).await.ended.exit_code, 0);
+        all_are(&stage, 4, "2", "promoted");
+    });
+}
+
+#[test]
+fn after_the_commit_nobody_waits_for_one_that_cannot_be_written() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), None).await;
+        let denied = Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(2)));
+        let until = stage.now() + Duration::from_mins(5);
+        stage.with(|world| world.add_fault(denied.between(stage.now(), until)));
+        let told = run(&stage, &requests(3), 8).await;
+        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
+        assert_eq!((told.ended.exit_code, codes), (1, vec![0, 0, 1]), "{:#?}", told.ended.endings);
+        stage.sleep(300).await;
+        assert_eq!(run(&stage, &requests(3), 9).await.ended.exit_code, 0);
+        all_are(&stage, 3, "2", "promoted");
+    });
+}
+
+#[test]
+fn a_share_that_cannot_be_taken_over_is_told_of_while_the_others_come_back() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.5)).await;
+        let denied = Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(1)));
+        stage.with(|world| world.add_fault(denied));
+        let told = run(&stage, &requests(3), 8).await;
+        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
+        assert_eq!((told.ended.exit_code, codes), (20, vec![10, 20, 10]), "{:#?}", told.ended.endings);
+        assert!(told.ended.endings[1].next.iter().any(|next| next.contains("update-alias")), "{:#?}", told.ended.endings[1]);
+        assert_eq!((ended(&stage, 0).2.as_str(), ended(&stage, 2).2.as_str()), ("back", "back"));
+    });
+}
+
+#[test]
+fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_signal() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.5)).await;
+        let throttled = Fault::on("UpdateAlias", Effect::Throttle).about(&format!("{}:live", name(1)));
+        stage.with(|world| {
+            world.add_fault(throttled);
+            world.set_alarm_state("alarm00", "ALARM").unwrap();
+        });
+        let (stop, heard) = watch::channel(Interrupt::None);
+        let signal = async {
+            // The dead owner's lease is over by then.
+            stage.sleep(300).await;
+            stop.send(Interrupt::AtOnce).unwrap();
+            stage.now()
+        };
+        let requests = requests(3);
+        let (told, at) = tokio::join!(run_heard(&stage, &requests, 8, heard), signal);
+        assert_eq!(told.ended.exit_code, 20, "{:#?}", told.ended.endings);
+        assert!(stage.now().since(at) < Duration::from_secs(15), "{:?}", stage.now().since(at));
+    });
+}

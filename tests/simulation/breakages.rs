@@ -253,7 +253,7 @@ fn last(kept: &mut Option<http::Response<Bytes>>, answered: Answered) -> Answere
 }
 
 /// The answer to a write that never took place.
-fn pretended(wanted: &Value) -> http::Response<Bytes> {
+pub(crate) fn pretended(wanted: &Value) -> http::Response<Bytes> {
     let mut answer = wanted.clone();
     answer["RevisionId"] = json!("00000000-0000-0000-0000-000000000000");
     answer["Name"] = json!("live");
@@ -269,7 +269,7 @@ fn deaf(answer: http::Response<Bytes>) -> http::Response<Bytes> {
 }
 
 /// The same alarms, all of them green.
-fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+pub(crate) fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
     fn paint(value: &mut Cbor) {
         if let Some(values) = value.as_array_mut() {
             values.iter_mut().for_each(paint);

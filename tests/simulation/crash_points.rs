@@ -19,11 +19,11 @@ use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// Counts calls, and dies at one of them.
 #[derive(Debug, Default)]
-struct Fuse {
-    passed: AtomicUsize,
+pub(crate) struct Fuse {
+    pub(crate) passed: AtomicUsize,
     /// The call, from 1, and whether it still gets through.
-    at: Option<(usize, bool)>,
-    burnt: Notify,
+    pub(crate) at: Option<(usize, bool)>,
+    pub(crate) burnt: Notify,
 }
 
 impl Meddler for Fuse {

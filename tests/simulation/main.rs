@@ -10,6 +10,7 @@ mod breakages;
 mod checks;
 mod crash_points;
 mod endings;
+mod groups;
 mod note;
 mod play;
 mod processes;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use aws::SharedHttpClient;
 use bytes::Bytes;
 use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
-use rollout::Version;
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
+use rollout::{Subject, Version};
 use sim::{AliasState, Effect, Event, Fault, Time};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
@@ -57,7 +57,7 @@ pub(crate) fn play_through(story: &Story, between: Between<'_>) -> Record {
 
 /// What a process is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Strings {
+pub(crate) enum Strings {
     Run,
     SleepUntil(Instant),
     Die,
@@ -150,7 +150,7 @@ impl Cast<'_> {
 
     fn order(&mut self, deed: Deed) {
         let caller = format!("ORDER{}", self.players.len());
-        let part = order(self.stage.clone(), caller.clone(), deed);
+        let part = order(self.stage.clone(), caller.clone(), subject(), deed);
         self.enter(caller, Role::Order, watch::Sender::new(Interrupt::None), part);
     }
 
@@ -294,8 +294,18 @@ pub(crate) async fn rollout(stage: Stage, request: Request, part: Part, heard: w
 
 /// One person who rolls back; when and with which exit code that ends.
 pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> Ended {
+    roll_back_one(stage, caller, (subject(), to), http).await
+}
+
+/// The same for one alias of several.
+pub(crate) async fn roll_back_one(
+    stage: Stage,
+    caller: String,
+    (subject, to): (Subject, Option<Version>),
+    http: SharedHttpClient,
+) -> Ended {
     let machine = stage.machine(Part::of(&caller, http)).await;
-    let order = Order { subject: subject(), to, limit: Duration::from_mins(15), identity: identity() };
+    let order = Order { subject, to, limit: Duration::from_mins(15), identity: identity() };
     let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
         Rollback::Done { .. } => 0,
         Rollback::Nothing(_) | Rollback::Missing(_) => 3,
@@ -305,7 +315,7 @@ pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>,
 }
 
 /// One person who gives an order; when and with which exit code that ends.
-async fn order(stage: Stage, caller: String, deed: Deed) -> Ended {
+pub(crate) async fn order(stage: Stage, caller: String, subject: Subject, deed: Deed) -> Ended {
     let machine = stage.machine(Part::of(&caller, stage.account.http_client())).await;
     let operation = match deed {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
@@ -316,7 +326,7 @@ async fn order(stage: Stage, caller: String, deed: Deed) -> Ended {
         Deed::Abort => Operation::Abort,
     };
     let order = (operation, Aim::default());
-    let code = match controller::operate(&machine.aws, &machine.clock, &subject(), order, identity(), &mut |_, _| {}).await {
+    let code = match controller::operate(&machine.aws, &machine.clock, &subject, order, identity(), &mut |_, _| {}).await {
         Ordered::Done(..) | Ordered::Already(_) => 0,
         Ordered::Refused(..) => 3,
         Ordered::Unconfirmed(..) => 20,
@@ -324,12 +334,12 @@ async fn order(stage: Stage, caller: String, deed: Deed) -> Ended {
     Ended { at: stage.now(), code, said: None }
 }
 
-fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) }
 }
 
 /// Lets a process run, sleep and die as its strings are pulled; nothing where it dies.
-async fn on_strings<T>(part: impl Future<Output = T>, mut strings: watch::Receiver<Strings>) -> Option<T> {
+pub(crate) async fn on_strings<T>(part: impl Future<Output = T>, mut strings: watch::Receiver<Strings>) -> Option<T> {
     let mut part = pin!(part);
     loop {
         let pulled = *strings.borrow_and_update();

@@ -105,14 +105,7 @@ impl Record {
 
     /// Every change of the alias, in order.
     pub(crate) fn changes(&self) -> Vec<Change<'_>> {
-        self.log.iter().filter(|call| call.wrote(FUNCTION, ALIAS)).filter_map(|call| self.change(call)).collect()
-    }
-
-    fn change<'r>(&'r self, call: &'r CallRecord) -> Option<Change<'r>> {
-        let (before, after) = (call.before().unwrap_or(&ABSENT), call.after()?);
-        let sent = if let Delivery::Late(sent) = call.delivery { sent } else { call.at };
-        let (noted_before, noted) = (split(&before.description).1, split(&after.description).1);
-        Some(Change { call, sent, before, after, noted_before, noted, by: self.run(&call.caller) })
+        self.log.iter().filter(|call| call.wrote(FUNCTION, ALIAS)).filter_map(|call| Change::of(call, &self.runs)).collect()
     }
 
     /// The process that signed as `caller`.
@@ -141,27 +134,7 @@ impl Record {
     pub(crate) fn told(&self) -> String {
         let mut told = format!("{:#?}\n", self.story);
         for call in &self.log {
-            let _ = write!(
-                told,
-                "{:9.3} {:8} {} {} {}{}",
-                self.seconds(call.at),
-                call.caller,
-                call.operation,
-                call.resource,
-                call.status,
-                call.error.as_deref().map_or_else(String::new, |error| format!(" {error}"))
-            );
-            match call.delivery {
-                Delivery::Answered => {}
-                Delivery::Lost => told.push_str(" (answer lost)"),
-                Delivery::Held(until) => drop(write!(told, " (held until {:.3})", self.seconds(until))),
-                Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", self.seconds(sent))),
-                Delivery::Refused => told.push_str(" (refused)"),
-            }
-            if let Some(after) = call.after().filter(|_| call.succeeded()) {
-                let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
-            }
-            told.push('\n');
+            tell_call(&mut told, call, self.opened);
         }
         for (name, transitions) in &self.alarms {
             for (at, state) in transitions {
@@ -177,9 +150,50 @@ impl Record {
     }
 
     /// Seconds since the opening.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
     pub(crate) fn seconds(&self, at: Time) -> f64 {
-        (at.as_millis() - self.opened.as_millis()) as f64 / 1_000.0
+        seconds(self.opened, at)
+    }
+}
+
+/// Seconds since the opening.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
+pub(crate) fn seconds(opened: Time, at: Time) -> f64 {
+    (at.as_millis() - opened.as_millis()) as f64 / 1_000.0
+}
+
+/// Adds one call's line to what is told.
+pub(crate) fn tell_call(told: &mut String, call: &CallRecord, opened: Time) {
+    let _ = write!(
+        told,
+        "{:9.3} {:8} {} {} {}{}",
+        seconds(opened, call.at),
+        call.caller,
+        call.operation,
+        call.resource,
+        call.status,
+        call.error.as_deref().map_or_else(String::new, |error| format!(" {error}"))
+    );
+    match call.delivery {
+        Delivery::Answered => {}
+        Delivery::Lost => told.push_str(" (answer lost)"),
+        Delivery::Held(until) => drop(write!(told, " (held until {:.3})", seconds(opened, until))),
+        Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", seconds(opened, sent))),
+        Delivery::Refused => told.push_str(" (refused)"),
+    }
+    if let Some(after) = call.after().filter(|_| call.succeeded()) {
+        let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
+    }
+    told.push('\n');
+}
+
+impl<'r> Change<'r> {
+    /// What a successful write to an alias changed; `runs` are the processes that may have sent it.
+    pub(crate) fn of(call: &'r CallRecord, runs: &'r [Run]) -> Option<Self> {
+        let (before, after) = (call.before().unwrap_or(&ABSENT), call.after()?);
+        let sent = if let Delivery::Late(sent) = call.delivery { sent } else { call.at };
+        let (noted_before, noted) = (split(&before.description).1, split(&after.description).1);
+        let by = runs.iter().find(|run| run.caller == call.caller);
+        Some(Self { call, sent, before, after, noted_before, noted, by })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::story::Story;
 /// How many stories every test run plays.
 const USUAL: u64 = 50;
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
@@ -90,27 +90,23 @@ fn rare(record: &Record) -> [(&'static str, bool); 5] {
 
 const OVERTAKEN: &str = "promotion taken back by its owner";
 
-/// Plays these seeds on as many threads as there are cores.
-fn play_all(seeds: std::ops::Range<u64>) -> Summary {
+/// Plays these seeds on as many threads as there are cores, and gathers what every thread made of its own.
+pub(crate) fn play_all<T: Default + Send>(seeds: std::ops::Range<u64>, play: impl Fn(&mut T, u64) + Sync) -> Vec<T> {
     let next = AtomicU64::new(seeds.start);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let play_some = || {
-            let mut summary = Summary::default();
+            let mut summary = T::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= seeds.end {
                     return summary;
                 }
-                summary.play(seed);
+                play(&mut summary, seed);
             }
         };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
-        let mut summary = Summary::default();
-        for thread in threads {
-            summary.add(thread.join().unwrap());
-        }
-        summary
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
 
@@ -125,7 +121,10 @@ fn every_seed_is_safe() {
     }
     let (from, count) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(USUAL));
     let began = Instant::now();
-    let summary = play_all(from..from + count);
+    let mut summary = Summary::default();
+    for part in play_all(from..from + count, Summary::play) {
+        summary.add(part);
+    }
     let took = began.elapsed().as_secs_f64();
     let rate = f64::from(u32::try_from(count).unwrap()) / took;
     println!("{count} seeds from {from}, {} calls, {took:.1} s, {rate:.0} seeds a second", summary.calls);

@@ -18,7 +18,7 @@ pub(crate) const ALIAS: &str = "live";
 pub(crate) const ALARMS: [&str; 2] = ["first", "second"];
 
 /// 14:00 on the day the stories are set.
-const OPENING: Duration = Duration::from_hours(498_734);
+pub(crate) const OPENING: Duration = Duration::from_hours(498_734);
 
 /// The account, and the time at which the story opens.
 #[derive(Clone)]
@@ -201,7 +201,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
     }
 }
 
-fn schedule(asked: &Asked) -> Schedule {
+pub(crate) fn schedule(asked: &Asked) -> Schedule {
     let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
     Schedule::steps(&steps, asked.every).unwrap()
 }

@@ -201,12 +201,7 @@ impl Story {
     /// When the last fault and the last disturbance are over, from the opening.
     pub(crate) fn calm(&self) -> Duration {
         let acts = self.acts.iter().map(|(at, act)| *at + act.lasts());
-        let late = |weather: &Weather| match weather.effect {
-            Effect::LateWrite(after) => weather.until + after,
-            Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => weather.until,
-            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) => weather.until,
-        };
-        acts.chain(self.weather.iter().map(late)).max().unwrap_or_default()
+        acts.chain(self.weather.iter().map(Weather::over)).max().unwrap_or_default()
     }
 
     /// Whether a person did something that holds the rollout until a person ends it.
@@ -235,7 +230,7 @@ impl Act {
 }
 
 impl Asked {
-    fn draw(rng: &mut Rng) -> Self {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
         const SCHEDULES: [&[u16]; 7] =
             [&[100], &[100], &[10, 100], &[25, 50, 75, 100], &[1, 5, 25, 100], &[20, 40, 60, 80, 100], &[50, 100]];
         let pick = |rng: &mut Rng, seconds: &[u64]| Duration::from_secs(seconds[rng.usize(..seconds.len())]);
@@ -312,6 +307,15 @@ impl Scene {
 }
 
 impl Weather {
+    /// When nothing comes of it any more.
+    pub(crate) fn over(&self) -> Duration {
+        match self.effect {
+            Effect::LateWrite(after) => self.until + after,
+            Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => self.until,
+            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) => self.until,
+        }
+    }
+
     pub(crate) fn fault(&self, opened: Time) -> Fault {
         let fault = match self.operation {
             Some(operation) => Fault::on(operation, self.effect),
@@ -321,7 +325,7 @@ impl Weather {
     }
 }
 
-fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {
+pub(crate) fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {
     const READS: [&str; 4] = ["GetAlias", "DescribeAlarms", "GetFunctionConfiguration", "GetMetricData"];
     let mut weather = Vec::new();
     for _ in 0..rng.usize(1..=4) {

@@ -332,7 +332,9 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// A way back is not tried for ever, and not against a second signal.
     fn gives_up(&mut self, action: &Action, now: Time) -> Option<Outcome> {
-        if !matches!(action, Action::RollBack(_) | Action::Confirm | Action::Release) {
+        // A share of its group that it has to own before it can bring it back.
+        let called = *action == Action::TakeOver && self.others.as_ref().is_some_and(|others| others.called.is_some());
+        if !matches!(action, Action::RollBack(_) | Action::Confirm | Action::Release) && !called {
             self.going_back = None;
             return None;
         }

@@ -123,15 +123,19 @@ async fn as_one<C: Cloud, K: Clock>(
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
     let live = bring_together(&mut found);
-    let refused = requests.iter().zip(&found).find(|(_, found)| !found.problems.is_empty());
+    // Of one that is under way, whoever could not be seen may be final, and whoever has an owner may be about to be: then nobody is
+    // touched. Else one that cannot be gone on with brings the others back.
+    let stops = |found: &Preflight| if live { !found.read || found.owned.is_some() } else { !found.problems.is_empty() };
+    let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
     let refused = refused.map(|(request, _)| request.subject.to_string());
     let board = Board::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut teller))| {
-        let (seat, interrupt, refused) = (board.seat(place), interrupt.clone(), refused.as_ref().filter(|_| !live));
+        let (seat, interrupt, refused) = (board.seat(place), interrupt.clone(), refused.as_ref());
         async move {
             let ends = ends_before_it_begins(&found, *interrupt.borrow(), request);
+            let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
             let held_up =
-                refused.map(|first| (Outcome::Refused, format!("nothing was begun: {first} of its group cannot begin")));
+                refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             match ends.or(held_up) {
                 Some((outcome, detail)) => {
                     let left = (outcome != Outcome::Unchanged).then_some(Left::Lost);

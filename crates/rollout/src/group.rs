@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alias::{Alias, Standing, standing};
-use crate::decide::{Action, Reason, wait};
+use crate::decide::{Action, Reason, look_again, wait};
 use crate::health::Pass;
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
@@ -77,16 +77,21 @@ pub struct Member {
     pub left: Option<Left>,
     /// Whether its version became final by this plan: the commit, or a part of it.
     pub committed: bool,
+    /// Whether it does nothing any more.
+    pub ended: bool,
+    /// Whether it leaves its share as it is, for another process.
+    pub holds: bool,
 }
 
 impl Member {
     /// A member of which nothing is known yet.
-    pub const UNKNOWN: Self = Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false };
+    pub const UNKNOWN: Self =
+        Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false, holds: false };
 
     /// A member that ended before it began: with nothing to do, or lost.
     pub fn ended(left: Option<Left>) -> Self {
         let at = if left.is_none() { Stage::Final } else { Stage::Outside };
-        Self { at, ready: at, left, committed: false }
+        Self { at, ready: at, left, committed: false, ended: true, holds: false }
     }
 }
 
@@ -128,7 +133,13 @@ pub struct Others {
     pub leads: bool,
     /// Whether any of them has a share.
     pub moved: bool,
-    /// How far all before this one are.
+    /// Whether any of them is in this process' hands, or was.
+    pub owned: bool,
+    /// Whether any of them that is not final may still become so.
+    pub under_way: bool,
+    /// Whether any of them may still go back: it neither is over nor holds what it has.
+    pub open: bool,
+    /// How far all before this one are that go on.
     pub before: Stage,
     /// How far all of them are.
     pub at: Stage,
@@ -141,7 +152,7 @@ pub struct Others {
 impl Others {
     /// Whether this is news for a member that has seen them like `known` and waits for all of them to be at `awaited`.
     pub fn matter(&self, known: &Self, awaited: Option<Stage>) -> bool {
-        let orders = |others: &Self| (others.called.is_some(), others.taken_over, others.committed);
+        let orders = |others: &Self| (others.called.is_some(), others.taken_over, others.committed, others.under_way);
         let reached = |others: &Self| {
             awaited.map(|stage| (others.before >= stage, others.at >= stage, others.ready >= stage, others.leads))
         };
@@ -158,6 +169,9 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         committed: false,
         leads: true,
         moved: false,
+        owned: false,
+        under_way: false,
+        open: false,
         before: alone,
         at: alone,
         ready: alone,
@@ -175,10 +189,15 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         }
         seen.committed |= member.committed;
         seen.moved |= matches!(member.at, Stage::Step(_));
+        let taken = |stage| matches!(stage, Stage::Claimed | Stage::Step(_));
+        seen.owned |= taken(member.at) || taken(member.ready);
+        seen.under_way |= !member.ended && member.at < Stage::Final;
+        seen.open |= !member.ended && !member.holds && member.at < Stage::Final;
         // What it decided rests on evidence that grows old.
         let ready = if now.since(shown) <= plan.freshness() { member.ready.max(member.at) } else { member.at };
         if index < place {
-            seen.before = seen.before.min(member.at);
+            // Nobody waits for a claim of one that has given up.
+            seen.before = if member.ended { seen.before } else { seen.before.min(member.at) };
             seen.leads &= member.at == Stage::Final;
         }
         seen.at = seen.at.min(member.at);
@@ -201,14 +220,19 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
     };
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action goes nowhere")]
     let ready = match action {
+        // Seen before its write is answered: whoever is told to stop meanwhile counts with it.
+        Action::Claim | Action::TakeOver => Stage::Claimed,
         Action::Shift { step, .. } => Stage::Step(*step),
         Action::Promote(_) => Stage::Final,
-        Action::Wait { why: Reason::Together { stage, .. }, .. } => *stage,
+        Action::Wait { why: Reason::Together { stage, .. }, .. } if *stage > Stage::Claimed => *stage,
         // Nothing but the clock keeps it from the next step.
         Action::Wait { why: Reason::FullMinute, .. } => at.next(),
         _ => at,
     };
-    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed }
+    let ended = matches!(action, Action::Finish(_));
+    let released = seen.interrupted && !leased(seen) && matches!(action, Action::Wait { .. });
+    let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::Held));
+    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds }
 }
 
 fn here(plan: &Plan, seen: &Observation) -> Option<Position> {
@@ -228,7 +252,9 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
     let others_too = seen.others.as_ref().is_some_and(|others| others.taken_over);
     let elsewhere = |note: &Note| note.id == plan.id && note.owner != plan.owner;
     let live = seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(elsewhere));
-    let taken_over = others_too || live || matches!(position, Some(Position::TakenOver(_)));
+    // One that is still to be taken over is in nobody's hands.
+    let nobodys = matches!(position, Some(Position::Entering(_)));
+    let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that goes on")]
     match action {
         Action::RollBack(Cause::Unchanged) => None,
@@ -253,7 +279,13 @@ pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Actio
     let position = here(plan, seen);
     let final_here = is_final(plan, seen, position.as_ref());
     let committed = (others.committed || final_here) && seen.failed.is_none();
-    if others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed) {
+    let called = others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed);
+    if let Some(Position::Entering(Action::TakeOver)) = position
+        && let Some(action) = take_over(plan, seen, others, called, &action)
+    {
+        return action;
+    }
+    if called {
         return call_back(seen, position.as_ref(), final_here, action);
     }
     if others.taken_over {
@@ -277,13 +309,26 @@ fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, 
     match position {
         Some(Ours(_) | SetByHand(..) | ClearedByHand | Vanished) => Action::RollBack(Cause::Group),
         Some(Ended(_)) if final_here => Action::RollBack(Cause::Group),
-        // A share that its owner left behind comes back too: somebody has to own it for that.
-        Some(Entering(Action::TakeOver)) if !seen.interrupted => Action::TakeOver,
         // A claim may still be on its way.
         Some(Entering(_)) if seen.unanswered.is_some() => Action::Confirm,
         Some(Entering(_) | Superseding(_)) => Action::Finish(Outcome::Refused),
         Some(Ended(_) | TakenOver(_) | Lost) | None => action,
     }
+}
+
+/// A share that its owner left behind shares the others' fate: somebody has to own it for that, though all are told to stop by now.
+/// Only where none of them is back or in this process' hands yet, everything is left as it was.
+fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, action: &Action) -> Option<Action> {
+    let goes_back = others.called.as_ref().is_some_and(|called| called.cause.is_some());
+    if others.taken_over || seen.interrupted && !others.owned && !goes_back {
+        return None;
+    }
+    if seen.stuck.is_some() {
+        let moved = seen.alias.as_ref().is_some_and(|alias| alias.canary().is_some());
+        let outcome = if others.committed && !called { Outcome::Failed } else { Outcome::RollbackUnconfirmed };
+        return (moved && *action == Action::Finish(Outcome::Refused)).then_some(Action::Finish(outcome));
+    }
+    if called { Some(Action::TakeOver) } else { seen.interrupted.then(|| hold_back(plan, seen, others, Action::TakeOver)) }
 }
 
 /// Another process has the group: this one only finishes what it found itself.
@@ -292,9 +337,9 @@ fn leave(seen: &Observation, action: Action) -> Action {
     if own { action } else { Action::Finish(Outcome::Superseded) }
 }
 
-/// A final version ends its rollout when the others' are final too: until then one of them may be brought back by hand.
+/// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back by hand.
 fn end_with_the_others(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
-    let early = matches!(action, Action::Finish(_)) && others.at < Stage::Final;
+    let early = matches!(action, Action::Finish(_)) && others.under_way;
     if early { waiting(plan, seen, others, Stage::Final) } else { action }
 }
 
@@ -321,10 +366,26 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
         Action::Promote(_) if others.leads || others.committed => (others.ready, Stage::Final),
         Action::Promote(_) => return waiting(plan, seen, others, Stage::Final),
         // What has moved is left as it is; what has not is left claimed, for the whole group to be gone on with.
-        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => return Action::Release,
+        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => {
+            return release(seen, others);
+        }
+        Action::Finish(Outcome::Held) => return release(seen, others),
         _ => return action,
     };
     if reached >= needs { action } else { waiting(plan, seen, others, needs) }
+}
+
+/// Gives the lease up, once, and holds until nobody of the others can go back any more.
+fn release(seen: &Observation, others: &Others) -> Action {
+    match (leased(seen), others.open) {
+        (true, _) => Action::Release,
+        (false, true) => look_again(seen),
+        (false, false) => Action::Finish(Outcome::Held),
+    }
+}
+
+fn leased(seen: &Observation) -> bool {
+    seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()))
 }
 
 fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {

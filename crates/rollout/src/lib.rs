@@ -52,6 +52,10 @@ mod counts_tests;
 #[cfg(test)]
 mod decide_tests;
 #[cfg(test)]
+mod group_model_tests;
+#[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod note_tests;
 #[cfg(test)]
 mod timeline_tests;

@@ -1,0 +1,323 @@
+//! A member's decision, enumerated over every alias, every company and every flag that can come together; and a model of whole groups.
+//!
+//! The assertions are written from the rules of the group, not from the code.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the rules name the few actions they speak of")]
+
+use std::time::Duration;
+
+use crate::alias::{Alias, Standing, Target, standing};
+use crate::decide::{Action, Reason, decide};
+use crate::decide_tests::{BEGUN, TEXT, healths, nothing_but, plan, points, version};
+use crate::group::{Called, Left, Member, Others, Stage, member, others};
+use crate::note::{AfterPause, Note, Owner, Pause, Phase, write_description};
+use crate::observation::{Candidate, Observation, Readiness};
+use crate::plan::{Entry, OnInterrupt, Plan};
+use crate::{Cause, Outcome, Schedule};
+
+/// Two steps, and a minute to each.
+pub(crate) fn group_plan(on_interrupt: OnInterrupt) -> Plan {
+    let schedule = Schedule::steps(&[points(1000)], Duration::from_mins(1)).unwrap();
+    Plan { schedule, bake: Duration::from_mins(1), on_interrupt, group: vec!["a".into(), "b".into()], ..plan() }
+}
+
+const FULL: Stage = Stage::Step(2);
+
+pub(crate) fn note(plan: &Plan, phase: Phase) -> Note {
+    let bare = Note::new(plan.id, plan.owner, phase, BEGUN);
+    let due = (!phase.share().is_zero()).then_some(BEGUN + Duration::from_mins(1));
+    let lease = (!phase.is_terminal()).then_some(BEGUN + Duration::from_hours(1));
+    Note { stable: Some(version(41)), candidate: Some(version(42)), due, lease, plan: Some(plan.hash()), ..bare }
+}
+
+pub(crate) fn shift(plan: &Plan) -> Note {
+    note(plan, Phase::Shift { weight: points(1000), step: 1, steps: 2 })
+}
+
+pub(crate) fn alias(target: u64, share: u16, note: Option<&Note>) -> Alias {
+    let description = note.map_or_else(|| TEXT.to_owned(), |note| write_description(TEXT, note).unwrap());
+    let weights = if share == 0 { Vec::new() } else { vec![(version(42), points(share))] };
+    Alias { target: Target::Version(version(target)), weights, description }
+}
+
+/// The alias that a note is right about.
+pub(crate) fn as_noted(note: &Note) -> Alias {
+    let target = if note.phase == Phase::Promoted { note.candidate } else { note.stable };
+    Alias { target: Target::Version(target.unwrap()), ..alias(41, note.phase.share().basis_points(), Some(note)) }
+}
+
+/// Every kind of alias: ours in each phase, in other hands, ended, taken by somebody.
+fn aliases(plan: &Plan) -> Vec<Alias> {
+    let claim = Note { candidate: None, ..note(plan, Phase::Claim) };
+    let (bake, post, pre) = (note(plan, Phase::Bake), note(plan, Phase::Post), note(plan, Phase::Pre));
+    let pause = Some(Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume });
+    let other = |note: &Note| Note { owner: Owner::from_random(2), ..note.clone() };
+    let end = note(plan, Phase::Promoted);
+    let noted = [
+        claim.clone(),
+        note(plan, Phase::Claim),
+        pre,
+        shift(plan),
+        bake.clone(),
+        post,
+        Note { pause, ..shift(plan) },
+        Note { pause, ..bake.clone() },
+        other(&claim),
+        other(&shift(plan)),
+        other(&bake),
+        end.clone(),
+        Note { plan: None, ..end },
+        note(plan, Phase::Back(Cause::Alarm)),
+        note(plan, Phase::Back(Cause::Group)),
+        note(plan, Phase::Back(Cause::Unchanged)),
+    ];
+    let odd = [
+        alias(41, 0, None),
+        alias(41, 1000, None),
+        alias(41, 4000, Some(&shift(plan))),
+        alias(41, 4000, Some(&bake)),
+        alias(41, 0, Some(&bake)),
+        alias(42, 0, Some(&bake)),
+        alias(43, 0, Some(&shift(plan))),
+    ];
+    noted.iter().map(as_noted).chain(odd).collect()
+}
+
+fn companies() -> Vec<Others> {
+    let called = |cause| Some(Called { by: "b".into(), cause });
+    let places = [
+        (Stage::Outside, Stage::Outside),
+        (Stage::Claimed, Stage::Claimed),
+        (Stage::Claimed, Stage::Step(1)),
+        (Stage::Step(1), Stage::Step(1)),
+        (Stage::Step(1), FULL),
+        (FULL, FULL),
+        (FULL, Stage::Final),
+        (Stage::Final, Stage::Final),
+    ];
+    let orders = [
+        [false, false, false, false],
+        [true, false, false, false],
+        [false, true, false, false],
+        [true, true, false, false],
+        [false, false, true, false],
+        [false, false, true, true],
+        [false, true, true, true],
+    ];
+    let mut all = Vec::new();
+    for called in [None, called(None), called(Some(Cause::Alarm))] {
+        for [taken_over, committed, moved, under_way] in orders {
+            for ((at, ready), leads) in places.into_iter().flat_map(|place| [(place, false), (place, true)]) {
+                let before = if leads { Stage::Final } else { at };
+                let (called, last, owned) = (called.clone(), None, moved);
+                all.push(Others {
+                    called,
+                    taken_over,
+                    committed,
+                    leads,
+                    moved,
+                    owned,
+                    under_way,
+                    open: under_way,
+                    before,
+                    at,
+                    ready,
+                    last,
+                });
+            }
+        }
+    }
+    all
+}
+
+fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
+    let now = BEGUN + Duration::from_secs(90);
+    let company = companies();
+    let [green, _, red, _, _, unread] = healths(now).try_into().unwrap();
+    let flags = [(None, None, false), (Some(Cause::Alarm), None, false), (None, Some("denied"), false), (None, None, true)];
+    for alias in aliases(plan) {
+        for claimed in [true, false] {
+            for health in [&green, &red, &unread] {
+                for (failed, stuck, interrupted) in flags {
+                    let known = nothing_but(Some(alias.clone()));
+                    let planned_on = (!claimed).then(|| alias.clone());
+                    let remembered = claimed.then(|| shift(plan));
+                    let candidate = Candidate::Published(version(42), Readiness::Ready);
+                    let (health, stuck) = (health.clone(), stuck.map(ToOwned::to_owned));
+                    let mut seen = Observation { now, claimed, planned_on, remembered, candidate, health, ..known };
+                    seen = Observation { failed, stuck, interrupted, ..seen };
+                    for others in &company {
+                        seen.others = Some(others.clone());
+                        check(&seen);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether this plan made the alias' version final.
+fn is_final(seen: &Observation) -> bool {
+    let alias = seen.alias.as_ref().unwrap();
+    let terminal = matches!(standing(alias), Standing::Idle(Some(note)) if note.phase == Phase::Promoted && note.plan.is_some());
+    terminal && alias.target == Target::Version(version(42))
+}
+
+fn check(plan: &Plan, seen: &Observation) {
+    let (action, others) = (decide(plan, seen), seen.others.clone().unwrap());
+    let alone = decide(plan, &Observation { others: None, ..seen.clone() });
+    let told = || format!("{action:?}, alone {alone:?}\non {seen:#?}");
+    let found = standing(seen.alias.as_ref().unwrap());
+    let mine = found.live().is_some_and(|note| note.owner == plan.owner);
+    let may_act = seen.claimed || plan.entry != Entry::Fresh;
+    let ends_here = is_final(seen) && may_act;
+    let committed = others.committed || ends_here;
+    let goes_back = matches!(action, Action::RollBack(_) | Action::Confirm);
+    let looks_again = matches!(action, Action::Wait { why: Reason::LookingAgain, .. });
+    let called = others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed || seen.failed.is_some());
+    if called {
+        // Never away from stable, nothing new, and whatever is ours, or final by this plan, comes back.
+        let back = goes_back || looks_again || matches!(action, Action::TakeOver | Action::Finish(_));
+        assert!(back, "{}", told());
+        if mine || ends_here {
+            assert!(goes_back, "{}", told());
+        }
+        if let Action::Finish(Outcome::Promoted) = action {
+            assert!(!ends_here, "{}", told());
+        }
+    }
+    if let Action::Shift { step, .. } = action {
+        assert!(!called && !others.taken_over && others.ready >= Stage::Step(step) && action == alone, "{}", told());
+    }
+    if let Action::Promote(_) = action {
+        let full = matches!(&found, Standing::Running(note) if matches!(note.phase, Phase::Bake | Phase::Post));
+        assert!(!called && !others.taken_over && full, "{}", told());
+        let leads = others.leads && others.ready == Stage::Final && matches!(alone, Action::Promote(_));
+        assert!(committed || leads, "{}", told());
+    }
+    if let (Action::Claim, Stage::Outside) = (&action, others.before) {
+        panic!("{}", told());
+    }
+    // Nobody is done with holding while another may still go back.
+    assert!(action != Action::Finish(Outcome::Held) || !others.open, "{}", told());
+    // Of its own, the group adds no way back but one that it was called to.
+    if let Action::RollBack(cause) = action {
+        assert!(action == alone || cause == Cause::Group && called, "{}", told());
+    }
+    after_the_commit(seen, &others, &action, &found, called || others.taken_over);
+    without_company(plan, seen, &others, &action, &alone);
+    shows(plan, seen, &action);
+}
+
+/// At 100 % and held by nobody, it becomes final, whatever is red; one that is final waits only for those who still go on.
+fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &Standing, otherwise: bool) {
+    let told = || format!("{action:?}\non {seen:#?}");
+    if otherwise {
+        return;
+    }
+    if let (true, None, Standing::Running(note)) = (others.committed, seen.failed, found)
+        && matches!(note.phase, Phase::Bake | Phase::Post)
+        && note.pause.is_none()
+        && note.owner == plan().owner
+    {
+        let forward = matches!(action, Action::Promote(_)) || seen.stuck.is_some() && *action == Action::Finish(Outcome::Failed);
+        assert!(forward, "{}", told());
+    }
+    if is_final(seen) && seen.claimed && seen.failed.is_none() {
+        let waits = matches!(action, Action::Wait { why: Reason::Together { stage: Stage::Final, .. }, .. });
+        let ends = *action == Action::Finish(Outcome::Promoted);
+        assert!(if others.under_way { waits || ends && others.at == Stage::Final } else { ends }, "{}", told());
+    }
+}
+
+/// Whoever has nobody to wait for, and is not called, does what it would do alone.
+fn without_company(plan: &Plan, seen: &Observation, others: &Others, action: &Action, alone: &Action) {
+    let free = others.called.is_none() && !others.taken_over && !others.committed && !others.moved;
+    let ahead = others.at == Stage::Final && others.leads && !others.under_way;
+    // A share that cannot be taken over is worse here: the others come back without it.
+    let left_behind = *action == Action::Finish(Outcome::RollbackUnconfirmed) && seen.stuck.is_some();
+    if free && ahead && !is_final(seen) && !left_behind && plan.on_interrupt == OnInterrupt::RollBack {
+        assert_eq!(action, alone, "{seen:#?}");
+    }
+}
+
+/// What is shown is what is: no more than was reached, ready for no less, and gone back when it goes back.
+fn shows(plan: &Plan, seen: &Observation, action: &Action) {
+    let told = || format!("{action:?}\non {seen:#?}");
+    let shown = member(plan, seen, action);
+    assert!(shown.ready >= shown.at, "{shown:?} {}", told());
+    let back = match action {
+        Action::RollBack(cause) => *cause != Cause::Unchanged,
+        Action::Finish(Outcome::RolledBack(_) | Outcome::RollbackUnconfirmed) => true,
+        _ => false,
+    };
+    assert_eq!(matches!(shown.left, Some(Left::Back(_))), back, "{shown:?} {}", told());
+    assert_eq!(shown.ended, matches!(action, Action::Finish(_)), "{shown:?} {}", told());
+    if shown.committed {
+        assert!(is_final(seen), "{shown:?} {}", told());
+    }
+    if let Action::Shift { step, .. } = action {
+        assert_eq!(shown.ready, Stage::Step(*step), "{}", told());
+    }
+    // Whoever has finished in good order, or holds what it has, has not left.
+    let stays = matches!(action, Action::Finish(Outcome::Promoted | Outcome::Unchanged | Outcome::Held) | Action::Release);
+    assert!(!stays || shown.left.is_none(), "{shown:?} {}", told());
+}
+
+#[test]
+fn every_decision_in_company_keeps_the_rules() {
+    let mut count = 0_u32;
+    let fresh = group_plan(OnInterrupt::RollBack);
+    let taking = Plan { entry: Entry::TakeOver { from: Owner::from_random(2), forced: true }, ..fresh.clone() };
+    for plan in [fresh, taking, group_plan(OnInterrupt::Hold)] {
+        each_observation(&plan, |seen| {
+            count += 1;
+            check(&plan, seen);
+        });
+    }
+    println!("{count} observations in company");
+    assert!(count > 500_000, "the world shrank to {count}");
+}
+
+/// What a member shows after any round is seen by the others as it is meant, wherever it sits.
+#[test]
+fn the_others_are_the_least_of_all() {
+    let plan = group_plan(OnInterrupt::RollBack);
+    let stages = [Stage::Outside, Stage::Claimed, Stage::Step(1), FULL, Stage::Final];
+    let shown = |at: Stage, ready: Stage| Member { at, ready: ready.max(at), ..Member::UNKNOWN };
+    for (one, two) in stages.iter().flat_map(|one| stages.iter().map(move |two| (*one, *two))) {
+        for age in [0, 10, 11] {
+            let now = BEGUN + Duration::from_secs(age);
+            let all = [("a", shown(one, Stage::Final), BEGUN), ("b", shown(two, two), now), ("c", Member::UNKNOWN, now)];
+            let seen = others(all.into_iter(), 2, &plan, now);
+            // What was decided longer ago than evidence may be old is not counted on.
+            let ready = if age <= 10 { Stage::Final } else { one };
+            assert_eq!((seen.at, seen.before, seen.ready), (one.min(two), one.min(two), ready.max(one).min(two)));
+            assert_eq!(seen.leads, (one, two) == (Stage::Final, Stage::Final));
+            let first = others(all.into_iter(), 0, &plan, now);
+            assert!(first.leads && first.before == Stage::Final && first.at == Stage::Outside);
+        }
+    }
+}
+
+/// Its cause, not the one it passed on, and the process that lost a claim only where nobody went back.
+#[test]
+fn who_has_a_cause_of_its_own_is_named() {
+    let plan = group_plan(OnInterrupt::RollBack);
+    let left = |left| Member { left, ..Member::UNKNOWN };
+    let kinds = [None, Some(Left::Lost), Some(Left::Back(Cause::Group)), Some(Left::Back(Cause::Alarm)), Some(Left::TakenOver)];
+    for (one, two) in kinds.iter().flat_map(|one| kinds.iter().map(move |two| (*one, *two))) {
+        let all = [("a", left(one), BEGUN), ("b", left(two), BEGUN), ("c", Member::UNKNOWN, BEGUN)];
+        let seen = others(all.into_iter(), 2, &plan, BEGUN);
+        let has = |kind: Left| [one, two].contains(&Some(kind));
+        let cause = seen.called.as_ref().map(|called| called.cause);
+        let expected = if has(Left::Back(Cause::Alarm)) {
+            Some(Some(Cause::Alarm))
+        } else if has(Left::Back(Cause::Group)) {
+            Some(Some(Cause::Group))
+        } else {
+            has(Left::Lost).then_some(None)
+        };
+        assert_eq!((cause, seen.taken_over), (expected, has(Left::TakenOver)), "{one:?} {two:?}");
+    }
+}
