@@ -152,8 +152,9 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
     }
 }
 
-/// Finds all functions of the project's file, or those of them that are named, in one and the same AWS.
-pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Otherwise) -> Result<Vec<Located>, Failure> {
+/// Finds all functions of the project's file, or those of them that are named, in one and the same AWS. In an incident one that cannot be
+/// found is told of, and no reason not to find the others; how many are not is given, too.
+pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Otherwise) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = wiring::scenario(common)?;
     let limit = if otherwise == Otherwise::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT };
     let Some(project) = common.configuring.project(common.region.as_deref(), scenario.is_some(), limit).await? else {
@@ -170,7 +171,7 @@ pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Othe
         return Err(Failure::usage(format!("{} has no function to roll out", project.file)));
     }
     let mut wired: Option<Rc<Wiring>> = None;
-    let mut located: Vec<Located> = Vec::new();
+    let (mut located, mut lost): (Vec<Located>, usize) = (Vec::new(), 0);
     for (typed, said) in keys.iter().zip(said) {
         let place =
             if let FunctionRef::Named(named) = &said.settings.function.value { named.function.place.clone() } else { None };
@@ -187,7 +188,22 @@ pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Othe
             }
         };
         wired = Some(aws.clone());
-        let subject = with_alias(&function_name(&aws, &said, typed).await?, &said, common, scenario)?;
+        let named = function_name(&aws, &said, typed);
+        let named = match otherwise {
+            Otherwise::Fail => named.await,
+            Otherwise::AsTyped => {
+                tokio::time::timeout(LIMIT_IN_AN_INCIDENT, named).await.unwrap_or_else(|_| Err(no_answer(&said)))
+            }
+        };
+        let subject = match named.and_then(|named| with_alias(&named, &said, common, scenario)) {
+            Ok(subject) => subject,
+            Err(failure) if otherwise == Otherwise::AsTyped => {
+                complain(&format!("{}\n`{typed}` is not looked at", failure.message));
+                lost += 1;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         if let Some(twin) = located.iter().find(|known| known.subject == subject) {
             return Err(Failure::usage(format!(
                 "`{}` and `{typed}` are both {subject}\n  hint: name one of them with `--only`",
@@ -196,7 +212,7 @@ pub(crate) async fn locate_all(only: &[String], common: &Common, otherwise: Othe
         }
         located.push(Located { subject, wired: aws, scenario, said: Some(said), stranger_to: None });
     }
-    Ok(located)
+    Ok((located, lost))
 }
 
 fn stranger(project: &Project, typed: &str) -> String {

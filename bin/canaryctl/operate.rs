@@ -2,7 +2,6 @@
 
 use controller::cloud::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate};
-use rollout::Cause;
 use rollout::event::FORMAT;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
@@ -54,7 +53,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
         ));
     }
     let common = &args.aim.common;
-    let located = locate_all(&args.only, common, Otherwise::AsTyped).await?;
+    let (located, lost) = locate_all(&args.only, common, Otherwise::AsTyped).await?;
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
     // As one, or each by itself.
     let mine = |name: &String| wiring::job(&wiring::group_name(&names)).into_iter().chain(wiring::job(name)).collect();
@@ -63,7 +62,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(Sweep { located: &located, meant, cause: Cause::Abort, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(Sweep { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
 /// Whether no function is named, nor a story that stands for one.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use controller::cloud::Cloud;
+use controller::cloud::{Clock, Cloud, Held};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
 use rollout::alias::standing;
-use rollout::note::{Note, RolloutId};
+use rollout::note::{Note, Noted, Phase, RolloutId};
 use rollout::operate::Operation;
 use rollout::subject::Subject;
-use rollout::{Alias, Cause, Time, Version};
+use rollout::{Alias, Time, Version};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -19,6 +19,9 @@ use crate::failure::Failure;
 use crate::located::{Located, Otherwise, locate, locate_all};
 use crate::wiring::Waiting;
 use crate::{complain, murmur, say, signals, wiring};
+
+/// The exit code where nobody knows where some of the traffic is.
+const UNCONFIRMED: u8 = 20;
 
 /// How long a trouble that repeats itself goes without saying.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -48,14 +51,9 @@ async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mu
         }
     };
     // A signal does not stop a way back that is under way; only insisting does.
-    let insisted = async {
-        if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let ended = tokio::select! {
         ended = rollback(aws, &clock, &order, &mut tell) => ended,
-        () = insisted => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
+        () = insisted(signals) => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
     };
     let now = clock.now();
     (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
@@ -64,18 +62,18 @@ async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mu
 /// Which rollouts are to be brought back, of several functions.
 pub(crate) struct Sweep<'a> {
     pub(crate) located: &'a [Located],
+    /// How many could not be found: nobody knows where their traffic is.
+    pub(crate) lost: usize,
     /// For each function the rollouts that are meant; none where any is.
     pub(crate) meant: Vec<Vec<RolloutId>>,
-    /// What brings a live one back.
-    pub(crate) cause: Cause,
     pub(crate) limit: Duration,
     pub(crate) output: Output,
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let located = locate_all(&args.only, &args.common, Otherwise::AsTyped).await?;
+    let (located, lost) = locate_all(&args.only, &args.common, Otherwise::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = Sweep { located: &located, meant, cause: Cause::Hand, limit: args.timeout, output: args.common.output };
+    let sweep = Sweep { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
@@ -83,12 +81,11 @@ impl Sweep<'_> {
     /// Brings back every function that is under way, all at once, and says so for each. One that is final already is a part of a rollout
     /// that others of it are in the midst of, and comes back with them; any other that is finished is left alone.
     pub(crate) async fn run(&self) -> u8 {
-        let wired = &self.located[0].wired;
+        let Some(Located { wired, .. }) = self.located.first() else { return UNCONFIRMED };
         let budget = Budget::default();
         let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
         let seen = join_all(self.located.iter().map(|one| cloud.alias(&one.subject))).await;
-        let notes: Vec<Option<Note>> =
-            seen.iter().map(|held| standing(&held.as_ref().ok()?.as_ref()?.alias).note().cloned()).collect();
+        let notes: Vec<Option<Note>> = seen.iter().map(|held| noted(&held.as_ref().ok()?.as_ref()?.alias)).collect();
         let live = |(note, meant): (&Note, &Vec<RolloutId>)| {
             (!note.phase.is_terminal() && (meant.is_empty() || meant.contains(&note.id))).then_some(note.id)
         };
@@ -104,11 +101,15 @@ impl Sweep<'_> {
                 let order = Order { subject, to: None, limit, identity };
                 match (held, note) {
                     // Whose alias cannot be read may be under way.
-                    (Err(_), _) => Some(if_under_way(cloud, wired.clock, order, meant).await),
-                    (Ok(_), Some(note)) if live.contains(&note.id) => Some(match (self.cause, note.phase.is_terminal()) {
-                        (Cause::Abort, false) => if_under_way(cloud, wired.clock, order, &[note.id]).await,
-                        _ => carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await,
-                    }),
+                    (Err(_), _) => Some(if_under_way(cloud, wired.clock, order, meant, &mut signals.subscribe()).await),
+                    // By its id: what ends meanwhile is not undone in its place.
+                    (Ok(Some(held)), Some(note)) if live.contains(&note.id) && standing(&held.alias).live().is_some() => {
+                        Some(if_under_way(cloud, wired.clock, order, &[note.id], &mut signals.subscribe()).await)
+                    }
+                    // Changed by something else in its midst; or final by its plan, as a part of what others are in the midst of.
+                    (Ok(_), Some(note)) if live.contains(&note.id) && (!note.phase.is_terminal() || is_final(note)) => {
+                        Some(carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await)
+                    }
                     (Ok(_), _) => None,
                 }
             }
@@ -124,6 +125,7 @@ impl Sweep<'_> {
                 None => murmur(&format!("{}: no such rollout is under way\n", one.subject)),
             }
         }
+        codes.extend((self.lost > 0).then_some(UNCONFIRMED));
         if codes.is_empty() {
             complain(
                 "no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished",
@@ -133,16 +135,40 @@ impl Sweep<'_> {
     }
 }
 
+/// The note of an alias, whether or not the alias stands as it says.
+fn noted(alias: &Alias) -> Option<Note> {
+    match alias.noted() {
+        Noted::Note(note) => Some(*note),
+        Noted::Newer { .. } | Noted::Nothing => None,
+    }
+}
+
+/// Whether a plan made this version final; not a claim that was taken back, nor a person.
+fn is_final(note: &Note) -> bool {
+    note.phase == Phase::Promoted && note.plan.is_some()
+}
+
 /// Brings a function back if one of these rollouts of it, or any where none is named, turns out to be under way: a finished one is not
 /// undone.
-async fn if_under_way<C: Cloud>(aws: &C, clock: Waiting, order: Order, meant: &[RolloutId]) -> (Ended, Told) {
+async fn if_under_way<C: Cloud>(
+    aws: &C,
+    clock: Waiting,
+    order: Order,
+    meant: &[RolloutId],
+    signals: &mut watch::Receiver<Interrupt>,
+) -> (Ended, Told) {
     let began = clock.now();
     let aims: Vec<Option<RolloutId>> = if meant.is_empty() { vec![None] } else { meant.iter().copied().map(Some).collect() };
     let mut ended = Ended::Nothing("no such rollout is under way".to_owned());
     for rollout in aims {
         let aim = rollout::operate::Aim { rollout, step: None };
         let told = &mut |_, why: String| complain(&why);
-        ended = match operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, told).await {
+        let ordered = tokio::select! {
+            ordered = operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, told) => ordered,
+            () = insisted(signals) => Ordered::Unconfirmed("stopped at once".to_owned(), None),
+            () = clock.sleep(order.limit) => Ordered::Unconfirmed("no answer in the time that was given".to_owned(), None),
+        };
+        ended = match ordered {
             Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
             Ordered::Already(why) | Ordered::Refused(why, _) => Ended::Nothing(why),
             Ordered::Unconfirmed(why, command) => Ended::Unconfirmed { why, command },
@@ -151,8 +177,22 @@ async fn if_under_way<C: Cloud>(aws: &C, clock: Waiting, order: Order, meant: &[
             break;
         }
     }
+    // Somebody else was faster.
+    if matches!(ended, Ended::Nothing(_))
+        && let Ok(Some(Held { alias, .. })) = aws.alias(&order.subject).await
+        && standing(&alias).live().is_none()
+    {
+        ended = Ended::Done { alias, from: None, changed: false };
+    }
     let now = clock.now();
     (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
+}
+
+/// Ends when somebody insists that it stops at once.
+async fn insisted(signals: &mut watch::Receiver<Interrupt>) {
+    if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 struct Told {

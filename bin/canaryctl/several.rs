@@ -42,7 +42,7 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
             "`{flag}` is for one function, and none is named\n  hint: `canaryctl rollout <FUNCTION> {flag} …`"
         )));
     }
-    let located = locate_all(&args.several.only, &args.common, Otherwise::Fail).await?;
+    let (located, _) = locate_all(&args.several.only, &args.common, Otherwise::Fail).await?;
     let mut requests = Vec::new();
     for one in &located {
         requests.push(settings::request(args, one).await?);

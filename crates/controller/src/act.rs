@@ -116,6 +116,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (shortest, longest) = PAUSES;
         let pause = shortest.saturating_mul(1 << self.failures.min(6)).min(longest);
         self.pause(pause).await;
+        // What is to be done about it shows in the alias, whoever called meanwhile.
+        self.nudged = false;
     }
 
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.

@@ -308,7 +308,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
         // Whoever waits for the others after the full minute has waited for that, and a lease that is renewed changes nothing.
         let waits = matches!(round.action, Action::Wait { why: Reason::FullMinute | Reason::Together { .. }, .. });
-        let since = if waits { self.ready.or(Some(round.seen.now)) } else { self.ready };
+        let still = self.ready.filter(|ready| self.plan.met(*ready, round.seen.now).is_some());
+        let since = if waits { still.or(Some(round.seen.now)) } else { self.ready };
         self.ready = since.filter(|_| waits || round.action == Action::Renew);
         let unsaid = matches!(round.action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(round.seen.now)) } else { None };

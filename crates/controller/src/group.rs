@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
-use rollout::group::{Left, Member, ended_before, exit_code};
-use rollout::note::RolloutId;
+use rollout::group::{Left, Member, ended_within, exit_code, split, terminal};
+use rollout::note::Note;
 use rollout::plan::Entry;
 use rollout::{Outcome, Time};
 use tokio::sync::watch;
@@ -122,11 +122,9 @@ async fn as_one<C: Cloud, K: Clock>(
         let end = |teller: &mut Teller<'_>| teller.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
-    let live = bring_together(&mut found);
-    // Of one that is under way, whoever could not be seen may be final, and whoever has an owner may be about to be: then nobody is
-    // touched. Else one that cannot be gone on with brings the others back.
-    let stops = |found: &Preflight| if live { !found.read || found.owned.is_some() } else { !found.problems.is_empty() };
-    let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
+    let live = bring_together(requests, &mut found);
+    // What one of them cannot go on with, none does: as it would be left alone by itself.
+    let refused = requests.iter().zip(&found).find(|(_, found)| !found.problems.is_empty());
     let refused = refused.map(|(request, _)| request.subject.to_string());
     let board = Board::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut teller))| {
@@ -164,24 +162,25 @@ fn members(requests: &[Request]) -> Vec<Request> {
     requests
 }
 
-/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or a new one. Whether one is under way.
-fn bring_together(found: &mut [Preflight]) -> bool {
-    let live: Option<RolloutId> = found.iter().find_map(|found| found.goes_on.as_ref().map(|note| note.id));
-    for found in found.iter_mut() {
+/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose way back was cut short, or a
+/// new one. Whether one is under way.
+fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
+    let live = found.iter().find_map(|found| found.goes_on.clone()).or_else(|| cut_short(found));
+    for (request, found) in requests.iter().zip(found.iter_mut()) {
         if found.read && found.alias.is_none() {
             let text = "there is no such alias yet: a first deployment has nothing to go back to when the others do";
             found.problems.push(Problem::new(text).hint("roll it out by itself first, under its name"));
         }
-        let Some(id) = live else { continue };
+        let Some(live) = &live else { continue };
         match &found.goes_on {
-            Some(note) if note.id != id => {
-                let text = format!("rollout {} is under way on it, and {id} on others of its group", note.id);
+            Some(note) if note.id != live.id => {
+                let text = format!("rollout {} is under way on it, and {} on others of its group", note.id, live.id);
                 found.problems.push(Problem::new(text).hint("`canaryctl status` of each says which is meant; end the other one"));
             }
             Some(_) => {}
             None => {
-                found.plan.id = id;
-                if let Some(note) = ended_before(found.alias.as_ref(), &found.plan) {
+                found.plan.id = live.id;
+                if let Some(note) = ended_within(found.alias.as_ref(), &found.plan, live, request.wishes.replan) {
                     // It ended before the others did: what it came to decides what becomes of them.
                     found.plan.stable = note.stable;
                     found.plan.entry = Entry::TakeOver { from: note.owner, forced: false };
@@ -193,4 +192,13 @@ fn bring_together(found: &mut [Preflight]) -> bool {
         }
     }
     live.is_some()
+}
+
+/// The end of a member that is back, where another is final by the same rollout: nothing is under way, and they do not belong so.
+fn cut_short(found: &[Preflight]) -> Option<Note> {
+    let ends: Vec<Note> = found
+        .iter()
+        .filter_map(|found| terminal(found.alias.as_ref()).filter(|note| note.plan == Some(found.plan.hash())))
+        .collect();
+    ends.iter().find(|back| ends.iter().any(|last| split(last, back))).cloned()
 }

@@ -104,7 +104,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// on is not read again for that.
     fn called(&mut self, now: Time) -> bool {
         let called = std::mem::take(&mut self.nudged) || (self.seat.is_some() && self.ready.is_some());
-        called && self.known_at.is_some_and(|known| now.since(known) < self.plan.freshness())
+        // A poll is left for what else is looked at.
+        called && self.known_at.is_some_and(|known| now.since(known) + self.plan.poll < self.plan.freshness())
     }
 
     /// When the alarms were last read.

@@ -93,17 +93,20 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
             "PROMOTED",
             format!("{promoted} of {} are on new versions; the others had nothing new", functions(all)),
         ),
+        3 if count(outcome, "unchanged") == all => {
+            (Tone::Bad, '✖', "NOTHING TO ROLL OUT", format!("{}, and a change was required", functions(all)))
+        }
         3 => (Tone::Bad, '✖', "REFUSED", refused(outcome)),
         20 => {
             let unconfirmed = count(outcome, "rollback_unconfirmed");
             (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {}: page someone", functions(all)))
         }
         30 => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{} keep their shares", functions(count(outcome, "held")))),
-        _ if outcome.together && back > 0 && promoted == 0 => {
+        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, "superseded"), functions(all))),
+        _ if back > 0 && back + count(outcome, "unchanged") + count(outcome, "refused") == all => {
             (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay as they were", functions(all)))
         }
         _ if back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{back} of {}", functions(all))),
-        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, "superseded"), functions(all))),
         _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, "failed"), functions(all))),
     };
     Verdict { tone, mark, word, sentence }

@@ -242,6 +242,10 @@ pub(crate) fn look_again(seen: &Observation) -> Action {
 fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
     let unchanged = if plan.require_change { Outcome::Refused } else { Outcome::Unchanged };
     match note.phase {
+        // What stood there before the claim was written again.
+        Phase::Promoted if note.candidate == plan.stable && seen.failed == Some(Cause::Group) => {
+            Outcome::RolledBack(Cause::Group)
+        }
         Phase::Back(Cause::Unchanged) => unchanged,
         Phase::Back(Cause::Rejected) => Outcome::Refused,
         Phase::Back(Cause::Superseded) => Outcome::Superseded,
@@ -452,7 +456,7 @@ fn first_share(plan: &Plan, seen: &Observation, pass: Pass) -> Action {
 /// A share that may rise now: it does, or on the full minute. Whoever has waited for that once does not wait again: where a look takes
 /// its time, no full minute might ever be met.
 fn shift(plan: &Plan, seen: &Observation, step: usize, due: Option<Time>, pass: Pass) -> Action {
-    let met = seen.ready.map(|ready| plan.next_change(ready)).filter(|minute| seen.now >= *minute);
+    let met = seen.ready.and_then(|ready| plan.met(ready, seen.now)).filter(|minute| seen.now >= *minute);
     let meant = [due, met].into_iter().flatten().find(|meant| seen.now <= *meant + plan.tolerance());
     let since = meant.unwrap_or_else(|| seen.now.ceil_to_second());
     let minute = plan.next_change(since);

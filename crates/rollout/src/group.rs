@@ -183,9 +183,12 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
             Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
                 seen.called = Some(Called { by: name.to_owned(), cause: Some(cause) });
             }
-            Some(Left::Lost) if seen.called.is_none() => seen.called = Some(Called { by: name.to_owned(), cause: None }),
-            Some(Left::TakenOver) => seen.taken_over = true,
-            Some(Left::Back(_) | Left::Lost) | None => {}
+            // Whoever has the first of them has them all; a later one that another process still has is lost.
+            Some(Left::TakenOver) if index < place => seen.taken_over = true,
+            Some(Left::Lost | Left::TakenOver) if seen.called.is_none() => {
+                seen.called = Some(Called { by: name.to_owned(), cause: None });
+            }
+            Some(Left::Back(_) | Left::Lost | Left::TakenOver) | None => {}
         }
         seen.committed |= member.committed;
         seen.moved |= matches!(member.at, Stage::Step(_));
@@ -211,7 +214,7 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
 /// What this member shows the others after a round.
 pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
     let position = here(plan, seen);
-    let committed = is_final(plan, seen, position.as_ref());
+    let committed = is_final(seen, position.as_ref());
     let at = match (action, &position) {
         (Action::Finish(Outcome::Promoted | Outcome::Unchanged), _) => Stage::Final,
         _ if committed => Stage::Final,
@@ -267,17 +270,17 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
 }
 
 /// Whether this alias' version became final by this plan. What a person made final, and what a claim wrote back, carries no plan.
-fn is_final(plan: &Plan, seen: &Observation, position: Option<&Position>) -> bool {
+fn is_final(seen: &Observation, position: Option<&Position>) -> bool {
     let Some(Position::Ended(note)) = position else { return false };
     let there = seen.alias.as_ref().is_some_and(|alias| alias.target.version() == note.candidate);
-    note.phase == Phase::Promoted && note.plan == Some(plan.hash()) && there
+    note.phase == Phase::Promoted && note.plan.is_some() && there
 }
 
 /// The next thing to do for a member that by itself would do `action`.
 pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Action {
     let Some(others) = &seen.others else { return action };
     let position = here(plan, seen);
-    let final_here = is_final(plan, seen, position.as_ref());
+    let final_here = is_final(seen, position.as_ref());
     let committed = (others.committed || final_here) && seen.failed.is_none();
     let called = others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed);
     if let Some(Position::Entering(Action::TakeOver)) = position
@@ -333,8 +336,12 @@ fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, act
 
 /// Another process has the group: this one only finishes what it found itself.
 fn leave(seen: &Observation, action: Action) -> Action {
-    let own = matches!(action, Action::RollBack(_) | Action::Confirm | Action::Finish(_)) || seen.unanswered.is_some();
-    if own { action } else { Action::Finish(Outcome::Superseded) }
+    match action {
+        Action::RollBack(_) | Action::Confirm | Action::Finish(_) => action,
+        // A write of ours may still land.
+        _ if seen.unanswered.is_some() => Action::Confirm,
+        _ => Action::Finish(Outcome::Superseded),
+    }
 }
 
 /// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back by hand.
@@ -398,10 +405,24 @@ pub(crate) fn waits_for(stage: Stage, last: Option<&str>) -> String {
     format!("{} {}", last.unwrap_or("the others"), stage.phrase())
 }
 
-/// The terminal note of this plan's rollout on an alias that is idle: of a member that ended while others of its group did not.
-pub fn ended_before(alias: Option<&Alias>, plan: &Plan) -> Option<Note> {
+/// The terminal note on an alias that is idle, where it is an end within the rollout that `live` tells of, by a plan of this group: of
+/// this one, or with `replanned` of any. An id that is made from a CI job's may have stood there before.
+pub fn ended_within(alias: Option<&Alias>, plan: &Plan, live: &Note, replanned: bool) -> Option<Note> {
+    let note = terminal(alias)?;
+    let planned = note.plan == Some(plan.hash()) || (replanned && note.plan.is_some());
+    (planned && note.id == live.id && note.since >= live.begun).then_some(note)
+}
+
+/// The terminal note of an alias that is idle, where a plan has ended so.
+pub fn terminal(alias: Option<&Alias>) -> Option<Note> {
     let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
-    (note.id == plan.id && note.plan == Some(plan.hash())).then_some(note)
+    note.plan.is_some().then_some(note)
+}
+
+/// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
+pub fn split(one: &Note, other: &Note) -> bool {
+    let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
+    one.id == other.id && one.phase == Phase::Promoted && back(other) && one.since >= other.begun && other.since >= one.begun
 }
 
 /// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.
@@ -414,7 +435,7 @@ pub fn exit_code(members: &[(u8, &str)], left: &[usize]) -> u8 {
     if let Some(worst) = [20, 21].into_iter().find(|worst| all().iter().any(|place| code(place) == *worst)) {
         return worst;
     }
-    let own = |place: &&usize| members.get(**place).is_some_and(|(_, kind)| *kind != Cause::Group.word());
+    let own = |place: &&usize| members.get(**place).is_some_and(|(code, kind)| *code != 0 && *kind != Cause::Group.word());
     let refused = Outcome::Refused.exit_code();
     let first = left.iter().filter(own).find(|place| code(place) != refused).or_else(|| left.iter().find(own)).map(code);
     let any = || all().iter().map(code).find(|code| *code != 0);

@@ -249,6 +249,12 @@ impl Plan {
         if self.changes_on_the_minute() { Time::from_secs(at.ceil_to_second().as_secs().div_ceil(60) * 60) } else { at }
     }
 
+    /// The full minute that was waited for since `ready`, while it is the one that is meant: half a minute later the next one is nearer.
+    pub fn met(&self, ready: Time, now: Time) -> Option<Time> {
+        let minute = self.next_change(ready);
+        (now < minute + COUNTS_EVERY / 2).then_some(minute)
+    }
+
     /// How old counts may be to move traffic away from stable: they are asked for once a minute, and again with every poll where
     /// that fails.
     pub fn counts_freshness(&self) -> Duration {
