@@ -249,3 +249,25 @@ fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
     assert_eq!(code(&folder.run(&served, "abort")), 2);
     assert_eq!(code(&folder.run(&served, "pause")), 2);
 }
+
+/// Whoever had nothing new is no part of what is brought back: its last rollout is finished.
+#[test]
+fn a_rollback_without_a_name_undoes_nothing_of_who_had_nothing_new() {
+    let (served, folder) = (shop(), Folder::new("nothing-new", &[("canary.yml", FILE)]));
+    assert_eq!(code(&folder.run(&served, "rollout --poll 500ms --analysis off")), 0);
+    for name in ["bills", "orders"] {
+        served.account.with(|world| world.set_environment(name, &[("SIM_BODY", "newer")]).unwrap());
+    }
+    let child = start(&folder, &served, "rollout --steps 10 --every 10m --poll 1s --analysis off");
+    let began = Instant::now();
+    while served.account.with(|world| world.alias("orders", "live").unwrap().share("3")) == 0.0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "orders never got a share");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let output = folder.run(&served, "rollback");
+    let told = text(&output);
+    assert_eq!(code(&output), 0, "{told}");
+    assert_eq!(NAMES.map(|name| version(&served, name)), ["2", "2", "2"], "{told}");
+    assert_eq!(finish(child).0, 13);
+    assert_eq!(NAMES.map(|name| version(&served, name)), ["2", "2", "2"]);
+}

@@ -497,3 +497,165 @@ fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_sign
         assert!(stage.now().since(at) < Duration::from_secs(15), "{:?}", stage.now().since(at));
     });
 }
+
+/// A second deployment: every alias remembers what the last one replaced.
+async fn with_history(many: usize) -> Stage {
+    let stage = stage(many).await;
+    let told = run(&stage, &requests(many), 1).await;
+    assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+    for index in 0..many {
+        stage.with(|world| world.set_environment(&name(index), &[("SIM_BODY", "newer")]).unwrap());
+    }
+    stage
+}
+
+#[test]
+fn who_comes_back_before_anything_moved_says_so() {
+    play(async {
+        let stage = with_history(3).await;
+        stage.with(|world| world.create_function("fails", &[("SIM_HOOK", "Failed")])).unwrap();
+        let mut requests = requests(3);
+        requests[1].pre_hook = Some("fails".parse().unwrap());
+        let told = run(&stage, &requests, 7).await;
+        let kinds: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.kind.as_str()).collect();
+        assert_eq!((told.ended.exit_code, kinds), (11, vec!["group", "pre_hook", "group"]), "{:#?}", told.ended.endings);
+        // What the last rollout replaced is remembered: a rollback by hand still finds its way.
+        assert_eq!((ended(&stage, 0), ended(&stage, 1).0), (("2".to_owned(), false, "promoted".to_owned()), "2".to_owned()));
+    });
+}
+
+#[test]
+fn an_id_that_comes_again_is_another_rollout() {
+    play(async {
+        // A CI job that is run again has the same id: the first attempt has ended well.
+        let stage = with_history(3).await;
+        let first = async {
+            while ended(&stage, 0).2 != "claim" {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let again = requests(3);
+        tokio::select! {
+            told = run(&stage, &again, 1) => panic!("{:#?}", told.ended.endings),
+            () = first => {}
+        }
+        assert_eq!(ended(&stage, 2).2, "promoted", "the second attempt was killed before it came to the last one");
+        let red = async {
+            while stage.with(|world| world.alias(&name(0), "live").unwrap().share("3")) < 1.0 {
+                stage.sleep(1).await;
+            }
+            stage.with(|world| world.set_alarm_state("alarm00", "ALARM")).unwrap();
+        };
+        let requests = requests(3);
+        let (told, ()) = tokio::join!(run(&stage, &requests, 1), red);
+        // All three are rolled out anew, and all three go back to what the first attempt made final.
+        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        all_are(&stage, 3, "2", "back");
+    });
+}
+
+#[test]
+fn what_one_cannot_go_on_with_none_does() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.5)).await;
+        stage.with(|world| world.create_errors_alarm("another", &name(1), 1.0)).unwrap();
+        let mut changed = requests(3);
+        changed[1].alarms = vec!["another".to_owned()];
+        let before: Vec<_> = (0..3).map(|index| ended(&stage, index)).collect();
+        let told = run(&stage, &changed, 8).await;
+        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
+        assert!(told.ended.endings[1].reason.detail.contains("by another plan"), "{:#?}", told.ended.endings);
+        assert_eq!((0..3).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before, "a share that is left is left for all");
+        for request in &mut changed {
+            request.wishes.replan = true;
+        }
+        assert_eq!(run(&stage, &changed, 9).await.ended.exit_code, 0);
+        all_are(&stage, 3, "2", "promoted");
+    });
+}
+
+#[test]
+fn another_plan_after_the_commit_still_only_goes_forward() {
+    play(async {
+        let stage = stage(4).await;
+        killed(&stage, &requests(4), None).await;
+        let mut changed = requests(4);
+        for request in &mut changed {
+            (request.bake, request.wishes.replan) = (Some(Duration::from_mins(1)), true);
+        }
+        stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
+        let told = run(&stage, &changed, 8).await;
+        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        all_are(&stage, 4, "2", "promoted");
+    });
+}
+
+#[test]
+fn a_way_back_that_was_cut_short_is_gone_on_with() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), None).await;
+        // A person takes the others back by hand, and the process that would have brought the final one back is gone.
+        for index in [1, 2] {
+            let subject = Subject::parse(&name(index), None).unwrap();
+            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
+            let order = controller::Order { subject, to: None, limit: Duration::from_mins(1), identity };
+            controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await;
+        }
+        assert_eq!((0..3).map(|index| ended(&stage, index).2).collect::<Vec<_>>(), ["promoted", "back", "back"]);
+        let told = run(&stage, &requests(3), 8).await;
+        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        all_are(&stage, 3, "1", "back");
+    });
+}
+
+#[test]
+fn one_that_was_taken_out_while_nobody_watched_brings_the_others_back() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.5)).await;
+        let description = stage.with(|world| world.alias(&name(1), "live").unwrap().description.clone());
+        stage.with(|world| {
+            world.set_alias(&name(1), "live", "1", None).unwrap();
+            world.describe_alias(&name(1), "live", &description).unwrap();
+        });
+        let told = run(&stage, &requests(3), 8).await;
+        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        assert_eq!(["0", "2"].map(|index| ended(&stage, index.parse().unwrap()).2), ["back", "back"]);
+    });
+}
+
+/// Where calls are compared, shares change on the full minute: whoever has waited for another one longer than that waits for the next.
+#[test]
+fn all_step_on_the_full_minute_though_one_was_paused() {
+    play(async {
+        let stage = Stage::furnished(sim::Settings::served(), 7, |world| furnish(world, 3)).await;
+        let mut requests = requests(3);
+        for request in &mut requests {
+            request.schedule = "Linear50PercentEvery1Minute".parse().unwrap();
+            request.analysis = rollout::plan::Analysis {
+                mode: rollout::plan::Mode::On,
+                latency: rollout::plan::Latency::Ignore,
+                ..rollout::plan::Analysis::default()
+            };
+            stage.with(|world| {
+                world.set_environment(&request.subject.function.name, &[("SIM_TRAFFIC_RPS", "5"), ("SIM_BODY", "new")]).unwrap()
+            });
+        }
+        let paused = async {
+            until_share(&stage, 1, 0.5).await;
+            let subject = Subject::parse(&name(1), None).unwrap();
+            let operation =
+                rollout::operate::Operation::Pause { span: Duration::from_secs(150), then: rollout::note::AfterPause::Resume };
+            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
+            let aim = rollout::operate::Aim::default();
+            controller::operate(&stage.aws, &stage.clock, &subject, (operation, aim), identity, &mut |_, _| {}).await;
+        };
+        let (told, ()) = tokio::join!(run(&stage, &requests, 7), paused);
+        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        for moment in moments(&stage, 3, 1.0) {
+            assert!(moment.as_millis() % 60_000 < 5_000, "{moment:?}");
+        }
+    });
+}

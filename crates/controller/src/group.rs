@@ -6,11 +6,12 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use rollout::alias::{Standing, standing};
 use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
 use rollout::group::{Left, Member, ended_within, exit_code, split, terminal};
 use rollout::note::Note;
 use rollout::plan::Entry;
-use rollout::{Outcome, Time};
+use rollout::{Cause, Outcome, Time};
 use tokio::sync::watch;
 
 use crate::board::Board;
@@ -123,20 +124,28 @@ async fn as_one<C: Cloud, K: Clock>(
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
     let live = bring_together(requests, &mut found);
-    // What one of them cannot go on with, none does: as it would be left alone by itself.
-    let refused = requests.iter().zip(&found).find(|(_, found)| !found.problems.is_empty());
+    // What one of them cannot go on with, none does: as it would be left alone by itself. One that was taken out of the rollout under way
+    // brings the others back, as it would have before the eyes of its process.
+    let taken_out = |found: &Preflight| if live { taken_out(found) } else { None };
+    let stops = |found: &Preflight| !found.problems.is_empty() && taken_out(found).is_none();
+    let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
     let refused = refused.map(|(request, _)| request.subject.to_string());
     let board = Board::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut teller))| {
         let (seat, interrupt, refused) = (board.seat(place), interrupt.clone(), refused.as_ref());
         async move {
             let ends = ends_before_it_begins(&found, *interrupt.borrow(), request);
+            let taken_out = taken_out(&found).filter(|_| refused.is_none());
+            let (ends, cause) = match (ends, taken_out) {
+                (Some((_, detail)), Some((outcome, left))) => (Some((outcome, detail)), left),
+                (ends, _) => (ends, Left::Lost),
+            };
             let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             match ends.or(held_up) {
                 Some((outcome, detail)) => {
-                    let left = (outcome != Outcome::Unchanged).then_some(Left::Lost);
+                    let left = (outcome != Outcome::Unchanged).then_some(cause);
                     seat.show(Member::ended(left), cloud.time());
                     teller.end_before(cloud.time(), &found, &outcome, detail)
                 }
@@ -192,6 +201,17 @@ fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
         }
     }
     live.is_some()
+}
+
+/// How a member ended that somebody took out of its rollout while no process watched: by hand, or otherwise.
+fn taken_out(found: &Preflight) -> Option<(Outcome, Left)> {
+    match standing(found.alias.as_ref()?) {
+        Standing::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
+        Standing::PromotedElsewhere(_) | Standing::Contended { .. } | Standing::Foreign { .. } => {
+            Some((Outcome::Superseded, Left::Lost))
+        }
+        Standing::Idle(_) | Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..) => None,
+    }
 }
 
 /// The end of a member that is back, where another is final by the same rollout: nothing is under way, and they do not belong so.

@@ -67,6 +67,14 @@ pub(crate) fn exit_codes(record: &Record, writes: &[Write<'_>]) -> Finding {
             of && write.change.call.at <= at
                 && write.change.noted.as_ref().is_some_and(|note| note.phase == "back" && code_of(&note.cause) == code)
         });
+        // While no process watched, too.
+        let taken_out = writes.iter().any(|write| {
+            let mine = record.groups().any(|(run, _)| run.caller == write.change.call.caller);
+            !mine
+                && write.change.call.at <= at
+                && write.change.noted.as_ref().is_some_and(Note::is_live)
+                && write.change.after.weights.is_empty()
+        });
         let forward = ids.iter().any(|id| committed(writes, id).is_some());
         let unmoved = !writes.iter().any(|write| write.change.call.caller == run.caller && write.change.raised());
         let right = match code {
@@ -77,14 +85,14 @@ pub(crate) fn exit_codes(record: &Record, writes: &[Write<'_>]) -> Finding {
             // What went back before it moved anything is where it was.
             10..=13 => {
                 (whole("41") || unmoved && whole("42"))
-                    && (cause || left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str())))
+                    && (cause
+                        || code == 13 && taken_out
+                        || left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str())))
             }
             1 => cause && whole("41") || forward && !record.story.weather.is_empty(),
             3 => true,
             20 => !record.story.weather.is_empty(),
-            21 => writes.iter().any(|write| {
-                write.change.call.caller != run.caller && write.change.call.at >= run.began && write.change.call.at <= at
-            }),
+            21 => writes.iter().any(|write| write.change.call.caller != run.caller && write.change.call.at <= at),
             30 => record.story.asked.hold_on_interrupt && record.story.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_))),
             _ => false,
         };
