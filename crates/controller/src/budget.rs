@@ -12,7 +12,6 @@ use rollout::hook::HookUrl;
 use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
-use tokio::sync::Mutex;
 
 use crate::cloud::{
     Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Page, Pair, Reply, Revision,
@@ -21,36 +20,24 @@ use crate::cloud::{
 use crate::gather::Gatherer;
 use crate::keep::{AlarmRule, KeptAlarm};
 
-/// Control calls a second: AWS' limit for the account.
-const CALLS: f64 = 15.0;
+/// Control calls a second, all together AWS' limit for the account: of these most are for anything,
+const CALLS: f64 = 12.0;
+
+/// and some are kept for writes that take traffic off a canary.
+const WAYS_BACK: f64 = 3.0;
 
 /// Reads of aliases a second, of all rollouts together.
 const ALIAS_READS: f64 = 5.0;
-
-/// What is kept for writes that take traffic off a canary.
-const RESERVED: f64 = 3.0;
 
 /// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
 /// share; `CloudWatch` itself is one to three minutes late.
 const COUNTS_SERVE: Duration = Duration::from_secs(20);
 
-/// A bucket, and the queue before it: whoever came first is served first, so that nobody's look grows old while others overtake.
-#[derive(Debug)]
-struct Queue {
-    bucket: RefCell<Bucket>,
-    turn: Mutex<()>,
-}
-
-impl Queue {
-    const fn new(rate: f64) -> Self {
-        Self { bucket: RefCell::new(Bucket::new(rate)), turn: Mutex::const_new(()) }
-    }
-}
-
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
 struct Bucket {
     rate: f64,
+    /// Below zero where calls are promised that have to wait.
     left: f64,
     at: Option<Time>,
 }
@@ -60,26 +47,36 @@ impl Bucket {
         Self { rate, left: rate, at: None }
     }
 
-    /// Takes one call and leaves `reserved`; or says how long to wait for it.
-    fn take(&mut self, now: Time, reserved: f64) -> Result<(), Duration> {
+    fn refill(&mut self, now: Time) {
         if let Some(at) = self.at {
             self.left = (self.left + now.since(at).as_secs_f64() * self.rate).min(self.rate);
         }
         self.at = Some(now);
-        let missing = 1.0 + reserved - self.left;
-        if missing <= 0.0 {
-            self.left -= 1.0;
-            return Ok(());
-        }
-        Err(Duration::from_secs_f64(missing / self.rate).max(Duration::from_millis(1)))
+    }
+
+    /// Promises one call, and says how long to wait for it. Whoever comes first is served first; nobody has to be there for the next
+    /// one to be served, so that a call that is given up, or not asked about for a while, holds nobody up.
+    fn promise(&mut self, now: Time) -> Duration {
+        self.refill(now);
+        self.left -= 1.0;
+        if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.rate) }
+    }
+
+    /// Takes one call if one is left.
+    fn take(&mut self, now: Time) -> bool {
+        self.refill(now);
+        let taken = self.left >= 1.0;
+        self.left -= if taken { 1.0 } else { 0.0 };
+        taken
     }
 }
 
 /// The calls that all rollouts of a process share.
 #[derive(Debug)]
 pub struct Budget {
-    calls: Queue,
-    alias_reads: Queue,
+    calls: RefCell<Bucket>,
+    ways_back: RefCell<Bucket>,
+    alias_reads: RefCell<Bucket>,
     counts: Gatherer<Pair, Vec<Counted>>,
     alarms: Gatherer<String, Option<AlarmSeen>>,
 }
@@ -94,8 +91,9 @@ impl Default for Budget {
 impl Budget {
     /// For rollouts that look so often.
     pub fn looking_every(poll: Duration) -> Self {
-        let (calls, alias_reads) = (Queue::new(CALLS), Queue::new(ALIAS_READS));
-        Self { calls, alias_reads, counts: Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), alarms: Gatherer::new(poll, poll) }
+        let [calls, ways_back, alias_reads] = [CALLS, WAYS_BACK, ALIAS_READS].map(|rate| RefCell::new(Bucket::new(rate)));
+        let (counts, alarms) = (Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), Gatherer::new(poll, poll));
+        Self { calls, ways_back, alias_reads, counts, alarms }
     }
 }
 
@@ -113,20 +111,15 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         Self { cloud, clock, budget }
     }
 
-    async fn take(&self, queue: &Queue, reserved: f64) {
-        // A way back does not queue.
-        let _turn = if reserved > 0.0 { Some(queue.turn.lock().await) } else { None };
-        loop {
-            let taken = queue.bucket.borrow_mut().take(self.cloud.time(), reserved);
-            match taken {
-                Ok(()) => return,
-                Err(wait) => self.clock.sleep(wait).await,
-            }
+    async fn take(&self, bucket: &RefCell<Bucket>) {
+        let wait = bucket.borrow_mut().promise(self.cloud.time());
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
         }
     }
 
     async fn call(&self) {
-        self.take(&self.budget.calls, RESERVED).await;
+        self.take(&self.budget.calls).await;
     }
 }
 
@@ -144,17 +137,17 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
-        let turn = self.budget.alias_reads.turn.lock().await;
-        self.take(&self.budget.alias_reads, 0.0).await;
-        drop(turn);
+        self.take(&self.budget.alias_reads).await;
         self.call().await;
         self.cloud.alias(subject).await
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
         // A way back, or a promotion; in either case the last write that matters.
-        let reserved = if desired.canary().is_none() { 0.0 } else { RESERVED };
-        self.take(&self.budget.calls, reserved).await;
+        let goes_first = desired.canary().is_none() && self.budget.ways_back.borrow_mut().take(self.cloud.time());
+        if !goes_first {
+            self.call().await;
+        }
         self.cloud.update_alias(subject, desired, revision).await
     }
 
@@ -301,30 +294,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn never_more_than_the_rate_and_a_reserve_for_the_way_back() {
+    fn never_more_than_the_rate_and_whoever_came_first_goes_first() {
         let mut bucket = Bucket::new(CALLS);
-        let mut now = Time::from_secs(1_795_000_000);
-        let opened = now;
-        let mut taken = 0;
-        while now.since(opened) < Duration::from_secs(10) {
-            match bucket.take(now, RESERVED) {
-                Ok(()) => taken += 1,
-                Err(wait) => now = now + wait,
-            }
-        }
-        // What was there, less the reserve, and the refill of ten seconds.
-        assert!((158..=163).contains(&taken), "{taken}");
-        // The way back need not wait when everything else has to.
-        while bucket.take(now, RESERVED).is_ok() {}
-        assert_eq!(bucket.take(now, 0.0), Ok(()));
-        assert_eq!(bucket.take(now, 0.0), Ok(()));
+        let opened = Time::from_secs(1_795_000_000);
+        // A hundred come at once: what is there is given at once, and the rest one after the other.
+        let waits: Vec<Duration> = (0..100).map(|_| bucket.promise(opened)).collect();
+        assert!(waits.is_sorted());
+        assert_eq!(waits.iter().filter(|wait| wait.is_zero()).count(), 12);
+        let last = waits.last().unwrap().as_secs_f64();
+        assert!((last - 88.0 / CALLS).abs() < 0.01, "{last}");
+        // Whoever comes later waits behind them, and no longer than that.
+        let later = bucket.promise(opened + Duration::from_secs(7));
+        assert!((later.as_secs_f64() - (89.0 / CALLS - 7.0)).abs() < 0.01, "{later:?}");
+        assert_eq!(bucket.promise(opened + Duration::from_secs(60)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_way_back_does_not_queue_while_any_are_kept() {
+        let mut bucket = Bucket::new(WAYS_BACK);
+        let now = Time::from_secs(1_795_000_000);
+        assert_eq!((0..5).map(|_| bucket.take(now)).collect::<Vec<_>>(), [true, true, true, false, false]);
+        assert!(bucket.take(now + Duration::from_secs(1)));
     }
 
     #[test]
     fn a_clock_that_steps_back_costs_nothing_but_the_refill() {
         let mut bucket = Bucket::new(1.0);
-        assert_eq!(bucket.take(Time::from_secs(100), 0.0), Ok(()));
-        assert!(bucket.take(Time::from_secs(50), 0.0).is_err());
-        assert_eq!(bucket.take(Time::from_secs(51), 0.0), Ok(()));
+        assert_eq!(bucket.promise(Time::from_secs(100)), Duration::ZERO);
+        assert_eq!(bucket.promise(Time::from_secs(50)), Duration::from_secs(1));
+        assert_eq!(bucket.promise(Time::from_secs(52)), Duration::ZERO);
     }
 }

@@ -37,7 +37,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (fresh, look_at_alarms) = (self.called(started) || self.fresh, self.alarms_due(started));
         let (pair, watching, known) = (self.pair_to_count(started), self.watching(), self.alarms_known());
         let (signalled, at_once) = (self.signalled(), self.interrupt() == Interrupt::AtOnce && self.held.is_some());
-        let reads = async {
+        let mut reads = Box::pin(async {
             let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
             let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching, known).await) } else { None } };
             let counts = async {
@@ -56,8 +56,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             } else {
                 tokio::join!(alias, alarms, counts)
             }
-        };
-        tokio::pin!(reads);
+        });
         let cut = tokio::select! {
             biased;
             () = std::future::ready(()), if at_once => None,
@@ -68,8 +67,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Some(read) => read,
             // With an alias in hand there is something to act on; the write finds out whether it still stands.
             None if self.held.is_some() => (None, None, None),
-            None => reads.await,
+            None => (&mut reads).await,
         };
+        drop(reads); // Others may wait for what a look that was cut short had begun to ask.
         match alias {
             Some(Ok(held)) => self.take_read(held),
             // The function is gone, and its aliases with it.
