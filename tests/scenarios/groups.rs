@@ -640,7 +640,7 @@ fn all_step_on_the_full_minute_though_one_was_paused() {
                 ..rollout::plan::Analysis::default()
             };
             stage.with(|world| {
-                world.set_environment(&request.subject.function.name, &[("SIM_TRAFFIC_RPS", "5"), ("SIM_BODY", "new")]).unwrap()
+                world.set_environment(&request.subject.function.name, &[("SIM_TRAFFIC_RPS", "5"), ("SIM_BODY", "new")]).unwrap();
             });
         }
         let paused = async {

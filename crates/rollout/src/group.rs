@@ -336,12 +336,11 @@ fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, act
 
 /// Another process has the group: this one only finishes what it found itself.
 fn leave(seen: &Observation, action: Action) -> Action {
-    match action {
-        Action::RollBack(_) | Action::Confirm | Action::Finish(_) => action,
-        // A write of ours may still land.
-        _ if seen.unanswered.is_some() => Action::Confirm,
-        _ => Action::Finish(Outcome::Superseded),
+    if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Finish(_)) {
+        return action;
     }
+    // A write of ours may still land.
+    if seen.unanswered.is_some() { Action::Confirm } else { Action::Finish(Outcome::Superseded) }
 }
 
 /// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back by hand.
