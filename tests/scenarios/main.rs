@@ -14,6 +14,7 @@ mod doctor;
 mod final_failures;
 mod first_deployment;
 mod groups;
+mod groups_again;
 mod hooks;
 mod hooks_at_urls;
 mod interrupted;

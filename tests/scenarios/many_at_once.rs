@@ -106,8 +106,8 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
         let refused = stage.with(|world| world.log().iter().filter(|call| call.status == 429).count());
         assert_eq!(refused, 0);
         let back = stage.with(|world| world.alias_writes("function5", "live").last().unwrap().at);
-        // Twelve rollouts share five looks a second: one comes round in two and a half.
-        assert!(back.since(red) < Duration::from_secs(4), "{:?}", back.since(red));
+        // Twelve rollouts share five looks a second: one comes round in two and a half, and may just have looked.
+        assert!(back.since(red) < Duration::from_secs(5), "{:?}", back.since(red));
     });
 }
 
