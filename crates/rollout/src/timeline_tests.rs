@@ -161,3 +161,28 @@ fn a_lost_answer_to_a_rollback_is_written_once_more() {
     (seen.certainty, seen.unanswered) = (Certainty::Written, None);
     assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
 }
+
+/// The write of a step may have landed late, and the process that sent it is gone: who goes on gives the step the time that it may have
+/// lost, a minute at the most, and never less than the note says.
+#[test]
+fn whoever_goes_on_never_cuts_a_step_short() {
+    let plan = plan();
+    let every = plan.schedule.every();
+    for (later, lost) in [(5, 5), (59, 59), (60, 60), (300, 60)] {
+        let since = BEGUN + Duration::from_secs(30);
+        let shift = Phase::Shift { weight: points(1000), step: 1, steps: 2 };
+        let (stable, candidate) = (Some(version(41)), Some(version(42)));
+        let due = Some(since + every);
+        let note =
+            Note { since, due, stable, candidate, plan: Some(plan.hash()), ..Note::new(plan.id, plan.owner, shift, BEGUN) };
+        let alias = Alias {
+            target: Target::Version(version(41)),
+            weights: vec![(version(42), points(1000))],
+            description: write_description(TEXT, &note).unwrap(),
+        };
+        let seen = Observation { now: since + Duration::from_secs(later), ..nothing_but(Some(alias)) };
+        let taken = desired(&plan, &seen, &Action::TakeOver).unwrap();
+        let taken = crate::alias::standing(&taken).live().unwrap().clone();
+        assert_eq!((taken.since, taken.due), (since, Some(since + Duration::from_secs(lost) + every)), "{later}");
+    }
+}

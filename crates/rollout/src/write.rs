@@ -15,6 +15,9 @@ use crate::{Cause, Time, Version, Weight};
 /// The longest a lease runs without being renewed, before the minute on top.
 const LEASE: Duration = Duration::from_mins(10);
 
+/// How late a write may land: no request lives as long.
+const LATE: Duration = Duration::from_mins(1);
+
 /// What a lease outlasts the next write by.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -132,6 +135,8 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     let hook =
         note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(plan, seen.now) });
     let replanned = note.plan != Some(plan.hash());
+    // Its write may have landed late, and nobody is left who saw that: longer than planned, never shorter.
+    let began = (note.since + LATE).min(seen.now.ceil_to_second()).max(note.since);
     let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
         && replanned
     {
@@ -140,7 +145,9 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
         (Phase::Shift { weight, step, steps }, Some(plan.next_change(note.since + plan.schedule.every())))
     } else if note.phase == Phase::Bake {
-        (note.phase, Some(note.since + plan.bake))
+        (note.phase, Some(began + plan.bake))
+    } else if matches!(note.phase, Phase::Shift { .. }) {
+        (note.phase, note.due.map(|due| due.max(plan.next_change(began + plan.schedule.every()))))
     } else {
         (note.phase, note.due)
     };
