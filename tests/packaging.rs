@@ -64,8 +64,8 @@ fn the_action_uses_what_it_declares_and_what_there_is() {
     // `id: rollout` is the step that runs it, by `exec`; the one after it cleans up.
     let steps = action["runs"]["steps"].as_array().unwrap();
     let step = |of: &dyn Fn(&Value) -> bool| steps.iter().find(|step| of(step)).unwrap()["run"].as_str().unwrap();
-    assert!(step(&|step| step["id"] == "rollout").contains("exec \"$COMMAND\" rollout \"$FUNCTION\""));
-    assert!(step(&|step| step["if"] == "cancelled()").contains("\"$COMMAND\" abort \"$FUNCTION\" --mine"));
+    assert!(step(&|step| step["id"] == "rollout").contains("exec \"$COMMAND\" rollout ${FUNCTION:+\"$FUNCTION\"}"));
+    assert!(step(&|step| step["if"] == "cancelled()").contains("\"$COMMAND\" abort ${FUNCTION:+\"$FUNCTION\"} --mine"));
     assert!(help("abort").contains("--mine"));
 }
 

@@ -244,6 +244,9 @@ fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
     child.wait().unwrap();
     let output = of_job("another", "abort --mine").output().unwrap();
     assert_eq!((code(&output), shares(&served)), (3, ["10"; 3].map(str::to_owned)), "{}", text(&output));
+    // One of them by its name, and then all.
+    let output = of_job("deploy", "abort mails --mine").output().unwrap();
+    assert_eq!((code(&output), shares(&served)), (0, ["10", "0", "10"].map(str::to_owned)), "{}", text(&output));
     let output = of_job("deploy", "abort --mine").output().unwrap();
     assert_eq!((code(&output), shares(&served)), (0, ["0"; 3].map(str::to_owned)), "{}", text(&output));
     assert_eq!(code(&folder.run(&served, "abort")), 2);

@@ -56,7 +56,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     let (located, lost) = locate_all(&args.only, common, Otherwise::AsTyped).await?;
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
     // As one, or each by itself.
-    let mine = |name: &String| wiring::job(&wiring::group_name(&names)).into_iter().chain(wiring::job(name)).collect();
+    let mine = |name: &String| wiring::job(&wiring::SEVERAL).into_iter().chain(wiring::job(name)).collect();
     let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
     let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
     if meant.iter().any(Vec::is_empty) {
@@ -92,14 +92,22 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
     // An abort moves towards stable.
     let otherwise = if operation == Operation::Abort { Otherwise::AsTyped } else { Otherwise::Fail };
     let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
-    let meant = match target {
-        Target::Any => None,
-        Target::Only(id) => Some(id),
-        Target::Mine => Some(wiring::job(&subject).ok_or_else(no_job)?),
-    };
-    let aim = rollout::operate::Aim { rollout: meant, step: args.expect_step };
+    let mut meant = match target {
+        Target::Any => vec![None],
+        Target::Only(id) => vec![Some(id)],
+        // By itself, or as one of several.
+        Target::Mine => wiring::job(&subject).into_iter().chain(wiring::job(&wiring::SEVERAL)).map(Some).collect(),
+    }
+    .into_iter();
     let identity = wiring::identity(&subject);
-    let ordered = operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await;
+    let order = async |rollout| {
+        let aim = rollout::operate::Aim { rollout, step: args.expect_step };
+        operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await
+    };
+    let mut ordered = order(meant.next().ok_or_else(no_job)?).await;
+    while let (Ordered::Refused(..), Some(another)) = (&ordered, meant.next()) {
+        ordered = order(another).await;
+    }
     let (code, outcome, text) = match &ordered {
         Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
         Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),

@@ -85,7 +85,7 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
             requests.into_iter().map(identified).map(|(identity, request)| (request, identity)).collect();
         controller::each(&cloud, &wired.clock, &requests, at_a_time, signals, &mut told).await
     } else {
-        let identity = wiring::identity(&wiring::group_name(&names));
+        let identity = wiring::identity(&wiring::SEVERAL);
         controller::group(&cloud, &wired.clock, &requests, identity, signals, &mut told).await
     };
     drop(telling);
