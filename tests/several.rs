@@ -274,3 +274,20 @@ fn a_rollback_without_a_name_undoes_nothing_of_who_had_nothing_new() {
     assert_eq!(finish(child).0, 13);
     assert_eq!(NAMES.map(|name| version(&served, name)), ["2", "2", "2"]);
 }
+
+#[test]
+fn doctor_and_policy_are_for_all_of_them_too() {
+    let (served, folder) = (shop(), Folder::new("all-of-them", &[("canary.yml", FILE)]));
+    served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
+    let output = folder.run(&served, "doctor");
+    let told = text(&output);
+    assert!(code(&output) == 3 && told.contains("`mails-errors` is in ALARM"), "{told}");
+    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live"))), "{told}");
+    let output = folder.run(&served, "iam-policy");
+    let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let ids: std::collections::BTreeSet<&str> = statements.iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), statements.len(), "each purpose once: {policy}");
+    let alias = statements.iter().find(|statement| statement["Sid"] == "Alias").unwrap().to_string();
+    assert!(NAMES.iter().all(|name| alias.contains(&format!(":function:{name}:live"))), "{alias}");
+}

@@ -1,5 +1,7 @@
 //! `canaryctl iam-policy`: the least policy for exactly these settings, without asking AWS.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use controller::{Grant, Place, least, least_to_roll_back};
 use project::FunctionRef;
@@ -8,8 +10,8 @@ use serde_json::Value;
 
 use crate::args::Rollout;
 use crate::failure::Failure;
-use crate::located::{Located, Otherwise, locate};
-use crate::{murmur, rollout_command, say, settings, wiring};
+use crate::located::{Located, Otherwise, locate, locate_all};
+use crate::{murmur, rollout_command, say, settings, several, wiring};
 
 /// Print the least IAM policy for a rollout with these settings, as JSON
 ///
@@ -20,7 +22,8 @@ use crate::{murmur, rollout_command, say, settings, wiring};
 Examples:
   canaryctl iam-policy hello --alarm HelloErrors --post-hook smokeTest > policy.json
   canaryctl iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:live
-  canaryctl iam-policy hello --rollback-only")]
+  canaryctl iam-policy hello --rollback-only
+  canaryctl iam-policy                           (all functions of canary.yml)")]
 pub(crate) struct IamPolicy {
     /// Only what `canaryctl rollback` needs
     #[arg(long, conflicts_with = "with_doctor")]
@@ -35,43 +38,63 @@ pub(crate) struct IamPolicy {
 pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     let IamPolicy { rollback_only, with_doctor, rollout: mut args } = args;
     args.common.anywhere = true;
-    let located = locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?;
-    let region = located.wired.aws.region().to_owned();
-    let place =
-        Place { region: Some(region).filter(|region| region != wiring::ANYWHERE), stack: stack(&args, &located, rollback_only) };
-    let mut told = about(&located.subject, &place);
-    let grants = if rollback_only {
-        least_to_roll_back(&located.subject, &place)
+    // Every schedule needs the same.
+    if args.every.is_none() {
+        args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
+    }
+    let located = if several::are_meant(&args) {
+        locate_all(&args.several.only, &args.common, Otherwise::Fail).await?.0
     } else {
-        // Every schedule needs the same.
-        if args.every.is_none() {
-            args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
-        }
-        let request = settings::request(&args, &located).await?;
-        rollout_command::elsewhere(&args.alarms, located.wired.aws.region())?;
-        if !request.create_alias {
-            told.push(
-                "a first deployment needs lambda:CreateAlias and lambda:ListAliases, too: `--create-alias` adds them".to_owned(),
-            );
-        }
-        if args.image.is_some() {
-            told.push(
-                "where the image's repository does not let Lambda read from it yet, ecr:GetRepositoryPolicy and \
-                 ecr:SetRepositoryPolicy on it are needed once"
-                    .to_owned(),
-            );
-        }
-        told.push(
-            "`Warnings…` may be left out: a rollout then says nothing of callers that bypass the alias, nor of its stack"
-                .to_owned(),
-        );
-        least(&request, &place, with_doctor)
+        vec![locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?]
     };
-    for note in told {
+    let (mut grants, mut told): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    for one in &located {
+        let region = one.wired.aws.region().to_owned();
+        let place =
+            Place { region: Some(region).filter(|region| region != wiring::ANYWHERE), stack: stack(&args, one, rollback_only) };
+        told.extend(about(&one.subject, &place));
+        if rollback_only {
+            add(&mut grants, least_to_roll_back(&one.subject, &place));
+            continue;
+        }
+        let request = settings::request(&args, one).await?;
+        rollout_command::elsewhere(&args.alarms, one.wired.aws.region())?;
+        told.extend(about_rollout(&args, request.create_alias));
+        add(&mut grants, least(&request, &place, with_doctor));
+    }
+    let mut known = BTreeSet::new();
+    for note in told.iter().filter(|note| known.insert(*note)) {
         murmur(&format!("note: {note}\n"));
     }
     say(&policy(&grants));
     Ok(0)
+}
+
+/// Adds what one function needs to what the others do: a statement for each purpose, however many functions there are.
+fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
+    for grant in more {
+        match grants.iter_mut().find(|known| known.id == grant.id) {
+            Some(known) => {
+                known
+                    .actions
+                    .extend(grant.actions.iter().filter(|action| !known.actions.contains(action)).copied().collect::<Vec<_>>());
+                let beyond: Vec<String> =
+                    grant.resources.into_iter().filter(|resource| !known.resources.contains(resource)).collect();
+                known.resources.extend(beyond);
+            }
+            None => grants.push(grant),
+        }
+    }
+}
+
+/// What a rollout's policy leaves out, or could.
+fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
+    let first = "a first deployment needs lambda:CreateAlias and lambda:ListAliases, too: `--create-alias` adds them";
+    let image = "where the image's repository does not let Lambda read from it yet, ecr:GetRepositoryPolicy and \
+                 ecr:SetRepositoryPolicy on it are needed once";
+    let warnings = "`Warnings…` may be left out: a rollout then says nothing of callers that bypass the alias, nor of its stack";
+    let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
+    notes.into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// What the policy leaves open.
