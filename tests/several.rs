@@ -291,3 +291,19 @@ fn doctor_and_policy_are_for_all_of_them_too() {
     let alias = statements.iter().find(|statement| statement["Sid"] == "Alias").unwrap().to_string();
     assert!(NAMES.iter().all(|name| alias.contains(&format!(":function:{name}:live"))), "{alias}");
 }
+
+/// A file with one function, or one that is picked: what a name would have done, and the same plan.
+#[test]
+fn one_function_is_rolled_out_as_by_its_name() {
+    let (served, folder) = (shop(), Folder::new("one", &[("canary.yml", FILE)]));
+    let mut child = start(&folder, &served, "rollout --only orders --steps 10 --every 10m --poll 1s --analysis off");
+    await_share(&served, "orders");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let child = start(&folder, &served, "rollout orders --steps 10 --every 10m --poll 1s --analysis off --take-over");
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(code(&folder.run(&served, "rollback orders")), 0);
+    let (code, told) = finish(child);
+    assert!(code == 13 && told.contains("going on with rollout"), "{code}: {told}");
+    assert!(told.contains("✖ ROLLED BACK   orders:live stays on 1") && !told.contains("functions"), "{told}");
+}

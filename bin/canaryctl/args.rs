@@ -112,6 +112,13 @@ pub(crate) struct Common {
     pub(crate) anywhere: bool,
 }
 
+impl Common {
+    /// Whether all functions of the project's file are meant: none is named, and no story stands for one.
+    pub(crate) fn stands_for_all(&self, function: Option<&String>) -> bool {
+        function.is_none() && (self.simulate.is_none() || self.configuring.config.is_some())
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     #[default]

@@ -11,7 +11,7 @@ use aws::Aws;
 use controller::{Budgeted, Identity, Interrupt, Ordered, operate};
 use report::{Order, Prompt};
 use rollout::event::{Event, What};
-use rollout::note::{AfterPause, RolloutId};
+use rollout::note::{AfterPause, PAUSE, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::subject::Subject;
 use tokio::sync::watch;
@@ -27,9 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long an answer stands.
 const READING: Duration = Duration::from_secs(8);
-
-/// As long as `canaryctl pause` pauses.
-const PAUSE: Duration = Duration::from_hours(1);
 
 /// How long it takes until what is said is to be seen.
 const DRAWING: Duration = Duration::from_millis(200);

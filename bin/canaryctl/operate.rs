@@ -34,7 +34,7 @@ pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
 }
 
 pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
-    if is_nameless(&args.aim) {
+    if args.aim.common.stands_for_all(args.aim.function.as_ref()) {
         return abort_all(&args).await;
     }
     let target = match (args.mine, args.rollout) {
@@ -65,11 +65,6 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     Ok(Sweep { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
-/// Whether no function is named, nor a story that stands for one.
-fn is_nameless(aim: &Aim) -> bool {
-    aim.function.is_none() && (aim.common.simulate.is_none() || aim.common.configuring.config.is_some())
-}
-
 fn no_job() -> Failure {
     Failure::usage(
         "`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it",
@@ -84,7 +79,7 @@ enum Target {
 }
 
 async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
-    if is_nameless(&args) {
+    if args.common.stands_for_all(args.function.as_ref()) {
         return Err(Failure::usage(
             "no function is named\n  hint: an order is for one; `canaryctl status <FUNCTION>` shows what is under way",
         ));

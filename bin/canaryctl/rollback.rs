@@ -27,7 +27,7 @@ const UNCONFIRMED: u8 = 20;
 const AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
-    if args.function.is_none() && (args.common.simulate.is_none() || args.common.configuring.config.is_some()) {
+    if args.common.stands_for_all(args.function.as_ref()) {
         return all(&args).await;
     }
     let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;

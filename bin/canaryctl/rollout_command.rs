@@ -3,27 +3,33 @@
 use std::path::Path;
 
 use controller::cloud::Code;
-use controller::{Budget, Budgeted};
+use controller::{Budget, Budgeted, Interrupt, Request};
 use rollout::event::Event;
 use rollout::plan::OnInterrupt;
+use tokio::sync::watch;
 
 use crate::args::{Alarm, Rollout};
 use crate::console::{Console, Known};
 use crate::failure::Failure;
 use crate::located::{Otherwise, locate};
 use crate::telling::Telling;
+use crate::wiring::Wiring;
 use crate::{settings, signals, wiring};
 
 /// The most that AWS takes as a deployment package in a request: 50 MB.
 const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    let output = args.common.output;
     let stop = signals::listen();
     let located = locate(args.function.as_deref(), &args.common, Otherwise::Fail).await?;
     let request = settings::request(&args, &located).await?;
-    let wired = &located.wired;
-    elsewhere(&args.alarms, wired.aws.region())?;
+    elsewhere(&args.alarms, located.wired.aws.region())?;
+    one(&args, &located.wired, request, stop).await
+}
+
+/// Rolls out one function, with whoever sits before the terminal.
+pub(crate) async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
+    let output = args.common.output;
     let telling =
         Telling::start(output, &args.keeping, wired.clock, 1).map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let identity = wiring::identity(&request.subject);

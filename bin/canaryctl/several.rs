@@ -7,7 +7,7 @@ use rollout::event::Event;
 use crate::args::Rollout;
 use crate::failure::Failure;
 use crate::located::{Located, Otherwise, locate_all};
-use crate::rollout_command::elsewhere;
+use crate::rollout_command::{elsewhere, one};
 use crate::telling::Telling;
 use crate::{murmur, say, settings, signals, wiring};
 
@@ -28,9 +28,9 @@ pub(crate) struct Several {
     pub(crate) max_parallel: Option<u16>,
 }
 
-/// Whether several functions may be meant: none is named, and no story stands for one.
+/// Whether several functions may be meant.
 pub(crate) fn are_meant(args: &Rollout) -> bool {
-    args.function.is_none() && (args.common.simulate.is_none() || args.common.configuring.config.is_some())
+    args.common.stands_for_all(args.function.as_ref())
 }
 
 /// The requests for all functions that are meant, in one AWS. Functions that go together are of one schedule.
@@ -65,28 +65,36 @@ fn different(located: &[Located], requests: &[Request]) -> Option<(String, Strin
 }
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    let signals = signals::listen().subscribe();
+    let stop = signals::listen();
     let (located, mut requests) = requests(&args).await?;
     let wired = &located[0].wired;
+    let names: Vec<String> = requests.iter().map(|request| request.subject.to_string()).collect();
+    tell(&args, &located, &names);
+    if requests.len() == 1 {
+        // As by its name.
+        return one(&args, wired, requests.remove(0), stop).await;
+    }
     let at_a_time = args.several.max_parallel.map_or(requests.len(), usize::from).min(requests.len());
     for request in &mut requests {
         request.beside = at_a_time;
     }
-    let names: Vec<String> = requests.iter().map(|request| request.subject.to_string()).collect();
-    tell(&args, &located, &names);
     let telling = Telling::start(args.common.output, &args.keeping, wired.clock, requests.len())
         .map_err(|error| Failure { code: 1, message: error.to_string() })?;
     let budget = Budget::looking_every(args.poll.max(shortest_poll(at_a_time)));
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut told = |event: &Event| telling.tell(event);
     let ended = if args.several.each {
-        let identified = |request: Request| (wiring::identity(&request.subject), request);
-        let requests: Vec<(Request, Identity)> =
-            requests.into_iter().map(identified).map(|(identity, request)| (request, identity)).collect();
-        controller::each(&cloud, &wired.clock, &requests, at_a_time, signals, &mut told).await
+        let requests: Vec<(Request, Identity)> = requests
+            .into_iter()
+            .map(|request| {
+                let identity = wiring::identity(&request.subject);
+                (request, identity)
+            })
+            .collect();
+        controller::each(&cloud, &wired.clock, &requests, at_a_time, stop.subscribe(), &mut told).await
     } else {
         let identity = wiring::identity(&wiring::SEVERAL);
-        controller::group(&cloud, &wired.clock, &requests, identity, signals, &mut told).await
+        controller::group(&cloud, &wired.clock, &requests, identity, stop.subscribe(), &mut told).await
     };
     drop(telling);
     Ok(ended.exit_code)
@@ -95,8 +103,9 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
 /// Says which file was taken, and whom its names stand for.
 fn tell(args: &Rollout, located: &[Located], names: &[String]) {
     let how = if args.several.each { "each by itself" } else { "as one" };
+    let how = if names.len() == 1 { "1 function".to_owned() } else { format!("{} functions, {how}", names.len()) };
     let file = located[0].said.as_ref().map_or("", |said| said.project.file.as_str());
-    let text = format!("settings   {file}: {} functions, {how}: {}\n", names.len(), names.join(", "));
+    let text = format!("settings   {file}: {how}: {}\n", names.join(", "));
     match args.common.output {
         crate::args::Output::Text => say(&text),
         crate::args::Output::Json => murmur(&text),

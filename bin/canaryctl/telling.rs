@@ -18,7 +18,7 @@ use crate::keys::Keys;
 use crate::wiring::Waiting;
 
 /// How often a live view is drawn again where nothing happens.
-const TICK: Duration = Duration::from_millis(250);
+pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// How long a slow terminal, or a slow disk, is waited for at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);

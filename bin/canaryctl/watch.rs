@@ -16,12 +16,9 @@ use crate::args::{self, Output, Status};
 use crate::failure::Failure;
 use crate::keeping::Log;
 use crate::located::Located;
-use crate::telling::{Screen, screen};
+use crate::telling::{Screen, TICK, screen};
 use crate::wiring::Waiting;
 use crate::{say, status};
-
-/// How often a live view is drawn again where nothing happens.
-const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(args: &Status, located: &Located) -> Result<u8, Failure> {
     let Located { subject, wired, .. } = located;

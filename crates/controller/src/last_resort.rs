@@ -28,7 +28,7 @@ pub fn update_alias(subject: &Subject, region: &str, wanted: &Alias) -> String {
 }
 
 /// A word for a POSIX shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -438,5 +438,5 @@ pub fn exit_code(members: &[(u8, &str)], left: &[usize]) -> u8 {
     let refused = Outcome::Refused.exit_code();
     let first = left.iter().filter(own).find(|place| code(place) != refused).or_else(|| left.iter().find(own)).map(code);
     let any = || all().iter().map(code).find(|code| *code != 0);
-    first.filter(|code| *code != 0).or_else(any).unwrap_or(0)
+    first.or_else(any).unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use rollout::subject::{Qualified, Subject};
 
 use crate::callers::{Bypass, Permit, bypasses, qualifier, unseen};
 use crate::cloud::{Cloud, EventSource, FunctionUrl};
+use crate::last_resort::quoted;
 use crate::preflight::Preflight;
 use crate::request::Request;
 
@@ -56,10 +57,10 @@ fn symptom(check: &'static str, subject: &Subject, text: String) -> Symptom {
     Symptom::new(Severity::Warning, check, text).why(why)
 }
 
-/// A text as a shell takes it.
-fn quoted(text: &str) -> String {
+/// A text as a shell takes it, bare where that is the same.
+fn word(text: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_.:/=@".contains(letter);
-    if text.chars().all(plain) && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if text.chars().all(plain) && !text.is_empty() { text.to_owned() } else { quoted(text) }
 }
 
 fn of_source(subject: &Subject, source: &EventSource) -> Symptom {
@@ -106,16 +107,16 @@ fn of_permit(subject: &Subject, permit: &Permit) -> Symptom {
         return symptom.fix(format!("{fix} (`aws lambda add-permission --qualifier {alias}`, `aws lambda remove-permission`)"));
     };
     let option =
-        |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
+        |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", word(value)));
     let add = format!(
         "aws lambda add-permission --function-name {function} --qualifier {alias} --statement-id {} --action {} --principal {}{}{}",
-        quoted(id),
-        quoted(&permit.action),
-        quoted(principal),
+        word(id),
+        word(&permit.action),
+        word(principal),
         option("source-arn", permit.source_arn.as_ref()),
         option("source-account", permit.source_account.as_ref()),
     );
-    let remove = format!("aws lambda remove-permission --function-name {function} --statement-id {}", quoted(id));
+    let remove = format!("aws lambda remove-permission --function-name {function} --statement-id {}", word(id));
     symptom.fix(fix).commands([add, remove])
 }
 
