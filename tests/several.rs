@@ -206,10 +206,19 @@ fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     assert_eq!(code(&output), 0, "{}", text(&output));
     let child = start(&folder, &served, "rollout bills --steps 10 --every 10m --poll 1s --analysis off");
     await_share(&served, "bills");
+    // One that was not deployed yet is no reason to say that anything went wrong.
+    served.account.with(|world| world.create_function("other", &[])).unwrap();
+    std::fs::write(folder.0.join("canary.yml"), format!("{FILE}  missing: {{}}\n  other: {{}}\n")).unwrap();
     let output = folder.run(&served, "rollback");
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
-    for words in ["LEFT ALONE   orders:live", "LEFT ALONE   mails:live", "ROLLED BACK   bills:live: 100 % on 1"] {
+    for words in [
+        "LEFT ALONE   orders:live",
+        "LEFT ALONE   mails:live",
+        "LEFT ALONE   missing:live",
+        "LEFT ALONE   other:live",
+        "ROLLED BACK   bills:live: 100 % on 1",
+    ] {
         assert!(told.contains(words), "no `{words}` in {told}");
     }
     assert_eq!((version(&served, "orders").as_str(), shares(&served)), ("2", ["0", "0", "100"].map(str::to_owned)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use controller::cloud::{Clock, Cloud, Held};
+use controller::cloud::{Clock, Cloud, Failure as Failed, Held};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
 use rollout::alias::standing;
@@ -22,6 +22,9 @@ use crate::{complain, murmur, say, signals, wiring};
 
 /// The exit code where nobody knows where some of the traffic is.
 const UNCONFIRMED: u8 = 20;
+
+/// The exit code where there is nothing to act on.
+const REFUSED: u8 = 3;
 
 /// How long a trouble that repeats itself goes without saying.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -100,7 +103,9 @@ impl Sweep<'_> {
                 let (subject, identity) = (one.subject.clone(), wiring::identity(&one.subject));
                 let order = Order { subject, to: None, limit, identity };
                 match (held, note) {
-                    // Whose alias cannot be read may be under way.
+                    // What is not there yet is not under way.
+                    (Err(error), _) if error.failure == Failed::NotFound => None,
+                    // Whose alias cannot be read may be.
                     (Err(_), _) => Some(if_under_way(cloud, wired.clock, order, meant, &mut signals.subscribe()).await),
                     // By its id: what ends meanwhile is not undone in its place.
                     (Ok(Some(held)), Some(note)) if live.contains(&note.id) && standing(&held.alias).live().is_some() => {
@@ -131,7 +136,8 @@ impl Sweep<'_> {
                 "no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished",
             );
         }
-        codes.into_iter().max().unwrap_or(3)
+        // That nothing was to be done for one is no more than that.
+        codes.into_iter().filter(|code| *code != REFUSED).max().unwrap_or(REFUSED)
     }
 }
 
