@@ -7,7 +7,7 @@ use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::entry::Wishes;
 use rollout::hook::{HookError, HookTarget};
-use rollout::plan::{InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::{BLIND_LIMIT, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Schedule, Version};
 use sim::Defaults;
 
@@ -15,9 +15,6 @@ use crate::args::{self, Rollout};
 use crate::failure::Failure;
 use crate::located::{Located, resource};
 use crate::rollout_command::{code, elsewhere};
-
-/// How long to hold while nothing can be read, where nothing else is said.
-const BLIND_LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// The request that the command line and the project's file come to. Names that only the stack knows are looked up.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {

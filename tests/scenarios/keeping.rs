@@ -12,7 +12,7 @@ use sim::{Effect, Fault};
 use crate::stage::{Stage, play, request, short};
 
 /// Any error of the candidate in a minute.
-fn errors() -> AlarmRule {
+pub(crate) fn errors() -> AlarmRule {
     AlarmRule {
         name: "hello-canary-errors".to_owned(),
         namespace: "AWS/Lambda".to_owned(),

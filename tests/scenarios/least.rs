@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use controller::cloud::Code;
-use controller::{AlarmRule, Grant, Place, Request, least, least_to_roll_back};
+use controller::{Grant, Place, Request, least, least_to_roll_back};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
 
+use crate::keeping::errors;
 use crate::stage::{Stage, play, request, short};
 
 /// Every operation that canaryctl could think of, and the service it is of.
@@ -141,19 +142,7 @@ fn a_version_that_exists_and_nothing_that_is_watched() {
 
 #[test]
 fn code_an_alarm_that_is_kept_and_a_comparison() {
-    let rule = AlarmRule {
-        name: "hello-canary-errors".to_owned(),
-        namespace: "AWS/Lambda".to_owned(),
-        metric: "Errors".to_owned(),
-        statistic: "Sum".to_owned(),
-        threshold: 1.0,
-        comparison: "GreaterThanOrEqualToThreshold".to_owned(),
-        period: Duration::from_mins(1),
-        evaluation_periods: 1,
-        datapoints: 1,
-        missing_data: "notBreaching".to_owned(),
-        dimensions: std::collections::BTreeMap::new(),
-    };
+    let rule = errors();
     let kept = Request {
         code: Some(Code::Zip(b"PK\x03\x04".to_vec())),
         alarms: vec![rule.name.clone()],

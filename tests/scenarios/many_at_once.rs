@@ -1,10 +1,10 @@
 //! Many rollouts in one process keep to AWS' limits together, and the one that goes back does not queue behind the others.
 
-use std::task::Poll;
 use std::time::Duration;
 
 use aws::Aws;
 use controller::{Budget, Budgeted, Identity, Interrupt, Request};
+use futures_util::future::join_all;
 use rollout::event::Event;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Latency, Mode};
@@ -52,20 +52,9 @@ fn compared(index: usize, schedule: &str, poll: u64, latency: Latency) -> Reques
     }
 }
 
-/// Waits for all of these, side by side.
+/// Waits for all of these, side by side. Boxed: a rollout is much for the stack of a thread.
 async fn all<F: Future<Output = u8>>(rollouts: impl Iterator<Item = F>) -> Vec<u8> {
-    let mut running: Vec<_> = rollouts.map(Box::pin).collect();
-    let mut codes = vec![None; running.len()];
-    std::future::poll_fn(|context| {
-        for (code, rollout) in codes.iter_mut().zip(&mut running).filter(|(code, _)| code.is_none()) {
-            if let Poll::Ready(done) = rollout.as_mut().poll(context) {
-                *code = Some(done);
-            }
-        }
-        if codes.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    codes.into_iter().flatten().collect()
+    join_all(rollouts.map(Box::pin)).await
 }
 
 #[test]

@@ -10,7 +10,6 @@ use controller::{Identity, Interrupt, Order, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter};
 use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
 use rollout::{Subject, Version};
 use sim::{Account, CallRecord, Effect, Fault, Scenario, SimClock, Time, World};
 use tokio::sync::watch;
@@ -217,37 +216,11 @@ pub(crate) fn subject() -> Subject {
 /// The rollout of the story: `Linear10PercentEvery1Minute`, the alarm, both hooks.
 pub(crate) fn request() -> Request {
     Request {
-        subject: subject(),
-        version: None,
-        expects: None,
-        code: None,
-        description: None,
-        schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
-        bake: None,
-        poll: Duration::from_secs(5),
-        beside: 1,
         alarms: vec!["HelloFooAlarm".to_owned()],
-        kept: Vec::new(),
-        preexisting: Preexisting::Fail,
-        insufficient: InsufficientData::Ok,
-        blind_limit: Duration::from_mins(10),
-        analysis: Analysis::default(),
-        analysis_asked: false,
-        probe_event: None,
         pre_hook: Some("preHook".parse().unwrap()),
         post_hook: Some("postHook".parse().unwrap()),
-        step_hook: None,
-        hook_limit: rollout::plan::HOOK_LIMIT,
-        any_hook_answer: false,
         observations: true,
-        on_interrupt: OnInterrupt::RollBack,
-        again: false,
-        create_alias: false,
-        require_change: false,
-        allow_provisioned: false,
-        wishes: rollout::entry::Wishes::default(),
-        group: Vec::new(),
-        notes: Vec::new(),
+        ..Request::new(subject(), "Linear10PercentEvery1Minute".parse().unwrap())
     }
 }
 

@@ -19,7 +19,7 @@ use sim::Effect;
 use self::checks::judge;
 use self::play::play;
 use self::story::{Act, Story, Trouble, name};
-use crate::seeds::{number, play_all};
+use crate::seeds::{number, play_all, settle};
 use crate::story::{Asked, Weather};
 
 /// How many stories every test run plays.
@@ -77,16 +77,7 @@ fn every_group_is_safe() {
     let (took, calls, members) = (began.elapsed().as_secs_f64(), summary.calls, summary.members);
     println!("{count} groups from {from}, {members} functions, {calls} calls, {took:.1} s");
     println!("how the last process ended: {:?}", summary.outcomes);
-    let mut failures = summary.failures;
-    failures.sort();
-    for (seed, what) in &failures {
-        println!("SEED={seed}\n  {what}");
-    }
-    if let Some((seed, _)) = failures.first() {
-        println!("{}", play(&Story::of(*seed)).told());
-        let listed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
-        panic!("{} of {count} groups broke a promise: {listed:?}", failures.len());
-    }
+    settle(summary.failures, count, |seed| play(&Story::of(seed)).told());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use aws_smithy_async::time::TimeSource;
 use controller::Request;
 use controller::cloud::Clock;
 use rollout::entry::Wishes;
-use rollout::plan::{Analysis, InsufficientData, Mode, OnInterrupt, Preexisting};
+use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, SimClock, Time, World};
 
@@ -161,30 +161,17 @@ pub(crate) fn subject() -> Subject {
 pub(crate) fn request(story: &Story, wish: Wish) -> Request {
     let (scene, asked) = (&story.scene, story.asked_by(wish));
     Request {
-        subject: subject(),
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
-        expects: None,
-        code: None,
-        description: None,
-        schedule: schedule(&asked),
         bake: Some(asked.bake),
         poll: asked.poll,
-        beside: 1,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
-        kept: Vec::new(),
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
-        insufficient: InsufficientData::Ok,
         blind_limit: asked.blind_limit,
         analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
         analysis_asked: true,
-        probe_event: None,
         pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
-        step_hook: None,
-        hook_limit: rollout::plan::HOOK_LIMIT,
-        any_hook_answer: false,
-        observations: false,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
@@ -192,12 +179,7 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
             adopt: wish == Wish::Adopt,
             supersede: wish == Wish::Supersede,
         },
-        again: false,
-        create_alias: false,
-        require_change: false,
-        allow_provisioned: false,
-        group: Vec::new(),
-        notes: Vec::new(),
+        ..Request::new(subject(), schedule(&asked))
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use rollout::comparison::Finding;
 use rollout::note::Note;
-use rollout::plan::{Analysis, Entry, HOOK_LIMIT, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::plan::Plan;
 use rollout::subject::Subject;
 use rollout::{Schedule, Time, Weight};
 
 use crate::cloud::{Cloud, CloudError, Pair};
 use crate::compare::find;
+use crate::request::Request;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -22,7 +23,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// # Errors
 /// What the cloud gave.
 pub async fn compared_elsewhere<C: Cloud>(cloud: &C, subject: &Subject, note: &Note) -> Result<Option<Finding>, CloudError> {
-    let (Some(stable), Some(candidate), Some(plan)) = (note.stable, note.candidate, usual_plan(note)) else { return Ok(None) };
+    let (Some(stable), Some(candidate), Some(plan)) = (note.stable, note.candidate, usual_plan(subject, note)) else {
+        return Ok(None);
+    };
     // The minute in which it began may have calls of an earlier rollout of the same versions.
     let from = Time::from_secs(note.begun.as_secs().div_ceil(60) * 60);
     let pair = Pair { subject: subject.clone(), stable, candidate, from, limits: None };
@@ -31,33 +34,9 @@ pub async fn compared_elsewhere<C: Cloud>(cloud: &C, subject: &Subject, note: &N
 }
 
 /// A plan that compares as usual; `None` before the first share.
-fn usual_plan(note: &Note) -> Option<Plan> {
+fn usual_plan(subject: &Subject, note: &Note) -> Option<Plan> {
     let share = note.phase.share();
     let steps: &[Weight] = if share < Weight::FULL { &[share] } else { &[] };
-    Some(Plan {
-        id: note.id,
-        owner: note.owner,
-        began: note.begun,
-        entry: Entry::Fresh,
-        stable: note.stable,
-        source: Source::Version(note.candidate?),
-        schedule: Schedule::steps(steps, MINUTE).ok().filter(|_| !share.is_zero())?,
-        bake: Duration::ZERO,
-        poll: MINUTE,
-        alarms: Vec::new(),
-        kept: Vec::new(),
-        preexisting: Preexisting::default(),
-        insufficient: InsufficientData::default(),
-        blind_limit: MINUTE,
-        analysis: Analysis::default(),
-        countable: true,
-        pre_hook: None,
-        step_hook: None,
-        post_hook: None,
-        hook_limit: HOOK_LIMIT,
-        on_interrupt: OnInterrupt::default(),
-        again: false,
-        require_change: false,
-        group: Vec::new(),
-    })
+    let schedule = Schedule::steps(steps, MINUTE).ok().filter(|_| !share.is_zero())?;
+    Some(Request::new(subject.clone(), schedule).plan(note.id, note.owner, note.begun, note.stable))
 }

@@ -7,7 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use rollout::entry::Wishes;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{Analysis, DEFAULT_BAKE, Entry, InsufficientData, Mode, OnInterrupt, Plan, Preexisting, Source};
+use rollout::plan::{
+    Analysis, BLIND_LIMIT, DEFAULT_BAKE, Entry, HOOK_LIMIT, InsufficientData, Mode, OnInterrupt, Plan, Preexisting, Source,
+};
 use rollout::subject::Subject;
 use rollout::{Schedule, Time, Version};
 
@@ -85,6 +87,43 @@ pub struct Request {
 }
 
 impl Request {
+    /// A rollout by this schedule, as it is where nothing else is said and nothing is watched.
+    pub fn new(subject: Subject, schedule: Schedule) -> Self {
+        Self {
+            subject,
+            version: None,
+            expects: None,
+            code: None,
+            description: None,
+            schedule,
+            bake: None,
+            poll: Duration::from_secs(5),
+            beside: 1,
+            alarms: Vec::new(),
+            kept: Vec::new(),
+            preexisting: Preexisting::default(),
+            insufficient: InsufficientData::default(),
+            blind_limit: BLIND_LIMIT,
+            analysis: Analysis::default(),
+            analysis_asked: false,
+            probe_event: None,
+            pre_hook: None,
+            step_hook: None,
+            post_hook: None,
+            hook_limit: HOOK_LIMIT,
+            any_hook_answer: false,
+            on_interrupt: OnInterrupt::default(),
+            again: false,
+            create_alias: false,
+            require_change: false,
+            allow_provisioned: false,
+            observations: false,
+            wishes: Wishes::default(),
+            group: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// The plan for an alias whose version is `stable`.
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;

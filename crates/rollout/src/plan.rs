@@ -213,6 +213,9 @@ pub struct Plan {
     pub group: Vec<String>,
 }
 
+/// How long to hold while nothing can be read, where nothing else is said.
+pub const BLIND_LIMIT: Duration = Duration::from_mins(10);
+
 /// How long a hook may take where nothing else is said: as `CodeDeploy` has it, an hour for one that answers later.
 pub const HOOK_LIMIT: Duration = Duration::from_hours(1);
 

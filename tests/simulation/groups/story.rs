@@ -9,7 +9,7 @@ use controller::Request;
 use fastrand::Rng;
 use rollout::Subject;
 use rollout::entry::Wishes;
-use rollout::plan::{Analysis, InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::OnInterrupt;
 use sim::{Time, World};
 
 use crate::stage::{ALIAS, schedule};
@@ -238,37 +238,15 @@ impl Story {
             self.hooked.then(|| name.parse().unwrap())
         };
         Request {
-            subject: Subject::parse(&name(member), Some(ALIAS)).unwrap(),
-            version: None,
-            expects: None,
-            code: None,
-            description: None,
-            schedule: schedule(asked),
             bake: Some(asked.bake),
             poll: asked.poll,
-            beside: 1,
             alarms: vec![alarm(member)],
-            kept: Vec::new(),
-            preexisting: Preexisting::Fail,
-            insufficient: InsufficientData::Ok,
             blind_limit: asked.blind_limit,
-            analysis: Analysis::default(),
-            analysis_asked: false,
-            probe_event: None,
             pre_hook: hook(Trouble::PreHook),
             post_hook: hook(Trouble::PostHook),
-            step_hook: None,
-            hook_limit: rollout::plan::HOOK_LIMIT,
-            any_hook_answer: false,
-            observations: false,
             on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
             wishes: Wishes { take_over: takes_over, ..Wishes::default() },
-            again: false,
-            create_alias: false,
-            require_change: false,
-            allow_provisioned: false,
-            group: Vec::new(),
-            notes: Vec::new(),
+            ..Request::new(Subject::parse(&name(member), Some(ALIAS)).unwrap(), schedule(asked))
         }
     }
 
