@@ -75,7 +75,9 @@ fn what_cannot_be_begun_is_said_with_what_can() {
 #[test]
 fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
     let folder = Folder::new("ci", &[]);
-    for (functions, expected) in [("hello", "hello"), ("hello checkout", "matrix")] {
+    for (functions, expected) in
+        [("hello", "canaryctl rollout hello --report"), ("hello checkout", "rollout --only hello,checkout --report")]
+    {
         let jobs = ["github", "gitlab"].map(|system| {
             let output = init(&folder, &format!("{functions} --ci {system}"));
             assert_eq!(code(&output), 0, "{}", text(&output));
@@ -92,6 +94,11 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         assert!(deploy["script"].as_str().unwrap().starts_with("exec canaryctl rollout "), "{deploy}");
         assert!(deploy["after_script"][0].as_str().unwrap().contains("|| canaryctl abort "), "{deploy}");
     }
+    // All of a file that is written with it go as one.
+    let fresh = Folder::new("ci-all", &[]);
+    let output = init(&fresh, "hello checkout --ci github");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("exec canaryctl rollout --report") && printed.contains("run: canaryctl abort --mine"), "{printed}");
     // What is printed is the job alone; the file was written beside it, once.
     assert_eq!(files(&folder), ["canary.yml"]);
 }

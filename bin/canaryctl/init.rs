@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     let mut named = BTreeSet::new();
     let subjects: Vec<Subject> = subjects.into_iter().filter(|subject| named.insert(subject.function.name.clone())).collect();
     let found = discover::look(Path::new(".")).map_err(|problems| Failure::usage(problems.to_string()))?;
+    let there = found.is_some();
     // What is printed may go into a file; what is told beside it may not.
     let tell = if args.ci.is_some() { murmur } else { say };
     match found {
@@ -58,10 +59,10 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
         None => tell(&written(&subjects)?),
     }
     if let Some(system) = args.ci {
-        let Some(first) = subjects.first() else {
+        if subjects.is_empty() {
             return Err(Failure::usage("a job is for a function\n  hint: `canaryctl init hello --ci github`"));
-        };
-        say(&job(system, first, &subjects));
+        }
+        say(&job(system, &subjects, there));
     }
     Ok(0)
 }
@@ -88,17 +89,16 @@ fn typed(subject: &Subject) -> String {
     subject.function.name.clone()
 }
 
-fn job(system: System, first: &Subject, subjects: &[Subject]) -> String {
+/// A job that rolls out one function by its name, or several as one: all of the file that was just written, or these of one that is there.
+fn job(system: System, subjects: &[Subject], there: bool) -> String {
     let names: Vec<String> = subjects.iter().map(typed).collect();
-    let list = names.join(", ");
-    let (template, matrix, variable) = match system {
-        System::Github => {
-            (GITHUB, format!("    strategy: {{fail-fast: false, matrix: {{function: [{list}]}}}}\n"), "${{ matrix.function }}")
-        }
-        System::Gitlab => (GITLAB, format!("  parallel: {{matrix: [{{FUNCTION: [{list}]}}]}}\n"), "$FUNCTION"),
+    let (title, rollout, abort) = match names.as_slice() {
+        [one] => (one.clone(), format!("rollout {one}"), format!("abort {one}")),
+        some if there => ("several".to_owned(), format!("rollout --only {}", some.join(",")), "abort".to_owned()),
+        _ => ("all".to_owned(), "rollout".to_owned(), "abort".to_owned()),
     };
-    let (matrix, function) = if names.len() > 1 { (matrix, variable.to_owned()) } else { (String::new(), typed(first)) };
-    template.replace("MATRIX", &matrix).replace("NAME", &function)
+    let template = if system == System::Github { GITHUB } else { GITLAB };
+    template.replace("TITLE", &title).replace("ROLLOUT", &rollout).replace("ABORT", &abort)
 }
 
 const FILE: &str = "canary.yml";
@@ -108,25 +108,25 @@ const GITHUB: &str = "\
 jobs:
   deploy:
     runs-on: ubuntu-latest
-MATRIX    concurrency: {group: \"canaryctl-NAME\", cancel-in-progress: false}
+    concurrency: {group: \"canaryctl-TITLE\", cancel-in-progress: false}
     steps:
       - uses: actions/checkout@v5
       # `exec`, because a runner signals only the process that the step started.
-      - run: exec canaryctl rollout NAME --report rollout.html
+      - run: exec canaryctl ROLLOUT --report rollout.html
       # A runner kills ten seconds after it signals: what was cut off is ended here, and nothing else.
       - if: cancelled()
-        run: canaryctl abort NAME --mine
+        run: canaryctl ABORT --mine
       - if: always()
         uses: actions/upload-artifact@v5
-        with: {name: \"rollout-NAME\", path: rollout.html, if-no-files-found: ignore}
+        with: {name: \"rollout-TITLE\", path: rollout.html, if-no-files-found: ignore}
 ";
 
 const GITLAB: &str = "\
 # A job: canaryctl has to be on the PATH, and the job needs credentials for AWS.
 deploy:
-MATRIX  resource_group: canaryctl-NAME
-  script: exec canaryctl rollout NAME --report rollout.html --dotenv rollout.env
+  resource_group: canaryctl-TITLE
+  script: exec canaryctl ROLLOUT --report rollout.html --dotenv rollout.env
   # What was cut off is ended here, and nothing else.
-  after_script: ['[ \"$CI_JOB_STATUS\" = success ] || canaryctl abort NAME --mine']
+  after_script: ['[ \"$CI_JOB_STATUS\" = success ] || canaryctl ABORT --mine']
   artifacts: {when: always, paths: [rollout.html], reports: {dotenv: rollout.env}}
 ";

@@ -122,13 +122,17 @@ fn calls(version: Version, rate: &Rate) -> Calls {
     Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
 }
 
-/// The canary's part of the calls, where the step in force has whole minutes of calls.
+/// The canary's part of the calls, where the step in force has whole minutes of calls, and enough of them.
 fn seen(note: &Note, counted: &[Counted]) -> Option<Thousandths> {
     let of_step = counted.iter().filter(|minute| minute.start >= note.since);
     let (canary, all) = of_step
         .fold((0.0, 0.0), |sum, minute| (sum.0 + minute.candidate.calls, sum.1 + minute.candidate.calls + minute.stable.calls));
-    (all > 0.0).then(|| Thousandths::from_f64(100.0 * canary / all))
+    (all >= ENOUGH_TO_SEE).then(|| Thousandths::from_f64(100.0 * canary / all))
 }
+
+/// Of fewer calls luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a share of
+/// 10 % are 3 points of 400 calls.
+const ENOUGH_TO_SEE: f64 = 400.0;
 
 /// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.
 fn was_dead(usual: &Reference) -> bool {
@@ -333,4 +337,28 @@ fn slower(finding: &mut Finding) {
 )]
 pub(crate) fn whole(count: f64) -> u64 {
     count.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use rollout::note::{Owner, Phase, RolloutId};
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_seen_in_whole_minutes_of_its_step_and_in_enough_calls() {
+        let since = Time::from_secs(1_795_000_020);
+        let note = Note { since, ..Note::new(RolloutId(1), Owner::from_random(1), Phase::Claim, since) };
+        let minute = |start: Time, stable: f64, candidate: f64| Counted {
+            start,
+            stable: Tally { calls: stable, ..Tally::default() },
+            candidate: Tally { calls: candidate, ..Tally::default() },
+        };
+        let (before, first, second) = (since - MINUTE, since, since + MINUTE);
+        assert_eq!(seen(&note, &[minute(before, 900.0, 100.0)]), None);
+        // Two of five are no forty per cent.
+        assert_eq!(seen(&note, &[minute(first, 3.0, 2.0)]), None);
+        let both = [minute(before, 0.0, 9_000.0), minute(first, 200.0, 20.0), minute(second, 160.0, 20.0)];
+        assert_eq!(seen(&note, &both), Some(Thousandths::from_f64(10.0)));
+    }
 }
