@@ -8,6 +8,7 @@ use rollout::health::AlarmState;
 use rollout::{Time, Version, Weight};
 use serde::Serialize;
 
+use crate::group;
 use crate::record::{Record, records};
 
 /// The report about the rollouts of these events, as one JSON document. Keys are only ever added.
@@ -17,7 +18,8 @@ use crate::record::{Record, records};
 pub fn document(events: &[Event]) -> serde_json::Result<String> {
     let records = records(events);
     let rollouts = records.iter().map(Rollout::of).collect();
-    Ok(serde_json::to_string_pretty(&Document { v: FORMAT, kind: "report", rollouts })? + "\n")
+    let several = group::outcome(events).map(|outcome| Several { exit_code: outcome.exit_code, together: outcome.together });
+    Ok(serde_json::to_string_pretty(&Document { v: FORMAT, kind: "report", several, rollouts })? + "\n")
 }
 
 #[derive(Serialize)]
@@ -25,7 +27,16 @@ struct Document<'a> {
     v: u8,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    several: Option<Several>,
     rollouts: Vec<Rollout<'a>>,
+}
+
+/// What several rollouts came to.
+#[derive(Serialize)]
+struct Several {
+    exit_code: u8,
+    together: bool,
 }
 
 /// One rollout.

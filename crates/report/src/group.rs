@@ -7,20 +7,29 @@ use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
 use crate::arithmetic::in_figures;
 use crate::ending::{Block, Verdict};
 use crate::paint::Tone;
+use crate::story::Story;
 use crate::words::{clean_lines, one_line, span};
 
 /// How many functions are named one by one.
 const NAMED: usize = 3;
 
+/// How several functions ended, where these events are of several.
+pub(crate) fn outcome(events: &[Event]) -> Option<&GroupOutcome> {
+    events.iter().rev().find_map(|event| if let What::GroupOutcome(outcome) = &event.what { Some(&**outcome) } else { None })
+}
+
+/// One function among several: its name, what became of it, why, and where its traffic is.
+pub(crate) fn row(member: &MemberEnding) -> [String; 4] {
+    let Block { verdict, why, now, .. } = Block::of(&Story::default(), &member.ending);
+    [subject(member), format!("{} {}", verdict.mark, verdict.word), why.first().cloned().unwrap_or_default(), now]
+}
+
 /// The ending that these events come to: the only one, or of several functions the one that the exit code is about.
 pub fn last_ending(events: &[Event]) -> Option<Ending> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
-    let last = events.iter().rev().find_map(|event| match &event.what {
-        What::GroupOutcome(outcome) => Some(of_all(outcome)),
-        What::Outcome(ending) => Some(Some((**ending).clone())),
-        _ => None,
-    });
-    last.flatten()
+    match outcome(events) {
+        Some(outcome) => of_all(outcome),
+        None => events.iter().rev().find_map(Event::ending).cloned(),
+    }
 }
 
 fn of_all(outcome: &GroupOutcome) -> Option<Ending> {
@@ -35,7 +44,11 @@ impl Block {
         let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
         let spent = if took > 0 { format!("took {}", span(Duration::from_millis(took))) } else { String::new() };
         let deciding = deciding(outcome);
-        let next = deciding.iter().flat_map(|member| member.ending.next.iter().take(2)).map(|command| one_line(command));
+        // Nothing undoes several finished rollouts at once: each is undone by its name.
+        let undone: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == "promoted").collect();
+        let about = if outcome.exit_code == 0 { &undone } else { &deciding };
+        let each = if outcome.exit_code == 0 { 1 } else { 2 };
+        let next = about.iter().flat_map(|member| member.ending.next.iter().take(each)).map(|command| one_line(command));
         Self {
             verdict: verdict(outcome),
             spent,

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use rollout::comparison::{Numbers, grouped};
-use rollout::event::{Difference, Event, Started};
+use rollout::event::{Difference, Event, GroupOutcome, Started};
 use rollout::health::clock;
 use rollout::{Time, Version};
 
 use crate::chart::chart;
 use crate::counts::figure;
+use crate::ending::Block;
+use crate::group;
 use crate::markup::{escaped, prose};
 use crate::paint::Tone;
 use crate::record::{Decision, Record, records};
@@ -20,9 +22,11 @@ use crate::words::{one_line, schedule, short, span, version, versions};
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
     let records = records(events);
-    let title = match records.as_slice() {
-        [] => "No rollout".to_owned(),
-        [record, ..] => record.block().verdict.sentence,
+    let several = group::outcome(events);
+    let title = match (several, records.as_slice()) {
+        (Some(outcome), _) => Block::of_a_group(outcome).verdict.sentence,
+        (None, []) => "No rollout".to_owned(),
+        (None, [record, ..]) => record.block().verdict.sentence,
     };
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -33,6 +37,9 @@ pub fn html(events: &[Event]) -> String {
     );
     if records.is_empty() {
         page.push_str("<h1>No rollout</h1>\n<p>There are no events to tell of.</p>\n");
+    }
+    if let Some(outcome) = several {
+        all(&mut page, outcome);
     }
     for (index, record) in records.iter().enumerate() {
         article(&mut page, record, index);
@@ -49,9 +56,22 @@ const WIDE: &str = "<div class=\"wide\" tabindex=\"0\">";
 /// How many rows of a table stand open; the rest is folded, and on paper left out.
 const OPEN_ROWS: usize = 14;
 
+/// What became of several functions: for all of them, and each in a row.
+fn all(page: &mut String, outcome: &GroupOutcome) {
+    page.push_str("<article>\n");
+    let block = Block::of_a_group(outcome);
+    verdict(page, &block, &block.spent);
+    page.push_str("<h2>Functions</h2>\n");
+    let rows: Vec<Vec<String>> =
+        outcome.members.iter().map(|member| group::row(member).map(|cell| prose(&cell)).to_vec()).collect();
+    table(page, "What became of each", &["Function", "Outcome", "Why", "Now"], &rows, false);
+    page.push_str("</article>\n");
+}
+
 fn article(page: &mut String, record: &Record, index: usize) {
     page.push_str("<article>\n");
-    verdict(page, record);
+    let block = record.block();
+    verdict(page, &block, &spent(record, &block.spent));
     if let Some(svg) = chart(record, index) {
         let _ = write!(
             page,
@@ -71,8 +91,7 @@ fn article(page: &mut String, record: &Record, index: usize) {
     page.push_str("</article>\n");
 }
 
-fn verdict(page: &mut String, record: &Record) {
-    let block = record.block();
+fn verdict(page: &mut String, block: &Block, spent: &str) {
     let class = match block.verdict.tone {
         Tone::Good => "good",
         Tone::Bad => "bad",
@@ -85,7 +104,7 @@ fn verdict(page: &mut String, record: &Record) {
         escaped(block.verdict.word),
         escaped(&block.verdict.sentence)
     );
-    let _ = writeln!(page, "<p class=\"quiet\">{}</p>\n</header>\n<dl>", escaped(&spent(record, &block.spent)));
+    let _ = writeln!(page, "<p class=\"quiet\">{}</p>\n</header>\n<dl>", escaped(spent));
     let lines: Vec<String> = block.why.iter().map(|line| prose(line)).collect();
     let _ = writeln!(page, "<dt>Why</dt><dd>{}</dd>", lines.join("<br>\n"));
     if let Some(exposed) = &block.exposed {

@@ -8,6 +8,8 @@ use rollout::event::Event;
 use rollout::health::clock;
 
 use crate::counts::figure;
+use crate::ending::Block;
+use crate::group;
 use crate::html::{chosen, compared_versions};
 use crate::markup::{code, plain};
 use crate::record::{Decision, Record, records};
@@ -19,8 +21,15 @@ const ROWS: usize = 100;
 /// The report about the rollouts of these events, in Markdown.
 pub fn markdown(events: &[Event]) -> String {
     let mut page = String::new();
+    if let Some(outcome) = group::outcome(events) {
+        verdict(&mut page, &Block::of_a_group(outcome), &[]);
+        let rows: Vec<Vec<String>> =
+            outcome.members.iter().map(|member| group::row(member).map(|cell| plain(&cell)).to_vec()).collect();
+        table(&mut page, "Functions", &["function", "outcome", "why", "now"], &rows);
+        page.push('\n');
+    }
     for record in &records(events) {
-        verdict(&mut page, record);
+        verdict(&mut page, &record.block(), &record.warnings);
         decisions(&mut page, record);
         hooks(&mut page, record);
         alarms(&mut page, record);
@@ -31,8 +40,7 @@ pub fn markdown(events: &[Event]) -> String {
     if page.is_empty() { "There are no events to tell of.\n".to_owned() } else { page }
 }
 
-fn verdict(page: &mut String, record: &Record) {
-    let block = record.block();
+fn verdict(page: &mut String, block: &Block, warnings: &[String]) {
     let verdict = &block.verdict;
     let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark, plain(verdict.word), plain(&verdict.sentence));
     let why: Vec<String> = block.why.iter().map(|line| plain(line)).collect();
@@ -46,7 +54,7 @@ fn verdict(page: &mut String, record: &Record) {
     if !block.spent.is_empty() {
         let _ = writeln!(page, "| time | {} |", plain(&block.spent));
     }
-    for warning in &record.warnings {
+    for warning in warnings {
         let _ = writeln!(page, "| warning | {} |", plain(warning));
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
 
-use report::{Ci, Live, LiveState, Plain, Reporter, Size, System, frame};
+use report::{Ci, Live, LiveState, Plain, Reporter, Size, System, document, frame, html, markdown};
 use rollout::Time;
 use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What};
 
@@ -117,6 +117,30 @@ fn the_end_names_who_decided_it() {
         told.contains("REFUSED   2 functions: nothing has moved") && told.contains("mails:live: alarm `m` does not"),
         "{told}"
     );
+}
+
+/// Whether the second stands after the first.
+fn in_turn(text: &str, first: &str, second: &str) -> bool {
+    text.split_once(first).is_some_and(|(_, rest)| rest.contains(second))
+}
+
+#[test]
+fn a_report_begins_with_all_of_them() {
+    let mails = ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off");
+    let along = ending("bills", "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let mut events = group();
+    events.push(end(10, vec![along, mails]));
+    let page = html(&events);
+    assert!(page.contains("<title>all 2 functions stay as they were</title>"), "{page}");
+    assert!(page.contains("<td>bills:live</td><td>✖ ROLLED BACK</td><td>mails:live goes back: an alarm went off</td>"), "{page}");
+    assert!(in_turn(&page, "all 2 functions stay as they were</h1>", "mails:live stays on 41</h1>"), "{page}");
+    let text = markdown(&events);
+    assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay as they were\n"), "{text}");
+    assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live goes back: an alarm went off |"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
+    assert_eq!((json["several"]["exit_code"].as_u64(), json["rollouts"].as_array().map(Vec::len)), (Some(10), Some(3)));
+    let one: serde_json::Value = serde_json::from_str(&document(&story("mails")).unwrap()).unwrap();
+    assert!(one.get("several").is_none(), "of one function there are not several");
 }
 
 #[test]
