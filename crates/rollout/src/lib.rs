@@ -21,6 +21,7 @@
 //! - **diagnosis**, **symptom**: all that makes a rollout less than it seems, and one such thing
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
+pub mod action;
 pub mod alias;
 pub mod comparison;
 pub mod decide;
