@@ -46,6 +46,7 @@ pub mod subject;
 mod time;
 mod unmade;
 mod weight;
+mod words;
 pub mod write;
 
 #[cfg(test)]
@@ -58,6 +59,8 @@ mod group_model_tests;
 mod group_tests;
 #[cfg(test)]
 mod note_tests;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod timeline_tests;
 
