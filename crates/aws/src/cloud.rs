@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use controller::cloud::{
+use controller::port::{
     Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Page, Pair, Reply, Revision,
     Usual, Watch, Write,
 };

@@ -10,9 +10,9 @@ use rollout::plan::{Entry, Latency, Mode, OnLowTraffic, Plan, Preexisting};
 use rollout::subject::{FunctionName, Qualified};
 use rollout::{Alias, Cause, Time, Version};
 
-use crate::cloud::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Usual, Write};
 use crate::compare::{PAST, Reference, expected_calls, limits};
 use crate::keep::{AlarmRule, about_kept};
+use crate::port::{Cloud, CloudError, Code, Configuration, Failure, State, Update, Usual, Write};
 use crate::preflight::{Preflight, Problem};
 use crate::request::{Request, fingerprint};
 

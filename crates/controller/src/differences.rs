@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rollout::event::Difference;
 
-use crate::cloud::Configuration;
+use crate::port::Configuration;
 
 /// What a version freezes beside its code, its role and its dead-letter queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,7 +120,7 @@ const HASH: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::{Revision, State, Update};
+    use crate::port::{Revision, State, Update};
 
     fn version(number: &str) -> Configuration {
         let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:123456789012:layer:{name}");

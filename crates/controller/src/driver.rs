@@ -21,9 +21,9 @@ use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
 use crate::board::Seat;
-use crate::cloud::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::compare::Reference;
 use crate::enter::{ends_before_it_begins, enter};
+use crate::port::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::preflight::Preflight;
 use crate::request::Request;
 use crate::teller::Teller;

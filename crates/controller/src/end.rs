@@ -8,9 +8,9 @@ use rollout::plan::Entry;
 use rollout::{Cause, Outcome};
 
 use crate::checks::rejected_before;
-use crate::cloud::{Clock, Cloud};
 use crate::driver::{Driver, traffic};
 use crate::last_resort;
+use crate::port::{Clock, Cloud};
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation) -> Ending {

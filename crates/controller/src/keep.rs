@@ -13,8 +13,8 @@ use rollout::observation::Candidate;
 use rollout::subject::Subject;
 use rollout::{Alias, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure};
 use crate::driver::Driver;
+use crate::port::{Clock, Cloud, CloudError, Failure};
 use crate::preflight::Problem;
 use crate::request::Request;
 

@@ -1,6 +1,6 @@
 //! The only loop of canaryctl: observe, decide, narrate, perform.
 //!
-//! What is decided, and in which words it is told, is the pure core's; what AWS is like is behind the [`cloud::Cloud`] port. What
+//! What is decided, and in which words it is told, is the pure core's; what AWS is like is behind the [`port::Cloud`] port. What
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod act;
@@ -9,7 +9,6 @@ mod budget;
 mod by_hand;
 mod callers;
 mod checks;
-pub mod cloud;
 mod compare;
 mod count;
 pub mod differences;
@@ -27,6 +26,7 @@ mod last_resort;
 mod least;
 mod look;
 mod operate;
+pub mod port;
 mod preflight;
 mod probe;
 mod request;

@@ -16,7 +16,7 @@ use crate::checks::{
     about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, resets, slowness, unreadable,
     versions,
 };
-use crate::cloud::{Clock, Cloud, Configuration, Usual};
+use crate::port::{Clock, Cloud, Configuration, Usual};
 use crate::request::Request;
 
 /// Something that keeps a rollout from beginning, and what to do about it.

@@ -7,7 +7,7 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::subject::{FunctionName, Subject};
 
 use crate::callers::unseen;
-use crate::cloud::{Cloud, Failure, Series, Watch};
+use crate::port::{Cloud, Failure, Series, Watch};
 use crate::preflight::Preflight;
 use crate::request::Request;
 

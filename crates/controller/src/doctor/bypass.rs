@@ -6,8 +6,8 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 use rollout::subject::{Qualified, Subject};
 
 use crate::callers::{Bypass, Permit, bypasses, qualifier, unseen};
-use crate::cloud::{Cloud, EventSource, FunctionUrl};
 use crate::last_resort::quoted;
+use crate::port::{Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
 use crate::request::Request;
 

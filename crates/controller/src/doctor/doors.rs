@@ -5,8 +5,8 @@
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 
 use crate::callers::unseen;
-use crate::cloud::{Cloud, Configuration};
 use crate::differences::{Frozen, differences};
+use crate::port::{Cloud, Configuration};
 use crate::preflight::Preflight;
 use crate::request::Request;
 

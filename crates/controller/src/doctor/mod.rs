@@ -12,8 +12,8 @@ use rollout::subject::Subject;
 
 use crate::callers::unseen;
 use crate::checks::resets;
-use crate::cloud::{Clock, Cloud};
 use crate::driver::Identity;
+use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
