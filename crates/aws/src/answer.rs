@@ -12,8 +12,7 @@ use aws_sdk_lambda::types::{
     TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::differences::Frozen;
-use controller::port::{CloudError, Configuration, Held, Revision, State, Update};
+use controller::port::{CloudError, Configuration, Frozen, Held, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;

@@ -8,10 +8,10 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::port::{
-    Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Page, Pair, Reply, Revision,
-    Usual, Watch, Write,
+    AlarmRule, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, KeptAlarm, Page,
+    Pair, Reply, Revision, Usual, Watch, Write,
 };
-use controller::{AlarmRule, KeptAlarm};
+
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};

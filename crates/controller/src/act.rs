@@ -15,8 +15,9 @@ use rollout::subject::Qualified;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
-use crate::driver::{Driver, Interrupt, told};
+use crate::driver::Driver;
 use crate::hooks::{Question, ask};
+use crate::interrupt::{Interrupt, told};
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::probe::probe;
 

@@ -14,10 +14,10 @@ use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
 use crate::gather::Gatherer;
-use crate::keep::{AlarmRule, KeptAlarm};
+
 use crate::port::{
-    Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Page, Pair, Reply, Revision,
-    Usual, Watch, Write,
+    AlarmRule, Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, KeptAlarm, Page,
+    Pair, Reply, Revision, Usual, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,

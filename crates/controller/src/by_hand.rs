@@ -7,7 +7,7 @@ use rollout::subject::Subject;
 use rollout::write::{WayBack, way_back};
 use rollout::{Alias, Time, Version};
 
-use crate::driver::Identity;
+use crate::identity::Identity;
 use crate::last_resort::update_alias;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
 

@@ -7,7 +7,8 @@ use rollout::event::What;
 use rollout::note::Note;
 use rollout::{Outcome, Time};
 
-use crate::driver::{Identity, Interrupt};
+use crate::identity::Identity;
+use crate::interrupt::Interrupt;
 use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;

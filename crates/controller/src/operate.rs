@@ -6,7 +6,8 @@ use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Weight};
 
-use crate::driver::{Identity, ROLLBACK_LIMIT};
+use crate::driver::ROLLBACK_LIMIT;
+use crate::identity::Identity;
 use crate::last_resort::update_alias;
 use crate::port::{Clock, Cloud, CloudError, Failure};
 
