@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use controller::cloud::{Cloud, Code, Revision, Write};
+use controller::port::{Cloud, Code, Revision, Write};
 use rollout::alias::Target;
 use rollout::{Alias, Subject, Version, Weight};
 use sim::{Account, Effect, Fault, SimClock, World};

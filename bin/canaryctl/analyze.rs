@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
 use clap::Args;
-use controller::cloud::{Cloud, Counted, Pair};
+use controller::port::{Cloud, Counted, Pair};
 use rollout::note::Noted;
 use rollout::{Time, Version};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! `canaryctl doctor`: everything that would make a rollout less than it seems, nothing changed.
 
 use controller::Request;
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 
 use crate::args::{Output, Rollout};
 use crate::failure::Failure;

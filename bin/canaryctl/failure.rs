@@ -1,6 +1,6 @@
 //! How does a command fail that could not even begin? With a sentence and an exit code.
 
-use controller::cloud::{self, CloudError};
+use controller::port::{self, CloudError};
 
 /// Why a command could not do its work.
 #[derive(Clone, Debug)]
@@ -19,14 +19,14 @@ impl Failure {
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let code = match error.failure {
-            cloud::Failure::NotFound => 3,
-            cloud::Failure::Unsigned => 2,
-            cloud::Failure::Unsent
-            | cloud::Failure::Outdated
-            | cloud::Failure::Conflict
-            | cloud::Failure::Throttled
-            | cloud::Failure::Denied => 1,
-            cloud::Failure::Invalid | cloud::Failure::Unanswered | cloud::Failure::NotExecuted => 1,
+            port::Failure::NotFound => 3,
+            port::Failure::Unsigned => 2,
+            port::Failure::Unsent
+            | port::Failure::Outdated
+            | port::Failure::Conflict
+            | port::Failure::Throttled
+            | port::Failure::Denied => 1,
+            port::Failure::Invalid | port::Failure::Unanswered | port::Failure::NotExecuted => 1,
         };
         let hint = if code == 3 { "\n  hint: is this the right Region and account?" } else { "" };
         Self { code, message: format!("{error}{hint}") }

@@ -1,7 +1,7 @@
 //! `canaryctl hook report`: the later answer of a hook that said `InProgress`, left where the rollout looks for it.
 
 use clap::{Args, Subcommand, ValueEnum};
-use controller::cloud::{Cloud, Failure as Why};
+use controller::port::{Cloud, Failure as Why};
 use controller::tag_key;
 use serde_json::json;
 

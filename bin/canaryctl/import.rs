@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use controller::cloud::CloudError;
+use controller::port::CloudError;
 use controller::{managed_by, resets};
 use project::{FunctionRef, NoteKind, Project};
 
@@ -86,7 +86,7 @@ async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Strin
         let Some(function) = function else { continue };
         match managed_by(&wired.aws, &function).await {
             Ok(stack) => warnings.extend(stack.map(|stack| resets(&function, &stack))),
-            Err(error) if error.failure == controller::cloud::Failure::NotFound => {}
+            Err(error) if error.failure == controller::port::Failure::NotFound => {}
             Err(error) => return Err(said(&error)),
         }
     }

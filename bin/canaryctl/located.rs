@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use controller::cloud::{Cloud, CloudError, Failure as Why};
+use controller::port::{Cloud, CloudError, Failure as Why};
 use project::{FunctionRef, FunctionSettings, Place, Project};
 use rollout::subject::{Qualified, Subject};
 use sim::Scenario;

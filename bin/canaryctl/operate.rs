@@ -1,6 +1,6 @@
 //! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
 
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate};
 use rollout::event::FORMAT;
 use rollout::note::{AfterPause, RolloutId};

@@ -1,6 +1,6 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 use controller::{Problem, Request, foresee, preflight};
 use rollout::event::FORMAT;
 use serde_json::json;

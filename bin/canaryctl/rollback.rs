@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use controller::cloud::{Clock, Cloud, Failure as Failed, Held};
+use controller::port::{Clock, Cloud, Failure as Failed, Held};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
 use rollout::alias::standing;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use controller::cloud::Code;
+use controller::port::Code;
 use controller::{Budget, Budgeted, Interrupt, Request};
 use rollout::event::Event;
 use rollout::plan::OnInterrupt;

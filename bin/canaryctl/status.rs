@@ -1,6 +1,6 @@
 //! `canaryctl status`: one read, explained; a second one where AWS itself may be at work on the alias.
 
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 use rollout::alias::{Alias, Standing, standing};
 use rollout::subject::Subject;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use controller::cloud::{Clock, Cloud};
+use controller::port::{Clock, Cloud};
 use controller::{Budget, Budgeted, compared_elsewhere};
 use project::Alarm;
 use report::{Prompt, Watch};
@@ -73,7 +73,7 @@ impl Beside {
             match compared_elsewhere(cloud, subject, watch.note()).await {
                 Ok(found) => told.extend(found.map(|finding| watch.compared(finding, now))),
                 Err(error) => {
-                    self.count_at = self.count_at.filter(|_| error.failure != controller::cloud::Failure::Denied);
+                    self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
                     told.extend(self.complain(watch, format!("the calls cannot be counted: {error}"), now));
                 }
             }

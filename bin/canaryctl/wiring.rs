@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::Identity;
-use controller::cloud::{Clock, CloudError};
+use controller::port::{Clock, CloudError};
 use rollout::Time;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::hash32;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use controller::Request;
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 
 use crate::stage::{Stage, play, request, short};
 

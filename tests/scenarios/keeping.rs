@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use controller::cloud::Cloud;
+use controller::port::Cloud;
 use controller::{AlarmRule, Request};
 use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use controller::cloud::Code;
+use controller::port::Code;
 use controller::{Grant, Place, Request, least, least_to_roll_back};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};

@@ -1,7 +1,7 @@
 //! What cannot end well does not begin: every problem is told at once, and nothing was written.
 
 use controller::Request;
-use controller::cloud::Code;
+use controller::port::Code;
 use rollout::plan::Preexisting;
 use sim::{Effect, Fault};
 

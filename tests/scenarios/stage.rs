@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
-use controller::cloud::{Clock, Cloud};
+use controller::port::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter};
 use rollout::event::{Ending, Event, What};

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
 use aws_smithy_async::time::TimeSource;
 use controller::Request;
-use controller::cloud::Clock;
+use controller::port::Clock;
 use rollout::entry::Wishes;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::{Schedule, Subject, Version, Weight};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, Metric, MetricAlarm, Statistic};
-use controller::cloud::{CloudError, Series, Watch};
+use controller::port::{CloudError, Series, Watch};
 
 use crate::connect::Aws;
 use crate::error::failed;

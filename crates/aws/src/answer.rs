@@ -12,8 +12,7 @@ use aws_sdk_lambda::types::{
     TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::cloud::{CloudError, Configuration, Held, Revision, State, Update};
-use controller::differences::Frozen;
+use controller::port::{CloudError, Configuration, Frozen, Held, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -214,7 +213,7 @@ const LATEST: &str = "$LATEST";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use controller::cloud::Failure;
+    use controller::port::Failure;
 
     fn alias<'a>(
         version: Option<&'a str>,

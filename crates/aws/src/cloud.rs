@@ -7,11 +7,11 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use controller::cloud::{
-    Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, Page, Pair, Reply, Revision,
-    Usual, Watch, Write,
+use controller::port::{
+    AlarmRule, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, KeptAlarm, Page,
+    Pair, Reply, Revision, Usual, Watch, Write,
 };
-use controller::{AlarmRule, KeptAlarm};
+
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};

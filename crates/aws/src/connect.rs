@@ -17,7 +17,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use controller::cloud::{CloudError, Failure};
+use controller::port::{CloudError, Failure};
 use rollout::Time;
 
 use crate::clock::AwsClock;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StateValue, Statistic, Tag};
-use controller::cloud::CloudError;
-use controller::{AlarmRule, KeptAlarm, TAG};
+use controller::port::{AlarmRule, CloudError, KeptAlarm, TAG};
 
 use crate::connect::Aws;
 use crate::error::failed;

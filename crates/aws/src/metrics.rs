@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
-use controller::cloud::{CloudError, Counted, Limits, Pair, Tally, Usual};
+use controller::port::{CloudError, Counted, Limits, Pair, Tally, Usual};
 use rollout::subject::{FunctionName, Subject};
 use rollout::{Time, Version};
 

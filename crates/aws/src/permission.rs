@@ -4,7 +4,7 @@
 //! way, or changes nothing, so that no single condition that were ignored could do harm; and so they may be tried again, as reads.
 
 use aws_sdk_lambda::primitives::Blob;
-use controller::cloud::{CloudError, Failure, Write};
+use controller::port::{CloudError, Failure, Write};
 use rollout::Alias;
 use rollout::subject::Subject;
 

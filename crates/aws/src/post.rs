@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
-use controller::cloud::{CloudError, Failure, Page};
+use controller::port::{CloudError, Failure, Page};
 use http_body_util::BodyExt;
 use rollout::hook::HookUrl;
 

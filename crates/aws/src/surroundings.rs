@@ -1,7 +1,7 @@
 //! Who else calls a function? Event source mappings, function URLs and the resource policy, as the port has them.
 
 use aws_sdk_lambda::types::FunctionUrlConfig;
-use controller::cloud::{CloudError, EventSource, Failure, FunctionUrl};
+use controller::port::{CloudError, EventSource, Failure, FunctionUrl};
 use rollout::subject::{FunctionName, Qualified};
 
 use crate::connect::Aws;

@@ -7,7 +7,7 @@ mod simulated;
 use std::time::Duration;
 
 use controller::AlarmRule;
-use controller::cloud::{Cloud, Code, Failure, Revision, State, Update};
+use controller::port::{Cloud, Code, Failure, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
 use rollout::subject::Qualified;
@@ -138,8 +138,8 @@ async fn publishing_gives_the_version_and_nothing_new_gives_it_again() {
     assert_eq!(absent.failure, Failure::NotFound);
 }
 
-fn settling_revision(ready: &controller::cloud::Configuration) -> controller::cloud::Configuration {
-    controller::cloud::Configuration { revision: Revision("another".to_owned()), ..ready.clone() }
+fn settling_revision(ready: &controller::port::Configuration) -> controller::port::Configuration {
+    controller::port::Configuration { revision: Revision("another".to_owned()), ..ready.clone() }
 }
 
 #[tokio::test(start_paused = true)]

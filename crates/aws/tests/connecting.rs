@@ -8,7 +8,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use aws::{AccessKey, Aws, Seams, Settings, connect};
-use controller::cloud::{Cloud, CloudError, Failure, Revision};
+use controller::port::{Cloud, CloudError, Failure, Revision};
 use rollout::alias::Target;
 use rollout::{Alias, Subject};
 use sim::{Accounts, SimClock, Time, World};

@@ -6,7 +6,7 @@ mod simulated;
 
 use std::time::Duration;
 
-use controller::cloud::{Cloud, Failure, Write};
+use controller::port::{Cloud, Failure, Write};
 use rollout::alias::Target;
 use rollout::subject::Qualified;
 use rollout::{Alias, Version};

@@ -15,9 +15,10 @@ use rollout::subject::Qualified;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure, Held};
-use crate::driver::{Driver, Interrupt, told};
+use crate::driver::Driver;
 use crate::hooks::{Question, ask};
+use crate::interrupt::{Interrupt, told};
+use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::probe::probe;
 
 /// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.

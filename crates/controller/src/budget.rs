@@ -13,12 +13,12 @@ use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{
-    Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, Page, Pair, Reply, Revision,
-    Usual, Watch, Write,
-};
 use crate::gather::Gatherer;
-use crate::keep::{AlarmRule, KeptAlarm};
+
+use crate::port::{
+    AlarmRule, Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, KeptAlarm, Page,
+    Pair, Reply, Revision, Usual, Watch, Write,
+};
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
 const CALLS: f64 = 12.0;

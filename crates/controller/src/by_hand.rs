@@ -7,9 +7,9 @@ use rollout::subject::Subject;
 use rollout::write::{WayBack, way_back};
 use rollout::{Alias, Time, Version};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure, Held, Revision};
-use crate::driver::Identity;
+use crate::identity::Identity;
 use crate::last_resort::update_alias;
+use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
 
 /// The shortest and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));

@@ -12,7 +12,7 @@ use rollout::note::{Note, Phase};
 use rollout::plan::{Latency, Plan};
 use rollout::{Time, Version, Weight};
 
-use crate::cloud::{Counted, Limit, Limits, Tally, Usual};
+use crate::port::{Counted, Limit, Limits, Tally, Usual};
 
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
 pub(crate) type Reference = Option<Usual>;

@@ -7,9 +7,9 @@ use rollout::health::Failing;
 use rollout::note::Note;
 use rollout::plan::{COUNTS_EVERY, Mode};
 
-use crate::cloud::{Clock, Cloud, CloudError, Counted, Dated, Failure, Pair};
 use crate::compare::{find, limits, step_calls};
 use crate::driver::Driver;
+use crate::port::{Clock, Cloud, CloudError, Counted, Dated, Failure, Pair};
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// The note of this rollout while its candidate has a share beside a stable version, and calls are to be counted.

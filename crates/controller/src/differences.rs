@@ -6,41 +6,10 @@ use std::collections::BTreeMap;
 
 use rollout::event::Difference;
 
-use crate::cloud::Configuration;
-
-/// What a version freezes beside its code, its role and its dead-letter queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frozen {
-    /// What runs it: `nodejs22.x`.
-    pub runtime: Option<String>,
-    /// What of its code is called.
-    pub handler: Option<String>,
-    /// In megabytes.
-    pub memory: Option<i32>,
-    /// In seconds.
-    pub timeout: Option<i32>,
-    /// Its own disk, in megabytes.
-    pub storage: Option<i32>,
-    /// `x86_64` or `arm64`.
-    pub architectures: Vec<String>,
-    /// `Zip` or `Image`.
-    pub package: Option<String>,
-    /// Whether calls are traced: `Active` or `PassThrough`.
-    pub tracing: Option<String>,
-    /// Whether it starts from a snapshot: `PublishedVersions` or `None`.
-    pub snap_start: Option<String>,
-    /// The layers' ARNs, in order.
-    pub layers: Vec<String>,
-    /// The subnets that it runs in, in order.
-    pub subnets: Vec<String>,
-    /// The security groups that it runs in, in order.
-    pub security_groups: Vec<String>,
-    /// The names of its variables, with a hash of each one's value: values may be secrets. `None` where they cannot be decrypted.
-    pub environment: Option<BTreeMap<String, u32>>,
-}
+use crate::port::{Configuration, Frozen};
 
 /// What `candidate` has otherwise than `stable`, the code first.
-pub fn differences(stable: &Configuration, candidate: &Configuration) -> Vec<Difference> {
+pub(crate) fn differences(stable: &Configuration, candidate: &Configuration) -> Vec<Difference> {
     let code = |of: &Configuration| Some(of.code_sha256.chars().take(HASH).collect());
     let mut found = Vec::new();
     found.extend(value("code", code(stable), code(candidate)).filter(|_| stable.code_sha256 != candidate.code_sha256));
@@ -120,7 +89,7 @@ const HASH: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::{Revision, State, Update};
+    use crate::port::{Revision, State, Update};
 
     fn version(number: &str) -> Configuration {
         let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:123456789012:layer:{name}");

@@ -14,16 +14,18 @@ use rollout::event::{Ending, Event, HookPhase, What};
 use rollout::group::{Others, Stage, member};
 use rollout::health::{Failing, Health, clock as clock_of};
 use rollout::narrate::{Round, narrate, observed, started};
-use rollout::note::{Note, Owner, Phase, RolloutId};
+use rollout::note::{Note, Phase};
 use rollout::observation::{Candidate, Hook, Observation};
 use rollout::plan::{OnInterrupt, Plan};
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
 use crate::board::Seat;
-use crate::cloud::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::compare::Reference;
 use crate::enter::{ends_before_it_begins, enter};
+use crate::identity::Identity;
+use crate::interrupt::{Interrupt, told};
+use crate::port::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::preflight::Preflight;
 use crate::request::Request;
 use crate::teller::Teller;
@@ -33,36 +35,6 @@ pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
 
 /// How long a trouble that repeats itself goes without saying.
 const REPEATED: Duration = Duration::from_mins(1);
-
-/// What the process was told from outside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Interrupt {
-    /// Nothing.
-    #[default]
-    None,
-    /// To leave the share as it is, whatever is planned for the next two, and go.
-    Leave,
-    /// To stop, in good order.
-    Stop,
-    /// To stop at once, whatever stands.
-    AtOnce,
-}
-
-/// Ends when the process has been told this much; a closed channel tells nothing.
-pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
-    if interrupt.wait_for(|interrupt| *interrupt >= at_least).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// The identity of a rollout and of the process that drives it.
-#[derive(Clone, Copy, Debug)]
-pub struct Identity {
-    /// Which rollout.
-    pub id: RolloutId,
-    /// Whose.
-    pub owner: Owner,
-}
 
 /// Runs a rollout from its preflight to its end, and tells every event on the way; the ending is the last of them.
 pub async fn rollout<C: Cloud, K: Clock>(
@@ -109,11 +81,6 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver { seat, ..Driver::new(cloud, clock, request, found, interrupt, teller) }.run()).await
-}
-
-/// Where the traffic of an alias is, in words.
-pub(crate) fn traffic(alias: Option<&Alias>) -> String {
-    alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }
 
 /// A hook's invocation under way.

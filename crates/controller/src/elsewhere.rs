@@ -12,8 +12,8 @@ use rollout::plan::Plan;
 use rollout::subject::Subject;
 use rollout::{Schedule, Time, Weight};
 
-use crate::cloud::{Cloud, CloudError, Pair};
 use crate::compare::find;
+use crate::port::{Cloud, CloudError, Pair};
 use crate::request::Request;
 
 const MINUTE: Duration = Duration::from_mins(1);

@@ -7,10 +7,11 @@ use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
 use rollout::{Cause, Outcome};
 
-use crate::checks::rejected_before;
-use crate::cloud::{Clock, Cloud};
-use crate::driver::{Driver, traffic};
+use crate::driver::Driver;
 use crate::last_resort;
+use crate::port::{Clock, Cloud};
+use crate::preflight::versions::rejected_before;
+use crate::teller::traffic;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation) -> Ending {

@@ -7,8 +7,9 @@ use rollout::event::What;
 use rollout::note::Note;
 use rollout::{Outcome, Time};
 
-use crate::cloud::{Clock, Cloud};
-use crate::driver::{Identity, Interrupt};
+use crate::identity::Identity;
+use crate::interrupt::Interrupt;
+use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 use crate::teller::Teller;

@@ -10,8 +10,8 @@ use rollout::plan::{Latency, Mode, Plan};
 use rollout::subject::Subject;
 use rollout::{Schedule, Time, Weight};
 
-use crate::cloud::{Cloud, CloudError, Usual};
 use crate::compare::whole;
+use crate::port::{Cloud, CloudError, Usual};
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rollout::Time;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{Clock, Cloud, CloudError, Dated, Failure};
+use crate::port::{Clock, Cloud, CloudError, Dated, Failure};
 
 /// How long a question waits for others to come along: rollouts that shift in step ask within a moment.
 const TOGETHER: Duration = Duration::from_millis(50);

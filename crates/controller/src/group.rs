@@ -15,9 +15,11 @@ use rollout::{Cause, Outcome, Time};
 use tokio::sync::watch;
 
 use crate::board::Board;
-use crate::cloud::{Clock, Cloud};
-use crate::driver::{Identity, Interrupt, drive, rollout, told};
+use crate::driver::{drive, rollout};
 use crate::enter::{ends_before_it_begins, enter};
+use crate::identity::Identity;
+use crate::interrupt::{Interrupt, told};
+use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
 use crate::teller::Teller;

@@ -9,7 +9,7 @@ use rollout::subject::Qualified;
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure, Page, Reply};
+use crate::port::{Clock, Cloud, CloudError, Failure, Page, Reply};
 
 /// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;

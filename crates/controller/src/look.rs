@@ -10,10 +10,11 @@ use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use rollout::plan::{Entry, Source};
 use rollout::{Time, Version};
 
-use crate::checks::incompatible;
-use crate::cloud::{Clock, Cloud, CloudError, Configuration, Dated, Failure, Held, State, Update};
 use crate::differences::differences;
-use crate::driver::{Announced, Driver, Interrupt};
+use crate::driver::{Announced, Driver};
+use crate::interrupt::Interrupt;
+use crate::port::{Clock, Cloud, CloudError, Configuration, Dated, Failure, Held, State, Update};
+use crate::preflight::versions::incompatible;
 
 /// By how much the clocks of two services may differ.
 const MARGIN: Duration = Duration::from_secs(5);

@@ -6,9 +6,10 @@ use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Weight};
 
-use crate::cloud::{Clock, Cloud, CloudError, Failure};
-use crate::driver::{Identity, ROLLBACK_LIMIT};
+use crate::driver::ROLLBACK_LIMIT;
+use crate::identity::Identity;
 use crate::last_resort::update_alias;
+use crate::port::{Clock, Cloud, CloudError, Failure};
 
 /// How long an order that moves traffic nowhere is tried.
 const LIMIT: Duration = Duration::from_mins(1);

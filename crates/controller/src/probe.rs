@@ -3,8 +3,8 @@
 use rollout::comparison::Probe;
 use rollout::subject::Qualified;
 
-use crate::cloud::{Clock, Cloud};
 use crate::hooks::{invoke, tail, thrown};
+use crate::port::{Clock, Cloud};
 
 /// Sends the event so many times, one after the other, and stops at the first that is not answered well.
 pub(crate) async fn probe<C: Cloud, K: Clock>(cloud: &C, clock: &K, candidate: &Qualified, event: &[u8], count: u32) -> Probe {

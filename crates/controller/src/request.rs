@@ -15,8 +15,7 @@ use rollout::{Schedule, Time, Version};
 
 use sha2::{Digest, Sha256};
 
-use crate::cloud::Code;
-use crate::keep::AlarmRule;
+use crate::port::{AlarmRule, Code};
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]

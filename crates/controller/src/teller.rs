@@ -2,9 +2,8 @@
 
 use rollout::event::{Ending, Event, FORMAT, What};
 use rollout::report::Report;
-use rollout::{Outcome, Time};
+use rollout::{Alias, Outcome, Time};
 
-use crate::driver::traffic;
 use crate::preflight::Preflight;
 use crate::request::Request;
 
@@ -47,4 +46,9 @@ impl<'a> Teller<'a> {
         self.tell(at, What::Outcome(Box::new(ending.clone())));
         ending
     }
+}
+
+/// Where the traffic of an alias is, in words.
+pub(crate) fn traffic(alias: Option<&Alias>) -> String {
+    alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }

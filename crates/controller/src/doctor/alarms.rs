@@ -6,9 +6,9 @@ use std::time::Duration;
 use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::subject::{FunctionName, Subject};
 
-use crate::callers::unseen;
-use crate::cloud::{Cloud, Failure, Series, Watch};
+use crate::port::{Cloud, Failure, Series, Watch};
 use crate::preflight::Preflight;
+use crate::preflight::callers::unseen;
 use crate::request::Request;
 
 /// How late `CloudWatch` is: one to three minutes.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 use rollout::subject::{Qualified, Subject};
 
-use crate::callers::{Bypass, Permit, bypasses, qualifier, unseen};
-use crate::cloud::{Cloud, EventSource, FunctionUrl};
 use crate::last_resort::quoted;
+use crate::port::{Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
+use crate::preflight::callers::{Bypass, Permit, bypasses, qualifier, unseen};
 use crate::request::Request;
 
 /// How far back calls are counted.

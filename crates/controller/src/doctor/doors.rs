@@ -4,10 +4,10 @@
 
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 
-use crate::callers::unseen;
-use crate::cloud::{Cloud, Configuration};
-use crate::differences::{Frozen, differences};
+use crate::differences::differences;
+use crate::port::{Cloud, Configuration, Frozen};
 use crate::preflight::Preflight;
+use crate::preflight::callers::unseen;
 use crate::request::Request;
 
 pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, out: &mut Diagnosis) {

@@ -10,10 +10,10 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::entry::owner_is_there;
 use rollout::subject::Subject;
 
-use crate::callers::unseen;
-use crate::checks::resets;
-use crate::cloud::{Clock, Cloud};
-use crate::driver::Identity;
+use crate::identity::Identity;
+use crate::port::{Clock, Cloud};
+use crate::preflight::callers::unseen;
+use crate::preflight::versions::resets;
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 

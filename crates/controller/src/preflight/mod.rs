@@ -1,80 +1,33 @@
 //! May this rollout begin? Looks at everything that could stop it later, changes nothing, and reports every problem at once.
 
-use std::fmt;
+pub(crate) mod alarms;
+mod alias;
+pub(crate) mod callers;
+mod hooks;
+mod metrics;
+pub(crate) mod problem;
+pub(crate) mod versions;
+
 use std::time::Duration;
 
-use rollout::Alias;
 use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
 use rollout::health::clock;
-use rollout::note::{Note, Owner, RolloutId};
+use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 use rollout::subject::Subject;
 
-use crate::callers::{Callers, callers, unseen};
-use crate::checks::{
-    about_alias, alarms, counts, hook, low_power, managed, permissions, probe, provisioned, resets, slowness, unreadable,
-    versions,
-};
-use crate::cloud::{Clock, Cloud, Configuration, Usual};
+use crate::port::{Clock, Cloud};
 use crate::request::Request;
 
-/// Something that keeps a rollout from beginning, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What is wrong.
-    pub text: String,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: None }
-    }
-
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
-    }
-}
-
-/// What the preflight found.
-#[derive(Clone, Debug)]
-pub struct Preflight {
-    /// The plan for what was found.
-    pub plan: Plan,
-    /// What keeps it from beginning; nothing where it may.
-    pub problems: Vec<Problem>,
-    /// What is worth knowing and stops nothing; who else moves traffic is kept apart from it.
-    pub warnings: Vec<String>,
-    /// Who calls the function without going through the alias, and what could not be looked at.
-    pub callers: Callers,
-    /// The stack that the function belongs to.
-    pub stack: Option<String>,
-    /// Alarms that are red and that the request says to wait for.
-    pub red: Vec<String>,
-    /// The alias as it was read.
-    pub alias: Option<Alias>,
-    /// Whether it could be read.
-    pub read: bool,
-    /// What the stable version is, where there is one.
-    pub stable: Option<Configuration>,
-    /// Whether the version asked for is the stable one already.
-    pub nothing_to_do: bool,
-    /// The note of the rollout that is gone on with, where one is.
-    pub goes_on: Option<Note>,
-    /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
-    pub usual: Option<Usual>,
-    /// The note of a rollout whose owner may still be there: nothing else was looked at.
-    pub owned: Option<Note>,
-}
+use alarms::alarms;
+use alias::{about_alias, permissions, provisioned};
+use callers::{Callers, callers, unseen};
+use hooks::{hook, probe};
+use metrics::{counts, low_power, slowness};
+use problem::unreadable;
+pub use problem::{Preflight, Problem};
+use versions::{managed, resets, versions};
 
 impl Preflight {
     /// All that is worth knowing and stops nothing, the loudest first.

@@ -8,7 +8,7 @@ use rollout::diagnosis::Unseen;
 use rollout::subject::{Qualified, Subject};
 use serde_json::Value;
 
-use crate::cloud::{Clock, Cloud, CloudError, EventSource, Failure, FunctionUrl};
+use crate::port::{Clock, Cloud, CloudError, EventSource, Failure, FunctionUrl};
 
 /// One way around the alias.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,124 @@
+//! Do the alarms exist, are they green, and do they see anything in time?
+
+use std::time::Duration;
+
+use rollout::Time;
+use rollout::health::AlarmState;
+use rollout::plan::{Plan, Preexisting};
+use rollout::subject::Subject;
+
+use super::problem::Problem;
+use crate::port::{AlarmRule, Cloud, Failure, KeptAlarm, TAG};
+use crate::request::Request;
+
+#[derive(Default)]
+pub(crate) struct Alarms {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) red: Vec<String>,
+}
+
+/// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
+pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
+    let mut out = Alarms::default();
+    out.problems.extend(Box::pin(about_kept(cloud, request)).await);
+    // What the alarms of the last version say is no matter; and those of the next one are not there yet.
+    let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
+    let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
+    for AlarmRule { name, period, datapoints, .. } in &request.kept {
+        out.warnings.extend(too_slow(name, *period * *datapoints, plan));
+    }
+    if names.is_empty() {
+        return out;
+    }
+    let alarms = match cloud.alarms(&names, Time::default()).await {
+        Ok(read) => read.answer,
+        Err(error) => {
+            out.problems.push(Problem::new(format!("the alarms cannot be read: {error}")));
+            return out;
+        }
+    };
+    // A gap between two looks is filled from the history: better to know now whether it may be read.
+    if let Some(first) = alarms.first()
+        && let Err(error) = cloud.last_red(&first.name, cloud.time()).await
+        && error.failure == Failure::Denied
+    {
+        out.problems.push(
+            Problem::new(format!("the alarms' history cannot be read: {error}"))
+                .hint("cloudwatch:DescribeAlarmHistory is needed"),
+        );
+    }
+    for name in &names {
+        let Some(alarm) = alarms.iter().find(|alarm| alarm.name == *name) else {
+            out.problems.push(missing_alarm(cloud, name).await);
+            continue;
+        };
+        out.warnings.extend(alarm.fires_after.and_then(|needs| too_slow(name, needs, plan)));
+        match (alarm.state, request.preexisting) {
+            _ if goes_on => {}
+            (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
+            (AlarmState::Alarm, Preexisting::Wait) => out.red.push(name.clone()),
+            (AlarmState::Alarm, Preexisting::Fail) => out.problems.push(
+                Problem::new(format!(
+                    "alarm `{name}` is in ALARM since {}, before anything began: {}",
+                    alarm.since, alarm.reason
+                ))
+                .hint("`--preexisting-alarm ignore` begins all the same, `wait` waits until it is green"),
+            ),
+        }
+    }
+    out
+}
+
+/// An alarm that needs more time than there is watches nothing.
+fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
+    let lasts = plan.duration();
+    let told = humantime::format_duration;
+    (needs > lasts).then(|| {
+        format!(
+            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before; \
+             a shorter period, or a longer `--bake`, lets it see something",
+            told(needs),
+            told(lasts)
+        )
+    })
+}
+
+/// Says where an alarm is missing, and which one may be meant.
+async fn missing_alarm<C: Cloud>(cloud: &C, name: &str) -> Problem {
+    let problem = Problem::new(format!("alarm `{name}` does not exist in {}", cloud.region()));
+    let prefix: String = name.chars().take(3).collect();
+    let names = cloud.alarm_names(&prefix).await.unwrap_or_default();
+    let alike = names.iter().map(|found| (strsim::damerau_levenshtein(found, name), found)).min();
+    match alike.filter(|(distance, _)| *distance <= 3) {
+        Some((_, found)) => problem.hint(format!("did you mean `{found}`?")),
+        None => problem.hint("names are case-sensitive; is this the right Region?"),
+    }
+}
+
+/// What keeps an alarm from being made or changed, if anything does.
+async fn about_kept<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for rule in &request.kept {
+        match cloud.kept_alarm(&rule.name).await {
+            Ok(found) => problems.extend(found.and_then(|found| foreign(&rule.name, &found, &request.subject))),
+            Err(error) => {
+                let problem = Problem::new(format!("alarm `{}` is to be kept, and cannot be looked at: {error}", rule.name));
+                problems.push(if error.failure == Failure::Denied { problem.hint(PERMISSIONS) } else { problem });
+            }
+        }
+    }
+    problems
+}
+
+pub(crate) fn foreign(name: &str, found: &KeptAlarm, subject: &Subject) -> Option<Problem> {
+    let whose = match &found.owner {
+        Some(owner) if *owner == subject.to_string() => return None,
+        Some(owner) => format!("alarm `{name}` is kept for {owner}"),
+        None => format!("alarm `{name}` exists, and does not carry the tag `{TAG}={subject}`: it is somebody else's"),
+    };
+    Some(Problem::new(whose).hint("give this one another name, or watch that one as it is, by its name alone"))
+}
+
+pub(crate) const PERMISSIONS: &str = "to keep alarms, cloudwatch:DescribeAlarms, cloudwatch:ListTagsForResource, cloudwatch:PutMetricAlarm, \
+                           cloudwatch:TagResource and cloudwatch:SetAlarmState are needed";

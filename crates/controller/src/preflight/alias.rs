@@ -1,0 +1,100 @@
+//! Is the alias such that a rollout can begin on it, and may it be written?
+
+use rollout::alias::Target;
+use rollout::note::{self, TEXT_LIMIT};
+use rollout::plan::Entry;
+
+use super::problem::{Preflight, Problem, unreadable};
+use crate::port::{Cloud, Failure, Write};
+use crate::request::Request;
+
+pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
+    let subject = &request.subject;
+    let (function, name) = (subject.function.reference(), &subject.alias);
+    let Some(alias) = &found.alias else { return about_creation(cloud, request).await.into_iter().collect() };
+    let mut problems = Vec::new();
+    if alias.target == Target::Latest {
+        let text = format!("{subject} points at $LATEST: such an alias cannot split its traffic");
+        let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
+        problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
+    }
+    problems.extend(unexpected(request, found));
+    let length = note::length(alias.text());
+    if length > TEXT_LIMIT {
+        let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
+        problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
+    }
+    problems
+}
+
+/// Whoever said which version to begin from did not mean another; but what is rolled out already needs no beginning.
+fn unexpected(request: &Request, found: &Preflight) -> Option<Problem> {
+    let (expected, stable) = request.expects.zip(found.plan.stable)?;
+    let text = format!("{} is on {stable}, and {expected} is expected there (`CurrentVersion`)", request.subject);
+    let problem = Problem::new(text).hint("was something else rolled out since this was written?");
+    (stable != expected && request.version != Some(stable)).then_some(problem)
+}
+
+/// Where the alias does not exist: a first deployment, or a typo.
+async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
+    let subject = &request.subject;
+    let names = match cloud.alias_names(&subject.function).await {
+        Ok(names) => names,
+        Err(error) => return Some(unreadable(&error)),
+    };
+    if names.is_empty() || request.create_alias {
+        return None;
+    }
+    let alike =
+        names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &subject.alias.to_lowercase()))?;
+    let text = format!("{} has no alias `{}`; it has {}", subject.function, subject.alias, listed(&names));
+    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` makes a new one", subject.function)))
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What will have to be written, and may not be: better to know before there is a claim.
+pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
+    let subject = &request.subject;
+    let function = &subject.function;
+    let begins = found.goes_on.as_ref().is_none_or(|note| note.candidate.is_none());
+    let publishes = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
+    let ask = async |asked: bool, write: Write<'_>, text: String, permission: &str| {
+        let error = if asked { cloud.may_write(subject, &write).await.err()? } else { return None };
+        let problem = Problem::new(format!("{text}: {error}")).hint(format!("{permission} on {function} is needed"));
+        (error.failure == Failure::Denied).then_some(problem)
+    };
+    // Without a post-traffic hook, a first deployment's alias is complete once it is created.
+    let (creates, updates) = (found.alias.is_none(), found.alias.is_some() || request.post_hook.is_some());
+    let (updates, creates, code, version) = tokio::join!(
+        ask(updates, Write::Alias(found.alias.as_ref()), format!("{subject} may not be changed"), "lambda:UpdateAlias"),
+        ask(creates, Write::NewAlias, format!("{subject} may not be created"), "lambda:CreateAlias"),
+        ask(
+            publishes && request.code.is_some(),
+            Write::Code,
+            format!("the code of {function} may not be changed"),
+            "lambda:UpdateFunctionCode"
+        ),
+        ask(publishes, Write::Version, format!("no version of {function} may be published"), "lambda:PublishVersion"),
+    );
+    [updates, creates, code, version].into_iter().flatten().collect()
+}
+
+pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Option<Problem> {
+    if request.allow_provisioned || found.alias.is_none() {
+        return None;
+    }
+    match cloud.provisioned(&request.subject).await {
+        Ok(false) => None,
+        Ok(true) => Some(
+            Problem::new(format!(
+                "{} has provisioned concurrency: AWS writes weights of its own on it, and may refuse ours",
+                request.subject
+            ))
+            .hint("`--allow-provisioned-concurrency` tries it all the same"),
+        ),
+        Err(error) => Some(Problem::new(error.to_string())),
+    }
+}

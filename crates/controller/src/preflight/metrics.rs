@@ -1,0 +1,78 @@
+//! What was the alias used to before, and can calls be counted and tell anything?
+
+use rollout::alias::standing;
+use rollout::plan::{Latency, Mode, Plan};
+use rollout::{Alias, Time};
+
+use super::problem::Problem;
+use crate::compare::{PAST, Reference, expected_calls, limits};
+use crate::port::{Cloud, Failure, Usual};
+use crate::request::Request;
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) usual: Reference,
+    /// Calls may not be counted, and nobody asked for it.
+    pub(crate) denied: bool,
+}
+
+/// What the alias was used to in the hour before the rollout, and whether calls may be counted at all.
+pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option<&Alias>, began: Time) -> Counts {
+    let mut out = Counts::default();
+    // A first deployment has nothing to compare with.
+    let Some(alias) = alias.filter(|_| request.analysis.mode != Mode::Off) else { return out };
+    let found = standing(alias);
+    let start = found.live().map_or(began, |note| note.begun);
+    match cloud.usual(&request.subject, start - PAST, start, PAST).await {
+        // An hour that does not begin on the hour may come in two parts, of which the larger one's percentiles mean more.
+        Ok(parts) => {
+            let sum = |of: fn(&Usual) -> f64| parts.iter().map(of).fold(0.0, |sum, part| sum + part);
+            let (calls, errors) = (sum(|part| part.calls), sum(|part| part.errors));
+            let largest = parts.iter().copied().max_by(|one, other| one.calls.total_cmp(&other.calls));
+            out.usual = Some(Usual { calls, errors, ..largest.unwrap_or_default() });
+        }
+        Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
+            let problem = Problem::new(format!("the calls of the versions cannot be counted: {error}"));
+            out.problems.push(problem.hint("cloudwatch:GetMetricData is needed; `--analysis off` does without"));
+        }
+        Err(error) if error.failure == Failure::Denied => {
+            out.denied = true;
+            out.warnings.push(
+                "the versions are not compared: cloudwatch:GetMetricData is not permitted; a bad version is noticed by alarms and hooks alone"
+                    .to_owned(),
+            );
+        }
+        // It passes, or counting later shows that it does not.
+        Err(error) => out.warnings.push(format!("what the alias is used to could not be read, so nothing is expected: {error}")),
+    }
+    out
+}
+
+/// Slow calls cannot be told without knowing what was slow before.
+pub(crate) fn slowness(request: &Request, plan: &Plan, usual: &Reference) -> Option<Problem> {
+    let enforced = request.analysis.latency == Latency::Enforce && plan.comparing() != Mode::Off && plan.stable.is_some();
+    if !enforced || limits(plan, usual).is_some() {
+        return None;
+    }
+    let calls = usual.as_ref().map_or_else(|| "could not be read".to_owned(), |usual| format!("had {:.0} calls", usual.timed));
+    let text = format!("what is slow cannot be told: the hour before {calls}, and 100 are needed");
+    Some(Problem::new(text).hint("`--analysis latency=report` goes on without acting on it"))
+}
+
+/// The warning that hardly anything can be seen, where that is known beforehand.
+pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
+    let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
+    if plan.schedule.len() == 1 {
+        let text = "both versions never have calls at the same time, so that only one that answers nothing at all can be seen";
+        return Some(format!("{}: {text}", plan.schedule));
+    }
+    Some(format!(
+        "about {expected:.0} calls of the new version are expected while both have some: only one that fails nearly always can be \
+         seen; `--min-requests` waits for calls, `--on-low-traffic probe` sends some"
+    ))
+}
+
+/// The calls below which only a dead canary can be seen.
+const FEW: f64 = 30.0;

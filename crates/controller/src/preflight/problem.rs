@@ -1,0 +1,84 @@
+//! What did the preflight find? What keeps a rollout from beginning, and all that is known once it may.
+
+use std::fmt;
+
+use rollout::Alias;
+use rollout::note::Note;
+use rollout::plan::Plan;
+
+use super::callers::Callers;
+use crate::port::{CloudError, Configuration, Failure, Usual};
+
+/// Something that keeps a rollout from beginning, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), hint: None }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+pub(crate) fn unreadable(error: &CloudError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match error.failure {
+        Failure::NotFound => problem.hint("is this the right Region and account?"),
+        Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
+        Failure::Unsent => problem.hint("is AWS, or the endpoint that was given, within reach?"),
+        // The message says what to do.
+        Failure::Unsigned => problem,
+        Failure::Outdated
+        | Failure::Conflict
+        | Failure::Throttled
+        | Failure::Invalid
+        | Failure::Unanswered
+        | Failure::NotExecuted => problem,
+    }
+}
+
+/// What the preflight found.
+#[derive(Clone, Debug)]
+pub struct Preflight {
+    /// The plan for what was found.
+    pub plan: Plan,
+    /// What keeps it from beginning; nothing where it may.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing and stops nothing; who else moves traffic is kept apart from it.
+    pub warnings: Vec<String>,
+    /// Who calls the function without going through the alias, and what could not be looked at.
+    pub callers: Callers,
+    /// The stack that the function belongs to.
+    pub stack: Option<String>,
+    /// Alarms that are red and that the request says to wait for.
+    pub red: Vec<String>,
+    /// The alias as it was read.
+    pub alias: Option<Alias>,
+    /// Whether it could be read.
+    pub read: bool,
+    /// What the stable version is, where there is one.
+    pub stable: Option<Configuration>,
+    /// Whether the version asked for is the stable one already.
+    pub nothing_to_do: bool,
+    /// The note of the rollout that is gone on with, where one is.
+    pub goes_on: Option<Note>,
+    /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
+    pub usual: Option<Usual>,
+    /// The note of a rollout whose owner may still be there: nothing else was looked at.
+    pub owned: Option<Note>,
+}

@@ -1,0 +1,190 @@
+//! Can the version to go back to and the one to roll out share an alias, and is this command for what is under way?
+
+use rollout::note::Noted;
+use rollout::plan::Entry;
+use rollout::subject::FunctionName;
+use rollout::{Cause, Version};
+
+use super::problem::{Preflight, Problem, unreadable};
+use crate::port::{Cloud, CloudError, Code, Configuration, State, Update};
+use crate::request::{Request, fingerprint};
+
+#[derive(Default)]
+pub(crate) struct Versions {
+    pub(crate) stable: Option<Configuration>,
+    pub(crate) nothing_to_do: bool,
+    pub(crate) problems: Vec<Problem>,
+    /// That this command is for something else than what is under way: binding whatever else there is.
+    pub(crate) mismatch: Option<Problem>,
+}
+
+/// The version to go back to, and what is to be rolled out.
+pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Versions {
+    let function = &request.subject.function;
+    let mut out = Versions::default();
+    if let Some(stable) = found.plan.stable {
+        match cloud.configuration(function, Some(stable)).await {
+            Ok(configuration) => {
+                out.problems.extend(unusable("the version to go back to", stable, &configuration));
+                out.stable = Some(configuration);
+            }
+            Err(error) => {
+                out.problems.push(Problem::new(format!("the version to go back to, {stable}, cannot be read: {error}")));
+            }
+        }
+    }
+    let goes_on = found
+        .goes_on
+        .as_ref()
+        .and_then(|note| note.candidate.map(|candidate| (format!("rollout {} under way", note.id), candidate)));
+    let adopts =
+        if let Entry::Adopt(version) = found.plan.entry { Some(("the share to adopt".to_owned(), version)) } else { None };
+    match (goes_on.or(adopts), request.version) {
+        (Some((what, candidate)), version) => {
+            out.mismatch = continued(cloud, request, &what, candidate, version).await;
+            let adopts = matches!(found.plan.entry, Entry::Adopt(_));
+            out.problems.extend(known_bad(found, candidate).filter(|_| adopts && !request.again));
+        }
+        (None, _) if found.goes_on.is_some() => {}
+        (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
+        (None, None) => out.problems.extend(to_publish(cloud, request, out.stable.as_ref()).await),
+    }
+    out
+}
+
+/// What `$LATEST` is, before it is published: a failed update or another role would only be found after the claim.
+async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<Problem> {
+    let latest = cloud.configuration(&request.subject.function, None).await.ok()?;
+    if let Update::Failed(why) = &latest.update
+        && request.code.is_none()
+    {
+        return Some(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
+    }
+    incompatible(stable?, &latest).map(split)
+}
+
+async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
+    if Some(version) == found.plan.stable {
+        out.nothing_to_do = found.plan.entry == Entry::Fresh;
+        if !out.nothing_to_do {
+            let text = format!("{version} is stable already, and another rollout is under way");
+            out.problems.push(Problem::new(text).hint(format!("`canaryctl rollback {}` ends that one", request.subject)));
+        }
+        return;
+    }
+    match cloud.configuration(&request.subject.function, Some(version)).await {
+        Ok(configuration) => {
+            out.problems.extend(unusable("the version to roll out", version, &configuration));
+            let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
+            out.problems.extend(differs.map(split));
+        }
+        Err(error) => {
+            let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
+            let problem = Problem::new(format!("the version to roll out, {version}, cannot be read: {error}"));
+            out.problems.push(problem.hint(format!("`{list}` lists those there are")));
+        }
+    }
+    out.problems.extend(known_bad(found, version).filter(|_| !request.again));
+}
+
+/// What the note on the alias, whatever else it says, knows against a version.
+fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
+    let Noted::Note(note) = found.alias.as_ref()?.noted() else { return None };
+    let rejected = note.rejected.iter().find(|rejected| rejected.version == version)?;
+    Some(rejected_before(version, rejected.cause))
+}
+
+/// The refusal of a version that was taken back before.
+pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
+    Problem::new(format!("{version} was rejected before: {}", cause.phrase()))
+        .hint("roll out a fixed version, or this one with `--again`")
+}
+
+/// A rollout that is gone on with is of the version that this command would roll out, or it is another one.
+async fn continued<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    what: &str,
+    candidate: Version,
+    version: Option<Version>,
+) -> Option<Problem> {
+    let other = |but: String| {
+        let text = format!("{what} is of {candidate}, and {but}");
+        Some(Problem::new(text).hint(format!("`--version {candidate}` goes on with it, `--supersede` puts a rollout aside")))
+    };
+    if let Some(version) = version {
+        return if version == candidate { None } else { other(format!("`--version` names {version}")) };
+    }
+    let published = cloud.configuration(&request.subject.function, Some(candidate)).await.ok()?;
+    let theirs = published.code_sha256;
+    match &request.code {
+        // The hash of an image is not its URI's.
+        Some(Code::Image(_)) => None,
+        Some(code) if fingerprint(code) == theirs => None,
+        Some(_) => other("the package given is another".to_owned()),
+        None => match cloud.configuration(&request.subject.function, None).await {
+            Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
+            Ok(latest) if latest.frozen != published.frozen => other("`$LATEST` has other settings by now".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(unreadable(&error)),
+        },
+    }
+}
+
+fn unusable(what: &str, version: Version, configuration: &Configuration) -> Option<Problem> {
+    match &configuration.state {
+        State::Active | State::Pending => None,
+        State::Inactive => Some(Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls")).hint(
+            format!("invoke it once, then try again: `aws lambda invoke --function-name {} /dev/null`", configuration.arn),
+        )),
+        State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
+    }
+}
+
+/// What to do about two versions that cannot share an alias.
+fn split(text: String) -> Problem {
+    Problem::new(text).hint("keep the role and the queue and change what they permit, or move the alias by hand, all at once")
+}
+
+/// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.
+pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) -> Option<String> {
+    let (old, new) = (&stable.version, &candidate.version);
+    if stable.role != candidate.role {
+        return Some(format!(
+            "{new} has another execution role than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
+            candidate.role, stable.role
+        ));
+    }
+    let queue = |configuration: &Configuration| configuration.dead_letter.clone().unwrap_or_else(|| "none".to_owned());
+    (stable.dead_letter != candidate.dead_letter).then(|| {
+        format!(
+            "{new} has another dead-letter queue than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
+            queue(candidate),
+            queue(stable)
+        )
+    })
+}
+
+/// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
+pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+    let Some((function, _)) = stable.and_then(|stable| stable.arn.rsplit_once(':')) else { return Ok(None) };
+    Ok(cloud.tags(function).await?.remove(STACK))
+}
+
+/// The name of the stack that a function belongs to.
+///
+/// # Errors
+/// There is no such function, or it may not be read.
+pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<Option<String>, CloudError> {
+    let configuration = cloud.configuration(function, None).await?;
+    // `$LATEST` is read without a qualifier, so that this is its ARN.
+    Ok(cloud.tags(configuration.arn.trim_end_matches(":$LATEST")).await?.remove(STACK))
+}
+
+/// The warning of a stack that a function belongs to.
+pub fn resets(function: &FunctionName, stack: &str) -> String {
+    format!("{function} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it")
+}
+
+/// The tag that CloudFormation puts on what belongs to a stack.
+const STACK: &str = "aws:cloudformation:stack-name";
