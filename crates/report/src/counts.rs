@@ -4,8 +4,7 @@ use rollout::comparison::{Calls, Numbers, Opinion, Slow, Thousandths, grouped};
 use rollout::health::clock;
 use rollout::{Time, Weight};
 
-use crate::frame::row;
-use crate::paint::{Line, Tone};
+use crate::paint::{Line, Tone, row};
 use crate::story::{Counts, Story};
 use crate::words::{one_line, span};
 
@@ -115,9 +114,7 @@ fn slow(slow: &Slow) -> Line {
     let percent = |share: Thousandths| format!("{:.1} %", share.to_f64());
     let word = format!("over {:.0} ms", slow.stable_limit_ms.to_f64());
     let tone = if slow.enforced && slow.opinion == Opinion::RollBack { Tone::Bad } else { Tone::Plain };
-    Line::default()
-        .with(Tone::Dim, format!("  {word:<10}"))
-        .with(tone, format!("{:<13}{:<13}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
+    row(&word).with(tone, format!("{:<13}{:<13}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
 }
 
 fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {

@@ -9,7 +9,7 @@ use rollout::event::{Ending, Event};
 use rollout::health::clock;
 
 use crate::arithmetic::in_figures;
-use crate::paint::{Line, Tone};
+use crate::paint::{Line, Tone, row};
 use crate::story::Story;
 use crate::words::{clean_lines, one_line, span, version, wrapped};
 
@@ -84,7 +84,7 @@ pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     } else if together {
         told.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
     } else {
-        told.extend([first, row("took", spent.trim_start_matches("took "))]);
+        told.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
     }
     let within = |text: &str| width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
     told.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
@@ -215,12 +215,8 @@ fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
-fn row(word: &str, text: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {word:<10}")).with(Tone::Plain, text)
-}
-
 /// A row whose text takes more than one line.
 fn rows(word: &str, texts: &[String]) -> Vec<Line> {
     let texts = texts.iter().filter(|text| !text.is_empty()).enumerate();
-    texts.map(|(index, text)| row(if index == 0 { word } else { "" }, text)).collect()
+    texts.map(|(index, text)| row(if index == 0 { word } else { "" }).with(Tone::Plain, text)).collect()
 }

@@ -10,7 +10,8 @@ use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
 use crate::counts::{counts, seen};
-use crate::paint::{Line, Tone};
+use crate::live_layout::{Rows, TEXT_AT, happened};
+use crate::paint::{Line, Tone, row};
 use crate::prompt::Prompt;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
@@ -75,27 +76,6 @@ impl LiveState {
     }
 }
 
-/// The rows of the live view, in the order in which a low screen can do without them.
-pub(crate) struct Rows {
-    /// What is known.
-    pub(crate) body: Vec<Line>,
-    /// What happened last, oldest first.
-    pub(crate) told: Vec<Line>,
-    /// How to go back, and what is asked; to be kept whatever does not fit.
-    pub(crate) foot: Vec<Line>,
-}
-
-impl Rows {
-    /// As many as fit.
-    pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
-        let Self { mut body, mut told, foot } = self;
-        let room = rows.saturating_sub(foot.len());
-        body.truncate(room.saturating_sub(told.len().min(1)));
-        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
-        body.into_iter().chain(told).chain(foot).take(rows).collect()
-    }
-}
-
 /// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
 pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
     rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color)).collect()
@@ -118,21 +98,13 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     lines.extend(alarms(story, now));
     let mut told = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
-        let line = Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, format!("{word:<8}  "));
         // The last one is why things are as they are: it is to be read to its end.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
-        told.push(line.with(Tone::Plain, parts.next().unwrap_or_default()));
+        told.push(happened(*at, word, &parts.next().unwrap_or_default()));
         told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
     Rows { body: lines, told, foot: state.prompt.foot(story, width) }
-}
-
-/// Where the sentences of what happened begin: after the time and the word.
-pub(crate) const TEXT_AT: usize = 22;
-
-pub(crate) fn row(word: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {word:<10}"))
 }
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {

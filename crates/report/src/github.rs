@@ -2,7 +2,7 @@
 
 use rollout::event::Ending;
 
-use crate::ci::Part;
+use crate::ci::part::Part;
 use crate::ending::Block;
 use crate::paint::Tone;
 use crate::words::{clean_lines, one_line};

@@ -3,7 +3,7 @@
 use rollout::Time;
 use rollout::event::Ending;
 
-use crate::ci::Part;
+use crate::ci::part::Part;
 use crate::github::values;
 use crate::words::one_line;
 

@@ -22,6 +22,7 @@ mod group;
 mod html;
 mod json;
 mod live;
+mod live_layout;
 mod markdown;
 mod markup;
 mod paint;

@@ -1,35 +1,22 @@
 //! How does foreign text stand in a page? As text, whatever it holds: for HTML, and for Markdown.
 
+use maud::{Markup, html};
+
 use crate::words::clean;
 
-/// The text with everything that means something in HTML, in an attribute's value too, said by name.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in clean(text).chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
-/// The same, with what stands between backticks as code.
-pub(crate) fn prose(text: &str) -> String {
-    let text = escaped(text);
+/// The text in HTML, with what stands between backticks as code.
+pub(crate) fn prose(text: &str) -> Markup {
+    let text = clean(text);
     let parts: Vec<&str> = text.split('`').collect();
     // Without a partner a backtick is only a letter.
     if parts.len().is_multiple_of(2) {
-        return text;
+        return html! { (text) };
     }
-    let shown = |(index, part): (usize, &&str)| {
-        if index % 2 == 1 { format!("<code>{part}</code>") } else { (*part).to_owned() }
-    };
-    parts.iter().enumerate().map(shown).collect()
+    html! {
+        @for (index, part) in parts.iter().enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 /// The text as a page in Markdown shows it, in a cell of a table too: a backslash before everything that could mean something.
@@ -62,17 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_html_is_left_to_mean_something() {
-        assert_eq!(
-            escaped("<script>alert('1' & \"2\")</script>"),
-            "&lt;script&gt;alert(&#39;1&#39; &amp; &quot;2&quot;)&lt;/script&gt;"
-        );
-    }
-
-    #[test]
-    fn code_is_shown_as_code() {
-        assert_eq!(prose("alarm `A<b>` is red"), "alarm <code>A&lt;b&gt;</code> is red");
-        assert_eq!(prose("a ` alone <"), "a ` alone &lt;");
+    fn code_in_html_is_shown_as_code_and_nothing_is_left_to_mean_something() {
+        let shown = |text| prose(text).into_string();
+        assert_eq!(shown("alarm `A<b>` is red"), "alarm <code>A&lt;b&gt;</code> is red");
+        assert_eq!(shown("a ` alone <"), "a ` alone &lt;");
+        assert_eq!(shown("<script>\"1\" & 2</script>"), "&lt;script&gt;&quot;1&quot; &amp; 2&lt;/script&gt;");
     }
 
     #[test]

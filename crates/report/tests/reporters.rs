@@ -113,7 +113,8 @@ fn body(page: &str) -> String {
 #[test]
 fn pages() {
     for name in ["alarm", "analysis", "refused"] {
-        golden(&format!("{name}.html"), &body(&html(&events(name))));
+        // An element a line, to be read as a golden file.
+        golden(&format!("{name}.html"), &(body(&html(&events(name))).replace("><", ">\n<") + "\n"));
     }
     for name in STORIES {
         let page = html(&events(name));
@@ -160,7 +161,7 @@ fn foreign_text_stays_text_everywhere() {
     let events = read(&text).unwrap().events;
     let page = body(&html(&events));
     assert!(!page.contains("<img") && !page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
-    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;"), "{page}");
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;'"), "{page}");
     balanced(&page);
     let page = markdown(&events);
     assert!(!page.contains("<img") && !page.contains(" **b**"), "{page}");
