@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rollout::plan::Mode;
 
-use crate::crowd::{AT_ONCE, Kind, LATE, Played, errors_only, expected, f64_of, failed};
+use crate::concurrent_rollouts::{AT_ONCE, Kind, LATE, Played, errors_only, expected, f64_of, failed};
 use crate::traffic::{ALPHAS, Row, Tally, count, ln_factorial};
 
 /// How many rollouts of each row and bound the suite plays.

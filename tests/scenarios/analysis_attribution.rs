@@ -8,7 +8,7 @@ use rollout::event::What;
 use rollout::plan::{Analysis, Mode};
 use sim::{Event, MetricFault, Shortfall, Time};
 
-use crate::crowd::{AT_ONCE, Kind, LATE, Played, errors_only, expected, failed, finding, watched};
+use crate::concurrent_rollouts::{AT_ONCE, Kind, LATE, Played, errors_only, expected, failed, finding, watched};
 use crate::stage::{Stage, Told, play};
 
 /// The shares of the candidate as they were written: when, in seconds since the first one, and per cent.
