@@ -34,7 +34,7 @@ pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 pub use scenario::{Defaults, Scenario};
 pub use settings::Settings;
 pub use setup::Unfit;
-pub use time::Time;
+pub use self::time::Time;
 pub use web::{Visit, WebPage};
 pub use wire::caller;
 pub use world::{Answer, Event, Reply, World};

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::behaviour::Behaviour;
 use super::name::Place;
 use super::refusal::Refusal;
+use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
 use crate::time::Time;
 
@@ -124,7 +123,7 @@ impl Version {
         put("CodeSha256", self.code.sha256.clone().into());
         put("CodeSize", self.code.size.into());
         put("PackageType", if self.code.image.is_some() { "Image" } else { "Zip" }.into());
-        put("LastModified", last_modified(self.modified).into());
+        put("LastModified", iso_with_offset(self.modified).into());
         put("RevisionId", self.revision.clone().into());
         if let Some(runtime) = &self.configuration.runtime {
             let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, super::code::hex_of(runtime));
@@ -302,11 +301,4 @@ pub(crate) fn show_alias(state: &AliasState, place: &Place, function: &str, name
         members.insert("RoutingConfig".to_owned(), json!({"AdditionalVersionWeights": state.weights}));
     }
     shown
-}
-
-/// A moment as `LastModified` writes it: ISO 8601 with milliseconds and a numeric zone.
-pub(crate) fn last_modified(at: Time) -> String {
-    let millis = at.as_millis().rem_euclid(1_000);
-    let seconds = DateTime::from(SystemTime::from(at.floor(Duration::from_secs(1)))).fmt(Format::DateTime).unwrap_or_default();
-    format!("{}.{millis:03}+0000", seconds.trim_end_matches('Z'))
 }
