@@ -1,8 +1,8 @@
 //! How do answers look on the wire, and whose request is this? Headers, dates and callers; no service's own rules.
 
-use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
 use crate::calendar;
 use crate::cloudformation::CloudFormation;

@@ -204,12 +204,12 @@ impl Lambda {
     pub(super) fn delete_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let (name, qualifier) = self.url_target(call)?;
         let removed = self.function_mut(&name)?.urls.remove(&qualifier);
-        removed.map(|_| Done::empty(204)).ok_or_else(no_url)
+        removed.map(|_| Done::empty(204)).ok_or_else(Refusal::no_resource)
     }
 
     fn show_url(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let (name, qualifier) = self.url_target(call)?;
-        let url = self.function(&name)?.urls.get(&qualifier).ok_or_else(no_url)?;
+        let url = self.function(&name)?.urls.get(&qualifier).ok_or_else(Refusal::no_resource)?;
         Ok(self.shown_url(call, &name, &qualifier, url))
     }
 
@@ -253,8 +253,4 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal>
         return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use.".to_owned()));
     }
     Ok(())
-}
-
-fn no_url() -> Refusal {
-    Refusal::not_found("The resource you requested does not exist.".to_owned())
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::behaviour::Behaviour;
+use super::code::{Code, hex_of};
 use super::name::Place;
 use super::refusal::Refusal;
 use crate::calendar::iso_with_offset;
@@ -114,11 +115,10 @@ impl Version {
     }
 
     pub(crate) fn show(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Map<String, Value> {
-        let arn = qualifier.map_or_else(|| place.arn(name), |qualifier| place.qualified(name, qualifier));
         let mut shown = self.configuration.show(name);
         let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
         put("FunctionName", name.into());
-        put("FunctionArn", arn.into());
+        put("FunctionArn", place.arn_of(name, qualifier).into());
         put("Version", self.label().into());
         put("CodeSha256", self.code.sha256.clone().into());
         put("CodeSize", self.code.size.into());
@@ -126,7 +126,7 @@ impl Version {
         put("LastModified", iso_with_offset(self.modified).into());
         put("RevisionId", self.revision.clone().into());
         if let Some(runtime) = &self.configuration.runtime {
-            let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, super::code::hex_of(runtime));
+            let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, hex_of(runtime));
             put("RuntimeVersionConfig", json!({"RuntimeVersionArn": arn}));
         }
         if self.pending {
@@ -149,14 +149,6 @@ impl Version {
         }
         shown
     }
-}
-
-/// What runs: only its fingerprint matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Code {
-    pub(crate) sha256: String,
-    pub(crate) size: u64,
-    pub(crate) image: Option<String>,
 }
 
 /// The part of a version that `UpdateFunctionConfiguration` changes.
