@@ -22,6 +22,7 @@
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
 pub mod alias;
+pub mod arn;
 pub mod comparison;
 pub mod decide;
 pub mod diagnosis;
@@ -61,6 +62,7 @@ mod note_tests;
 mod timeline_tests;
 
 pub use alias::Alias;
+pub use arn::Arn;
 pub use outcome::{Cause, Outcome};
 pub use schedule::Schedule;
 pub use subject::Subject;
