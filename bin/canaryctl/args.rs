@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rollout::{Schedule, Version, Weight};
+use rollout::{Arn, Schedule, Version, Weight};
 
 use crate::analyze::Analyze;
 use crate::comparing::Comparing;
@@ -480,12 +480,12 @@ pub(crate) struct Alarm {
 }
 
 pub(crate) fn alarm(text: &str) -> Result<Alarm, String> {
-    let (name, region) = match text.splitn(7, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "cloudwatch", region, _, "alarm", name] => (*name, Some((*region).to_owned())),
-        ["arn", ..] => {
+    let (name, region) = match Arn::parse(text).and_then(|arn| Some((arn.alarm()?, arn.region))) {
+        Some((name, region)) => (name, Some(region.to_owned())),
+        None if Arn::is_meant(text) => {
             return Err("no ARN of an alarm, such as `arn:aws:cloudwatch:eu-west-1:123456789012:alarm:HelloErrors`".to_owned());
         }
-        _ => (text, None),
+        None => (text, None),
     };
     let sound = (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if sound { Ok(Alarm { name: name.to_owned(), region }) } else { Err("1 to 255 characters".to_owned()) }

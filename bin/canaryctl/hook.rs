@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use controller::port::{Cloud, Failure as Why};
 use controller::tag_key;
+use rollout::arn::{Arn, unqualified};
 use serde_json::json;
 
 use crate::args::{Common, Output};
@@ -71,11 +72,11 @@ pub(crate) async fn report(args: &Report) -> Result<u8, Failure> {
     let (subject, wired) = (&located.subject, &located.wired);
     let refused = |what: String| Failure { code: 3, message: what };
     let given = subject.function.reference();
-    let arn = if given.starts_with("arn:") {
+    let arn = if Arn::is_meant(&given) {
         given
     } else {
         let found = wired.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
-        found.arn.trim_end_matches(":$LATEST").to_owned()
+        unqualified(&found.arn).to_owned()
     };
     let answer = match args.status {
         Status::Succeeded => "Succeeded".to_owned(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, Metric, MetricAlarm, Statistic};
 use controller::port::{CloudError, Series, Watch};
+use rollout::Arn;
 
 use crate::connect::Aws;
 use crate::error::failed;
@@ -41,7 +42,7 @@ impl Aws {
         // Asked for by ARN and found by name: in another account or Region it would be another alarm.
         let meant = |name: Option<&str>, arn: Option<&str>| {
             let asked = name.map_or(Some(&""), |name| asked.get(name));
-            asked.is_some_and(|asked| !asked.starts_with(ARN) || Some(*asked) == arn)
+            asked.is_some_and(|asked| !Arn::is_meant(asked) || Some(*asked) == arn)
         };
         found.metric.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
         found.composite.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
@@ -119,16 +120,10 @@ fn names_in(rule: &str) -> Vec<String> {
 
 /// The name of an alarm that was given by name or by ARN. A name may contain colons.
 pub(crate) fn alarm_name(given: &str) -> &str {
-    match given.splitn(7, ':').collect::<Vec<_>>().as_slice() {
-        [ARN_WORD, _, "cloudwatch", _, _, "alarm", name] => name,
-        _ => given,
-    }
+    Arn::parse(given).and_then(Arn::alarm).unwrap_or(given)
 }
 
 pub(crate) const DESCRIBE_ALARMS: &str = "DescribeAlarms";
-
-const ARN: &str = "arn:";
-const ARN_WORD: &str = "arn";
 
 /// `CloudWatch` takes no more names in one call …
 const ALARMS_PER_CALL: usize = 100;

@@ -15,6 +15,7 @@ use rollout::subject::Qualified;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
+use crate::backoff::Backoff;
 use crate::driver::Driver;
 use crate::hooks::{Question, ask};
 use crate::interrupt::{Interrupt, told};
@@ -28,7 +29,7 @@ const REFUSED: Duration = Duration::from_mins(1);
 const LATER: Duration = Duration::from_secs(5);
 
 /// The shortest and the longest pause after a failed call.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Carries out what was decided.
@@ -114,9 +115,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 }
             }
         }
-        let (shortest, longest) = PAUSES;
-        let pause = shortest.saturating_mul(1 << self.failures.min(6)).min(longest);
-        self.pause(pause).await;
+        self.pause(PAUSES.after(self.failures)).await;
         // What is to be done about it shows in the alias, whoever called meanwhile.
         self.nudged = false;
     }
@@ -161,7 +160,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             | Failure::NotExecuted => {
                 self.trouble(why);
                 self.candidate = Candidate::Settling;
-                self.pause(PAUSES.1.min(self.plan.poll)).await;
+                self.pause(PAUSES.longest.min(self.plan.poll)).await;
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use rollout::Arn;
 use rollout::event::Difference;
 
 use crate::port::{Configuration, Frozen};
@@ -73,14 +74,14 @@ fn environment(stable: &BTreeMap<String, u32>, candidate: &BTreeMap<String, u32>
     }
 }
 
-/// `layer:3` of a layer's ARN.
+/// `tools:3` of a layer's ARN.
 fn layer(arn: &str) -> String {
-    arn.rsplit_once(":layer:").map_or(arn, |(_, name)| name).to_owned()
+    Arn::parse(arn).and_then(|arn| arn.named("layer")).unwrap_or(arn).to_owned()
 }
 
 /// The name in an ARN of a role, a queue or a topic.
 fn last_part(arn: &str) -> String {
-    arn.rsplit([':', '/']).next().unwrap_or(arn).to_owned()
+    Arn::parse(arn).map_or(arn, Arn::last).to_owned()
 }
 
 /// How many letters of a hash tell two apart.

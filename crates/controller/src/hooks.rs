@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollout::arn::unqualified;
 use rollout::event::HookPhase;
 use rollout::hook::{HookTarget, HookUrl};
 use rollout::plan::INVOCATION_LIMIT;
@@ -9,6 +10,7 @@ use rollout::subject::Qualified;
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
+use crate::backoff::Backoff;
 use crate::port::{Clock, Cloud, CloudError, Failure, Page, Reply};
 
 /// How many lines of a hook's log are shown when it fails.
@@ -16,6 +18,9 @@ const LOG_LINES: usize = 8;
 
 /// How often a question that certainly was not heard is sent again, a growing pause between.
 const TRIES: u32 = 5;
+
+/// The pauses between.
+const PAUSES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(4) };
 
 /// How long a URL may take: about when most of what stands between gives up by itself.
 const PAGE_LIMIT: Duration = Duration::from_mins(1);
@@ -52,7 +57,7 @@ impl Question {
     /// The function's own ARN, which is where a hook that takes its time leaves its answer.
     fn function_arn(&self) -> Option<&str> {
         let (_, arn) = self.stable.as_ref().or(self.candidate.as_ref())?;
-        arn.rsplit_once(':').map(|(function, _)| function)
+        Some(unqualified(arn))
     }
 
     /// The event a hook gets. The first two fields are what hooks written for `CodeDeploy` read.
@@ -156,15 +161,14 @@ async fn post<C: Cloud, K: Clock>(cloud: &C, clock: &K, url: &HookUrl, payload: 
 }
 
 async fn until_heard<T, K: Clock>(clock: &K, send: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
-    let mut pause = Duration::from_millis(500);
-    let mut tried = 1;
+    let mut tried = 0;
     loop {
+        tried += 1;
         match send().await {
             Err(error)
                 if matches!(error.failure, Failure::NotExecuted | Failure::Throttled | Failure::Unsent) && tried < TRIES =>
             {
-                clock.sleep(pause).await;
-                (pause, tried) = (pause * 2, tried + 1);
+                clock.sleep(PAUSES.after(tried)).await;
             }
             answer => return answer,
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use rollout::Arn;
 use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::subject::{FunctionName, Qualified, Subject};
@@ -130,22 +131,24 @@ impl Arns<'_> {
         };
         let account = function.account.clone().unwrap_or_else(|| self.account());
         let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
-        format!("arn:{partition}:lambda:{region}:{account}:function:{}{qualifier}", function.name)
+        let resource = format!("function:{}{qualifier}", function.name);
+        Arn { partition: &partition, service: "lambda", region: &region, account: &account, resource: &resource }.to_string()
     }
 
     fn alarm(&self, name: &str) -> String {
-        format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", self.partition(), self.region(), self.account())
+        self.here("cloudwatch", &format!("alarm:{name}"))
     }
 
     fn stack(&self) -> Option<Grant> {
         let stack = self.place.stack.as_ref()?;
-        let (partition, region, account) = (self.partition(), self.region(), self.account());
-        let arn = if stack.starts_with("arn:") {
-            stack.clone()
-        } else {
-            format!("arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/*")
-        };
+        let arn = if Arn::is_meant(stack) { stack.clone() } else { self.here("cloudformation", &format!("stack/{stack}/*")) };
         Some(Grant { id: "LogicalIds", actions: vec!["cloudformation:DescribeStackResource"], resources: vec![arn] })
+    }
+
+    /// A resource where the function is.
+    fn here(&self, service: &str, resource: &str) -> String {
+        let (partition, region, account) = (&self.partition(), &self.region(), &self.account());
+        Arn { partition, service, region, account, resource }.to_string()
     }
 
     fn account(&self) -> String {

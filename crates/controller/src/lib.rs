@@ -4,6 +4,7 @@
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod act;
+mod backoff;
 mod board;
 mod budget;
 mod by_hand;
@@ -30,6 +31,7 @@ pub mod port;
 mod preflight;
 mod probe;
 mod request;
+mod swap;
 mod teller;
 
 pub use budget::{Budget, Budgeted};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollout::alias::{Standing, standing};
+use rollout::arn::unqualified;
 use rollout::event::{HookPhase, What};
 use rollout::health::{AlarmSeen, AlarmState, Failing, Health};
 use rollout::note::{Note, Noted, Phase};
@@ -390,7 +391,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     pub(crate) fn candidate_arn(&self) -> Option<(Version, String)> {
         self.published.as_ref().map(|(version, known)| (*version, known.arn.clone())).or_else(|| {
             let candidate = self.note()?.candidate?;
-            let (function, _) = self.stable.as_ref()?.arn.rsplit_once(':')?;
+            let function = unqualified(&self.stable.as_ref()?.arn);
             Some((candidate, format!("{function}:{candidate}")))
         })
     }

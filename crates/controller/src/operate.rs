@@ -1,4 +1,4 @@
-//! How is an operator's order carried out? Read, rule, write, by compare and swap, from any machine.
+//! How is an operator's order carried out? From any machine, whoever drives the rollout.
 
 use std::time::Duration;
 
@@ -6,19 +6,14 @@ use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Weight};
 
+use crate::backoff::Backoff;
 use crate::driver::ROLLBACK_LIMIT;
 use crate::identity::Identity;
-use crate::last_resort::update_alias;
-use crate::port::{Clock, Cloud, CloudError, Failure};
+use crate::port::{Clock, Cloud, CloudError, Failure, Held};
+use crate::swap::{Change, Step, swap};
 
 /// How long an order that moves traffic nowhere is tried.
 const LIMIT: Duration = Duration::from_mins(1);
-
-/// How long a failure that will not pass by itself is met before giving up.
-const HOPELESS: Duration = Duration::from_secs(5);
-
-/// The shortest and the longest pause between two tries.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,61 +37,65 @@ pub async fn operate<C: Cloud, K: Clock>(
     identity: Identity,
     tell: &mut dyn FnMut(Time, String),
 ) -> Ordered {
-    let limit = if operation == Operation::Abort { ROLLBACK_LIMIT } else { LIMIT };
-    let mut began = None;
-    let (mut pause, mut wanted, mut refused, mut almost) = (PAUSES.0, None, None, false);
-    loop {
-        let error: CloudError = match cloud.alias(subject).await {
-            Ok(None) => {
-                return Ordered::Refused(format!("{subject} does not exist"), "is this the right Region and account?".to_owned());
-            }
-            Ok(Some(held)) => match rule(operation, aim, &held.alias, cloud.time(), identity.owner) {
-                Ruling::Done(why) => return Ordered::Already(why),
-                // Our own write, its answer lost, has ended what the order was about.
-                Ruling::Refused { .. } if wanted.as_ref() == Some(&held.alias) => {
-                    return Ordered::Done(held.alias, "done".to_owned());
-                }
-                // Reads can be stale: it takes two to refuse.
-                Ruling::Refused { why, hint } if refused.is_some() => return Ordered::Refused(why, hint),
-                Ruling::Refused { .. } => {
-                    refused = Some(());
-                    clock.sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-                Ruling::Write { mut alias, does } => {
-                    for (_, weight) in &mut alias.weights {
-                        if almost && *weight == Weight::FULL {
-                            *weight = Weight::ALMOST_FULL;
-                        }
-                    }
-                    match cloud.update_alias(subject, &alias, &held.revision).await {
-                        Ok(held) => return Ordered::Done(held.alias, does),
-                        Err(error) => {
-                            // Nobody has seen AWS take a user's weight of exactly 1.
-                            almost |= operation == Operation::Promote && error.failure == Failure::Invalid;
-                            wanted = Some(alias);
-                            error
-                        }
-                    }
-                }
-            },
-            Err(error) if error.failure == Failure::NotFound => {
-                return Ordered::Refused(error.to_string(), "is this the right Region and account?".to_owned());
-            }
-            Err(error) => error,
-        };
-        let now = cloud.time();
-        let since = *began.get_or_insert(now);
-        let hopeless = matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned);
-        if now.since(since) >= if hopeless { HOPELESS } else { limit } {
-            let by_hand =
-                wanted.filter(|_| operation == Operation::Abort).map(|wanted| update_alias(subject, cloud.region(), &wanted));
-            return Ordered::Unconfirmed(error.to_string(), by_hand);
-        }
-        if error.failure != Failure::Outdated {
-            tell(now, format!("trying again: {error}"));
-        }
-        clock.sleep(pause).await;
-        pause = (pause * 2).min(PAUSES.1);
+    let given = Given { subject, operation, aim, identity, does: String::new(), almost: false };
+    swap((cloud, clock), subject, given, tell).await
+}
+
+/// An order that was given.
+struct Given<'a> {
+    subject: &'a Subject,
+    operation: Operation,
+    aim: Aim,
+    identity: Identity,
+    /// What the write in hand does, in words.
+    does: String,
+    /// Whether AWS refused a weight of exactly 1.
+    almost: bool,
+}
+
+impl Change for Given<'_> {
+    type End = Ordered;
+
+    const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
+
+    fn limit(&self) -> Duration {
+        if self.operation == Operation::Abort { ROLLBACK_LIMIT } else { LIMIT }
     }
+
+    fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Ordered> {
+        let Some(held) = held else { return Step::End(missing(format!("{} does not exist", self.subject))) };
+        match rule(self.operation, self.aim, &held.alias, now, self.identity.owner) {
+            Ruling::Done(why) => Step::End(Ordered::Already(why)),
+            // Our own write, its answer lost, has ended what the order was about.
+            Ruling::Refused { .. } if sent == Some(&held.alias) => {
+                Step::End(Ordered::Done(held.alias.clone(), "done".to_owned()))
+            }
+            Ruling::Refused { why, hint } => Step::Refuse(Ordered::Refused(why, hint)),
+            Ruling::Write { mut alias, does } => {
+                for (_, weight) in alias.weights.iter_mut().filter(|(_, weight)| self.almost && *weight == Weight::FULL) {
+                    *weight = Weight::ALMOST_FULL;
+                }
+                self.does = does;
+                Step::Write(held.revision.clone(), alias)
+            }
+        }
+    }
+
+    fn written(&mut self, alias: Alias, _: bool) -> Ordered {
+        Ordered::Done(alias, std::mem::take(&mut self.does))
+    }
+
+    fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Ordered> {
+        // Nobody has seen AWS take a user's weight of exactly 1.
+        self.almost |= writing && self.operation == Operation::Promote && error.failure == Failure::Invalid;
+        (error.failure == Failure::NotFound && !writing).then(|| missing(error.to_string()))
+    }
+
+    fn gave_up(&self, why: String, command: Option<String>) -> Ordered {
+        Ordered::Unconfirmed(why, command.filter(|_| self.operation == Operation::Abort))
+    }
+}
+
+fn missing(why: String) -> Ordered {
+    Ordered::Refused(why, "is this the right Region and account?".to_owned())
 }

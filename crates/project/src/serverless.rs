@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rollout::subject::Qualified;
-use rollout::{Schedule, Subject};
+use rollout::{Arn, Schedule, Subject};
 
 use crate::alarm::Alarm;
 use crate::alerts::{Alerts, normalised};
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
     /// A hook: the key of a function of this file, or an ARN.
     fn hook(&mut self, node: &'a Node) -> Option<At<Hook>> {
         let text = self.needed(node, "the key of a function")?;
-        if text.value.starts_with("arn:") {
+        if Arn::is_meant(&text.value) {
             let parsed = text.value.parse::<Qualified>().map_err(|error| self.found.problem(&text.place, error.to_string()));
             return parsed.ok().map(|hook| At { value: Hook::Function(hook), place: text.place });
         }

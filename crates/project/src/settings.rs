@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Preexisting};
 use rollout::subject::Qualified;
-use rollout::{Schedule, Version, Weight};
+use rollout::{Arn, Schedule, Version, Weight};
 
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
@@ -53,7 +53,7 @@ impl Project {
         }
         let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
         let name = |text: &str| (1..=128).contains(&text.len()) && letters(text);
-        let arn = |text: &str| text.starts_with("arn:") && text.len() <= 1024 && !text.contains("${");
+        let arn = |text: &str| Arn::is_meant(text) && text.len() <= 1024 && !text.contains("${");
         for stack in self.stack.iter().filter(|stack| !name(&stack.value) && !arn(&stack.value)) {
             found.problem(&stack.place, format!("`{}` is no stack: letters, digits and `-`, at most 128", shown(&stack.value)));
         }

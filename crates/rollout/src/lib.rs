@@ -23,6 +23,7 @@
 
 pub mod action;
 pub mod alias;
+pub mod arn;
 pub mod comparison;
 pub mod decide;
 pub mod diagnosis;
@@ -65,6 +66,7 @@ mod plan_tests;
 mod timeline_tests;
 
 pub use alias::Alias;
+pub use arn::Arn;
 pub use outcome::{Cause, Outcome};
 pub use schedule::Schedule;
 pub use subject::Subject;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::arn::Arn;
+
 /// The alias that is meant where none is named.
 pub const DEFAULT_ALIAS: &str = "live";
 
@@ -46,7 +48,8 @@ impl FunctionName {
     pub fn reference(&self) -> String {
         match (&self.account, &self.place) {
             (Some(account), Some(Place { partition, region })) => {
-                format!("arn:{partition}:lambda:{region}:{account}:function:{}", self.name)
+                let resource = &format!("function:{}", self.name);
+                Arn { partition, service: "lambda", region, account, resource }.to_string()
             }
             (Some(account), None) => format!("{account}:function:{}", self.name),
             (None, _) => self.name.clone(),
@@ -97,20 +100,17 @@ impl FromStr for Qualified {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || SubjectError::Function(text.to_owned());
-        let parts: Vec<&str> = text.split(':').collect();
-        let (place, account, rest) = match parts.as_slice() {
-            ["arn", partition, "lambda", region, account, "function", rest @ ..] => {
-                let place = Place { partition: (*partition).to_owned(), region: (*region).to_owned() };
-                let sound = plain(partition) && plain(region);
-                (Some(place).filter(|_| sound), Some(*account), rest)
+        let arn = Arn::parse(text);
+        let parts: Vec<&str> = arn.map_or(text, |arn| arn.resource).split(':').collect();
+        let (account, rest) = match (arn, parts.as_slice()) {
+            (Some(arn), ["function", rest @ ..]) if arn.service == "lambda" && plain(arn.partition) && plain(arn.region) => {
+                (Some(arn.account), rest)
             }
-            [account, "function", rest @ ..] => (None, Some(*account), rest),
-            rest => (None, None, rest),
+            (Some(_), _) | (None, ["arn", ..]) => return Err(refused()),
+            (None, [account, "function", rest @ ..]) => (Some(*account), rest),
+            (None, rest) => (None, rest),
         };
-        let whole = parts.first() == Some(&"arn");
-        let sound_account =
-            account.is_none_or(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()));
-        if (whole && place.is_none()) || !sound_account {
+        if !account.is_none_or(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())) {
             return Err(refused());
         }
         let (name, qualifier) = match rest {
@@ -127,6 +127,7 @@ impl FromStr for Qualified {
         if !qualifier.as_ref().is_none_or(sound) {
             return Err(SubjectError::Alias(qualifier.unwrap_or_default()));
         }
+        let place = arn.map(|Arn { partition, region, .. }| Place { partition: partition.to_owned(), region: region.to_owned() });
         let function = FunctionName { name: name.to_owned(), place, account: account.map(str::to_owned) };
         Ok(Self { function, qualifier })
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use rollout::Arn;
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 use rollout::subject::{Qualified, Subject};
 
 use crate::last_resort::quoted;
 use crate::port::{Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
-use crate::preflight::callers::{Bypass, Permit, bypasses, qualifier, unseen};
+use crate::preflight::callers::{Bypass, Permit, bypasses, unseen};
 use crate::request::Request;
 
 /// How far back calls are counted.
@@ -65,7 +66,7 @@ fn word(text: &str) -> String {
 
 fn of_source(subject: &Subject, source: &EventSource) -> Symptom {
     let (name, function) = (source.name(), &subject.function);
-    let fixed = qualifier(&source.function).filter(|version| *version != "$LATEST");
+    let fixed = Arn::parse(&source.function).and_then(Arn::qualifier).filter(|version| *version != "$LATEST");
     let text = match fixed {
         Some(version) => format!("{name} feeds version {version} of {function}, not the alias"),
         None => format!("{name} feeds {function} itself, not the alias"),

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rollout::Arn;
 use rollout::diagnosis::Unseen;
 use rollout::subject::{Qualified, Subject};
 use serde_json::Value;
@@ -102,18 +103,15 @@ pub(crate) fn unseen(what: &str, permission: &str, error: &CloudError) -> Unseen
 
 /// Whether a mapping calls, and not through an alias.
 pub(crate) fn bypasses(source: &EventSource) -> bool {
-    let version = qualifier(&source.function).is_some_and(|qualifier| qualifier.bytes().all(|byte| byte.is_ascii_digit()));
+    let version = Arn::parse(&source.function)
+        .and_then(Arn::qualifier)
+        .is_some_and(|qualifier| qualifier.bytes().all(|byte| byte.is_ascii_digit()));
     source.active && (version || is_unpublished(&source.function))
 }
 
 /// Whether this ARN stands for whatever `$LATEST` is.
 fn is_unpublished(arn: &str) -> bool {
-    qualifier(arn).is_none_or(|qualifier| qualifier == "$LATEST")
-}
-
-/// What stands behind the name in a function's ARN.
-pub(crate) fn qualifier(arn: &str) -> Option<&str> {
-    arn.split(':').nth(7).filter(|qualifier| !qualifier.is_empty())
+    Arn::parse(arn).and_then(Arn::qualifier).is_none_or(|qualifier| qualifier == "$LATEST")
 }
 
 /// The statements of a policy that let somebody call the function, other than by its URL.
@@ -196,11 +194,7 @@ impl EventSource {
     /// The queue or stream as people know it: `orders (sqs)`.
     pub(crate) fn name(&self) -> String {
         let Some(arn) = &self.source else { return format!("mapping {}", self.id) };
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        match parts.as_slice() {
-            ["arn", _, service, _, _, name] => format!("`{name}` ({service})"),
-            _ => format!("`{arn}`"),
-        }
+        Arn::parse(arn).map_or_else(|| format!("`{arn}`"), |Arn { resource, service, .. }| format!("`{resource}` ({service})"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Can the version to go back to and the one to roll out share an alias, and is this command for what is under way?
 
+use rollout::arn::unqualified;
 use rollout::note::Noted;
 use rollout::plan::Entry;
 use rollout::subject::FunctionName;
@@ -167,8 +168,8 @@ pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) ->
 
 /// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
 pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
-    let Some((function, _)) = stable.and_then(|stable| stable.arn.rsplit_once(':')) else { return Ok(None) };
-    Ok(cloud.tags(function).await?.remove(STACK))
+    let Some(stable) = stable else { return Ok(None) };
+    Ok(cloud.tags(unqualified(&stable.arn)).await?.remove(STACK))
 }
 
 /// The name of the stack that a function belongs to.
@@ -177,8 +178,7 @@ pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>)
 /// There is no such function, or it may not be read.
 pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<Option<String>, CloudError> {
     let configuration = cloud.configuration(function, None).await?;
-    // `$LATEST` is read without a qualifier, so that this is its ARN.
-    Ok(cloud.tags(configuration.arn.trim_end_matches(":$LATEST")).await?.remove(STACK))
+    Ok(cloud.tags(unqualified(&configuration.arn)).await?.remove(STACK))
 }
 
 /// The warning of a stack that a function belongs to.

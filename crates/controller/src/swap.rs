@@ -1,0 +1,100 @@
+//! How does a person's order reach an alias that somebody else may be writing? Read, rule, write, by compare and swap, until a write
+//! establishes it or there is nothing more to hope for.
+
+use std::time::Duration;
+
+use rollout::subject::Subject;
+use rollout::{Alias, Time};
+
+use crate::backoff::Backoff;
+use crate::last_resort::update_alias;
+use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
+
+/// How long a failure that will not pass by itself, such as a denied permission, is met before giving up.
+const HOPELESS: Duration = Duration::from_secs(5);
+
+/// How long to wait before a second look at what would be refused: reads can be stale.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// What is to be done about an alias as it was read.
+pub(crate) enum Step<E> {
+    /// Nothing: it ends so.
+    End(E),
+    /// Nothing, if two reads say so.
+    Refuse(E),
+    /// This is written on this revision.
+    Write(Revision, Alias),
+}
+
+/// A change of an alias that is wanted, whoever else writes on it.
+pub(crate) trait Change {
+    /// How it ends.
+    type End;
+
+    /// The pauses between two tries.
+    const PAUSES: Backoff;
+
+    /// How long to try.
+    fn limit(&self) -> Duration;
+
+    /// Rules on what was read. `sent` is what was last tried to be written.
+    fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Self::End>;
+
+    /// The end that a write makes; `again` where it was not the first one.
+    fn written(&mut self, alias: Alias, again: bool) -> Self::End;
+
+    /// The end that a failure makes at once, of a read or of a write.
+    fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Self::End>;
+
+    /// The end where nobody knows what stands: why, and the command to run by hand.
+    fn gave_up(&self, why: String, command: Option<String>) -> Self::End;
+}
+
+/// Makes the change, and tells of every trouble.
+pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
+    (cloud, clock): (&C, &K),
+    subject: &Subject,
+    mut change: T,
+    tell: &mut dyn FnMut(Time, String),
+) -> T::End {
+    let (mut refused, mut failures, mut sent) = (false, 0, None::<Alias>);
+    let (mut began, mut hopeless) = (None, None);
+    loop {
+        let (error, writing) = match cloud.alias(subject).await {
+            Ok(held) => match change.rule(cloud.time(), held.as_ref(), sent.as_ref()) {
+                Step::End(end) => return end,
+                Step::Refuse(end) if refused => return end,
+                Step::Refuse(_) => {
+                    refused = true;
+                    clock.sleep(SECOND_LOOK).await;
+                    continue;
+                }
+                Step::Write(revision, alias) => {
+                    let answer = cloud.update_alias(subject, &alias, &revision).await;
+                    let again = sent.replace(alias).is_some();
+                    match answer {
+                        Ok(held) => return change.written(held.alias, again),
+                        Err(error) => (error, true),
+                    }
+                }
+            },
+            Err(error) => (error, false),
+        };
+        if let Some(end) = change.failed(&error, writing) {
+            return end;
+        }
+        let now = cloud.time();
+        let passes = !matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned);
+        hopeless = if passes { None } else { hopeless.or(Some(now)) };
+        let over = now.since(*began.get_or_insert(now)) >= change.limit();
+        if over || hopeless.is_some_and(|since| now.since(since) >= HOPELESS) {
+            let command = sent.as_ref().map(|wanted| update_alias(subject, cloud.region(), wanted));
+            return change.gave_up(error.to_string(), command);
+        }
+        if error.failure != Failure::Outdated {
+            tell(now, format!("trying again: {error}"));
+        }
+        failures += 1;
+        clock.sleep(T::PAUSES.after(failures)).await;
+    }
+}
