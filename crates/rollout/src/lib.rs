@@ -65,7 +65,7 @@ mod plan_tests;
 mod timeline_tests;
 
 pub use alias::Alias;
-pub use outcome::{Cause, Outcome};
+pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
 pub use subject::Subject;
 pub use time::Time;
