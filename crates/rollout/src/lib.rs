@@ -63,6 +63,8 @@ mod note_tests;
 mod plan_tests;
 #[cfg(test)]
 mod timeline_tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use alias::Alias;
 pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};

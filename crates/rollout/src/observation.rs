@@ -106,6 +106,7 @@ pub struct Observation {
     #[serde(rename = "step_observed_at")]
     pub stepped: Option<Time>,
     /// Whether AWS has refused a weight of exactly 100 %.
+    #[serde(default)]
     pub full_weight_refused: bool,
     /// The alias as it was when the plan was made for it; `None` where there was none.
     pub planned_on: Option<Alias>,
@@ -132,6 +133,7 @@ pub struct Observation {
     /// How the candidate answered saved events, where it was sent some.
     pub probe: Probe,
     /// Whether the process was told to stop.
+    #[serde(default)]
     pub interrupted: bool,
     /// What the others of its group are doing; `None` where it is alone.
     #[serde(rename = "group", default, skip_serializing_if = "Option::is_none")]
