@@ -144,8 +144,8 @@ fn one_alarm_brings_all_twenty_back() {
         // A poll to see it, and fifteen calls a second for twenty writes.
         assert!(back.iter().max().unwrap() < &Duration::from_secs(9), "{back:?}");
         let of = |index: usize| told.ended.endings[index].reason.clone();
-        assert_eq!(of(13).kind, "alarm");
-        assert_eq!(of(4).kind, "group");
+        assert_eq!(of(13).kind.word(), "alarm");
+        assert_eq!(of(4).kind.word(), "group");
         assert!(of(4).detail.contains("function13:live"), "{}", of(4).detail);
         // Only the one that was bad is not to be rolled out again.
         for index in 0..20 {
@@ -199,7 +199,7 @@ fn a_function_without_anything_new_holds_nobody_up() {
         stage.with(|world| world.set_environment(&name(1), &[("SIM_BODY", "old")])).unwrap();
         let told = run(&stage, &requests(3), 7).await;
         assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
-        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.as_str()).collect();
+        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.word()).collect();
         assert_eq!(outcomes, ["promoted", "unchanged", "promoted"]);
         assert_eq!(ended(&stage, 1).0, "1");
     });

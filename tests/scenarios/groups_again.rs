@@ -186,7 +186,7 @@ fn who_comes_back_before_anything_moved_says_so() {
         let mut requests = requests(3);
         requests[1].pre_hook = Some("fails".parse().unwrap());
         let told = run(&stage, &requests, 7).await;
-        let kinds: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.kind.as_str()).collect();
+        let kinds: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.kind.word()).collect();
         assert_eq!((told.ended.exit_code, kinds), (11, vec!["group", "pre_hook", "group"]), "{:#?}", told.ended.endings);
         // What the last rollout replaced is remembered: a rollback by hand still finds its way.
         assert_eq!((ended(&stage, 0), ended(&stage, 1).0), (("2".to_owned(), false, "promoted".to_owned()), "2".to_owned()));

@@ -64,10 +64,12 @@ mod note_tests;
 mod plan_tests;
 #[cfg(test)]
 mod timeline_tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use alias::Alias;
 pub use arn::Arn;
-pub use outcome::{Cause, Outcome};
+pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
 pub use subject::Subject;
 pub use time::Time;

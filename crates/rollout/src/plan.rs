@@ -12,10 +12,13 @@ use crate::{Schedule, Time, Version};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Publish what `$LATEST` is.
+    #[serde(rename = "publish")]
     Publish,
     /// Put this code into `$LATEST` first, then publish: a fingerprint of what was given.
+    #[serde(rename = "update")]
     Update(String),
     /// A version that exists.
+    #[serde(rename = "version")]
     Version(Version),
 }
 
@@ -148,8 +151,10 @@ words! {
 pub enum Entry {
     /// It claims an idle alias, or creates one.
     #[default]
+    #[serde(rename = "fresh")]
     Fresh,
     /// It goes on with the rollout of an owner that is gone.
+    #[serde(rename = "take_over")]
     TakeOver {
         /// Whose token stands in the note.
         from: Owner,
@@ -157,8 +162,10 @@ pub enum Entry {
         forced: bool,
     },
     /// It puts another rollout aside, once its own version is fit for traffic.
+    #[serde(rename = "supersede")]
     Supersede(RolloutId),
     /// It takes weights for its own that nobody noted: this version has them.
+    #[serde(rename = "adopt")]
     Adopt(Version),
 }
 
@@ -170,6 +177,7 @@ pub struct Plan {
     /// The token of this process.
     pub owner: Owner,
     /// When this process began.
+    #[serde(rename = "started_at")]
     pub began: Time,
     /// How this process comes to it.
     pub entry: Entry,
@@ -186,10 +194,13 @@ pub struct Plan {
     /// The alarms that are watched.
     pub alarms: Vec<String>,
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
+    #[serde(rename = "managed_alarms")]
     pub kept: Vec<String>,
     /// About alarms that were red before.
+    #[serde(rename = "preexisting_alarm")]
     pub preexisting: Preexisting,
     /// About alarms without data.
+    #[serde(rename = "insufficient_data")]
     pub insufficient: InsufficientData,
     /// How long to hold while nothing can be read.
     pub blind_limit: Duration,

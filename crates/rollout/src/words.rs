@@ -9,6 +9,9 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])+ #[serde(rename = $word)] $variant,)+ }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The word that programs read.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
