@@ -15,6 +15,8 @@ mod final_failures;
 mod first_deployment;
 mod groups;
 mod groups_again;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod hooks;
 mod hooks_at_urls;
 mod iam_policy;

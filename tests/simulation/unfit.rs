@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::story::name;
+use crate::stage::name;
 use crate::tap::{Answered, Meddler, Onward};
 
 /// The function whose version fails.
