@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rollout::event::What;
+use rollout::format::exact;
 use rollout::health::Health;
 use rollout::observation::Candidate;
 use rollout::subject::Subject;
@@ -71,7 +72,7 @@ impl AlarmRule {
 impl fmt::Display for AlarmRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { namespace, metric, statistic, threshold, comparison, evaluation_periods, datapoints, .. } = self;
-        let (period, missing) = (humantime::format_duration(self.period), &self.missing_data);
+        let (period, missing) = (exact(self.period), &self.missing_data);
         let count = if datapoints == evaluation_periods { String::new() } else { format!("{datapoints} of ") };
         write!(
             f,
