@@ -13,7 +13,8 @@ use rollout::{Time, Version};
 
 use crate::counts::figure;
 use crate::record::{Count, Record};
-use crate::words::{clean, version};
+use crate::safe::clean;
+use crate::words::version;
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 56.0;

@@ -6,8 +6,8 @@ use rollout::health::clock;
 use rollout::{Time, Weight};
 
 use crate::paint::{Line, Tone, row};
+use crate::safe::one_line;
 use crate::story::{Counts, Story};
-use crate::words::one_line;
 
 /// The rows about the calls; none before the first count.
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {

@@ -10,8 +10,9 @@ use rollout::{Version, Weight};
 
 use crate::arithmetic::in_figures;
 use crate::paint::{Line, Tone, row};
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, version, wrapped};
+use crate::words::{version, wrapped};
 
 /// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
 ///

@@ -14,7 +14,8 @@ use serde_json::json;
 use crate::counts::figure;
 use crate::ending::lines;
 use crate::record::{Record, records};
-use crate::words::{joined, one_line, version};
+use crate::safe::one_line;
+use crate::words::{joined, version};
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {

@@ -14,10 +14,11 @@ use crate::counts::{counts, seen};
 use crate::live_layout::{Rows, TEXT_AT, happened};
 use crate::paint::{Line, Tone, row};
 use crate::prompt::Prompt;
+use crate::safe::one_line;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
 use crate::table::{self, Stories};
-use crate::words::{countdown, elapsed, one_line, schedule, total, version, versions, wrapped};
+use crate::words::{countdown, elapsed, schedule, total, version, versions, wrapped};
 
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;

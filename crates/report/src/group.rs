@@ -8,8 +8,8 @@ use rollout::format::duration;
 use crate::arithmetic::in_figures;
 use crate::ending::{Block, Verdict};
 use crate::paint::Tone;
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line};
 
 /// How many functions are named one by one.
 const NAMED: usize = 3;

@@ -15,10 +15,10 @@ use crate::chart::chart;
 use crate::counts::figure;
 use crate::ending::Block;
 use crate::group;
-use crate::markup::prose;
 use crate::paint::Tone;
 use crate::record::{Answer, Decision, Hook, Record, records};
-use crate::words::{clean, one_line, schedule, short, version, versions};
+use crate::safe::{clean, one_line, prose};
+use crate::words::{schedule, short, version, versions};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {

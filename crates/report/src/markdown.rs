@@ -12,9 +12,9 @@ use crate::counts::figure;
 use crate::ending::Block;
 use crate::group;
 use crate::html::{chosen, compared_versions};
-use crate::markup::{code, plain};
 use crate::record::{Decision, Record, records};
-use crate::words::{one_line, version};
+use crate::safe::{code, one_line, plain};
+use crate::words::version;
 
 /// The most rows that a table shows: CI systems cut a summary that is too long, and leave nothing of it.
 const ROWS: usize = 100;

@@ -5,8 +5,9 @@
 use rollout::Weight;
 
 use crate::paint::{Line, Tone};
+use crate::safe::one_line;
 use crate::story::Story;
-use crate::words::{one_line, operand, version};
+use crate::words::{operand, version};
 
 /// What stands at the foot of the live view, beside how to go back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

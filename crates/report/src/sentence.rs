@@ -9,8 +9,9 @@ use rollout::health::{AlarmState, clock};
 use rollout::{Cause, Time, Version, Weight};
 
 use crate::arithmetic::in_figures;
+use crate::safe::{clean_lines, one_line};
 use crate::story::{Mark, Story, Watched};
-use crate::words::{clean_lines, one_line, schedule, short, total, version, versions};
+use crate::words::{schedule, short, total, version, versions};
 
 /// One event, told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use rollout::note::{AfterPause, Note, Noted, Phase};
 use rollout::{Cause, Subject, Time, Version, Weight};
 use serde::Serialize;
 
+use crate::safe::{clean_lines, one_line};
 use crate::watching::outcome;
-use crate::words::{clean_lines, joined, one_line, operand, when};
+use crate::words::{joined, operand, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
 ///

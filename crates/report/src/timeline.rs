@@ -13,7 +13,8 @@ use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
 
 use crate::foresight;
-use crate::words::{joined, one_line, operand, short};
+use crate::safe::one_line;
+use crate::words::{joined, operand, short};
 
 /// The timeline of a plan for people; every line is ended.
 pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) -> String {

@@ -101,38 +101,6 @@ pub(crate) fn short(name: &str) -> &str {
     name.rsplit_once(":function:").filter(|_| !HookUrl::is_meant(name)).map_or(name, |(_, name)| name)
 }
 
-/// A foreign text's lines without anything that moves a cursor or a colour: hooks and alarms may say what they like.
-pub(crate) fn clean_lines(text: &str) -> Vec<String> {
-    text.lines().map(clean).filter(|line| !line.is_empty()).collect()
-}
-
-/// A foreign text in one line.
-pub(crate) fn one_line(text: &str) -> String {
-    clean_lines(text).join(" ")
-}
-
-/// One line of a foreign text.
-pub(crate) fn clean(line: &str) -> String {
-    let mut kept = String::with_capacity(line.len());
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\u{1b}' => {
-                // A control sequence ends with the first byte from @ to ~ after its bracket; any other escape is two characters.
-                if letters.next() == Some('[') {
-                    let _ = letters.by_ref().find(|letter| ('@'..='~').contains(letter));
-                }
-            }
-            '\t' => kept.push(' '),
-            // Marks that turn the direction of writing can make a line read as something else.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            letter if letter.is_control() => {}
-            letter => kept.push(letter),
-        }
-    }
-    kept.trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,14 +118,6 @@ mod tests {
         assert_eq!(countdown(Duration::from_millis(1)), "0:01");
         assert_eq!(countdown(Duration::from_secs(3723)), "1:02:03");
         assert_eq!(elapsed(Duration::from_millis(138_900)), "02:18");
-    }
-
-    #[test]
-    fn foreign_texts_cannot_steer_a_terminal() {
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m and\ttab\r\u{7}"), "red and tab");
-        assert_eq!(clean("\u{1b}]0;title"), "0;title");
-        assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
-        assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
     }
 
     #[test]
