@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use maud::{Markup, html};
-use rollout::comparison::{Numbers, Slow};
+use rollout::comparison::{Numbers, Slow, Thousandths};
+use rollout::format::percent;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
 
 use crate::counts::figure;
 use crate::record::{Count, Record};
-use crate::words::{clean, version};
+use crate::safe::clean;
+use crate::words::version;
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 56.0;
@@ -74,7 +76,7 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
         let (evidence, threshold) = (figure(count.numbers.ln_evidence), figure(count.numbers.ln_threshold));
         let _ = write!(text, " At last {}; evidence {evidence} of {threshold}.", count.why);
         if let Some(slow) = &count.numbers.slow {
-            let percent = [slow.stable_percent, slow.candidate_percent].map(|percent| format!("{:.1} %", percent.to_f64()));
+            let percent = [slow.stable_percent, slow.candidate_percent].map(Thousandths::percent);
             let _ = write!(text, " Slow were {} of stable's calls and {} of the candidate's.", percent[0], percent[1]);
         }
     }
@@ -157,7 +159,7 @@ impl Panel {
 
     /// The lines of a scale that ends at `top` per cent.
     fn scale(self, top: f64) -> Markup {
-        html! { @for part in [0.0, 0.5, 1.0] { (self.line(part, &html! { (top * part) " %" })) } }
+        html! { @for part in [0.0, 0.5, 1.0] { (self.line(part, &html! { (percent(top * part)) })) } }
     }
 }
 
@@ -207,7 +209,7 @@ fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Marku
         @for numbers in minutes.iter().map(|count| &count.numbers) {
             @if let Some((seen, to)) = numbers.seen_percent.zip(numbers.counted_to) {
                 @let (x, y) = (axis.x(to - Duration::from_secs(30)), panel.y(seen.to_f64() / 100.0));
-                circle.seen cx=(px(x)) cy=(px(y)) r="3" { title { (format!("{:.1} % seen", seen.to_f64())) } }
+                circle.seen cx=(px(x)) cy=(px(y)) r="3" { title { (seen.percent()) " seen" } }
             }
         }
     }
@@ -228,7 +230,7 @@ pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Pi
             // A later look may know fewer: what was counted twice is taken back.
             let (calls, errors) = (calls.saturating_sub(known.0), errors.saturating_sub(known.1));
             if calls > 0 {
-                pieces.push((from, until, percent(errors.min(calls), calls)));
+                pieces.push((from, until, of_hundred(errors.min(calls), calls)));
             }
         };
         let (now, then) = (&count.numbers, before.map(|before| &before.numbers));
@@ -242,7 +244,7 @@ pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Pi
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is drawn, not counted")]
-fn percent(part: u64, whole: u64) -> f64 {
+fn of_hundred(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64 * 100.0
 }
 

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use rollout::comparison::{grouped, share};
 use rollout::event::{Ending, Event};
+use rollout::format::{duration, grouped, rate};
 use rollout::health::clock;
-use rollout::{Cause, OutcomeKind, ReasonKind, Version};
+use rollout::{Cause, OutcomeKind, ReasonKind, Version, Weight};
 
 use crate::arithmetic::in_figures;
 use crate::paint::{Line, Tone, row};
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, span, version, wrapped};
+use crate::words::{version, wrapped};
 
 /// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
 ///
@@ -56,9 +57,9 @@ impl Block {
         let share = story.share.filter(|_| story.restored.is_none());
         let on = |version: Option<Version>| version.map_or_else(String::new, |version| format!(" on {version}"));
         let now = match (share, story.promoted || story.created) {
-            (_, true) => format!("100 %{}, as last told", on(story.candidate)),
+            (_, true) => format!("{}{}, as last told", Weight::FULL, on(story.candidate)),
             (Some(share), false) => format!("{}{}, as last told", share.weight, on(story.candidate)),
-            (None, false) => format!("100 %{}, as last told", on(story.stable())),
+            (None, false) => format!("{}{}, as last told", Weight::FULL, on(story.stable())),
         };
         let sentence = format!("{}: the events stop before the end", story.subject());
         Self {
@@ -139,7 +140,7 @@ fn verdict(story: &Story, ending: &Ending) -> Verdict {
 
 /// What it took, as far as it is known.
 fn spent(ending: &Ending) -> String {
-    let told = |millis: u64| span(Duration::from_millis(millis));
+    let told = |millis: u64| duration(Duration::from_millis(millis));
     let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", told(took)));
     let of_alarm = if ending.reason.kind == ReasonKind::Cause(Cause::Alarm) { " the alarm" } else { "" };
     let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", told(noticed)));
@@ -177,7 +178,7 @@ fn exposed(ending: &Ending) -> Option<String> {
         grouped(exposed),
         grouped(requests),
         version(ending.candidate),
-        share(exposed, requests),
+        rate(exposed, requests),
     ))
 }
 
@@ -186,7 +187,7 @@ fn now(story: &Story, ending: &Ending) -> String {
     if ending.outcome == OutcomeKind::RollbackUnconfirmed {
         let meant = ending
             .stable
-            .map_or_else(String::new, |stable| format!(": it should be 100 % on {stable}, and that is not confirmed"));
+            .map_or_else(String::new, |stable| format!(": it should be {} on {stable}, and that is not confirmed", Weight::FULL));
         return now + &meant;
     }
     if ending.outcome == OutcomeKind::RolledBack {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use rollout::comparison::{Opinion, grouped};
+use rollout::comparison::Opinion;
 use rollout::event::{Event, FORMAT};
+use rollout::format::{duration, grouped};
 use rollout::health::{AlarmState, clock};
 use rollout::plan::Mode;
 use rollout::{Cause, OutcomeKind, Time, Weight};
@@ -14,7 +15,8 @@ use serde_json::json;
 use crate::counts::figure;
 use crate::ending::lines;
 use crate::record::{Record, records};
-use crate::words::{joined, one_line, span, version};
+use crate::safe::one_line;
+use crate::words::{joined, version};
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {
@@ -166,7 +168,7 @@ fn taken_back(record: &Record) -> Vec<String> {
         Cause::Blind | Cause::NoData => {
             let since = record.blind.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it was lost at {}", span(way_back.at.since(since)), clock(since))
+                format!(", {} after it was lost at {}", duration(way_back.at.since(since)), clock(since))
             });
             vec![
                 format!("sight again before {}{waited}; then {onwards}", clock(way_back.at)),
@@ -244,7 +246,7 @@ fn promoted(record: &Record) -> Vec<String> {
     }
     let longest = record.blind.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
-        rows.push(format!("it was blind for {} at most; `--blind-limit` would have ended it", span(longest)));
+        rows.push(format!("it was blind for {} at most; `--blind-limit` would have ended it", duration(longest)));
     }
     if rows.is_empty() {
         rows.push("nothing but a person or a signal could have: nothing was watched".to_owned());

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rollout::event::{Event, Started, What};
+use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
@@ -13,10 +14,11 @@ use crate::counts::{counts, seen};
 use crate::live_layout::{Rows, TEXT_AT, happened};
 use crate::paint::{Line, Tone, row};
 use crate::prompt::Prompt;
+use crate::safe::one_line;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
 use crate::table::{self, Stories};
-use crate::words::{countdown, elapsed, one_line, schedule, span, total, version, versions, wrapped};
+use crate::words::{countdown, elapsed, schedule, total, version, versions, wrapped};
 
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
@@ -152,7 +154,7 @@ fn ticks(story: &Story, now: Time) -> Line {
                 line.with(Tone::Warn, "   ▸").with(Tone::Plain, format!(" {word} {}", countdown(now.since(since))))
             }
             Mark::Succeeded(took) => {
-                line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" {word} {}", span(Duration::from_millis(took))))
+                line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" {word} {}", duration(Duration::from_millis(took))))
             }
             Mark::Failed => line.with(Tone::Bad, "   ✖").with(Tone::Plain, format!(" {word}")),
         };
@@ -203,15 +205,15 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     match full {
         Some(share) => {
             let done = now.since(share.since).min(bake);
-            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), span(bake)))
+            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
         }
-        None => Line::default().with(Tone::Dim, format!("  bake {}", span(bake))),
+        None => Line::default().with(Tone::Dim, format!("  bake {}", duration(bake))),
     }
 }
 
 fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
-    let on_stable = stable.map(|stable| format!("100 % on {stable}"));
+    let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
         return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no version to go back to".to_owned()));
     }
@@ -221,11 +223,11 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     }
     let candidate = version(story.candidate);
     if story.promoted {
-        return Line::default().with(Tone::Good, format!("100 % on {candidate}, promoted"));
+        return Line::default().with(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
     }
     let Some(share) = story.share else {
         let before = match (story.created, on_stable) {
-            (true, _) => format!("100 % on {candidate}"),
+            (true, _) => format!("{} on {candidate}", Weight::FULL),
             (false, Some(on_stable)) => on_stable,
             (false, None) => "none yet".to_owned(),
         };
@@ -302,9 +304,9 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
 fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
     let name = one_line(&alarm.name);
     let (tone, mark, said) = match alarm.told {
-        Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", span(now.since(since)))),
-        Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", span(now.since(since)))),
-        Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", span(now.since(since)))),
+        Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
+        Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
+        Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
         // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
         None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),

@@ -5,7 +5,7 @@ use rollout::event::Ending;
 
 use crate::ci::part::Part;
 use crate::github::values;
-use crate::words::one_line;
+use crate::safe::one_line;
 
 pub(crate) fn section_start(part: Part, subject: &str, at: Time) -> String {
     let (name, title) = part.words();

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
+use rollout::format::duration;
 use rollout::{Cause, OutcomeKind, ReasonKind};
 
 use crate::arithmetic::in_figures;
 use crate::ending::{Block, Verdict};
 use crate::paint::Tone;
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, span};
 
 /// How many functions are named one by one.
 const NAMED: usize = 3;
@@ -43,7 +44,7 @@ impl Block {
     /// The end of several functions.
     pub(crate) fn of_a_group(outcome: &GroupOutcome) -> Self {
         let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
-        let spent = if took > 0 { format!("took {}", span(Duration::from_millis(took))) } else { String::new() };
+        let spent = if took > 0 { format!("took {}", duration(Duration::from_millis(took))) } else { String::new() };
         let deciding = deciding(outcome);
         // Nothing undoes several finished rollouts at once: each is undone by its name.
         let undone: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();

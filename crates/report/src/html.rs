@@ -5,20 +5,21 @@
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use rollout::comparison::{Numbers, grouped};
+use rollout::comparison::Numbers;
 use rollout::event::{Difference, Event, GroupOutcome, Started};
+use rollout::format::{duration, grouped};
 use rollout::health::clock;
 use rollout::plan::Mode;
-use rollout::{Time, Version};
+use rollout::{Time, Version, Weight};
 
 use crate::chart::chart;
 use crate::counts::figure;
 use crate::ending::Block;
 use crate::group;
-use crate::markup::prose;
 use crate::paint::Tone;
 use crate::record::{Answer, Decision, Hook, Record, records};
-use crate::words::{clean, one_line, schedule, short, span, version, versions};
+use crate::safe::{clean, one_line, prose};
+use crate::words::{schedule, short, version, versions};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
@@ -222,9 +223,10 @@ fn counts(record: &Record) -> Markup {
     let Some(last) = minutes.last() else { return Markup::default() };
     let row = |count: &&crate::record::Count| {
         let numbers = &count.numbers;
-        let slow = numbers.slow.as_ref().map_or_else(String::new, |slow| {
-            format!("{:.1} % · {:.1} %", slow.stable_percent.to_f64(), slow.candidate_percent.to_f64())
-        });
+        let slow = numbers
+            .slow
+            .as_ref()
+            .map_or_else(String::new, |slow| format!("{} · {}", slow.stable_percent.percent(), slow.candidate_percent.percent()));
         let share = record.share_at(count.at).to_string();
         let cells = [share, failed(&numbers.stable), failed(&numbers.candidate), slow, against(numbers)];
         [time(count.at)].into_iter().chain(cells.iter().map(|cell| text(cell))).collect()
@@ -254,7 +256,7 @@ fn decisions(record: &Record) -> Markup {
 
 fn hooks(record: &Record) -> Markup {
     let row = |hook: &Hook| {
-        let took = hook.answer.as_ref().map_or_else(String::new, |answer| span(answer.took));
+        let took = hook.answer.as_ref().map_or_else(String::new, |answer| duration(answer.took));
         vec![time(hook.asked), text(hook.phase.word()), text(&hook.name), answer(hook.answer.as_ref()), text(&took)]
     };
     let rows: Vec<Vec<Markup>> = record.hooks.iter().map(row).collect();
@@ -313,8 +315,8 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
     let mut chosen = vec![
         ("Rollout", rollout_id.clone()),
         ("Versions", versions(*stable, record.story.candidate, "→")),
-        ("Schedule", if stable.is_some() { schedule(started) } else { "first deployment: 100 % at once".to_owned() }),
-        ("Bake", span(Duration::from_secs(*bake_seconds))),
+        ("Schedule", if stable.is_some() { schedule(started) } else { format!("first deployment: {} at once", Weight::FULL) }),
+        ("Bake", duration(Duration::from_secs(*bake_seconds))),
         ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
         (
             "Calls of both versions",

@@ -10,9 +10,9 @@ use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
 use crate::ending::{self, Block};
+use crate::safe::inert;
 use crate::sentence::{Told, sentences};
 use crate::story::Story;
-use crate::words::clean;
 
 /// Writes plain lines.
 #[derive(Debug)]
@@ -122,17 +122,6 @@ impl Lines {
     pub(crate) fn stands_out(&self, ending: &Ending) -> bool {
         !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
-}
-
-/// The line as no CI system takes it for a command: others' words may stand at its beginning, or anywhere in it.
-fn inert(line: &str) -> String {
-    let line = clean(line);
-    let begins = line.trim_start().starts_with("::");
-    if !begins && !line.contains("##[") && !line.contains("##vso[") {
-        return line;
-    }
-    let line = line.replace("##[", "## [").replace("##vso[", "## vso[");
-    if begins { line.replacen("::", "| ::", 1) } else { line }
 }
 
 fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {

@@ -12,9 +12,10 @@ use rollout::{Time, Weight};
 
 use crate::arithmetic::in_figures;
 use crate::ending::Block;
+use crate::safe::{clean_lines, one_line};
 use crate::sentence::{Told, sentences};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, short, version};
+use crate::words::{short, version};
 
 /// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]

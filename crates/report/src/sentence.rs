@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use rollout::comparison::Opinion;
 use rollout::event::{Difference, Event, Started, What};
+use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
 use rollout::note::AfterPause;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
 use crate::arithmetic::in_figures;
+use crate::safe::{clean_lines, one_line};
 use crate::story::{Mark, Story, Watched};
-use crate::words::{clean_lines, one_line, schedule, short, span, total, version, versions};
+use crate::words::{schedule, short, total, version, versions};
 
 /// One event, told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +51,10 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
             told("hook", format!("{} asked ({}{again})", short(name), hook.word()))
         }
         What::HookSucceeded { name, took_ms, .. } => {
-            told("hook", format!("{} succeeded in {}", short(name), span(Duration::from_millis(*took_ms))))
+            told("hook", format!("{} succeeded in {}", short(name), duration(Duration::from_millis(*took_ms))))
         }
         What::HookFailed { name, reason, .. } => failed("hook", Some(name), reason),
-        What::AliasCreated { version } => told("created", format!("on {version}: 100 % from the beginning")),
+        What::AliasCreated { version } => told("created", format!("on {version}: {} from the beginning", Weight::FULL)),
         What::WeightShifted { to, next_at, because, by_configuration, .. } => {
             told("shifted", shift(story, *to, *next_at, because, *by_configuration))
         }
@@ -109,15 +111,16 @@ fn about_start(started: &Started) -> Vec<Told> {
     } else if stable.is_none() {
         // Without a version to share with, the schedule has nothing to do.
         let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
-        (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, None, post])
+        (format!("first deployment{which}: {} at once, rollout {rollout_id}", Weight::FULL), [alarms, pre, None, None, post])
     } else {
         let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
         let about = Some(total(started)).filter(|total| !total.is_zero());
-        let about = about.map_or_else(String::new, |total| format!(", about {}", span(total)));
+        let about = about.map_or_else(String::new, |total| format!(", about {}", duration(total)));
         let unwatched = alarms.is_none() && started.analysis != Some(Mode::On);
         let alone = Some("nothing: the schedule alone moves traffic".to_owned()).filter(|_| unwatched);
         let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
-        let bake = Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", span(Duration::from_secs(bake))));
+        let bake =
+            Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", duration(Duration::from_secs(bake))));
         let arrow = versions(*stable, *candidate, "→");
         (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, step, bake, post])
     };
@@ -222,7 +225,7 @@ fn way_back(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String 
 fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> String {
     let Some(version) = version else { return "nothing: there is no version before this one".to_owned() };
     if !moved {
-        return format!("100 % on {version}: no traffic had moved");
+        return format!("{} on {version}: no traffic had moved", Weight::FULL);
     }
     match &story.way_back {
         Some(way_back) => {
@@ -234,8 +237,8 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
                 Cause::Group => " its group",
                 Cause::Abort | Cause::Superseded | Cause::Failed | Cause::Unchanged | Cause::Rejected => " the decision",
             };
-            format!("100 % to {version}, {} after{seen}", span(at.since(way_back.at)))
+            format!("{} to {version}, {} after{seen}", Weight::FULL, duration(at.since(way_back.at)))
         }
-        None => format!("100 % to {version}"),
+        None => format!("{} to {version}", Weight::FULL),
     }
 }

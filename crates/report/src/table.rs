@@ -7,8 +7,9 @@ use rollout::{Time, Weight};
 
 use crate::live_layout::{Rows, TEXT_AT, happened};
 use crate::paint::{Line, Tone};
+use crate::safe::one_line;
 use crate::story::Story;
-use crate::words::{countdown, elapsed, one_line, schedule, total, versions, wrapped};
+use crate::words::{countdown, elapsed, schedule, total, versions, wrapped};
 
 /// The functions of one process, each with what is known of it.
 pub(crate) type Stories = BTreeMap<(String, String), Story>;

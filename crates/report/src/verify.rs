@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::recording::{Known, OBSERVED};
-use crate::words::one_line;
+use crate::safe::one_line;
 
 /// What came of checking a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -80,9 +80,9 @@ impl Alias {
     /// Where the traffic is, in words: `90 % on 41, 10 % on 42`.
     pub fn traffic(&self) -> String {
         match self.canary() {
-            Some((version, weight)) if weight == Weight::FULL => format!("100 % on {version}"),
+            Some((version, weight)) if weight == Weight::FULL => format!("{weight} on {version}"),
             Some((version, weight)) => format!("{} on {}, {weight} on {version}", weight.rest(), self.target),
-            None => format!("100 % on {}", self.target),
+            None => format!("{} on {}", Weight::FULL, self.target),
         }
     }
 }

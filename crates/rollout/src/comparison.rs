@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::format::{percent, rate};
 use crate::health::Failing;
 use crate::words::words;
 use crate::{Time, Version};
@@ -120,36 +121,8 @@ pub struct Calls {
 impl Calls {
     /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12 %`; `no calls` without any.
     pub fn rate(&self) -> String {
-        share(self.errors, self.calls)
+        rate(self.errors, self.calls)
     }
-}
-
-/// `5.3 %`: a part of a whole, with as many digits as it is worth.
-pub fn share(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "no calls".to_owned();
-    }
-    // In parts of ten thousand, a hundredth of a per cent.
-    let parts = |of: u128| (u128::from(part) * of + u128::from(whole) / 2) / u128::from(whole);
-    match (parts(10_000), parts(1_000)) {
-        (0, _) => "0 %".to_owned(),
-        (hundredths @ 1..100, _) => format!("0.{hundredths:02} %"),
-        (_, tenths @ ..100) => format!("{}.{} %", tenths / 10, tenths % 10),
-        (_, _) => format!("{} %", parts(100)),
-    }
-}
-
-/// A count as people write it: `1,530`.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Slow calls: beyond a limit that stable's past hour set before the rollout.
@@ -183,6 +156,11 @@ impl Thousandths {
     #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and makes no number 0")]
     pub fn from_f64(number: f64) -> Self {
         Self((number * 1000.0).round() as i64)
+    }
+
+    /// The number as one of per cent, with one decimal: `5.0 %`.
+    pub fn percent(self) -> String {
+        percent(format_args!("{:.1}", self.to_f64()))
     }
 
     /// The number.
@@ -227,30 +205,6 @@ pub enum Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_has_as_many_digits_as_it_is_worth() {
-        for (part, whole, told) in [
-            (0, 0, "no calls"),
-            (0, 1_530, "0 %"),
-            (1, 480, "0.21 %"),
-            (1, 1_000_000, "0 %"),
-            (9, 170, "5.3 %"),
-            (8, 1_530, "0.52 %"),
-            (99, 100, "99 %"),
-            (170, 170, "100 %"),
-            (u64::MAX, u64::MAX, "100 %"),
-        ] {
-            assert_eq!(share(part, whole), told, "{part} of {whole}");
-        }
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        for (count, told) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), told);
-        }
-    }
 
     #[test]
     fn thousandths_are_plain_numbers_in_json() {

@@ -2,7 +2,8 @@
 //!
 //! Whatever speaks against the candidate outweighs what could not be read, which outweighs a doubt, which outweighs a pass.
 
-use crate::comparison::{Comparison, Finding, Opinion, Probe, grouped};
+use crate::comparison::{Comparison, Finding, Opinion, Probe};
+use crate::format::grouped;
 use crate::health::{Doubt, Failing, Pass, SUSPICION_LIMIT, Verdict};
 use crate::note::{Note, Phase};
 use crate::observation::Observation;

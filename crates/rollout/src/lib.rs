@@ -30,6 +30,7 @@ pub mod diagnosis;
 pub mod entry;
 pub mod event;
 pub mod foresight;
+pub mod format;
 pub mod group;
 pub mod health;
 pub mod hook;

@@ -7,6 +7,7 @@ use crate::action::{Action, Reason};
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::event::{HookPhase, Observed, Stands, Started, What};
+use crate::format::exact;
 use crate::group::state::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
@@ -323,7 +324,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
         if matches!(seen.probe, Probe::Unsent(_)) {
             return tell(why.clone(), None, None);
         }
-        let limit = humantime::format_duration(plan.analysis.max_hold);
+        let limit = exact(plan.analysis.max_hold);
         return tell(format!("{why}, though the step lasted {limit} longer than planned"), None, None);
     }
     if let Verdict::Fail { cause: found, why, alarm } = judged
@@ -353,7 +354,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
         (Cause::PreHook | Cause::StepHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
         (Cause::Failed, _, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
         (Cause::Blind | Cause::NoData, _, _) => {
-            let limit = humantime::format_duration(plan.blind_limit);
+            let limit = exact(plan.blind_limit);
             format!(
                 "nothing could be told for {limit}: {}",
                 why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })

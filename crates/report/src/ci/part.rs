@@ -1,5 +1,7 @@
 //! Which parts of a rollout are folded in a CI system's log, and what are they called?
 
+use rollout::Weight;
+
 /// A part of a rollout that is folded as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -10,11 +12,11 @@ pub(crate) enum Part {
 
 impl Part {
     /// Its name, in letters that every system takes, and its title.
-    pub(crate) fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, String) {
         match self {
-            Self::Prepare => ("prepare", "Preparing"),
-            Self::Shift => ("shift", "Shifting"),
-            Self::Bake => ("bake", "Watching at 100 %"),
+            Self::Prepare => ("prepare", "Preparing".to_owned()),
+            Self::Shift => ("shift", "Shifting".to_owned()),
+            Self::Bake => ("bake", format!("Watching at {}", Weight::FULL)),
         }
     }
 }
