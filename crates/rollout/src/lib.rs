@@ -21,6 +21,7 @@
 //! - **diagnosis**, **symptom**: all that makes a rollout less than it seems, and one such thing
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
+pub mod action;
 pub mod alias;
 pub mod comparison;
 pub mod decide;
@@ -45,6 +46,7 @@ pub mod subject;
 mod time;
 mod unmade;
 mod weight;
+mod words;
 pub mod write;
 
 #[cfg(test)]
@@ -57,6 +59,8 @@ mod group_model_tests;
 mod group_tests;
 #[cfg(test)]
 mod note_tests;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod timeline_tests;
 

@@ -3,11 +3,11 @@
 //! Events follow the world, not the intentions: a shift is told when the alias shows it, whoever made the write, and an answer that
 //! was lost loses no event.
 
+use crate::action::{Action, Reason};
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
-use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Observed, Stands, Started, What};
-use crate::group::waits_for;
+use crate::group::state::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
 use crate::note::{AfterPause, Note, Noted, Phase};

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Comparison, Probe};
-use crate::group::Others;
+use crate::group::state::Others;
 use crate::health::Health;
 use crate::note::Note;
 use crate::{Alias, Cause, Time, Version};

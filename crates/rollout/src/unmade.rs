@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::decide::{Action, Reason, look_again, ready, wait};
+use crate::action::{Action, Reason, look_again, wait};
 use crate::health::Verdict;
-use crate::observation::{Certainty, Hook, Observation};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
-use crate::{Cause, Outcome};
+use crate::{Cause, Outcome, Version};
 
 /// How long a write that went unanswered may take to land: requests do not live longer.
 const LATE: Duration = Duration::from_secs(30);
@@ -57,5 +57,17 @@ fn unmade(plan: &Plan, seen: &Observation) -> Action {
             Hook::Failed(_) => Action::Finish(Outcome::RolledBack(Cause::PreHook)),
         },
         Ok(_) => Action::Create(pass),
+    }
+}
+
+/// The version to roll out, once it can take traffic; until then the next thing to do for it, and `failed` where it never will.
+pub(crate) fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
+    match &seen.candidate {
+        Candidate::Published(version, Readiness::Ready) => Ok(*version),
+        Candidate::Unknown | Candidate::Settling => Err(wait(seen, seen.now + plan.poll, Reason::Settling)),
+        Candidate::Outdated => Err(Action::UpdateCode),
+        Candidate::Ready => Err(Action::Publish),
+        Candidate::Published(_, Readiness::Pending) => Err(wait(seen, seen.now + plan.poll, Reason::Preparing)),
+        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Err(failed),
     }
 }
