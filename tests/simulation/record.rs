@@ -76,7 +76,7 @@ pub(crate) struct Left {
 
 impl From<Ending> for Left {
     fn from(ending: Ending) -> Self {
-        Self { code: ending.exit_code, kind: ending.reason.kind, said: ending.traffic }
+        Self { code: ending.exit_code, kind: ending.reason.kind.word().to_owned(), said: ending.traffic }
     }
 }
 
