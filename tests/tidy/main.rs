@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a tree that cannot be read has failed")]
 
+mod circles;
+mod literals;
+mod source;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
