@@ -186,13 +186,9 @@ impl Broken {
         self.forge(&mut sent);
         let cleared = wanted["RoutingConfig"]["AdditionalVersionWeights"].as_object().is_some_and(serde_json::Map::is_empty);
         let is = |phase: &str| wanted["Description"].as_str().is_some_and(|text| text.contains(phase));
-        let pretends = match self.breakage {
-            Breakage::SwallowsWrites => true,
-            Breakage::NeverBack => cleared && is(" back "),
-            Breakage::ClaimsNothing => is(" claim "),
-            _ => false,
-        };
-        if pretends {
+        let never_back = self.breakage == Breakage::NeverBack && cleared && is(" back ");
+        let claims_nothing = self.breakage == Breakage::ClaimsNothing && is(" claim ");
+        if self.breakage == Breakage::SwallowsWrites || never_back || claims_nothing {
             return Ok(pretended(&wanted));
         }
         let request = |sent: &Value| http::Request::from_parts(head.clone(), Bytes::from(sent.to_string()));
@@ -201,21 +197,19 @@ impl Broken {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         let answered = onward.send(request(&sent)).await?;
-        if answered.status() != http::StatusCode::PRECONDITION_FAILED {
+        let refused = answered.status() == http::StatusCode::PRECONDITION_FAILED;
+        if refused && self.breakage == Breakage::Ignores412 {
+            return Ok(pretended(&wanted));
+        }
+        if !refused || self.breakage != Breakage::WritesOver412 {
             return Ok(answered);
         }
-        match self.breakage {
-            Breakage::Ignores412 => Ok(pretended(&wanted)),
-            Breakage::WritesOver412 => {
-                let mut read = request(&json!({}));
-                *read.method_mut() = http::Method::GET;
-                *read.body_mut() = Bytes::new();
-                let read: Value = serde_json::from_slice(onward.send(read).await?.body()).unwrap();
-                sent["RevisionId"] = read["RevisionId"].clone();
-                onward.send(request(&sent)).await
-            }
-            _ => Ok(answered),
-        }
+        let mut read = request(&json!({}));
+        *read.method_mut() = http::Method::GET;
+        *read.body_mut() = Bytes::new();
+        let read: Value = serde_json::from_slice(onward.send(read).await?.body()).unwrap();
+        sent["RevisionId"] = read["RevisionId"].clone();
+        onward.send(request(&sent)).await
     }
 
     /// What it sends instead of what it should.

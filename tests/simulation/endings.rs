@@ -311,8 +311,8 @@ pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
     let code = record.rollouts().next().and_then(Run::code).ok_or("it never ended")?;
     // A version that fails more often may be noticed by its calls alone.
     let worse = story.asked.compares && scene.error_rate > 0.0 && code == 10;
-    let refused = (0..story.many).map(|member| story.hooks(member).map(|(_, manner)| refuses(manner)));
-    let [pre, post] = refused.fold([false, false], |[pre, post], [also_pre, also_post]| [pre || also_pre, post || also_post]);
+    let hooks = (0..story.many).map(|member| story.hooks(member).map(|(_, manner)| refuses(manner)));
+    let [pre, post] = hooks.fold([false, false], |[pre, post], [also_pre, also_post]| [pre || also_pre, post || also_post]);
     let right = match (story.bad.map(|(_, trouble)| trouble), pre, post, red) {
         (Some(Trouble::Unfit), ..) => code == 1,
         (Some(Trouble::Rejected), ..) => code == 3,

@@ -298,7 +298,7 @@ impl Cast<'_> {
             let overdue = player.run.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
-            runs.push(Run { overdue, ended, ..player.run });
+            runs.push(Run { ended, overdue, ..player.run });
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
         Record { finishers, ..record }

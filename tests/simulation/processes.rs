@@ -151,7 +151,7 @@ fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
     let served = Served::start(1);
     let processes = ["ONE", "TWO", "THREE"].map(|caller| served.rollout(caller, ""));
     let runs: Vec<Run> = processes.into_iter().map(|process| served.end(process)).collect();
-    let mut codes: Vec<u8> = runs.iter().filter_map(|run| Run::code(run)).collect();
+    let mut codes: Vec<u8> = runs.iter().filter_map(Run::code).collect();
     codes.sort_unstable();
     let record = served.record(runs);
     assert_right(&record);

@@ -60,7 +60,9 @@ impl Summary {
 
     fn add(&mut self, other: Self) {
         for (outcomes, others) in self.outcomes.iter_mut().zip(other.outcomes) {
-            others.into_iter().for_each(|(outcome, count)| *outcomes.entry(outcome).or_default() += count);
+            for (outcome, count) in others {
+                *outcomes.entry(outcome).or_default() += count;
+            }
         }
         for (name, count) in other.rare {
             *self.rare.entry(name).or_default() += count;
@@ -119,7 +121,9 @@ fn play_all(seeds: Range<u64>, story: fn(u64) -> Story) -> Summary {
         };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
         let mut whole = Summary::default();
-        threads.into_iter().for_each(|thread| whole.add(thread.join().unwrap()));
+        for thread in threads {
+            whole.add(thread.join().unwrap());
+        }
         whole
     })
 }
