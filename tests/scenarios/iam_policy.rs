@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use controller::port::Code;
+use controller::port::{Call, Code};
 use controller::{Grant, Place, Request, least, least_to_roll_back};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
@@ -12,38 +12,20 @@ use sim::{Effect, Fault, World};
 use crate::keeping::errors;
 use crate::stage::{Stage, play, request, short};
 
-/// Every operation that canaryctl could think of, and the service it is of.
-const OPERATIONS: [(&str, &str); 23] = [
-    ("lambda", "CreateAlias"),
-    ("lambda", "GetAlias"),
-    ("lambda", "GetFunction"),
-    ("lambda", "GetFunctionConfiguration"),
-    ("lambda", "GetPolicy"),
-    ("lambda", "GetProvisionedConcurrencyConfig"),
-    ("lambda", "Invoke"),
-    ("lambda", "ListAliases"),
-    ("lambda", "ListEventSourceMappings"),
-    ("lambda", "ListFunctionUrlConfigs"),
-    ("lambda", "ListTags"),
-    ("lambda", "ListVersionsByFunction"),
-    ("lambda", "PublishVersion"),
-    ("lambda", "UntagResource"),
-    ("lambda", "UpdateAlias"),
-    ("lambda", "UpdateFunctionCode"),
-    ("lambda", "UpdateFunctionConfiguration"),
-    ("cloudwatch", "DescribeAlarms"),
-    ("cloudwatch", "DescribeAlarmHistory"),
-    ("cloudwatch", "GetMetricData"),
-    ("cloudwatch", "ListTagsForResource"),
-    ("cloudwatch", "PutMetricAlarm"),
-    ("cloudwatch", "SetAlarmState"),
-];
+/// Every operation that a rollout or a person may call; a hook's own job calls the one that is left out.
+fn operations() -> impl Iterator<Item = Call> {
+    Call::ALL.iter().copied().filter(|call| *call != Call::TagResource)
+}
 
 fn action(operation: &str) -> String {
-    let known = OPERATIONS.iter().find(|(_, name)| *name == operation);
-    match known.unwrap_or_else(|| panic!("`{operation}` was called, and no policy was thought of")) {
-        (service, "Invoke") => format!("{service}:InvokeFunction"),
-        (service, operation) => format!("{service}:{operation}"),
+    let known = operations().find(|call| call.name() == operation);
+    known.unwrap_or_else(|| panic!("`{operation}` was called, and no policy was thought of")).permission().to_owned()
+}
+
+/// Refuses to one caller, or to all, what these grants do not permit.
+fn refuse_the_rest(world: &mut World, grants: &[Grant], refused: impl Fn(Fault) -> Fault) {
+    for call in operations().filter(|call| !grants.iter().any(|grant| grant.actions.contains(&call.permission()))) {
+        world.add_fault(refused(Fault::on(call.name(), Effect::Deny)));
     }
 }
 
@@ -105,11 +87,7 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
     play(async {
         let stage = Stage::story(story).await;
         stage.with(furnish);
-        for (_, operation) in OPERATIONS {
-            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
-                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
-            }
-        }
+        stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
         let told = stage.rollout(request).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert!(!told.log.contains("AccessDenied"), "{}", told.log);
@@ -184,11 +162,7 @@ fn a_rollback_and_the_doctor() {
         stage.rollout(&short()).await;
         let operator = stage.as_caller("OPERATOR").await;
         let grants = least_to_roll_back(&request().subject, &place());
-        for (_, operation) in OPERATIONS {
-            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
-                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny).from_caller("OPERATOR")));
-            }
-        }
+        stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller("OPERATOR")));
         assert!(matches!(operator.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         let asked: BTreeSet<String> = stage.with(|world| {
             world.log().iter().filter(|call| call.caller == "OPERATOR").map(|call| action(&call.operation)).collect()
@@ -204,11 +178,7 @@ fn a_rollback_and_the_doctor() {
     play(async {
         let stage = Stage::story("hello-traps").await;
         let grants = least(&request(), &place(), true);
-        for (_, operation) in OPERATIONS {
-            if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
-                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
-            }
-        }
+        stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
         let identity = controller::Identity { id: rollout::note::RolloutId(7), owner: rollout::note::Owner::from_random(7) };
         let found = controller::doctor(&stage.aws, &stage.clock, &request(), identity).await;
         assert_eq!(found.unseen, []);

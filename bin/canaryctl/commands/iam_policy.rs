@@ -6,7 +6,7 @@ use clap::Args;
 use controller::{Grant, Place, least, least_to_roll_back};
 use project::FunctionRef;
 use rollout::Subject;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     for note in told.iter().filter(|note| known.insert(*note)) {
         murmur(&format!("note: {note}\n"));
     }
-    say(&policy(&grants));
+    say(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
     Ok(0)
 }
 
@@ -113,19 +113,31 @@ fn stack(args: &Rollout, located: &Located, rollback_only: bool) -> Option<Strin
     said.project.stack.as_ref().filter(|_| asks).map(|stack| stack.value.clone())
 }
 
-/// The policy as people write it: what it is for first, one name a line.
-fn policy(grants: &[Grant]) -> String {
-    let list = |names: &[String]| {
-        names.iter().map(|name| format!("\n        {}", Value::from(name.as_str()))).collect::<Vec<_>>().join(",")
-    };
-    let statement = |Grant { id, actions, resources }: &Grant| {
-        let actions: Vec<String> = actions.iter().map(|action| (*action).to_owned()).collect();
-        format!(
-            "\n    {{\n      \"Sid\": \"{id}\",\n      \"Effect\": \"Allow\",\n      \"Action\": [{}\n      ],\n      \"Resource\": [{}\n      ]\n    }}",
-            list(&actions),
-            list(resources)
-        )
-    };
-    let statements: Vec<String> = grants.iter().map(statement).collect();
-    format!("{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{}\n  ]\n}}\n", statements.join(","))
+/// A policy as people write it: what it is for first, one name a line.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy<'a> {
+    version: &'static str,
+    statement: Vec<Statement<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement<'a> {
+    sid: &'static str,
+    effect: &'static str,
+    action: &'a [&'static str],
+    resource: &'a [String],
+}
+
+impl<'a> Policy<'a> {
+    fn of(grants: &'a [Grant]) -> Self {
+        let statements = grants.iter().map(|Grant { id, actions, resources }| Statement {
+            sid: id,
+            effect: "Allow",
+            action: actions,
+            resource: resources,
+        });
+        Self { version: "2012-10-17", statement: statements.collect() }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, Metric, MetricAlarm, Statistic};
-use controller::port::{CloudError, Series, Watch};
+use controller::port::{Call, CloudError, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
@@ -34,7 +34,7 @@ impl Aws {
                 .alarm_types(AlarmType::CompositeAlarm);
             let mut pages = request.into_paginator().send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(failed(DESCRIBE_ALARMS))?;
+                let page = page.map_err(failed(Call::DescribeAlarms))?;
                 found.metric.extend(page.metric_alarms.unwrap_or_default());
                 found.composite.extend(page.composite_alarms.unwrap_or_default());
             }
@@ -122,8 +122,6 @@ fn names_in(rule: &str) -> Vec<String> {
 pub(crate) fn alarm_name(given: &str) -> &str {
     Arn::parse(given).and_then(Arn::alarm).unwrap_or(given)
 }
-
-pub(crate) const DESCRIBE_ALARMS: &str = "DescribeAlarms";
 
 /// `CloudWatch` takes no more names in one call …
 const ALARMS_PER_CALL: usize = 100;

@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{
     TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::port::{CloudError, Configuration, Frozen, Held, Revision, State, Update};
+use controller::port::{Call, CloudError, Configuration, Frozen, Held, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -23,7 +23,7 @@ use crate::error::unreadable;
 
 /// An alias as three operations answer it, each with a type of its own.
 pub(crate) struct AliasAnswer<'a> {
-    pub(crate) operation: &'static str,
+    pub(crate) operation: Call,
     pub(crate) function_version: Option<&'a str>,
     pub(crate) description: Option<&'a str>,
     pub(crate) routing: Option<&'a AliasRoutingConfiguration>,
@@ -62,10 +62,7 @@ pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
     AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
 }
 
-pub(crate) fn configuration(
-    operation: &'static str,
-    answer: &GetFunctionConfigurationOutput,
-) -> Result<Configuration, CloudError> {
+pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOutput) -> Result<Configuration, CloudError> {
     let text = |name, value| required(operation, name, value).map(str::to_owned);
     Ok(Configuration {
         arn: text("FunctionArn", answer.function_arn())?,
@@ -139,7 +136,7 @@ fn because(word: &str, reason: Option<&str>) -> String {
     reason.filter(|reason| !reason.is_empty()).map_or_else(|| format!("its state is {word}"), str::to_owned)
 }
 
-pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Result<AlarmSeen, CloudError> {
+pub(crate) fn metric_alarm(operation: Call, alarm: &MetricAlarm) -> Result<AlarmSeen, CloudError> {
     AlarmAnswer {
         name: alarm.alarm_name(),
         state: alarm.state_value(),
@@ -151,7 +148,7 @@ pub(crate) fn metric_alarm(operation: &'static str, alarm: &MetricAlarm) -> Resu
     .seen(operation)
 }
 
-pub(crate) fn composite_alarm(operation: &'static str, alarm: &CompositeAlarm) -> Result<AlarmSeen, CloudError> {
+pub(crate) fn composite_alarm(operation: Call, alarm: &CompositeAlarm) -> Result<AlarmSeen, CloudError> {
     AlarmAnswer {
         name: alarm.alarm_name(),
         state: alarm.state_value(),
@@ -174,7 +171,7 @@ struct AlarmAnswer<'a> {
 }
 
 impl AlarmAnswer<'_> {
-    fn seen(self, operation: &'static str) -> Result<AlarmSeen, CloudError> {
+    fn seen(self, operation: Call) -> Result<AlarmSeen, CloudError> {
         let name = required(operation, "AlarmName", self.name)?.to_owned();
         let state = match self.state {
             Some(StateValue::Ok) => AlarmState::Ok,
@@ -204,7 +201,7 @@ pub(crate) fn log(encoded: Option<&str>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn required<'a>(operation: &'static str, name: &str, value: Option<&'a str>) -> Result<&'a str, CloudError> {
+fn required<'a>(operation: Call, name: &str, value: Option<&'a str>) -> Result<&'a str, CloudError> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| unreadable(operation, format!("no {name}")))
 }
 
@@ -220,7 +217,7 @@ mod tests {
         revision: Option<&'a str>,
         routing: Option<&'a AliasRoutingConfiguration>,
     ) -> AliasAnswer<'a> {
-        AliasAnswer { operation: "GetAlias", function_version: version, description: None, routing, revision_id: revision }
+        AliasAnswer { operation: Call::GetAlias, function_version: version, description: None, routing, revision_id: revision }
     }
 
     fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
@@ -249,14 +246,14 @@ mod tests {
     fn an_alarm_whose_state_is_not_known_is_never_taken_for_a_good_one() {
         let at = DateTime::from_secs(1_764_000_000);
         let alarm = || MetricAlarm::builder().alarm_name("a").state_transitioned_timestamp(at);
-        let found = metric_alarm("DescribeAlarms", &alarm().state_value(StateValue::Ok).build()).unwrap();
+        let found = metric_alarm(Call::DescribeAlarms, &alarm().state_value(StateValue::Ok).build()).unwrap();
         assert_eq!((found.state, found.since), (AlarmState::Ok, Time::from_secs(1_764_000_000)));
         for unusable in [
             alarm().build(),
             alarm().state_value(StateValue::from("NEW_STATE")).build(),
             MetricAlarm::builder().alarm_name("a").state_value(StateValue::Ok).build(),
         ] {
-            let error = metric_alarm("DescribeAlarms", &unusable).unwrap_err();
+            let error = metric_alarm(Call::DescribeAlarms, &unusable).unwrap_err();
             assert_eq!(error.failure, Failure::Unanswered);
             assert!(error.message.contains("alarm `a`"), "{error}");
         }

@@ -8,8 +8,8 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::port::{
-    AlarmRule, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, KeptAlarm, Page,
-    Pair, Reply, Revision, Usual, Watch, Write,
+    AlarmRule, Call, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, KeptAlarm,
+    Page, Pair, Reply, Revision, Usual, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -17,7 +17,7 @@ use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::alarms::{DESCRIBE_ALARMS, alarm_name};
+use crate::alarms::alarm_name;
 use crate::answer::{self, AliasAnswer};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
@@ -37,7 +37,7 @@ impl Cloud for Aws {
     }
 
     async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
-        let operation = "GetAlias";
+        let operation = Call::GetAlias;
         let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
         match request.send().await.map_err(failed(operation)) {
             Ok(found) => AliasAnswer {
@@ -56,7 +56,7 @@ impl Cloud for Aws {
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
-        let operation = "UpdateAlias";
+        let operation = Call::UpdateAlias;
         let request = self
             .lambda
             .update_alias()
@@ -80,7 +80,7 @@ impl Cloud for Aws {
     }
 
     async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<Held, CloudError> {
-        let operation = "CreateAlias";
+        let operation = Call::CreateAlias;
         let request = self
             .lambda
             .create_alias()
@@ -107,13 +107,13 @@ impl Cloud for Aws {
         let mut aliases = request.into_paginator().items().send();
         let mut names = Vec::new();
         while let Some(alias) = aliases.next().await {
-            names.extend(alias.map_err(failed("ListAliases"))?.name);
+            names.extend(alias.map_err(failed(Call::ListAliases))?.name);
         }
         Ok(names)
     }
 
     async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Result<Configuration, CloudError> {
-        let operation = "GetFunctionConfiguration";
+        let operation = Call::GetFunctionConfiguration;
         let request = self
             .lambda
             .get_function_configuration()
@@ -124,23 +124,23 @@ impl Cloud for Aws {
     }
 
     async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
-        let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed("ListTags"))?;
+        let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed(Call::ListTags))?;
         Ok(tags.tags.unwrap_or_default().into_iter().collect())
     }
 
     async fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), CloudError> {
         let request = self.lambda.tag_resource().resource(arn).tags(key, value);
-        request.send().await.map(drop).map_err(failed("TagResource"))
+        request.send().await.map(drop).map_err(failed(Call::TagResource))
     }
 
     async fn untag(&self, arn: &str, key: &str) -> Result<(), CloudError> {
         let request = self.lambda.untag_resource().resource(arn).tag_keys(key);
-        request.send().await.map(drop).map_err(failed("UntagResource"))
+        request.send().await.map(drop).map_err(failed(Call::UntagResource))
     }
 
     async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
         let request = self.cloudformation().describe_stack_resource().stack_name(stack).logical_resource_id(logical_id);
-        let found = request.send().await.map_err(failed("DescribeStackResource"))?;
+        let found = request.send().await.map_err(failed(Call::DescribeStackResource))?;
         let name = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
         Ok(name.filter(|name| !name.is_empty()))
     }
@@ -151,7 +151,7 @@ impl Cloud for Aws {
         seen: &Configuration,
         description: Option<&str>,
     ) -> Result<Version, CloudError> {
-        let operation = "PublishVersion";
+        let operation = Call::PublishVersion;
         let request = self
             .lambda
             .publish_version()
@@ -172,7 +172,7 @@ impl Cloud for Aws {
             Code::Zip(bytes) => request.zip_file(Blob::new(bytes.clone())),
             Code::Image(uri) => request.image_uri(uri),
         };
-        let operation = "UpdateFunctionCode";
+        let operation = Call::UpdateFunctionCode;
         let sent = request.customize().config_override(limits::upload()).send().await.map_err(failed(operation))?;
         sent.code_sha256.ok_or_else(|| unreadable(operation, "no CodeSha256"))
     }
@@ -183,7 +183,7 @@ impl Cloud for Aws {
             .get_provisioned_concurrency_config()
             .function_name(subject.function.reference())
             .qualifier(&subject.alias);
-        match request.send().await.map_err(failed("GetProvisionedConcurrencyConfig")) {
+        match request.send().await.map_err(failed(Call::GetProvisionedConcurrencyConfig)) {
             Ok(_) => Ok(true),
             Err(error) if error.code.as_deref() == Some("ProvisionedConcurrencyConfigNotFoundException") => Ok(false),
             Err(error) => Err(error),
@@ -193,8 +193,8 @@ impl Cloud for Aws {
     async fn alarms(&self, names: &[String], _known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
         let at = self.time();
         let described = self.describe(names).await?;
-        let metric = described.metric.iter().map(|alarm| answer::metric_alarm(DESCRIBE_ALARMS, alarm));
-        let composite = described.composite.iter().map(|alarm| answer::composite_alarm(DESCRIBE_ALARMS, alarm));
+        let metric = described.metric.iter().map(|alarm| answer::metric_alarm(Call::DescribeAlarms, alarm));
+        let composite = described.composite.iter().map(|alarm| answer::composite_alarm(Call::DescribeAlarms, alarm));
         Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
@@ -211,7 +211,7 @@ impl Cloud for Aws {
         let mut items = request.into_paginator().items().send();
         let mut red = None;
         while let Some(item) = items.next().await {
-            let item = item.map_err(failed("DescribeAlarmHistory"))?;
+            let item = item.map_err(failed(Call::DescribeAlarmHistory))?;
             red = red.max(answer::went_red(item.timestamp(), item.history_data()));
         }
         Ok(red)
@@ -245,7 +245,7 @@ impl Cloud for Aws {
             .alarm_name_prefix(prefix)
             .alarm_types(AlarmType::MetricAlarm)
             .alarm_types(AlarmType::CompositeAlarm);
-        let found = request.send().await.map_err(failed("DescribeAlarms"))?;
+        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
         let metric = found.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         let composite = found.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         Ok(metric.chain(composite).map(str::to_owned).collect())
@@ -282,7 +282,7 @@ impl Cloud for Aws {
             .payload(Blob::new(payload))
             .customize()
             .config_override(limits::invocation(limit));
-        let reply = request.send().await.map_err(not_invoked("Invoke"))?;
+        let reply = request.send().await.map_err(not_invoked(Call::Invoke))?;
         Ok(Reply {
             log: answer::log(reply.log_result()),
             function_error: reply.function_error,
@@ -305,6 +305,6 @@ impl Cloud for Aws {
             .function_name(function.reference())
             .set_qualifier(function.qualifier.clone())
             .invocation_type(InvocationType::DryRun);
-        request.send().await.map(drop).map_err(failed("Invoke"))
+        request.send().await.map(drop).map_err(failed(Call::Invoke))
     }
 }

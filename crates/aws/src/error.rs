@@ -11,27 +11,33 @@ use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use controller::port::{CloudError, Failure};
+use controller::port::{Call, CloudError, Failure};
 
 /// The failure of a call that is not an invocation.
-pub(crate) fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+pub(crate) fn failed<E>(operation: impl Into<&'static str>) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let operation = operation.into();
     move |error| describe(operation, &error, by_answer)
 }
 
 /// The failure of an invocation, which AWS may also refuse for the moment.
-pub(crate) fn not_invoked<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+pub(crate) fn not_invoked<E>(call: Call) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    move |error| describe(operation, &error, by_answer_to_invocation)
+    move |error| describe(call.name(), &error, by_answer_to_invocation)
 }
 
 /// An answer that came and cannot be read: what it was the answer to may well have been carried out.
-pub(crate) fn unreadable(operation: &'static str, what: impl Into<String>) -> CloudError {
-    CloudError { failure: Failure::Unanswered, operation, message: format!("unreadable answer: {}", what.into()), code: None }
+pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Into<String>) -> CloudError {
+    CloudError {
+        failure: Failure::Unanswered,
+        operation: operation.into(),
+        message: format!("unreadable answer: {}", what.into()),
+        code: None,
+    }
 }
 
 fn describe<E>(operation: &'static str, error: &SdkError<E, HttpResponse>, judge: fn(&str, u16) -> Failure) -> CloudError
@@ -282,7 +288,7 @@ mod tests {
             (504, "", Failure::Unanswered),
         ];
         for (status, code, failure) in rows {
-            let error = not_invoked("Invoke")(answered(status, Some(code), None));
+            let error = not_invoked(Call::Invoke)(answered(status, Some(code), None));
             assert_eq!(error.failure, failure, "{code}");
         }
     }

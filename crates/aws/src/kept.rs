@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StateValue, Statistic, Tag};
-use controller::port::{AlarmRule, CloudError, KeptAlarm, TAG};
+use controller::port::{AlarmRule, Call, CloudError, KeptAlarm, TAG};
 
 use crate::connect::Aws;
 use crate::error::failed;
@@ -17,12 +17,12 @@ impl Aws {
             .alarm_names(name)
             .alarm_types(AlarmType::MetricAlarm)
             .alarm_types(AlarmType::CompositeAlarm);
-        let found = request.send().await.map_err(failed("DescribeAlarms"))?;
+        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
         let (metric, composite) = (found.metric_alarms().first(), found.composite_alarms().first());
         let arn = metric.and_then(MetricAlarm::alarm_arn).or(composite.and_then(|alarm| alarm.alarm_arn()));
         let Some(arn) = arn else { return Ok(None) };
         let tags = self.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
-        let tags = tags.map_err(failed("ListTagsForResource"))?;
+        let tags = tags.map_err(failed(Call::ListTagsForResource))?;
         let owner = tags.tags().iter().find(|tag| tag.key() == Some(TAG)).and_then(Tag::value).map(str::to_owned);
         let red = metric.and_then(MetricAlarm::state_value) == Some(&StateValue::Alarm);
         Ok(Some(KeptAlarm { rule: metric.and_then(rule), owner, red }))
@@ -49,7 +49,7 @@ impl Aws {
             .treat_missing_data(&rule.missing_data)
             // Taken when the alarm is made; one that is changed has its tag.
             .tags(Tag::builder().key(TAG).value(owner).build());
-        request.send().await.map(drop).map_err(failed("PutMetricAlarm"))
+        request.send().await.map(drop).map_err(failed(Call::PutMetricAlarm))
     }
 
     pub(crate) async fn clear_state(&self, name: &str) -> Result<(), CloudError> {
@@ -59,7 +59,7 @@ impl Aws {
             .alarm_name(name)
             .state_value(StateValue::InsufficientData)
             .state_reason("canaryctl watches another version with it now");
-        request.send().await.map(drop).map_err(failed("SetAlarmState"))
+        request.send().await.map(drop).map_err(failed(Call::SetAlarmState))
     }
 }
 

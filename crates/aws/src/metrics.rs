@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
-use controller::port::{CloudError, Counted, Limits, Pair, Tally, Usual};
+use controller::port::{Call, CloudError, Counted, Limits, Pair, Tally, Usual};
 use rollout::subject::{FunctionName, Subject};
 use rollout::{Time, Version};
 
@@ -251,7 +251,7 @@ fn moment(at: Time) -> DateTime {
     DateTime::from_secs(i64::try_from(at.as_secs()).unwrap_or(i64::MAX))
 }
 
-const OPERATION: &str = "GetMetricData";
+const OPERATION: Call = Call::GetMetricData;
 
 /// `CloudWatch` takes no more queries in one call: 83 pairs where only errors are counted, 41 with slow calls.
 const QUERIES: usize = 500;

@@ -4,7 +4,7 @@
 //! way, or changes nothing, so that no single condition that were ignored could do harm; and so they may be tried again, as reads.
 
 use aws_sdk_lambda::primitives::Blob;
-use controller::port::{CloudError, Failure, Write};
+use controller::port::{Call, CloudError, Failure, Write};
 use rollout::Alias;
 use rollout::subject::Subject;
 
@@ -37,7 +37,7 @@ impl Aws {
             .set_description(alias.map(|alias| alias.description.clone()))
             .set_routing_config(alias.map(answer::routing))
             .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed("UpdateAlias"))
+        request.send().await.map(drop).map_err(failed(Call::UpdateAlias))
     }
 
     async fn create_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
@@ -47,7 +47,7 @@ impl Aws {
             .function_name(subject.function.reference())
             .name(&subject.alias)
             .function_version(NO_VERSION);
-        request.send().await.map(drop).map_err(failed("CreateAlias"))
+        request.send().await.map(drop).map_err(failed(Call::CreateAlias))
     }
 
     async fn publish_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
@@ -57,7 +57,7 @@ impl Aws {
             .function_name(subject.function.reference())
             .code_sha256(NO_HASH)
             .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed("PublishVersion"))
+        request.send().await.map(drop).map_err(failed(Call::PublishVersion))
     }
 
     async fn upload_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
@@ -68,7 +68,7 @@ impl Aws {
             .zip_file(Blob::new(NO_PACKAGE))
             .dry_run(true)
             .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed("UpdateFunctionCode"))
+        request.send().await.map(drop).map_err(failed(Call::UpdateFunctionCode))
     }
 }
 

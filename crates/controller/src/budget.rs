@@ -16,8 +16,8 @@ use rollout::{Alias, Time, Version};
 use crate::gather::Gatherer;
 
 use crate::port::{
-    AlarmRule, Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held, KeptAlarm, Page,
-    Pair, Reply, Revision, Usual, Watch, Write,
+    AlarmRule, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, FunctionUrl, Held,
+    KeptAlarm, Page, Pair, Reply, Revision, Usual, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -118,9 +118,27 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         }
     }
 
-    async fn call(&self) {
-        self.take(&self.budget.calls).await;
+    /// Ends when this call's turn has come.
+    async fn turn(&self, call: Call) {
+        match call.limit() {
+            CallLimit::Own => {}
+            CallLimit::Control => self.take(&self.budget.calls).await,
+            CallLimit::AliasRead => {
+                self.take(&self.budget.alias_reads).await;
+                self.take(&self.budget.calls).await;
+            }
+        }
     }
+}
+
+/// Methods of the port that make this call once its turn has come.
+macro_rules! in_turn {
+    ($($call:ident: $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, CloudError> {
+            self.turn(Call::$call).await;
+            self.cloud.$name($($argument),*).await
+        })*
+    };
 }
 
 impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
@@ -136,95 +154,49 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.expiry()
     }
 
-    async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
-        self.take(&self.budget.alias_reads).await;
-        self.call().await;
-        self.cloud.alias(subject).await
+    in_turn! {
+        GetAlias: alias(subject: &Subject) -> Option<Held>;
+        CreateAlias: create_alias(subject: &Subject, desired: &Alias) -> Held;
+        ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
+        GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
+        GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
+        UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
+        ListTags: tags(arn: &str) -> BTreeMap<String, String>;
+        TagResource: tag(arn: &str, key: &str, value: &str) -> ();
+        UntagResource: untag(arn: &str, key: &str) -> ();
+        ListEventSourceMappings: event_sources(function: &Qualified) -> Vec<EventSource>;
+        ListFunctionUrlConfigs: function_urls(function: &FunctionName) -> Vec<FunctionUrl>;
+        GetPolicy: policy(function: &FunctionName) -> Option<String>;
+        Invoke: invoke(function: &Qualified, payload: &[u8], limit: Duration) -> Reply;
+        Invoke: invocable(function: &Qualified) -> ();
+        DescribeAlarms: kept_alarm(name: &str) -> Option<KeptAlarm>;
+        DescribeAlarms: alarm_names(prefix: &str) -> Vec<String>;
+        DescribeAlarms: watches(names: &[String]) -> Vec<Watch>;
+        DescribeAlarmHistory: last_red(name: &str, since: Time) -> Option<Time>;
+        PutMetricAlarm: put_alarm(rule: &AlarmRule, owner: &str) -> ();
+        SetAlarmState: reset_alarm(name: &str) -> ();
+        GetMetricData: usual(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Usual>;
+        GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
         // A way back, or a promotion; in either case the last write that matters.
         let goes_first = desired.canary().is_none() && self.budget.ways_back.borrow_mut().take(self.cloud.time());
         if !goes_first {
-            self.call().await;
+            self.turn(Call::UpdateAlias).await;
         }
         self.cloud.update_alias(subject, desired, revision).await
     }
 
-    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<Held, CloudError> {
-        self.call().await;
-        self.cloud.create_alias(subject, desired).await
-    }
-
-    async fn alias_names(&self, function: &FunctionName) -> Result<Vec<String>, CloudError> {
-        self.call().await;
-        self.cloud.alias_names(function).await
-    }
-
-    async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Result<Configuration, CloudError> {
-        self.call().await;
-        self.cloud.configuration(function, version).await
-    }
-
-    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
-        self.call().await;
-        self.cloud.tags(arn).await
-    }
-
-    async fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), CloudError> {
-        self.call().await;
-        self.cloud.tag(arn, key, value).await
-    }
-
-    async fn untag(&self, arn: &str, key: &str) -> Result<(), CloudError> {
-        self.call().await;
-        self.cloud.untag(arn, key).await
-    }
-
-    async fn publish(
-        &self,
-        function: &FunctionName,
-        seen: &Configuration,
-        description: Option<&str>,
-    ) -> Result<Version, CloudError> {
-        self.call().await;
-        self.cloud.publish(function, seen, description).await
-    }
-
-    async fn update_code(&self, function: &FunctionName, code: &Code) -> Result<String, CloudError> {
-        self.call().await;
-        self.cloud.update_code(function, code).await
-    }
-
-    async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
-        self.call().await;
-        self.cloud.provisioned(subject).await
-    }
-
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
-        self.call().await;
+        self.turn(write.call()).await;
         self.cloud.may_write(subject, write).await
     }
 
-    async fn event_sources(&self, function: &Qualified) -> Result<Vec<EventSource>, CloudError> {
-        self.call().await;
-        self.cloud.event_sources(function).await
-    }
-
-    async fn function_urls(&self, function: &FunctionName) -> Result<Vec<FunctionUrl>, CloudError> {
-        self.call().await;
-        self.cloud.function_urls(function).await
-    }
-
-    async fn policy(&self, function: &FunctionName) -> Result<Option<String>, CloudError> {
-        self.call().await;
-        self.cloud.policy(function).await
-    }
-
-    // CloudFormation, CloudWatch, invocations and hooks' URLs have limits of their own, far from what a rollout uses.
-
-    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
-        self.cloud.resource(stack, logical_id).await
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
+        self.cloud.post(url, payload, limit).await
     }
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
@@ -239,53 +211,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
     }
 
-    async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
-        self.cloud.last_red(name, since).await
-    }
-
     async fn counts(&self, pairs: &[Pair]) -> Dated<Vec<Result<Vec<Counted>, CloudError>>> {
         let send = async |pairs: Vec<Pair>| self.cloud.counts(&pairs).await.answer;
         self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), send).await
-    }
-
-    async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
-        self.cloud.usual(subject, from, to, every).await
-    }
-
-    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
-        self.cloud.kept_alarm(name).await
-    }
-
-    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
-        self.cloud.put_alarm(rule, owner).await
-    }
-
-    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
-        self.cloud.reset_alarm(name).await
-    }
-
-    async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
-        self.cloud.alarm_names(prefix).await
-    }
-
-    async fn calls(&self, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Result<Vec<f64>, CloudError> {
-        self.cloud.calls(function, by, from, to).await
-    }
-
-    async fn watches(&self, names: &[String]) -> Result<Vec<Watch>, CloudError> {
-        self.cloud.watches(names).await
-    }
-
-    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
-        self.cloud.invoke(function, payload, limit).await
-    }
-
-    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
-        self.cloud.post(url, payload, limit).await
-    }
-
-    async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {
-        self.cloud.invocable(function).await
     }
 }
 

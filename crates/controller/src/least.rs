@@ -9,6 +9,7 @@ use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::subject::{FunctionName, Qualified, Subject};
 
+use crate::port::Call;
 use crate::request::Request;
 
 /// Where things are, as far as that is known without asking.
@@ -31,66 +32,59 @@ pub struct Grant {
     pub resources: Vec<String>,
 }
 
+impl Grant {
+    fn of(id: &'static str, calls: &[Call], resources: Vec<String>) -> Self {
+        Self { id, actions: calls.iter().map(|call| call.permission()).collect(), resources }
+    }
+}
+
 /// Whatever a rollout calls, or a later process that goes on with it; with `doctor`, what that asks beside.
 pub fn least(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));
     let hooks: Vec<&HookTarget> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
-    let mut alias = vec!["lambda:GetAlias", "lambda:UpdateAlias"];
-    alias.extend((!request.allow_provisioned).then_some("lambda:GetProvisionedConcurrencyConfig"));
-    alias.extend(request.create_alias.then_some("lambda:CreateAlias"));
+    let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
+    alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
+    alias.extend(request.create_alias.then_some(Call::CreateAlias));
     let mut releases = Vec::new();
-    releases.extend(request.version.is_none().then_some("lambda:PublishVersion"));
-    releases.extend(request.code.is_some().then_some("lambda:UpdateFunctionCode"));
-    releases.extend((request.create_alias || doctor).then_some("lambda:ListAliases"));
+    releases.extend(request.version.is_none().then_some(Call::PublishVersion));
+    releases.extend(request.code.is_some().then_some(Call::UpdateFunctionCode));
+    releases.extend((request.create_alias || doctor).then_some(Call::ListAliases));
     let mut grants = vec![
-        Grant { id: "Alias", actions: alias, resources: vec![function.clone(), arns.function(Some(&request.subject.alias))] },
-        Grant {
-            id: "Versions",
-            actions: vec!["lambda:GetFunctionConfiguration"],
-            resources: vec![function.clone(), versions.clone()],
-        },
-        Grant { id: "Function", actions: releases, resources: vec![function.clone()] },
+        Grant::of("Alias", &alias, vec![function.clone(), arns.function(Some(&request.subject.alias))]),
+        Grant::of("Versions", &[Call::GetFunctionConfiguration], vec![function.clone(), versions.clone()]),
+        Grant::of("Function", &releases, vec![function.clone()]),
     ];
     if !hooks.is_empty() {
         // At a URL nobody asks for a permission.
         let named = |hook: &&HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
         let called: BTreeSet<String> = hooks.iter().filter_map(named).collect();
-        let invoke = vec!["lambda:InvokeFunction"];
-        grants.extend((!called.is_empty()).then(|| Grant {
-            id: "Hooks",
-            actions: invoke,
-            resources: called.into_iter().collect(),
-        }));
-        let reports = vec!["lambda:ListTags", "lambda:UntagResource"];
-        grants.push(Grant { id: "HooksThatReportLater", actions: reports, resources: vec![function.clone()] });
+        grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
+        grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
     }
     if let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic {
-        grants.push(Grant { id: "SavedEvents", actions: vec!["lambda:InvokeFunction"], resources: vec![versions] });
+        grants.push(Grant::of("SavedEvents", &[Call::Invoke], vec![versions]));
     }
     if !request.alarms.is_empty() {
         // Asked for on less than everything, AWS leaves composite alarms out of its answers.
-        let actions = vec!["cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"];
-        grants.push(Grant { id: "Alarms", actions, resources: everything() });
+        grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
     if !request.kept.is_empty() {
-        let actions = vec![
-            "cloudwatch:ListTagsForResource",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:SetAlarmState",
-            "cloudwatch:TagResource",
-        ];
-        let resources = request.kept.iter().map(|rule| arns.alarm(&rule.name)).collect();
-        grants.push(Grant { id: "AlarmsThatAreKept", actions, resources });
+        let resources = request.kept.iter().map(|rule| arns.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
+        let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
+        let mut kept = Grant::of("AlarmsThatAreKept", &calls, resources);
+        // An alarm is put with its tag.
+        kept.actions.push("cloudwatch:TagResource");
+        grants.push(kept);
     }
     if request.analysis.mode != Mode::Off || doctor {
-        grants.push(Grant { id: "Comparison", actions: vec!["cloudwatch:GetMetricData"], resources: everything() });
+        grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
     grants.extend(arns.stack());
-    let mut warnings = vec!["lambda:GetPolicy", "lambda:ListFunctionUrlConfigs"];
-    warnings.extend((!grants.iter().any(|grant| grant.actions.contains(&"lambda:ListTags"))).then_some("lambda:ListTags"));
-    grants.push(Grant { id: "Warnings", actions: warnings, resources: vec![function] });
-    grants.push(Grant { id: "WarningsOfQueues", actions: vec!["lambda:ListEventSourceMappings"], resources: everything() });
+    let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
+    warnings.extend(hooks.is_empty().then_some(Call::ListTags));
+    grants.push(Grant::of("Warnings", &warnings, vec![function]));
+    grants.push(Grant::of("WarningsOfQueues", &[Call::ListEventSourceMappings], everything()));
     grants.retain(|grant| !grant.actions.is_empty());
     grants
 }
@@ -99,7 +93,7 @@ pub fn least(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
 pub fn least_to_roll_back(subject: &Subject, place: &Place) -> Vec<Grant> {
     let arns = Arns { subject, place };
     let resources = vec![arns.function(None), arns.function(Some(&subject.alias))];
-    let alias = Grant { id: "Alias", actions: vec!["lambda:GetAlias", "lambda:UpdateAlias"], resources };
+    let alias = Grant::of("Alias", &[Call::GetAlias, Call::UpdateAlias], resources);
     [alias].into_iter().chain(arns.stack()).collect()
 }
 
@@ -135,14 +129,10 @@ impl Arns<'_> {
         Arn { partition: &partition, service: "lambda", region: &region, account: &account, resource: &resource }.to_string()
     }
 
-    fn alarm(&self, name: &str) -> String {
-        self.here("cloudwatch", &format!("alarm:{name}"))
-    }
-
     fn stack(&self) -> Option<Grant> {
         let stack = self.place.stack.as_ref()?;
         let arn = if Arn::is_meant(stack) { stack.clone() } else { self.here("cloudformation", &format!("stack/{stack}/*")) };
-        Some(Grant { id: "LogicalIds", actions: vec!["cloudformation:DescribeStackResource"], resources: vec![arn] })
+        Some(Grant::of("LogicalIds", &[Call::DescribeStackResource], vec![arn]))
     }
 
     /// A resource where the function is.

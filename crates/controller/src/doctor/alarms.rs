@@ -7,7 +7,7 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::format::exact;
 use rollout::subject::{FunctionName, Subject};
 
-use crate::port::{Cloud, Failure, Series, Watch};
+use crate::port::{Call, Cloud, Failure, Series, Watch};
 use crate::preflight::Preflight;
 use crate::preflight::callers::unseen;
 use crate::request::Request;
@@ -61,7 +61,7 @@ async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut Diagnosis)
                 watches.extend(more);
             }
             Err(error) => {
-                out.unseen.push(unseen("what the alarms watch", "cloudwatch:DescribeAlarms", &error));
+                out.unseen.push(unseen("what the alarms watch", Call::DescribeAlarms, &error));
                 break;
             }
         }
@@ -96,7 +96,7 @@ async fn gone<'a, C: Cloud>(
             }
             Err(error) => {
                 let what = format!("whether {name} exists, which an alarm names");
-                out.unseen.push(unseen(&what, "lambda:GetFunctionConfiguration", &error));
+                out.unseen.push(unseen(&what, Call::GetFunctionConfiguration, &error));
             }
         }
     }

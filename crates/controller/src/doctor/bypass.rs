@@ -7,7 +7,7 @@ use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 use rollout::subject::{Qualified, Subject};
 
 use crate::last_resort::quoted;
-use crate::port::{Cloud, EventSource, FunctionUrl};
+use crate::port::{Call, Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
 use crate::preflight::callers::{Bypass, Permit, bypasses, unseen};
 use crate::request::Request;
@@ -37,7 +37,7 @@ pub(super) async fn look<C: Cloud>(
                 ways.extend(pinned.filter(|way| !found.callers.bypass.contains(way)));
             }
             Err(error) => {
-                out.unseen.push(unseen("event source mappings of the version", "lambda:ListEventSourceMappings", &error));
+                out.unseen.push(unseen("event source mappings of the version", Call::ListEventSourceMappings, &error));
             }
         }
     }
@@ -131,7 +131,7 @@ async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: 
     let counted = match cloud.calls(function, &by, now - PAST, now).await {
         Ok(counted) => counted,
         Err(error) => {
-            out.unseen.push(unseen("calls by no alias", "cloudwatch:GetMetricData", &error));
+            out.unseen.push(unseen("calls by no alias", Call::GetMetricData, &error));
             return;
         }
     };

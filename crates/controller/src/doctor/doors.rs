@@ -5,7 +5,7 @@
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 
 use crate::differences::differences;
-use crate::port::{Cloud, Configuration, Frozen};
+use crate::port::{Call, Cloud, Configuration, Frozen};
 use crate::preflight::Preflight;
 use crate::preflight::callers::unseen;
 use crate::request::Request;
@@ -17,7 +17,7 @@ pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflig
         Ok(candidate) => out.symptoms.extend(doors(stable, &candidate)),
         // A version that does not exist is told of already.
         Err(_) if version.is_some() => {}
-        Err(error) => out.unseen.push(unseen("what the new version will be", "lambda:GetFunctionConfiguration", &error)),
+        Err(error) => out.unseen.push(unseen("what the new version will be", Call::GetFunctionConfiguration, &error)),
     }
 }
 

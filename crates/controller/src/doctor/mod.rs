@@ -11,7 +11,7 @@ use rollout::entry::owner_is_there;
 use rollout::subject::Subject;
 
 use crate::identity::Identity;
-use crate::port::{Clock, Cloud};
+use crate::port::{Call, Clock, Cloud};
 use crate::preflight::callers::unseen;
 use crate::preflight::versions::resets;
 use crate::preflight::{Preflight, Problem, preflight};
@@ -29,7 +29,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     } else if found.read {
         match cloud.alias_names(&request.subject.function).await {
             Ok(names) => aliases = Some(names),
-            Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", "lambda:ListAliases", &error)),
+            Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", Call::ListAliases, &error)),
         }
     }
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;

@@ -2,6 +2,7 @@
 //!
 //! One thing implements it: the AWS SDK. Tests put a simulated AWS below the SDK, never a double in place of this trait.
 
+mod calls;
 mod error;
 mod types;
 
@@ -14,6 +15,7 @@ use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
+pub use calls::{Call, CallLimit};
 pub use error::{CloudError, Failure};
 pub use types::*;
 

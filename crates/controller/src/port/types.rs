@@ -7,6 +7,8 @@ use std::time::Duration;
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Version};
 
+use super::calls::Call;
+
 /// The key of the tag that says whose an alarm is.
 pub const TAG: &str = "canaryctl";
 
@@ -210,6 +212,18 @@ pub enum Write<'a> {
     Version,
     /// New code for `$LATEST`.
     Code,
+}
+
+impl Write<'_> {
+    /// The call that makes it.
+    pub fn call(&self) -> Call {
+        match self {
+            Self::Alias(_) => Call::UpdateAlias,
+            Self::NewAlias => Call::CreateAlias,
+            Self::Version => Call::PublishVersion,
+            Self::Code => Call::UpdateFunctionCode,
+        }
+    }
 }
 
 /// What an invocation came back with.

@@ -9,7 +9,7 @@ use rollout::plan::{Plan, Preexisting};
 use rollout::subject::Subject;
 
 use super::problem::Problem;
-use crate::port::{AlarmRule, Cloud, Failure, KeptAlarm, TAG};
+use crate::port::{AlarmRule, Call, Cloud, Failure, KeptAlarm, TAG};
 use crate::request::Request;
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
     {
         out.problems.push(
             Problem::new(format!("the alarms' history cannot be read: {error}"))
-                .hint("cloudwatch:DescribeAlarmHistory is needed"),
+                .hint(format!("{} is needed", Call::DescribeAlarmHistory.permission())),
         );
     }
     for name in &names {
@@ -104,8 +104,8 @@ async fn about_kept<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
         match cloud.kept_alarm(&rule.name).await {
             Ok(found) => problems.extend(found.and_then(|found| foreign(&rule.name, &found, &request.subject))),
             Err(error) => {
-                let problem = Problem::new(format!("alarm `{}` is to be kept, and cannot be looked at: {error}", rule.name));
-                problems.push(if error.failure == Failure::Denied { problem.hint(PERMISSIONS) } else { problem });
+                let text = format!("alarm `{}` is to be kept, and cannot be looked at: {error}", rule.name);
+                problems.push(Problem::new(text).if_denied(&error, PERMISSIONS));
             }
         }
     }

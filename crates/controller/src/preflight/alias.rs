@@ -61,23 +61,19 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &
     let function = &subject.function;
     let begins = found.goes_on.as_ref().is_none_or(|note| note.candidate.is_none());
     let publishes = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
-    let ask = async |asked: bool, write: Write<'_>, text: String, permission: &str| {
+    let ask = async |asked: bool, write: Write<'_>, text: String| {
         let error = if asked { cloud.may_write(subject, &write).await.err()? } else { return None };
+        let permission = write.call().permission();
         let problem = Problem::new(format!("{text}: {error}")).hint(format!("{permission} on {function} is needed"));
         (error.failure == Failure::Denied).then_some(problem)
     };
     // Without a post-traffic hook, a first deployment's alias is complete once it is created.
     let (creates, updates) = (found.alias.is_none(), found.alias.is_some() || request.post_hook.is_some());
     let (updates, creates, code, version) = tokio::join!(
-        ask(updates, Write::Alias(found.alias.as_ref()), format!("{subject} may not be changed"), "lambda:UpdateAlias"),
-        ask(creates, Write::NewAlias, format!("{subject} may not be created"), "lambda:CreateAlias"),
-        ask(
-            publishes && request.code.is_some(),
-            Write::Code,
-            format!("the code of {function} may not be changed"),
-            "lambda:UpdateFunctionCode"
-        ),
-        ask(publishes, Write::Version, format!("no version of {function} may be published"), "lambda:PublishVersion"),
+        ask(updates, Write::Alias(found.alias.as_ref()), format!("{subject} may not be changed")),
+        ask(creates, Write::NewAlias, format!("{subject} may not be created")),
+        ask(publishes && request.code.is_some(), Write::Code, format!("the code of {function} may not be changed"),),
+        ask(publishes, Write::Version, format!("no version of {function} may be published")),
     );
     [updates, creates, code, version].into_iter().flatten().collect()
 }

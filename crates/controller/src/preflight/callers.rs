@@ -10,7 +10,7 @@ use rollout::format::exact;
 use rollout::subject::{Qualified, Subject};
 use serde_json::Value;
 
-use crate::port::{Clock, Cloud, CloudError, EventSource, Failure, FunctionUrl};
+use crate::port::{Call, Clock, Cloud, CloudError, EventSource, Failure, FunctionUrl};
 
 /// One way around the alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,31 +74,31 @@ async fn look<C: Cloud>(cloud: &C, subject: &Subject) -> Callers {
         tokio::join!(cloud.event_sources(&function), cloud.function_urls(&subject.function), cloud.policy(&subject.function));
     let mut found = Callers::default();
     // What does not exist is called by nobody, and others say that it does not.
-    let mut missed = |what: &str, permission: &str, error: &CloudError| {
+    let mut missed = |what: &str, call: Call, error: &CloudError| {
         if error.failure != Failure::NotFound {
             tracing::debug!(what, %error, "not looked at");
-            found.unseen.push(unseen(what, permission, error));
+            found.unseen.push(unseen(what, call, error));
         }
     };
     let permits = policy.and_then(|policy| policy.map_or(Ok(Vec::new()), |policy| permits(&policy)));
     match sources {
         Ok(sources) => found.bypass.extend(sources.into_iter().filter(bypasses).map(Bypass::Source)),
-        Err(error) => missed("event source mappings", "lambda:ListEventSourceMappings", &error),
+        Err(error) => missed("event source mappings", Call::ListEventSourceMappings, &error),
     }
     match urls {
         Ok(urls) => found.bypass.extend(urls.into_iter().filter(|url| is_unpublished(&url.function)).map(Bypass::Url)),
-        Err(error) => missed("function URLs", "lambda:ListFunctionUrlConfigs", &error),
+        Err(error) => missed("function URLs", Call::ListFunctionUrlConfigs, &error),
     }
     match permits {
         Ok(permits) => found.bypass.extend(permits.into_iter().map(Bypass::Permit)),
-        Err(error) => missed("the policy of the function", "lambda:GetPolicy", &error),
+        Err(error) => missed("the policy of the function", Call::GetPolicy, &error),
     }
     found
 }
 
 /// What could not be seen, and for want of which permission.
-pub(crate) fn unseen(what: &str, permission: &str, error: &CloudError) -> Unseen {
-    let permission = (error.failure == Failure::Denied).then(|| permission.to_owned());
+pub(crate) fn unseen(what: &str, call: Call, error: &CloudError) -> Unseen {
+    let permission = (error.failure == Failure::Denied).then(|| call.permission().to_owned());
     Unseen { what: what.to_owned(), why: error.to_string(), permission }
 }
 
@@ -119,7 +119,7 @@ fn is_unpublished(arn: &str) -> bool {
 fn permits(policy: &str) -> Result<Vec<Permit>, CloudError> {
     let policy: Value = serde_json::from_str(policy).map_err(|error| CloudError {
         failure: Failure::Unanswered,
-        operation: "GetPolicy",
+        operation: Call::GetPolicy.name(),
         message: format!("the policy is no JSON: {error}"),
         code: None,
     })?;
@@ -212,7 +212,7 @@ impl Permit {
 }
 
 /// The permissions by which a function can be called.
-const INVOKES: [&str; 4] = ["lambda:InvokeFunction", "lambda:InvokeAsync", "lambda:*", "*"];
+const INVOKES: [&str; 4] = [Call::Invoke.permission(), "lambda:InvokeAsync", "lambda:*", "*"];
 
 #[cfg(test)]
 mod tests {

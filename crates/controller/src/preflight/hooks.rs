@@ -6,15 +6,14 @@ use rollout::plan::OnLowTraffic;
 use rollout::subject::Qualified;
 
 use super::problem::Problem;
-use crate::port::{Cloud, Failure};
+use crate::port::{Call, Cloud, CloudError};
 use crate::request::Request;
 
 /// Whether a hook could be asked. A URL has no question that changes nothing: what it answers shows when it counts.
 pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&HookTarget>) -> Option<Problem> {
     let HookTarget::Function(function) = hook? else { return None };
     let error = cloud.invocable(function).await.err()?;
-    let problem = Problem::new(format!("hook `{}` cannot be invoked: {error}", hook?));
-    Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
+    Some(refused(format!("hook `{}` cannot be invoked: {error}", hook?), &error))
 }
 
 /// Saved events are sent to the function itself, which takes the same permission as a hook does.
@@ -24,6 +23,9 @@ pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request, stable: Option
     let qualifier = stable.map(|stable| stable.to_string());
     let function = Qualified { function: request.subject.function.clone(), qualifier };
     let error = cloud.invocable(&function).await.err()?;
-    let problem = Problem::new(format!("saved events cannot be sent to {}: {error}", request.subject.function));
-    Some(if error.failure == Failure::Denied { problem.hint("lambda:InvokeFunction on it is needed") } else { problem })
+    Some(refused(format!("saved events cannot be sent to {}: {error}", request.subject.function), &error))
+}
+
+fn refused(text: String, error: &CloudError) -> Problem {
+    Problem::new(text).if_denied(error, format!("{} on it is needed", Call::Invoke.permission()))
 }

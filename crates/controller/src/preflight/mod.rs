@@ -18,7 +18,7 @@ use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 use rollout::subject::Subject;
 
-use crate::port::{Clock, Cloud};
+use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -112,7 +112,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         problems.extend(denied);
         match managed(cloud, found.stable.as_ref()).await {
             Ok(stack) => found.stack = stack,
-            Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", "lambda:ListTags", &error)),
+            Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", Call::ListTags, &error)),
         }
     }
     let (alarms, pre, step, post, probe) = tokio::join!(

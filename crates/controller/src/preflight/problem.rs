@@ -25,6 +25,11 @@ impl Problem {
         Self { text: text.into(), hint: None, command: None }
     }
 
+    /// The hint that a permission is needed, where that is what was wrong.
+    pub(crate) fn if_denied(self, error: &CloudError, hint: impl Into<String>) -> Self {
+        if error.failure == Failure::Denied { self.hint(hint) } else { self }
+    }
+
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
