@@ -31,11 +31,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// Something wrong.
+    pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), hint: None, command: None }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// With what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
