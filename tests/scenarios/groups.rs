@@ -177,6 +177,11 @@ fn who_loses_one_claim_releases_all() {
     });
 }
 
+/// Why each member ended as it did, in a word.
+pub(crate) fn kinds(ended: &controller::GroupEnding) -> Vec<&str> {
+    ended.endings.iter().map(|ending| ending.reason.kind.word()).collect()
+}
+
 #[test]
 fn what_keeps_one_from_beginning_keeps_all() {
     play(async {
@@ -188,6 +193,7 @@ fn what_keeps_one_from_beginning_keeps_all() {
         let details: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.detail.as_str()).collect();
         assert!(details[1].contains("`missing` does not exist"), "{details:?}");
         assert!(details[0].contains("function01:live of its group cannot begin"), "{details:?}");
+        assert_eq!(kinds(&told.ended), ["held_up", "refused", "held_up"]);
         assert!((0..3).all(|index| writes(&stage, index).is_empty()));
     });
 }

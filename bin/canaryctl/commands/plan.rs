@@ -22,7 +22,7 @@ async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, F
     let mut found = preflight(&wired.aws, &wired.clock, request, identity.id, identity.owner).await;
     if let Some(note) = &found.owned {
         let (text, hint) = rollout::entry::owner_is_there(&request.subject, note);
-        found.problems.push(Problem { text, hint: Some(hint), command: None });
+        found.problems.push(Problem::new(text).hint(hint));
     }
     let (subject, now) = (&request.subject, wired.aws.time());
     // What cannot be foretold is no reason to say less of the rest.

@@ -44,7 +44,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
 fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Symptom> {
     let owned = found.owned.as_ref().map(|note| {
         let (text, hint) = owner_is_there(subject, note);
-        Problem { text, hint: Some(hint), command: None }
+        Problem::new(text).hint(hint)
     });
     let problems = found.problems.iter().chain(&owned).map(problem);
     let stack = found.stack.as_ref().map(|stack| {

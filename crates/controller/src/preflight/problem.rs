@@ -21,7 +21,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// Something wrong.
+    pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), hint: None, command: None }
     }
 
@@ -30,7 +31,8 @@ impl Problem {
         if error.failure == Failure::Denied { self.hint(hint) } else { self }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// With what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
