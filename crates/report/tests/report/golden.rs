@@ -1,0 +1,103 @@
+//! Whole rollouts as their readers see them: every story is a file of events and the log that it makes.
+//!
+//! The events are read, written again as JSON and told as plain lines: a saved file renders like the rollout did.
+
+use std::time::Duration;
+
+use report::{Json, Plain, Reporter, end_block};
+use rollout::event::Event;
+use rollout::report::Report;
+use rollout::{Cause, Outcome};
+
+use crate::fixtures::{alias, events, log as plain, text, told};
+
+#[test]
+fn every_story_reads_as_it_is_kept() {
+    let stories = [
+        ("success", "a rollout that goes through"),
+        ("alarm", "an alarm takes it back"),
+        ("failed_pre_hook", "a failed pre-traffic hook with its log"),
+        ("failed_post_hook", "a failed post-traffic hook where nothing is watched"),
+        ("superseded", "somebody else changed the alias"),
+        ("unconfirmed", "a rollback that nobody confirmed"),
+        ("blind", "blind for too long"),
+        ("set_by_hand", "another share set by hand, then rolled back by hand"),
+        ("interrupted", "interrupted by a signal"),
+        ("held", "left in progress on purpose"),
+        ("nothing_to_roll_out", "nothing to roll out"),
+        ("first_deployment", "a first deployment"),
+        ("refused", "refused before anything moved"),
+    ];
+    for (name, story) in stories {
+        let (events, log) = (events(name), text(&format!("{name}.txt")));
+        assert_eq!(told(&events, |out| Box::new(Json::new(out))), text(&format!("{name}.jsonl")), "{story}");
+        assert_eq!(plain(&events), log, "{story}");
+        assert!(!log.contains('\u{1b}'), "{story}: no escape codes");
+        // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
+        let last: Vec<&str> = log.lines().rev().take(10).collect();
+        for word in ["  why  ", "  now  ", "  next  "] {
+            assert!(last.iter().any(|line| line.starts_with(word)), "{story}: {word}");
+        }
+        assert!(last.iter().any(|line| line.starts_with(['✔', '✖', '▸'])), "{story}");
+        let block = end_block(events.last().unwrap()).unwrap();
+        assert_eq!(block.lines().next(), log.lines().find(|line| line.starts_with(['✔', '✖', '▸'])), "{story}");
+    }
+}
+
+/// The files stay true: their endings are what the pure core makes of their events.
+#[test]
+fn the_endings_are_those_that_the_events_add_up_to() {
+    let rows = [
+        ("success", 42, Outcome::Promoted),
+        ("alarm", 41, Outcome::RolledBack(Cause::Alarm)),
+        ("failed_pre_hook", 41, Outcome::RolledBack(Cause::PreHook)),
+        ("failed_post_hook", 41, Outcome::RolledBack(Cause::PostHook)),
+        ("blind", 41, Outcome::RolledBack(Cause::Blind)),
+        ("set_by_hand", 41, Outcome::RolledBack(Cause::Hand)),
+        ("interrupted", 41, Outcome::RolledBack(Cause::Signal)),
+        ("superseded", 43, Outcome::Superseded),
+        ("nothing_to_roll_out", 41, Outcome::Unchanged),
+    ];
+    for (name, target, outcome) in rows {
+        let events = events(name);
+        let (last, rest) = events.split_last().unwrap();
+        let mut report = Report::default();
+        for event in rest {
+            report.add(event);
+        }
+        let traffic = alias(target, None, "").traffic();
+        assert_eq!(Some(&report.ending("hello:live", &outcome, None, traffic, last.at)), last.ending(), "{name}");
+    }
+}
+
+/// Heartbeats are for silence: one that comes soon after another line is left out, one that comes later is not.
+#[test]
+fn a_heartbeat_breaks_a_silence_and_nothing_else() {
+    let events = events("alarm");
+    let (heartbeat, shift) = (events[4].clone(), events[3].clone());
+    let lines = |seconds: u64| {
+        let late = Event { at: shift.at + Duration::from_secs(seconds), ..heartbeat.clone() };
+        plain(&[events[0].clone(), shift.clone(), late]).lines().count()
+    };
+    assert_eq!((lines(29), lines(30)), (3, 4));
+}
+
+/// A writer that is gone: the error comes back, and the next event finds the reporter in order.
+#[test]
+fn a_closed_pipe_is_an_error_and_nothing_more() {
+    struct Closed;
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut plain = Plain::new(Closed);
+    let mut live = report::Live::new(Closed, report::Size::Fixed(80, 24), true);
+    for event in events("alarm") {
+        assert_eq!(plain.event(&event).unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+        assert!(live.event(&event).is_err());
+    }
+}
