@@ -9,7 +9,10 @@ const UNSAID: &[&str] = &["albeit", "blue green", "henceforth", "hereby", "hithe
 #[test]
 fn nobody_reads_a_word_that_stops_them() {
     let folders = ["bin", "crates"];
-    let sources = folders.into_iter().flat_map(|folder| files(folder, "rs")).filter(|path| !shown(path).contains("/tests/"));
+    let sources = folders
+        .into_iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .filter(|path| !shown(path).contains("/tests/") && !path.ends_with("tests.rs"));
     let found: Vec<String> = sources
         .flat_map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();

@@ -54,13 +54,13 @@ pub(crate) fn http(at: Time) -> String {
 
 /// Reads `2026-11-23T14:03:00Z`, with or without fractions, seconds, a time of day or an offset.
 pub(crate) fn parse(text: &str) -> Option<Time> {
-    let spellings = format_description::parse_borrowed::<2>(SPELLINGS).ok()?;
+    let spellings = format_description::parse_owned::<2>(SPELLINGS).ok()?;
     let mut parsed = Parsed::new();
     // What may be left out: the time of day and the offset.
     parsed.set_hour_24(0)?;
     parsed.set_minute(0)?;
     parsed.set_offset_hour(0)?;
-    let rest = parsed.parse_items(text.as_bytes(), &spellings).ok()?;
+    let rest = parsed.parse_item(text.as_bytes(), &spellings).ok()?;
     let at = OffsetDateTime::try_from(parsed).ok().filter(|_| rest.is_empty())?;
     i64::try_from(at.unix_timestamp_nanos().div_euclid(NANOS)).ok().map(Time::from_millis)
 }

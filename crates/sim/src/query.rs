@@ -123,7 +123,7 @@ fn element(name: &str, value: &Value, out: &mut String) {
         Value::Entries(entries) => {
             for (key, value) in entries {
                 out.push_str("<entry>");
-                element("key", &Value::from(key), out);
+                element("key", &Value::from(key.as_ref()), out);
                 element("value", value, out);
                 out.push_str("</entry>");
             }

@@ -23,7 +23,7 @@ pub(crate) enum Value {
     /// A structure: its names come from the API.
     Record(Vec<(Cow<'static, str>, Self)>),
     /// A map: its keys are data. Only XML tells it from a structure.
-    Entries(Vec<(String, Self)>),
+    Entries(Vec<(Cow<'static, str>, Self)>),
 }
 
 impl Value {
@@ -50,58 +50,26 @@ pub(crate) fn text_of(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Bool(flag)
-    }
+macro_rules! values {
+    ($($name:ident: $type:ty => $value:expr),* $(,)?) => {
+        $(impl From<$type> for Value {
+            fn from($name: $type) -> Self {
+                $value
+            }
+        })*
+    };
 }
 
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(number: u32) -> Self {
-        Self::Int(i64::from(number))
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Float(number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<&String> for Value {
-    fn from(text: &String) -> Self {
-        Self::Text(text.clone())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<Time> for Value {
-    fn from(at: Time) -> Self {
-        Self::Time(at)
-    }
-}
-
-impl From<Record> for Value {
-    fn from(record: Record) -> Self {
-        Self::Record(record.0)
-    }
+values! {
+    flag: bool => Self::Bool(flag),
+    number: i64 => Self::Int(number),
+    number: u32 => Self::Int(i64::from(number)),
+    number: f64 => Self::Float(number),
+    text: &str => Self::Text(text.to_owned()),
+    text: &String => Self::Text(text.clone()),
+    text: String => Self::Text(text),
+    at: Time => Self::Time(at),
+    record: Record => Self::Record(record.0),
 }
 
 /// A record under construction.
@@ -154,6 +122,11 @@ impl Fault {
         Self::validation(format!(
             "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {constraint}"
         ))
+    }
+
+    /// A member that is none of the words the service's model has for it.
+    pub(crate) fn unknown_word(member: &str, value: &str, words: &[&str]) -> Self {
+        Self::constraint(member, value, &format!("Member must satisfy enum value set: [{}]", words.join(", ")))
     }
 
     pub(crate) fn missing(member: &str) -> Self {

@@ -6,9 +6,8 @@ use std::borrow::Cow;
 
 use crate::calendar;
 use crate::cloudformation::CloudFormation;
-use crate::cloudwatch::{self, CloudWatch};
+use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
-use crate::settings::Settings;
 use crate::time::Time;
 
 /// What a request asks for, as far as every service needs to know.
@@ -106,15 +105,6 @@ pub(crate) fn error_code(response: &http::Response<Bytes>) -> Option<String> {
     let header = response.headers().get("x-amzn-query-error").and_then(|value| value.to_str().ok());
     let code = header.and_then(|value| value.split(';').next()).unwrap_or("unknown");
     Some(code.to_owned())
-}
-
-pub(crate) fn cloudwatch_settings(settings: &Settings) -> cloudwatch::Settings {
-    cloudwatch::Settings {
-        account: settings.account.clone(),
-        region: settings.region.clone(),
-        metric_lag: settings.metric_lag.clone(),
-        evaluation_delay: settings.evaluation_delay,
-    }
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -125,7 +125,7 @@ impl World {
         let mut rng = fastrand::Rng::with_seed(seed);
         // Generators of their own: a fault more or less does not change whom the router picks.
         let lambda = Lambda::new(&settings, rng.fork());
-        let cloudwatch = CloudWatch::new(wire::cloudwatch_settings(&settings), rng.u64(..));
+        let cloudwatch = CloudWatch::new(&settings, rng.u64(..));
         Self {
             now: start,
             lambda,

@@ -24,7 +24,7 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Self; 4] = [Self::GreaterOrEqual, Self::Greater, Self::Less, Self::LessOrEqual];
+    pub(super) const ALL: [Self; 4] = [Self::GreaterOrEqual, Self::Greater, Self::Less, Self::LessOrEqual];
 
     /// As the API spells it.
     pub(super) const fn name(self) -> &'static str {

@@ -7,24 +7,23 @@ use super::alarm_requests::state_value;
 use super::alarms::{Alarms, Standing};
 use super::history::HistoryItem;
 use super::metric_requests::{dimensions, unit};
-use super::parameters::{Parameters, page_start, page_token};
+use super::parameters::Parameters;
 use super::statistic::Statistic;
 use crate::value::{Fault, Record, Value};
 
 const PAGE: u32 = 50;
 const MOST: u32 = 100;
+const NAMES: usize = 100;
 
 pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
-    let page = request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(PAGE);
-    let start = page_start(request.text("NextToken")?)?;
+    let page = request.page(request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(PAGE))?;
     let relatives = relatives(alarms, request)?;
     let brief = request.has("ChildrenOfAlarmName");
     let selected: Vec<&Standing> = match relatives {
         Some(names) => alarms.all().filter(|standing| names.contains(&standing.alarm.name)).collect(),
         None => select(alarms, request)?,
     };
-    let end = start.saturating_add(usize::try_from(page).unwrap_or(usize::MAX)).min(selected.len());
-    let shown = selected.get(start..end).ok_or_else(Fault::token)?;
+    let (shown, next) = page.of(&selected)?;
     let (mut metric, mut composite) = (Vec::new(), Vec::new());
     for standing in shown {
         let described = Value::from(if brief { in_brief(alarms, standing) } else { described(alarms, standing) });
@@ -33,7 +32,7 @@ pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Resul
     Ok(Record::new()
         .with("MetricAlarms", Value::List(metric))
         .with("CompositeAlarms", Value::List(composite))
-        .maybe("NextToken", page_token(end, selected.len()))
+        .maybe("NextToken", next)
         .into())
 }
 
@@ -59,11 +58,7 @@ fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<Stri
 }
 
 fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Standing>, Fault> {
-    let names = request.texts("AlarmNames")?;
-    if names.len() > usize::try_from(MOST).unwrap_or(usize::MAX) {
-        let constraint = format!("Member must have length less than or equal to {MOST}");
-        return Err(Fault::constraint("AlarmNames", &format!("[{}]", names.join(", ")), &constraint));
-    }
+    let names = request.texts_within("AlarmNames", NAMES)?;
     let prefix = request.short_text("AlarmNamePrefix", 255)?;
     if prefix.is_some() && !names.is_empty() {
         return Err(Fault::validation("AlarmNames and AlarmNamePrefix cannot both be specified"));
@@ -124,16 +119,11 @@ pub(super) fn describe_alarms_for_metric(alarms: &Alarms, request: Parameters<'_
 }
 
 pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
-    let page = request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(MOST);
-    let start = page_start(request.text("NextToken")?)?;
+    let page = request.page(request.integer_within("MaxRecords", 1, MOST)?.unwrap_or(MOST))?;
     let name = request.short_text("AlarmName", 255)?;
     let types = alarm_types(request)?;
-    let kind = request.text("HistoryItemType")?;
-    let known = ["ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction"];
-    if let Some(kind) = kind.filter(|kind| !known.contains(kind)) {
-        let constraint = format!("Member must satisfy enum value set: [{}]", known.join(", "));
-        return Err(Fault::constraint("HistoryItemType", kind, &constraint));
-    }
+    let kinds = ["ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction"];
+    let kind = request.word("HistoryItemType", &kinds)?;
     let (from, to) = (request.time("StartDate")?, request.time("EndDate")?);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(Fault::validation("StartDate must be before EndDate"));
@@ -146,19 +136,13 @@ pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -
             && to.is_none_or(|to| item.at <= to)
     };
     let mut items: Vec<_> = alarms.history().iter().filter(wanted).collect();
-    match request.text("ScanBy")? {
-        None | Some("TimestampDescending") => items.reverse(),
-        Some("TimestampAscending") => {}
-        Some(other) => {
-            let constraint = "Member must satisfy enum value set: [TimestampDescending, TimestampAscending]";
-            return Err(Fault::constraint("ScanBy", other, constraint));
-        }
+    if !request.ascending()? {
+        items.reverse();
     }
-    let end = start.saturating_add(usize::try_from(page).unwrap_or(usize::MAX)).min(items.len());
-    let shown = items.get(start..end).ok_or_else(Fault::token)?;
+    let (shown, next) = page.of(&items)?;
     Ok(Record::new()
         .with("AlarmHistoryItems", Value::list(shown.iter().map(|item| happened(item))))
-        .maybe("NextToken", page_token(end, items.len()))
+        .maybe("NextToken", next)
         .into())
 }
 

@@ -42,11 +42,7 @@ pub(super) fn put_composite_alarm(alarms: &mut Alarms, now: Time, request: Param
 }
 
 fn alarm(request: Parameters<'_>, name: &str, condition: Condition) -> Result<Alarm, Fault> {
-    let description = request.text("AlarmDescription")?;
-    if description.is_some_and(|text| text.chars().count() > 1_024) {
-        let constraint = "Member must have length less than or equal to 1024";
-        return Err(Fault::constraint("AlarmDescription", description.unwrap_or_default(), constraint));
-    }
+    let description = request.text_within("AlarmDescription", 1_024)?;
     let actions = Actions {
         enabled: request.boolean("ActionsEnabled")?.unwrap_or(true),
         ok: resources(request, "OKActions")?,
@@ -57,11 +53,7 @@ fn alarm(request: Parameters<'_>, name: &str, condition: Condition) -> Result<Al
 }
 
 fn resources(request: Parameters<'_>, name: &str) -> Result<Vec<String>, Fault> {
-    let resources = request.texts(name)?;
-    if resources.len() > ACTIONS {
-        let constraint = format!("Member must have length less than or equal to {ACTIONS}");
-        return Err(Fault::constraint(name, &format!("[{}]", resources.join(", ")), &constraint));
-    }
+    let resources = request.texts_within(name, ACTIONS)?;
     match resources.iter().find(|resource| !resource.starts_with("arn:") || resource.split(':').count() < 6) {
         Some(wrong) => Err(Fault::validation(format!("Invalid arn syntax: {wrong}"))),
         None => Ok(resources.into_iter().map(str::to_owned).collect()),
@@ -109,10 +101,8 @@ fn watch(request: Parameters<'_>) -> Result<Watch, Fault> {
 
 fn statistic(request: Parameters<'_>) -> Result<Statistic, Fault> {
     match (request.text("Statistic")?, request.text("ExtendedStatistic")?) {
-        (Some(plain), None) => Statistic::plain(plain).ok_or_else(|| {
-            let constraint = "Member must satisfy enum value set: [Maximum, SampleCount, Sum, Minimum, Average]";
-            Fault::constraint("Statistic", plain, constraint)
-        }),
+        (Some(plain), None) => Statistic::plain(plain)
+            .ok_or_else(|| Fault::unknown_word("Statistic", plain, &["Maximum", "SampleCount", "Sum", "Minimum", "Average"])),
         (None, Some(extended)) => Statistic::extended(extended)
             .ok_or_else(|| Fault::validation(format!("The value {extended} for parameter ExtendedStatistic is not supported."))),
         (Some(_), Some(_)) => Err(Fault::validation("Statistic and ExtendedStatistic cannot both be specified")),
@@ -126,11 +116,8 @@ fn comparison(request: Parameters<'_>) -> Result<Comparison, Fault> {
     if of_bands.contains(&name) {
         return Err(Fault::validation(format!("{name} needs an anomaly detection band, which this simulation does not support")));
     }
-    Comparison::parse(name).ok_or_else(|| {
-        let constraint = "Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, \
-                          LessThanThreshold, LessThanOrEqualToThreshold]";
-        Fault::constraint("ComparisonOperator", name, constraint)
-    })
+    let unknown = || Fault::unknown_word("ComparisonOperator", name, &Comparison::ALL.map(Comparison::name));
+    Comparison::parse(name).ok_or_else(unknown)
 }
 
 fn missing_data(request: Parameters<'_>) -> Result<Option<MissingData>, Fault> {
@@ -153,15 +140,8 @@ fn low_samples(request: Parameters<'_>) -> Result<Option<bool>, Fault> {
 }
 
 fn names(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
-    let names = request.texts("AlarmNames")?;
-    if !request.has("AlarmNames") {
-        return request.required("AlarmNames", None);
-    }
-    if names.len() > NAMES {
-        let constraint = format!("Member must have length less than or equal to {NAMES}");
-        return Err(Fault::constraint("AlarmNames", &format!("[{}]", names.join(", ")), &constraint));
-    }
-    Ok(names)
+    let names = request.texts_within("AlarmNames", NAMES)?;
+    if request.has("AlarmNames") { Ok(names) } else { request.required("AlarmNames", None) }
 }
 
 pub(super) fn delete_alarms(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
@@ -177,10 +157,7 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
     let name = request.required_text("AlarmName", 255)?;
     let state = state_value(request)?;
     let state = request.required("StateValue", state)?;
-    let reason = request.required("StateReason", request.text("StateReason")?)?;
-    if reason.chars().count() > 1_023 {
-        return Err(Fault::constraint("StateReason", reason, "Member must have length less than or equal to 1023"));
-    }
+    let reason = request.required("StateReason", request.text_within("StateReason", 1_023)?)?;
     let reason_data = request.text("StateReasonData")?;
     if reason_data.is_some_and(|data| serde_json::from_str::<serde_json::Value>(data).is_err()) {
         return Err(Fault::format("StateReasonData was not valid JSON"));
@@ -192,9 +169,8 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
 /// The member `StateValue`, if it is there.
 pub(super) fn state_value(request: Parameters<'_>) -> Result<Option<AlarmState>, Fault> {
     let Some(name) = request.text("StateValue")? else { return Ok(None) };
-    AlarmState::parse(name).map(Some).ok_or_else(|| {
-        Fault::constraint("StateValue", name, "Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]")
-    })
+    let unknown = || Fault::unknown_word("StateValue", name, &["INSUFFICIENT_DATA", "ALARM", "OK"]);
+    AlarmState::parse(name).map(Some).ok_or_else(unknown)
 }
 
 fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
@@ -202,10 +178,7 @@ fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
         .structures("Tags")?
         .map(|tag| {
             let key = tag.required_text("Key", 128)?;
-            let value = tag.required("Value", tag.text("Value")?)?;
-            if value.chars().count() > 256 {
-                return Err(Fault::constraint("Value", value, "Member must have length less than or equal to 256"));
-            }
+            let value = tag.required("Value", tag.text_within("Value", 256)?)?;
             Ok((key.to_owned(), value.to_owned()))
         })
         .collect::<Result<_, Fault>>()?;

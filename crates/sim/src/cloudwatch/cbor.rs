@@ -100,16 +100,9 @@ fn put(value: &Value, out: &mut Vec<u8>) {
                 put(item, out);
             }
         }
-        Value::Record(members) => {
+        Value::Record(members) | Value::Entries(members) => {
             head(MAP, length(members.len()), out);
             for (key, value) in members {
-                string(key, out);
-                put(value, out);
-            }
-        }
-        Value::Entries(entries) => {
-            head(MAP, length(entries.len()), out);
-            for (key, value) in entries {
                 string(key, out);
                 put(value, out);
             }
@@ -129,23 +122,15 @@ fn float(number: f64, out: &mut Vec<u8>) {
 
 /// A data item's first bytes: its major type, and an argument in as few bytes as hold it.
 fn head(major: u8, argument: u64, out: &mut Vec<u8>) {
-    let major = major << 5;
-    match argument {
-        0..24 => out.push(major | u8::try_from(argument).unwrap_or(0)),
-        24..=0xff => out.extend_from_slice(&[major | ONE_BYTE, u8::try_from(argument).unwrap_or(0)]),
-        0x100..=0xffff => {
-            out.push(major | TWO_BYTES);
-            out.extend_from_slice(&u16::try_from(argument).unwrap_or(0).to_be_bytes());
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(major | FOUR_BYTES);
-            out.extend_from_slice(&u32::try_from(argument).unwrap_or(0).to_be_bytes());
-        }
-        _ => {
-            out.push(major | EIGHT_BYTES);
-            out.extend_from_slice(&argument.to_be_bytes());
-        }
-    }
+    let (inline, width) = match argument {
+        0..24 => (u8::try_from(argument).unwrap_or(0), 0),
+        24..=0xff => (ONE_BYTE, 1),
+        0x100..=0xffff => (TWO_BYTES, 2),
+        0x1_0000..=0xffff_ffff => (FOUR_BYTES, 4),
+        _ => (EIGHT_BYTES, 8),
+    };
+    out.push((major << 5) | inline);
+    out.extend_from_slice(&argument.to_be_bytes()[8 - width..]);
 }
 
 fn length(count: usize) -> u64 {

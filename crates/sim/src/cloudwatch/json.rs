@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 
 use crate::value::{self, Fault, Value};
 
@@ -52,13 +52,10 @@ pub(super) fn json(value: &Value) -> Json {
         Value::Time(at) if at.as_millis() % 1_000 == 0 => Json::from(at.as_millis() / 1_000),
         Value::Time(at) => Json::from(at.as_secs()),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Record(members) => object(members.iter().map(|(key, value)| (key.as_ref(), value))),
-        Value::Entries(entries) => object(entries.iter().map(|(key, value)| (key.as_str(), value))),
+        Value::Record(members) | Value::Entries(members) => {
+            Json::Object(members.iter().map(|(key, value)| (key.clone().into_owned(), json(value))).collect())
+        }
     }
-}
-
-fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Json {
-    Json::Object(members.map(|(key, value)| (key.to_owned(), json(value))).collect::<Map<_, _>>())
 }
 
 #[cfg(test)]

@@ -58,14 +58,7 @@ pub(super) fn metric_data(metrics: &Metrics, faults: &[MetricFault], now: Time, 
     if !queries.iter().any(|query| query.returned) {
         return Err(Fault::validation("At least one of the metric data queries must return data."));
     }
-    let ascending = match request.text("ScanBy")? {
-        None | Some("TimestampDescending") => false,
-        Some("TimestampAscending") => true,
-        Some(other) => {
-            let constraint = "Member must satisfy enum value set: [TimestampDescending, TimestampAscending]";
-            return Err(Fault::constraint("ScanBy", other, constraint));
-        }
-    };
+    let ascending = request.ascending()?;
     let most = request.integer_within("MaxDatapoints", 1, DATAPOINTS)?.unwrap_or(DATAPOINTS);
     let mut series = Vec::new();
     for query in queries.into_iter().filter(|query| query.returned) {
@@ -250,7 +243,7 @@ fn datapoint(start: Time, unit: &str, statistics: &[&Statistic], values: &[Optio
             Statistic::Minimum => datapoint.maybe("Minimum", *value),
             Statistic::Maximum => datapoint.maybe("Maximum", *value),
             Statistic::Extended(name, _) => {
-                extended.extend(value.map(|value| (name.clone(), Value::Float(value))));
+                extended.extend(value.map(|value| (name.clone().into(), Value::Float(value))));
                 datapoint
             }
         };
@@ -378,7 +371,7 @@ mod tests {
             request(120).with("Statistics", Value::list(["Sum", "SampleCount"])).with("ExtendedStatistics", Value::list(["p50"]));
         let answer = ask(&mut measured(), 240, "GetMetricStatistics", asked).unwrap();
         let point = |start, sum: f64, count: f64, median: f64| {
-            let extended = Value::Entries(vec![("p50".to_owned(), Value::Float(median))]);
+            let extended = Value::Entries(vec![("p50".into(), Value::Float(median))]);
             let point = Record::new().with("Timestamp", at(start)).with("Sum", sum).with("SampleCount", count);
             point.with("Unit", "Milliseconds").with("ExtendedStatistics", extended)
         };

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::metrics::{Datum, Metric, Metrics};
-use super::parameters::{Parameters, page_start, page_token};
+use super::parameters::Parameters;
 use super::statistic::Summary;
 use crate::time::Time;
 use crate::value::{Fault, Record, Value};
@@ -42,7 +42,7 @@ const UNITS: [&str; 27] = [
 const DIMENSIONS: usize = 30;
 const DATA: usize = 1_000;
 const VALUES: usize = 150;
-const LISTED: usize = 500;
+const LISTED: u32 = 500;
 const HOUR: Duration = Duration::from_hours(1);
 const TWO_WEEKS: Duration = Duration::from_hours(14 * 24);
 
@@ -70,13 +70,7 @@ pub(super) fn shown_dimensions(dimensions: &[(String, String)]) -> Value {
 
 /// The unit that a request names.
 pub(super) fn unit(request: Parameters<'_>) -> Result<Option<&str>, Fault> {
-    let unit = request.text("Unit")?;
-    match unit.filter(|unit| !UNITS.contains(unit)) {
-        None => Ok(unit),
-        Some(unknown) => {
-            Err(Fault::constraint("Unit", unknown, &format!("Member must satisfy enum value set: [{}]", UNITS.join(", "))))
-        }
-    }
+    request.word("Unit", &UNITS)
 }
 
 /// One datum that was read and found in order.
@@ -195,7 +189,7 @@ fn samples(place: &str, datum: Parameters<'_>) -> Result<Vec<Datum>, Fault> {
 }
 
 pub(super) fn list_metrics(metrics: &Metrics, now: Time, request: Parameters<'_>) -> Result<Value, Fault> {
-    let start = page_start(request.text("NextToken")?)?;
+    let page = request.page(LISTED)?;
     let (namespace, name) = (request.short_text("Namespace", 255)?, request.short_text("MetricName", 255)?);
     let mut filters = Vec::new();
     for filter in request.structures("Dimensions")? {
@@ -216,14 +210,14 @@ pub(super) fn list_metrics(metrics: &Metrics, now: Time, request: Parameters<'_>
             && metric.latest.is_some_and(|latest| latest + recent >= now)
     };
     let found: Vec<_> = metrics.visible().filter(wanted).collect();
-    let end = start.saturating_add(LISTED).min(found.len());
-    let shown = found.get(start..end).ok_or_else(Fault::token)?.iter().map(|metric| {
+    let (shown, next) = page.of(&found)?;
+    let shown = shown.iter().map(|metric| {
         Record::new()
             .with("Namespace", &metric.namespace)
             .with("MetricName", &metric.name)
             .with("Dimensions", shown_dimensions(&metric.dimensions))
     });
-    Ok(Record::new().with("Metrics", Value::list(shown)).maybe("NextToken", page_token(end, found.len())).into())
+    Ok(Record::new().with("Metrics", Value::list(shown)).maybe("NextToken", next).into())
 }
 
 #[cfg(test)]

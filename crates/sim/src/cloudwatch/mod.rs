@@ -25,7 +25,6 @@ mod statistic;
 mod tests;
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,21 +39,9 @@ use self::parameters::Parameters;
 use self::protocol::Protocol;
 pub use self::shortfall::{MetricFault, Shortfall};
 pub(crate) use self::state::AlarmState;
+use crate::settings::Settings;
 use crate::time::Time;
 use crate::value::{Fault, Value};
-
-/// Whose CloudWatch it is, and how late it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// Twelve digits.
-    pub(crate) account: String,
-    /// For example `eu-west-1`.
-    pub(crate) region: String,
-    /// How long after its stamp a sample becomes visible: drawn from this range.
-    pub(crate) metric_lag: RangeInclusive<Duration>,
-    /// How long after a minute's boundary alarms are evaluated.
-    pub(crate) evaluation_delay: Duration,
-}
 
 /// The CloudWatch of one account in one Region.
 #[derive(Debug)]
@@ -66,10 +53,11 @@ pub(crate) struct CloudWatch {
 
 impl CloudWatch {
     /// One without metrics and alarms. The same seed gives the same lags.
-    pub(crate) fn new(settings: Settings, seed: u64) -> Self {
-        let Settings { account, region, metric_lag, evaluation_delay } = settings;
+    pub(crate) fn new(settings: &Settings, seed: u64) -> Self {
+        let Settings { account, region, metric_lag, evaluation_delay, .. } = settings;
         let arn_prefix = format!("arn:aws:cloudwatch:{region}:{account}:alarm:");
-        Self { metrics: Metrics::new(metric_lag, seed), alarms: Alarms::new(arn_prefix, evaluation_delay), faults: Vec::new() }
+        let (metrics, alarms) = (Metrics::new(metric_lag.clone(), seed), Alarms::new(arn_prefix, *evaluation_delay));
+        Self { metrics, alarms, faults: Vec::new() }
     }
 
     /// A handle for recording samples of a metric: `Milliseconds` for durations, else `Count`.

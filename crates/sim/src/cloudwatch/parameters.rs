@@ -44,16 +44,43 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// Text of at most `most` characters, if it is there.
+    pub(super) fn text_within(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
+        let text = self.text(name)?;
+        match text.filter(|text| text.chars().count() > most) {
+            None => Ok(text),
+            Some(long) => Err(Fault::constraint(name, long, &format!("Member must have length less than or equal to {most}"))),
+        }
+    }
+
+    /// One of the words that the service's model has for a member, if it is there.
+    pub(super) fn word(self, name: &str, words: &[&str]) -> Result<Option<&'a str>, Fault> {
+        let text = self.text(name)?;
+        match text.filter(|text| !words.contains(text)) {
+            None => Ok(text),
+            Some(unknown) => Err(Fault::unknown_word(name, unknown, words)),
+        }
+    }
+
+    /// Whether the oldest is to come first.
+    pub(super) fn ascending(self) -> Result<bool, Fault> {
+        let order = self.word("ScanBy", &["TimestampDescending", "TimestampAscending"])?;
+        Ok(order == Some("TimestampAscending"))
+    }
+
+    /// Where the page begins that the request asks for; it has so many items.
+    pub(super) fn page(self, size: u32) -> Result<Page, Fault> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        Ok(Page { start: page_start(self.text("NextToken")?)?, size })
+    }
+
     /// Text of at least one and at most `most` characters, if it is there.
     pub(super) fn short_text(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        if text.is_empty() {
-            return Err(Fault::constraint(name, text, "Member must have length greater than or equal to 1"));
+        let text = self.text_within(name, most)?;
+        match text.filter(|text| text.is_empty()) {
+            None => Ok(text),
+            Some(empty) => Err(Fault::constraint(name, empty, "Member must have length greater than or equal to 1")),
         }
-        if text.chars().count() > most {
-            return Err(Fault::constraint(name, text, &format!("Member must have length less than or equal to {most}")));
-        }
-        Ok(Some(text))
     }
 
     pub(super) fn required_text(self, name: &str, most: usize) -> Result<&'a str, Fault> {
@@ -124,6 +151,16 @@ impl<'a> Parameters<'a> {
         self.items(name)?.iter().map(|item| if let Value::Text(text) = item { Ok(text.as_str()) } else { Err(wrong()) }).collect()
     }
 
+    /// At most `most` texts.
+    pub(super) fn texts_within(self, name: &str, most: usize) -> Result<Vec<&'a str>, Fault> {
+        let texts = self.texts(name)?;
+        if texts.len() > most {
+            let constraint = format!("Member must have length less than or equal to {most}");
+            return Err(Fault::constraint(name, &format!("[{}]", texts.join(", ")), &constraint));
+        }
+        Ok(texts)
+    }
+
     /// The structures in the list `name`.
     pub(super) fn structures(self, name: &str) -> Result<impl ExactSizeIterator<Item = Self> + use<'a>, Fault> {
         let absent = self.absent;
@@ -143,6 +180,21 @@ impl<'a> Parameters<'a> {
             Some(Value::Text(text)) if text.is_empty() => Ok(&[]),
             Some(_) => Err(Fault::malformed(format!("{name} is not a list."))),
         }
+    }
+}
+
+/// A page of a list.
+pub(super) struct Page {
+    start: usize,
+    size: usize,
+}
+
+impl Page {
+    /// Its items, and the token of the next page.
+    pub(super) fn of<T>(self, items: &[T]) -> Result<(&[T], Option<String>), Fault> {
+        let end = self.start.saturating_add(self.size).min(items.len());
+        let shown = items.get(self.start..end).ok_or_else(Fault::token)?;
+        Ok((shown, page_token(end, items.len())))
     }
 }
 

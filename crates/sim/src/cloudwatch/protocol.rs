@@ -109,20 +109,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cloudwatch::{CloudWatch, Settings};
+    use crate::cloudwatch::CloudWatch;
+    use crate::settings::Settings;
     use crate::time::Time;
 
     const PROTOCOLS: [Protocol; 3] = [Protocol::Cbor, Protocol::Json, Protocol::Query];
     const NOW: Time = Time::from_millis(1_795_442_460_500);
 
     fn cloud() -> CloudWatch {
-        let settings = Settings {
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            metric_lag: Duration::ZERO..=Duration::ZERO,
-            evaluation_delay: Duration::ZERO,
-        };
-        CloudWatch::new(settings, 1)
+        let settings = Settings { account: "123456789012".to_owned(), region: "eu-west-1".to_owned(), ..Settings::served() };
+        CloudWatch::new(&settings, 1)
     }
 
     /// The fields of a form, as a client of the Query protocol writes them.

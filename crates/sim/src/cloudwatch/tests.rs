@@ -1,5 +1,7 @@
 //! Does the whole hold together? Stories of alarms over time, and the same requests in all three protocols.
 
+use std::ops::RangeInclusive;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -22,8 +24,9 @@ pub(super) fn cloud(lag: RangeInclusive<u64>) -> CloudWatch {
         region: "eu-west-1".to_owned(),
         metric_lag: Duration::from_secs(*lag.start())..=Duration::from_secs(*lag.end()),
         evaluation_delay: Duration::from_secs(10),
+        ..Settings::served()
     };
-    CloudWatch::new(settings, 42)
+    CloudWatch::new(&settings, 42)
 }
 
 pub(super) fn on_errors(name: &str) -> Alarm {

@@ -10,9 +10,25 @@ use serde::de::DeserializeOwned;
 use super::refusal::{Refusal, Violations};
 use crate::time::Time;
 
-/// The operations this Lambda knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+macro_rules! operations {
+    ($($(#[$note:meta])* $name:ident,)*) => {
+        /// The operations this Lambda knows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Operation {
+            $($(#[$note])* $name,)*
+        }
+
+        impl Operation {
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
     AddPermission,
     CreateAlias,
     CreateEventSourceMapping,
@@ -53,47 +69,6 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::AddPermission => "AddPermission",
-            Self::CreateAlias => "CreateAlias",
-            Self::CreateEventSourceMapping => "CreateEventSourceMapping",
-            Self::CreateFunction => "CreateFunction",
-            Self::CreateFunctionUrlConfig => "CreateFunctionUrlConfig",
-            Self::DeleteAlias => "DeleteAlias",
-            Self::DeleteEventSourceMapping => "DeleteEventSourceMapping",
-            Self::DeleteFunction => "DeleteFunction",
-            Self::DeleteFunctionConcurrency => "DeleteFunctionConcurrency",
-            Self::DeleteFunctionUrlConfig => "DeleteFunctionUrlConfig",
-            Self::DeleteProvisionedConcurrencyConfig => "DeleteProvisionedConcurrencyConfig",
-            Self::GetAlias => "GetAlias",
-            Self::GetEventSourceMapping => "GetEventSourceMapping",
-            Self::GetFunction => "GetFunction",
-            Self::GetFunctionConcurrency => "GetFunctionConcurrency",
-            Self::GetFunctionConfiguration => "GetFunctionConfiguration",
-            Self::GetFunctionUrlConfig => "GetFunctionUrlConfig",
-            Self::GetPolicy => "GetPolicy",
-            Self::GetProvisionedConcurrencyConfig => "GetProvisionedConcurrencyConfig",
-            Self::Invoke => "Invoke",
-            Self::ListAliases => "ListAliases",
-            Self::ListEventSourceMappings => "ListEventSourceMappings",
-            Self::ListFunctionUrlConfigs => "ListFunctionUrlConfigs",
-            Self::ListFunctions => "ListFunctions",
-            Self::ListTags => "ListTags",
-            Self::ListVersionsByFunction => "ListVersionsByFunction",
-            Self::PublishVersion => "PublishVersion",
-            Self::PutFunctionConcurrency => "PutFunctionConcurrency",
-            Self::PutProvisionedConcurrencyConfig => "PutProvisionedConcurrencyConfig",
-            Self::RemovePermission => "RemovePermission",
-            Self::TagResource => "TagResource",
-            Self::UntagResource => "UntagResource",
-            Self::UpdateAlias => "UpdateAlias",
-            Self::UpdateFunctionCode => "UpdateFunctionCode",
-            Self::UpdateFunctionConfiguration => "UpdateFunctionConfiguration",
-            Self::FunctionUrl => "FunctionUrl",
-        }
-    }
-
     /// Whether it runs the function: what it takes then is the function's time, not the service's.
     pub(crate) const fn runs(self) -> bool {
         matches!(self, Self::Invoke | Self::FunctionUrl)
