@@ -10,7 +10,7 @@ use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
 
 use crate::keeping::errors;
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{Stage, play, play_on, request, short};
 
 /// Every operation that canaryctl could think of, and the service it is of.
 const OPERATIONS: [(&str, &str); 23] = [
@@ -179,8 +179,7 @@ fn a_first_deployment() {
 
 #[test]
 fn a_rollback_and_the_doctor() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.rollout(&short()).await;
         let operator = stage.as_caller("OPERATOR").await;
         let grants = least_to_roll_back(&request().subject, &place());
@@ -201,8 +200,7 @@ fn a_rollback_and_the_doctor() {
             ["arn:aws:lambda:us-east-1:*:function:hello", "arn:aws:lambda:us-east-1:*:function:hello:Live"]
         );
     });
-    play(async {
-        let stage = Stage::story("hello-traps").await;
+    play_on("hello-traps", async |stage| {
         let grants = least(&request(), &place(), true);
         for (_, operation) in OPERATIONS {
             if !grants.iter().any(|grant| grant.actions.contains(&action(operation).as_str())) {
