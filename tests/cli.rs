@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sim::{Effect, Fault};
 
-use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, signal, text};
+use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, run, signal, text};
 
 #[test]
 fn exit_0_promoted_and_again_nothing_to_do() {
@@ -75,13 +75,13 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(word), "{arguments}: no `{word}` in {}", text(&output));
     }
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
-    let output = canaryctl().args(["rollout", "hello", "--simulate=nonsense"]).output().unwrap();
+    let output = run("rollout hello --simulate=nonsense");
     assert_eq!(code(&output), 2);
     assert!(text(&output).contains("the stories are hello,"), "{}", text(&output));
     let output = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
     assert_eq!(code(&output), 2, "no credentials: {}", text(&output));
     assert!(text(&output).contains("no AWS credentials"), "{}", text(&output));
-    let output = canaryctl().args(["status", "hello"]).output().unwrap();
+    let output = run("status hello");
     assert_eq!(code(&output), 2, "no Region: {}", text(&output));
     assert!(text(&output).contains("--region"), "{}", text(&output));
 }
@@ -104,7 +104,7 @@ fn exit_3_refused_with_every_problem_and_nothing_moved() {
 #[test]
 fn exit_10_11_on_the_embedded_simulation() {
     for (story, expected) in [("hello-errors", 10), ("hello-pre-hook-fails", 11), ("hello-post-hook-fails", 11)] {
-        let output = canaryctl().args(["rollout", &format!("--simulate={story}"), "--speed", "120"]).output().unwrap();
+        let output = run(&format!("rollout --simulate={story} --speed 120"));
         assert_eq!(code(&output), expected, "{}", text(&output));
         assert!(text(&output).contains("✖ ROLLED BACK   hello:Live stays on 41"), "{}", text(&output));
     }
@@ -351,17 +351,17 @@ fn a_package_is_put_into_the_function_first() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    let help = text(&canaryctl().arg("--help").output().unwrap());
+    let help = text(&run("--help"));
     let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
     let named = |line: &str| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next().map(String::from);
     let commands: Vec<String> = listed.lines().filter_map(named).filter(|name| name != "help").collect();
     assert!(commands.len() >= 14, "{commands:?}");
     for command in &commands {
-        let output = canaryctl().args([command, "--help"]).output().unwrap();
+        let output = run(&format!("{command} --help"));
         assert_eq!(code(&output), 0);
         assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));
     }
-    let output = canaryctl().arg("--version").output().unwrap();
+    let output = run("--version");
     assert_eq!(text(&output), format!("canaryctl {}\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -454,7 +454,7 @@ fn the_doctor_exits_3_for_traps_and_0_for_notes() {
 #[test]
 fn a_policy_is_printed_without_asking_anybody() {
     let actions = |arguments: &str| {
-        let output = canaryctl().args(arguments.split_whitespace()).output().unwrap();
+        let output = run(arguments);
         assert_eq!(code(&output), 0, "{arguments}: {}", text(&output));
         let policy: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let statements = policy["Statement"].as_array().unwrap().clone();

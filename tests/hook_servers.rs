@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use served::{SHORT, Served, canaryctl, code, text};
+use served::{SHORT, Served, code, run, text};
 
 /// Serves one answer after the other, each to one request, and tells what was asked: the head's lines and the body.
 fn server(answers: Vec<&'static str>) -> (String, Receiver<(Vec<String>, String)>) {
@@ -110,7 +110,7 @@ fn a_url_that_could_tell_secrets_is_refused_and_not_repeated() {
         ("https://user:hush@hooks.example/", "no credentials"),
         ("https://hooks.example/#hush", "never sent"),
     ] {
-        let output = canaryctl().args(["rollout", "hello", "--simulate", "--no-config", "--pre-hook", url]).output().unwrap();
+        let output = run(&format!("rollout hello --simulate --no-config --pre-hook {url}"));
         assert_eq!(code(&output), 2, "{}", text(&output));
         assert!(text(&output).contains(word) && text(&output).contains("--pre-hook"), "{}", text(&output));
         assert!(!text(&output).contains("hush"), "{}", text(&output));
@@ -120,7 +120,7 @@ fn a_url_that_could_tell_secrets_is_refused_and_not_repeated() {
 #[test]
 fn a_plan_says_that_a_url_is_asked_first_when_it_counts() {
     let asked = "https://hooks.example/succeeds?token=hush";
-    let output = canaryctl().args(["plan", "hello", "--simulate", "--no-config", "--post-hook", asked]).output().unwrap();
+    let output = run(&format!("plan hello --simulate --no-config --post-hook {asked}"));
     assert_eq!(code(&output), 0, "{}", text(&output));
     let words = "post-traffic hook https://hooks.example/succeeds (first asked when it counts)";
     assert!(text(&output).contains(words) && !text(&output).contains("hush"), "{}", text(&output));

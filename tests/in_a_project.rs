@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
+#[expect(dead_code, reason = "the stage of other tests, too")]
 #[path = "served/folder.rs"]
 mod folder;
 #[expect(dead_code, reason = "the stage of other tests, too")]
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use folder::Folder;
-use served::{Served, canaryctl, code, text};
+use served::{Served, code, run, text};
 use sim::{Effect, Fault, Stack, World};
 
 /// A file of the readers' fixtures.
@@ -243,7 +244,7 @@ fn a_function_that_the_file_does_not_have_is_said() {
     assert!(code(&none) == 2 && text(&none).contains("none.yml: there is no such file"), "{}", text(&none));
     let elsewhere = Folder::new("elsewhere", &[]).run(&served, "rollout hallo --type AllAtOnce --stage prod");
     assert!(code(&elsewhere) == 2 && text(&elsewhere).contains("`--stage` is for a project's file"), "{}", text(&elsewhere));
-    let both = canaryctl().args(["status", "hello", "--config", "canary.yml", "--no-config"]).output().unwrap();
+    let both = run("status hello --config canary.yml --no-config");
     assert_eq!(code(&both), 2);
 }
 
@@ -280,7 +281,7 @@ fn import_writes_a_canary_yml_that_rolls_the_same_out() {
 
 #[test]
 fn the_schema_is_what_editors_are_given() {
-    let output = canaryctl().arg("schema").output().unwrap();
+    let output = run("schema");
     assert_eq!(code(&output), 0);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let kept = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/project/canary.schema.json")).unwrap();

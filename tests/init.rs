@@ -12,11 +12,11 @@ use std::fs;
 use std::process::Output;
 
 use folder::Folder;
-use served::{Served, canaryctl, code, text};
+use served::{Served, code, text};
 
 /// Asks for a beginning; no AWS is asked.
 fn init(folder: &Folder, arguments: &str) -> Output {
-    canaryctl().arg("init").args(arguments.split_whitespace()).current_dir(&folder.0).output().unwrap()
+    folder.offline(&format!("init {arguments}"))
 }
 
 fn files(folder: &Folder) -> Vec<String> {

@@ -3,24 +3,21 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
 #[expect(dead_code, reason = "the stage of other tests, too")]
+#[path = "served/folder.rs"]
+mod folder;
+#[expect(dead_code, reason = "the stage of other tests, too")]
 mod served;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use sim::{Effect, Fault};
 
-use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, signal, text};
-
-/// A folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("canaryctl-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use crate::folder::Folder;
+use crate::served::{LONG, SHORT, Served, code, finish, run, signal, text};
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -126,7 +123,7 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
         assert!(row("why", "") && row("now", now) && row("next", next), "{code}: {out}");
     }
     // What was typed wrongly never becomes a rollout.
-    let output = canaryctl().args(["rollout", "hello", "--region", "us-east-1"]).output().unwrap();
+    let output = run("rollout hello --region us-east-1");
     assert_eq!(code(&output), 2);
     assert!(
         text(&output).starts_with("error: no schedule was named\n  hint: `canaryctl rollout hello:live --type"),
@@ -137,34 +134,33 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
 
 #[test]
 fn what_was_kept_shows_the_rollout_again() {
-    let (served, folder) = (Served::start(), folder("again"));
-    let path = |name: &str| folder.join(name).display().to_string();
+    let (served, folder) = (Served::start(), Folder::new("again", &[]));
+    let path = |name: &str| folder.0.join(name).display().to_string();
     let keep =
         format!("--events {} --report {} --report {} --report {}", path("e"), path("r.html"), path("r.md"), path("r.json"));
     let output = served.run(&format!("{SHORT} {keep}"));
     assert_eq!((code(&output), output.stderr.len()), (0, 0), "{}", text(&output));
     assert_eq!(served.writes(), 5, "the claim, three shares, the end: as without");
-    let again = canaryctl().args(["replay", &path("e"), "--report", &path("again.html")]).output().unwrap();
+    let again = run(&format!("replay {} --report {}", path("e"), path("again.html")));
     assert_eq!(code(&again), 0, "{}", text(&again));
     assert_eq!(again.stdout, output.stdout, "the log is the log");
-    assert_eq!(read(&folder.join("again.html")), read(&folder.join("r.html")));
-    assert!(read(&folder.join("r.html")).contains("<h1>hello:live is on 2</h1>"));
-    assert!(read(&folder.join("r.md")).starts_with("## ✔ PROMOTED: hello:live is on 2\n"));
-    let document: serde_json::Value = serde_json::from_str(&read(&folder.join("r.json"))).unwrap();
+    assert_eq!(read(&folder.0.join("again.html")), read(&folder.0.join("r.html")));
+    assert!(read(&folder.0.join("r.html")).contains("<h1>hello:live is on 2</h1>"));
+    assert!(read(&folder.0.join("r.md")).starts_with("## ✔ PROMOTED: hello:live is on 2\n"));
+    let document: serde_json::Value = serde_json::from_str(&read(&folder.0.join("r.json"))).unwrap();
     assert_eq!(document["rollouts"][0]["ending"]["exit_code"], 0);
-    let json = canaryctl().args(["replay", &path("e"), "--output", "json"]).output().unwrap();
-    assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.join("e")));
-    let why = canaryctl().args(["explain", &path("e")]).output().unwrap();
+    let json = run(&format!("replay {} --output json", path("e")));
+    assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.0.join("e")));
+    let why = run(&format!("explain {}", path("e")));
     assert!(text(&why).contains("What would have had to differ\n  `errors` in ALARM before "), "{}", text(&why));
     // Nothing is left beside the files.
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
-    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 5);
 }
 
 #[test]
 fn a_killed_process_leaves_its_events_and_they_say_so() {
-    let (served, folder) = (Served::start(), folder("killed"));
-    let events = folder.join("events.jsonl");
+    let (served, folder) = (Served::start(), Folder::new("killed", &[]));
+    let events = folder.0.join("events.jsonl");
     let mut child = served.start_command(&format!("{LONG} --events {}", events.display()));
     served.await_share("2");
     thread::sleep(Duration::from_millis(500));
@@ -172,7 +168,7 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     child.wait().unwrap();
     assert!(read(&events).contains(r#""type":"weight_shifted""#), "each is written as it happens: {}", read(&events));
     fs::write(&events, read(&events) + r#"{"v":1,"at":"2026-11-2"#).unwrap();
-    let output = canaryctl().args(["replay", &events.display().to_string()]).output().unwrap();
+    let output = run(&format!("replay {}", events.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert!(
         text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10 % on 2, as last told"),
@@ -181,24 +177,23 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     );
     fs::write(&events, "no json\n").unwrap();
     for command in ["replay", "explain"] {
-        let output = canaryctl().args([command, &events.display().to_string()]).output().unwrap();
+        let output = run(&format!("{command} {}", events.display()));
         assert_eq!(code(&output), 2, "{}", text(&output));
         assert!(text(&output).contains("is no file of events: line 1:"), "{}", text(&output));
     }
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn a_record_shows_what_was_tampered_with() {
-    let (served, folder) = (Served::start(), folder("verify"));
-    let events = folder.join("events.jsonl");
+    let (served, folder) = (Served::start(), Folder::new("verify", &[]));
+    let events = folder.0.join("events.jsonl");
     let output = served.run(&format!("{SHORT} --events {} --observations --output json", events.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert!(!String::from_utf8_lossy(&output.stdout).contains("observed"), "for the record alone");
     let record = read(&events);
     let verify = |record: &str| {
         fs::write(&events, record).unwrap();
-        let output = canaryctl().args(["verify", &events.display().to_string()]).output().unwrap();
+        let output = run(&format!("verify {}", events.display()));
         (code(&output), text(&output))
     };
     let (code, out) = verify(&record);
@@ -223,9 +218,8 @@ fn a_record_shows_what_was_tampered_with() {
     assert_eq!(verify(&record[..record.len() - 20]).0, 0);
     assert_eq!(verify(&without(&record, "\"type\":\"observed\"")).0, 2);
     fs::write(&events, &record).unwrap();
-    let again = canaryctl().args(["replay", &events.display().to_string(), "--output", "json"]).output().unwrap();
+    let again = run(&format!("replay {} --output json", events.display()));
     assert_eq!(again.stdout, output.stdout, "other readers skip it");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 /// The lines without those that hold this.
@@ -237,9 +231,9 @@ fn without(record: &str, word: &str) -> String {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
-    let (served, folder) = (Served::start(), folder("full"));
+    let (served, folder) = (Served::start(), Folder::new("full", &[]));
     // A name that leads to a disk that is full.
-    let full = folder.join("full.md");
+    let full = folder.0.join("full.md");
     std::os::unix::fs::symlink("/dev/full", &full).unwrap();
     let broken = format!("--events /dev/full --report /nowhere/r.html --report {} --dotenv /proc/nothing", full.display());
     let mut command = served.command(&format!("{SHORT} {broken}"));
@@ -254,7 +248,7 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
     assert!(errors.lines().all(|line| line.ends_with("the rollout is not affected")), "{errors}");
     assert!(errors.lines().count() <= 6, "one line a file: {errors}");
     let served = Served::start();
-    let report = folder.join("r.md");
+    let report = folder.0.join("r.md");
     let mut child = served.start_command(&format!("{SHORT} --report {}", report.display()));
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -262,13 +256,12 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let served = Served::start();
     assert_eq!(served.command(SHORT).stdout(Stdio::from(full)).status().unwrap().code(), Some(0));
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
-    let (served, folder) = (Served::start(), folder("early"));
-    let report = folder.join("r.html");
+    let (served, folder) = (Served::start(), Folder::new("early", &[]));
+    let report = folder.0.join("r.html");
     let output = served.run(&format!("rollout hello --type AllAtOnce --alarm missing --report {}", report.display()));
     assert_eq!(code(&output), 3, "{}", text(&output));
     assert!(
@@ -276,7 +269,7 @@ fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
         "{}",
         read(&report)
     );
-    let events = folder.join("e.jsonl");
+    let events = folder.0.join("e.jsonl");
     let child = served.start_command(&format!("{LONG} --report {} --events {}", report.display(), events.display()));
     served.await_share("2");
     signal(&child, "-INT");
@@ -285,13 +278,12 @@ fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
     assert!(read(&report).contains("interrupted by a signal"));
     assert!(out.contains(&format!("canaryctl explain {}", events.display())), "{out}");
     assert!(served.share("2") == 0.0);
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn ci_systems_are_recognised_and_can_be_named() {
-    let (served, folder) = (Served::start(), folder("ci"));
-    let (summary, output, dotenv) = (folder.join("summary"), folder.join("output"), folder.join("env"));
+    let (served, folder) = (Served::start(), Folder::new("ci", &[]));
+    let (summary, output, dotenv) = (folder.0.join("summary"), folder.0.join("output"), folder.0.join("env"));
     fs::write(&summary, "# what was there\n").unwrap();
     let mut github = served.command(SHORT);
     github.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &output);
@@ -313,22 +305,20 @@ fn ci_systems_are_recognised_and_can_be_named() {
     let json = served.command(&format!("{SHORT} --output json")).env("GITHUB_ACTIONS", "true").output().unwrap();
     assert!(String::from_utf8(json.stdout).unwrap().lines().all(|line| line.starts_with('{')), "no marks among JSON");
     assert_eq!(code(&served.run(&format!("{SHORT} --report r.pdf"))), 2);
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn shells_and_manuals_get_the_whole_command_line() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
-        let output = canaryctl().args(["completions", shell]).output().unwrap();
+        let output = run(&format!("completions {shell}"));
         assert_eq!(code(&output), 0);
         for word in ["rollout", "--alarm", "explain"] {
             assert!(text(&output).contains(word.trim_start_matches('-')), "{shell}: no {word}");
         }
     }
-    let folder = folder("man");
-    let output = canaryctl().args(["man", &folder.display().to_string()]).output().unwrap();
+    let folder = Folder::new("man", &[]);
+    let output = run(&format!("man {}", folder.0.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(read(&folder.join("canaryctl-rollout.1")).contains("Examples:"));
-    assert!(fs::read_dir(&folder).unwrap().count() >= 14);
-    fs::remove_dir_all(folder).unwrap();
+    assert!(read(&folder.0.join("canaryctl-rollout.1")).contains("Examples:"));
+    assert!(fs::read_dir(&folder.0).unwrap().count() >= 14);
 }

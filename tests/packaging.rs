@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
-use served::{SHORT, Served, canaryctl, code, text};
+use served::{SHORT, Served, code, run, text};
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -20,7 +20,7 @@ fn yaml(name: &str, text: &str) -> Value {
 }
 
 fn help(command: &str) -> String {
-    text(&canaryctl().args([command, "--help"]).output().unwrap())
+    text(&run(&format!("{command} --help")))
 }
 
 /// The options of canaryctl that a text types behind one of its commands.

@@ -7,13 +7,13 @@ mod folder;
 #[expect(dead_code, reason = "the stage of other tests, too")]
 mod served;
 
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use folder::Folder;
 use serde_json::Value;
-use served::{Served, canaryctl, code, finish, signal, text};
+use served::{Served, code, finish, signal, text};
 
 const FILE: &str = "\
 defaults:
@@ -68,11 +68,6 @@ fn await_share(served: &Served, name: &str) {
     }
 }
 
-/// A command that asks no AWS.
-fn offline(folder: &Folder, arguments: &str) -> Output {
-    canaryctl().args(arguments.split_whitespace()).current_dir(&folder.0).output().unwrap()
-}
-
 /// A rollout that stays at its first share until something happens.
 fn slow(folder: &Folder, served: &Served, options: &str) -> Child {
     let child = start(folder, served, &format!("rollout --steps 10 --every 10m --poll 1s --analysis off {options}"));
@@ -106,7 +101,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     assert!(NAMES.iter().all(|name| read("page.html").contains(&format!("{name}:live")) && read("all.json").contains(name)));
     let last: Value = serde_json::from_str(read("all.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((&last["type"], &last["exit_code"]), (&"group_outcome".into(), &0.into()));
-    let again = offline(&folder, "replay all.jsonl");
+    let again = folder.offline("replay all.jsonl");
     assert!(text(&again).contains("✔ PROMOTED   all 3 functions"), "{}", text(&again));
     // Once more there is nothing to do.
     let output = folder.run(&served, "rollout --poll 500ms --analysis off");
@@ -128,9 +123,9 @@ fn one_alarm_brings_all_back_and_says_whose() {
     assert_eq!((&last["type"], &last["exit_code"], &last["together"]), (&"group_outcome".into(), &10.into(), &true.into()));
     let kinds: Vec<&Value> = last["members"].as_array().unwrap().iter().map(|member| &member["reason"]["kind"]).collect();
     assert_eq!(kinds, ["group", "alarm", "group"]);
-    let verified = offline(&folder, "verify all.jsonl");
+    let verified = folder.offline("verify all.jsonl");
     assert!(verified.status.success(), "{}", text(&verified));
-    let explained = text(&offline(&folder, "explain all.jsonl"));
+    let explained = text(&folder.offline("explain all.jsonl"));
     assert!(explained.contains("mails:live goes back: an alarm went off"), "{explained}");
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark tells its figures")]
 
+#[expect(dead_code, reason = "what the simulation needs besides")]
 #[path = "../harness/mod.rs"]
 mod harness;
 #[expect(dead_code, reason = "the benchmark plays on the stories' stage and needs little of it")]

@@ -1,7 +1,8 @@
 //! Where is it played? In virtual time, on one thread, on machines of their own before one simulated account: for scenarios,
 //! simulation and benchmarks alike.
 
-mod machine;
+pub(crate) mod machine;
+pub(crate) mod tap;
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};

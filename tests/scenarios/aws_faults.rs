@@ -5,12 +5,11 @@ use std::time::Duration;
 use controller::Request;
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{Stage, assert_golden, play, request};
+use crate::stage::{assert_golden, play_on, request};
 
 #[test]
 fn throttles_errors_and_lost_answers_delay_a_good_version_and_nothing_else() {
-    play(async {
-        let stage = Stage::story("hello-throttled").await;
+    play_on("hello-throttled", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("42", "promoted");
@@ -21,12 +20,9 @@ fn throttles_errors_and_lost_answers_delay_a_good_version_and_nothing_else() {
 
 #[test]
 fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let blind = async {
-            while stage.shares("42").len() < 2 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.shares("42").len() >= 2).await;
             stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
             stage.now()
         };
@@ -46,12 +42,9 @@ fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
 #[test]
 fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
     for (minutes, code) in [(11, 0), (60, 12)] {
-        play(async {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             let throttled = async {
-                while stage.shares("42").len() < 2 {
-                    stage.sleep(1).await;
-                }
+                stage.until(|| stage.shares("42").len() >= 2).await;
                 let now = stage.now();
                 let fault = Fault::on("DescribeAlarms", Effect::Throttle).between(now, now + Duration::from_mins(minutes));
                 stage.with(|world| world.add_fault(fault));
@@ -68,8 +61,7 @@ fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
 
 #[test]
 fn a_short_blindness_only_delays() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
         let (start, end) = (now + Duration::from_mins(2), now + Duration::from_mins(5));
         stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::ServerError(503)).between(start, end)));
@@ -87,12 +79,9 @@ fn a_short_blindness_only_delays() {
 
 #[test]
 fn a_deleted_alarm_is_blindness_not_health() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let deleted = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             let body = r#"{"AlarmNames":["HelloFooAlarm"]}"#;
             let request = http::Request::post("/")
                 .header("x-amz-target", "GraniteServiceVersion20100801.DeleteAlarms")
@@ -111,8 +100,7 @@ fn a_deleted_alarm_is_blindness_not_health() {
 
 #[test]
 fn stale_reads_and_late_writes_do_not_confuse_it() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| {
             world.add_fault(Fault::on("GetAlias", Effect::StaleRead(Duration::from_millis(900))).chance(0.5));
             world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(8))).chance(0.2));
@@ -126,12 +114,9 @@ fn stale_reads_and_late_writes_do_not_confuse_it() {
 
 #[test]
 fn permission_that_is_taken_away_in_mid_rollout_is_not_guessed_around() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let denied = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Deny)));
             stage.sleep(300).await;
             stage.with(sim::World::clear_faults);

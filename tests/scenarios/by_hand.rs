@@ -3,7 +3,7 @@
 use controller::{Request, Rollback};
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{Stage, assert_golden, play, request, short};
+use crate::stage::{Stage, assert_golden, play_on, request, short};
 
 /// Somebody's `UpdateAlias` without a revision, as the console sends it.
 fn console(body: &str) -> Event {
@@ -13,16 +13,13 @@ fn console(body: &str) -> Event {
 
 /// Waits until the candidate has a share.
 async fn moving(stage: &Stage) {
-    while stage.shares("42").is_empty() {
-        stage.sleep(1).await;
-    }
+    stage.until(|| !stage.shares("42").is_empty()).await;
     stage.sleep(20).await;
 }
 
 #[test]
 fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let person = stage.as_caller("PERSON").await;
         let by_hand = async {
             moving(&stage).await;
@@ -45,8 +42,7 @@ fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
 
 #[test]
 fn a_finished_rollout_is_undone_once() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         let first = stage.rollback(None).await;
         assert!(matches!(&first, Rollback::Done { changed: true, from, .. } if *from == rollout::Version::new(42)), "{first:?}");
@@ -59,8 +55,7 @@ fn a_finished_rollout_is_undone_once() {
 
 #[test]
 fn without_a_note_only_a_named_version_leads_anywhere() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert!(matches!(stage.rollback(None).await, Rollback::Nothing(_)));
         stage.with(|world| {
             world.publish("hello", 42).unwrap();
@@ -78,8 +73,7 @@ fn without_a_note_only_a_named_version_leads_anywhere() {
 
 #[test]
 fn a_rollback_goes_through_bad_weather() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         stage.with(|world| {
             world.add_fault(Fault::on("GetAlias", Effect::Throttle).calls(1..=8));
@@ -95,8 +89,7 @@ fn a_rollback_goes_through_bad_weather() {
 
 #[test]
 fn a_rollback_that_cannot_be_confirmed_hands_over_the_command() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
         let Rollback::Unconfirmed { command: Some(command), .. } = stage.rollback(None).await else {
@@ -112,8 +105,7 @@ fn a_rollback_that_cannot_be_confirmed_hands_over_the_command() {
 
 #[test]
 fn a_share_cleared_in_the_console_stays_cleared() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let cleared = async {
             moving(&stage).await;
             stage.with(|world| world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{}}}"#)));
@@ -129,8 +121,7 @@ fn a_share_cleared_in_the_console_stays_cleared() {
 
 #[test]
 fn a_share_set_in_the_console_is_held_and_still_watched() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let set = async {
             moving(&stage).await;
             stage.with(|world| {
@@ -150,8 +141,7 @@ fn a_share_set_in_the_console_is_held_and_still_watched() {
 
 #[test]
 fn an_alias_moved_by_a_stack_tool_is_left_alone() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let deployed = async {
             moving(&stage).await;
             stage.with(|world| {
@@ -172,8 +162,7 @@ fn an_alias_moved_by_a_stack_tool_is_left_alone() {
 
 #[test]
 fn of_three_at_once_one_finishes_and_the_others_have_done_nothing() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let (second, third) = (stage.as_caller("SECOND").await, stage.as_caller("THIRD").await);
         let short = Request { pre_hook: Some("preHook".parse().unwrap()), ..short() };
         let (first, second, third) = tokio::join!(stage.rollout(&short), second.rollout(&short), third.rollout(&short));

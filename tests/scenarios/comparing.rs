@@ -7,7 +7,7 @@ use controller::Request;
 use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, Told, assert_golden, play, request, short};
+use crate::stage::{Stage, Told, assert_golden, play, play_on, request, short};
 
 fn compared(analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), pre_hook: None, post_hook: None, analysis, ..request() }
@@ -27,8 +27,7 @@ fn assert_back(told: &Told, code: u8, kind: &str) {
 
 #[test]
 fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         let told = stage.rollout(&compared(on())).await;
         assert_golden("a_worse_version_without_an_alarm", &told.log);
         assert_back(&told, 10, "analysis");
@@ -42,8 +41,7 @@ fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
 
 #[test]
 fn a_good_version_goes_through_on_one_question_a_minute() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout(&compared(on())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert_eq!(percents(&stage), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
@@ -56,8 +54,7 @@ fn a_good_version_goes_through_on_one_question_a_minute() {
 
 #[test]
 fn what_only_observes_never_acts() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         let told = stage.rollout(&compared(Analysis { mode: Mode::Observe, ..on() })).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert_eq!(told.ending.reason.kind.word(), "promoted");
@@ -68,8 +65,7 @@ fn what_only_observes_never_acts() {
 
 #[test]
 fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compare() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "1")]).unwrap());
         let told = stage.rollout(&Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await;
         assert_back(&told, 10, "analysis");
@@ -139,16 +135,14 @@ fn saved_events_stand_in_for_calls() {
 
 #[test]
 fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
         let told = stage.rollout(&with(short(), on())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert_eq!(told.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", told.log);
         assert_eq!(stage.calls("GetMetricData"), 1);
     });
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
         let told = stage.rollout(&Request { analysis_asked: true, ..with(short(), on()) }).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
@@ -159,12 +153,9 @@ fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
 
 #[test]
 fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let blind = async {
-            while stage.shares("42").len() < 2 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.shares("42").len() >= 2).await;
             stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
         };
         let request = Request { blind_limit: Duration::from_mins(4), ..compared(on()) };
@@ -179,8 +170,7 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
 /// The same counts, read by a process that began later: what was found before it is found again.
 #[test]
 fn a_process_that_takes_over_knows_what_the_first_one_knew() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         let request = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()) };
         // Before CloudWatch has shown anything.
         let cut = async { stage.sleep(75).await };
@@ -221,8 +211,7 @@ fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
 
 #[test]
 fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let alone = |bake| Request {
             schedule: "AllAtOnce".parse().unwrap(),
             bake: Some(Duration::from_secs(bake)),
@@ -238,8 +227,7 @@ fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
 
 #[test]
 fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.sleep(3_600).await;
         let plan = |schedule: &str| Request { schedule: schedule.parse().unwrap(), ..compared(on()) };
         let foresee = async |request: Request| {

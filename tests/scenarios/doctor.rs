@@ -10,7 +10,7 @@ use rollout::plan::{Analysis, Mode};
 use serde_json::json;
 use sim::{Effect, Fault, World};
 
-use crate::stage::{Stage, play, request};
+use crate::stage::{Stage, play, play_on, request};
 
 async fn examine(stage: &Stage, request: &Request) -> Diagnosis {
     let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
@@ -275,8 +275,7 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
 
 #[test]
 fn what_was_not_looked_at_is_never_taken_for_well() {
-    play(async {
-        let stage = Stage::story("hello-traps").await;
+    play_on("hello-traps", async |stage| {
         let nobody = Request { subject: rollout::Subject::parse("nobody:Live", None).unwrap(), ..request() };
         let found = examine(&stage, &nobody).await;
         saying(&found, "Function not found");
@@ -287,8 +286,7 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
         assert_eq!(saying(&found, "GetAlias: AccessDenied").severity, Severity::Problem);
         saying(&found, "`orders` (sqs) feeds hello itself");
     });
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let asked = request();
         let rollout = stage.rollout(&asked);
         let looking = async {

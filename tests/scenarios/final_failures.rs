@@ -5,7 +5,7 @@ use std::time::Duration;
 use controller::Request;
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{Stage, play, play_on, request, short};
 
 fn red() -> Event {
     Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() }
@@ -13,15 +13,10 @@ fn red() -> Event {
 
 #[test]
 fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
-        stage.with(|world| {
-            world.schedule(now + Duration::from_secs(95), red());
-            world.add_fault(
-                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_secs(190)),
-            );
-        });
+        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..190);
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
         stage.assert_ended("41", "back");
@@ -30,15 +25,10 @@ fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() 
 
 #[test]
 fn an_alarm_outranks_a_signal() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
-        stage.with(|world| {
-            world.schedule(now + Duration::from_secs(95), red());
-            world.add_fault(
-                Fault::on("UpdateAlias", Effect::Throttle).between(now + Duration::from_secs(90), now + Duration::from_mins(2)),
-            );
-        });
+        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..120);
         let told = stage.rollout_until(&request(), stage.sleep(110)).await;
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
         assert!(stage.alias().await.description.contains(" x=42a"));
@@ -47,16 +37,10 @@ fn an_alarm_outranks_a_signal() {
 
 #[test]
 fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
-        stage.with(|world| {
-            world.add_fault(
-                Fault::on("DescribeAlarms", Effect::ServerError(503))
-                    .between(now + Duration::from_secs(70), now + Duration::from_secs(190)),
-            );
-            world.schedule(now + Duration::from_secs(80), red());
-        });
+        stage.with(|world| world.schedule(now + Duration::from_secs(80), red()));
+        stage.disturb(Fault::on("DescribeAlarms", Effect::ServerError(503)), 70..190);
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
         assert!(told.log.contains("and back since"), "{}", told.log);
@@ -65,15 +49,9 @@ fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
 
 #[test]
 fn a_signal_is_heard_while_cloudwatch_hangs() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
-        stage.with(|world| {
-            world.add_fault(
-                Fault::on("DescribeAlarms", Effect::Latency(Duration::from_mins(1)))
-                    .between(now + Duration::from_secs(70), now + Duration::from_mins(30)),
-            );
-        });
+        stage.disturb(Fault::on("DescribeAlarms", Effect::Latency(Duration::from_mins(1))), 70..1_800);
         let told = stage.rollout_until(&request(), stage.sleep(76)).await;
         assert_eq!(told.ending.exit_code, 13, "{}", told.log);
         assert!(stage.now().since(now + Duration::from_secs(76)) < Duration::from_secs(5), "{:?}", stage.now().since(now));
@@ -83,8 +61,7 @@ fn a_signal_is_heard_while_cloudwatch_hangs() {
 
 #[test]
 fn a_claim_that_lands_late_is_not_left_behind() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(20))).nth(1)));
         let told = stage.rollout_until(&request(), stage.sleep(3)).await;
         assert!([3, 13].contains(&told.ending.exit_code), "{}", told.log);
@@ -114,12 +91,9 @@ fn a_weight_of_one_that_is_refused_costs_one_call_in_ten_thousand() {
 
 #[test]
 fn what_a_stack_tool_left_can_be_ended() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let moved = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             let body = r#"{"FunctionVersion":"43","RoutingConfig":{"AdditionalVersionWeights":{}}}"#;
             let request = http::Request::put("/2015-03-31/functions/hello/aliases/Live").body(body.into()).unwrap();
             stage.with(|world| {
@@ -139,8 +113,7 @@ fn what_a_stack_tool_left_can_be_ended() {
 
 #[test]
 fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         // A new rollout claims and dies before it has published anything.
         stage.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Throttle)));
@@ -157,8 +130,7 @@ fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
 
 #[test]
 fn a_rejected_version_says_why_it_is_refused() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 10);
         while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
             stage.sleep(30).await;
@@ -171,8 +143,7 @@ fn a_rejected_version_says_why_it_is_refused() {
 
 #[test]
 fn an_alarm_is_red_though_another_ones_history_cannot_be_read() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let now = stage.now();
         stage.with(|world| {
             world.create_errors_alarm("Second", "hello", 1.0).unwrap();
@@ -196,12 +167,9 @@ fn an_alarm_is_red_though_another_ones_history_cannot_be_read() {
 
 #[test]
 fn a_note_that_has_no_room_any_more_hides_no_alarm() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let scribbled = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             stage.with(|world| world.describe_alias("hello", "Live", &"x".repeat(250))).unwrap();
             stage.sleep(30).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
@@ -216,8 +184,7 @@ fn a_note_that_has_no_room_any_more_hides_no_alarm() {
 
 #[test]
 fn a_bad_version_below_a_rollout_that_never_moved_is_what_a_rollback_takes_back() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         stage.with(|world| {
             world.set_environment("hello", &[("SIM_BODY", "newer")]).unwrap();

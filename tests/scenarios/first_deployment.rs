@@ -2,12 +2,11 @@
 
 use controller::Request;
 
-use crate::stage::{Stage, assert_golden, play, request};
+use crate::stage::{assert_golden, play_on, request};
 
 #[test]
 fn the_first_version_gets_the_alias_made() {
-    play(async {
-        let stage = Stage::story("hello-first").await;
+    play_on("hello-first", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_golden("the_first_version", &told.log);
         assert_eq!(told.ending.exit_code, 0);
@@ -21,8 +20,7 @@ fn the_first_version_gets_the_alias_made() {
 
 #[test]
 fn a_failing_pre_traffic_hook_makes_no_alias() {
-    play(async {
-        let stage = Stage::story("hello-first").await;
+    play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 11, "{}", told.log);
@@ -36,8 +34,7 @@ fn a_failing_pre_traffic_hook_makes_no_alias() {
 
 #[test]
 fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
-    play(async {
-        let stage = Stage::story("hello-first").await;
+    play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "Failed")])).unwrap();
         let told = stage.rollout(&request()).await;
         assert_golden("a_first_version_with_a_failing_post_hook", &told.log);
@@ -51,8 +48,7 @@ fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
 
 #[test]
 fn another_alias_means_that_this_one_may_be_a_typo() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let typo = Request { subject: rollout::Subject::parse("hello:live", None).unwrap(), ..request() };
         let told = stage.rollout(&typo).await;
         assert_eq!(told.ending.exit_code, 3);

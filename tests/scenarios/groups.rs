@@ -5,7 +5,8 @@ use std::time::Duration;
 use controller::{Budget, Budgeted, GroupEnding, Identity, Interrupt, Request};
 use rollout::Subject;
 use rollout::event::{Event, What};
-use rollout::note::{Owner, RolloutId};
+use rollout::note::{AfterPause, Owner, RolloutId};
+use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
 use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
@@ -14,6 +15,14 @@ use crate::stage::{Stage, play, short};
 
 pub(crate) fn name(index: usize) -> String {
     format!("function{index:02}")
+}
+
+pub(crate) fn subject(index: usize) -> Subject {
+    Subject::parse(&name(index), None).unwrap()
+}
+
+fn pause(seconds: u64) -> Operation {
+    Operation::Pause { span: Duration::from_secs(seconds), then: AfterPause::Resume }
 }
 
 /// Functions with an alias on 1, something new in `$LATEST`, and an alarm of their own.
@@ -34,11 +43,7 @@ pub(crate) async fn stage(many: usize) -> Stage {
 }
 
 pub(crate) fn requests(many: usize) -> Vec<Request> {
-    let request = |index: usize| Request {
-        subject: Subject::parse(&name(index), None).unwrap(),
-        alarms: vec![format!("alarm{index:02}")],
-        ..short()
-    };
+    let request = |index: usize| Request { subject: subject(index), alarms: vec![format!("alarm{index:02}")], ..short() };
     // The order of a file is not the order of names.
     (0..many).rev().map(request).collect()
 }
@@ -85,9 +90,7 @@ pub(crate) fn all_are(stage: &Stage, many: usize, version: &str, phase: &str) {
 
 /// Waits until this member has at least this share.
 pub(crate) async fn until_share(stage: &Stage, index: usize, share: f64) {
-    while stage.with(|world| world.alias(&name(index), "live").unwrap().share("2")) < share {
-        stage.sleep(1).await;
-    }
+    stage.until(|| stage.with(|world| world.alias(&name(index), "live").unwrap().share("2")) >= share).await;
 }
 
 /// The moments at which each member was given this share.
@@ -218,10 +221,7 @@ fn a_rollback_by_hand_of_one_brings_all_back() {
         let by_hand = async {
             until_share(&stage, 2, 1.0).await;
             stage.sleep(3).await;
-            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
-            let subject = Subject::parse(&name(2), None).unwrap();
-            let order = controller::Order { subject, to: None, limit: Duration::from_mins(1), identity };
-            controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await
+            stage.rollback_of(subject(2), None).await
         };
         let requests = requests(4);
         let (told, _) = tokio::join!(run(&stage, &requests, 7), by_hand);
@@ -280,12 +280,7 @@ fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
         let stage = stage(3).await;
         let paused = async {
             until_share(&stage, 1, 0.1).await;
-            let subject = Subject::parse(&name(1), None).unwrap();
-            let span = Duration::from_mins(3);
-            let operation = rollout::operate::Operation::Pause { span, then: rollout::note::AfterPause::Resume };
-            let aim = rollout::operate::Aim::default();
-            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
-            controller::operate(&stage.aws, &stage.clock, &subject, (operation, aim), identity, &mut |_, _| {}).await;
+            stage.order(&subject(1), pause(180)).await;
             stage.now()
         };
         let requests = requests(3);
@@ -309,7 +304,7 @@ fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
         let stage = stage(2).await;
         stage.with(|world| world.create_function("function02", &[])).unwrap();
         let mut requests = requests(2);
-        requests.push(Request { subject: Subject::parse("function02", None).unwrap(), alarms: Vec::new(), ..short() });
+        requests.push(Request { subject: subject(2), alarms: Vec::new(), ..short() });
         let told = run(&stage, &requests, 7).await;
         assert_eq!(told.ended.exit_code, 3);
         assert!(told.ended.endings[2].reason.detail.contains("roll it out by itself first"), "{:#?}", told.ended.endings);
@@ -368,12 +363,7 @@ fn all_step_on_the_full_minute_though_one_was_paused() {
         }
         let paused = async {
             until_share(&stage, 1, 0.5).await;
-            let subject = Subject::parse(&name(1), None).unwrap();
-            let operation =
-                rollout::operate::Operation::Pause { span: Duration::from_secs(150), then: rollout::note::AfterPause::Resume };
-            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
-            let aim = rollout::operate::Aim::default();
-            controller::operate(&stage.aws, &stage.clock, &subject, (operation, aim), identity, &mut |_, _| {}).await;
+            stage.order(&subject(1), pause(150)).await;
         };
         let (told, ()) = tokio::join!(run(&stage, &requests, 7), paused);
         assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);

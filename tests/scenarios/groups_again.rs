@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use controller::{Identity, Interrupt, Request};
-use rollout::Subject;
-use rollout::note::{Owner, RolloutId};
+use controller::{Interrupt, Request};
 use sim::{Effect, Fault};
 use tokio::sync::watch;
 
-use crate::groups::{all_are, ended, kinds, name, requests, run, run_heard, stage};
+use crate::groups::{all_are, ended, kinds, name, requests, run, run_heard, stage, subject};
 use crate::stage::{Stage, play};
 
 /// Runs a group and kills its process a moment after a member was first given this share or, with none, became final.
@@ -97,14 +95,7 @@ fn one_that_was_brought_back_meanwhile_brings_the_final_ones_back_too() {
     play(async {
         let stage = stage(4).await;
         killed(&stage, &requests(4), None).await;
-        let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
-        let order = controller::Order {
-            subject: Subject::parse(&name(3), None).unwrap(),
-            to: None,
-            limit: Duration::from_mins(1),
-            identity,
-        };
-        controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await;
+        stage.rollback_of(subject(3), None).await;
         let told = run(&stage, &requests(4), 8).await;
         assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
         all_are(&stage, 4, "1", "back");
@@ -234,9 +225,7 @@ fn an_id_that_comes_again_is_another_rollout() {
         }
         assert_eq!(ended(&stage, 2).2, "promoted", "the second attempt was killed before it came to the last one");
         let red = async {
-            while stage.with(|world| world.alias(&name(0), "live").unwrap().share("3")) < 1.0 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.with(|world| world.alias(&name(0), "live").unwrap().share("3")) >= 1.0).await;
             stage.with(|world| world.set_alarm_state("alarm00", "ALARM")).unwrap();
         };
         let requests = requests(3);
@@ -291,10 +280,7 @@ fn a_way_back_that_was_cut_short_is_gone_on_with() {
         killed(&stage, &requests(3), None).await;
         // A person takes the others back by hand, and the process that would have brought the final one back is gone.
         for index in [1, 2] {
-            let subject = Subject::parse(&name(index), None).unwrap();
-            let identity = Identity { id: RolloutId(9), owner: Owner::from_random(9) };
-            let order = controller::Order { subject, to: None, limit: Duration::from_mins(1), identity };
-            controller::rollback(&stage.aws, &stage.clock, &order, &mut |_, _| {}).await;
+            stage.rollback_of(subject(index), None).await;
         }
         assert_eq!((0..3).map(|index| ended(&stage, index).2).collect::<Vec<_>>(), ["promoted", "back", "back"]);
         let told = run(&stage, &requests(3), 8).await;

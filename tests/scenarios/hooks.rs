@@ -5,7 +5,7 @@ use std::time::Duration;
 use controller::Request;
 use controller::port::Cloud;
 
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{Stage, play, play_on, request, short};
 
 async fn with_pre_hook(environment: &[(&str, &str)], request: &Request) -> (Stage, crate::stage::Told) {
     let stage = Stage::story("hello-idle").await;
@@ -45,13 +45,10 @@ fn any_answer_but_an_error_passes_where_that_was_asked_for() {
 
 #[test]
 fn a_hook_that_takes_minutes_is_waited_for_while_the_alarm_is_watched() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("postHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
         let red = async {
-            while stage.calls("Invoke") < 2 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.calls("Invoke") >= 2).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
         let short = Request { poll: Duration::from_secs(1), ..request() };
@@ -64,15 +61,12 @@ fn a_hook_that_takes_minutes_is_waited_for_while_the_alarm_is_watched() {
 
 #[test]
 fn a_hook_whose_answer_is_lost_is_not_run_again() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.add_fault(sim::Fault::on("Invoke", sim::Effect::LostAnswer)));
         let hooked = Request { pre_hook: None, post_hook: Some("postHook".parse().unwrap()), ..request() };
         stage.with(sim::World::clear_faults);
         let lost = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             stage.with(|world| world.add_fault(sim::Fault::on("Invoke", sim::Effect::LostAnswer)));
         };
         let before = stage.calls("Invoke");
@@ -86,8 +80,7 @@ fn a_hook_whose_answer_is_lost_is_not_run_again() {
 
 #[test]
 fn a_hook_that_cannot_be_invoked_is_found_before_anything_begins() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let missing = Request { pre_hook: Some("nobody".parse().unwrap()), ..request() };
         let told = stage.rollout(&missing).await;
         assert_eq!(told.ending.exit_code, 3);

@@ -6,7 +6,7 @@ use controller::Request;
 use controller::port::Cloud;
 use sim::{Effect, Fault, WebPage};
 
-use crate::stage::{Stage, Told, play, request, short};
+use crate::stage::{Stage, Told, play, play_on, request, short};
 
 const PAGE: &str = "https://hooks.example/canary";
 
@@ -92,8 +92,7 @@ fn a_page_that_does_not_answer_is_not_asked_again() {
         (page().after(Duration::from_secs(61)), None),
         (page(), Some(Fault::on("Visit", Effect::LostAnswer))),
     ] {
-        play(async {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             stage.with(|world| {
                 world.put_page(PAGE, page);
                 if let Some(fault) = fault {
@@ -113,8 +112,7 @@ fn a_page_that_does_not_answer_is_not_asked_again() {
 
 #[test]
 fn a_page_that_is_not_there_yet_is_asked_until_it_is() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| {
             world.put_page(PAGE, WebPage::new(200, r#"{"status":"Succeeded"}"#));
             world.add_fault(Fault::on("Visit", Effect::Refuse).calls(1..=3));
@@ -137,8 +135,7 @@ fn a_page_that_is_not_there_yet_is_asked_until_it_is() {
 #[test]
 fn a_page_that_takes_its_time_answers_by_a_tag() {
     for (value, code) in [("Succeeded", 0), ("Failed: the smoke test found smoke", 11)] {
-        play(async {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             stage.with(|world| world.put_page(PAGE, WebPage::new(202, r#"{"status":"InProgress"}"#)));
             let job = async {
                 while visits(&stage) == 0 {
@@ -161,8 +158,7 @@ fn a_page_that_takes_its_time_answers_by_a_tag() {
 
 #[test]
 fn an_alarm_does_not_wait_for_a_page() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.put_page(PAGE, WebPage::new(200, r#"{"status":"Succeeded"}"#).after(Duration::from_secs(50))));
         let red = async {
             while visits(&stage) == 0 {

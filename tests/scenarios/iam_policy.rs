@@ -10,7 +10,7 @@ use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
 
 use crate::keeping::errors;
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{Stage, play, play_on, request, short};
 
 /// Every operation that a rollout or a person may call; a hook's own job calls the one that is left out.
 fn operations() -> impl Iterator<Item = Call> {
@@ -157,8 +157,7 @@ fn a_first_deployment() {
 
 #[test]
 fn a_rollback_and_the_doctor() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.rollout(&short()).await;
         let operator = stage.as_caller("OPERATOR").await;
         let grants = least_to_roll_back(&request().subject, &place());
@@ -175,8 +174,7 @@ fn a_rollback_and_the_doctor() {
             ["arn:aws:lambda:us-east-1:*:function:hello", "arn:aws:lambda:us-east-1:*:function:hello:Live"]
         );
     });
-    play(async {
-        let stage = Stage::story("hello-traps").await;
+    play_on("hello-traps", async |stage| {
         let grants = least(&request(), &place(), true);
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
         let identity = controller::Identity { id: rollout::note::RolloutId(7), owner: rollout::note::Owner::from_random(7) };

@@ -2,25 +2,22 @@
 
 use std::time::Duration;
 
-use controller::{Identity, Interrupt, Request, operate};
-use rollout::note::{AfterPause, Owner, RolloutId};
-use rollout::operate::{Aim, Operation};
+use controller::{Interrupt, Request};
+use rollout::note::AfterPause;
+use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play, request, short, subject};
+use crate::stage::{Stage, assert_golden, play_on, request, short, subject};
 
 async fn moving(stage: &Stage) {
-    while stage.shares("42").is_empty() {
-        stage.sleep(1).await;
-    }
+    stage.until(|| !stage.shares("42").is_empty()).await;
     stage.sleep(100).await;
 }
 
 #[test]
 fn a_signal_brings_everything_back() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let asked = std::cell::Cell::new(None);
         let told = stage
             .rollout_until(&request(), async {
@@ -41,13 +38,10 @@ fn a_signal_brings_everything_back() {
 
 #[test]
 fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage
             .rollout_until(&request(), async {
-                while stage.writes().is_empty() {
-                    stage.sleep(1).await;
-                }
+                stage.until(|| !stage.writes().is_empty()).await;
             })
             .await;
         assert_eq!(told.ending.exit_code, 13, "{}", told.log);
@@ -58,8 +52,7 @@ fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
 
 #[test]
 fn a_signal_holds_the_share_where_that_was_asked_for() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let request = Request { on_interrupt: OnInterrupt::Hold, ..request() };
         let told = stage.rollout_until(&request, moving(&stage)).await;
         assert_golden("a_signal_holds_the_share", &told.log);
@@ -77,8 +70,7 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
 
 #[test]
 fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"), "{}", told.log);
         let alias = stage.alias().await;
@@ -91,8 +83,7 @@ fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
 
 #[test]
 fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage
             .rollout_until(&request(), async {
                 moving(&stage).await;
@@ -113,8 +104,7 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
 
 #[test]
 fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let told = stage.expiring("SHORT", Duration::from_mins(6)).await.rollout(&short()).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
         assert!(told.log.contains("the credentials end at 14:06:00, before the rollout would"), "{}", told.log);
@@ -127,16 +117,12 @@ fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
 #[test]
 fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
     for (on_interrupt, code, share) in [(OnInterrupt::RollBack, 13, 0), (OnInterrupt::Hold, 30, 10)] {
-        play(async {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             let short_lived = stage.expiring("SHORT", Duration::from_mins(10)).await;
             let paused = async {
-                while stage.shares("42").is_empty() {
-                    stage.sleep(1).await;
-                }
-                let order = (Operation::Pause { span: Duration::from_hours(1), then: AfterPause::Resume }, Aim::default());
-                let identity = Identity { id: RolloutId(0), owner: Owner::from_random(5) };
-                operate(&stage.aws, &stage.clock, &subject(), order, identity, &mut |_, _| {}).await
+                stage.until(|| !stage.shares("42").is_empty()).await;
+                let pause = Operation::Pause { span: Duration::from_hours(1), then: AfterPause::Resume };
+                stage.order(&subject(), pause).await
             };
             let asked = Request { on_interrupt, ..short() };
             let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);

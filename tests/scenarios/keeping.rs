@@ -9,7 +9,7 @@ use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt};
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{Stage, play_on, request, short};
 
 /// Any error of the candidate in a minute.
 pub(crate) fn errors() -> AlarmRule {
@@ -44,8 +44,7 @@ async fn about(stage: &Stage) -> String {
 
 #[test]
 fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_one() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout(&kept(request())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert!(told.log.contains("hello-canary-errors made: Sum of AWS/Lambda Errors"), "{}", told.log);
@@ -65,8 +64,7 @@ fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_
 
 #[test]
 fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         let told = stage.rollout(&kept(request())).await;
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
         assert!(told.log.contains("alarm `hello-canary-errors` went to ALARM"), "{}", told.log);
@@ -82,8 +80,7 @@ fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
 
 #[test]
 fn another_process_goes_on_with_it_and_writes_nothing() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let held = Request { on_interrupt: OnInterrupt::Hold, ..kept(request()) };
         let told = stage.rollout_until(&held, stage.sleep(150)).await;
         assert_eq!(told.ending.exit_code, 30, "{}", told.log);
@@ -107,8 +104,7 @@ fn another_process_goes_on_with_it_and_writes_nothing() {
 
 #[test]
 fn an_alarm_of_somebody_else_is_left_alone() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.create_errors_alarm("hello-canary-errors", "hello", 1.0)).unwrap();
         let told = stage.rollout(&kept(short())).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
@@ -119,8 +115,7 @@ fn an_alarm_of_somebody_else_is_left_alone() {
 
 #[test]
 fn without_it_no_share_moves() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("PutMetricAlarm", Effect::Deny)));
         let told = stage.rollout(&kept(short())).await;
         assert_eq!(told.ending.exit_code, 1, "{}", told.log);
@@ -138,8 +133,7 @@ fn without_it_no_share_moves() {
 
 #[test]
 fn its_first_data_are_waited_for_where_none_are_a_doubt() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout(&Request { insufficient: InsufficientData::Hold, ..kept(short()) }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().at);
@@ -150,8 +144,7 @@ fn its_first_data_are_waited_for_where_none_are_a_doubt() {
 
 #[test]
 fn a_first_deployment_has_it_too() {
-    play(async {
-        let stage = Stage::story("hello-first").await;
+    play_on("hello-first", async |stage| {
         let told = stage.rollout(&kept(short())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert_eq!(about(&stage).await, "1");

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use aws::Aws;
-use controller::{Budget, Budgeted, Identity, Interrupt, Request};
+use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
 use rollout::event::Event;
-use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Latency, Mode};
 use rollout::{Subject, Version};
 use sim::{Effect, Fault, World};
 use tokio::sync::watch;
 
-use crate::harness::Sleeper;
-use crate::stage::{Stage, play, short};
+use crate::harness::{Sleeper, identity};
+use crate::stage::{Stage, play, play_on, short};
 
 const COUNT: usize = 12;
 
@@ -24,8 +23,7 @@ fn name(index: usize) -> String {
 /// One rollout of the process, to its exit code.
 async fn run(cloud: &Budgeted<'_, Aws, Sleeper>, stage: &Stage, request: &Request) -> u8 {
     let (_stop, heard) = watch::channel(Interrupt::None);
-    let identity = Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) };
-    controller::rollout(cloud, &stage.clock, request, identity, heard, &mut |_: &Event| {}).await.exit_code
+    controller::rollout(cloud, &stage.clock, request, identity(), heard, &mut |_: &Event| {}).await.exit_code
 }
 
 /// As many functions with this traffic, a version to roll out, and nothing but calls to judge it by.
@@ -60,8 +58,7 @@ async fn all<F: Future<Output = u8>>(rollouts: impl Iterator<Item = F>) -> Vec<u
 
 #[test]
 fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| {
             for index in 0..COUNT {
                 world.create_function(&name(index), &[("SIM_BODY", "old")]).unwrap();
@@ -83,9 +80,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
             .collect();
         let run = |index: usize| run(&cloud, &stage, &requests[index]);
         let red = async {
-            while stage.with(|world| world.alias("function5", "live").unwrap().share("2")) == 0.0 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.with(|world| world.alias("function5", "live").unwrap().share("2")) > 0.0).await;
             stage.sleep(10).await;
             stage.with(|world| world.set_alarm_state("alarm5", "ALARM")).unwrap();
             stage.now()
@@ -145,8 +140,7 @@ fn a_hundred_rollouts_count_their_calls_in_two_questions_a_minute() {
 
 #[test]
 fn what_fails_is_asked_again_by_one_for_all_and_not_for_ever() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         furnish(&stage, COUNT, "0.2");
         let budget = Budget::default();
         let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);

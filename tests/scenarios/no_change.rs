@@ -2,12 +2,11 @@
 
 use controller::{Request, Rollback};
 
-use crate::stage::{Stage, play, request, short};
+use crate::stage::{play_on, request, short};
 
 #[test]
 fn nothing_to_roll_out_leaves_the_way_back_as_it_was() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         stage.assert_ended("42", "promoted");
         let told = stage.rollout(&request()).await;
@@ -23,8 +22,7 @@ fn nothing_to_roll_out_leaves_the_way_back_as_it_was() {
 
 #[test]
 fn the_stable_version_by_its_number_is_nothing_to_roll_out() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout(&Request { version: rollout::Version::new(41), ..request() }).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (0, "unchanged"), "{}", told.log);
         assert_eq!(stage.writes().len(), 0);
@@ -33,8 +31,7 @@ fn the_stable_version_by_its_number_is_nothing_to_roll_out() {
 
 #[test]
 fn a_rejected_version_is_refused_until_asked_for_again() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 10);
         let wait = async || {
             while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
@@ -62,8 +59,7 @@ fn a_rejected_version_is_refused_until_asked_for_again() {
 
 #[test]
 fn a_fixed_version_follows_a_rejected_one() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 10);
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "0")])).unwrap();
         while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {

@@ -2,25 +2,22 @@
 
 use std::time::Duration;
 
-use controller::{Identity, Ordered, Request, operate};
-use rollout::note::{AfterPause, Owner, RolloutId};
-use rollout::operate::{Aim, Operation};
+use controller::{Ordered, Request};
+use rollout::note::AfterPause;
+use rollout::operate::Operation;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, Told, play, request, subject};
+use crate::stage::{Stage, Told, play_on, request, subject};
 
 async fn order(stage: &Stage, operation: Operation) -> Ordered {
-    let identity = Identity { id: RolloutId(0), owner: Owner::from_random(fastrand::u32(..)) };
-    operate(&stage.aws, &stage.clock, &subject(), (operation, Aim::default()), identity, &mut |_, _| {}).await
+    stage.order(&subject(), operation).await
 }
 
 /// Runs a rollout; at 20 % a person, on another machine, does something.
 async fn with_orders(stage: &Stage, request: &Request, orders: impl AsyncFnOnce(&Stage)) -> Told {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
-        while stage.shares("42").len() < 2 {
-            stage.sleep(1).await;
-        }
+        stage.until(|| stage.shares("42").len() >= 2).await;
         stage.sleep(20).await;
         orders(&person).await;
     };
@@ -37,8 +34,7 @@ fn pause(minutes: u64, then: AfterPause) -> Operation {
 
 #[test]
 fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             assert!(matches!(order(person, pause(60, AfterPause::Resume)).await, Ordered::Done(..)));
             person.sleep(1500).await;
@@ -56,8 +52,7 @@ fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
 #[test]
 fn a_pause_that_runs_out_does_what_it_was_told_to() {
     for (then, code) in [(AfterPause::Resume, 0), (AfterPause::RollBack, 13)] {
-        play(async {
-            let stage = Stage::story("hello").await;
+        play_on("hello", async |stage| {
             let told = with_orders(&stage, &request(), async |person| {
                 order(person, pause(10, then)).await;
                 person.sleep(590).await;
@@ -71,8 +66,7 @@ fn a_pause_that_runs_out_does_what_it_was_told_to() {
 
 #[test]
 fn a_failure_brings_a_paused_rollout_back() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             order(person, pause(60, AfterPause::Resume)).await;
             person.sleep(300).await;
@@ -86,8 +80,7 @@ fn a_failure_brings_a_paused_rollout_back() {
 
 #[test]
 fn a_promotion_is_baked_by_the_owner() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             assert!(matches!(order(person, Operation::Promote).await, Ordered::Done(..)));
         })
@@ -104,8 +97,7 @@ fn a_promotion_is_baked_by_the_owner() {
 
 #[test]
 fn a_promotion_now_is_final() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             assert!(matches!(order(person, Operation::PromoteNow).await, Ordered::Done(..)));
         })
@@ -120,9 +112,8 @@ fn a_promotion_now_is_final() {
 /// The alarm is red and the owner's way back is throttled for a minute; meanwhile somebody promotes.
 async fn promoted_while_going_back(stage: &Stage, promotion: Operation) -> Told {
     with_orders(stage, &request(), async |person| {
-        let now = person.now();
         let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
-        person.with(|world| world.add_fault(fault.between(now, now + Duration::from_mins(1))));
+        person.disturb(fault, 0..60);
         person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         person.sleep(20).await;
         assert!(matches!(order(person, promotion).await, Ordered::Done(..)));
@@ -135,8 +126,7 @@ async fn promoted_while_going_back(stage: &Stage, promotion: Operation) -> Told 
 #[test]
 fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
     for promotion in [Operation::Promote, Operation::PromoteNow] {
-        play(async {
-            let stage = Stage::story("hello").await;
+        play_on("hello", async |stage| {
             let told = promoted_while_going_back(&stage, promotion).await;
             assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100 % on 41"), "{}", told.log);
             assert!(told.log.contains("restored  100 % to 41"), "{}", told.log);
@@ -152,21 +142,15 @@ fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
 
 #[test]
 fn a_signal_does_not_undo_what_a_person_made_final() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let person = stage.as_caller("PERSON").await;
         let promoted = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
-            let now = stage.now();
+            stage.until(|| !stage.shares("42").is_empty()).await;
             let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
-            stage.with(|world| world.add_fault(fault.between(now, now + Duration::from_mins(1))));
+            stage.disturb(fault, 0..60);
         };
         let later = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             stage.sleep(20).await;
             assert!(matches!(order(&person, Operation::PromoteNow).await, Ordered::Done(..)));
         };
@@ -179,8 +163,7 @@ fn a_signal_does_not_undo_what_a_person_made_final() {
 
 #[test]
 fn an_abort_ends_the_rollout_it_means_and_never_a_finished_one() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             assert!(matches!(order(person, Operation::Abort).await, Ordered::Done(..)));
         })
@@ -194,8 +177,7 @@ fn an_abort_ends_the_rollout_it_means_and_never_a_finished_one() {
 
 #[test]
 fn a_note_that_somebody_removed_is_written_again_and_paused() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = with_orders(&stage, &request(), async |person| {
             person.with(|world| world.describe_alias("hello", "Live", "mine now")).unwrap();
             person.sleep(1200).await;

@@ -5,7 +5,7 @@ use controller::port::Code;
 use rollout::plan::Preexisting;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play, request, short};
+use crate::stage::{Stage, assert_golden, play, play_on, request, short};
 
 /// Refused with 3, every word in the log, nothing written by the program.
 async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
@@ -21,8 +21,7 @@ async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
 
 #[test]
 fn every_problem_is_told_at_once() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| {
             world.describe_alias("hello", "Live", &"long ".repeat(25)).unwrap();
             world.set_alarm_state("HelloFooAlarm", "ALARM").unwrap();
@@ -41,8 +40,7 @@ fn every_problem_is_told_at_once() {
 
 #[test]
 fn weights_of_somebody_else_are_left_alone() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
@@ -53,8 +51,7 @@ fn weights_of_somebody_else_are_left_alone() {
 
 #[test]
 fn an_alias_on_latest_is_told_the_one_command_that_helps() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.set_alias("hello", "Live", "$LATEST", None)).unwrap();
         assert_refused(&stage, &request(), &["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"])
             .await;
@@ -63,8 +60,7 @@ fn an_alias_on_latest_is_told_the_one_command_that_helps() {
 
 #[test]
 fn a_missing_function_is_no_first_deployment() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), create_alias: true, ..request() };
         assert_refused(&stage, &missing, &["Function not found"]).await;
         assert_eq!(stage.done("CreateAlias"), 0);
@@ -73,8 +69,7 @@ fn a_missing_function_is_no_first_deployment() {
 
 #[test]
 fn a_version_that_cannot_share_the_alias_is_refused() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| {
             world.set_role("hello", "arn:aws:iam::111111111111:role/other").unwrap();
             world.publish("hello", 42).unwrap();
@@ -88,8 +83,7 @@ fn a_version_that_cannot_share_the_alias_is_refused() {
 
 #[test]
 fn provisioned_concurrency_is_refused_unless_allowed() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let body = r#"{"ProvisionedConcurrentExecutions":1}"#;
         let put =
             http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=Live").body(body.into()).unwrap();
@@ -102,8 +96,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
 
 #[test]
 fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["is in ALARM since"]).await;
         let told = stage.rollout(&Request { preexisting: Preexisting::Wait, ..short() }).await;
@@ -114,8 +107,7 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
 
 #[test]
 fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         // Stable itself fails: the alarm is red, and the new version is the fix.
         stage.with(|world| {
             world.create_function("broken", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "5")]).unwrap();
@@ -141,8 +133,7 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
 
 #[test]
 fn a_stack_that_will_reset_the_alias_is_named() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.tag("hello", "aws:cloudformation:stack-name", "shop-prod")).unwrap();
         let told = stage.rollout(&short()).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
@@ -172,8 +163,7 @@ fn a_write_that_is_not_permitted_is_found_before_the_claim() {
 
 #[test]
 fn what_is_not_going_to_be_written_need_not_be_permitted() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| {
             world.publish("hello", 42).unwrap();
             for operation in ["PublishVersion", "UpdateFunctionCode", "CreateAlias"] {

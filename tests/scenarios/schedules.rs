@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use controller::Request;
 
-use crate::stage::{Stage, play, request};
+use crate::stage::{play_on, request};
 
 #[test]
 fn the_nine_names_over_the_wire() {
     for name in rollout::schedule::NAMES {
         let (prefixed, seconds) = (format!("CodeDeployDefault.Lambda{name}"), interval(name));
-        let shares = play(async {
-            let stage = Stage::story("hello-idle").await;
+        let shares = play_on("hello-idle", async |stage| {
             let request = Request {
                 schedule: prefixed.parse().unwrap(),
                 pre_hook: None,
@@ -45,8 +44,7 @@ fn interval(name: &str) -> u64 {
 
 #[test]
 fn a_poll_of_a_tenth_of_a_second_is_served_too() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         let request = Request {
             schedule: "Linear50PercentEvery10Seconds".parse().unwrap(),
             poll: Duration::from_millis(100),
@@ -62,8 +60,7 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
 
 #[test]
 fn the_users_description_stays_in_every_write() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| world.describe_alias("hello", "Live", "the shop's checkout; ask #payments")).unwrap();
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);

@@ -1,17 +1,19 @@
 //! The stage that the stories are played on.
 
 use std::future::Future;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 use aws::Aws;
 use controller::port::{Clock, Cloud};
-use controller::{Identity, Interrupt, Order, Request, Rollback};
+use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter};
 use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
+use rollout::operate::{Aim, Operation};
 use rollout::{Subject, Version};
-use sim::{Account, CallRecord, Scenario, Time, World};
+use sim::{Account, CallRecord, Fault, Scenario, Time, World};
 use tokio::sync::watch;
 
 use crate::harness::{Part, Sleeper, end_credentials, identity, in_virtual_time, opening};
@@ -40,6 +42,11 @@ pub(crate) struct Told {
 /// Plays a story in virtual time. Chance is the same in every run.
 pub(crate) fn play<T>(story: impl Future<Output = T>) -> T {
     in_virtual_time(7, story)
+}
+
+/// Plays something on the account of a built-in story.
+pub(crate) fn play_on<T>(name: &str, story: impl AsyncFnOnce(Stage) -> T) -> T {
+    play(async { story(Stage::story(name).await).await })
 }
 
 impl Stage {
@@ -91,6 +98,20 @@ impl Stage {
         self.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Waits until something is so, looking once a second.
+    pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+        while !holds() {
+            self.sleep(1).await;
+        }
+    }
+
+    /// Calls go wrong like this between these seconds from now.
+    pub(crate) fn disturb(&self, fault: Fault, seconds: Range<u64>) {
+        let at = |seconds| self.now() + Duration::from_secs(seconds);
+        let fault = fault.between(at(seconds.start), at(seconds.end));
+        self.with(|world| world.add_fault(fault));
+    }
+
     pub(crate) fn now(&self) -> Time {
         Time::from(self.clock.0.now())
     }
@@ -133,9 +154,21 @@ impl Stage {
 
     /// Rolls back by hand.
     pub(crate) async fn rollback(&self, to: Option<u64>) -> Rollback {
+        self.rollback_of(subject(), to).await
+    }
+
+    /// The same for another function.
+    pub(crate) async fn rollback_of(&self, subject: Subject, to: Option<u64>) -> Rollback {
         let identity = Identity { id: RolloutId(0xdead_beef), owner: Owner::from_random(fastrand::u32(..)) };
-        let order = Order { subject: subject(), to: to.and_then(Version::new), limit: Duration::from_mins(15), identity };
+        let order = Order { subject, to: to.and_then(Version::new), limit: Duration::from_mins(15), identity };
         controller::rollback(&self.aws, &self.clock, &order, &mut |_, _| {}).await
+    }
+
+    /// Gives an order to a rollout under way.
+    pub(crate) async fn order(&self, subject: &Subject, operation: Operation) -> Ordered {
+        let identity = Identity { id: RolloutId(0), owner: Owner::from_random(fastrand::u32(..)) };
+        let order = (operation, Aim::default());
+        controller::operate(&self.aws, &self.clock, subject, order, identity, &mut |_, _| {}).await
     }
 
     /// The successful writes to the alias, in order.

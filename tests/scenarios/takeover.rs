@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use controller::{Identity, Ordered, Request, Rollback, operate};
+use controller::{Ordered, Request, Rollback};
 use rollout::entry::Wishes;
 use rollout::event::What;
-use rollout::note::{Owner, RolloutId};
-use rollout::operate::{Aim, Operation};
+use rollout::operate::Operation;
 
-use crate::stage::{Stage, assert_golden, play, request, short, subject};
+use crate::stage::{Stage, assert_golden, play, play_on, request, short, subject};
 
 /// Runs a rollout until its candidate has this share in per cent, then kills its process.
 async fn killed_at(stage: &Stage, request: &Request, share: u64) {
     let reached = async {
-        while stage.shares("42").last().is_none_or(|last| last.1 < share) {
-            stage.sleep(1).await;
-        }
+        stage.until(|| stage.shares("42").last().is_some_and(|last| last.1 >= share)).await;
         stage.sleep(10).await;
     };
     tokio::select! {
@@ -26,8 +23,7 @@ async fn killed_at(stage: &Stage, request: &Request, share: u64) {
 
 #[test]
 fn the_same_command_goes_on_where_a_killed_process_stood() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         killed_at(&stage, &request(), 30).await;
         let second = stage.as_caller("SECOND").await;
         let told = second.rollout(&request()).await;
@@ -43,8 +39,7 @@ fn the_same_command_goes_on_where_a_killed_process_stood() {
 
 #[test]
 fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
@@ -60,8 +55,7 @@ fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
 
 #[test]
 fn an_owner_that_is_there_is_left_alone() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let (first, late) = (request(), request());
         let second = stage.as_caller("SECOND").await;
         let later = async {
@@ -81,8 +75,7 @@ fn an_owner_that_is_there_is_left_alone() {
 
 #[test]
 fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let (first, forced) = (request(), Request { wishes: Wishes { take_over: true, ..Wishes::default() }, ..request() });
         let second = stage.as_caller("SECOND").await;
         let later = async {
@@ -102,8 +95,7 @@ fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
 
 #[test]
 fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         killed_at(&stage, &request(), 30).await;
         let other = Request { schedule: "Linear25PercentEvery1Minute".parse().unwrap(), ..request() };
         let refused = stage.rollout(&other).await;
@@ -121,9 +113,7 @@ fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
 async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stage::Told {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
-        while stage.done("PublishVersion") < 1 {
-            stage.sleep(1).await;
-        }
+        stage.until(|| stage.done("PublishVersion") >= 1).await;
         stage.sleep(20).await;
         let note = stage.alias().await.description;
         assert!(note.contains(" claim 41>42 "), "{note}");
@@ -144,10 +134,7 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
             let stage = slow().await;
             let told = preparing(&stage, async |person| {
                 if by_abort {
-                    let identity = Identity { id: RolloutId(0), owner: Owner::from_random(5) };
-                    let order = (Operation::Abort, Aim::default());
-                    let done = operate(&person.aws, &person.clock, &subject(), order, identity, &mut |_, _| {}).await;
-                    assert!(matches!(done, Ordered::Done(..)));
+                    assert!(matches!(person.order(&subject(), Operation::Abort).await, Ordered::Done(..)));
                 } else {
                     assert!(matches!(person.rollback(None).await, Rollback::Done { changed: true, .. }));
                 }
@@ -171,9 +158,7 @@ fn a_version_that_is_being_prepared_is_waited_for_and_not_published_again() {
         let stage = slow().await;
         let asked = short();
         let killed = async {
-            while stage.done("PublishVersion") < 1 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.done("PublishVersion") >= 1).await;
             stage.sleep(20).await;
         };
         tokio::select! {
@@ -202,8 +187,7 @@ fn a_version_that_is_ready_at_once_costs_no_write_more() {
 
 #[test]
 fn a_rollout_of_other_code_is_another_rollout() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         killed_at(&stage, &request(), 20).await;
         let code = http::Request::put("/2015-03-31/functions/hello/code").body(r#"{"ZipFile":"UEsDBAo="}"#.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", code).await.unwrap().status().is_success());
@@ -231,8 +215,7 @@ fn a_rollout_of_other_code_is_another_rollout() {
 
 #[test]
 fn the_one_that_is_put_aside_lets_go() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let (first, wishes) = (request(), Wishes { supersede: true, ..Wishes::default() });
         let newer = Request { wishes, ..short() };
         let second = stage.as_caller("SECOND").await;
@@ -249,8 +232,7 @@ fn the_one_that_is_put_aside_lets_go() {
 
 #[test]
 fn weights_that_nobody_noted_can_be_adopted() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.15))).unwrap();
@@ -266,8 +248,7 @@ fn weights_that_nobody_noted_can_be_adopted() {
 
 #[test]
 fn a_first_deployment_is_finished_by_a_re_run() {
-    play(async {
-        let stage = Stage::story("hello-first").await;
+    play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("postHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
         let created = async {
             while stage.with(|world| world.alias("hello", "Live").is_none()) {
@@ -288,13 +269,10 @@ fn a_first_deployment_is_finished_by_a_re_run() {
 
 #[test]
 fn a_held_rollout_is_gone_on_with_at_once() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let held = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..request() };
         let moving = async {
-            while stage.shares("42").len() < 2 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| stage.shares("42").len() >= 2).await;
         };
         assert_eq!(stage.rollout_until(&held, moving).await.ending.exit_code, 30);
         let told = stage.as_caller("SECOND").await.rollout(&held).await;
@@ -306,8 +284,7 @@ fn a_held_rollout_is_gone_on_with_at_once() {
 
 #[test]
 fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| world.add_fault(sim::Fault::on("DescribeAlarms", sim::Effect::Deny)));
         let wishes = Wishes { take_over: true, ..Wishes::default() };
@@ -319,8 +296,7 @@ fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
 
 #[test]
 fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("preHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
         let asked = request();
         let asking = async {
@@ -342,8 +318,7 @@ fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
 
 #[test]
 fn another_plan_bakes_as_long_as_it_says() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         killed_at(&stage, &short(), 100).await;
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
         let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
@@ -357,8 +332,7 @@ fn another_plan_bakes_as_long_as_it_says() {
 
 #[test]
 fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 20).await;
         for wishes in [Wishes { supersede: true, ..Wishes::default() }, Wishes { take_over: true, ..Wishes::default() }] {
             let told = stage.rollout(&Request { version: rollout::Version::new(41), wishes, ..request() }).await;
@@ -370,8 +344,7 @@ fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
 
 #[test]
 fn an_alias_that_cannot_be_read_while_waiting_is_not_said_to_have_ended() {
-    play(async {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 20).await;
         let unread = async {
             stage.sleep(20).await;

@@ -1,11 +1,10 @@
 //! A version that is well gets all traffic when its schedule says, and one that fails gives it back by itself.
 
-use crate::stage::{Stage, assert_golden, play, request};
+use crate::stage::{assert_golden, play_on, request};
 
 #[test]
 fn a_good_version_is_promoted() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_golden("a_good_version_is_promoted", &told.log);
         assert_eq!(told.ending.exit_code, 0);
@@ -25,14 +24,11 @@ fn a_good_version_is_promoted() {
 
 #[test]
 fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
-    play(async {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         let request = controller::Request { schedule: "Canary30Percent20Minutes".parse().unwrap(), ..request() };
         let tally = |version| stage.with(|world| world.tally("hello", "Live", version).invocations);
         let watch = async {
-            while stage.shares("42").is_empty() {
-                stage.sleep(1).await;
-            }
+            stage.until(|| !stage.shares("42").is_empty()).await;
             stage.sleep(5).await;
             let before = (tally("41"), tally("42"));
             stage.sleep(1000).await;
@@ -49,8 +45,7 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
 
 #[test]
 fn a_version_that_fails_one_call_in_twenty_is_taken_back() {
-    play(async {
-        let stage = Stage::story("hello-errors").await;
+    play_on("hello-errors", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_golden("a_version_that_fails_is_taken_back", &told.log);
         assert_eq!(told.ending.exit_code, 10);
@@ -69,8 +64,7 @@ fn a_version_that_fails_one_call_in_twenty_is_taken_back() {
 
 #[test]
 fn a_failing_pre_traffic_hook_lets_nothing_move() {
-    play(async {
-        let stage = Stage::story("hello-pre-hook-fails").await;
+    play_on("hello-pre-hook-fails", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_golden("a_failing_pre_traffic_hook", &told.log);
         assert_eq!(told.ending.exit_code, 11);
@@ -84,8 +78,7 @@ fn a_failing_pre_traffic_hook_lets_nothing_move() {
 
 #[test]
 fn a_failing_post_traffic_hook_brings_everything_back() {
-    play(async {
-        let stage = Stage::story("hello-post-hook-fails").await;
+    play_on("hello-post-hook-fails", async |stage| {
         let told = stage.rollout(&request()).await;
         assert_golden("a_failing_post_traffic_hook", &told.log);
         assert_eq!(told.ending.exit_code, 11);

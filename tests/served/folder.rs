@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
-use crate::served::Served;
+use crate::served::{Served, canaryctl};
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -17,6 +17,11 @@ impl Folder {
             fs::write(path.join(name), text).unwrap();
         }
         Self(path)
+    }
+
+    /// A command that asks no AWS.
+    pub(crate) fn offline(&self, arguments: &str) -> Output {
+        canaryctl().args(arguments.split_whitespace()).current_dir(&self.0).output().unwrap()
     }
 
     pub(crate) fn run(&self, served: &Served, arguments: &str) -> Output {

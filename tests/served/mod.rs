@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use sim::{Account, Accounts, Settings, SimClock, World};
+use sim::{Account, Accounts, Settings, SimClock, Time, World};
 
 /// A simulated AWS behind a real socket, and a way to look inside.
 pub(crate) struct Served {
@@ -30,14 +30,19 @@ impl Served {
 
     /// An account furnished like this.
     pub(crate) fn furnished(furnish: impl FnOnce(&mut World)) -> Self {
+        let served = Self::of(|region, now| World::new(Settings::served().in_region(region), 7, now));
+        served.account.with(furnish);
+        served
+    }
+
+    /// Accounts that are made like this, one a Region, when they are first called.
+    pub(crate) fn of(make: impl Fn(&str, Time) -> World + Send + Sync + 'static) -> Self {
         let (tell, told) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let clock = SimClock::new(SystemTime::now(), 1.0);
-                let accounts = Accounts::new(clock, move |region| {
-                    World::new(Settings::served().in_region(region), 7, sim::Time::from(clock.now()))
-                });
+                let accounts = Accounts::new(clock, move |region| make(region, Time::from(clock.now())));
                 let account = accounts.region("us-east-1");
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("http://{}", listener.local_addr().unwrap());
@@ -45,15 +50,12 @@ impl Served {
                 sim::serve(accounts, listener, std::future::pending()).await.unwrap();
             });
         });
-        let served = told.recv().unwrap();
-        served.account.with(furnish);
-        served
+        told.recv().unwrap()
     }
 
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = canaryctl();
-        command.args(arguments.split_whitespace());
-        command.args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
+        command.args(arguments.split_whitespace()).args(["--endpoint-url", &self.url, "--region", "us-east-1"]);
         command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
         command
     }
@@ -110,6 +112,11 @@ pub(crate) fn canaryctl() -> Command {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     command.stdin(Stdio::null());
     command
+}
+
+/// Runs the binary with these arguments, far from any AWS.
+pub(crate) fn run(arguments: &str) -> Output {
+    canaryctl().args(arguments.split_whitespace()).output().unwrap()
 }
 
 pub(crate) fn code(output: &Output) -> i32 {

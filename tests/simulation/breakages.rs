@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use sim::Effect;
 
 use crate::checks::judge;
+use crate::harness::tap::{Answered, Meddler, Onward, tapped};
 use crate::note::split;
 use crate::play::{play, play_through};
 use crate::stage::name;
 use crate::story::{Act, Manner, Story, Trouble, Weather, Wish};
-use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use controller::Interrupt;
 use tokio::sync::{Notify, watch};
 
 use crate::checks::judge;
+use crate::harness::tap::{Answered, Meddler, Onward, tapped};
 use crate::harness::{Part, in_virtual_time};
 use crate::play::{roll_back, rollout};
 use crate::record::{Ended, Record, Role, Run};
 use crate::stage::{Stage, requests};
 use crate::story::{Act, Asked, Manner, Scene, Story, Trouble, Wish};
-use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// Counts calls, and dies at one of them.
 #[derive(Debug, Default)]

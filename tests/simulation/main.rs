@@ -19,9 +19,11 @@ mod play;
 mod processes;
 mod record;
 mod seeds;
+#[expect(dead_code, reason = "the stage of other tests, too")]
+#[path = "../served/mod.rs"]
+mod served;
 mod stage;
 mod story;
-mod tap;
 mod together;
 mod twenty;
 mod unfit;

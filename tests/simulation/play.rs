@@ -18,12 +18,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::harness::tap::tapped;
 use crate::harness::{Part, end_credentials, identity, in_virtual_time};
 use crate::note::split;
 use crate::record::{Ended, Left, Record, Role, Run};
 use crate::stage::{ALIAS, Stage, alarms, name, redden, requests, subject};
 use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Trouble, Wish};
-use crate::tap::tapped;
 use crate::unfit::Unfit;
 
 /// How long a re-run may have to wait for the lease of a dead owner.

@@ -2,24 +2,23 @@
 //!
 //! The binary itself, over a socket, in real time: few runs, all at the same time.
 
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use sim::{Account, Accounts, SimClock, Time};
+use sim::Time;
 
 use crate::checks::judge;
 use crate::record::{Ended, Record, Role, Run};
+use crate::served::Served;
 use crate::stage::{ALIAS, furnish, name};
 use crate::story::{Act, Manner, Story, Wish};
 
-/// A simulated AWS behind a socket.
-struct Served {
+/// A story that real processes play, and the simulated AWS they play it on.
+struct Play {
     story: Story,
-    account: Account,
+    served: Served,
     opened: Time,
-    url: String,
 }
 
 /// A process, as the checks want to know it.
@@ -44,29 +43,17 @@ fn story(seed: u64) -> Story {
     story
 }
 
-impl Served {
+impl Play {
     fn start(seed: u64) -> Self {
-        let (tell, told) = mpsc::channel();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let story = story(seed);
-                let clock = SimClock::new(SystemTime::now(), 1.0);
-                let opened = Time::from(clock.now());
-                let furnished = story.clone();
-                let accounts = Accounts::new(clock, move |_| furnish(&furnished, opened));
-                let account = accounts.region("us-east-1");
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let url = format!("http://{}", listener.local_addr().unwrap());
-                tell.send(Self { story, account, opened, url }).unwrap();
-                sim::serve(accounts, listener, std::future::pending()).await.unwrap();
-            });
-        });
-        told.recv().unwrap()
+        let story = story(seed);
+        let furnished = story.clone();
+        let served = Served::of(move |_, opened| furnish(&furnished, opened));
+        let opened = Time::from(served.account.clock().now());
+        Self { story, served, opened }
     }
 
     fn now(&self) -> Time {
-        Time::from(self.account.clock().now())
+        Time::from(self.served.account.clock().now())
     }
 
     fn rollout(&self, caller: &'static str, more: &str) -> Process {
@@ -76,21 +63,8 @@ impl Served {
     }
 
     fn process(&self, caller: &'static str, role: Role, arguments: &str) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
-        for name in ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"] {
-            command.env_remove(name);
-        }
-        command
-            .args(arguments.split_whitespace())
-            .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
-            .env("AWS_ACCESS_KEY_ID", caller)
-            .env("AWS_SECRET_ACCESS_KEY", "none")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let mut command = self.served.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", caller).stdout(Stdio::null()).stderr(Stdio::null());
         Process { caller, role, began: self.now(), child: command.spawn().unwrap() }
     }
 
@@ -103,7 +77,7 @@ impl Served {
     }
 
     fn record(&self, runs: Vec<Run>) -> Record {
-        self.account.with(|world| Record::of(&self.story, self.opened, world, runs))
+        self.served.account.with(|world| Record::of(&self.story, self.opened, world, runs))
     }
 }
 
@@ -114,20 +88,20 @@ fn assert_right(record: &Record) {
 
 /// Kills a rollout after so long, and lets somebody finish: the same command again, or a person who rolls back.
 fn kill_and_finish(seed: u64, lives: Duration) {
-    let served = Served::start(seed);
-    let mut first = served.rollout("FIRST", "");
+    let play = Play::start(seed);
+    let mut first = play.rollout("FIRST", "");
     thread::sleep(lives);
     // SIGKILL; one that has ended already has ended.
     let _ = first.child.kill();
-    let mut runs = vec![served.end(first)];
+    let mut runs = vec![play.end(first)];
     let goes_on = seed.is_multiple_of(2);
     let next = if goes_on {
-        served.rollout("SECOND", " --take-over")
+        play.rollout("SECOND", " --take-over")
     } else {
-        served.process("PERSON", Role::RollBack, "rollback function00:live")
+        play.process("PERSON", Role::RollBack, "rollback function00:live")
     };
-    runs.push(served.end(next));
-    let record = served.record(runs);
+    runs.push(play.end(next));
+    let record = play.record(runs);
     assert_right(&record);
     let finished = if goes_on { "42" } else { "41" };
     let right = record.last[0].version == finished && record.last[0].weights.is_empty();
@@ -148,12 +122,12 @@ fn sigkill_at_any_moment_does_no_harm() {
 
 #[test]
 fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
-    let served = Served::start(1);
-    let processes = ["ONE", "TWO", "THREE"].map(|caller| served.rollout(caller, ""));
-    let runs: Vec<Run> = processes.into_iter().map(|process| served.end(process)).collect();
+    let play = Play::start(1);
+    let processes = ["ONE", "TWO", "THREE"].map(|caller| play.rollout(caller, ""));
+    let runs: Vec<Run> = processes.into_iter().map(|process| play.end(process)).collect();
     let mut codes: Vec<u8> = runs.iter().filter_map(Run::code).collect();
     codes.sort_unstable();
-    let record = served.record(runs);
+    let record = play.record(runs);
     assert_right(&record);
     assert_eq!(codes, [0, 3, 3], "{}", record.told());
     assert_eq!(record.last[0].version, "42");

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::harness::tap::{Answered, Meddler, Onward};
 use crate::stage::name;
-use crate::tap::{Answered, Meddler, Onward};
 
 /// The function whose version fails.
 #[derive(Debug)]
