@@ -8,8 +8,8 @@ use rollout::write::{WayBack, way_back};
 use rollout::{Alias, Time, Version};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure, Held, Revision};
-use crate::driver::Identity;
 use crate::last_resort::update_alias;
+use crate::request::Identity;
 
 /// The shortest and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));

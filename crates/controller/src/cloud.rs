@@ -7,6 +7,10 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+pub use rollout::alias::{Held, Revision};
+use rollout::candidate::Facts;
+pub use rollout::candidate::{State, Update};
+pub use rollout::failure::Failure;
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
 use rollout::subject::{FunctionName, Qualified, Subject};
@@ -158,19 +162,6 @@ pub trait Cloud {
     fn invocable(&self, function: &Qualified) -> impl Future<Output = Result<(), CloudError>>;
 }
 
-/// An alias as it was read or written, and the revision to write on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The alias.
-    pub alias: Alias,
-    /// Its revision.
-    pub revision: Revision,
-}
-
-/// The token that a write is conditional on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Revision(pub String);
-
 /// What a function, or a version of it, is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
@@ -194,28 +185,18 @@ pub struct Configuration {
     pub frozen: Frozen,
 }
 
-/// Whether a function can be invoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Being prepared.
-    Pending,
-    /// Ready.
-    Active,
-    /// Put to sleep after two weeks without a call.
-    Inactive,
-    /// Not usable: why.
-    Failed(String),
-}
-
-/// How the last update is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Update {
-    /// It is done.
-    Successful,
-    /// It is under way.
-    InProgress,
-    /// It did not work: why.
-    Failed(String),
+impl Configuration {
+    /// What decides whether it can take traffic.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            version: &self.version,
+            code: &self.code_sha256,
+            state: &self.state,
+            update: &self.update,
+            role: &self.role,
+            dead_letter: self.dead_letter.as_deref(),
+        }
+    }
 }
 
 /// Code to put into `$LATEST`.
@@ -362,31 +343,6 @@ pub struct CloudError {
     pub message: String,
     /// AWS' code for it, where there was an answer.
     pub code: Option<String>,
-}
-
-/// Why a call failed, by what can be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// There is no such thing.
-    NotFound,
-    /// The revision is not the current one: look again.
-    Outdated,
-    /// Something else is under way on it, or it exists already: wait, or look again.
-    Conflict,
-    /// Too many calls: wait.
-    Throttled,
-    /// Not permitted.
-    Denied,
-    /// The request is wrong, and will be as wrong the next time.
-    Invalid,
-    /// No answer, or one that does not say whether the request was carried out.
-    Unanswered,
-    /// It never left this machine: no connection, or a setting that makes no sense.
-    Unsent,
-    /// It never left this machine: there are no credentials to sign it with.
-    Unsigned,
-    /// An invocation that AWS says it did not make, this time.
-    NotExecuted,
 }
 
 impl fmt::Display for CloudError {

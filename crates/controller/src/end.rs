@@ -9,18 +9,19 @@ use rollout::{Cause, Outcome};
 
 use crate::checks::rejected_before;
 use crate::cloud::{Clock, Cloud};
-use crate::driver::{Driver, traffic};
+use crate::driver::Driver;
 use crate::last_resort;
+use crate::teller::traffic;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation) -> Ending {
         let alias = seen.alias.as_ref();
         let (detail, command) = match outcome {
             Outcome::RollbackUnconfirmed => {
-                let cause = self.failed.unwrap_or(Cause::Hand);
-                let region = self.cloud.region();
+                let cause = self.memory.failed().unwrap_or(Cause::Hand);
+                let region = self.io.cloud.region();
                 let command =
-                    alias.map(|alias| last_resort::command(&self.plan, &self.request.subject, region, alias, seen, cause));
+                    alias.map(|alias| last_resort::command(&self.plan, &self.io.request.subject, region, alias, seen, cause));
                 (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
             }
             Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
@@ -37,10 +38,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Why this rollout was refused, or who has the alias now.
     fn whose(&self, seen: &Observation) -> String {
-        if let Some(refusal) = &self.refusal {
+        if let Some(refusal) = self.memory.refused() {
             return refusal.clone();
         }
-        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.claimed) {
+        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.memory.claimed()) {
             let limit = humantime::format_duration(self.plan.blind_limit);
             return format!("nothing could be told for {limit}, before anything was claimed: {why}");
         }

@@ -8,9 +8,9 @@ use rollout::note::Note;
 use rollout::{Outcome, Time};
 
 use crate::cloud::{Clock, Cloud};
-use crate::driver::{Identity, Interrupt};
+use crate::interrupt::Interrupt;
 use crate::preflight::{Preflight, Problem, preflight};
-use crate::request::Request;
+use crate::request::{Identity, Request};
 use crate::teller::Teller;
 
 /// How long to wait for an alarm that was red before: `--preexisting-alarm wait`.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use rollout::memory::ROLLBACK_LIMIT;
 use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Weight};
 
 use crate::cloud::{Clock, Cloud, CloudError, Failure};
-use crate::driver::{Identity, ROLLBACK_LIMIT};
 use crate::last_resort::update_alias;
+use crate::request::Identity;
 
 /// How long an order that moves traffic nowhere is tried.
 const LIMIT: Duration = Duration::from_mins(1);

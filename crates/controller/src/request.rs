@@ -18,6 +18,15 @@ use sha2::{Digest, Sha256};
 use crate::cloud::Code;
 use crate::keep::AlarmRule;
 
+/// The identity of a rollout and of the process that drives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// Which rollout.
+    pub id: RolloutId,
+    /// Whose.
+    pub owner: Owner,
+}
+
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]

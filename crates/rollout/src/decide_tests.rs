@@ -174,6 +174,7 @@ pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
         comparison: uncounted(),
         probe: Probe::NotSent,
         interrupted: false,
+        insisted: false,
         others: None,
     }
 }

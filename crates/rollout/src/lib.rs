@@ -22,17 +22,22 @@
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
 pub mod action;
+pub mod agenda;
+pub mod alarms;
 pub mod alias;
+pub mod candidate;
 pub mod comparison;
 pub mod decide;
 pub mod diagnosis;
 pub mod entry;
 pub mod event;
+pub mod failure;
 pub mod foresight;
 pub mod group;
 pub mod health;
 pub mod hook;
 mod judge;
+pub mod memory;
 pub mod narrate;
 pub mod note;
 pub mod observation;

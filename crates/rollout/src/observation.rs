@@ -108,6 +108,9 @@ pub struct Observation {
     pub probe: Probe,
     /// Whether the process was told to stop.
     pub interrupted: bool,
+    /// Whether it was told to stop at once while its writes fail.
+    #[serde(default)]
+    pub insisted: bool,
     /// What the others of its group are doing; `None` where it is alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others: Option<Others>,

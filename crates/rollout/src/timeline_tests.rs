@@ -39,6 +39,7 @@ fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
         comparison: uncounted(),
         probe: Probe::NotSent,
         interrupted: false,
+        insisted: false,
         others: None,
     };
     let mut changes = Vec::new();
@@ -135,6 +136,7 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
         comparison: uncounted(),
         probe: Probe::NotSent,
         interrupted: false,
+        insisted: false,
         others: None,
     };
     let action = decide(&plan, &seen);

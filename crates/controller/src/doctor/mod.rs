@@ -13,9 +13,8 @@ use rollout::subject::Subject;
 use crate::callers::unseen;
 use crate::checks::resets;
 use crate::cloud::{Clock, Cloud};
-use crate::driver::Identity;
 use crate::preflight::{Preflight, Problem, preflight};
-use crate::request::Request;
+use crate::request::{Identity, Request};
 
 /// Looks at a rollout as it was asked for, and at everything around it.
 pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> Diagnosis {
