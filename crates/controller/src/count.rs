@@ -2,11 +2,12 @@
 
 use rollout::comparison::Comparison;
 use rollout::health::Failing;
-use rollout::{Time, agenda};
+use rollout::memory::Memory;
+use rollout::plan::Plan;
+use rollout::{Subject, Time, agenda};
 
-use crate::cloud::{Clock, Cloud, CloudError, Counted, Dated, Failure, Pair};
+use crate::cloud::{CloudError, Counted, Dated, Failure, Pair};
 use crate::compare::{Reference, find, limits, step_calls};
-use crate::driver::Driver;
 
 /// What is known of the calls of both versions.
 pub(crate) struct Metrics {
@@ -22,56 +23,68 @@ impl Metrics {
     pub(crate) fn new(usual: Reference) -> Self {
         Self { usual, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
     }
-}
 
-impl<C: Cloud, K: Clock> Driver<'_, C, K> {
-    pub(crate) fn next_counts(&self) -> Option<Time> {
-        agenda::next_counts(&self.plan, &self.memory, &self.metrics.comparison, self.metrics.tried)
+    /// When calls are to be counted again.
+    pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
+        agenda::next_counts(plan, memory, &self.comparison, self.tried)
     }
 
-    pub(crate) fn pair_to_count(&self, now: Time) -> Option<Pair> {
-        self.next_counts().filter(|due| now >= *due)?;
-        let note = agenda::compared(&self.plan, &self.memory)?;
+    /// What is to be counted now.
+    pub(crate) fn pair(&self, plan: &Plan, memory: &Memory, subject: &Subject, now: Time) -> Option<Pair> {
+        self.due(plan, memory).filter(|due| now >= *due)?;
+        let note = agenda::compared(plan, memory)?;
         Some(Pair {
-            subject: self.io.request.subject.clone(),
+            subject: subject.clone(),
             stable: note.stable?,
             candidate: note.candidate?,
             // The minute in which it began may have calls of an earlier rollout of the same versions.
             from: Time::from_secs(note.begun.as_secs().div_ceil(60) * 60),
-            limits: limits(&self.plan, &self.metrics.usual),
+            limits: limits(plan, &self.usual),
         })
     }
 
-    pub(crate) fn take_counts(&mut self, tried: Time, counts: Dated<Result<Vec<Counted>, CloudError>>) {
-        self.metrics.tried = Some(tried);
+    /// Takes over what was counted on an attempt at `tried`.
+    ///
+    /// # Errors
+    /// Nothing could be counted, or made of it: why.
+    pub(crate) fn take(
+        &mut self,
+        (plan, memory): (&Plan, &Memory),
+        tried: Time,
+        counts: Dated<Result<Vec<Counted>, CloudError>>,
+        now: Time,
+    ) -> Result<(), String> {
+        self.tried = Some(tried);
         let Dated { at, answer: counts } = counts;
-        let Some(note) = agenda::compared(&self.plan, &self.memory) else { return };
+        let Some(note) = agenda::compared(plan, memory) else { return Ok(()) };
         let failed = |why: String, throttled| Failing { why: format!("the calls cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let found = find(&self.plan, &note, &counted, &self.metrics.usual, self.io.now());
-                self.metrics.counted = counted;
+                let found = find(plan, &note, &counted, &self.usual, now);
+                self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
             Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
         };
         match found {
-            Ok(finding) => self.metrics.comparison = Comparison::Read { at, finding: Box::new(finding), failing: None },
+            Ok(finding) => self.comparison = Comparison::Read { at, finding: Box::new(finding), failing: None },
             Err(failing) => {
-                self.trouble(failing.why.clone());
-                match &mut self.metrics.comparison {
+                let why = failing.why.clone();
+                match &mut self.comparison {
                     Comparison::Read { failing: known, .. } => *known = Some(failing),
                     Comparison::Unread { failing: known } => *known = failing,
                 }
+                return Err(why);
             }
         }
+        Ok(())
     }
 
     /// What was found, with the calls of the step that is in force by now.
-    pub(crate) fn comparison_now(&self) -> Comparison {
-        let mut comparison = self.metrics.comparison.clone();
-        if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, self.memory.note(&self.plan)) {
-            finding.step_calls = step_calls(&note, &self.metrics.counted);
+    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
+        let mut comparison = self.comparison.clone();
+        if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
+            finding.step_calls = step_calls(&note, &self.counted);
         }
         comparison
     }

@@ -141,7 +141,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.
     pub(crate) async fn rest(&mut self, until: Time, why: &Reason) {
-        let next_look = [self.next_alarms(), self.next_counts()].into_iter().flatten().min();
+        let next_look = [self.next_alarms(), self.metrics.due(&self.plan, &self.memory)].into_iter().flatten().min();
         self.pause(agenda::rest(&self.plan, until, why, next_look, self.io.now())).await;
         self.memory.on_waited();
     }

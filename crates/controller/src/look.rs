@@ -27,7 +27,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
         let fresh = self.moves_with_others(started) || self.memory.is_written();
         let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
-        let (pair, watching, known) = (self.pair_to_count(started), self.alarms.watching(&self.plan), self.alarms.read_at());
+        let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
+        let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let in_hand = self.memory.held().is_some();
         let (signalled, at_once) = (self.io.signalled(), self.io.interrupt() == Interrupt::AtOnce && in_hand);
         let mut reads = Box::pin(async {
@@ -74,7 +75,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             None => {}
         }
         if let Some(counts) = counts {
-            self.take_counts(started, counts);
+            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
+            taken.unwrap_or_else(|why| self.trouble(why));
         }
         let signalled = self.io.signalled();
         let more = async {
@@ -156,7 +158,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             kept: self.alarms.ready(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
-            comparison: self.comparison_now(),
+            comparison: self.metrics.comparison(&self.plan, &self.memory),
             probe: self.jobs.probe.clone(),
             interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
             others: self.group.others.clone(),
