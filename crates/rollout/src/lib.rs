@@ -62,6 +62,8 @@ mod group_model_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod note_tests;
 #[cfg(test)]
 mod timeline_tests;
