@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{Abort, Aim, Operator, Output, Pause, Promote, Then};
 use crate::failure::Failure;
 use crate::located::{Located, Otherwise, locate, locate_all};
-use crate::rollback::Sweep;
+use crate::rollback::Sweeping;
 use crate::{complain, say, wiring};
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
@@ -62,7 +62,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(Sweep { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(Sweeping { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
 fn no_job() -> Failure {

@@ -25,6 +25,7 @@ pub mod action;
 pub mod agenda;
 pub mod alarms;
 pub mod alias;
+pub mod bulk_rollback;
 pub mod candidate;
 pub mod comparison;
 pub mod decide;
