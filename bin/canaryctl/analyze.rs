@@ -155,7 +155,7 @@ fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Hold => "hold",
-        Verdict::RollBack => "roll_back",
+        Verdict::RollBack => "rollback",
         Verdict::NoData => "no_data",
         Verdict::LowPower => "low_power",
     }

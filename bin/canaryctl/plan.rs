@@ -33,7 +33,7 @@ async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, F
     let mut found = found;
     if let Some(note) = &found.owned {
         let (text, hint) = rollout::entry::owner_is_there(&request.subject, note);
-        found.problems.push(Problem { text, hint: Some(hint) });
+        found.problems.push(Problem::new(text).hint(hint));
     }
     let (subject, now) = (&request.subject, wired.aws.time());
     // What cannot be foretold is no reason to say less of the rest.
@@ -62,8 +62,8 @@ async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, F
                     json!({ "v": FORMAT, "type": "warning", "at": now, "function": function, "alias": alias, "text": text });
                 say(&format!("{line}\n"));
             }
-            for Problem { text, hint } in &found.problems {
-                let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint });
+            for Problem { text, hint, command } in &found.problems {
+                let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint, "command": command });
                 say(&format!("{line}\n"));
             }
         }

@@ -245,7 +245,7 @@ fn a_version_that_fails_one_call_in_twenty_is_noticed_in_three_minutes() {
     for (lag, wait) in [(AT_ONCE, 0), (LATE, 2)] {
         let kind = Kind { lag, bake: Duration::from_mins(3), ..Kind::linear(0.001, 0.05) };
         let judge = |seed, played: Played| {
-            assert_eq!((played.told.ending.exit_code, played.told.ending.reason.kind.as_str()), (10, "analysis"), "seed {seed}");
+            assert_eq!((played.told.ending.exit_code, played.told.ending.reason.kind.word()), (10, "analysis"), "seed {seed}");
             let minute = played.noticed.unwrap().0;
             (minute, failed(&played.minutes[..minute.min(played.minutes.len())]))
         };

@@ -11,10 +11,10 @@ fn nothing_to_roll_out_leaves_the_way_back_as_it_was() {
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
         stage.assert_ended("42", "promoted");
         let told = stage.rollout(&request()).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (0, "unchanged"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (0, "unchanged"), "{}", told.log);
         stage.assert_ended("42", "promoted");
         let told = stage.rollout(&Request { require_change: true, ..request() }).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         // The rollback still knows what 42 replaced.
         assert!(matches!(stage.rollback(None).await, Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");
@@ -26,7 +26,7 @@ fn the_stable_version_by_its_number_is_nothing_to_roll_out() {
     play(async {
         let stage = Stage::story("hello").await;
         let told = stage.rollout(&Request { version: rollout::Version::new(41), ..request() }).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (0, "unchanged"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (0, "unchanged"), "{}", told.log);
         assert_eq!(stage.writes().len(), 0);
     });
 }
@@ -44,7 +44,7 @@ fn a_rejected_version_is_refused_until_asked_for_again() {
         wait().await;
         // Publishing the same code gives 42 again, which was taken back.
         let told = stage.rollout(&request()).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         assert!(told.log.contains("42"), "{}", told.log);
         stage.assert_ended("41", "back");
         assert!(stage.alias().await.description.contains(" x=42a"));

@@ -96,7 +96,7 @@ fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
         assert!(stands.step > 0 && usize::from(stands.weight.basis_points()) == 1000 * stands.step, "{stands:?}");
         stage.assert_ended("42", "promoted");
         // Where there is nothing to take over it is harmless.
-        assert_eq!(stage.rollout(&forced).await.ending.outcome, "unchanged");
+        assert_eq!(stage.rollout(&forced).await.ending.outcome.word(), "unchanged");
     });
 }
 
@@ -362,7 +362,7 @@ fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
         killed_at(&stage, &request(), 20).await;
         for wishes in [Wishes { supersede: true, ..Wishes::default() }, Wishes { take_over: true, ..Wishes::default() }] {
             let told = stage.rollout(&Request { version: rollout::Version::new(41), wishes, ..request() }).await;
-            assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+            assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         }
         assert_eq!(stage.alias().await.traffic(), "80 % on 41, 20 % on 42");
     });

@@ -63,10 +63,10 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     teller.tell(now, started(&found.plan, found.goes_on.as_ref()));
     if let Some(end) = io.cloud.expiry() {
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
-        teller.tell(io.now(), What::Warning { text });
+        teller.tell(io.now(), What::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {
-        teller.tell(io.now(), What::Warning { text });
+        teller.tell(io.now(), What::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver::new(io, found, teller, Link::new(seat)).run()).await

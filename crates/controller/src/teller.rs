@@ -39,8 +39,13 @@ impl<'a> Teller<'a> {
         self.troubles.retain(|_, told| at.since(*told) < REPEATED);
         if !self.troubles.contains_key(&why) {
             self.troubles.insert(why.clone(), at);
-            self.tell(at, What::Trouble { why });
+            self.tell(at, What::Warning { text: why, transient: true });
         }
+    }
+
+    /// To be told before the end of a member that could have begun, or gone on, had the others of its group.
+    pub(crate) fn held_up(&mut self) {
+        self.report.held_up();
     }
 
     /// The ending of a rollout that does not begin.

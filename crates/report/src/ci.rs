@@ -112,7 +112,7 @@ impl<W: Write> Reporter for Ci<W> {
         }
         if self.system == System::GitHub {
             let subject = self.lines.story(event).map(Story::subject).unwrap_or_default();
-            if let What::Warning { text: warning } = &event.what {
+            if let What::Warning { text: warning, transient: false } = &event.what {
                 text.push_str(&github::annotation("warning", &subject, warning));
             }
             if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {

@@ -47,9 +47,9 @@ pub(crate) fn values(ending: &Ending) -> Vec<(&'static str, String)> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let version = |version: Option<rollout::Version>| version.map_or_else(String::new, |version| version.to_string());
     vec![
-        ("outcome", ending.outcome.clone()),
+        ("outcome", ending.outcome.word().to_owned()),
         ("exit_code", ending.exit_code.to_string()),
-        ("reason", ending.reason.kind.clone()),
+        ("reason", ending.reason.kind.word().to_owned()),
         ("detail", ending.reason.detail.clone()),
         ("stable", version(ending.stable)),
         ("candidate", version(ending.candidate)),

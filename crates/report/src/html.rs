@@ -8,6 +8,7 @@ use std::time::Duration;
 use rollout::comparison::{Numbers, grouped};
 use rollout::event::{Difference, Event, GroupOutcome, Started};
 use rollout::health::clock;
+use rollout::plan::Mode;
 use rollout::{Time, Version};
 
 use crate::chart::chart;
@@ -303,10 +304,10 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
         ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
         (
             "Calls of both versions",
-            match analysis.as_str() {
-                "on" => "compared".to_owned(),
-                "observe" => "compared, reported only".to_owned(),
-                _ => "not compared".to_owned(),
+            match analysis {
+                Some(Mode::On) => "compared".to_owned(),
+                Some(Mode::Observe) => "compared, reported only".to_owned(),
+                Some(Mode::Off) | None => "not compared".to_owned(),
             },
         ),
         ("Pre-traffic hook", or_none(pre_hook.as_ref())),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use rollout::Time;
 use rollout::event::{Ending, Event, What};
 use rollout::health::clock;
+use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
 use crate::ending::{self, Block};
@@ -103,7 +103,7 @@ impl Lines {
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
         let why = why.first().map_or("", String::as_str);
         let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
-        let under = if ending.outcome == "rollback_unconfirmed" { next } else { Vec::new() };
+        let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
         written(event.at, &story.subject(), self.widest(), &Told { word: "ended", text, under })
     }
 
@@ -120,7 +120,7 @@ impl Lines {
 
     /// Whether this function's end is told where people look first: of several, those that came along are not.
     pub(crate) fn stands_out(&self, ending: &Ending) -> bool {
-        !self.of_a_group || !(ending.is_good() || ending.reason.kind == "group")
+        !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
 }
 

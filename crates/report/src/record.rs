@@ -145,7 +145,7 @@ impl Record {
         self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
         match &event.what {
             What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
-            What::Warning { text } => self.warnings.push(one_line(text)),
+            What::Warning { text, transient: false } => self.warnings.push(one_line(text)),
             What::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             What::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
@@ -167,7 +167,7 @@ impl Record {
             }
             What::SightRegained => self.sees_again(at),
             What::Paused { until, .. } => self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until))),
-            What::Held { why } => self.hold(at, why.strip_prefix("holding: ").unwrap_or(why)),
+            What::Held { why } => self.hold(at, why),
             What::HookStarted { hook, name, .. } => {
                 self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
             }

@@ -4,7 +4,7 @@
 
 use rollout::alias::{Alias, Contention, Standing, Target, standing};
 use rollout::note::{AfterPause, Note, Noted, Phase};
-use rollout::{Cause, Subject, Time, Version, Weight};
+use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
 use serde::Serialize;
 
 use crate::watching::outcome;
@@ -321,7 +321,7 @@ struct Status {
     orphaned: bool,
     next_step_at: Option<Time>,
     paused: bool,
-    last_outcome: Option<&'static str>,
+    last_outcome: Option<OutcomeKind>,
     last_cause: Option<Cause>,
     rejected: Vec<Version>,
 }
@@ -361,7 +361,7 @@ impl Status {
             orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
             next_step_at: live.and_then(|note| note.due),
             paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(|phase| outcome(phase).name()),
+            last_outcome: last.map(|phase| outcome(phase).kind()),
             last_cause: last.and_then(cause),
             rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
         }
@@ -380,7 +380,7 @@ fn word(found: &Standing) -> &'static str {
     match found {
         Standing::Idle(_) => "idle",
         Standing::Foreign { .. } => "foreign",
-        Standing::Claimed(_) => "claimed",
+        Standing::Claimed(_) => "acquired",
         Standing::Running(_) => "running",
         Standing::SetByHand(..) => "set_by_hand",
         Standing::ClearedByHand(_) => "cleared_by_hand",

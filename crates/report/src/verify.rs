@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rollout::Outcome;
 use rollout::decide::decide;
 use rollout::event::{Event, What};
 use rollout::health::clock;
@@ -13,6 +12,7 @@ use rollout::memory::GivingUp;
 use rollout::narrate::{Round, narrate};
 use rollout::observation::Observation;
 use rollout::plan::Plan;
+use rollout::{Outcome, OutcomeKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ struct Head {
 struct Line {
     plan: Option<Value>,
     seen: Map<String, Value>,
-    action: String,
+    action: Value,
 }
 
 /// One alias' rollout, as far as it was checked.
@@ -112,9 +112,9 @@ impl Thread {
         let seen: Observation = serde_json::from_value(Value::Object(self.known.seen.clone()))?;
         let at = seen.now;
         let action = decide(&plan, &seen);
-        let follows = format!("{action:?}");
+        let follows = serde_json::to_value(&action)?;
         if follows != line.action {
-            let told = one_line(&line.action);
+            let told = one_line(&line.action.to_string());
             return Ok(Some(format!("line {number}, {}: decided was {told}, and what was seen makes it {follows}", clock(at))));
         }
         self.ends = self.giving_up.end(&seen, &action);
@@ -128,6 +128,9 @@ impl Thread {
     }
 
     fn told(&mut self, number: usize, event: &Event) -> Option<String> {
+        if event.what == What::Unknown {
+            return None;
+        }
         if let Some(due) = self.due.pop_front() {
             let differs = due != as_decided(event);
             return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
@@ -140,10 +143,10 @@ impl Thread {
         let goes_on = self.before.take().is_some();
         let Some(outcome) = self.ends.take() else {
             // A process that was refused says no more of the one that was killed before it; but nobody gives up before the time.
-            let gave_up = [Outcome::RollbackUnconfirmed, Outcome::Held].iter().any(|outcome| ending.outcome == outcome.name());
+            let gave_up = matches!(ending.outcome, OutcomeKind::RollbackUnconfirmed | OutcomeKind::Held);
             return (goes_on && gave_up).then(|| format!("line {number}: it ends so, and line {} makes it go on", self.said));
         };
-        let differs = (ending.exit_code, ending.outcome.as_str()) != (outcome.exit_code(), outcome.name());
+        let differs = (ending.exit_code, &ending.outcome) != (outcome.exit_code(), &outcome.kind());
         differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
     }
 

@@ -154,7 +154,9 @@ fn foreign_text_stays_text_everywhere() {
         .replace("HelloFooAlarm", inside)
         .replace(
             r#""version_ready","version":"42""#,
-            &format!(r#""version_ready","version":"42","differs":[{{"name":{quoted},"added":[{quoted}],"changed":[{quoted}]}}]"#),
+            &format!(
+                r#""version_ready","version":"42","differences":[{{"name":{quoted},"added":[{quoted}],"changed":[{quoted}]}}]"#
+            ),
         )
         .replace("\"hello\"", &quoted);
     let events = read(&text).unwrap().events;
@@ -193,7 +195,7 @@ fn a_document_holds_what_the_events_hold() {
         let ending = events.last().unwrap().ending();
         assert_eq!(rollout["ending"]["exit_code"].as_u64(), ending.map(|ending| u64::from(ending.exit_code)), "{name}");
         let shifts = events.iter().filter(|event| matches!(event.what, rollout::event::What::WeightShifted { .. })).count();
-        assert!(rollout["shares"].as_array().unwrap().len() >= shifts, "{name}");
+        assert!(rollout["weights"].as_array().unwrap().len() >= shifts, "{name}");
     }
 }
 

@@ -14,8 +14,10 @@ use crate::{Version, Weight};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// A published version.
+    #[serde(rename = "version")]
     Version(Version),
     /// The code that is not published; such an alias cannot have weights.
+    #[serde(rename = "latest")]
     Latest,
 }
 

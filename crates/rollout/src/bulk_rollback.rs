@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn what_is_under_way_comes_back_and_what_is_final_by_it_comes_along() {
         let plan = plan();
-        let id = plan.id;
+        let (id, meant) = (plan.id, [plan.id]);
         let end = note(&plan, Phase::Promoted);
         let other = Note { id: RolloutId(1), ..shift(&plan) };
         let running = as_noted(&shift(&plan));
@@ -90,7 +90,7 @@ mod tests {
             (Err(Failure::NotFound), Sweep::Nothing, Sweep::Nothing),
             (Err(Failure::Throttled), Sweep::IfUnderWay(vec![id]), Sweep::IfUnderWay(vec![id])),
         ] {
-            let found = (found.as_ref().map(Option::as_ref).map_err(|failure| *failure), [id].as_slice());
+            let found = (found.as_ref().map(Option::as_ref).map_err(|failure| *failure), meant.as_slice());
             assert_eq!(swept(&[found]), [alone], "{found:?}");
             assert_eq!(swept(&[found, (Ok(Some(&running)), &[])])[0], beside, "{found:?}");
         }

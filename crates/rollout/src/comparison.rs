@@ -6,23 +6,29 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::health::Failing;
+use crate::words::words;
 use crate::{Time, Version};
 
 /// What is known of the comparison of the canary with stable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparison {
     /// Not counted yet in this process: why, where an attempt failed.
+    #[serde(rename = "unread")]
     Unread {
         /// Why.
+        #[serde(rename = "read_error")]
         failing: Failing,
     },
     /// As last counted.
+    #[serde(rename = "read")]
     Read {
         /// When it was asked for.
         at: Time,
         /// What was found.
+        #[serde(rename = "result")]
         finding: Box<Finding>,
         /// Why a later attempt to count failed, if one did.
+        #[serde(rename = "read_error")]
         failing: Option<Failing>,
     },
 }
@@ -38,14 +44,18 @@ impl Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// In a word.
+    #[serde(rename = "verdict")]
     pub opinion: Opinion,
     /// In a sentence, with the arithmetic.
     pub why: String,
     /// When what it rests on began, where that is known.
+    #[serde(rename = "happened_at")]
     pub happened: Option<Time>,
     /// Calls of the canary in the minutes of the step in force.
+    #[serde(rename = "step_invocations")]
     pub step_calls: u64,
     /// Trouble that both versions have alike, where there is such.
+    #[serde(rename = "shared_degradation")]
     pub together: Option<Together>,
     /// The numbers.
     pub numbers: Numbers,
@@ -60,32 +70,19 @@ pub struct Together {
     pub why: String,
 }
 
-/// What a test of counts says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Opinion {
-    /// Nothing speaks against the canary.
-    Pass,
-    /// Suspicious: not to be given more.
-    Hold,
-    /// Worse than tolerated. Final.
-    RollBack,
-    /// The canary has no calls although it should have.
-    NoData,
-    /// Too few calls to see anything but a dead canary.
-    LowPower,
-}
-
-impl Opinion {
-    /// The opinion as JSON has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Hold => "hold",
-            Self::RollBack => "roll_back",
-            Self::NoData => "no_data",
-            Self::LowPower => "low_power",
-        }
+words! {
+    /// What a test of counts says.
+    pub enum Opinion {
+        /// Nothing speaks against the canary.
+        Pass = "pass",
+        /// Suspicious: not to be given more.
+        Hold = "hold",
+        /// Worse than tolerated. Final.
+        RollBack = "rollback",
+        /// The canary has no calls although it should have.
+        NoData = "no_data",
+        /// Too few calls to see anything but a dead canary.
+        LowPower = "low_power",
     }
 }
 
@@ -105,6 +102,7 @@ pub struct Numbers {
     /// Errors of the canary beyond those that stable would have had on the same calls.
     pub extra_failures: Thousandths,
     /// The canary's part of the calls in whole minutes of the step in force, in per cent, where there were such.
+    #[serde(rename = "observed_percent")]
     pub seen_percent: Option<Thousandths>,
     /// The end of the latest minute with calls in it, where there is one.
     pub counted_to: Option<Time>,
@@ -118,6 +116,7 @@ pub struct Calls {
     /// Which.
     pub version: Version,
     /// How many, since the rollout began.
+    #[serde(rename = "invocations")]
     pub calls: u64,
     /// How many of them failed.
     pub errors: u64,
@@ -178,6 +177,7 @@ pub struct Slow {
     /// What that has to reach.
     pub ln_threshold: Thousandths,
     /// What it says.
+    #[serde(rename = "verdict")]
     pub opinion: Opinion,
 }
 
@@ -215,14 +215,19 @@ impl<'de> Deserialize<'de> for Thousandths {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Probe {
     /// This process has sent none.
+    #[serde(rename = "not_sent")]
     NotSent,
     /// They are under way.
+    #[serde(rename = "running")]
     Running,
     /// Every one of so many was answered.
+    #[serde(rename = "passed")]
     Passed(u32),
     /// One was answered with a failure: which, and why.
+    #[serde(rename = "failed")]
     Failed(String),
     /// One could not be sent, or had no answer: why. That says nothing about the candidate.
+    #[serde(rename = "unsent")]
     Unsent(String),
 }
 

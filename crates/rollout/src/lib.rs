@@ -52,6 +52,7 @@ pub mod subject;
 mod time;
 mod unmade;
 mod weight;
+mod words;
 pub mod write;
 
 #[cfg(test)]
@@ -67,10 +68,14 @@ mod memory_tests;
 #[cfg(test)]
 mod note_tests;
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod timeline_tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use alias::Alias;
-pub use outcome::{Cause, Outcome};
+pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
 pub use subject::Subject;
 pub use time::Time;

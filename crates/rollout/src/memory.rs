@@ -96,7 +96,7 @@ impl GivingUp {
         }
         let since = *self.since.get_or_insert(seen.now);
         let outcome = if *action == Action::Release { Outcome::Held } else { Outcome::RollbackUnconfirmed };
-        (seen.insisted || seen.now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
+        (seen.stop_now || seen.now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
     }
 }
 
@@ -255,7 +255,7 @@ impl Memory {
             comparison: Comparison::uncounted(),
             probe: Probe::NotSent,
             interrupted: false,
-            insisted: at_once && self.writes.failures > 0,
+            stop_now: at_once && self.writes.failures > 0,
             others: None,
         }
     }

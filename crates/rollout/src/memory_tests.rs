@@ -82,7 +82,7 @@ fn whoever_insists_ends_a_way_back_only_when_a_write_has_failed() {
         assert_eq!(ended, (at_once && fails).then_some(Outcome::RollbackUnconfirmed), "{at_once} {fails}");
         // What could be written by then does not fail.
         memory.on_written(&plan, &back, held(alias(41, 0, None), "2").unwrap(), BEGUN + SECOND);
-        assert!(!memory.observation(BEGUN + SECOND, at_once).insisted);
+        assert!(!memory.observation(BEGUN + SECOND, at_once).stop_now);
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) async fn roll_out(
     let cloud = Budgeted::new(&machine.aws, &machine.clock, &budget);
     let requests = story.requests(takes_over);
     let group = controller::group(&cloud, &machine.clock, &requests, identity(), heard, &mut |_| {}).await;
-    let left = |ending: &rollout::event::Ending| Left { code: ending.exit_code, kind: ending.reason.kind.clone() };
+    let left = |ending: &rollout::event::Ending| Left { code: ending.exit_code, kind: ending.reason.kind.word().to_owned() };
     let members = group.endings.iter().map(left).collect();
     (Ended { at: stage.now(), code: group.exit_code, said: None }, members)
 }

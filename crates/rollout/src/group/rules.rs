@@ -18,7 +18,7 @@ use crate::note::{Note, Phase};
 use crate::observation::Observation;
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, Time};
+use crate::{Cause, Outcome, ReasonKind, Time};
 
 /// What the member at `place` sees of the others: their names, what they show, and since when.
 pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place: usize, plan: &Plan, now: Time) -> Others {
@@ -263,13 +263,14 @@ fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Ac
 ///
 /// A way back that is not confirmed is never hidden by the others: 20 wins, then 21. Else it is the first cause, where coming back
 /// with the group is none, and a refusal only where nobody went back for a cause of its own.
-pub fn exit_code(members: &[(u8, &str)], left: &[usize]) -> u8 {
+pub fn exit_code(members: &[(u8, &ReasonKind)], left: &[usize]) -> u8 {
     let code = |place: &usize| members.get(*place).map_or(1, |member| member.0);
     let all = || (0..members.len()).collect::<Vec<_>>();
     if let Some(worst) = [20, 21].into_iter().find(|worst| all().iter().any(|place| code(place) == *worst)) {
         return worst;
     }
-    let own = |place: &&usize| members.get(**place).is_some_and(|(code, kind)| *code != 0 && *kind != Cause::Group.word());
+    let own =
+        |place: &&usize| members.get(**place).is_some_and(|(code, kind)| *code != 0 && **kind != ReasonKind::Cause(Cause::Group));
     let refused = Outcome::Refused.exit_code();
     let first = left.iter().filter(own).find(|place| code(place) != refused).or_else(|| left.iter().find(own)).map(code);
     let any = || all().iter().map(code).find(|code| *code != 0);

@@ -8,12 +8,16 @@ use crate::Cause;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Stage {
     /// Its alias is not claimed.
+    #[serde(rename = "outside")]
     Outside,
     /// Its alias is claimed; nothing has moved.
+    #[serde(rename = "acquired")]
     Claimed,
     /// This step is in force, from 1.
+    #[serde(rename = "step")]
     Step(usize),
     /// Its version is final, or there is nothing to roll out.
+    #[serde(rename = "final")]
     Final,
 }
 
@@ -39,7 +43,7 @@ impl Stage {
 }
 
 /// How a member left the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Left {
     /// It goes back, or is back.
     Back(Cause),
@@ -107,16 +111,19 @@ impl Called {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
 pub struct Others {
     /// Who calls everybody back, if anybody does.
+    #[serde(rename = "rollback_trigger")]
     pub called: Option<Called>,
     /// Whether another process goes on with this group.
     pub taken_over: bool,
     /// Whether one of them is final by this plan.
     pub committed: bool,
     /// Whether all before this one are final: then this one makes the commit.
+    #[serde(rename = "commits")]
     pub leads: bool,
     /// Whether any of them has a share.
     pub moved: bool,
     /// Whether any of them is in this process' hands, or was.
+    #[serde(rename = "lease_holder")]
     pub owned: bool,
     /// Whether any of them that is not final may still become so.
     pub under_way: bool,
