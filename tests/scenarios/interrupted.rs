@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use controller::{Interrupt, Request};
+use rollout::event::{Event, What};
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play_on, request, short, subject};
+use crate::stage::{Stage, assert_golden, play_on, request, short, subject, verified};
 
 async fn moving(stage: &Stage) {
     stage.until(|| !stage.shares("42").is_empty()).await;
@@ -99,6 +100,11 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         assert!(command.contains("back 41>42"), "{command}");
         // It was tried for its quarter of an hour.
         assert!(told.ending.took_ms > 15 * 60 * 1000);
+        // A record that gives up sooner is not of one piece.
+        let began = told.events.iter().find(|event| matches!(event.what, What::RollbackStarted { .. })).unwrap().at;
+        let early = |event: &&Event| !matches!(event.what, What::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
+        let verified = verified(told.events.iter().filter(early));
+        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("it ends so")), "{verified:?}");
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws::Aws;
 use controller::port::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
-use report::{Json, Plain, Recording, Reporter};
+use report::{Json, Plain, Recording, Reporter, Verified};
 use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
@@ -244,16 +244,19 @@ pub(crate) fn short() -> Request {
 
 /// Every decision of every story follows from its record.
 fn check(events: &[Event]) {
-    let mut record = Vec::new();
-    let mut recording = Recording::new(&mut record);
-    for event in events {
-        recording.event(event).unwrap();
-    }
     let decided = events.iter().filter(|event| matches!(event.what, What::Observed(_))).count();
     if decided > 0 {
-        let verified = report::verify(&String::from_utf8(record).unwrap()).unwrap();
+        let verified = verified(events.iter());
         assert_eq!((verified.fault, verified.decisions), (None, decided));
     }
+}
+
+/// What verifying a record of these events says.
+pub(crate) fn verified<'a>(events: impl Iterator<Item = &'a Event>) -> Verified {
+    let mut record = Vec::new();
+    let mut recording = Recording::new(&mut record);
+    events.for_each(|event| recording.event(event).unwrap());
+    report::verify(&String::from_utf8(record).unwrap()).unwrap()
 }
 
 /// Appends a rollout's events to a file named like the test, in the folder that `RECORD` names: what reporters are tested on.

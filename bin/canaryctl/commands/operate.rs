@@ -10,7 +10,7 @@ use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use serde_json::json;
 
-use super::rollback::Sweep;
+use super::rollback::Sweeping;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
@@ -154,7 +154,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(Sweep { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(Sweeping { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
 fn no_job() -> Failure {

@@ -1,14 +1,14 @@
 //! `canaryctl rollback`: two calls, and a word about what they did.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
-use controller::port::{Clock, Cloud, Failure as Failed, Held};
+use controller::port::{Clock, Cloud, Held};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
 use rollout::alias::standing;
-use rollout::note::{Note, Noted, Phase, RolloutId};
+use rollout::bulk_rollback::{Sweep, swept};
+use rollout::note::RolloutId;
 use rollout::operate::Operation;
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Version};
@@ -94,7 +94,7 @@ async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mu
 }
 
 /// Which rollouts are to be brought back, of several functions.
-pub(crate) struct Sweep<'a> {
+pub(crate) struct Sweeping<'a> {
     pub(crate) located: &'a [Located],
     /// How many could not be found: nobody knows where their traffic is.
     pub(crate) lost: usize,
@@ -107,11 +107,11 @@ pub(crate) struct Sweep<'a> {
 async fn all(args: &Rollback) -> Result<u8, Failure> {
     let (located, lost) = locate_all(None, &args.only, &args.common, Otherwise::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = Sweep { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
+    let sweep = Sweeping { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
-impl Sweep<'_> {
+impl Sweeping<'_> {
     /// Brings back every function that is under way, all at once, and says so for each. One that is final already is a part of a rollout
     /// that others of it are in the midst of, and comes back with them; any other that is finished is left alone.
     pub(crate) async fn run(&self) -> u8 {
@@ -119,34 +119,27 @@ impl Sweep<'_> {
         let budget = Budget::default();
         let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
         let seen = join_all(self.located.iter().map(|one| cloud.alias(&one.subject))).await;
-        let notes: Vec<Option<Note>> = seen.iter().map(|held| noted(&held.as_ref().ok()?.as_ref()?.alias)).collect();
-        let live = |(note, meant): (&Note, &Vec<RolloutId>)| {
-            (!note.phase.is_terminal() && (meant.is_empty() || meant.contains(&note.id))).then_some(note.id)
-        };
-        let live: BTreeSet<RolloutId> =
-            notes.iter().zip(&self.meant).filter_map(|(note, meant)| live((note.as_ref()?, meant))).collect();
+        let found: Vec<_> = seen
+            .iter()
+            .zip(&self.meant)
+            .map(|(held, meant)| {
+                let alias = held.as_ref().map(|held| held.as_ref().map(|held| &held.alias)).map_err(|error| error.failure);
+                (alias, meant.as_slice())
+            })
+            .collect();
         let signals = signals::listen();
         let limit = self.limit;
-        let under_way = self.located.iter().zip(&self.meant).zip(seen.iter().zip(&notes));
-        let carried_out = join_all(under_way.map(|((one, meant), (held, note))| {
-            let (cloud, signals, live) = (&cloud, &signals, &live);
+        let carried_out = join_all(self.located.iter().zip(swept(&found)).map(|(one, sweep)| {
+            let (cloud, signals) = (&cloud, &signals);
             async move {
                 let (subject, identity) = (one.subject.clone(), session::identity(&one.subject));
                 let order = Order { subject, to: None, limit, identity };
-                match (held, note) {
-                    // What is not there yet is not under way.
-                    (Err(error), _) if error.failure == Failed::NotFound => None,
-                    // Whose alias cannot be read may be.
-                    (Err(_), _) => Some(if_under_way(cloud, wired.clock, order, meant, &mut signals.subscribe()).await),
-                    // By its id: what ends meanwhile is not undone in its place.
-                    (Ok(Some(held)), Some(note)) if live.contains(&note.id) && standing(&held.alias).live().is_some() => {
-                        Some(if_under_way(cloud, wired.clock, order, &[note.id], &mut signals.subscribe()).await)
+                match sweep {
+                    Sweep::Nothing => None,
+                    Sweep::IfUnderWay(meant) => {
+                        Some(if_under_way(cloud, wired.clock, order, &meant, &mut signals.subscribe()).await)
                     }
-                    // Changed by something else in its midst; or final by its plan, as a part of what others are in the midst of.
-                    (Ok(_), Some(note)) if live.contains(&note.id) && (!note.phase.is_terminal() || is_final(note)) => {
-                        Some(carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await)
-                    }
-                    (Ok(_), _) => None,
+                    Sweep::Back => Some(carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await),
                 }
             }
         }))
@@ -170,19 +163,6 @@ impl Sweep<'_> {
         // That nothing was to be done for one is no more than that.
         codes.into_iter().filter(|code| *code != REFUSED).max().unwrap_or(REFUSED)
     }
-}
-
-/// The note of an alias, whether or not the alias stands as it says.
-fn noted(alias: &Alias) -> Option<Note> {
-    match alias.noted() {
-        Noted::Note(note) => Some(*note),
-        Noted::Newer { .. } | Noted::Nothing => None,
-    }
-}
-
-/// Whether a plan made this version final; not a claim that was taken back, nor a person.
-fn is_final(note: &Note) -> bool {
-    note.phase == Phase::Promoted && note.plan.is_some()
 }
 
 /// Brings a function back if one of these rollouts of it, or any where none is named, turns out to be under way: a finished one is not

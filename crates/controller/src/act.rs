@@ -1,15 +1,14 @@
 //! How is an action carried out? One call each; refused, throttled or unanswered, nothing is guessed: the next round looks again.
 
-use std::future::Future;
-use std::task::Poll;
 use std::time::Duration;
 
+use rollout::action::{Action, Reason};
+use rollout::candidate::not_prepared;
 use rollout::comparison::Probe;
-use rollout::decide::{Action, Reason};
 use rollout::event::{HookPhase, What};
 use rollout::narrate::Round;
 use rollout::note::Phase;
-use rollout::observation::{Candidate, Hook, Observation, Readiness};
+use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::OnLowTraffic;
 use rollout::subject::Qualified;
 use rollout::write::desired;
@@ -19,11 +18,14 @@ use crate::backoff::Backoff;
 use crate::driver::Driver;
 use crate::hooks::{Question, ask};
 use crate::interrupt::{Interrupt, told};
+use crate::jobs::announced;
+use crate::keep::{Done, keep};
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
+use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
 
-/// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
-const REFUSED: Duration = Duration::from_mins(1);
+/// How long to wait before it is tried again to see to an alarm.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often to look for a hook's later answer, at the most: it is one of the account's control calls.
 const LATER: Duration = Duration::from_secs(5);
@@ -47,11 +49,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::Finish(_) => {}
             Action::Create(_) => {
                 if let Some(alias) = desired(&self.plan, seen, action) {
-                    let answer = self.cloud.create_alias(&self.request.subject, &alias).await;
+                    let answer = self.io.cloud.create_alias(&self.io.request.subject, &alias).await;
                     self.written(action, answer).await;
                 }
             }
-            _ => match desired(&self.plan, seen, action).zip(self.held.clone()) {
+            _ => match desired(&self.plan, seen, action).zip(self.memory.held().cloned()) {
                 Some((alias, held)) => self.write(action, &alias, &held).await,
                 None => self.no_room(seen).await,
             },
@@ -62,62 +64,33 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         // Whoever insists is told that nobody knows; nothing less cuts a write off.
         let answer = tokio::select! {
             biased;
-            answer = self.cloud.update_alias(&self.request.subject, alias, &held.revision) => answer,
-            () = told(self.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
+            answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
+            () = told(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
-        if answer.is_ok() {
-            self.replaced.push(held.revision.clone());
-        }
         self.written(action, answer).await;
     }
 
     async fn written(&mut self, action: &Action, answer: Result<Held, CloudError>) {
         match answer {
-            Ok(held) => {
-                if let Action::RollBack(cause) = action {
-                    self.restored = Some(*cause);
-                }
-                self.take_alias(Some(held));
-                (self.fresh, self.unanswered) = (true, None);
-                (self.failures, self.refused_since) = (0, None);
-            }
+            Ok(held) => self.memory.on_written(&self.plan, action, held, self.io.now()),
             Err(error) => self.not_written(action, error).await,
         }
     }
 
     async fn not_written(&mut self, action: &Action, error: CloudError) {
-        self.fresh = false;
-        self.failures += 1;
-        let back = matches!(action, Action::RollBack(_) | Action::Confirm);
+        self.memory.on_write_failed(&self.plan, action, error.failure, &error.to_string(), self.io.now());
         match error.failure {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
-            Failure::Unanswered => {
-                self.unanswered.get_or_insert(self.cloud.time());
-                self.trouble(format!("no answer to a write, looking whether it landed: {error}"));
-            }
+            Failure::Unanswered => self.trouble(format!("no answer to a write, looking whether it landed: {error}")),
+            Failure::NotFound | Failure::Denied | Failure::Invalid => self.trouble(format!("a write was refused: {error}")),
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
                 self.trouble(format!("a write was not taken, trying again: {error}"));
             }
-            Failure::NotFound | Failure::Denied | Failure::Invalid => {
-                self.trouble(format!("a write was refused: {error}"));
-                let full = matches!(action, Action::Shift { step, .. } if self.plan.schedule.weight(*step) == Weight::FULL);
-                if full && error.failure == Failure::Invalid && !self.full_weight_refused {
-                    self.full_weight_refused = true;
-                } else if !back {
-                    let now = self.cloud.time();
-                    let claiming = *action == Action::Claim;
-                    let since = *self.refused_since.get_or_insert(now);
-                    if claiming || now.since(since) >= REFUSED {
-                        self.stuck = Some(format!("AWS refuses to change the alias: {error}"));
-                        self.refusal.clone_from(&self.stuck);
-                    }
-                }
-            }
         }
-        self.pause(PAUSES.after(self.failures)).await;
+        self.pause(PAUSES.after(self.memory.failures())).await;
         // What is to be done about it shows in the alias, whoever called meanwhile.
-        self.nudged = false;
+        self.group.woken = false;
     }
 
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
@@ -128,10 +101,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn update_code(&mut self) {
-        let Some(code) = &self.request.code else { return };
-        match self.cloud.update_code(&self.request.subject.function, code).await {
+        let Some(code) = &self.io.request.code else { return };
+        match self.io.cloud.update_code(&self.io.request.subject.function, code).await {
             Ok(hash) => {
-                (self.code_updated, self.candidate, self.latest) = (Some(hash), Candidate::Settling, None);
+                self.prepared.on_updated(hash);
                 self.announce(What::CodeUpdated);
             }
             Err(error) => self.not_prepared("the code could not be updated", error).await,
@@ -139,81 +112,97 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn publish(&mut self) {
-        let Some(latest) = self.latest.clone() else { return };
-        match self.cloud.publish(&self.request.subject.function, &latest, self.request.description.as_deref()).await {
-            Ok(version) => self.candidate = Candidate::Published(version, Readiness::Pending),
+        let Some(latest) = self.prepared.latest.clone() else { return };
+        let request = self.io.request;
+        match self.io.cloud.publish(&request.subject.function, &latest, request.description.as_deref()).await {
+            Ok(version) => self.prepared.candidate = Candidate::Published(version, Readiness::Pending),
             Err(error) => self.not_prepared("the version could not be published", error).await,
         }
     }
 
-    /// Updating and publishing again is harmless, so anything that may pass is tried again.
     async fn not_prepared(&mut self, what: &str, error: CloudError) {
         let why = format!("{what}: {error}");
-        match error.failure {
-            Failure::NotFound | Failure::Denied | Failure::Invalid => self.candidate = Candidate::Failed(why),
-            Failure::Outdated
-            | Failure::Conflict
-            | Failure::Throttled
-            | Failure::Unanswered
-            | Failure::Unsent
-            | Failure::Unsigned
-            | Failure::NotExecuted => {
-                self.trouble(why);
-                self.candidate = Candidate::Settling;
-                self.pause(PAUSES.longest.min(self.plan.poll)).await;
+        self.prepared.candidate = not_prepared(error.failure, why.clone());
+        if self.prepared.candidate == Candidate::Settling {
+            self.trouble(why);
+            self.pause(PAUSES.longest.min(self.plan.poll)).await;
+        }
+    }
+
+    /// Sees to the alarms of the candidate; from then on they are watched.
+    async fn keep_alarms(&mut self) {
+        let candidate = match &self.prepared.candidate {
+            Candidate::Published(version, _) => Some(*version),
+            Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
+        };
+        let note = || self.memory.note(&self.plan);
+        let Some(candidate) = candidate.or_else(|| note()?.candidate) else { return };
+        let (cloud, request) = (self.io.cloud, self.io.request);
+        let moved = self.memory.alias().is_some_and(|alias| alias.canary().is_some());
+        for rule in &request.kept {
+            match keep(cloud, &request.subject, rule, candidate, moved).await {
+                Ok(Done { name, text }) => self.announce(What::AlarmKept { name, text }),
+                Err(error) => return self.not_kept(&rule.name, &error).await,
             }
         }
+        self.alarms.on_managed(moved, self.io.now());
+        self.memory.on_waited();
+    }
+
+    async fn not_kept(&mut self, name: &str, error: &CloudError) {
+        let mut why = format!("alarm `{name}` could not be kept: {error}");
+        if error.failure == Failure::Denied && error.code.is_some() {
+            why = format!("{why}\n  hint: {PERMISSIONS}");
+        }
+        self.memory.on_waited();
+        if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
+            return;
+        }
+        self.trouble(why);
+        self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
     /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
     async fn invoke_hook(&mut self) {
-        let Some(announced @ (phase, attempt, _)) = self.announced() else { return };
+        let Some(announced @ (phase, attempt, _)) = announced(&self.plan, &self.memory) else { return };
+        let request = self.io.request;
         let hook = match phase {
-            HookPhase::PreTraffic => &self.request.pre_hook,
-            HookPhase::Step => &self.request.step_hook,
-            HookPhase::PostTraffic => &self.request.post_hook,
+            HookPhase::PreTraffic => &request.pre_hook,
+            HookPhase::Step => &request.step_hook,
+            HookPhase::PostTraffic => &request.post_hook,
         };
         let Some(hook) = hook.clone() else { return };
-        let alias = self.held.as_ref().map(|held| &held.alias);
+        let note = self.memory.note(&self.plan);
         let question = Question {
             hook,
             phase,
             attempt,
-            step: self.note().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None }),
+            step: note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None }),
             rollout_id: self.plan.id.to_string(),
-            function: self.request.subject.function.name.clone(),
-            alias: self.request.subject.alias.clone(),
-            stable: self.stable_arn(),
-            candidate: self.candidate_arn(),
-            weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
-            any_answer: self.request.any_hook_answer,
+            function: request.subject.function.name.clone(),
+            alias: request.subject.alias.clone(),
+            stable: self.plan.stable.zip(self.prepared.stable_arn()),
+            candidate: self.prepared.candidate_arn(note.as_ref()),
+            weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
+            any_answer: request.any_hook_answer,
             look: self.plan.poll.max(LATER),
         };
-        let (cloud, clock) = (self.cloud, self.clock);
-        self.hook.which = Some(announced);
-        let mut asking = Box::pin(async move { ask(cloud, clock, &question).await });
-        self.hook.state = Hook::Running(cloud.time());
-        match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {
-            Poll::Ready(answer) => self.hook.state = answer.map_or_else(Hook::Failed, |()| Hook::Succeeded),
-            Poll::Pending => self.hook.asking = Some(asking),
-        }
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
     }
-}
 
-impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Sends the saved events off; their answers are awaited while the loop rests.
     fn send_probes(&mut self) {
-        let candidate = self.note().and_then(|note| note.candidate);
+        let candidate = self.memory.note(&self.plan).and_then(|note| note.candidate);
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
-            (self.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
+            (self.io.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
         else {
-            self.probe = Probe::Unsent("there is no saved event to send".to_owned());
+            self.jobs.probe = Probe::Unsent("there is no saved event to send".to_owned());
             return;
         };
-        let candidate = Qualified { function: self.request.subject.function.clone(), qualifier: Some(version.to_string()) };
-        let (cloud, clock) = (self.cloud, self.clock);
-        self.probe = Probe::Running;
-        self.probing = Some(Box::pin(async move { probe(cloud, clock, &candidate, &event, count).await }));
+        let candidate = Qualified { function: self.io.request.subject.function.clone(), qualifier: Some(version.to_string()) };
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        self.jobs.probe(async move { probe(cloud, clock, &candidate, &event, count).await });
     }
 }
 

@@ -4,9 +4,11 @@
 
 use std::cell::RefCell;
 
-use rollout::Time;
-use rollout::group::{Member, Others, Stage, others};
+use rollout::action::{Action, Reason};
+use rollout::group::{Member, Others, Stage, member, others};
+use rollout::narrate::Round;
 use rollout::plan::Plan;
+use rollout::{Outcome, Time};
 use tokio::sync::watch;
 
 /// What every member shows.
@@ -72,6 +74,54 @@ impl Seat<'_> {
             if changed.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
+        }
+    }
+}
+
+/// A driver's link to the others of its group, where it is not alone.
+pub(crate) struct Link<'a> {
+    seat: Option<Seat<'a>>,
+    /// What the others were last seen to do.
+    pub(crate) others: Option<Others>,
+    /// What they are waited for.
+    awaited: Option<Stage>,
+    /// Whether they ended a wait: then what was read a moment ago is not read again.
+    pub(crate) woken: bool,
+}
+
+impl<'a> Link<'a> {
+    pub(crate) fn new(seat: Option<Seat<'a>>) -> Self {
+        Self { seat, others: None, awaited: None, woken: false }
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        self.seat.is_none()
+    }
+
+    /// Looks at what the others are doing.
+    pub(crate) fn look(&mut self, plan: &Plan, now: Time) {
+        self.others = self.seat.as_ref().map(|seat| seat.others(plan, now));
+    }
+
+    /// Shows the others what came of a round, and how it ended, if it did.
+    pub(crate) fn show(&mut self, plan: &Plan, Round { seen, action }: &Round, ended: Option<&Outcome>) {
+        self.awaited = if let Action::Wait { why: Reason::Together { stage, .. }, .. } = action { Some(*stage) } else { None };
+        let Some(seat) = &self.seat else { return };
+        let shows = |action: &Action| seat.show(member(plan, seen, action), seen.now);
+        match ended {
+            Some(outcome) => shows(&Action::Finish(outcome.clone())),
+            None => shows(action),
+        }
+    }
+
+    /// Ends once the others do something that matters to this one; never where it is alone.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what matters is seen again.
+    pub(crate) async fn called(&self, plan: &Plan, now: impl Fn() -> Time) {
+        match (&self.seat, &self.others) {
+            (Some(seat), Some(known)) => seat.called(plan, known, self.awaited, now).await,
+            (Some(_) | None, _) => std::future::pending().await,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use rollout::alias::{Audience, Standing, standing};
 use rollout::event::Ending;
-use rollout::format::exact;
 use rollout::health::Health;
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
@@ -19,10 +18,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let alias = seen.alias.as_ref();
         let (detail, command) = match outcome {
             Outcome::RollbackUnconfirmed => {
-                let cause = self.failed.unwrap_or(Cause::Hand);
-                let region = self.cloud.region();
+                let cause = self.memory.failed().unwrap_or(Cause::Hand);
+                let region = self.io.cloud.region();
                 let command =
-                    alias.map(|alias| last_resort::command(&self.plan, &self.request.subject, region, alias, seen, cause));
+                    alias.map(|alias| last_resort::command(&self.plan, &self.io.request.subject, region, alias, seen, cause));
                 (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
             }
             Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
@@ -39,11 +38,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Why this rollout was refused, or who has the alias now.
     fn whose(&self, seen: &Observation) -> String {
-        if let Some(refusal) = &self.refusal {
+        if let Some(refusal) = self.memory.refused() {
             return refusal.clone();
         }
-        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.claimed) {
-            let limit = exact(self.plan.blind_limit);
+        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.memory.claimed()) {
+            let limit = rollout::format::exact(self.plan.blind_limit);
             return format!("nothing could be told for {limit}, before anything was claimed: {why}");
         }
         let found = seen.alias.as_ref().map(standing);

@@ -1,4 +1,5 @@
-//! How are several functions rolled out as one? Each has a driver of its own, all on one thread, and a place at one board.
+//! How are functions rolled out, one by itself, several beside each other or several as one? Each has a driver of its own, all on one
+//! thread, and as one also a place at one board.
 //!
 //! What a member may do given the others is the pure core's; here they are brought together, and their endings counted.
 
@@ -6,16 +7,14 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use rollout::alias::{Standing, standing};
 use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
-use rollout::group::{Left, Member, ended_within, exit_code, split, terminal};
-use rollout::note::Note;
+use rollout::group::{Joins, Left, Member, exit_code, joins, taken_out, under_way};
 use rollout::plan::Entry;
-use rollout::{Cause, Outcome, OutcomeKind, ReasonKind, Time};
+use rollout::{Outcome, OutcomeKind, ReasonKind, Time};
 use tokio::sync::watch;
 
 use crate::board::Board;
-use crate::driver::{drive, rollout};
+use crate::driver::{Io, drive};
 use crate::enter::{ends_before_it_begins, enter};
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, told};
@@ -47,6 +46,18 @@ impl GroupEnding {
         tell(&Event { v: FORMAT, at, function, alias, what: What::GroupOutcome(Box::new(outcome)) });
         self
     }
+}
+
+/// Runs a rollout from its preflight to its end, and tells every event on the way; the ending is the last of them.
+pub async fn rollout<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    request: &Request,
+    identity: Identity,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> Ending {
+    run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell).await.endings.swap_remove(0)
 }
 
 /// Rolls out several functions beside each other, so many at a time; one that goes back leaves the others alone. Every event of each
@@ -97,13 +108,14 @@ pub async fn group<C: Cloud, K: Clock>(
 ) -> GroupEnding {
     let strict = requests.iter().any(|request| request.require_change);
     let requests = members(requests);
-    let ended = as_one(cloud, clock, &requests, identity, interrupt, tell).await;
+    let ended = run(cloud, clock, &requests, identity, interrupt, tell).await;
     let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
     let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
     GroupEnding { exit_code, ..ended }.told(cloud.time(), &requests, true, tell)
 }
 
-async fn as_one<C: Cloud, K: Clock>(
+/// Runs them to the end of the last: as one, or a single one that knows of no others.
+async fn run<C: Cloud, K: Clock>(
     cloud: &C,
     clock: &K,
     requests: &[Request],
@@ -125,18 +137,20 @@ async fn as_one<C: Cloud, K: Clock>(
         let end = |teller: &mut Teller<'_>| teller.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
-    let live = bring_together(requests, &mut found);
+    let as_one = requests.iter().any(|request| !request.group.is_empty());
+    let live = as_one && bring_together(requests, &mut found);
     // What one of them cannot go on with, none does: as it would be left alone by itself. One that was taken out of the rollout under way
     // brings the others back, as it would have before the eyes of its process.
-    let taken_out = |found: &Preflight| if live { taken_out(found) } else { None };
-    let stops = |found: &Preflight| !found.problems.is_empty() && taken_out(found).is_none();
+    let taken_out = |found: &Preflight| if live { taken_out(found.alias.as_ref()) } else { None };
+    let stops = |found: &Preflight| as_one && !found.problems.is_empty() && taken_out(found).is_none();
     let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
     let refused = refused.map(|(request, _)| request.subject.to_string());
     let board = Board::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut teller))| {
-        let (seat, interrupt, refused) = (board.seat(place), interrupt.clone(), refused.as_ref());
+        let (seat, refused) = (as_one.then(|| board.seat(place)), refused.as_ref());
+        let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
-            let ends = ends_before_it_begins(&found, *interrupt.borrow(), request);
+            let ends = ends_before_it_begins(&found, io.interrupt(), request);
             let taken_out = taken_out(&found).filter(|_| refused.is_none());
             let (ends, cause) = match (ends, taken_out) {
                 (Some((_, detail)), Some((outcome, left))) => (Some((outcome, detail)), left),
@@ -148,14 +162,11 @@ async fn as_one<C: Cloud, K: Clock>(
             if ends.is_none() && held_up.is_some() {
                 teller.held_up();
             }
-            match ends.or(held_up) {
-                Some((outcome, detail)) => {
-                    let left = (outcome != Outcome::Unchanged).then_some(cause);
-                    seat.show(Member::ended(left), cloud.time());
-                    teller.end_before(cloud.time(), &found, &outcome, detail)
-                }
-                None => drive(cloud, clock, request, found, interrupt, teller, Some(seat)).await,
+            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, teller, seat).await };
+            if let Some(seat) = seat {
+                seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(cause)), cloud.time());
             }
+            teller.end_before(cloud.time(), &found, &outcome, detail)
         }
     });
     let endings = Box::pin(join_all(drivers)).await;
@@ -179,51 +190,32 @@ fn members(requests: &[Request]) -> Vec<Request> {
 /// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose way back was cut short, or a
 /// new one. Whether one is under way.
 fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
-    let live = found.iter().find_map(|found| found.goes_on.clone()).or_else(|| cut_short(found));
+    let met = found.iter().map(|found| (found.alias.as_ref(), &found.plan, found.goes_on.as_ref()));
+    let live = under_way(met);
     for (request, found) in requests.iter().zip(found.iter_mut()) {
         if found.read && found.alias.is_none() {
             let text = "there is no such alias yet: a first deployment has nothing to go back to when the others do";
             found.problems.push(Problem::new(text).hint("roll it out by itself first, under its name"));
         }
         let Some(live) = &live else { continue };
-        match &found.goes_on {
-            Some(note) if note.id != live.id => {
-                let text = format!("rollout {} is under way on it, and {} on others of its group", note.id, live.id);
+        let goes_on = found.goes_on.as_ref();
+        match joins(found.alias.as_ref(), &found.plan, goes_on, live, request.wishes.replan) {
+            Joins::Other(id) => {
+                let text = format!("rollout {id} is under way on it, and {} on others of its group", live.id);
                 found.problems.push(Problem::new(text).hint("`canaryctl status` of each says which is meant; end the other one"));
             }
-            Some(_) => {}
-            None => {
+            Joins::GoesOn => {}
+            Joins::Begins => found.plan.id = live.id,
+            Joins::Ended(note) => {
+                // It ended before the others did: what it came to decides what becomes of them.
                 found.plan.id = live.id;
-                if let Some(note) = ended_within(found.alias.as_ref(), &found.plan, live, request.wishes.replan) {
-                    // It ended before the others did: what it came to decides what becomes of them.
-                    found.plan.stable = note.stable;
-                    found.plan.entry = Entry::TakeOver { from: note.owner, forced: false };
-                    (found.nothing_to_do, found.goes_on) = (false, Some(note));
-                    found.problems.clear();
-                    found.red.clear();
-                }
+                found.plan.stable = note.stable;
+                found.plan.entry = Entry::TakeOver { from: note.owner, forced: false };
+                (found.nothing_to_do, found.goes_on) = (false, Some(*note));
+                found.problems.clear();
+                found.red.clear();
             }
         }
     }
     live.is_some()
-}
-
-/// How a member ended that somebody took out of its rollout while no process watched: by hand, or otherwise.
-fn taken_out(found: &Preflight) -> Option<(Outcome, Left)> {
-    match standing(found.alias.as_ref()?) {
-        Standing::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
-        Standing::PromotedElsewhere(_) | Standing::Contended { .. } | Standing::Foreign { .. } => {
-            Some((Outcome::Superseded, Left::Lost))
-        }
-        Standing::Idle(_) | Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..) => None,
-    }
-}
-
-/// The end of a member that is back, where another is final by the same rollout: nothing is under way, and they do not belong so.
-fn cut_short(found: &[Preflight]) -> Option<Note> {
-    let ends: Vec<Note> = found
-        .iter()
-        .filter_map(|found| terminal(found.alias.as_ref()).filter(|note| note.plan == Some(found.plan.hash())))
-        .collect();
-    ends.iter().find(|back| ends.iter().any(|last| split(last, back))).cloned()
 }

@@ -1,4 +1,4 @@
-//! What was this process told from outside, and how is that waited for?
+//! What was the process told from outside, and how is it waited for?
 
 use tokio::sync::watch;
 
@@ -20,5 +20,16 @@ pub enum Interrupt {
 pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
     if interrupt.wait_for(|interrupt| *interrupt >= at_least).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when the process is told more than it has heard by now.
+pub(crate) fn told_more(interrupt: &watch::Receiver<Interrupt>) -> impl Future<Output = ()> + use<> {
+    let heard = *interrupt.borrow();
+    let mut interrupt = interrupt.clone();
+    async move {
+        if interrupt.wait_for(|interrupt| *interrupt > heard).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use rollout::memory::ROLLBACK_LIMIT;
 use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Weight};
 
 use crate::backoff::Backoff;
-use crate::driver::ROLLBACK_LIMIT;
 use crate::identity::Identity;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::swap::{Change, Step, swap};

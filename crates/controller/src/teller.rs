@@ -1,5 +1,8 @@
 //! What was told, and what does it add up to? Every event of a rollout passes here once.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use rollout::event::{Ending, Event, FORMAT, What};
 use rollout::report::Report;
 use rollout::{Alias, Outcome, Time};
@@ -7,16 +10,21 @@ use rollout::{Alias, Outcome, Time};
 use crate::preflight::Preflight;
 use crate::request::Request;
 
+/// How long a trouble that repeats itself goes without saying.
+const REPEATED: Duration = Duration::from_mins(1);
+
 /// Tells events and adds them up.
 pub(crate) struct Teller<'a> {
     request: &'a Request,
     report: Report,
     tell: &'a mut dyn FnMut(&Event),
+    /// What troubles were told, and when.
+    troubles: BTreeMap<String, Time>,
 }
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(request: &'a Request, tell: &'a mut dyn FnMut(&Event)) -> Self {
-        Self { request, report: Report::default(), tell }
+        Self { request, report: Report::default(), tell, troubles: BTreeMap::new() }
     }
 
     pub(crate) fn tell(&mut self, at: Time, what: What) {
@@ -24,6 +32,15 @@ impl<'a> Teller<'a> {
         let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
         self.report.add(&event);
         (self.tell)(&event);
+    }
+
+    /// Tells of a trouble, and of one that repeats itself once a minute.
+    pub(crate) fn trouble(&mut self, at: Time, why: String) {
+        self.troubles.retain(|_, told| at.since(*told) < REPEATED);
+        if !self.troubles.contains_key(&why) {
+            self.troubles.insert(why.clone(), at);
+            self.tell(at, What::Warning { text: why, transient: true });
+        }
     }
 
     /// To be told before the end of a member that could have begun, or gone on, had the others of its group.

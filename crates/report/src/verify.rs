@@ -1,16 +1,18 @@
 //! Does every decision of a kept rollout follow from what it rested on? Decides again, and tells again, and compares.
 //!
 //! It shows that the record is of one piece: that these observations make these decisions, and these decisions and observations
-//! these events. Whether the world was as it was observed, no record can show.
+//! these events and this end, a way back that was given up included. Whether the world was as it was observed, no record can show.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rollout::decide::{Action, decide};
+use rollout::decide::decide;
 use rollout::event::{Event, What};
 use rollout::health::clock;
+use rollout::memory::GivingUp;
 use rollout::narrate::{Round, narrate};
 use rollout::observation::Observation;
 use rollout::plan::Plan;
+use rollout::{Outcome, OutcomeKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -48,6 +50,9 @@ struct Line {
 struct Thread {
     known: Known,
     before: Option<Round>,
+    /// Since when a way back is tried, and how the last decision ended the rollout, if it did.
+    giving_up: GivingUp,
+    ends: Option<Outcome>,
     /// The events that have to follow, and the line that says so.
     due: VecDeque<Event>,
     said: usize,
@@ -96,6 +101,9 @@ impl Thread {
         if let Some(fault) = self.missing(number) {
             return Ok(Some(fault));
         }
+        if let Some(outcome) = &self.ends {
+            return Ok(Some(format!("line {number}: line {} ends it: {outcome}", self.said)));
+        }
         if let Some(plan) = line.plan {
             self.known.plan = plan;
         }
@@ -109,6 +117,7 @@ impl Thread {
             let told = one_line(&line.action.to_string());
             return Ok(Some(format!("line {number}, {}: decided was {told}, and what was seen makes it {follows}", clock(at))));
         }
+        self.ends = self.giving_up.end(&seen, &action);
         let round = Round { seen, action };
         let told = narrate(&plan, self.before.as_ref(), &round).into_iter();
         let event =
@@ -131,7 +140,12 @@ impl Thread {
             *self = Self::default();
         }
         let ending = event.ending()?;
-        let Some(Action::Finish(outcome)) = self.before.take().map(|round| round.action) else { return None };
+        let goes_on = self.before.take().is_some();
+        let Some(outcome) = self.ends.take() else {
+            // A process that was refused says no more of the one that was killed before it; but nobody gives up before the time.
+            let gave_up = matches!(ending.outcome, OutcomeKind::RollbackUnconfirmed | OutcomeKind::Held);
+            return (goes_on && gave_up).then(|| format!("line {number}: it ends so, and line {} makes it go on", self.said));
+        };
         let differs = (ending.exit_code, &ending.outcome) != (outcome.exit_code(), &outcome.kind());
         differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
     }

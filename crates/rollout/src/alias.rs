@@ -40,6 +40,19 @@ impl fmt::Display for Target {
     }
 }
 
+/// An alias as it was read or written, and the revision to write on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The alias.
+    pub alias: Alias,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+/// The token that a write is conditional on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Revision(pub String);
+
 /// An alias, whole, as it was read or is to be written: a write never leaves a part to AWS' defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Alias {

@@ -34,6 +34,13 @@ pub enum Comparison {
     },
 }
 
+impl Comparison {
+    /// Nothing yet.
+    pub fn uncounted() -> Self {
+        Self::Unread { failing: Failing { why: "no calls were counted yet".to_owned(), throttled: false } }
+    }
+}
+
 /// What the counts say, and the counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::alias::{Alias, Target, standing};
 use crate::comparison::{Calls, Comparison, Finding, Numbers, Opinion, Probe, Thousandths};
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, uncounted, version};
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
 use crate::health::Health;
 use crate::note::{HookAttempt, Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
@@ -93,7 +93,7 @@ fn notes(plan: &Plan) -> Vec<Note> {
 }
 
 fn comparisons(now: Time) -> Vec<Comparison> {
-    let mut all = vec![uncounted()];
+    let mut all = vec![Comparison::uncounted()];
     for opinion in [Opinion::Pass, Opinion::Hold, Opinion::RollBack, Opinion::NoData, Opinion::LowPower] {
         for calls in [0, 99, 100] {
             for age in [0, 60, 80] {

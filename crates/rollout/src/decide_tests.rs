@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Standing, Target, standing};
-use crate::comparison::{Comparison, Probe};
 use crate::decide::{Action, decide};
-use crate::health::{AlarmSeen, AlarmState, Failing, Health};
+use crate::health::{AlarmSeen, AlarmState, Health};
+use crate::memory::Memory;
 use crate::note::{AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Analysis, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
@@ -135,10 +135,6 @@ pub(crate) fn healths(now: Time) -> Vec<Health> {
     ]
 }
 
-pub(crate) fn uncounted() -> Comparison {
-    Comparison::Unread { failing: Failing { why: "not counted yet".into(), throttled: false } }
-}
-
 fn candidates() -> Vec<Candidate> {
     vec![
         Candidate::Unknown,
@@ -152,30 +148,8 @@ fn candidates() -> Vec<Candidate> {
 
 /// An alias that was read twice, in a rollout under way, and nothing else known.
 pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
-    Observation {
-        now: BEGUN + Duration::from_mins(1),
-        alias,
-        certainty: Certainty::ReadTwice,
-        claimed: true,
-        unanswered: None,
-        failed: None,
-        restored: None,
-        blind: None,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        remembered: None,
-        planned_on: None,
-        candidate: Candidate::Unknown,
-        kept: true,
-        hook: Hook::NotInvoked,
-        ready: None,
-        health: Health::Unwatched,
-        comparison: uncounted(),
-        probe: Probe::NotSent,
-        interrupted: false,
-        others: None,
-    }
+    let known = Memory::default().observation(BEGUN + Duration::from_mins(1), false);
+    Observation { alias, certainty: Certainty::ReadTwice, claimed: true, ..known }
 }
 
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {

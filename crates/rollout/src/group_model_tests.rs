@@ -1,17 +1,17 @@
 //! Whole groups, in a model of the aliases that takes every write: from every state that they can be in together, in several orders of
 //! their rounds, with a signal or a refusal at every moment. They always end, all final or all back.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "every other action is a write")]
-
 use std::time::Duration;
 
-use crate::alias::{Alias, standing};
+use crate::alias::{Alias, Held, Revision, standing};
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, healths, nothing_but, version};
-use crate::group::{Member, member, others};
+use crate::decide_tests::{BEGUN, healths, version};
+use crate::failure::Failure;
+use crate::group::{Member, Others, member, others};
 use crate::group_tests::{alias, as_noted, group_plan, note, shift};
+use crate::memory::Memory;
 use crate::note::{Note, Owner, Phase};
-use crate::observation::{Candidate, Certainty, Observation, Readiness};
+use crate::observation::{Candidate, Observation, Readiness};
 use crate::plan::{Entry, OnInterrupt, Plan};
 use crate::write::desired;
 use crate::{Cause, Outcome, Time};
@@ -28,13 +28,13 @@ enum Disturbance {
     Refused(usize, usize),
 }
 
-/// A member: what it plans, its alias, what it knows of itself, and what it shows.
+/// A member: what it plans, its alias, what its process remembers of it, and what it shows.
 struct Actor {
     plan: Plan,
-    seen: Observation,
+    alias: Held,
+    memory: Memory,
     shown: (Member, Time),
     ended: Option<Outcome>,
-    tries: u32,
 }
 
 impl Actor {
@@ -42,45 +42,45 @@ impl Actor {
         let note = standing(&alias).note().filter(|note| note.id == plan.id).cloned();
         let entry = note.as_ref().map_or(Entry::Fresh, |note| Entry::TakeOver { from: note.owner, forced: true });
         let plan = Plan { entry, ..plan.clone() };
-        let known = nothing_but(Some(alias.clone()));
-        let candidate = Candidate::Published(version(42), Readiness::Ready);
-        let seen = Observation { now, candidate, claimed: false, planned_on: Some(alias), ..known };
-        Self { plan, seen, shown: (Member::UNKNOWN, now), ended: None, tries: 0 }
+        let memory = Memory::new(Some(alias.clone()));
+        let alias = Held { alias, revision: Revision(String::new()) };
+        Self { plan, alias, memory, shown: (Member::UNKNOWN, now), ended: None }
     }
 
-    /// Carries out what was decided, unless AWS refuses.
-    fn perform(&mut self, action: &Action, refused: bool) {
+    /// One round of its process: whether anything but time goes on.
+    fn round(&mut self, others: Others, (interrupted, is_red, refused): (bool, bool, bool), now: Time) -> bool {
+        if !self.memory.is_written() {
+            self.memory.on_read(&self.plan, Some(self.alias.clone()), now);
+        }
+        let [green, _, red, _, _, _] = healths(now).try_into().unwrap();
+        let seen = Observation {
+            candidate: Candidate::Published(version(42), Readiness::Ready),
+            health: self.memory.health(&self.plan, if is_red { &red } else { &green }, now),
+            interrupted,
+            others: Some(others),
+            ..self.memory.observation(now, false)
+        };
+        let action = decide(&self.plan, &seen);
+        self.ended = self.memory.on_decided(&self.plan, &seen, &action);
+        let shows = self.ended.clone().map_or(action.clone(), Action::Finish);
+        self.shown = (member(&self.plan, &seen, &shows), now);
         match action {
-            Action::Finish(outcome) => self.ended = Some(outcome.clone()),
-            Action::Wait { .. } => {}
-            _ if refused => {
-                self.tries += 1;
-                let back = matches!(action, Action::RollBack(_) | Action::Confirm);
-                if !back {
-                    self.seen.stuck = Some("denied".to_owned());
-                }
-                // The driver does not try for ever.
-                if back && self.tries > 30 {
-                    self.ended = Some(Outcome::RollbackUnconfirmed);
-                    self.shown.0 = member(&self.plan, &self.seen, &Action::Finish(Outcome::RollbackUnconfirmed));
-                }
-            }
+            _ if self.ended.is_some() => return true,
+            Action::Wait { .. } => self.memory.on_waited(),
+            _ if refused => self.memory.on_write_failed(&self.plan, &action, Failure::Denied, "denied", now),
             _ => {
-                let written = desired(&self.plan, &self.seen, action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
-                if let Action::RollBack(cause) = action {
-                    self.seen.restored = Some(*cause);
-                }
-                let note = standing(&written).note().cloned();
-                self.seen.claimed |= note.as_ref().is_some_and(|note| note.owner == self.plan.owner);
-                self.seen.remembered = note.filter(|note| !note.phase.is_terminal());
-                (self.seen.alias, self.seen.certainty) = (Some(written), Certainty::Written);
+                let alias = desired(&self.plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
+                let revision = Revision(format!("{}'", self.alias.revision.0));
+                self.alias = Held { alias, revision };
+                self.memory.on_written(&self.plan, &action, self.alias.clone(), now);
+                return true;
             }
         }
+        false
     }
 
     fn version(&self) -> (Option<crate::Version>, bool) {
-        let alias = self.seen.alias.as_ref().unwrap();
-        (alias.target.version(), alias.canary().is_some())
+        (self.alias.alias.target.version(), self.alias.alias.canary().is_some())
     }
 }
 
@@ -88,7 +88,7 @@ impl Actor {
 fn run(plan: &Plan, aliases: &[Alias], order: &[usize], disturbance: Disturbance) -> Vec<Actor> {
     let mut now = BEGUN + Duration::from_secs(1);
     let mut all: Vec<Actor> = aliases.iter().map(|alias| Actor::new(plan, alias.clone(), now)).collect();
-    for round in 0..400 {
+    for round in 0..1_000 {
         let mut moved = false;
         for place in order {
             if all[*place].ended.is_some() {
@@ -96,23 +96,11 @@ fn run(plan: &Plan, aliases: &[Alias], order: &[usize], disturbance: Disturbance
             }
             let names = ["a", "b", "c"];
             let shown: Vec<_> = all.iter().zip(names).map(|(actor, name)| (name, actor.shown.0, actor.shown.1)).collect();
-            let actor = &mut all[*place];
-            let [green, _, red, _, _, _] = healths(now).try_into().unwrap();
+            let others = others(shown.into_iter(), *place, &all[*place].plan, now);
             let is_red = matches!(disturbance, Disturbance::Red(at, of) if round >= at && of == *place);
             let refused = matches!(disturbance, Disturbance::Refused(at, of) if round >= at && of == *place);
-            actor.seen.interrupted = matches!(disturbance, Disturbance::Signal(at) if round >= at);
-            (actor.seen.now, actor.seen.health) = (now, if is_red { red } else { green });
-            actor.seen.others = Some(others(shown.into_iter(), *place, &actor.plan, now));
-            let action = decide(&actor.plan, &actor.seen);
-            if let Action::RollBack(cause) = action {
-                actor.seen.failed.get_or_insert(cause);
-            }
-            actor.shown = (member(&actor.plan, &actor.seen, &action), now);
-            if matches!(action, Action::Wait { .. }) && actor.seen.certainty == Certainty::Written {
-                actor.seen.certainty = Certainty::ReadTwice;
-            }
-            moved |= !matches!(action, Action::Wait { .. });
-            actor.perform(&action, refused);
+            let interrupted = matches!(disturbance, Disturbance::Signal(at) if round >= at);
+            moved |= all[*place].round(others, (interrupted, is_red, refused), now);
         }
         if all.iter().all(|actor| actor.ended.is_some()) {
             return all;
@@ -206,8 +194,7 @@ fn disturbances(many: usize, rounds: &[usize]) -> Vec<Disturbance> {
 /// What became of a group, against what could have become of it.
 fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturbance, hold: bool) {
     let told = || {
-        let ends: Vec<_> =
-            all.iter().map(|actor| (&actor.ended, actor.seen.alias.as_ref().map(|alias| &alias.description))).collect();
+        let ends: Vec<_> = all.iter().map(|actor| (&actor.ended, &actor.alias.alias.description)).collect();
         format!("{starts:?} {disturbance:?} hold: {hold}: {ends:#?}")
     };
     assert!(all.iter().all(|actor| actor.ended.is_some()), "it never ends: {}", told());
@@ -215,10 +202,10 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     let part = |place: &usize| starts[*place] != Start::Back(Cause::Unchanged) && !refused(*place);
     let places: Vec<usize> = (0..all.len()).filter(part).collect();
     let on = |number| places.iter().all(|place| all[*place].version() == (Some(version(number)), false));
-    let left = all.iter().zip(before).all(|(actor, before)| actor.seen.alias.as_ref() == Some(before));
+    let left = all.iter().zip(before).all(|(actor, before)| actor.alias.alias == *before);
     let signalled = matches!(disturbance, Disturbance::Signal(_));
     // Told to stop before it had anything in its hands, a process leaves it for the next one; what was final it may bring back.
-    let as_found = |place: &usize| all[*place].seen.alias.as_ref() == Some(&before[*place]);
+    let as_found = |place: &usize| all[*place].alias.alias == before[*place];
     let back = |place: &usize| all[*place].version() == (Some(version(41)), false);
     let for_the_next = disturbance == Disturbance::Signal(0) && places.iter().all(|place| as_found(place) || back(place));
     let ended_so = |outcome: Outcome| all.iter().any(|actor| actor.ended.as_ref() == Some(&outcome));

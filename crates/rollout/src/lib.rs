@@ -22,19 +22,25 @@
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
 pub mod action;
+pub mod agenda;
+pub mod alarms;
 pub mod alias;
 pub mod arn;
+pub mod bulk_rollback;
+pub mod candidate;
 pub mod comparison;
 pub mod decide;
 pub mod diagnosis;
 pub mod entry;
 pub mod event;
+pub mod failure;
 pub mod foresight;
 pub mod format;
 pub mod group;
 pub mod health;
 pub mod hook;
 mod judge;
+pub mod memory;
 pub mod narrate;
 pub mod note;
 pub mod observation;
@@ -59,6 +65,8 @@ mod decide_tests;
 mod group_model_tests;
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod memory_tests;
 #[cfg(test)]
 mod note_tests;
 #[cfg(test)]

@@ -135,6 +135,9 @@ pub struct Observation {
     /// Whether the process was told to stop.
     #[serde(default)]
     pub interrupted: bool,
+    /// Whether it was told to stop at once while its writes fail.
+    #[serde(default)]
+    pub stop_now: bool,
     /// What the others of its group are doing; `None` where it is alone.
     #[serde(rename = "group", default, skip_serializing_if = "Option::is_none")]
     pub others: Option<Others>,

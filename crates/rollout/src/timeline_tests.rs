@@ -5,42 +5,21 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Target};
-use crate::comparison::Probe;
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, uncounted, version};
-use crate::health::Health;
+use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
 use crate::note::{Note, Phase, write_description};
-use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use crate::observation::{Candidate, Certainty, Observation, Readiness};
 use crate::plan::Plan;
 use crate::write::desired;
 use crate::{Cause, Outcome, Weight};
 
 /// Runs the pure loop against a model of the alias that takes every write, looking every `poll`; gives (seconds, share) of each change.
 fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
-    let mut seen = Observation {
-        now: BEGUN,
-        alias: Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() }),
-        certainty: Certainty::Written,
-        claimed: false,
-        unanswered: None,
-        failed: None,
-        restored: None,
-        blind: None,
-        stepped: None,
-        full_weight_refused: false,
-        stuck: None,
-        remembered: None,
-        planned_on: Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() }),
-        candidate: Candidate::Published(version(42), Readiness::Ready),
-        kept: true,
-        hook: Hook::NotInvoked,
-        health: Health::Unwatched,
-        ready: None,
-        comparison: uncounted(),
-        probe: Probe::NotSent,
-        interrupted: false,
-        others: None,
-    };
+    let alias = Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() };
+    let planned_on = Some(alias.clone());
+    let candidate = Candidate::Published(version(42), Readiness::Ready);
+    let known = Observation { planned_on, candidate, claimed: false, ..nothing_but(Some(alias)) };
+    let mut seen = Observation { now: BEGUN, certainty: Certainty::Written, ..known };
     let mut changes = Vec::new();
     for _ in 0..200_000 {
         let action = decide(plan, &seen);
@@ -109,34 +88,14 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
         ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
     };
     let stepped = BEGUN + Duration::from_millis(7_300);
-    let mut seen = Observation {
-        now: stepped,
-        alias: Some(Alias {
-            target: Target::Version(version(41)),
-            weights: vec![(version(42), points(1000))],
-            description: write_description("", &note).unwrap(),
-        }),
-        certainty: Certainty::Written,
-        claimed: true,
-        unanswered: None,
-        failed: None,
-        restored: None,
-        blind: None,
-        stepped: Some(stepped),
-        full_weight_refused: false,
-        stuck: None,
-        remembered: None,
-        planned_on: None,
-        candidate: Candidate::Unknown,
-        kept: true,
-        hook: Hook::NotInvoked,
-        health: healths(stepped).remove(0),
-        ready: None,
-        comparison: uncounted(),
-        probe: Probe::NotSent,
-        interrupted: false,
-        others: None,
+    let alias = Alias {
+        target: Target::Version(version(41)),
+        weights: vec![(version(42), points(1000))],
+        description: write_description("", &note).unwrap(),
     };
+    let health = healths(stepped).remove(0);
+    let known = Observation { now: stepped, stepped: Some(stepped), health, ..nothing_but(Some(alias)) };
+    let mut seen = Observation { certainty: Certainty::Written, ..known };
     let action = decide(&plan, &seen);
     assert_eq!(action, Action::Postpone(BEGUN + Duration::from_secs(8)));
     seen.alias = desired(&plan, &seen, &action);

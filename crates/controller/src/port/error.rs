@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rollout::failure::Failure;
+
 /// A call that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudError {
@@ -13,31 +15,6 @@ pub struct CloudError {
     pub message: String,
     /// AWS' code for it, where there was an answer.
     pub code: Option<String>,
-}
-
-/// Why a call failed, by what can be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// There is no such thing.
-    NotFound,
-    /// The revision is not the current one: look again.
-    Outdated,
-    /// Something else is under way on it, or it exists already: wait, or look again.
-    Conflict,
-    /// Too many calls: wait.
-    Throttled,
-    /// Not permitted.
-    Denied,
-    /// The request is wrong, and will be as wrong the next time.
-    Invalid,
-    /// No answer, or one that does not say whether the request was carried out.
-    Unanswered,
-    /// It never left this machine: no connection, or a setting that makes no sense.
-    Unsent,
-    /// It never left this machine: there are no credentials to sign it with.
-    Unsigned,
-    /// An invocation that AWS says it did not make, this time.
-    NotExecuted,
 }
 
 impl fmt::Display for CloudError {

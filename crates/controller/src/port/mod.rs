@@ -16,7 +16,10 @@ use rollout::subject::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
 pub use calls::{Call, CallLimit};
-pub use error::{CloudError, Failure};
+pub use error::CloudError;
+pub use rollout::alias::{Held, Revision};
+pub use rollout::candidate::{State, Update};
+pub use rollout::failure::Failure;
 pub use types::*;
 
 /// The cloud, as far as a rollout is concerned.

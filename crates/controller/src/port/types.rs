@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use rollout::alias::Revision;
+use rollout::candidate::{Facts, State, Update};
 use rollout::subject::Subject;
 use rollout::{Alias, Time, Version};
 
@@ -11,19 +13,6 @@ use super::calls::Call;
 
 /// The key of the tag that says whose an alarm is.
 pub const TAG: &str = "canaryctl";
-
-/// An alias as it was read or written, and the revision to write on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The alias.
-    pub alias: Alias,
-    /// Its revision.
-    pub revision: Revision,
-}
-
-/// The token that a write is conditional on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Revision(pub String);
 
 /// What a function, or a version of it, is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +35,20 @@ pub struct Configuration {
     pub dead_letter: Option<String>,
     /// Everything else that makes one version another than the next: environment, memory, layers and the like.
     pub frozen: Frozen,
+}
+
+impl Configuration {
+    /// What decides whether it can take traffic.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            version: &self.version,
+            code: &self.code_sha256,
+            state: &self.state,
+            update: &self.update,
+            role: &self.role,
+            dead_letter: self.dead_letter.as_deref(),
+        }
+    }
 }
 
 /// What a version freezes beside its code, its role and its dead-letter queue.
@@ -77,30 +80,6 @@ pub struct Frozen {
     pub security_groups: Vec<String>,
     /// The names of its variables, with a hash of each one's value: values may be secrets. `None` where they cannot be decrypted.
     pub environment: Option<BTreeMap<String, u32>>,
-}
-
-/// Whether a function can be invoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Being prepared.
-    Pending,
-    /// Ready.
-    Active,
-    /// Put to sleep after two weeks without a call.
-    Inactive,
-    /// Not usable: why.
-    Failed(String),
-}
-
-/// How the last update is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Update {
-    /// It is done.
-    Successful,
-    /// It is under way.
-    InProgress,
-    /// It did not work: why.
-    Failed(String),
 }
 
 /// Code to put into `$LATEST`.

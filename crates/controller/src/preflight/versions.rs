@@ -61,7 +61,7 @@ async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Conf
     {
         return Some(Problem::new(format!("the last update of `$LATEST` failed: {why}")).hint("deploy the function again"));
     }
-    incompatible(stable?, &latest).map(split)
+    latest.facts().incompatible(&stable?.facts()).map(split)
 }
 
 async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, version: Version, out: &mut Versions) {
@@ -76,7 +76,7 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
     match cloud.configuration(&request.subject.function, Some(version)).await {
         Ok(configuration) => {
             out.problems.extend(unusable("the version to roll out", version, &configuration));
-            let differs = out.stable.as_ref().and_then(|stable| incompatible(stable, &configuration));
+            let differs = out.stable.as_ref().and_then(|stable| configuration.facts().incompatible(&stable.facts()));
             out.problems.extend(differs.map(split));
         }
         Err(error) => {
@@ -147,25 +147,6 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
 /// What to do about two versions that cannot share an alias.
 fn split(text: String) -> Problem {
     Problem::new(text).hint("keep the role and the queue and change what they permit, or move the alias by hand, all at once")
-}
-
-/// Why two versions cannot share an alias, if they cannot: AWS wants one role and one dead-letter queue.
-pub(crate) fn incompatible(stable: &Configuration, candidate: &Configuration) -> Option<String> {
-    let (old, new) = (&stable.version, &candidate.version);
-    if stable.role != candidate.role {
-        return Some(format!(
-            "{new} has another execution role than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
-            candidate.role, stable.role
-        ));
-    }
-    let queue = |configuration: &Configuration| configuration.dead_letter.clone().unwrap_or_else(|| "none".to_owned());
-    (stable.dead_letter != candidate.dead_letter).then(|| {
-        format!(
-            "{new} has another dead-letter queue than {old} ({} instead of {}): AWS lets no alias split its traffic between them",
-            queue(candidate),
-            queue(stable)
-        )
-    })
 }
 
 /// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.

@@ -1,7 +1,9 @@
 //! Several rollouts as one: what the members know of each other, and the rules by which they step together.
 
+mod admission;
 pub(crate) mod rules;
 pub(crate) mod state;
 
-pub use rules::{ended_within, exit_code, member, others, split, terminal};
+pub use admission::{Joins, joins, taken_out, under_way};
+pub use rules::{exit_code, member, others};
 pub use state::{Called, Left, Member, Others, Stage};

@@ -12,7 +12,7 @@
 
 use super::state::{Called, Left, Member, Others, Stage};
 use crate::action::{Action, Reason, look_again, wait};
-use crate::alias::{Alias, Standing, standing};
+use crate::alias::standing;
 use crate::health::Pass;
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
@@ -257,26 +257,6 @@ fn leased(seen: &Observation) -> bool {
 fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {
     let why = Reason::Together { stage, last: others.last.clone() };
     wait(seen, seen.now + plan.poll, why)
-}
-
-/// The terminal note on an alias that is idle, where it is an end within the rollout that `live` tells of, by a plan of this group: of
-/// this one, or with `replanned` of any. An id that is made from a CI job's may have stood there before.
-pub fn ended_within(alias: Option<&Alias>, plan: &Plan, live: &Note, replanned: bool) -> Option<Note> {
-    let note = terminal(alias)?;
-    let planned = note.plan == Some(plan.hash()) || (replanned && note.plan.is_some());
-    (planned && note.id == live.id && note.since >= live.begun).then_some(note)
-}
-
-/// The terminal note of an alias that is idle, where a plan has ended so.
-pub fn terminal(alias: Option<&Alias>) -> Option<Note> {
-    let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
-    note.plan.is_some().then_some(note)
-}
-
-/// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
-pub fn split(one: &Note, other: &Note) -> bool {
-    let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
-    one.id == other.id && one.phase == Phase::Promoted && back(other) && one.since >= other.begun && other.since >= one.begun
 }
 
 /// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.

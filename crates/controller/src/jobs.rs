@@ -1,0 +1,94 @@
+//! What is under way beside the loop? A hook's invocation and the candidate's answers to saved events, both awaited while it rests.
+
+use std::pin::Pin;
+use std::task::Poll;
+
+use rollout::Time;
+use rollout::comparison::Probe;
+use rollout::event::HookPhase;
+use rollout::memory::Memory;
+use rollout::note::Phase;
+use rollout::observation::Hook;
+use rollout::plan::Plan;
+
+/// Something under way.
+type Job<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One asking of one hook: which, the how manieth, and since when its phase or step is in force.
+type Announced = (HookPhase, u8, Time);
+
+/// What is under way, and what came of it.
+pub(crate) struct Jobs<'a> {
+    /// The hook that was last asked, as far as this process knows.
+    asked: Option<Announced>,
+    hook: Hook,
+    asking: Option<Job<'a, Result<(), String>>>,
+    pub(crate) probe: Probe,
+    probing: Option<Job<'a, Probe>>,
+}
+
+impl<'a> Jobs<'a> {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { asked: None, hook: Hook::NotInvoked, asking: None, probe: Probe::NotSent, probing: None }
+    }
+
+    /// How the hook is doing that the alias announces.
+    pub(crate) fn hook(&self, plan: &Plan, memory: &Memory) -> Hook {
+        if self.asked == announced(plan, memory) { self.hook.clone() } else { Hook::NotInvoked }
+    }
+
+    /// Sends a hook's question off, before anything is looked at again.
+    pub(crate) async fn ask(&mut self, which: Announced, now: Time, asking: impl Future<Output = Result<(), String>> + 'a) {
+        self.asked = Some(which);
+        self.hook = Hook::Running(now);
+        let mut asking: Job<'a, _> = Box::pin(asking);
+        match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {
+            Poll::Ready(answer) => self.hook = answered(answer),
+            Poll::Pending => self.asking = Some(asking),
+        }
+    }
+
+    /// Sends saved events off.
+    pub(crate) fn probe(&mut self, probing: impl Future<Output = Probe> + 'a) {
+        self.probe = Probe::Running;
+        self.probing = Some(Box::pin(probing));
+    }
+
+    /// Ends once something has answered; never where nothing is under way.
+    pub(crate) async fn answered(&mut self) {
+        tokio::select! {
+            biased;
+            answer = or_never(&mut self.asking) => (self.hook, self.asking) = (answered(answer), None),
+            answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
+        }
+    }
+}
+
+async fn or_never<T>(job: &mut Option<Job<'_, T>>) -> T {
+    match job.as_mut() {
+        Some(job) => job.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn answered(answer: Result<(), String>) -> Hook {
+    answer.map_or_else(Hook::Failed, |()| Hook::Succeeded)
+}
+
+/// Which hook and which attempt the alias announces, and since when its phase or step is in force; without an alias, a first
+/// deployment's pre-traffic hook.
+pub(crate) fn announced(plan: &Plan, memory: &Memory) -> Option<Announced> {
+    if memory.alias().is_none() {
+        return Some((HookPhase::PreTraffic, 1, Time::default()));
+    }
+    let note = memory.note(plan)?;
+    let attempt = note.hook?.number;
+    let phase = match note.phase {
+        Phase::Pre => HookPhase::PreTraffic,
+        Phase::Post => HookPhase::PostTraffic,
+        Phase::Shift { .. } => HookPhase::Step,
+        Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => return None,
+    };
+    Some((phase, attempt, note.since))
+}

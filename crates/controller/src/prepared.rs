@@ -1,0 +1,69 @@
+//! What is known of the two versions of a rollout, while the new one is prepared and after?
+
+use rollout::Version;
+use rollout::event::What;
+use rollout::note::Note;
+use rollout::observation::Candidate;
+
+use crate::differences::differences;
+use crate::port::Configuration;
+
+/// What this process knows of both versions.
+pub(crate) struct Prepared {
+    stable: Option<Configuration>,
+    pub(crate) candidate: Candidate,
+    published: Option<(Version, Configuration)>,
+    pub(crate) latest: Option<Configuration>,
+    /// The hash of the code that this process put into `$LATEST`.
+    code_updated: Option<String>,
+}
+
+impl Prepared {
+    pub(crate) fn new(stable: Option<Configuration>) -> Self {
+        Self { stable, candidate: Candidate::Unknown, published: None, latest: None, code_updated: None }
+    }
+
+    /// Takes over what a published version is.
+    pub(crate) fn take_published(&mut self, version: Version, configuration: Configuration) {
+        let stable = self.stable.as_ref().map(Configuration::facts);
+        self.candidate = Candidate::Published(version, configuration.facts().readiness(stable.as_ref()));
+        self.published = Some((version, configuration));
+    }
+
+    /// Takes over what `$LATEST` is, of a rollout that puts code there itself or not.
+    pub(crate) fn take_latest(&mut self, updates: bool, configuration: Configuration) {
+        let known = self.latest.as_ref().map(|latest| &latest.code_sha256);
+        let ours = self.code_updated.as_ref().or(known).map(String::as_str);
+        self.candidate = configuration.facts().latest(updates && self.code_updated.is_none(), ours);
+        if self.candidate == Candidate::Ready {
+            self.latest = Some(configuration);
+        }
+    }
+
+    /// Notes that this process has put code into `$LATEST`, and its hash.
+    pub(crate) fn on_updated(&mut self, hash: String) {
+        (self.code_updated, self.candidate, self.latest) = (Some(hash), Candidate::Settling, None);
+    }
+
+    /// What happened, with what only this process knows of it: in what the candidate differs.
+    pub(crate) fn in_full(&self, what: What) -> What {
+        let What::VersionReady { version, .. } = what else { return what };
+        let known = self.stable.as_ref().zip(self.published.as_ref().filter(|(published, _)| *published == version));
+        let differs = known.map(|(stable, (_, candidate))| differences(stable, candidate)).unwrap_or_default();
+        What::VersionReady { version, differs }
+    }
+
+    /// The stable version's ARN.
+    pub(crate) fn stable_arn(&self) -> Option<String> {
+        Some(self.stable.as_ref()?.arn.clone())
+    }
+
+    /// The candidate and its ARN; of one that another process published, the ARN is its sister's with another number.
+    pub(crate) fn candidate_arn(&self, note: Option<&Note>) -> Option<(Version, String)> {
+        self.published.as_ref().map(|(version, known)| (*version, known.arn.clone())).or_else(|| {
+            let candidate = note?.candidate?;
+            let (function, _) = self.stable.as_ref()?.arn.rsplit_once(':')?;
+            Some((candidate, format!("{function}:{candidate}")))
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Whom does a rollback of many functions take? Every one whose rollout is under way, and those that belong to it though they are final.
+
+use std::collections::BTreeSet;
+
+use crate::alias::{Alias, standing};
+use crate::failure::Failure;
+use crate::note::{Note, Noted, Phase, RolloutId};
+
+/// What is to be done to one of the functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Nothing: no such rollout is under way.
+    Nothing,
+    /// It is brought back if one of these rollouts of it turns out to be under way, or any where none is named: a finished one is not
+    /// undone.
+    IfUnderWay(Vec<RolloutId>),
+    /// It is brought back as it is.
+    Back,
+}
+
+/// What is to be done to each: of its alias as it was read, and the rollouts of it that are meant, none where any is. One that is final
+/// already is a part of a rollout that others of it are in the midst of, and comes back with them; any other that is finished is left
+/// alone.
+pub fn swept(functions: &[(Result<Option<&Alias>, Failure>, &[RolloutId])]) -> Vec<Sweep> {
+    let notes: Vec<Option<Note>> = functions.iter().map(|(alias, _)| noted(alias.ok().flatten()?)).collect();
+    let live = |(note, (_, meant)): (&Option<Note>, &(_, &[RolloutId]))| {
+        let note = note.as_ref().filter(|note| !note.phase.is_terminal())?;
+        (meant.is_empty() || meant.contains(&note.id)).then_some(note.id)
+    };
+    let live: BTreeSet<RolloutId> = notes.iter().zip(functions).filter_map(live).collect();
+    let take = |(note, (alias, meant)): (&Option<Note>, &(Result<Option<&Alias>, Failure>, &[RolloutId]))| {
+        let alias = match alias {
+            // What is not there yet is not under way.
+            Err(Failure::NotFound) => return Sweep::Nothing,
+            // Whose alias cannot be read may be.
+            Err(_) => return Sweep::IfUnderWay(meant.to_vec()),
+            Ok(alias) => alias,
+        };
+        match note.as_ref().filter(|note| live.contains(&note.id)) {
+            // By its id: what ends meanwhile is not undone in its place.
+            Some(note) if alias.is_some_and(|alias| standing(alias).live().is_some()) => Sweep::IfUnderWay(vec![note.id]),
+            // Changed by something else in its midst; or final by its plan, as a part of what others are in the midst of.
+            Some(note) if !note.phase.is_terminal() || is_final(note) => Sweep::Back,
+            Some(_) | None => Sweep::Nothing,
+        }
+    };
+    notes.iter().zip(functions).map(take).collect()
+}
+
+/// The note of an alias, whether or not the alias stands as it says.
+fn noted(alias: &Alias) -> Option<Note> {
+    match alias.noted() {
+        Noted::Note(note) => Some(*note),
+        Noted::Newer { .. } | Noted::Nothing => None,
+    }
+}
+
+/// Whether a plan made this version final; not a claim that was taken back, nor a person.
+fn is_final(note: &Note) -> bool {
+    note.phase == Phase::Promoted && note.plan.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Cause;
+    use crate::decide_tests::plan;
+    use crate::group_tests::{alias, as_noted, note, shift};
+
+    /// Beside one that is under way, and without it.
+    #[test]
+    fn what_is_under_way_comes_back_and_what_is_final_by_it_comes_along() {
+        let plan = plan();
+        let (id, meant) = (plan.id, [plan.id]);
+        let end = note(&plan, Phase::Promoted);
+        let other = Note { id: RolloutId(1), ..shift(&plan) };
+        let running = as_noted(&shift(&plan));
+        let under_way = Sweep::IfUnderWay(vec![id]);
+        for (found, alone, beside) in [
+            (Ok(Some(as_noted(&shift(&plan)))), under_way.clone(), under_way),
+            (Ok(Some(as_noted(&end))), Sweep::Nothing, Sweep::Back),
+            (Ok(Some(as_noted(&Note { plan: None, ..end.clone() }))), Sweep::Nothing, Sweep::Nothing),
+            (Ok(Some(as_noted(&Note { id: RolloutId(1), ..end }))), Sweep::Nothing, Sweep::Nothing),
+            (Ok(Some(as_noted(&note(&plan, Phase::Back(Cause::Alarm))))), Sweep::Nothing, Sweep::Nothing),
+            (Ok(Some(as_noted(&other))), Sweep::Nothing, Sweep::Nothing),
+            // Its share was cleared by hand, and its note stands.
+            (Ok(Some(alias(41, 0, Some(&shift(&plan))))), Sweep::Back, Sweep::Back),
+            (Ok(Some(alias(41, 0, None))), Sweep::Nothing, Sweep::Nothing),
+            (Ok(None), Sweep::Nothing, Sweep::Nothing),
+            (Err(Failure::NotFound), Sweep::Nothing, Sweep::Nothing),
+            (Err(Failure::Throttled), Sweep::IfUnderWay(vec![id]), Sweep::IfUnderWay(vec![id])),
+        ] {
+            let found = (found.as_ref().map(Option::as_ref).map_err(|failure| *failure), meant.as_slice());
+            assert_eq!(swept(&[found]), [alone], "{found:?}");
+            assert_eq!(swept(&[found, (Ok(Some(&running)), &[])])[0], beside, "{found:?}");
+        }
+        assert_eq!(swept(&[(Ok(Some(&as_noted(&other))), &[])]), [Sweep::IfUnderWay(vec![RolloutId(1)])], "any is meant");
+    }
+}

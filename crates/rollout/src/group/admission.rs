@@ -1,0 +1,73 @@
+//! Which members belong to one rollout, and to which? From their aliases as a new process finds them, before anything is written.
+
+use super::state::Left;
+use crate::alias::{Alias, Standing, standing};
+use crate::note::{Note, Phase, RolloutId};
+use crate::plan::Plan;
+use crate::{Cause, Outcome};
+
+/// How a member that was found belongs to the rollout under way on its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Joins {
+    /// It is in the midst of it.
+    GoesOn,
+    /// It is in the midst of this other one.
+    Other(RolloutId),
+    /// It ended within it, before the others did: this is its terminal note.
+    Ended(Box<Note>),
+    /// It has no part in it yet.
+    Begins,
+}
+
+/// The rollout that some of these are in the midst of, or one whose way back was cut short: each one's alias, plan, and the note that it
+/// goes on with. `None` where none is under way.
+pub fn under_way<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan, Option<&'a Note>)> + Clone) -> Option<Note> {
+    found.clone().find_map(|(_, _, goes_on)| goes_on.cloned()).or_else(|| cut_short(found.map(|(alias, plan, _)| (alias, plan))))
+}
+
+/// How a member belongs to the rollout that `live` tells of; with `replanned` its end by any plan counts.
+pub fn joins(alias: Option<&Alias>, plan: &Plan, goes_on: Option<&Note>, live: &Note, replanned: bool) -> Joins {
+    match goes_on {
+        Some(note) if note.id != live.id => Joins::Other(note.id),
+        Some(_) => Joins::GoesOn,
+        None => ended_within(alias, plan, live, replanned).map_or(Joins::Begins, |note| Joins::Ended(Box::new(note))),
+    }
+}
+
+/// How a member ended that somebody took out of its rollout while no process watched: by hand, or otherwise.
+pub fn taken_out(alias: Option<&Alias>) -> Option<(Outcome, Left)> {
+    match standing(alias?) {
+        Standing::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
+        Standing::PromotedElsewhere(_) | Standing::Contended { .. } | Standing::Foreign { .. } => {
+            Some((Outcome::Superseded, Left::Lost))
+        }
+        Standing::Idle(_) | Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..) => None,
+    }
+}
+
+/// The end of a member that is back, where another is final by the same rollout: nothing is under way, and they do not belong so.
+fn cut_short<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan)>) -> Option<Note> {
+    let end = |(alias, plan): (Option<&Alias>, &Plan)| terminal(alias).filter(|note| note.plan == Some(plan.hash()));
+    let ends: Vec<Note> = found.filter_map(end).collect();
+    ends.iter().find(|back| ends.iter().any(|last| split(last, back))).cloned()
+}
+
+/// The terminal note on an alias that is idle, where it is an end within the rollout that `live` tells of, by a plan of this group: of
+/// this one, or with `replanned` of any. An id that is made from a CI job's may have stood there before.
+fn ended_within(alias: Option<&Alias>, plan: &Plan, live: &Note, replanned: bool) -> Option<Note> {
+    let note = terminal(alias)?;
+    let planned = note.plan == Some(plan.hash()) || (replanned && note.plan.is_some());
+    (planned && note.id == live.id && note.since >= live.begun).then_some(note)
+}
+
+/// The terminal note of an alias that is idle, where a plan has ended so.
+fn terminal(alias: Option<&Alias>) -> Option<Note> {
+    let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
+    note.plan.is_some().then_some(note)
+}
+
+/// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
+fn split(one: &Note, other: &Note) -> bool {
+    let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
+    one.id == other.id && one.phase == Phase::Promoted && back(other) && one.since >= other.begun && other.since >= one.begun
+}
