@@ -50,7 +50,9 @@ pub(crate) fn log(events: &[Event]) -> String {
 
 /// What is known after these events.
 pub(crate) fn known<'a>(mut state: LiveState, events: impl IntoIterator<Item = &'a Event>) -> LiveState {
-    events.into_iter().for_each(|event| state.add(event));
+    for event in events {
+        state.add(event);
+    }
     state
 }
 

@@ -304,7 +304,9 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
     let ended = |prompt: Option<Prompt>| {
         drawn((80, 24), |live| {
             for event in events("alarm") {
-                prompt.iter().for_each(|prompt| live.prompt(prompt).unwrap());
+                if let Some(prompt) = &prompt {
+                    live.prompt(prompt).unwrap();
+                }
                 live.event(&event).unwrap();
             }
         })
