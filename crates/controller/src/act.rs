@@ -12,6 +12,7 @@ use rollout::note::Phase;
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
 use rollout::plan::OnLowTraffic;
 use rollout::subject::Qualified;
+use rollout::timing::{LATER_ANSWER, REFUSED};
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
@@ -21,12 +22,6 @@ use crate::hooks::{Question, ask};
 use crate::interrupt::{Interrupt, told};
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::probe::probe;
-
-/// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
-const REFUSED: Duration = Duration::from_mins(1);
-
-/// How often to look for a hook's later answer, at the most: it is one of the account's control calls.
-const LATER: Duration = Duration::from_secs(5);
 
 /// The shortest and the longest pause after a failed call.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
@@ -187,7 +182,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.candidate_arn(),
             weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: self.request.any_hook_answer,
-            look: self.plan.poll.max(LATER),
+            look: self.plan.poll.max(LATER_ANSWER),
         };
         let (cloud, clock) = (self.cloud, self.clock);
         self.hook.which = Some(announced);

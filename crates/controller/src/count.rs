@@ -5,7 +5,8 @@ use rollout::alias::{Standing, standing};
 use rollout::comparison::Comparison;
 use rollout::health::Failing;
 use rollout::note::Note;
-use rollout::plan::{COUNTS_EVERY, Mode};
+use rollout::plan::Mode;
+use rollout::timing::COUNTS_EVERY;
 
 use crate::compare::{find, limits, step_calls};
 use crate::driver::Driver;

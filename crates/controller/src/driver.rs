@@ -17,6 +17,7 @@ use rollout::narrate::{Round, narrate, observed, started};
 use rollout::note::{Note, Phase};
 use rollout::observation::{Candidate, Hook, Observation};
 use rollout::plan::{OnInterrupt, Plan};
+use rollout::timing::{REPEATED, ROLLBACK_LIMIT, SECOND_LOOK};
 use rollout::{Alias, Cause, Outcome, Time, Version};
 use tokio::sync::watch;
 
@@ -29,12 +30,6 @@ use crate::port::{Clock, Cloud, Configuration, Counted, Held, Revision};
 use crate::preflight::Preflight;
 use crate::request::Request;
 use crate::teller::Teller;
-
-/// How long a rollback is tried before it is given up as unconfirmed.
-pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
-
-/// How long a trouble that repeats itself goes without saying.
-const REPEATED: Duration = Duration::from_mins(1);
 
 /// Runs a rollout from its preflight to its end, and tells every event on the way; the ending is the last of them.
 pub async fn rollout<C: Cloud, K: Clock>(
@@ -335,7 +330,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.
     pub(crate) async fn rest(&mut self, until: Time, why: &Reason) {
         let now = self.cloud.time();
-        let longest = if *why == Reason::LookingAgain { Duration::from_secs(1) } else { self.plan.poll };
+        let longest = if *why == Reason::LookingAgain { SECOND_LOOK } else { self.plan.poll };
         // A shift in between does not put off the next look at the alarms.
         let until = self.next_look().map_or(until, |look| until.min(look));
         let span = until.since(now).clamp(Duration::from_millis(1), longest);

@@ -1,7 +1,5 @@
 //! What is there to see? One look at the alias, the alarms and the candidate, gathered into an observation.
 
-use std::time::Duration;
-
 use rollout::alias::{Standing, standing};
 use rollout::arn::unqualified;
 use rollout::event::{HookPhase, What};
@@ -9,6 +7,7 @@ use rollout::health::{AlarmSeen, AlarmState, Failing, Health};
 use rollout::note::{Note, Noted, Phase};
 use rollout::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use rollout::plan::{Entry, Source};
+use rollout::timing::{CLOCKS_APART, COUNT_LIMIT, CREDENTIALS_END, SECOND_LOOK};
 use rollout::{Time, Version};
 
 use crate::differences::differences;
@@ -16,18 +15,6 @@ use crate::driver::{Announced, Driver};
 use crate::interrupt::Interrupt;
 use crate::port::{Clock, Cloud, CloudError, Configuration, Dated, Failure, Held, State, Update};
 use crate::preflight::versions::incompatible;
-
-/// By how much the clocks of two services may differ.
-const MARGIN: Duration = Duration::from_secs(5);
-
-/// How long before credentials end they are still good for a way back.
-const BEFORE_THE_END: Duration = Duration::from_mins(2);
-
-/// How long calls may take to be counted: less than the shortest time in which what was read beside them grows old.
-const COUNT_LIMIT: Duration = Duration::from_secs(4);
-
-/// How far apart two reads are that together are believed.
-const APART: Duration = Duration::from_secs(1);
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -211,7 +198,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// history tells.
     async fn add_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
         // CloudWatch's clock is not Lambda's.
-        let from = self.alarms_read - MARGIN;
+        let from = self.alarms_read - CLOCKS_APART;
         for alarm in alarms.iter_mut().filter(|alarm| self.before_kept(&alarm.name, alarm.since)) {
             alarm.state = AlarmState::InsufficientData;
         }
@@ -302,7 +289,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     fn observation(&self) -> Observation {
         let now = self.cloud.time();
-        let apart = self.looks_so_since.zip(self.known_at).is_some_and(|(since, known)| known.since(since) >= APART);
+        let apart = self.looks_so_since.zip(self.known_at).is_some_and(|(since, known)| known.since(since) >= SECOND_LOOK);
         let certainty = match (self.fresh, apart) {
             (true, _) => Certainty::Written,
             (false, true) => Certainty::ReadTwice,
@@ -339,7 +326,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Whether the credentials are about to end and nothing will renew them: then what a signal would do is done now.
     fn credentials_end(&self, now: Time) -> bool {
-        self.cloud.expiry().is_some_and(|end| now + BEFORE_THE_END >= end)
+        self.cloud.expiry().is_some_and(|end| now + CREDENTIALS_END >= end)
     }
 
     /// What is known of the alarms, as old as what is known of the alias.

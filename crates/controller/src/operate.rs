@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
+use rollout::timing::{ORDER_LIMIT, ROLLBACK_LIMIT};
 use rollout::{Alias, Time, Weight};
 
 use crate::backoff::Backoff;
-use crate::driver::ROLLBACK_LIMIT;
 use crate::identity::Identity;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::swap::{Change, Step, swap};
-
-/// How long an order that moves traffic nowhere is tried.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +56,7 @@ impl Change for Given<'_> {
     const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
 
     fn limit(&self) -> Duration {
-        if self.operation == Operation::Abort { ROLLBACK_LIMIT } else { LIMIT }
+        if self.operation == Operation::Abort { ROLLBACK_LIMIT } else { ORDER_LIMIT }
     }
 
     fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Ordered> {

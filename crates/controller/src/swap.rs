@@ -4,17 +4,12 @@
 use std::time::Duration;
 
 use rollout::subject::Subject;
+use rollout::timing::{HOPELESS, SECOND_LOOK};
 use rollout::{Alias, Time};
 
 use crate::backoff::Backoff;
 use crate::last_resort::update_alias;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
-
-/// How long a failure that will not pass by itself, such as a denied permission, is met before giving up.
-const HOPELESS: Duration = Duration::from_secs(5);
-
-/// How long to wait before a second look at what would be refused: reads can be stale.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What is to be done about an alias as it was read.
 pub(crate) enum Step<E> {

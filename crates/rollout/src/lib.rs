@@ -44,6 +44,7 @@ pub mod report;
 pub mod schedule;
 pub mod subject;
 mod time;
+pub mod timing;
 mod unmade;
 mod weight;
 pub mod write;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::timing::PAUSE;
 use crate::{Cause, Time, Version, VersionError, Weight};
 
 /// How long a description may be, by AWS' rule.
@@ -150,9 +151,6 @@ pub enum AfterPause {
     /// The traffic goes back.
     RollBack,
 }
-
-/// How long a pause is where nothing else is said.
-pub const PAUSE: Duration = Duration::from_hours(1);
 
 /// A pause that a person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

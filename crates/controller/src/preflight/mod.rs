@@ -8,14 +8,13 @@ mod metrics;
 pub(crate) mod problem;
 pub(crate) mod versions;
 
-use std::time::Duration;
-
 use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
 use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 use rollout::subject::Subject;
+use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK};
 
 use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
@@ -36,9 +35,6 @@ impl Preflight {
         self.callers.warning(subject).into_iter().chain(stack).chain(self.warnings.iter().cloned()).collect()
     }
 }
-
-/// How long to wait before a second look at an alias that cannot be claimed: reads can be stale.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Looks at everything a rollout needs.
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
@@ -160,7 +156,7 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
 /// Credentials that are known to end before the rollout does would leave it without anybody to bring it back.
 fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
     let (end, now) = (cloud.expiry()?, cloud.time());
-    let needed = plan.duration() + MARGIN;
+    let needed = plan.duration() + CREDENTIALS_MARGIN;
     (now + needed >= end).then(|| {
         let text = format!(
             "the credentials end at {}, before the rollout would ({} from now)",
@@ -170,6 +166,3 @@ fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
         Problem::new(text).hint("use credentials that last longer or renew themselves, or a shorter schedule")
     })
 }
-
-/// What hooks, publishing and a way back may take on top of the schedule.
-const MARGIN: Duration = Duration::from_mins(5);
