@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark tells its figures")]
 
+#[path = "../harness/mod.rs"]
+mod harness;
 #[expect(dead_code, reason = "the benchmark plays on the stories' stage and needs little of it")]
 #[path = "../scenarios/stage.rs"]
 mod stage;

@@ -22,7 +22,7 @@ fn percents(stage: &Stage) -> Vec<u64> {
 }
 
 fn assert_back(told: &Told, code: u8, kind: &str) {
-    assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (code, kind), "{}", told.log);
+    assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (code, kind), "{}", told.log);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn what_only_observes_never_acts() {
         let stage = Stage::story("hello-errors").await;
         let told = stage.rollout(&compared(Analysis { mode: Mode::Observe, ..on() })).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(told.ending.reason.kind, "promoted");
+        assert_eq!(told.ending.reason.kind.word(), "promoted");
         assert!(told.ending.exposed.unwrap() > 0);
         stage.assert_ended("42", "promoted");
     });

@@ -144,8 +144,8 @@ fn one_alarm_brings_all_twenty_back() {
         // A poll to see it, and fifteen calls a second for twenty writes.
         assert!(back.iter().max().unwrap() < &Duration::from_secs(9), "{back:?}");
         let of = |index: usize| told.ended.endings[index].reason.clone();
-        assert_eq!(of(13).kind, "alarm");
-        assert_eq!(of(4).kind, "group");
+        assert_eq!(of(13).kind.word(), "alarm");
+        assert_eq!(of(4).kind.word(), "group");
         assert!(of(4).detail.contains("function13:live"), "{}", of(4).detail);
         // Only the one that was bad is not to be rolled out again.
         for index in 0..20 {
@@ -177,6 +177,11 @@ fn who_loses_one_claim_releases_all() {
     });
 }
 
+/// Why each member ended as it did, in a word.
+pub(crate) fn kinds(ended: &controller::GroupEnding) -> Vec<&str> {
+    ended.endings.iter().map(|ending| ending.reason.kind.word()).collect()
+}
+
 #[test]
 fn what_keeps_one_from_beginning_keeps_all() {
     play(async {
@@ -188,6 +193,7 @@ fn what_keeps_one_from_beginning_keeps_all() {
         let details: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.detail.as_str()).collect();
         assert!(details[1].contains("`missing` does not exist"), "{details:?}");
         assert!(details[0].contains("function01:live of its group cannot begin"), "{details:?}");
+        assert_eq!(kinds(&told.ended), ["held_up", "refused", "held_up"]);
         assert!((0..3).all(|index| writes(&stage, index).is_empty()));
     });
 }
@@ -199,7 +205,7 @@ fn a_function_without_anything_new_holds_nobody_up() {
         stage.with(|world| world.set_environment(&name(1), &[("SIM_BODY", "old")])).unwrap();
         let told = run(&stage, &requests(3), 7).await;
         assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
-        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.as_str()).collect();
+        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.word()).collect();
         assert_eq!(outcomes, ["promoted", "unchanged", "promoted"]);
         assert_eq!(ended(&stage, 1).0, "1");
     });

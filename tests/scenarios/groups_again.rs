@@ -8,7 +8,7 @@ use rollout::note::{Owner, RolloutId};
 use sim::{Effect, Fault};
 use tokio::sync::watch;
 
-use crate::groups::{all_are, ended, name, requests, run, run_heard, stage};
+use crate::groups::{all_are, ended, kinds, name, requests, run, run_heard, stage};
 use crate::stage::{Stage, play};
 
 /// Runs a group and kills its process a moment after a member was first given this share or, with none, became final.
@@ -42,6 +42,26 @@ fn after_a_kill_the_same_command_goes_on_with_all_of_them() {
             all_are(&stage, 4, "2", "promoted");
         });
     }
+}
+
+#[test]
+fn who_is_held_up_by_another_is_not_the_reason() {
+    play(async {
+        let stage = stage(3).await;
+        killed(&stage, &requests(3), Some(0.1)).await;
+        let mut again = requests(3);
+        again[1].alarms = vec!["missing".to_owned()];
+        let told = run(&stage, &again, 8).await;
+        assert_eq!(
+            (told.ended.exit_code, kinds(&told.ended)),
+            (3, vec!["held_up", "refused", "held_up"]),
+            "{:#?}",
+            told.ended.endings
+        );
+        let last = told.events.last().unwrap();
+        let deciding = report::last_ending(std::slice::from_ref(last)).unwrap();
+        assert!(deciding.reason.detail.starts_with("function01:live: "), "{deciding:#?}");
+    });
 }
 
 #[test]
@@ -186,8 +206,12 @@ fn who_comes_back_before_anything_moved_says_so() {
         let mut requests = requests(3);
         requests[1].pre_hook = Some("fails".parse().unwrap());
         let told = run(&stage, &requests, 7).await;
-        let kinds: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.kind.as_str()).collect();
-        assert_eq!((told.ended.exit_code, kinds), (11, vec!["group", "pre_hook", "group"]), "{:#?}", told.ended.endings);
+        assert_eq!(
+            (told.ended.exit_code, kinds(&told.ended)),
+            (11, vec!["group", "pre_hook", "group"]),
+            "{:#?}",
+            told.ended.endings
+        );
         // What the last rollout replaced is remembered: a rollback by hand still finds its way.
         assert_eq!((ended(&stage, 0), ended(&stage, 1).0), (("2".to_owned(), false, "promoted".to_owned()), "2".to_owned()));
     });

@@ -122,7 +122,7 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
             world.set_environment("postHook", &[("SIM_HOOK", "InProgress"), ("SIM_HOOK_REPORT", &job)]).unwrap();
         });
         let told = stage.rollout(&Request { post_hook: request().post_hook, ..short() }).await;
-        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "post_hook"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (11, "post_hook"), "{}", told.log);
         assert!(told.log.contains("it reported Failed"), "{}", told.log);
         stage.assert_ended("41", "back");
     });
@@ -131,7 +131,7 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "InProgress")]).unwrap());
         let limit = Duration::from_mins(5);
         let told = stage.rollout(&Request { post_hook: request().post_hook, hook_limit: limit, ..short() }).await;
-        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "post_hook"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (11, "post_hook"), "{}", told.log);
         assert!(told.log.contains("did not answer before its deadline"), "{}", told.log);
         stage.assert_ended("41", "back");
     });
@@ -161,7 +161,7 @@ fn a_step_hook_is_asked_before_every_further_share() {
         let stage = Stage::story("hello").await;
         stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
         let told = stage.rollout(&stepped("preHook")).await;
-        assert_eq!((told.ending.exit_code, told.ending.reason.kind.as_str()), (11, "step_hook"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (11, "step_hook"), "{}", told.log);
         assert_eq!(stage.shares("42").into_iter().map(|share| share.1).collect::<Vec<_>>(), [10, 0]);
         assert!(stage.alias().await.description.contains("x=42s"), "it is remembered");
     });

@@ -63,7 +63,7 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
         let request = Request { on_interrupt: OnInterrupt::Hold, ..request() };
         let told = stage.rollout_until(&request, moving(&stage)).await;
         assert_golden("a_signal_holds_the_share", &told.log);
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (30, "held"));
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"));
         let alias = stage.alias().await;
         assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
         // The lease is given up.
@@ -80,7 +80,7 @@ fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
     play(async {
         let stage = Stage::story("hello").await;
         let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (30, "held"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"), "{}", told.log);
         let alias = stage.alias().await;
         assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
         assert!(!alias.description.contains(" l="), "the lease is given up: {}", alias.description);
@@ -99,7 +99,7 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
                 stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
             })
             .await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (20, "rollback_unconfirmed"), "{}", told.log);
+        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (20, "rollback_unconfirmed"), "{}", told.log);
         let command = told.ending.next.first().unwrap();
         assert!(
             command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),

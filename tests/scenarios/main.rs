@@ -5,30 +5,32 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
-mod bad_weather;
-mod blame;
+mod analysis_attribution;
+mod aws_faults;
 mod by_hand;
 mod comparing;
-mod crowd;
+mod concurrent_rollouts;
 mod doctor;
 mod final_failures;
 mod first_deployment;
 mod groups;
 mod groups_again;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod hooks;
 mod hooks_at_urls;
+mod iam_policy;
 mod interrupted;
 mod keeping;
-mod known_answers;
-mod least;
 mod many_at_once;
-mod nothing_new;
+mod no_change;
 mod operators;
 mod refused;
 mod schedules;
 mod stage;
+mod takeover;
 mod the_story;
 #[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
 #[path = "../../crates/analysis/tests/traffic/mod.rs"]
 mod traffic;
-mod under_way;
+mod vectors;

@@ -12,7 +12,8 @@ use rollout::{Subject, Version};
 use sim::{Effect, Fault, World};
 use tokio::sync::watch;
 
-use crate::stage::{Sleeper, Stage, play, short};
+use crate::harness::Sleeper;
+use crate::stage::{Stage, play, short};
 
 const COUNT: usize = 12;
 

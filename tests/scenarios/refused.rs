@@ -10,7 +10,7 @@ use crate::stage::{Stage, assert_golden, play, request, short};
 /// Refused with 3, every word in the log, nothing written by the program.
 async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
     let told = stage.rollout(request).await;
-    assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (3, "refused"), "{}", told.log);
+    assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
     for word in words {
         assert!(told.log.contains(word), "no `{word}` in\n{}", told.log);
     }

@@ -2,36 +2,25 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use aws::Aws;
 use controller::port::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter};
 use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
 use rollout::{Subject, Version};
-use sim::{Account, CallRecord, Effect, Fault, Scenario, SimClock, Time, World};
+use sim::{Account, CallRecord, Scenario, Time, World};
 use tokio::sync::watch;
 
-/// 14:00 on the day the stories are set.
-const OPENING: Duration = Duration::from_hours(498_734);
+use crate::harness::{Part, Sleeper, end_credentials, identity, in_virtual_time, opening};
 
 /// An account, and the program's own way to it.
 pub(crate) struct Stage {
     pub(crate) account: Account,
     pub(crate) aws: Aws,
     pub(crate) clock: Sleeper,
-}
-
-/// The controller's clock: the stage's.
-#[derive(Clone, Copy)]
-pub(crate) struct Sleeper(pub(crate) SimClock);
-
-impl Clock for Sleeper {
-    async fn sleep(&self, span: Duration) {
-        self.0.sleep(span).await;
-    }
 }
 
 impl Sleeper {
@@ -50,9 +39,7 @@ pub(crate) struct Told {
 
 /// Plays a story in virtual time. Chance is the same in every run.
 pub(crate) fn play<T>(story: impl Future<Output = T>) -> T {
-    fastrand::seed(7);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(story)
+    in_virtual_time(7, story)
 }
 
 impl Stage {
@@ -63,7 +50,7 @@ impl Stage {
 
     /// The same with other settings.
     pub(crate) async fn story_with(name: &str, change: impl FnOnce(&mut sim::Settings)) -> Self {
-        let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
+        let clock = opening();
         let mut settings = sim::Settings::strict();
         change(&mut settings);
         let world = Scenario::named(name).unwrap().build_in(settings, 7, clock.now());
@@ -72,7 +59,7 @@ impl Stage {
 
     /// An account of its own, furnished here; it is a full hour.
     pub(crate) async fn furnished(settings: sim::Settings, seed: u64, furnish: impl FnOnce(&mut World)) -> Self {
-        let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
+        let clock = opening();
         let mut world = World::new(settings, seed, Time::from(clock.now()));
         furnish(&mut world);
         Self::of(Account::new(world, clock), "CONTROLLER", None).await
@@ -86,22 +73,14 @@ impl Stage {
     /// A caller whose credentials end after so long: from then on AWS refuses every call.
     pub(crate) async fn expiring(&self, id: &str, after: Duration) -> Self {
         let end = self.now() + after;
-        let refused = Fault::everywhere(Effect::Deny).from_caller(id).between(end, end + Duration::from_hours(24));
-        self.with(|world| world.add_fault(refused));
+        end_credentials(&self.account, id, end);
         Self::of(self.account.clone(), id, Some(end)).await
     }
 
-    async fn of(account: Account, id: &str, end: Option<Time>) -> Self {
+    async fn of(account: Account, id: &str, expires: Option<Time>) -> Self {
         let clock = account.clock();
-        let seams = Seams {
-            http_client: Some(account.http_client()),
-            time_source: Some(SharedTimeSource::new(clock)),
-            sleep: Some(SharedAsyncSleep::new(clock)),
-            credentials: Some(AccessKey { id: id.to_owned(), secret: "none".to_owned() }),
-        };
-        let credentials_end = end.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
-        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
-        Self { aws: connect(settings, seams).await.unwrap(), account, clock: Sleeper(clock) }
+        let part = Part { expires, ..Part::of(&account, id) };
+        Self { aws: part.connect(clock).await, account, clock: Sleeper(clock) }
     }
 
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
@@ -130,9 +109,8 @@ impl Stage {
     pub(crate) async fn rollout_told(&self, request: &Request, what: Interrupt, signal: impl Future<Output = ()>) -> Told {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
-        let identity = Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) };
         let (stop, heard) = watch::channel(Interrupt::None);
-        let rollout = controller::rollout(&self.aws, &self.clock, request, identity, heard, &mut tell);
+        let rollout = controller::rollout(&self.aws, &self.clock, request, identity(), heard, &mut tell);
         let told = async {
             signal.await;
             stop.send(what).unwrap();

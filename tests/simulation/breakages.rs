@@ -1,6 +1,7 @@
 //! The checks are worth something: a controller that is broken on purpose, in every one of these ways, is caught by at least one.
 //!
-//! It is broken from outside, on its way to AWS and back. The same stories pass with the controller as it is.
+//! It is broken from outside, on its way to AWS and back; of several functions one is. The same stories pass with the controller as
+//! it is.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,8 +18,8 @@ use sim::Effect;
 use crate::checks::judge;
 use crate::note::split;
 use crate::play::{play, play_through};
-use crate::record::Role;
-use crate::story::{Act, Manner, Story, Weather, Wish};
+use crate::stage::name;
+use crate::story::{Act, Manner, Story, Trouble, Weather, Wish};
 use crate::tap::{Answered, Meddler, Onward, tapped};
 
 /// A way to be wrong.
@@ -56,62 +57,77 @@ enum Breakage {
     LosesWords,
     /// It gives the share to another version.
     WrongVersion,
+    /// One of several goes two steps at once.
+    GoesAhead,
+    /// It is final as soon as it has everything.
+    CommitsEarly,
+    /// It goes back when the others become final.
+    TurnsBack,
+    /// It claims nothing, and says that it did.
+    ClaimsNothing,
 }
 
-const BREAKAGES: [Breakage; 16] = [
-    Breakage::NoRevision,
-    Breakage::Ignores412,
-    Breakage::WritesOver412,
-    Breakage::RedIsGreen,
-    Breakage::MissingIsGreen,
-    Breakage::BlindIsGreen,
-    Breakage::UncountedIsGood,
-    Breakage::NoNote,
-    Breakage::MoreWeight,
-    Breakage::FastClock,
-    Breakage::OldAlias,
-    Breakage::SwallowsWrites,
-    Breakage::NeverBack,
-    Breakage::DeafToHooks,
-    Breakage::LosesWords,
-    Breakage::WrongVersion,
+/// Each of them, and of how many functions it is tried.
+const BREAKAGES: [(Breakage, &[usize]); 20] = [
+    (Breakage::NoRevision, &[1, 4]),
+    (Breakage::Ignores412, &[1]),
+    (Breakage::WritesOver412, &[1]),
+    (Breakage::RedIsGreen, &[1, 4]),
+    (Breakage::MissingIsGreen, &[1]),
+    (Breakage::BlindIsGreen, &[1]),
+    (Breakage::UncountedIsGood, &[1]),
+    (Breakage::NoNote, &[1, 4]),
+    (Breakage::MoreWeight, &[1, 4]),
+    (Breakage::FastClock, &[1, 4]),
+    (Breakage::OldAlias, &[1, 4]),
+    (Breakage::SwallowsWrites, &[1, 4]),
+    (Breakage::NeverBack, &[1, 4]),
+    (Breakage::DeafToHooks, &[1, 4]),
+    (Breakage::LosesWords, &[1, 4]),
+    (Breakage::WrongVersion, &[1, 4]),
+    (Breakage::GoesAhead, &[4]),
+    (Breakage::CommitsEarly, &[4]),
+    (Breakage::TurnsBack, &[4]),
+    (Breakage::ClaimsNothing, &[4]),
 ];
 
-/// How many stories a breakage may go unnoticed in.
+/// In how many stories all must be well with the controller as it is.
 const HANDFUL: u64 = 5;
+
+/// How many of them a breakage may go unnoticed in, of one function and of several.
+const UNNOTICED: [u64; 2] = [5, 3];
 
 impl Breakage {
     /// A story in which it would do harm.
-    fn story(self, seed: u64) -> Story {
-        let mut story = Story::of(seed);
+    fn story(self, many: usize, seed: u64) -> Story {
+        let mut story = if many == 1 { Story::of(seed) } else { Story { many, ..Story::group(seed) } };
         let (scene, asked) = (&mut story.scene, &mut story.asked);
-        (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0, Wish::Wait))]);
+        (story.bad, story.weather, story.acts) = (None, Vec::new(), vec![(Duration::ZERO, Act::Start(0, Wish::Wait))]);
         (scene.error_rate, scene.pre_hook, scene.post_hook, scene.text) = (0.0, None, None, "Anna's alias");
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
-        (scene.traffic, scene.first) = (0.0, false);
+        (scene.traffic, scene.first, asked.hold_on_interrupt) = (0.0, false, false);
         let soon = Duration::from_secs(10 + seed);
+        let blind = |operation, from, until| Weather {
+            operation: Some(operation),
+            of: None,
+            effect: Effect::ServerError(500),
+            chance: 1.0,
+            from,
+            until,
+        };
         match self {
-            Self::RedIsGreen | Self::NeverBack => story.acts.push((soon, Act::Flap(Duration::from_mins(1)))),
+            Self::RedIsGreen | Self::NeverBack if many == 1 => story.acts.push((soon, Act::Flap(0, Duration::from_mins(1)))),
+            Self::RedIsGreen | Self::NeverBack => {
+                story.bad = Some((2, Trouble::Alarm(Duration::from_secs(60 + seed), Duration::from_mins(3))));
+            }
             Self::MissingIsGreen => story.acts.push((soon, Act::DeleteAlarm)),
             Self::UncountedIsGood => {
                 (asked.compares, asked.every, asked.poll) = (true, Duration::from_mins(2), Duration::from_secs(5));
-                story.weather.push(Weather {
-                    operation: Some("GetMetricData"),
-                    effect: Effect::ServerError(500),
-                    chance: 1.0,
-                    // After the first share, which comes on the full minute, and the first count.
-                    from: Duration::from_secs(90),
-                    until: Duration::from_mins(8),
-                });
+                // After the first share, which comes on the full minute, and the first count.
+                story.weather.push(blind("GetMetricData", Duration::from_secs(90), Duration::from_mins(8)));
             }
-            Self::BlindIsGreen => story.weather.push(Weather {
-                operation: Some("DescribeAlarms"),
-                effect: Effect::ServerError(500),
-                chance: 1.0,
-                from: soon,
-                until: Duration::from_mins(4),
-            }),
+            Self::BlindIsGreen => story.weather.push(blind("DescribeAlarms", soon, Duration::from_mins(4))),
             Self::Ignores412 | Self::WritesOver412 => {
                 scene.pre_hook = Some(Manner::Succeeds);
                 scene.published = true;
@@ -120,6 +136,7 @@ impl Breakage {
             Self::DeafToHooks => scene.pre_hook = Some(Manner::Fails),
             Self::NoRevision | Self::NoNote | Self::MoreWeight | Self::FastClock | Self::OldAlias => {}
             Self::SwallowsWrites | Self::LosesWords | Self::WrongVersion => {}
+            Self::GoesAhead | Self::CommitsEarly | Self::TurnsBack | Self::ClaimsNothing => {}
         }
         story
     }
@@ -129,6 +146,8 @@ impl Breakage {
 #[derive(Debug)]
 struct Broken {
     breakage: Breakage,
+    /// The path of the alias that is written and read the wrong way.
+    alias: String,
     /// The first `GetAlias` answer, or the last `DescribeAlarms` answer.
     kept: Mutex<Option<http::Response<Bytes>>>,
     opened: Mutex<Option<SystemTime>>,
@@ -138,9 +157,9 @@ impl Meddler for Broken {
     fn carry(self: Arc<Self>, request: http::Request<Bytes>, onward: Onward) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
         Box::pin(async move {
             let path = request.uri().path();
-            let answered = if path.ends_with("/aliases/live") && request.method() == http::Method::PUT {
+            let answered = if path.ends_with(&self.alias) && request.method() == http::Method::PUT {
                 self.update(request, &onward).await
-            } else if path.ends_with("/aliases/live") {
+            } else if path.ends_with(&self.alias) {
                 let answered = onward.send(request).await;
                 if self.breakage == Breakage::OldAlias { self.first(answered) } else { answered }
             } else if path.ends_with("/DescribeAlarms") {
@@ -166,8 +185,10 @@ impl Broken {
         let mut sent = wanted.clone();
         self.forge(&mut sent);
         let cleared = wanted["RoutingConfig"]["AdditionalVersionWeights"].as_object().is_some_and(serde_json::Map::is_empty);
-        let back = cleared && wanted["Description"].as_str().is_some_and(|text| text.contains(" back "));
-        if self.breakage == Breakage::SwallowsWrites || self.breakage == Breakage::NeverBack && back {
+        let is = |phase: &str| wanted["Description"].as_str().is_some_and(|text| text.contains(phase));
+        let never_back = self.breakage == Breakage::NeverBack && cleared && is(" back ");
+        let claims_nothing = self.breakage == Breakage::ClaimsNothing && is(" claim ");
+        if self.breakage == Breakage::SwallowsWrites || never_back || claims_nothing {
             return Ok(pretended(&wanted));
         }
         let request = |sent: &Value| http::Request::from_parts(head.clone(), Bytes::from(sent.to_string()));
@@ -176,25 +197,19 @@ impl Broken {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         let answered = onward.send(request(&sent)).await?;
-        if answered.status() != http::StatusCode::PRECONDITION_FAILED {
+        let refused = answered.status() == http::StatusCode::PRECONDITION_FAILED;
+        if refused && self.breakage == Breakage::Ignores412 {
+            return Ok(pretended(&wanted));
+        }
+        if !refused || self.breakage != Breakage::WritesOver412 {
             return Ok(answered);
         }
-        match self.breakage {
-            Breakage::Ignores412 => Ok(pretended(&wanted)),
-            Breakage::WritesOver412 => {
-                let mut read = request(&json!({}));
-                *read.method_mut() = http::Method::GET;
-                *read.body_mut() = Bytes::new();
-                let read: Value = serde_json::from_slice(onward.send(read).await?.body()).unwrap();
-                sent["RevisionId"] = read["RevisionId"].clone();
-                onward.send(request(&sent)).await
-            }
-            Breakage::NoRevision | Breakage::RedIsGreen | Breakage::MissingIsGreen | Breakage::BlindIsGreen => Ok(answered),
-            Breakage::UncountedIsGood => Ok(answered),
-            Breakage::NoNote | Breakage::MoreWeight | Breakage::FastClock | Breakage::OldAlias => Ok(answered),
-            Breakage::SwallowsWrites | Breakage::NeverBack | Breakage::DeafToHooks => Ok(answered),
-            Breakage::LosesWords | Breakage::WrongVersion => Ok(answered),
-        }
+        let mut read = request(&json!({}));
+        *read.method_mut() = http::Method::GET;
+        *read.body_mut() = Bytes::new();
+        let read: Value = serde_json::from_slice(onward.send(read).await?.body()).unwrap();
+        sent["RevisionId"] = read["RevisionId"].clone();
+        onward.send(request(&sent)).await
     }
 
     /// What it sends instead of what it should.
@@ -202,6 +217,7 @@ impl Broken {
         let description = sent["Description"].as_str().unwrap_or_default().to_owned();
         let text = split(&description).0;
         let share = sent["RoutingConfig"]["AdditionalVersionWeights"]["42"].as_f64();
+        let none = json!({"AdditionalVersionWeights": {}});
         match (self.breakage, share) {
             (Breakage::NoRevision, _) => drop(sent.as_object_mut().unwrap().remove("RevisionId")),
             (Breakage::NoNote, Some(_)) => sent["Description"] = json!(text),
@@ -210,6 +226,18 @@ impl Broken {
                 sent["RoutingConfig"]["AdditionalVersionWeights"]["42"] = json!((share * 2.0).min(1.0));
             }
             (Breakage::WrongVersion, Some(share)) => sent["RoutingConfig"] = json!({"AdditionalVersionWeights": {"40": share}}),
+            (Breakage::GoesAhead, Some(_)) if description.contains(" 10% 1/3 ") => {
+                sent["Description"] = json!(description.replace(" 10% 1/3 ", " 40% 2/3 "));
+                sent["RoutingConfig"] = json!({"AdditionalVersionWeights": {"42": 0.4}});
+            }
+            (Breakage::CommitsEarly, _) if description.contains(" bake ") => {
+                sent["Description"] = json!(description.replace(" bake ", " promoted "));
+                (sent["FunctionVersion"], sent["RoutingConfig"]) = (json!("42"), none);
+            }
+            (Breakage::TurnsBack, _) if description.contains(" promoted 41>42 ") => {
+                sent["Description"] = json!(description.replace(" promoted 41>42 ", " back 41>42 alarm "));
+                (sent["FunctionVersion"], sent["RoutingConfig"]) = (json!("41"), none);
+            }
             _ => {}
         }
     }
@@ -253,7 +281,7 @@ fn last(kept: &mut Option<http::Response<Bytes>>, answered: Answered) -> Answere
 }
 
 /// The answer to a write that never took place.
-pub(crate) fn pretended(wanted: &Value) -> http::Response<Bytes> {
+fn pretended(wanted: &Value) -> http::Response<Bytes> {
     let mut answer = wanted.clone();
     answer["RevisionId"] = json!("00000000-0000-0000-0000-000000000000");
     answer["Name"] = json!("live");
@@ -269,7 +297,7 @@ fn deaf(answer: http::Response<Bytes>) -> http::Response<Bytes> {
 }
 
 /// The same alarms, all of them green.
-pub(crate) fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
     fn paint(value: &mut Cbor) {
         if let Some(values) = value.as_array_mut() {
             values.iter_mut().for_each(paint);
@@ -292,28 +320,29 @@ pub(crate) fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
 
 #[test]
 fn every_breakage_is_caught() {
-    for breakage in BREAKAGES {
-        let caught = (1..=HANDFUL).find_map(|seed| {
-            let between = |role, http| {
-                let broken = Broken { breakage, kept: Mutex::default(), opened: Mutex::default() };
-                if role == Role::Rollout { tapped(http, Arc::new(broken)) } else { http }
-            };
-            let record = play_through(&breakage.story(seed), &between);
+    for (breakage, many) in BREAKAGES.into_iter().flat_map(|(breakage, all)| all.iter().map(move |many| (breakage, *many))) {
+        let (broken, unnoticed) = if many == 1 { (0, UNNOTICED[0]) } else { (1, UNNOTICED[1]) };
+        let caught = (1..=unnoticed).find_map(|seed| {
+            let alias = format!("{}/aliases/live", name(broken));
+            let record = play_through(&breakage.story(many, seed), &|http| {
+                let (alias, kept, opened) = (alias.clone(), Mutex::default(), Mutex::default());
+                tapped(http, Arc::new(Broken { breakage, alias, kept, opened }))
+            });
             let promises: Vec<&str> = judge(&record).into_iter().map(|(promise, _)| promise).collect();
             (!promises.is_empty()).then_some((seed, promises))
         });
-        let (seed, promises) = caught.unwrap_or_else(|| panic!("{breakage:?} went unnoticed in {HANDFUL} stories"));
-        println!("{breakage:?} in story {seed}: {}", promises.join("; "));
+        let (seed, promises) = caught.unwrap_or_else(|| panic!("{breakage:?} of {many} went unnoticed in {unnoticed} stories"));
+        println!("{breakage:?} of {many} in story {seed}: {}", promises.join("; "));
     }
 }
 
 #[test]
 fn the_same_stories_pass_with_the_controller_as_it_is() {
-    for breakage in BREAKAGES {
+    for (breakage, many) in BREAKAGES.into_iter().flat_map(|(breakage, all)| all.iter().map(move |many| (breakage, *many))) {
         for seed in 1..=HANDFUL {
-            let record = play(&breakage.story(seed));
+            let record = play(&breakage.story(many, seed));
             let wrong = judge(&record);
-            assert!(wrong.is_empty(), "{breakage:?}, story {seed}: {wrong:#?}\n{}", record.told());
+            assert!(wrong.is_empty(), "{breakage:?} of {many}, story {seed}: {wrong:#?}\n{}", record.told());
         }
     }
 }

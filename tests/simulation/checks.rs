@@ -1,17 +1,18 @@
 //! Was every single write right? Each check reads the world's write log and the alarms' transitions, and nothing the controller said.
 //!
-//! How it all ended is judged in `endings`.
+//! What several functions owe each other is judged in `together`, and how it all ended in `endings`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sim::{CallRecord, Delivery, Time};
 
-use crate::endings;
+use self::Check::{All, Each};
 use crate::note::{Note, split};
-use crate::record::{Change, Record, Role, Run};
-use crate::stage::{ALARMS, ALIAS, FUNCTION};
+use crate::record::{Alarm, Change, Record, Role, Run};
+use crate::stage::{ALIAS, alarms, name};
 use crate::story::{Asked, Manner};
+use crate::{endings, together};
 
 /// The versions that are rolled out: 42, and 43 where somebody wrote other code meanwhile.
 pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
@@ -19,60 +20,68 @@ pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
 /// What a check found wrong.
 pub(crate) type Finding = Result<(), String>;
 
-type Check = fn(&Record, &[Change<'_>]) -> Finding;
+/// What a check is given to read.
+enum Check {
+    /// The writes to all aliases.
+    All(fn(&Record, &[Change<'_>]) -> Finding),
+    /// Each function, and the writes to its alias.
+    Each(fn(&Record, usize, &[Change<'_>]) -> Finding),
+}
 
-/// Every check, by what it promises.
-const CHECKS: [(&str, Check); 24] = [
-    ("every write carries a revision", conditional),
-    ("only stable and candidate get traffic", versions),
-    ("a share comes with a note that says so", noted),
-    ("shares are the plan's, in order", planned),
-    ("no step comes before it is due", due),
-    ("nothing rises after a visible alarm", after_alarm),
-    ("nothing rises unseen", unseen),
-    ("nothing rises uncounted", uncounted),
-    ("nothing rises while it is paused", paused),
-    ("nothing rises on credentials that end", expiring),
-    ("what a person took back stays back", taken_back),
-    ("the user's words are kept", words),
-    ("nobody writes over another's rollout", own_rollout),
-    ("hooks are asked before, and obeyed", hooks),
-    ("a hook is asked only after it was announced", announced),
-    ("a visible alarm brings everything back at once", prompt),
-    ("exit codes say what happened", endings::exit_codes),
-    ("where the traffic is said to be, it is", endings::said),
-    ("whoever is refused has done nothing", endings::refused),
-    ("everything ends in time", endings::in_time),
-    ("a claim ends in a terminal note", endings::terminal),
-    ("the same command again finishes what was left", endings::finished),
-    ("a failing rollback is not called done", endings::rolled_back),
-    ("an undisturbed rollout ends as its function deserves", endings::deserved),
+/// Every check, by what it promises. A story of one function is judged by all of them, as one of several is.
+const CHECKS: [(&str, Check); 35] = [
+    ("every write carries a revision", All(conditional)),
+    ("only stable and candidate get traffic", Each(versions)),
+    ("a share comes with a note that says so", Each(noted)),
+    ("shares are the plan's, in order", Each(planned)),
+    ("no step comes before it is due", Each(due)),
+    ("nothing rises after an alarm that was seen", Each(after_seen_alarm)),
+    ("nothing rises unseen", Each(unseen)),
+    ("nothing rises uncounted", Each(uncounted)),
+    ("nothing rises while it is paused", Each(paused)),
+    ("nothing rises on credentials that end", Each(expiring)),
+    ("what a person took back stays back", Each(taken_back)),
+    ("the user's words are kept", Each(words)),
+    ("nobody writes over another's rollout", Each(own_rollout)),
+    ("hooks are asked before, and obeyed", Each(hooks)),
+    ("a hook is asked only after it was announced", Each(announced)),
+    ("a visible alarm brings a function back at once", Each(prompt)),
+    ("claims are made in order", All(together::claims)),
+    ("nothing moves before all are claimed, and nobody is more than a step ahead", All(together::in_step)),
+    ("nothing rises once somebody is back", All(together::after_back)),
+    ("nothing rises once any alarm was visible", All(together::after_alarm)),
+    ("no version is final before all have passed everything", All(together::commit)),
+    ("only the first of them makes the commit", All(together::leader)),
+    ("after the commit nothing automatic goes back", All(together::forward)),
+    ("a visible alarm brings all back at once", All(together::prompt)),
+    ("exit codes say what happened", Each(endings::exit_codes)),
+    ("the exit code of all is that of the worst of them", All(endings::exit_codes_of_all)),
+    ("where the traffic is said to be, it is", Each(endings::said)),
+    ("whoever is refused has done nothing", All(endings::refused)),
+    ("everything ends in time", All(endings::in_time)),
+    ("a claim ends in a terminal note", Each(endings::terminal)),
+    ("who ends leaves nothing behind", All(endings::released)),
+    ("all or none", All(endings::all_or_none)),
+    ("the same command again finishes what was left", Each(endings::finished)),
+    ("a failing rollback is not called done", Each(endings::rolled_back)),
+    ("an undisturbed rollout ends as its functions deserve", All(endings::deserved)),
 ];
 
 /// Everything that is wrong with a story, each with the promise it breaks.
 pub(crate) fn judge(record: &Record) -> Vec<(&'static str, String)> {
     let changes = record.changes();
-    let findings = CHECKS.iter().map(|(promise, check)| (*promise, check(record, &changes)));
-    findings.filter_map(|(promise, finding)| Some((promise, finding.err()?))).collect()
+    let of = |member| changes.iter().filter(|change| change.member == member).cloned().collect();
+    let members: Vec<Vec<Change<'_>>> = (0..record.story.many).map(of).collect();
+    let find = |check: &Check| match check {
+        All(check) => check(record, &changes),
+        Each(check) => members.iter().enumerate().try_for_each(|(member, changes)| check(record, member, changes)),
+    };
+    CHECKS.iter().filter_map(|(promise, check)| Some((*promise, find(check).err()?))).collect()
 }
 
 /// A finding, unless something holds.
 pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Finding {
     if holds { Ok(()) } else { Err(what()) }
-}
-
-/// A write in words.
-pub(crate) fn shown(record: &Record, change: &Change<'_>) -> String {
-    format!(
-        "{:.3} {}: {} {:?} -> {} {:?} {:?}",
-        record.seconds(change.call.at),
-        change.call.caller,
-        change.before.version,
-        change.before.weights,
-        change.after.version,
-        change.after.weights,
-        change.after.description
-    )
 }
 
 fn ours<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = &'c Change<'c>> {
@@ -82,16 +91,12 @@ fn ours<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = &'c Change<'c>> {
 
 /// Writes of rollouts that moved traffic away from stable. A person who orders it may do so at any time.
 fn raises<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = (&'c Change<'c>, &'c Run)> {
-    changes
-        .iter()
-        .filter(|change| change.raised())
-        .filter_map(|change| Some((change, change.by?)))
-        .filter(|(_, run)| run.role == Role::Rollout)
+    changes.iter().filter(|change| change.raised() && change.by(Role::Rollout)).filter_map(|change| Some((change, change.by?)))
 }
 
 /// Whether a person ordered it.
 fn ordered(change: &Change<'_>) -> bool {
-    change.by.is_some_and(|run| run.role == Role::Order)
+    change.by(Role::Order)
 }
 
 fn conditional(record: &Record, _: &[Change<'_>]) -> Finding {
@@ -103,18 +108,20 @@ fn conditional(record: &Record, _: &[Change<'_>]) -> Finding {
     bare.map_or(Ok(()), |call| Err(format!("{call:?}")))
 }
 
-fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn versions(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.ours() && change.changed()) {
         let allowed = |version: &String| {
             let noted = [&change.noted_before, &change.noted].into_iter().flatten();
-            noted.clone().any(|note| note.stable == *version || note.candidate == *version) || *version == change.before.version
+            noted.clone().any(|note| note.stable == *version || note.candidate == *version)
+                || *version == change.before.version
+                || before_it(change) == Some(version)
         };
         let canaries = change.after.weights.keys().all(|key| CANDIDATES.contains(&key.as_str()) && allowed(key));
         let candidate = canaries && !change.after.weights.contains_key(&change.after.version);
-        ensure(candidate && allowed(&change.after.version), || shown(record, change))?;
+        ensure(candidate && allowed(&change.after.version), || record.shown(change))?;
         if change.created() {
             let rightly = record.story.scene.first && CANDIDATES.contains(&change.after.version.as_str());
-            ensure(rightly, || shown(record, change))?;
+            ensure(rightly, || record.shown(change))?;
             continue;
         }
         // The alias' version changes when the candidate has everything, and on a way back from a promoted one.
@@ -124,12 +131,20 @@ fn versions(record: &Record, changes: &[Change<'_>]) -> Finding {
             // An owner on its way back takes back what was promoted over its head, by an order or by a write of its own that was late.
             let earlier = changes[..index].iter().rfind(|earlier| earlier.changed());
             let overtaken = earlier.is_some_and(|earlier| ordered(earlier) || matches!(earlier.call.delivery, Delivery::Late(_)));
-            let back = CANDIDATES.contains(&change.before.version.as_str())
+            let promoted_before = change.noted_before.as_ref().is_some_and(|note| note.candidate == change.before.version);
+            let back = (promoted_before
+                || before_it(change) == Some(&change.after.version)
+                || CANDIDATES.contains(&change.before.version.as_str()))
                 && change.by.is_some_and(|run| run.role == Role::RollBack || run.role == Role::Rollout && overtaken);
-            ensure(promoted || back, || shown(record, change))?;
+            ensure(promoted || back, || record.shown(change))?;
         }
     }
     Ok(())
+}
+
+/// The version before stable, where the note keeps it: a person may go back to it.
+fn before_it<'c>(change: &'c Change<'_>) -> Option<&'c String> {
+    change.noted_before.as_ref().filter(|_| change.by(Role::RollBack))?.fields.get("p")
 }
 
 /// The share beside the alias' version.
@@ -138,7 +153,7 @@ fn canary(change: &Change<'_>) -> (f64, f64) {
     (share(&change.before.weights), share(&change.after.weights))
 }
 
-fn noted(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn noted(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for change in ours(changes) {
         let (before, after) = canary(change);
         if after > 0.0 {
@@ -146,7 +161,7 @@ fn noted(record: &Record, changes: &[Change<'_>]) -> Finding {
                 .noted
                 .as_ref()
                 .is_some_and(|note| note.is_live() && ((note.share - after).abs() < 1e-6 || near(before, after)));
-            ensure(fits, || shown(record, change))?;
+            ensure(fits, || record.shown(change))?;
         }
     }
     Ok(())
@@ -161,7 +176,7 @@ fn asked<'r>(record: &'r Record, change: &'r Change<'_>) -> &'r Asked {
     change.by.and_then(|run| run.asked.as_ref()).unwrap_or(&record.story.asked)
 }
 
-fn planned(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn planned(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for change in ours(changes) {
         let plan: Vec<f64> = asked(record, change).steps.iter().map(|step| f64::from(*step) / 100.0).collect();
         let (before, after) = canary(change);
@@ -170,19 +185,19 @@ fn planned(record: &Record, changes: &[Change<'_>]) -> Finding {
             continue;
         }
         if ordered(change) {
-            ensure(promoted || near(after, 1.0), || shown(record, change))?;
+            ensure(promoted || near(after, 1.0), || record.shown(change))?;
             continue;
         }
         // A share that a person set is nobody's step; one that was adopted is followed by the next higher.
         let as_noted = change.noted_before.as_ref().is_some_and(|note| near(note.share, before));
         let next = plan.iter().copied().find(|step| *step > before + 1e-6);
         let right = if promoted { near(before, 1.0) } else { next.is_some_and(|next| near(next, after)) };
-        ensure(as_noted && right, || shown(record, change))?;
+        ensure(as_noted && right, || record.shown(change))?;
     }
     Ok(())
 }
 
-fn due(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn due(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     // A step may come late by a tolerance without the next one being put off; notes are precise to a second.
     let slack = record.story.asked.tolerance() + Duration::from_secs(1);
     let mut began: Vec<(Time, f64)> = Vec::new();
@@ -213,7 +228,7 @@ fn due(record: &Record, changes: &[Change<'_>]) -> Finding {
             let steps = u32::try_from(back + 1).unwrap();
             let span = if promoted { asked.bake + asked.every * (steps - 1) } else { asked.every * steps };
             ensure(change.call.at + slack >= *at + span, || {
-                format!("{span:?} after {}: {}", record.seconds(*at), shown(record, change))
+                format!("{span:?} after {}: {}", record.seconds(*at), record.shown(change))
             })?;
         }
         began.push((change.call.at, canary(change).1));
@@ -229,37 +244,43 @@ pub(crate) fn looks<'r>(record: &'r Record, caller: &'r str) -> impl Iterator<It
 }
 
 /// When the rollout that a write belongs to wrote its claim.
-pub(crate) fn claimed(changes: &[Change<'_>], change: &Change<'_>) -> Option<Time> {
+fn claimed(changes: &[Change<'_>], change: &Change<'_>) -> Option<Time> {
     // Where there is no alias there is nothing to claim.
     if change.created() {
         return change.by.map(|run| run.began);
     }
-    let id = &change.noted.as_ref().or(change.noted_before.as_ref())?.id;
-    changes.iter().find(|other| other.noted.as_ref().is_some_and(|note| note.id == *id)).map(|claim| claim.call.at)
+    claimed_for(changes, change.member, change.id()?)
+}
+
+/// When a function was claimed for a rollout.
+pub(crate) fn claimed_for(changes: &[Change<'_>], member: usize, id: &str) -> Option<Time> {
+    let claim = changes.iter().find(|change| change.member == member && change.of_rollout(id).is_some());
+    claim.map(|claim| claim.call.at)
 }
 
 /// Whether a red alarm speaks against a rollout: one that was red before may have been allowed.
-pub(crate) fn counts(record: &Record, alarm: &str, at: Time, claimed: Time) -> bool {
-    let since = record.alarms.iter().find(|(name, _)| *name == alarm);
-    let since = since.and_then(|(_, all)| all.iter().rev().find(|(since, _)| *since <= at)).map(|(since, _)| *since);
+fn counts(record: &Record, alarm: &Alarm, at: Time, claimed: Time) -> bool {
     // What happened in the very second of the claim may be taken either way.
-    record.red(alarm, at)
-        && (!record.story.asked.ignore_red || since.is_some_and(|since| since > claimed + Duration::from_secs(1)))
+    let new = |since: Time| !record.story.asked.ignore_red || since > claimed + Duration::from_secs(1);
+    alarm.at(at).is_some_and(|(since, state)| state == "ALARM" && new(*since))
 }
 
-fn after_alarm(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn after_seen_alarm(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    // Which alarms a look was at is not in the log; several functions are looked at in turn.
+    if record.story.many > 1 {
+        return Ok(());
+    }
     for (change, run) in raises(changes) {
         let Some(claimed) = claimed(changes, change) else { continue };
         for look in looks(record, &run.caller).filter(|look| look.at < change.sent && look.at >= claimed) {
-            for (alarm, transitions) in &record.alarms {
+            for alarm in &record.alarms[member] {
                 ensure(!counts(record, alarm, look.at, claimed), || {
-                    format!("{alarm} was seen red at {:.3}: {}", record.seconds(look.at), shown(record, change))
+                    format!("{} was seen red at {:.3}: {}", alarm.name, record.seconds(look.at), record.shown(change))
                 })?;
                 // Red and green again in between is told by the history, whoever looks.
-                let between = |at: &Time| *at > claimed + Duration::from_secs(1) && *at <= look.at;
-                let reddened = transitions.iter().find(|(at, state)| state == "ALARM" && between(at));
+                let reddened = alarm.reddened(claimed + Duration::from_secs(1)).find(|at| *at <= look.at);
                 ensure(reddened.is_none(), || {
-                    format!("{alarm} was red since {:?}: {}", reddened.map(|(at, _)| record.seconds(*at)), shown(record, change))
+                    format!("{} was red since {:?}: {}", alarm.name, reddened.map(|at| record.seconds(at)), record.shown(change))
                 })?;
             }
         }
@@ -267,21 +288,21 @@ fn after_alarm(record: &Record, changes: &[Change<'_>]) -> Finding {
     Ok(())
 }
 
-fn unseen(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn unseen(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
     let asked = &record.story.asked;
-    let deleted = record.log.iter().find(|call| call.operation == "DeleteAlarms").map(|call| call.at);
+    let deleted = record.log.iter().find(|call| call.operation == "DeleteAlarms").filter(|_| member == 0).map(|call| call.at);
     for (change, run) in raises(changes).filter(|_| asked.alarms > 0) {
         let last = looks(record, &run.caller).filter(|look| look.at <= change.sent).last();
-        let fresh = last.is_some_and(|look| look.at + asked.freshness() + Duration::from_millis(100) >= change.sent);
-        ensure(fresh, || format!("last look at {:?}: {}", last.map(|look| record.seconds(look.at)), shown(record, change)))?;
+        let fresh = last.is_some_and(|look| look.at + record.story.freshness() + Duration::from_millis(100) >= change.sent);
+        ensure(fresh, || format!("last look at {:?}: {}", last.map(|look| record.seconds(look.at)), record.shown(change)))?;
         let whole = deleted.is_none_or(|deleted| last.is_some_and(|look| look.at < deleted));
-        ensure(whole, || format!("{} was deleted: {}", ALARMS[0], shown(record, change)))?;
+        ensure(whole, || format!("{} was deleted: {}", alarms(member)[0], record.shown(change)))?;
     }
     Ok(())
 }
 
 /// The first share has no calls to count yet; every later one has.
-fn uncounted(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn uncounted(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     let asked = &record.story.asked;
     for (change, run) in raises(changes).filter(|(change, _)| asked.compares && canary(change).0 > 0.0) {
         let counted = |call: &&CallRecord| {
@@ -292,26 +313,26 @@ fn uncounted(record: &Record, changes: &[Change<'_>]) -> Finding {
                 && call.at <= change.sent
         };
         let last = record.log.iter().rfind(counted).map(|call| call.at);
-        let fresh = last.is_some_and(|last| last + asked.counts_freshness() + Duration::from_millis(100) >= change.sent);
-        ensure(fresh, || format!("last count at {:?}: {}", last.map(|last| record.seconds(last)), shown(record, change)))?;
+        let fresh = last.is_some_and(|last| last + record.story.counts_freshness() + Duration::from_millis(100) >= change.sent);
+        ensure(fresh, || format!("last count at {:?}: {}", last.map(|last| record.seconds(last)), record.shown(change)))?;
     }
     Ok(())
 }
 
-fn paused(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn paused(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for (change, _) in raises(changes) {
         let until = change.noted_before.as_ref().and_then(|note| note.time("u")).map(|until| Time::from_millis(until * 1_000));
-        ensure(until.is_none_or(|until| until <= change.sent), || shown(record, change))?;
+        ensure(until.is_none_or(|until| until <= change.sent), || record.shown(change))?;
     }
     Ok(())
 }
 
 /// Two minutes before they end, what a signal would do is done.
-fn expiring(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn expiring(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for (change, run) in raises(changes) {
         // The dates of answers are precise to a second.
         let late = run.expires.is_some_and(|end| change.sent + Duration::from_secs(118) > end);
-        ensure(!late, || shown(record, change))?;
+        ensure(!late, || record.shown(change))?;
     }
     Ok(())
 }
@@ -327,7 +348,7 @@ fn takes_back(change: &Change<'_>) -> bool {
     }
 }
 
-fn taken_back(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn taken_back(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for (index, taken) in changes.iter().enumerate().filter(|(_, change)| takes_back(change)) {
         let Some(note) = &taken.noted_before else { continue };
         let moved = taken.before.version != taken.after.version;
@@ -342,31 +363,26 @@ fn taken_back(record: &Record, changes: &[Change<'_>]) -> Finding {
             // Another rollout may have been started before, as long as it only looked, and claimed, after.
             let later = claimed(changes, change).is_some_and(|claimed| claimed > taken.call.at) || run.began > taken.call.at;
             ensure(!same && !known && later, || {
-                format!("taken back by {}\nraised by {}", shown(record, taken), shown(record, change))
+                format!("taken back by {}\nraised by {}", record.shown(taken), record.shown(change))
             })?;
         }
     }
     Ok(())
 }
 
-fn words(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn words(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
     for change in ours(changes) {
         let kept = split(&change.before.description).0 == split(&change.after.description).0;
-        ensure(kept, || format!("{:?} before {}", change.before.description, shown(record, change)))?;
+        ensure(kept, || format!("{:?} before {}", change.before.description, record.shown(change)))?;
     }
     Ok(())
 }
 
-fn hooks(record: &Record, changes: &[Change<'_>]) -> Finding {
-    let scene = &record.story.scene;
+fn hooks(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    let [pre_hook, post_hook] = record.story.hooks(member);
     let asked = |hook: &str, since: Time, until: Time| {
-        record.log.iter().any(|call| {
-            call.operation == "Invoke"
-                && call.resource.contains(hook)
-                && call.status == 200
-                && since <= call.at
-                && call.at <= until
-        })
+        let calls = record.log.iter().filter(|call| call.operation == "Invoke" && call.status == 200);
+        calls.filter(|call| since <= call.at && call.at <= until).any(|call| call.resource.contains(hook))
     };
     for change in ours(changes) {
         // The first version is asked about before it gets the alias, and once more before that is final.
@@ -375,48 +391,49 @@ fn hooks(record: &Record, changes: &[Change<'_>]) -> Finding {
         if ordered(change) {
             continue;
         }
-        let gate = match (change.raised(), promoted) {
-            (_, true) => scene.post_hook.map(|manner| ("postHook", manner)),
-            (true, false) => scene.pre_hook.map(|manner| ("preHook", manner)),
-            (false, false) => None,
+        let (hook, manner) = match (change.raised(), promoted) {
+            (_, true) => &post_hook,
+            (true, false) => &pre_hook,
+            (false, false) => continue,
         };
-        let (Some((hook, manner)), Some(claimed)) = (gate, claimed(changes, change)) else { continue };
+        let (Some(manner), Some(claimed)) = (manner, claimed(changes, change)) else { continue };
         // A share that was adopted was there before anybody could be asked.
         let adopted = changes.iter().any(|first| first.call.at == claimed && canary(first).1 > 0.0);
-        if adopted && hook == "preHook" {
+        if adopted && !promoted {
             continue;
         }
-        ensure(manner == Manner::Succeeds && asked(hook, claimed, change.sent), || {
-            format!("{hook} {manner:?}: {}", shown(record, change))
+        ensure(*manner == Manner::Succeeds && asked(hook, claimed, change.sent), || {
+            format!("{hook} {manner:?}: {}", record.shown(change))
         })?;
     }
     Ok(())
 }
 
-fn own_rollout(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for change in ours(changes).filter(|change| change.by.is_some_and(|run| run.role == Role::Rollout)) {
+fn own_rollout(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
+    for change in ours(changes).filter(|change| change.by(Role::Rollout)) {
         let others = change
             .noted_before
             .as_ref()
             .filter(|note| note.is_live() && change.noted.as_ref().is_none_or(|noted| noted.id != note.id));
         let aside = change.by.is_some_and(|run| run.supersedes);
-        ensure(others.is_none() || aside, || format!("over {:?}: {}", change.before.description, shown(record, change)))?;
+        ensure(others.is_none() || aside, || format!("over {:?}: {}", change.before.description, record.shown(change)))?;
     }
     Ok(())
 }
 
-fn announced(record: &Record, changes: &[Change<'_>]) -> Finding {
+fn announced(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    let [(pre_hook, _), (post_hook, _)] = record.story.hooks(member);
     // A dry run is answered 204 and runs nothing.
-    for call in
-        record.log.iter().filter(|call| call.operation == "Invoke" && call.status == 200 && call.delivery != Delivery::Refused)
-    {
+    let invoked = |call: &&CallRecord| call.operation == "Invoke" && call.status == 200 && call.delivery != Delivery::Refused;
+    let mine = |call: &&CallRecord| [&pre_hook, &post_hook].into_iter().any(|hook| call.resource.contains(hook));
+    for call in record.log.iter().filter(invoked).filter(mine) {
         let last = changes.iter().rfind(|change| change.call.caller == call.caller && change.sent <= call.at);
         // Where there is no alias yet, nobody can announce anything; whoever has seen one may not ask.
         let seen = |other: &&CallRecord| {
             other.caller == call.caller && other.operation == "GetAlias" && other.succeeded() && other.at <= call.at
         };
         let unmade = record.story.scene.first && record.log.iter().find(seen).is_none();
-        if unmade && call.resource.contains("preHook") {
+        if unmade && call.resource.contains(&pre_hook) {
             continue;
         }
         let announced =
@@ -427,13 +444,15 @@ fn announced(record: &Record, changes: &[Change<'_>]) -> Finding {
 }
 
 /// Where nothing else goes wrong: within a poll it is seen, and with the second call at the latest everything is back.
-fn prompt(record: &Record, changes: &[Change<'_>]) -> Finding {
-    if !record.story.undisturbed() {
+fn prompt(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    if !record.story.undisturbed() || record.story.many > 1 {
         return Ok(());
     }
     // An answer takes 60 ms at the most, and a look at most one poll more.
+    let alias = format!("{}:{ALIAS}", name(member));
     let patience = record.story.asked.poll + Duration::from_millis(200);
-    for (alarm, transitions) in &record.alarms {
+    for alarm in &record.alarms[member] {
+        let transitions = &alarm.transitions;
         for (index, (red, _)) in transitions.iter().enumerate().filter(|(_, (_, state))| state == "ALARM") {
             let green = transitions.get(index + 1).map_or(*red + Duration::from_hours(1), |(at, _)| *at);
             let standing = changes.iter().rev().find(|change| change.call.at <= *red);
@@ -453,17 +472,17 @@ fn prompt(record: &Record, changes: &[Change<'_>]) -> Finding {
                 changes.iter().any(|change| change.call.at > *red && change.promoted() && change.call.at <= *red + patience);
             let back = next.is_some_and(|change| change.call.at <= *red + patience);
             ensure(back || promoted, || {
-                format!("{alarm} went red at {:.3}, back {:?}", record.seconds(*red), next.map(|next| shown(record, next)))
+                format!("{} went red at {:.3}, back {:?}", alarm.name, record.seconds(*red), next.map(|next| record.shown(next)))
             })?;
             let look = record.log.iter().find(|call| call.operation == "DescribeAlarms" && call.at >= *red).map(|call| call.seq);
             let calls = next.zip(look).map_or(0, |(next, look)| {
                 record
                     .log
                     .iter()
-                    .filter(|call| call.seq > look && call.seq <= next.call.seq && call.resource.contains(ALIAS))
+                    .filter(|call| call.seq > look && call.seq <= next.call.seq && call.resource.contains(&alias))
                     .count()
             });
-            ensure(promoted || calls <= 2, || format!("{calls} calls to {FUNCTION} until it was back"))?;
+            ensure(promoted || calls <= 2, || format!("{calls} calls to {alias} until it was back"))?;
         }
     }
     Ok(())

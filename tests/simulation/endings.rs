@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use sim::{CallRecord, Delivery, Time};
+use sim::{AliasState, CallRecord, Delivery, Time};
 
-use crate::checks::{CANDIDATES, Finding, ensure, shown};
+use crate::checks::{CANDIDATES, Finding, ensure};
 use crate::note::{Note, split};
-use crate::record::{Change, Record, Role, Run};
-use crate::story::{Act, Manner};
+use crate::record::{Change, Ended, Record, Role, Run};
+use crate::stage::name;
+use crate::story::{Act, Manner, Trouble};
+use crate::together::{committed, nothing_new, standing, taken};
 
 /// The exit code that each cause of a way back stands for.
 fn code_of(cause: &str) -> Option<u8> {
@@ -17,7 +19,7 @@ fn code_of(cause: &str) -> Option<u8> {
         "unchanged" => 0,
         "failed" => 1,
         "rejected" => 3,
-        "alarm" | "analysis" => 10,
+        "alarm" | "analysis" | "group" => 10,
         "pre_hook" | "step_hook" | "post_hook" => 11,
         "blind" | "no_data" | "low_traffic" => 12,
         "hand" | "abort" | "signal" => 13,
@@ -32,8 +34,20 @@ fn states<'r>(changes: &'r [Change<'r>], from: Time, until: Time) -> impl Iterat
     changes.iter().skip(standing).take_while(move |change| change.call.at <= until)
 }
 
-fn ended(record: &Record, role: Role) -> impl Iterator<Item = (&Run, Time, u8)> {
-    record.runs.iter().filter(move |run| run.role == role).filter_map(|run| run.ended.map(|(at, code)| (run, at, code)))
+fn ended(record: &Record, role: Role) -> impl Iterator<Item = (&Run, &Ended)> {
+    record.runs.iter().filter(move |run| run.role == role).filter_map(|run| Some((run, run.ended.as_ref()?)))
+}
+
+/// The rollouts that ended, when, and with which exit code for this function.
+fn ended_of(record: &Record, member: usize) -> impl Iterator<Item = (&Run, Time, u8)> {
+    ended(record, Role::Rollout)
+        .map(move |(run, ended)| (run, ended.at, ended.left.get(member).map_or(ended.code, |left| left.code)))
+}
+
+/// The functions that a rollout answers for at a moment.
+fn answered_for<'r>(record: &'r Record, writes: &'r [Change<'_>], until: Time) -> impl Iterator<Item = usize> {
+    let free = move |member: &usize| taken(writes, *member).is_none_or(|since| since > until);
+    (0..record.story.many).filter(move |member| !nothing_new(record, *member) && free(member))
 }
 
 /// The notes a process wrote, by rollout.
@@ -41,15 +55,15 @@ fn wrote<'r>(changes: &'r [Change<'r>], run: &Run) -> Vec<&'r Change<'r>> {
     changes.iter().filter(|change| change.call.caller == run.caller).collect()
 }
 
-pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for (run, at, code) in ended(record, Role::Rollout) {
+pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    for (run, at, code) in ended_of(record, member) {
         let mine = wrote(changes, run);
         let ids: Vec<&str> = mine.iter().filter_map(|change| Some(change.noted.as_ref()?.id.as_str())).collect();
         // Who waited for somebody else's rollout, and never came to write, has seen how that one ended.
         let about = |note: &&Note| ids.contains(&note.id.as_str()) || ids.is_empty();
         let told = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
         // What it had in view when it ended: the states since some moments before.
-        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.asked.poll, at).collect();
+        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
         let ending = |fits: &dyn Fn(&Change<'_>, &Note) -> bool| {
             seen.iter().any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
         };
@@ -62,6 +76,10 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
                 || stack && change.after.version != note.candidate;
             code_of(&note.cause) == Some(code) && safe && change.after.weights.is_empty()
         };
+        // What one of several never moved it may give back as it found it, with the note that was there before.
+        let given_back =
+            |change: &&Change<'_>| change.after.weights.is_empty() && change.noted.as_ref().is_none_or(|note| !note.is_live());
+        let given_back = record.story.many > 1 && code == 10 && seen.iter().any(given_back);
         // A first deployment that fails before it has made the alias.
         let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= at);
         let right = match code {
@@ -70,7 +88,7 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
                 ending(&|change, note| note.phase == "promoted" && change.after.version == note.candidate || back(change, note))
                     || nothing_to_do(changes, run, at)
             }
-            1 | 10..=13 => ending(&back),
+            1 | 10..=13 => ending(&back) || given_back,
             3 => true,
             // Whoever sleeps until its credentials are over can do nothing more than call for help.
             20 => run.expires.is_some_and(|end| at > end),
@@ -78,9 +96,90 @@ pub(crate) fn exit_codes(record: &Record, changes: &[Change<'_>]) -> Finding {
             30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
             _ => false,
         };
-        ensure(right, || told(&seen.last().map(|change| shown(record, change)).unwrap_or_default()))?;
+        ensure(right, || told(&seen.last().map(|change| record.shown(change)).unwrap_or_default()))?;
     }
     Ok(())
+}
+
+/// All that nobody took into their hands end on one version, and none is under way.
+pub(crate) fn all_or_none(record: &Record, changes: &[Change<'_>]) -> Finding {
+    let members: Vec<usize> = answered_for(record, changes, record.opened + Duration::from_hours(99)).collect();
+    let on = |alias: &AliasState, versions: &[&str]| versions.contains(&alias.version.as_str()) && alias.weights.is_empty();
+    // Where a first version failed before there was an alias, there is none.
+    let all = |versions: &[&str]| members.iter().all(|member| on(&record.last[*member], versions));
+    let told = || members.iter().map(|member| format!("{}: {:?}", name(*member), record.last[*member])).collect::<Vec<_>>();
+    ensure(all(&["41", ""]) || all(&CANDIDATES), || format!("{:#?}", told()))?;
+    let live = |member: &&usize| split(&record.last[**member].description).1.is_some_and(|note| note.is_live());
+    ensure(!members.iter().any(|member| live(&member)), || format!("under way: {:#?}", told()))
+}
+
+/// A process that ends of its own accord leaves no live note of its own, unless it says so.
+pub(crate) fn released(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, Ended { at, code, .. }) in ended(record, Role::Rollout).filter(|(_, ended)| ![20, 21, 30].contains(&ended.code)) {
+        for member in answered_for(record, changes, *at) {
+            let Some(last) = standing(changes, member, *at).filter(|last| !last.late()) else { continue };
+            let live = last.call.caller == run.caller && last.noted.as_ref().is_some_and(Note::is_live);
+            let forward = *code == 1 && last.id().is_some_and(|id| committed(changes, id).is_some());
+            ensure(!live || forward, || format!("{} ended with {code} and left {}", run.caller, record.shown(last)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The exit code of several says what the worst of them does, and fits what all of them are on.
+pub(crate) fn exit_codes_of_all(record: &Record, changes: &[Change<'_>]) -> Finding {
+    for (run, ended) in ended(record, Role::Rollout).filter(|(_, ended)| !ended.left.is_empty()) {
+        let (at, code, left) = (ended.at, ended.code, &ended.left);
+        let told = || format!("{} ended with {code} at {:.3}: {left:?}", run.caller, record.seconds(at));
+        let codes: Vec<u8> = left.iter().map(|left| left.code).collect();
+        let worst = [20, 21].into_iter().find(|worst| codes.contains(worst));
+        ensure(worst.is_none_or(|worst| worst == code) && (worst.is_some() || ![20, 21].contains(&code)), told)?;
+        // What is not nothing is never told as nothing; and nothing else is told than what one of them says.
+        ensure((code == 0) == codes.iter().all(|code| *code == 0) && (codes.contains(&code) || code == 10), told)?;
+        ensure(record.story.many == 1 || fits_all(record, changes, run, ended), told)?;
+    }
+    Ok(())
+}
+
+/// Whether the exit code of several says what they are on and why.
+fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -> bool {
+    let Ended { at, code, left } = ended;
+    let earlier = || changes.iter().filter(|change| change.call.at <= *at);
+    let whole = |version: &str| {
+        answered_for(record, changes, *at).all(|member| {
+            standing(changes, member, *at)
+                .map_or(version == "41", |change| change.after.version == version && change.after.weights.is_empty())
+        })
+    };
+    // The rollouts that it had a part in: those it wrote of.
+    let ids: Vec<&str> = earlier().filter(|change| change.call.caller == run.caller).filter_map(Change::id).collect();
+    let cause = earlier().any(|change| {
+        let of = change.id().is_some_and(|id| ids.contains(&id)) || ids.is_empty();
+        let back = change.noted.as_ref().filter(|note| note.phase == "back");
+        of && back.is_some_and(|note| code_of(&note.cause) == Some(*code))
+    });
+    // While no process watched, too.
+    let taken_out = earlier().any(|change| {
+        !change.by(Role::Rollout) && change.noted.as_ref().is_some_and(Note::is_live) && change.after.weights.is_empty()
+    });
+    let forward = ids.iter().any(|id| committed(changes, id).is_some());
+    let unmoved = !changes.iter().any(|change| change.call.caller == run.caller && change.raised());
+    let with_all = left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str()));
+    match code {
+        0 => whole("42"),
+        // What went back before it moved anything is where it was. Whom a person took back after the commit, a poll before the last
+        // became final, is not seen by all of them.
+        10..=13 => {
+            let there = whole("41") || whole("42") && (unmoved || *code == 13 && forward);
+            there && (cause || *code == 13 && taken_out || with_all)
+        }
+        1 => cause && whole("41") || forward && !record.story.weather.is_empty(),
+        3 => true,
+        20 => !record.story.weather.is_empty(),
+        21 => earlier().any(|change| change.call.caller != run.caller),
+        30 => record.story.asked.hold_on_interrupt && record.story.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_))),
+        _ => false,
+    }
 }
 
 /// Whether a process found the alias on the candidate already, and wrote nothing.
@@ -90,21 +189,33 @@ fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
 }
 
 /// Where all traffic is on one version, that is what was said, and with that very version.
-pub(crate) fn said(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for (run, at, code) in ended(record, Role::Rollout).filter(|(_, _, code)| matches!(code, 0 | 1 | 10..=13)) {
-        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.asked.poll, at).collect();
-        let whole = |change: &&&Change<'_>| {
-            change.after.weights.is_empty() && run.said.as_deref() == Some(format!("100 % on {}", change.after.version).as_str())
-        };
+pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    for (run, Ended { at, left, .. }) in ended(record, Role::Rollout) {
+        let (at, Some(left)) = (*at, left.get(member)) else { continue };
+        if !matches!(left.code, 0 | 1 | 10..=13) {
+            continue;
+        }
+        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
+        let whole =
+            |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100 % on {}", change.after.version);
         let unmade = !changes.iter().any(|change| change.call.at <= at);
-        let right = run.said.is_none() || unmade || seen.iter().any(|change| whole(&change));
-        ensure(right, || format!("{} ended with {code} at {:.3} and said {:?}", run.caller, record.seconds(at), run.said))?;
+        let right = unmade || seen.iter().any(|change| whole(&change));
+        ensure(right, || format!("{} ended at {:.3} and said {left:?}", run.caller, record.seconds(at)))?;
     }
     Ok(())
 }
 
 pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for (run, at, _) in ended(record, Role::Rollout).filter(|(_, _, code)| *code == 3) {
+    for (run, ended) in ended(record, Role::Rollout).filter(|(_, ended)| ended.code == 3) {
+        let at = ended.at;
+        if record.story.many > 1 {
+            // Those that could begin were claimed, and released when another could not.
+            let mine = |change: &&Change<'_>| change.call.caller == run.caller && change.call.at <= at;
+            let moved = changes.iter().filter(mine).find(|change| change.raised());
+            let moved = moved.map(|moved| record.shown(moved));
+            ensure(moved.is_none(), || format!("{} was refused: {}", run.caller, moved.unwrap_or_default()))?;
+            continue;
+        }
         // A write that nobody answered, and that lands when its sender has given up or that is written over before its sender looks
         // again, is beyond anybody's power.
         if wrote(changes, run).iter().all(|change| change.call.delivery != Delivery::Answered) {
@@ -135,17 +246,18 @@ pub(crate) fn in_time(record: &Record, _: &[Change<'_>]) -> Finding {
     ensure(overdue.is_empty(), || format!("still running: {}", overdue.join(", ")))
 }
 
-pub(crate) fn terminal(record: &Record, changes: &[Change<'_>]) -> Finding {
-    let Some(note) = split(&record.last.description).1.filter(Note::is_live) else { return Ok(()) };
+pub(crate) fn terminal(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    let last = &record.last[member];
+    let Some(note) = split(&last.description).1.filter(Note::is_live) else { return Ok(()) };
     // What somebody else made of the alias, so that it does not fit the note any more, is theirs to clear up.
     let whole = if note.stable == "-" { &note.candidate } else { &note.stable };
-    let unfit = record.last.version != *whole || record.last.weights.keys().any(|version| *version != note.candidate);
+    let unfit = last.version != *whole || last.weights.keys().any(|version| *version != note.candidate);
     let theirs = unfit && changes.iter().rfind(|change| change.changed()).is_some_and(|change| !change.ours());
-    ensure(theirs, || format!("left: {:?}", record.last))
+    ensure(theirs, || format!("left: {last:?}"))
 }
 
-pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for (run, at, code) in ended(record, Role::RollBack) {
+pub(crate) fn rolled_back(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    for (run, Ended { at, code, .. }) in ended(record, Role::RollBack).filter(|(run, _)| run.member == Some(member)) {
         let mine = wrote(changes, run);
         let first = states(changes, run.began, run.began).next();
         let back = |change: &Change<'_>| {
@@ -168,39 +280,47 @@ pub(crate) fn rolled_back(record: &Record, changes: &[Change<'_>]) -> Finding {
             20 => !record.story.weather.is_empty(),
             _ => false,
         };
-        ensure(right, || format!("{} ended with {code} at {:.3}", run.caller, record.seconds(at)))?;
+        ensure(right, || format!("{} ended with {code} at {:.3}", run.caller, record.seconds(*at)))?;
     }
     Ok(())
 }
 
 /// The same command run again finishes what a death or a pause left, unless something keeps any rollout from going on.
-pub(crate) fn finished(record: &Record, changes: &[Change<'_>]) -> Finding {
-    let Some(finisher) = record.finisher.as_deref().and_then(|caller| record.run(caller)) else { return Ok(()) };
+pub(crate) fn finished(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    // Several may take more than one run, and end as all or none.
+    let Some(finisher) = record.finishers.first().filter(|_| record.story.many == 1) else { return Ok(()) };
+    let Some(finisher) = record.run(finisher) else { return Ok(()) };
     let kept =
         |call: &CallRecord| call.operation == "DeleteAlarms" || ["STACK", "CONSOLE", "AWS"].contains(&call.caller.as_str());
-    let red = record.alarms.iter().any(|(alarm, _)| record.red(alarm, finisher.began));
+    let red = record.alarms[member].iter().any(|alarm| alarm.at(finisher.began).is_some_and(|(_, state)| state == "ALARM"));
     let other = record.story.acts.iter().any(|(_, act)| *act == Act::NewCode);
     let free = !red && !other && !record.log.iter().any(kept);
     let done = wrote(changes, finisher).last().is_some_and(|change| change.noted.as_ref().is_some_and(|note| !note.is_live()));
-    ensure(done || !free, || format!("{} ended with {:?}", finisher.caller, finisher.ended.map(|(_, code)| code)))
+    ensure(done || !free, || format!("{} ended with {:?}", finisher.caller, finisher.code()))
 }
 
-/// Where nobody interferes, a healthy version is promoted and one that a hook refuses is not.
+/// Where nobody interferes, healthy versions are promoted, and one that a hook refuses is not, nor any that goes with it.
 pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
     let (story, scene) = (&record.story, &record.story.scene);
     if !story.undisturbed() {
         return Ok(());
     }
     let refuses = |hook: Option<Manner>| hook.is_some_and(|manner| manner != Manner::Succeeds);
-    let red = record.alarms.iter().any(|(_, all)| all.iter().any(|(at, state)| state == "ALARM" && *at >= record.opened));
-    let (_, _, code) = ended(record, Role::Rollout).next().ok_or("it never ended")?;
+    let red =
+        record.alarms.iter().flatten().any(|alarm| alarm.reddened(record.opened - Duration::from_millis(1)).next().is_some());
+    let code = record.rollouts().next().and_then(Run::code).ok_or("it never ended")?;
     // A version that fails more often may be noticed by its calls alone.
     let worse = story.asked.compares && scene.error_rate > 0.0 && code == 10;
-    let right = worse
-        || match (refuses(scene.pre_hook), refuses(scene.post_hook), red) {
-            (true, _, false) | (false, true, false) => code == 11,
-            (false, false, false) => code == 0,
-            (_, _, true) => matches!(code, 0 | 3 | 10 | 11),
-        };
-    ensure(right, || format!("it ended with {code}"))
+    let hooks = (0..story.many).map(|member| story.hooks(member).map(|(_, manner)| refuses(manner)));
+    let [pre, post] = hooks.fold([false, false], |[pre, post], [also_pre, also_post]| [pre || also_pre, post || also_post]);
+    let right = match (story.bad.map(|(_, trouble)| trouble), pre, post, red) {
+        (Some(Trouble::Unfit), ..) => code == 1,
+        (Some(Trouble::Rejected), ..) => code == 3,
+        (_, true, _, false) | (_, false, true, false) => code == 11,
+        (_, false, false, false) => code == 0,
+        (Some(_), _, _, true) => matches!(code, 0 | 3 | 10),
+        (None, _, _, true) => matches!(code, 0 | 3 | 10 | 11),
+    };
+    ensure(worse || right, || format!("it ended with {code}"))?;
+    ensure(story.many == 1 || record.finishers.is_empty(), || "it did not end by itself".to_owned())
 }

@@ -1,7 +1,8 @@
 //! Safe under anything: whole rollouts under kills, lost answers, two operators and blind spots, judged by the world they happened in.
 //!
-//! The real SDK, the real controller, a simulated AWS, virtual time. Every story grows out of a seed; `SEED=n cargo test --test
-//! simulation` replays one and prints its world's log. What is right is said by the checkers, which read that log and exit codes
+//! The real SDK, the real controller, a simulated AWS, virtual time. Every story is one of one function or of
+//! several that are rolled out as one, and grows out of a seed; `SEED=n cargo test --test simulation` replays both and prints their
+//! worlds' logs. What is right is said by the checkers, which read that log and exit codes
 //! and share no code with the program.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a story that cannot go on has failed, and says so")]
@@ -9,8 +10,10 @@
 mod breakages;
 mod checks;
 mod crash_points;
+mod draw;
 mod endings;
-mod groups;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod note;
 mod play;
 mod processes;
@@ -19,3 +22,6 @@ mod seeds;
 mod stage;
 mod story;
 mod tap;
+mod together;
+mod twenty;
+mod unfit;

@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use aws::SharedHttpClient;
 use bytes::Bytes;
-use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
-use rollout::note::{AfterPause, Owner, RolloutId};
+use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Request, Rollback};
+use rollout::Version;
+use rollout::note::AfterPause;
 use rollout::operate::{Aim, Operation};
-use rollout::{Subject, Version};
-use sim::{AliasState, Effect, Event, Fault, Time};
+use serde_json::json;
+use sim::{AliasState, Event, Time};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::harness::{Part, end_credentials, identity, in_virtual_time};
 use crate::note::split;
-use crate::record::{Ended, Record, Role, Run};
-use crate::stage::{ALARMS, ALIAS, FUNCTION, Part, Stage, request, subject};
-use crate::story::{Act, Asked, Deed, Edit, PROVISIONING, Story, Wish};
+use crate::record::{Ended, Left, Record, Role, Run};
+use crate::stage::{ALIAS, Stage, alarms, name, redden, requests, subject};
+use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Trouble, Wish};
+use crate::tap::tapped;
+use crate::unfit::Unfit;
 
 /// How long a re-run may have to wait for the lease of a dead owner.
 const LEASE: Duration = Duration::from_mins(12);
@@ -28,28 +32,28 @@ const LEASE: Duration = Duration::from_mins(12);
 /// How long everything may take once nothing disturbs it any more, on top of plan, blind limit and lease.
 const BOUND: Duration = Duration::from_mins(2);
 
-/// What stands between the program and the account, if anything does.
-pub(crate) type Between<'a> = &'a dyn Fn(Role, SharedHttpClient) -> SharedHttpClient;
+/// How long several may take besides: they wait for each other, and for a quarter of an hour for one that is denied its way back.
+const TOGETHER: Duration = Duration::from_mins(1);
+const GIVES_UP: Duration = Duration::from_mins(16);
 
-/// Plays something in virtual time on this thread.
-pub(crate) fn on_stage<T>(seed: u64, scene: impl Future<Output = T>) -> T {
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, scene)
-}
+/// How often the same command is run again at the end, at the most, by several functions that may be left at different places.
+const AGAIN: usize = 3;
+
+/// What stands between rollouts and the account, if anything does.
+pub(crate) type Between<'a> = &'a dyn Fn(SharedHttpClient) -> SharedHttpClient;
 
 /// Plays a story from its opening to its end.
 pub(crate) fn play(story: &Story) -> Record {
-    play_through(story, &|_, http| http)
+    play_through(story, &|http| http)
 }
 
-/// Plays a story whose processes reach the account through something.
+/// Plays a story whose rollouts reach the account through something.
 pub(crate) fn play_through(story: &Story, between: Between<'_>) -> Record {
-    on_stage(story.seed, async {
+    in_virtual_time(story.seed, async {
         let mut cast = Cast { stage: Stage::set(story), story, between, players: Vec::new() };
         for (at, act) in &story.acts {
             cast.wait_until(*at).await;
-            cast.perform(act);
+            cast.perform(*act);
         }
         cast.finish().await
     })
@@ -57,23 +61,18 @@ pub(crate) fn play_through(story: &Story, between: Between<'_>) -> Record {
 
 /// What a process is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Strings {
+enum Strings {
     Run,
     SleepUntil(Instant),
     Die,
 }
 
 struct Player {
-    caller: String,
-    role: Role,
-    began: Time,
+    /// What is known of it until it ends.
+    run: Run,
     strings: watch::Sender<Strings>,
     stop: watch::Sender<Interrupt>,
     playing: JoinHandle<Option<Ended>>,
-    supersedes: bool,
-    expires: Option<Time>,
-    asked: Asked,
-    overdue: bool,
 }
 
 struct Cast<'a> {
@@ -85,16 +84,15 @@ struct Cast<'a> {
 
 impl Cast<'_> {
     async fn wait_until(&self, at: Duration) {
-        let wait = at.saturating_sub(self.stage.elapsed());
-        self.stage.clock.sleep(wait).await;
+        self.stage.clock.0.sleep(at.saturating_sub(self.stage.elapsed())).await;
     }
 
-    fn perform(&mut self, act: &Act) {
-        match *act {
+    fn perform(&mut self, act: Act) {
+        match act {
             Act::Start(skew, wish) => self.start(skew, wish, None),
             Act::StartExpiring(lasts) => self.start(0, Wish::TakeOver, Some(self.stage.now() + lasts)),
             Act::NewCode => {
-                self.stage.with(|world| world.set_environment(FUNCTION, &[("SIM_BODY", "newer")]).unwrap());
+                self.stage.with(|world| world.set_environment(&name(0), &[("SIM_BODY", "newer")]).unwrap());
             }
             Act::Kill(which) => self.pull(which, Strings::Die),
             Act::Suspend(which, span) => self.pull(which, Strings::SleepUntil(Instant::now() + span)),
@@ -103,19 +101,24 @@ impl Cast<'_> {
                     player.stop.send_replace(Interrupt::Stop);
                 }
             }
-            Act::RollBack(people) => (0..people).for_each(|_| self.roll_back(None)),
-            Act::Order(deed) => self.order(deed),
-            Act::Edit(edit) => self.edit(edit),
-            Act::Deploy => self.console("STACK", r#"{"FunctionVersion":"40","RoutingConfig":{"AdditionalVersionWeights":{}}}"#),
+            Act::RollBack(member, people) => (0..people).for_each(|_| self.roll_back(member, None)),
+            Act::Order(member, deed) => self.order(member, deed),
+            Act::Edit(member, edit) => self.edit(member, edit),
+            Act::Deploy => {
+                self.console("STACK", 0, &json!({"FunctionVersion": "40", "RoutingConfig": {"AdditionalVersionWeights": {}}}));
+            }
             Act::Provision => self.provision(),
             Act::DeleteAlarm => self.delete_alarm(),
-            Act::Flap(span) => self.flap(span),
+            Act::Flap(member, span) => self.stage.with(|world| {
+                redden(world, member, world.now(), span);
+                world.advance(world.now());
+            }),
         }
     }
 
     /// One of the rollouts that run.
     fn living(&self, which: u8) -> Option<&Player> {
-        let living = || self.players.iter().filter(|player| player.role == Role::Rollout && !player.playing.is_finished());
+        let living = || self.players.iter().filter(|player| player.run.role == Role::Rollout && !player.playing.is_finished());
         let count = living().count();
         living().nth(usize::from(which).checked_rem(count)?)
     }
@@ -127,106 +130,97 @@ impl Cast<'_> {
     }
 
     fn start(&mut self, skew: i64, wish: Wish, expires: Option<Time>) {
-        let caller = format!("ROLLOUT{}", self.players.len());
+        let run = self.run("ROLLOUT", Role::Rollout, None);
         let (stop, heard) = watch::channel(Interrupt::None);
-        let http = (self.between)(Role::Rollout, self.stage.account.http_client());
-        if let Some(end) = expires {
-            let refused = Fault::everywhere(Effect::Deny).from_caller(&caller).between(end, end + Duration::from_hours(24));
-            self.stage.with(|world| world.add_fault(refused));
+        let mut http = (self.between)(self.stage.account.http_client());
+        if let Some((member, Trouble::Unfit)) = self.story.bad {
+            http = tapped(http, Unfit::of(member));
         }
-        let machine = Part { caller: caller.clone(), skew, http, expires };
-        let part = rollout(self.stage.clone(), request(self.story, wish), machine, heard);
-        self.enter(caller, Role::Rollout, stop, part);
-        let player = self.players.last_mut().unwrap();
-        (player.supersedes, player.expires, player.asked) = (wish == Wish::Supersede, expires, self.story.asked_by(wish));
+        if let Some(end) = expires {
+            end_credentials(&self.stage.account, &run.caller, end);
+        }
+        let part = Part { caller: run.caller.clone(), skew, http, expires };
+        let playing = rollout(self.stage.clone(), requests(self.story, wish), part, heard);
+        let asked = Some(self.story.asked_by(wish));
+        self.enter(Run { supersedes: wish == Wish::Supersede, expires, asked, ..run }, stop, playing);
     }
 
-    fn roll_back(&mut self, to: Option<Version>) {
-        let caller = format!("PERSON{}", self.players.len());
-        let http = (self.between)(Role::RollBack, self.stage.account.http_client());
-        let part = roll_back(self.stage.clone(), caller.clone(), to, http);
-        self.enter(caller, Role::RollBack, watch::Sender::new(Interrupt::None), part);
+    fn roll_back(&mut self, member: usize, to: Option<Version>) {
+        let run = self.run("PERSON", Role::RollBack, Some(member));
+        let part = Part::of(&self.stage.account, &run.caller);
+        let playing = roll_back(self.stage.clone(), part, member, to);
+        self.enter(run, watch::Sender::new(Interrupt::None), playing);
     }
 
-    fn order(&mut self, deed: Deed) {
-        let caller = format!("ORDER{}", self.players.len());
-        let part = order(self.stage.clone(), caller.clone(), subject(), deed);
-        self.enter(caller, Role::Order, watch::Sender::new(Interrupt::None), part);
+    fn order(&mut self, member: usize, deed: Deed) {
+        let run = self.run("ORDER", Role::Order, Some(member));
+        let part = Part::of(&self.stage.account, &run.caller);
+        let playing = order(self.stage.clone(), part, member, deed);
+        self.enter(run, watch::Sender::new(Interrupt::None), playing);
     }
 
-    fn enter(&mut self, caller: String, role: Role, stop: watch::Sender<Interrupt>, part: impl Future<Output = Ended> + 'static) {
+    fn run(&self, caller: &str, role: Role, member: Option<usize>) -> Run {
+        let caller = format!("{caller}{}", self.players.len());
+        Run { member, ..Run::of(&caller, role, self.stage.now(), None) }
+    }
+
+    fn enter(&mut self, run: Run, stop: watch::Sender<Interrupt>, part: impl Future<Output = Ended> + 'static) {
         let (strings, pulled) = watch::channel(Strings::Run);
         let playing = tokio::task::spawn_local(on_strings(part, pulled));
-        let began = self.stage.now();
-        let (supersedes, expires, asked) = (false, None, self.story.asked.clone());
-        self.players.push(Player { caller, role, began, strings, stop, playing, supersedes, expires, asked, overdue: false });
+        self.players.push(Player { run, strings, stop, playing });
     }
 
     /// Somebody's `UpdateAlias` without a revision, as the console sends it. No fault stops it.
-    fn console(&self, caller: &str, body: &str) {
-        let request = http::Request::put(format!("/2015-03-31/functions/{FUNCTION}/aliases/{ALIAS}"));
-        self.send(caller, request.body(Bytes::from(body.to_owned())).unwrap());
+    fn console(&self, caller: &str, member: usize, body: &serde_json::Value) {
+        self.send(caller, update(member, body), Duration::ZERO);
     }
 
-    fn send(&self, caller: &str, request: http::Request<Bytes>) {
+    fn send(&self, caller: &str, request: http::Request<Bytes>, after: Duration) {
         let event = Event::Call { caller: caller.to_owned(), request };
         self.stage.with(|world| {
-            world.schedule(world.now(), event);
+            world.schedule(world.now() + after, event);
             world.advance(world.now());
         });
     }
 
-    fn alias(&self) -> Option<AliasState> {
-        self.stage.with(|world| world.alias(FUNCTION, ALIAS).cloned())
+    fn alias(&self, member: usize) -> Option<AliasState> {
+        self.stage.with(|world| world.alias(&name(member), ALIAS).cloned())
     }
 
-    fn edit(&self, edit: Edit) {
-        let Some(alias) = self.alias() else { return };
+    fn edit(&self, member: usize, edit: Edit) {
+        let Some(alias) = self.alias(member) else { return };
         let description = alias.description;
         let (text, note) = split(&description);
         let candidate = note.as_ref().map_or("42", |note| note.candidate.as_str());
         let body = match edit {
-            Edit::Weight(weight) => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {candidate: weight}}}),
-            Edit::Clear => serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": {}}}),
+            Edit::Weight(weight) => json!({"RoutingConfig": {"AdditionalVersionWeights": {candidate: weight}}}),
+            Edit::Clear => json!({"RoutingConfig": {"AdditionalVersionWeights": {}}}),
             Edit::Words => {
                 let note = description.get(text.len()..).unwrap_or_default();
-                serde_json::json!({"Description": format!("other words{}{}", if note.is_empty() { "" } else { " " }, note.trim_start())})
+                let between = if note.is_empty() { "" } else { " " };
+                json!({"Description": format!("other words{between}{}", note.trim_start())})
             }
-            Edit::DropNote => serde_json::json!({"Description": text}),
-            Edit::Scribble => serde_json::json!({"Description": format!("{description} (Bob: what is this?)")}),
+            Edit::DropNote => json!({"Description": text}),
+            Edit::Scribble => json!({"Description": format!("{description} (Bob: what is this?)")}),
         };
-        self.console("CONSOLE", &body.to_string());
+        self.console("CONSOLE", member, &body);
     }
 
-    /// AWS' own writes on an alias with provisioned concurrency, which come with nobody's call.
     fn provision(&self) {
-        let Some(AliasState { version, .. }) = self.alias() else { return };
+        let Some(AliasState { version, .. }) = self.alias(0) else { return };
         let other = if version == "42" { "41" } else { "40" };
-        let written = [serde_json::json!({other: 1.0}), serde_json::json!({other: 0.5}), serde_json::json!({})];
-        for (weights, step) in written.into_iter().zip(0..) {
-            let body = serde_json::json!({"RoutingConfig": {"AdditionalVersionWeights": weights}}).to_string();
-            let request =
-                http::Request::put(format!("/2015-03-31/functions/{FUNCTION}/aliases/{ALIAS}")).body(body.into()).unwrap();
-            let event = Event::Call { caller: "AWS".to_owned(), request };
-            self.stage.with(|world| world.schedule(world.now() + PROVISIONING * step, event));
+        for (weights, step) in [json!({other: 1.0}), json!({other: 0.5}), json!({})].into_iter().zip(0..) {
+            let body = json!({"RoutingConfig": {"AdditionalVersionWeights": weights}});
+            self.send("AWS", update(0, &body), PROVISIONING * step);
         }
     }
 
     fn delete_alarm(&self) {
-        let body = serde_json::json!({"AlarmNames": [ALARMS[0]]}).to_string();
+        let [alarm, _] = alarms(0);
         let request = http::Request::post("/")
             .header("x-amz-target", "GraniteServiceVersion20100801.DeleteAlarms")
             .header("content-type", "application/x-amz-json-1.0");
-        self.send("CONSOLE", request.body(body.into()).unwrap());
-    }
-
-    fn flap(&self, span: Duration) {
-        let set = |state: &str| Event::SetAlarmState { alarm: ALARMS[0].to_owned(), state: state.to_owned() };
-        self.stage.with(|world| {
-            world.schedule(world.now(), set("ALARM"));
-            world.schedule(world.now() + span, set("OK"));
-            world.advance(world.now());
-        });
+        self.send("CONSOLE", request.body(json!({"AlarmNames": [alarm]}).to_string().into()).unwrap(), Duration::ZERO);
     }
 
     /// When everybody is to be done.
@@ -236,87 +230,118 @@ impl Cast<'_> {
         let alone = acts.iter().filter(|(_, act)| starts(act)).count() < 2;
         let lease = if alone { Duration::ZERO } else { LEASE };
         let span = asked.span().max(self.story.asked_by(Wish::Replan).span());
-        self.story.calm() + span + asked.suspicion() + asked.blind_limit + lease + BOUND
+        let besides = match (self.story.many, self.story.weather.is_empty()) {
+            (1, _) => Duration::ZERO,
+            (_, true) => TOGETHER + self.story.scene.version_settle,
+            (_, false) => TOGETHER + self.story.scene.version_settle + GIVES_UP,
+        };
+        self.story.calm() + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
+    }
+
+    fn all_are_done(&self) -> bool {
+        self.players.iter().all(|player| player.playing.is_finished())
     }
 
     async fn all_done(&self, deadline: Duration) {
-        while self.players.iter().any(|player| !player.playing.is_finished()) && self.stage.elapsed() < deadline {
-            self.stage.clock.sleep(Duration::from_secs(1)).await;
+        while !self.all_are_done() && self.stage.elapsed() < deadline {
+            self.stage.clock.0.sleep(Duration::from_secs(1)).await;
         }
     }
 
-    /// Lets everybody end, and somebody finish what nobody drives any more.
-    async fn finish(mut self) -> Record {
-        self.all_done(self.deadline()).await;
-        // A person ends what a person holds up, by force where nothing says any more what to go back to.
+    /// A person ends what a person holds up, by force where nothing says any more what to go back to.
+    async fn end_what_is_held(&mut self) {
         for to in [None, Version::new(41)] {
-            if self.story.may_hold() && self.players.iter().any(|player| !player.playing.is_finished()) {
-                self.roll_back(to);
-                self.all_done(self.stage.elapsed() + BOUND).await;
+            for member in self.story.held() {
+                if !self.all_are_done() {
+                    self.roll_back(member, to);
+                    self.all_done(self.stage.elapsed() + BOUND).await;
+                }
             }
         }
+    }
+
+    /// The functions that a rollout is under way on, by their notes.
+    fn live(&self) -> Vec<usize> {
+        let live = |alias: AliasState| split(&alias.description).1.is_some_and(|note| note.is_live());
+        (0..self.story.many).filter(|member| self.alias(*member).is_some_and(live)).collect()
+    }
+
+    /// Lets everybody end, and runs the same command again where something is left that nobody drives any more.
+    async fn finish(mut self) -> Record {
+        self.all_done(self.deadline()).await;
+        self.end_what_is_held().await;
         for player in &mut self.players {
-            player.overdue = !player.playing.is_finished();
+            player.run.overdue = !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
         }
         self.wait_until(self.story.calm() + Duration::from_secs(1)).await;
-        let live = |cast: &Self| cast.alias().is_some_and(|alias| split(&alias.description).1.is_some_and(|note| note.is_live()));
-        let mut finisher = None;
-        if live(&self) {
-            self.start(0, if self.story.starts(Wish::Replan) { Wish::Replan } else { Wish::Wait }, None);
-            finisher = self.players.last().map(|player| player.caller.clone());
-            self.all_done(self.stage.elapsed() + self.deadline() + LEASE).await;
-            if live(&self) {
-                self.roll_back(None);
+        let (again, wish) = match self.story.many {
+            1 if self.story.starts(Wish::Replan) => (1, Wish::Replan),
+            1 => (1, Wish::Wait),
+            _ => (AGAIN, Wish::TakeOver),
+        };
+        let lease = if wish == Wish::TakeOver { Duration::ZERO } else { LEASE };
+        let mut finishers = Vec::new();
+        while !self.live().is_empty() && finishers.len() < again {
+            self.start(0, wish, None);
+            finishers.extend(self.players.last().map(|player| player.run.caller.clone()));
+            self.all_done(self.stage.elapsed() + self.deadline() + lease).await;
+            if self.story.many == 1 {
+                self.live().into_iter().for_each(|member| self.roll_back(member, None));
                 self.all_done(self.stage.elapsed() + BOUND).await;
+            } else {
+                self.end_what_is_held().await;
             }
         }
         let mut runs = Vec::new();
         for player in self.players {
-            let overdue = player.overdue || !player.playing.is_finished();
+            let overdue = player.run.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
-            let run = Run::of(&player.caller, player.role, player.began, ended);
-            let (supersedes, expires, asked) = (player.supersedes, player.expires, Some(player.asked));
-            runs.push(Run { supersedes, expires, asked, overdue, ..run });
+            runs.push(Run { ended, overdue, ..player.run });
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
-        Record { finisher, ..record }
+        Record { finishers, ..record }
     }
 }
 
-/// One process that rolls out; when and with which exit code it ends.
-pub(crate) async fn rollout(stage: Stage, request: Request, part: Part, heard: watch::Receiver<Interrupt>) -> Ended {
-    let machine = stage.machine(part).await;
-    let ending = controller::rollout(&machine.aws, &machine.clock, &request, identity(), heard, &mut |_| {}).await;
-    Ended { at: stage.now(), code: ending.exit_code, said: Some(ending.traffic) }
+/// Somebody's `UpdateAlias` without a revision.
+fn update(member: usize, body: &serde_json::Value) -> http::Request<Bytes> {
+    let path = format!("/2015-03-31/functions/{}/aliases/{ALIAS}", name(member));
+    http::Request::put(path).body(body.to_string().into()).unwrap()
 }
 
-/// One person who rolls back; when and with which exit code that ends.
-pub(crate) async fn roll_back(stage: Stage, caller: String, to: Option<Version>, http: SharedHttpClient) -> Ended {
-    roll_back_one(stage, caller, (subject(), to), http).await
+/// One process that rolls out, one function by itself and several as one; when and how it ends.
+pub(crate) async fn rollout(stage: Stage, requests: Vec<Request>, part: Part, heard: watch::Receiver<Interrupt>) -> Ended {
+    let (aws, clock) = (stage.connect(part).await, &stage.clock);
+    let (code, endings) = if let [request] = &requests[..] {
+        let ending = controller::rollout(&aws, clock, request, identity(), heard, &mut |_| {}).await;
+        (ending.exit_code, vec![ending])
+    } else {
+        let shortest = controller::shortest_poll(requests.len());
+        let budget = Budget::looking_every(requests.iter().map(|request| request.poll).fold(shortest, Duration::max));
+        let cloud = Budgeted::new(&aws, clock, &budget);
+        let ended = controller::group(&cloud, clock, &requests, identity(), heard, &mut |_| {}).await;
+        (ended.exit_code, ended.endings)
+    };
+    Ended { at: stage.now(), code, left: endings.into_iter().map(Left::from).collect() }
 }
 
-/// The same for one alias of several.
-pub(crate) async fn roll_back_one(
-    stage: Stage,
-    caller: String,
-    (subject, to): (Subject, Option<Version>),
-    http: SharedHttpClient,
-) -> Ended {
-    let machine = stage.machine(Part::of(&caller, http)).await;
-    let order = Order { subject, to, limit: Duration::from_mins(15), identity: identity() };
-    let code = match controller::rollback(&machine.aws, &machine.clock, &order, &mut |_, _| {}).await {
+/// One person who rolls a function back; when and with which exit code that ends.
+pub(crate) async fn roll_back(stage: Stage, part: Part, member: usize, to: Option<Version>) -> Ended {
+    let aws = stage.connect(part).await;
+    let order = Order { subject: subject(member), to, limit: Duration::from_mins(15), identity: identity() };
+    let code = match controller::rollback(&aws, &stage.clock, &order, &mut |_, _| {}).await {
         Rollback::Done { .. } => 0,
         Rollback::Nothing(_) | Rollback::Missing(_) => 3,
         Rollback::Unconfirmed { .. } => 20,
     };
-    Ended { at: stage.now(), code, said: None }
+    Ended { at: stage.now(), code, left: Vec::new() }
 }
 
 /// One person who gives an order; when and with which exit code that ends.
-pub(crate) async fn order(stage: Stage, caller: String, subject: Subject, deed: Deed) -> Ended {
-    let machine = stage.machine(Part::of(&caller, stage.account.http_client())).await;
+async fn order(stage: Stage, part: Part, member: usize, deed: Deed) -> Ended {
+    let aws = stage.connect(part).await;
     let operation = match deed {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
         Deed::Pause(span, false) => Operation::Pause { span, then: AfterPause::Resume },
@@ -326,20 +351,16 @@ pub(crate) async fn order(stage: Stage, caller: String, subject: Subject, deed: 
         Deed::Abort => Operation::Abort,
     };
     let order = (operation, Aim::default());
-    let code = match controller::operate(&machine.aws, &machine.clock, &subject, order, identity(), &mut |_, _| {}).await {
+    let code = match controller::operate(&aws, &stage.clock, &subject(member), order, identity(), &mut |_, _| {}).await {
         Ordered::Done(..) | Ordered::Already(_) => 0,
         Ordered::Refused(..) => 3,
         Ordered::Unconfirmed(..) => 20,
     };
-    Ended { at: stage.now(), code, said: None }
-}
-
-pub(crate) fn identity() -> Identity {
-    Identity { id: RolloutId(fastrand::u32(..)), owner: Owner::from_random(fastrand::u32(..)) }
+    Ended { at: stage.now(), code, left: Vec::new() }
 }
 
 /// Lets a process run, sleep and die as its strings are pulled; nothing where it dies.
-pub(crate) async fn on_strings<T>(part: impl Future<Output = T>, mut strings: watch::Receiver<Strings>) -> Option<T> {
+async fn on_strings<T>(part: impl Future<Output = T>, mut strings: watch::Receiver<Strings>) -> Option<T> {
     let mut part = pin!(part);
     loop {
         let pulled = *strings.borrow_and_update();

@@ -11,7 +11,7 @@ use sim::{Account, Accounts, SimClock, Time};
 
 use crate::checks::judge;
 use crate::record::{Ended, Record, Role, Run};
-use crate::stage::furnish;
+use crate::stage::{ALIAS, furnish, name};
 use crate::story::{Act, Manner, Story, Wish};
 
 /// A simulated AWS behind a socket.
@@ -53,8 +53,8 @@ impl Served {
                 let story = story(seed);
                 let clock = SimClock::new(SystemTime::now(), 1.0);
                 let opened = Time::from(clock.now());
-                let scene = story.scene.clone();
-                let accounts = Accounts::new(clock, move |_| furnish(&scene, seed, opened));
+                let furnished = story.clone();
+                let accounts = Accounts::new(clock, move |_| furnish(&furnished, opened));
                 let account = accounts.region("us-east-1");
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("http://{}", listener.local_addr().unwrap());
@@ -70,7 +70,8 @@ impl Served {
     }
 
     fn rollout(&self, caller: &'static str, more: &str) -> Process {
-        let arguments = "rollout hello:live --steps 20,60 --every 1s --bake 1s --poll 200ms --alarm first --pre-hook preHook --post-hook postHook";
+        let arguments = "rollout function00:live --steps 20,60 --every 1s --bake 1s --poll 200ms --alarm first00 \
+                         --pre-hook preHook00 --post-hook postHook00";
         self.process(caller, Role::Rollout, &format!("{arguments}{more}"))
     }
 
@@ -97,8 +98,8 @@ impl Served {
     fn end(&self, process: Process) -> Run {
         let Process { caller, role, began, mut child } = process;
         let code = child.wait().unwrap().code();
-        let ended = code.map(|code| Ended { at: self.now(), code: u8::try_from(code).unwrap(), said: None });
-        Run::of(caller, role, began, ended)
+        let ended = code.map(|code| Ended { at: self.now(), code: u8::try_from(code).unwrap(), left: Vec::new() });
+        Run { member: Some(0), ..Run::of(caller, role, began, ended) }
     }
 
     fn record(&self, runs: Vec<Run>) -> Record {
@@ -123,13 +124,13 @@ fn kill_and_finish(seed: u64, lives: Duration) {
     let next = if goes_on {
         served.rollout("SECOND", " --take-over")
     } else {
-        served.process("PERSON", Role::RollBack, "rollback hello:live")
+        served.process("PERSON", Role::RollBack, "rollback function00:live")
     };
     runs.push(served.end(next));
     let record = served.record(runs);
     assert_right(&record);
     let finished = if goes_on { "42" } else { "41" };
-    let right = record.last.version == finished && record.last.weights.is_empty();
+    let right = record.last[0].version == finished && record.last[0].weights.is_empty();
     assert!(right, "killed after {lives:?}\n{}", record.told());
 }
 
@@ -150,16 +151,16 @@ fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
     let served = Served::start(1);
     let processes = ["ONE", "TWO", "THREE"].map(|caller| served.rollout(caller, ""));
     let runs: Vec<Run> = processes.into_iter().map(|process| served.end(process)).collect();
-    let mut codes: Vec<u8> = runs.iter().filter_map(|run| run.ended.map(|(_, code)| code)).collect();
+    let mut codes: Vec<u8> = runs.iter().filter_map(Run::code).collect();
     codes.sort_unstable();
     let record = served.record(runs);
     assert_right(&record);
     assert_eq!(codes, [0, 3, 3], "{}", record.told());
-    assert_eq!(record.last.version, "42");
-    for loser in record.runs.iter().filter(|run| run.ended.is_some_and(|(_, code)| code == 3)) {
+    assert_eq!(record.last[0].version, "42");
+    for loser in record.runs.iter().filter(|run| run.code() == Some(3)) {
         let did = record.log.iter().filter(|call| call.caller == loser.caller && call.succeeded());
         let changed = did.filter(|call| {
-            call.wrote("hello", "live") || call.operation == "PublishVersion" || call.status == 200 && call.operation == "Invoke"
+            call.wrote(&name(0), ALIAS) || call.operation == "PublishVersion" || call.status == 200 && call.operation == "Invoke"
         });
         assert_eq!(changed.count(), 0, "{}", record.told());
     }

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rollout::event::Ending;
 use sim::{AliasState, CallRecord, Delivery, Time, World};
 
 use crate::note::{Note, split};
-use crate::stage::{ALARMS, ALIAS, FUNCTION};
+use crate::stage::{ALIAS, alarms, name};
 use crate::story::{Asked, Story};
 
 /// An alias that is not there.
@@ -20,13 +21,19 @@ pub(crate) struct Record {
     pub(crate) story: Story,
     pub(crate) opened: Time,
     pub(crate) log: Vec<CallRecord>,
-    /// The watched alarms, each with its transitions, oldest first.
-    pub(crate) alarms: Vec<(&'static str, Vec<(Time, String)>)>,
+    /// Every function's watched alarms.
+    pub(crate) alarms: Vec<Vec<Alarm>>,
     pub(crate) runs: Vec<Run>,
-    /// Who was started to finish what was left, if anything was.
-    pub(crate) finisher: Option<String>,
-    /// The alias at the end of it all.
-    pub(crate) last: AliasState,
+    /// Who was started to finish what was left.
+    pub(crate) finishers: Vec<String>,
+    /// The aliases at the end of it all.
+    pub(crate) last: Vec<AliasState>,
+}
+
+/// A watched alarm and its transitions, oldest first.
+pub(crate) struct Alarm {
+    pub(crate) name: String,
+    pub(crate) transitions: Vec<(Time, String)>,
 }
 
 /// One process, from its start to its end.
@@ -35,10 +42,10 @@ pub(crate) struct Run {
     pub(crate) caller: String,
     pub(crate) role: Role,
     pub(crate) began: Time,
-    /// When and with which exit code it ended; nothing where it was killed.
-    pub(crate) ended: Option<(Time, u8)>,
-    /// Where it said that the traffic is.
-    pub(crate) said: Option<String>,
+    /// The function that it is about, where it is about one alone.
+    pub(crate) member: Option<usize>,
+    /// How it ended; nothing where it was killed.
+    pub(crate) ended: Option<Ended>,
     /// Whether it was to put another rollout aside.
     pub(crate) supersedes: bool,
     /// When its credentials end.
@@ -49,21 +56,39 @@ pub(crate) struct Run {
     pub(crate) overdue: bool,
 }
 
-/// How a process ended: when, with which exit code, and where it said that the traffic is, if it said so.
+/// How a process ended: when, with which exit code, and how it left each function.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) at: Time,
     pub(crate) code: u8,
-    pub(crate) said: Option<String>,
+    /// In the functions' order; nothing where it is not known.
+    pub(crate) left: Vec<Left>,
+}
+
+/// How a process left one function, by the program's word.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    pub(crate) code: u8,
+    pub(crate) kind: String,
+    /// Where it said that the traffic is.
+    pub(crate) said: String,
+}
+
+impl From<Ending> for Left {
+    fn from(ending: Ending) -> Self {
+        Self { code: ending.exit_code, kind: ending.reason.kind.word().to_owned(), said: ending.traffic }
+    }
 }
 
 impl Run {
     /// A process that was started then, and ended so; one that was killed did not end.
     pub(crate) fn of(caller: &str, role: Role, began: Time, ended: Option<Ended>) -> Self {
-        let said = ended.as_ref().and_then(|ended| ended.said.clone());
-        let ended = ended.map(|ended| (ended.at, ended.code));
         let caller = caller.to_owned();
-        Self { caller, role, began, ended, said, supersedes: false, expires: None, asked: None, overdue: false }
+        Self { caller, role, began, member: None, ended, supersedes: false, expires: None, asked: None, overdue: false }
+    }
+
+    pub(crate) fn code(&self) -> Option<u8> {
+        self.ended.as_ref().map(|ended| ended.code)
     }
 }
 
@@ -76,8 +101,10 @@ pub(crate) enum Role {
     Order,
 }
 
-/// A write to the alias that took effect.
+/// A write to one of the aliases that took effect.
+#[derive(Clone)]
 pub(crate) struct Change<'r> {
+    pub(crate) member: usize,
     pub(crate) call: &'r CallRecord,
     /// When it left its sender.
     pub(crate) sent: Time,
@@ -92,20 +119,27 @@ pub(crate) struct Change<'r> {
 impl Record {
     /// Gathers what is left when a story is over.
     pub(crate) fn of(story: &Story, opened: Time, world: &World, runs: Vec<Run>) -> Self {
+        let alarm = |name: String| Alarm { transitions: world.alarm_transitions(&name), name };
+        let watched = |member| alarms(member).into_iter().take(story.asked.alarms).map(alarm).collect();
         Self {
             story: story.clone(),
             opened,
             log: world.log().to_vec(),
-            alarms: ALARMS.iter().take(story.asked.alarms).map(|name| (*name, world.alarm_transitions(name))).collect(),
+            alarms: (0..story.many).map(watched).collect(),
             runs,
-            finisher: None,
-            last: world.alias(FUNCTION, ALIAS).unwrap_or(&ABSENT).clone(),
+            finishers: Vec::new(),
+            last: (0..story.many).map(|member| world.alias(&name(member), ALIAS).unwrap_or(&ABSENT).clone()).collect(),
         }
     }
 
-    /// Every change of the alias, in order.
+    /// Every change of every alias, in order.
     pub(crate) fn changes(&self) -> Vec<Change<'_>> {
-        self.log.iter().filter(|call| call.wrote(FUNCTION, ALIAS)).filter_map(|call| Change::of(call, &self.runs)).collect()
+        let names: Vec<String> = (0..self.story.many).map(name).collect();
+        let of = |call| {
+            let member = names.iter().position(|name| CallRecord::wrote(call, name, ALIAS))?;
+            Change::of(member, call, &self.runs)
+        };
+        self.log.iter().filter_map(of).collect()
     }
 
     /// The process that signed as `caller`.
@@ -113,87 +147,106 @@ impl Record {
         self.runs.iter().find(|run| run.caller == caller)
     }
 
-    /// Whether an alarm was in ALARM at a moment.
-    pub(crate) fn red(&self, alarm: &str, at: Time) -> bool {
-        let transitions = self.alarms.iter().find(|(name, _)| *name == alarm).map(|(_, transitions)| transitions);
-        transitions.and_then(|all| all.iter().rev().find(|(since, _)| *since <= at)).is_some_and(|(_, state)| state == "ALARM")
+    /// The processes that rolled out.
+    pub(crate) fn rollouts(&self) -> impl DoubleEndedIterator<Item = &Run> {
+        self.runs.iter().filter(|run| run.role == Role::Rollout)
     }
 
-    /// How the story ended, in one word or two, for a histogram.
-    pub(crate) fn verdict(&self) -> String {
-        let codes: Vec<String> = self
-            .runs
-            .iter()
-            .filter(|run| run.role == Role::Rollout)
-            .map(|run| run.ended.map_or_else(|| "killed".to_owned(), |(_, code)| code.to_string()))
-            .collect();
-        codes.first().cloned().unwrap_or_default()
+    /// How the first and the last process of the story ended, in a word each, for a histogram.
+    pub(crate) fn verdict(&self) -> [String; 2] {
+        let word = |run: Option<&Run>| run?.code().map(|code| code.to_string());
+        [self.rollouts().next(), self.rollouts().next_back()].map(|run| word(run).unwrap_or_else(|| "killed".to_owned()))
     }
 
     /// The log, one line a call, as it is printed and compared.
     pub(crate) fn told(&self) -> String {
         let mut told = format!("{:#?}\n", self.story);
         for call in &self.log {
-            tell_call(&mut told, call, self.opened);
+            self.tell_call(&mut told, call);
         }
-        for (name, transitions) in &self.alarms {
-            for (at, state) in transitions {
-                let _ = writeln!(told, "alarm {name} {:9.3} {state}", self.seconds(*at));
+        for alarm in self.alarms.iter().flatten() {
+            for (at, state) in &alarm.transitions {
+                let _ = writeln!(told, "alarm {} {:9.3} {state}", alarm.name, self.seconds(*at));
             }
         }
         for run in &self.runs {
-            let ended = run.ended.map(|(at, code)| (self.seconds(at), code));
+            let ended = run.ended.as_ref().map(|ended| (self.seconds(ended.at), ended.code, &ended.left));
             let _ = writeln!(told, "{} began {:.3}, ended {ended:?}", run.caller, self.seconds(run.began));
         }
-        let _ = writeln!(told, "last: {:?}", self.last);
+        for (member, last) in self.last.iter().enumerate() {
+            let _ = writeln!(told, "last of {}: {last:?}", name(member));
+        }
         told
     }
 
+    /// A write in words.
+    pub(crate) fn shown(&self, change: &Change<'_>) -> String {
+        let Change { call, before, after, .. } = change;
+        format!(
+            "{:.3} {}: {} {} {:?} -> {} {:?} {:?}",
+            self.seconds(call.at),
+            call.caller,
+            name(change.member),
+            before.version,
+            before.weights,
+            after.version,
+            after.weights,
+            after.description
+        )
+    }
+
     /// Seconds since the opening.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
     pub(crate) fn seconds(&self, at: Time) -> f64 {
-        seconds(self.opened, at)
+        (at.as_millis() - self.opened.as_millis()) as f64 / 1_000.0
+    }
+
+    /// Adds one call's line to what is told.
+    fn tell_call(&self, told: &mut String, call: &CallRecord) {
+        let _ = write!(
+            told,
+            "{:9.3} {:8} {} {} {}{}",
+            self.seconds(call.at),
+            call.caller,
+            call.operation,
+            call.resource,
+            call.status,
+            call.error.as_deref().map_or_else(String::new, |error| format!(" {error}"))
+        );
+        match call.delivery {
+            Delivery::Answered => {}
+            Delivery::Lost => told.push_str(" (answer lost)"),
+            Delivery::Held(until) => drop(write!(told, " (held until {:.3})", self.seconds(until))),
+            Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", self.seconds(sent))),
+            Delivery::Refused => told.push_str(" (refused)"),
+        }
+        if let Some(after) = call.after().filter(|_| call.succeeded()) {
+            let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
+        }
+        told.push('\n');
     }
 }
 
-/// Seconds since the opening.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
-pub(crate) fn seconds(opened: Time, at: Time) -> f64 {
-    (at.as_millis() - opened.as_millis()) as f64 / 1_000.0
-}
+impl Alarm {
+    /// Its state at a moment, and since when.
+    pub(crate) fn at(&self, moment: Time) -> Option<&(Time, String)> {
+        self.transitions.iter().rev().find(|(since, _)| *since <= moment)
+    }
 
-/// Adds one call's line to what is told.
-pub(crate) fn tell_call(told: &mut String, call: &CallRecord, opened: Time) {
-    let _ = write!(
-        told,
-        "{:9.3} {:8} {} {} {}{}",
-        seconds(opened, call.at),
-        call.caller,
-        call.operation,
-        call.resource,
-        call.status,
-        call.error.as_deref().map_or_else(String::new, |error| format!(" {error}"))
-    );
-    match call.delivery {
-        Delivery::Answered => {}
-        Delivery::Lost => told.push_str(" (answer lost)"),
-        Delivery::Held(until) => drop(write!(told, " (held until {:.3})", seconds(opened, until))),
-        Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", seconds(opened, sent))),
-        Delivery::Refused => told.push_str(" (refused)"),
+    /// The moments at which it went off since then.
+    pub(crate) fn reddened(&self, since: Time) -> impl Iterator<Item = Time> {
+        self.transitions.iter().filter(move |(at, state)| state == "ALARM" && *at > since).map(|(at, _)| *at)
     }
-    if let Some(after) = call.after().filter(|_| call.succeeded()) {
-        let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
-    }
-    told.push('\n');
 }
 
 impl<'r> Change<'r> {
     /// What a successful write to an alias changed; `runs` are the processes that may have sent it.
-    pub(crate) fn of(call: &'r CallRecord, runs: &'r [Run]) -> Option<Self> {
+    fn of(member: usize, call: &'r CallRecord, runs: &'r [Run]) -> Option<Self> {
         let (before, after) = (call.before().unwrap_or(&ABSENT), call.after()?);
         let sent = if let Delivery::Late(sent) = call.delivery { sent } else { call.at };
         let (noted_before, noted) = (split(&before.description).1, split(&after.description).1);
         let by = runs.iter().find(|run| run.caller == call.caller);
-        Some(Self { call, sent, before, after, noted_before, noted, by })
+        Some(Self { member, call, sent, before, after, noted_before, noted, by })
     }
 }
 
@@ -237,5 +290,30 @@ impl Change<'_> {
     /// Whether a process of ours sent it.
     pub(crate) fn ours(&self) -> bool {
         self.by.is_some()
+    }
+
+    /// Whether a process of this kind sent it.
+    pub(crate) fn by(&self, role: Role) -> bool {
+        self.by.is_some_and(|run| run.role == role)
+    }
+
+    /// Whether it was applied when nobody waited for it any more.
+    pub(crate) fn late(&self) -> bool {
+        matches!(self.call.delivery, Delivery::Late(_))
+    }
+
+    /// The rollout that it is of: by the note it wrote, else by the one it found.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.noted.as_ref().or(self.noted_before.as_ref()).map(|note| note.id.as_str())
+    }
+
+    /// The note it left, where that is of this rollout.
+    pub(crate) fn of_rollout(&self, id: &str) -> Option<&Note> {
+        self.noted.as_ref().filter(|note| note.id == id)
+    }
+
+    /// Whether it ended its rollout on stable.
+    pub(crate) fn back(&self) -> bool {
+        self.noted.as_ref().is_some_and(|note| note.phase == "back" && note.cause != "unchanged")
     }
 }

@@ -1,103 +1,61 @@
-//! Where is it played? One simulated account, and as many machines as are needed, each with its own SDK, key and clock.
+//! What does a story find, and what is asked for in it? An account with its functions, and the requests for them.
+//!
+//! All of it follows from the story.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
-use aws_smithy_async::time::TimeSource;
+use aws::Aws;
 use controller::Request;
-use controller::port::Clock;
 use rollout::entry::Wishes;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::{Schedule, Subject, Version, Weight};
-use sim::{Account, SimClock, Time, World};
+use sim::{Account, Event, Time, World};
 
-use crate::story::{Asked, Manner, Scene, Story, Wish};
+use crate::harness::{Part, Sleeper, opening};
+use crate::story::{Manner, Story, Trouble, Wish};
 
-pub(crate) const FUNCTION: &str = "hello";
 pub(crate) const ALIAS: &str = "live";
-pub(crate) const ALARMS: [&str; 2] = ["first", "second"];
 
-/// 14:00 on the day the stories are set.
-pub(crate) const OPENING: Duration = Duration::from_hours(498_734);
+/// The name of a function; the order of names is the order of numbers.
+pub(crate) fn name(member: usize) -> String {
+    format!("function{member:02}")
+}
+
+/// The names of a function's two alarms.
+pub(crate) fn alarms(member: usize) -> [String; 2] {
+    ["first", "second"].map(|alarm| format!("{alarm}{member:02}"))
+}
+
+pub(crate) fn subject(member: usize) -> Subject {
+    Subject::parse(&name(member), Some(ALIAS)).unwrap()
+}
 
 /// The account, and the time at which the story opens.
 #[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) account: Account,
-    pub(crate) clock: SimClock,
+    pub(crate) clock: Sleeper,
     pub(crate) opened: Time,
 }
 
-/// One computer that canaryctl runs on.
-pub(crate) struct Machine {
-    pub(crate) aws: Aws,
-    pub(crate) clock: Sleeper,
-}
-
-/// Which computer it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    /// Whose its calls are, by the log.
-    pub(crate) caller: String,
-    /// By how many seconds its clock is ahead.
-    pub(crate) skew: i64,
-    /// How it reaches the account.
-    pub(crate) http: SharedHttpClient,
-    /// When its credentials end.
-    pub(crate) expires: Option<Time>,
-}
-
-impl Part {
-    /// One that is right about the time and may stay.
-    pub(crate) fn of(caller: &str, http: SharedHttpClient) -> Self {
-        Self { caller: caller.to_owned(), skew: 0, http, expires: None }
-    }
-}
-
-/// The controller's way of waiting.
-#[derive(Clone, Copy)]
-pub(crate) struct Sleeper(SimClock);
-
-impl Clock for Sleeper {
-    async fn sleep(&self, span: Duration) {
-        self.0.sleep(span).await;
-    }
-}
-
-/// A clock that is wrong by so many seconds.
-#[derive(Clone, Copy, Debug)]
-struct Wrong(SimClock, i64);
-
-impl TimeSource for Wrong {
-    fn now(&self) -> SystemTime {
-        let span = Duration::from_secs(self.1.unsigned_abs());
-        if self.1 < 0 { self.0.now() - span } else { self.0.now() + span }
-    }
-}
-
 impl Stage {
-    /// The account as the story finds it.
+    /// The account as the story finds it, with everything planned that nobody does.
     pub(crate) fn set(story: &Story) -> Self {
-        let clock = SimClock::new(SystemTime::UNIX_EPOCH + OPENING, 1.0);
+        let clock = opening();
         let opened = Time::from(clock.now());
-        let world = furnish(&story.scene, story.seed, opened);
-        let stage = Self { account: Account::new(world, clock), clock, opened };
-        stage.with(|world| story.weather.iter().for_each(|weather| world.add_fault(weather.fault(opened))));
+        let stage = Self { account: Account::new(furnish(story, opened), clock), clock: Sleeper(clock), opened };
+        stage.with(|world| {
+            story.weather.iter().for_each(|weather| world.add_fault(weather.fault(opened)));
+            if let Some((member, Trouble::Alarm(at, lasts))) = story.bad {
+                redden(world, member, opened + at, lasts);
+            }
+        });
         stage
     }
 
-    /// A computer, as it is drawn.
-    pub(crate) async fn machine(&self, part: Part) -> Machine {
-        let Part { caller, skew, http, expires } = part;
-        let seams = Seams {
-            http_client: Some(http),
-            time_source: Some(SharedTimeSource::new(Wrong(self.clock, skew))),
-            sleep: Some(SharedAsyncSleep::new(self.clock)),
-            credentials: Some(AccessKey { id: caller, secret: "none".to_owned() }),
-        };
-        let credentials_end = expires.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
-        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
-        Machine { aws: connect(settings, seams).await.unwrap(), clock: Sleeper(self.clock) }
+    /// The way to the account from a computer of its own.
+    pub(crate) async fn connect(&self, part: Part) -> Aws {
+        part.connect(self.clock.0).await
     }
 
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
@@ -105,7 +63,7 @@ impl Stage {
     }
 
     pub(crate) fn now(&self) -> Time {
-        Time::from(self.clock.now())
+        Time::from(self.clock.0.now())
     }
 
     /// How long the story has been going on.
@@ -114,7 +72,17 @@ impl Stage {
     }
 }
 
-pub(crate) fn furnish(scene: &Scene, seed: u64, opened: Time) -> World {
+/// Plans that a function's first alarm is red from then on, for so long.
+pub(crate) fn redden(world: &mut World, member: usize, at: Time, lasts: Duration) {
+    let [alarm, _] = alarms(member);
+    for (at, state) in [(at, "ALARM"), (at + lasts, "OK")] {
+        world.schedule(at, Event::SetAlarmState { alarm: alarm.clone(), state: state.to_owned() });
+    }
+}
+
+/// The account before anything happens.
+pub(crate) fn furnish(story: &Story, opened: Time) -> World {
+    let scene = &story.scene;
     let settings = sim::Settings {
         settle: Duration::from_millis(300),
         version_settle: scene.version_settle,
@@ -124,54 +92,69 @@ pub(crate) fn furnish(scene: &Scene, seed: u64, opened: Time) -> World {
         quotas: scene.quotas,
         ..sim::Settings::served()
     };
-    let mut world = World::new(settings, seed, opened - Duration::from_mins(3));
-    let traffic = scene.traffic.to_string();
-    world.create_function(FUNCTION, &[("SIM_BODY", "old"), ("SIM_TRAFFIC_RPS", &traffic)]).unwrap();
-    world.publish(FUNCTION, 40).unwrap();
-    world.set_environment(FUNCTION, &[("SIM_BODY", "good")]).unwrap();
-    world.publish(FUNCTION, 41).unwrap();
+    let mut world = World::new(settings, story.seed, opened - Duration::from_mins(3));
+    (0..story.many).for_each(|member| furnish_one(&mut world, story, member));
+    world.advance(opened);
+    world
+}
+
+fn furnish_one(world: &mut World, story: &Story, member: usize) {
+    let (scene, name, trouble) = (&story.scene, name(member), story.trouble(member));
+    let (traffic, error_rate) = (scene.traffic.to_string(), scene.error_rate.to_string());
+    world.create_function(&name, &[("SIM_BODY", "old"), ("SIM_TRAFFIC_RPS", &traffic)]).unwrap();
+    world.publish(&name, 40).unwrap();
+    world.set_environment(&name, &[("SIM_BODY", "good")]).unwrap();
+    world.publish(&name, 41).unwrap();
     if !scene.first {
-        world.set_alias(FUNCTION, ALIAS, "41", None).unwrap();
-        world.describe_alias(FUNCTION, ALIAS, scene.text).unwrap();
+        world.set_alias(&name, ALIAS, "41", None).unwrap();
+        // What the last rollout came to, for some of several.
+        let last = match trouble {
+            Some(Trouble::Rejected) => "Anna's [canaryctl/1 00000001 aaaa back 41>42 alarm t=tm0000 s=tm0000 x=42a]",
+            _ if member % 3 == 1 => "Bob's [canaryctl/1 00000001 aaaa promoted 40>41 t=tm0000 s=tm0000]",
+            _ => scene.text,
+        };
+        world.describe_alias(&name, ALIAS, last).unwrap();
     }
-    let error_rate = scene.error_rate.to_string();
-    world.set_environment(FUNCTION, &[("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate)]).unwrap();
-    if scene.published {
-        world.publish(FUNCTION, 42).unwrap();
+    if trouble != Some(Trouble::Nothing) {
+        world.set_environment(&name, &[("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate)]).unwrap();
     }
-    world.create_errors_alarm(ALARMS[0], FUNCTION, 1.0).unwrap();
-    world.create_errors_alarm(ALARMS[1], FUNCTION, 5.0).unwrap();
-    for (name, manner) in [("preHook", scene.pre_hook), ("postHook", scene.post_hook)] {
+    if scene.published || trouble == Some(Trouble::Rejected) {
+        world.publish(&name, 42).unwrap();
+    }
+    for (alarm, threshold) in alarms(member).iter().zip([1.0, 5.0]) {
+        world.create_errors_alarm(alarm, &name, threshold).unwrap();
+    }
+    for (name, manner) in story.hooks(member) {
         let answer = match manner {
             Some(Manner::Fails) => "Failed",
             Some(Manner::Throws) => "Throw",
             Some(Manner::Succeeds) | None => "Succeeded",
         };
-        world.create_function(name, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")]).unwrap();
+        world.create_function(&name, &[("SIM_HOOK", answer), ("SIM_LATENCY_MS", "800")]).unwrap();
     }
-    world.advance(opened);
-    world
 }
 
-pub(crate) fn subject() -> Subject {
-    Subject::parse("hello:live", None).unwrap()
+/// The story's rollout, as canaryctl is asked for it, in the order of a file that somebody wrote backwards.
+pub(crate) fn requests(story: &Story, wish: Wish) -> Vec<Request> {
+    (0..story.many).rev().map(|member| request(story, member, wish)).collect()
 }
 
-/// The story's rollout, as canaryctl is asked for it.
-pub(crate) fn request(story: &Story, wish: Wish) -> Request {
+fn request(story: &Story, member: usize, wish: Wish) -> Request {
     let (scene, asked) = (&story.scene, story.asked_by(wish));
+    let [pre_hook, post_hook] = story.hooks(member).map(|(hook, manner)| manner.map(|_| hook.parse().unwrap()));
+    let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
     Request {
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
         bake: Some(asked.bake),
         poll: asked.poll,
-        alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
+        alarms: alarms(member).into_iter().take(asked.alarms).collect(),
         preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
         blind_limit: asked.blind_limit,
         analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
         analysis_asked: true,
-        pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
-        post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
+        pre_hook,
+        post_hook,
         on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
@@ -179,11 +162,6 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
             adopt: wish == Wish::Adopt,
             supersede: wish == Wish::Supersede,
         },
-        ..Request::new(subject(), schedule(&asked))
+        ..Request::new(subject(member), Schedule::steps(&steps, asked.every).unwrap())
     }
-}
-
-pub(crate) fn schedule(asked: &Asked) -> Schedule {
-    let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
-    Schedule::steps(&steps, asked.every).unwrap()
 }

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
-use rollout::comparison::{Calls, Finding, Numbers, Opinion, Slow, Thousandths, Together, grouped, share};
+use rollout::comparison::{Calls, Finding, Numbers, Opinion, Slow, Thousandths, Together};
+use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
 use rollout::note::{Note, Phase};
 use rollout::plan::{Latency, Plan};
@@ -213,9 +214,9 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
     match finding.opinion {
         Opinion::RollBack => {
             let times = shown_ratio(parameters, minutes).ok().flatten();
-            let bound = plan.analysis.alpha() * 100.0;
+            let bound = percent(plan.analysis.alpha() * 100.0);
             format!(
-                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} % of rollouts at most",
+                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} of rollouts at most",
                 candidate.version,
                 times.map_or_else(|| "more often than".to_owned(), |times| format!("at least {times} times as often as")),
                 stable.version,
@@ -252,13 +253,13 @@ fn both_worse(
     let found = together(before, minutes)?;
     let since = counted.get(found.since)?.start;
     // As parts of a million, so that they are told like every other rate.
-    let rate = |rate: f64| share(whole(rate * 1e6), 1_000_000);
+    let told = |part: f64| rate(whole(part * 1e6), 1_000_000);
     let why = format!(
         "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; that is not the release",
         clock(since),
-        rate(found.before),
-        rate(found.stable),
-        rate(found.canary)
+        told(found.before),
+        told(found.stable),
+        told(found.canary)
     );
     Some(Together { since, why })
 }
@@ -310,12 +311,12 @@ fn slower(finding: &mut Finding) {
     let Numbers { stable, candidate, .. } = &finding.numbers;
     let why = || {
         format!(
-            "{} is slower than {}: {:.1} % of its calls took more than {:.0} ms, where {:.1} % took more than {:.0} ms",
+            "{} is slower than {}: {} of its calls took more than {:.0} ms, where {} took more than {:.0} ms",
             candidate.version,
             stable.version,
-            slow.candidate_percent.to_f64(),
+            slow.candidate_percent.percent(),
             slow.candidate_limit_ms.to_f64(),
-            slow.stable_percent.to_f64(),
+            slow.stable_percent.percent(),
             slow.stable_limit_ms.to_f64()
         )
     };

@@ -69,10 +69,10 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     teller.tell(cloud.time(), started(&found.plan, found.goes_on.as_ref()));
     if let Some(end) = cloud.expiry() {
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
-        teller.tell(cloud.time(), What::Warning { text });
+        teller.tell(cloud.time(), What::Warning { text, transient: false });
     }
     for text in found.told(&request.subject) {
-        teller.tell(cloud.time(), What::Warning { text });
+        teller.tell(cloud.time(), What::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver { seat, ..Driver::new(cloud, clock, request, found, interrupt, teller) }.run()).await
@@ -319,7 +319,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             return;
         }
         self.troubles.insert(why.clone(), now);
-        self.teller.tell(now, What::Trouble { why });
+        self.teller.tell(now, What::Warning { text: why, transient: true });
     }
 
     pub(crate) fn announce(&mut self, what: What) {

@@ -2,6 +2,7 @@
 
 use rollout::alias::{Standing, standing};
 use rollout::event::Ending;
+use rollout::format::exact;
 use rollout::health::Health;
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
@@ -42,7 +43,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             return refusal.clone();
         }
         if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.claimed) {
-            let limit = humantime::format_duration(self.plan.blind_limit);
+            let limit = exact(self.plan.blind_limit);
             return format!("nothing could be told for {limit}, before anything was claimed: {why}");
         }
         let found = seen.alias.as_ref().map(standing);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollout::entry::{owner_is_there, under_way};
 use rollout::event::What;
+use rollout::format::exact;
 use rollout::note::Note;
 use rollout::timing::RED_LIMIT;
 use rollout::{Outcome, Time};
@@ -69,7 +70,7 @@ pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, req
         return Some((Outcome::Refused, "interrupted before anything began".to_owned()));
     }
     if !found.red.is_empty() {
-        let limit = humantime::format_duration(RED_LIMIT);
+        let limit = exact(RED_LIMIT);
         return Some((Outcome::Refused, format!("{} stayed in ALARM for {limit}, before anything began", found.red.join(", "))));
     }
     let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };

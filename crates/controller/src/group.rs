@@ -11,7 +11,7 @@ use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
 use rollout::group::{Left, Member, ended_within, exit_code, split, terminal};
 use rollout::note::Note;
 use rollout::plan::Entry;
-use rollout::{Cause, Outcome, Time};
+use rollout::{Cause, Outcome, OutcomeKind, ReasonKind, Time};
 use tokio::sync::watch;
 
 use crate::board::Board;
@@ -81,8 +81,8 @@ pub async fn each<C: Cloud, K: Clock>(
     GroupEnding { endings, exit_code }.told(cloud.time(), &requests, false, tell)
 }
 
-fn codes(endings: &[Ending]) -> Vec<(u8, &str)> {
-    endings.iter().map(|ending| (ending.exit_code, ending.reason.kind.as_str())).collect()
+fn codes(endings: &[Ending]) -> Vec<(u8, &ReasonKind)> {
+    endings.iter().map(|ending| (ending.exit_code, &ending.reason.kind)).collect()
 }
 
 /// Rolls out several functions as one, from the preflight of all of them to the end of the last. Every event of each is told, and the
@@ -98,7 +98,7 @@ pub async fn group<C: Cloud, K: Clock>(
     let strict = requests.iter().any(|request| request.require_change);
     let requests = members(requests);
     let ended = as_one(cloud, clock, &requests, identity, interrupt, tell).await;
-    let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == Outcome::Unchanged.name());
+    let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
     let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
     GroupEnding { exit_code, ..ended }.told(cloud.time(), &requests, true, tell)
 }
@@ -145,6 +145,9 @@ async fn as_one<C: Cloud, K: Clock>(
             let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
+            if ends.is_none() && held_up.is_some() {
+                teller.held_up();
+            }
             match ends.or(held_up) {
                 Some((outcome, detail)) => {
                     let left = (outcome != Outcome::Unchanged).then_some(cause);

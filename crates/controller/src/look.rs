@@ -386,6 +386,6 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
 /// What counting comes to that takes too long.
 fn uncounted() -> CloudError {
-    let message = format!("no answer in {} s", COUNT_LIMIT.as_secs());
+    let message = format!("no answer in {}", rollout::format::duration(COUNT_LIMIT));
     CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
 }

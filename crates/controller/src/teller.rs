@@ -26,6 +26,11 @@ impl<'a> Teller<'a> {
         (self.tell)(&event);
     }
 
+    /// To be told before the end of a member that could have begun, or gone on, had the others of its group.
+    pub(crate) fn held_up(&mut self) {
+        self.report.held_up();
+    }
+
     /// The ending of a rollout that does not begin.
     pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> Ending {
         self.report.known(found.plan.id, found.plan.stable);

@@ -8,6 +8,7 @@ use crate::finding::{Findings, NoteKind};
 use crate::keys::{Named, Read, keys, scalar, shown, words};
 use crate::place::{At, Place};
 use crate::tree::Node;
+use rollout::format::exact;
 
 /// An alarm.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,7 +182,7 @@ impl fmt::Display for Definition {
             Comparison::Below => "<",
             Comparison::AtMost => "≤",
         };
-        let period = humantime::format_duration(self.period);
+        let period = exact(self.period);
         write!(f, "{statistic} of {namespace} {metric} {sign} {threshold}, {periods} × {period}")
     }
 }

@@ -10,7 +10,6 @@ use crate::alarm::{Comparison, Definition, LAMBDA, MissingData, is_statistic};
 use crate::finding::{Findings, NoteKind};
 use crate::keys::{Read, shown};
 use crate::place::{At, Place};
-use crate::serverless::normalised;
 use crate::tree::{Map, Node};
 use crate::variables::Variables;
 
@@ -156,6 +155,13 @@ impl<'a> Keys<'a, '_> {
             dimensions: BTreeMap::new(),
         })
     }
+}
+
+/// A name as the framework and its plugins write it into ids.
+pub(crate) fn normalised(name: &str) -> String {
+    let name = name.replace('-', "Dash").replace('_', "Underscore");
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 /// What the plugin knows without being told: name, metric, statistic, threshold.

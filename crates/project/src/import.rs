@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write};
 
+use rollout::format::exact;
 use rollout::subject::Qualified;
 use rollout::{Schedule, Weight};
 
@@ -116,7 +117,7 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
     }
     for (key, span) in [("bake", &settings.bake), ("blindLimit", &settings.blind_limit)] {
         if let Some(span) = span {
-            out.pair(key, &humantime::format_duration(span.value).to_string());
+            out.pair(key, &exact(span.value));
         }
     }
     if let Some(setting) = &settings.preexisting_alarm {
@@ -138,7 +139,7 @@ fn schedule(out: &mut Lines, schedule: &Schedule) {
     let listed = weights.iter().filter(|weight| weights.len() == 1 || **weight != Weight::FULL);
     let listed: Vec<String> = listed.map(|weight| weight.percent()).collect();
     out.pair("steps", &format!("[{}]", listed.join(", ")));
-    out.pair("every", &humantime::format_duration(schedule.every()).to_string());
+    out.pair("every", &exact(schedule.every()));
 }
 
 fn alarm(out: &mut Lines, alarm: &Alarm) {
@@ -163,7 +164,7 @@ fn define(out: &mut Lines, definition: &Definition) {
     out.pair("metric", &text(metric));
     out.pair("statistic", &text(statistic));
     out.pair("threshold", &threshold.to_string());
-    out.pair("period", &humantime::format_duration(*period).to_string());
+    out.pair("period", &exact(*period));
     out.pair("evaluationPeriods", &evaluation_periods.to_string());
     if let Some(datapoints) = datapoints {
         out.pair("datapointsToAlarm", &datapoints.to_string());
@@ -191,7 +192,7 @@ fn analysis(out: &mut Lines, analysis: &Analysis) {
         ("latency", latency.as_ref().map(|at| at.value.word().to_owned())),
         ("alpha", alpha.as_ref().map(|at| at.value.to_string())),
         ("minRequests", min_requests.as_ref().map(|at| at.value.to_string())),
-        ("maxHold", max_hold.as_ref().map(|at| humantime::format_duration(at.value).to_string())),
+        ("maxHold", max_hold.as_ref().map(|at| exact(at.value))),
         ("onLowTraffic", on_low_traffic.as_ref().map(|at| at.value.word().to_owned())),
         // JSON is YAML.
         ("probeEvent", probe_event.as_ref().map(|at| at.value.to_string())),

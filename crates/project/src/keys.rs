@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use rollout::hook::{HookError, HookUrl};
 use rollout::subject::Qualified;
 use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
 
 use crate::finding::Findings;
 use crate::place::At;
-use crate::settings::Hook;
 use crate::tree::Node;
 
 /// A value that a key can have.
@@ -370,36 +368,6 @@ impl Read for Qualified {
 
     fn schema() -> serde_json::Value {
         json!({ "type": "string", "minLength": 1 })
-    }
-}
-
-keys! {
-    /// What a hook or an alarm may be instead of a name.
-    pub(crate) struct InStack {
-        /// The id of a resource in the file's stack, which CloudFormation turns into its name.
-        "logicalId" logical_id: String,
-    }
-}
-
-impl Read for Hook {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        if node.map().is_some() {
-            let id = InStack::read(node, found)?.logical_id;
-            if id.is_none() {
-                found.problem(&node.place, "expected a function, an `https://` URL or `logicalId: …`");
-            }
-            return id.map(|id| Self::LogicalId(id.value));
-        }
-        let text = scalar(node, "a function, an `https://` URL or `logicalId: …`", found)?;
-        if HookUrl::is_meant(text) {
-            // What is wrong with it is told without it: it may hold a token.
-            return text.parse().map_err(|error: HookError| found.problem(&node.place, error.to_string())).ok().map(Self::Url);
-        }
-        Qualified::read(node, found).map(Self::Function)
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "anyOf": [{ "type": "string", "minLength": 1 }, InStack::schema()] })
     }
 }
 

@@ -10,7 +10,7 @@ use rollout::subject::Qualified;
 use rollout::{Arn, Schedule, Subject};
 
 use crate::alarm::Alarm;
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, normalised};
 use crate::finding::{Findings, NoteKind, Problem, Problems};
 use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, shown, told};
 use crate::place::{At, Place};
@@ -462,13 +462,6 @@ impl<'a> Reader<'a> {
 /// The id that the framework gives a function in its stack.
 fn logical_id(key: &str) -> String {
     format!("{}LambdaFunction", normalised(key))
-}
-
-/// A name as the framework and its plugins write it into ids.
-pub(crate) fn normalised(name: &str) -> String {
-    let name = name.replace('-', "Dash").replace('_', "Underscore");
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 const PLUGIN: &str = "serverless-plugin-canary-deployments";

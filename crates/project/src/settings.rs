@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rollout::hook::HookUrl;
+use rollout::hook::{HookError, HookUrl};
 use rollout::plan::{InsufficientData, Preexisting};
 use rollout::subject::Qualified;
 use rollout::{Arn, Schedule, Version, Weight};
@@ -11,7 +11,7 @@ use rollout::{Arn, Schedule, Version, Weight};
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
 use crate::finding::{Findings, Note, Problems, did_you_mean};
-use crate::keys::{AliasName, Read, keys, shown, words};
+use crate::keys::{AliasName, Read, keys, scalar, shown, words};
 use crate::place::{At, Place};
 use crate::tree::Node;
 
@@ -212,6 +212,36 @@ pub enum Hook {
     LogicalId(String),
     /// Whatever answers to HTTP there.
     Url(HookUrl),
+}
+
+keys! {
+    /// What a hook may be instead of a name.
+    pub(crate) struct InStack {
+        /// The id of a resource in the file's stack, which CloudFormation turns into its name.
+        "logicalId" logical_id: String,
+    }
+}
+
+impl Read for Hook {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        if node.map().is_some() {
+            let id = InStack::read(node, found)?.logical_id;
+            if id.is_none() {
+                found.problem(&node.place, "expected a function, an `https://` URL or `logicalId: …`");
+            }
+            return id.map(|id| Self::LogicalId(id.value));
+        }
+        let text = scalar(node, "a function, an `https://` URL or `logicalId: …`", found)?;
+        if HookUrl::is_meant(text) {
+            // What is wrong with it is told without it: it may hold a token.
+            return text.parse().map_err(|error: HookError| found.problem(&node.place, error.to_string())).ok().map(Self::Url);
+        }
+        Qualified::read(node, found).map(Self::Function)
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "anyOf": [{ "type": "string", "minLength": 1 }, InStack::schema()] })
+    }
 }
 
 words! {

@@ -5,13 +5,15 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use rollout::comparison::Slow;
+use maud::{Markup, html};
+use rollout::comparison::{Numbers, Slow, Thousandths};
+use rollout::format::percent;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
 
 use crate::counts::figure;
-use crate::markup::escaped;
 use crate::record::{Count, Record};
+use crate::safe::clean;
 use crate::words::version;
 
 const WIDTH: f64 = 880.0;
@@ -23,7 +25,7 @@ const GAP: f64 = 40.0;
 const BOTTOM: f64 = 30.0;
 
 /// The picture of a rollout; none of one in which nothing took any time. `id` makes its titles its own in a page with others.
-pub(crate) fn chart(record: &Record, id: usize) -> Option<String> {
+pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     let axis = Axis::of(record)?;
     let minutes = record.minutes();
     let slow = slow_pieces(record, &minutes);
@@ -40,27 +42,24 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<String> {
     }
     let end = top - GAP;
     let whole = end + BOTTOM;
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {whole}\" role=\"img\" aria-labelledby=\"chart-title-{id} chart-desc-{id}\">\n\
-         <title id=\"chart-title-{id}\">{}</title>\n<desc id=\"chart-desc-{id}\">{}</desc>\n",
-        escaped(&format!("{} over time", record.story.subject())),
-        escaped(&described(record, &minutes)),
-    );
-    bands(&mut svg, record, axis, end);
-    axis.draw(&mut svg, end);
-    if let [first, rest @ ..] = panels.as_slice() {
-        share(&mut svg, record, &minutes, axis, *first);
-        if let [second, third @ .., last] = rest {
-            errors(&mut svg, record, &minutes, axis, *second);
-            if let (Some(slow), Some(third)) = (&slow, third.first()) {
-                slow.draw(&mut svg, &minutes, axis, *third);
+    let (title, desc) = (format!("chart-title-{id}"), format!("chart-desc-{id}"));
+    Some(html! {
+        svg viewBox={ "0 0 " (WIDTH) " " (whole) } role="img" aria-labelledby={ (title) " " (desc) } {
+            title id=(title) { (clean(&format!("{} over time", record.story.subject()))) }
+            desc id=(desc) { (clean(&described(record, &minutes))) }
+            (bands(record, axis, end))
+            (axis.draw(end))
+            @if let [first, rest @ ..] = panels.as_slice() {
+                (share(record, &minutes, axis, *first))
+                @if let [second, third @ .., last] = rest {
+                    (errors(record, &minutes, axis, *second))
+                    @if let (Some(slow), Some(third)) = (&slow, third.first()) { (slow.draw(&minutes, axis, *third)) }
+                    (evidence(&minutes, axis, *last))
+                }
             }
-            evidence(&mut svg, &minutes, axis, *last);
+            (decision(record, axis, end))
         }
-    }
-    decision(&mut svg, record, axis, end);
-    svg.push_str("</svg>\n");
-    Some(svg)
+    })
 }
 
 /// The picture in words.
@@ -77,7 +76,7 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
         let (evidence, threshold) = (figure(count.numbers.ln_evidence), figure(count.numbers.ln_threshold));
         let _ = write!(text, " At last {}; evidence {evidence} of {threshold}.", count.why);
         if let Some(slow) = &count.numbers.slow {
-            let percent = [slow.stable_percent, slow.candidate_percent].map(|percent| format!("{:.1} %", percent.to_f64()));
+            let percent = [slow.stable_percent, slow.candidate_percent].map(Thousandths::percent);
             let _ = write!(text, " Slow were {} of stable's calls and {} of the candidate's.", percent[0], percent[1]);
         }
     }
@@ -110,19 +109,27 @@ impl Axis {
     }
 
     /// Lines at round times, nine at most.
-    fn draw(self, svg: &mut String, bottom: f64) {
+    fn draw(self, bottom: f64) -> Markup {
         const ROUND: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
         let seconds = self.span.as_secs();
         let step = ROUND.iter().copied().find(|step| seconds / step < 9).unwrap_or(86_400);
         let first = self.from.ceil_to_second().as_secs().next_multiple_of(step);
-        for at in (first..=self.end().as_secs()).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
-            let (at, text) = (Time::from_secs(at), clock(Time::from_secs(at)));
-            let text = if step < 60 { text.as_str() } else { text.get(..5).unwrap_or(&text) };
-            let x = self.x(at);
-            let _ = writeln!(svg, "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>");
-            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>", bottom + 18.0);
+        html! {
+            @for at in (first..=self.end().as_secs()).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+                @let at = Time::from_secs(at);
+                @let x = px(self.x(at));
+                line.grid x1=(x) x2=(x) y1=(TOP) y2=(bottom) {}
+                text x=(x) y=(px(bottom + 18.0)) text-anchor="middle" {
+                    (if step < 60 { clock(at) } else { clock(at).chars().take(5).collect() })
+                }
+            }
         }
     }
+}
+
+/// A place, to a tenth of the picture's unit.
+fn px(place: f64) -> String {
+    format!("{place:.1}")
 }
 
 /// A part of the picture with a scale of its own.
@@ -138,44 +145,48 @@ impl Panel {
         self.top + self.height * (1.0 - part.clamp(0.0, 1.0))
     }
 
-    fn heading(self, svg: &mut String, text: &str) {
-        let _ = writeln!(svg, "<text class=\"heading\" x=\"{LEFT}\" y=\"{:.1}\">{}</text>", self.top - 8.0, escaped(text));
+    fn heading(self, text: &str) -> Markup {
+        html! { text.heading x=(LEFT) y=(px(self.top - 8.0)) { (clean(text)) } }
     }
 
-    fn line(self, svg: &mut String, part: f64, text: &str) {
-        let (y, right) = (self.y(part), WIDTH - RIGHT);
-        let _ = writeln!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", LEFT - 8.0, y + 4.0);
+    fn line(self, part: f64, text: &Markup) -> Markup {
+        let y = self.y(part);
+        html! {
+            line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(px(y)) y2=(px(y)) {}
+            text x=(px(LEFT - 8.0)) y=(px(y + 4.0)) text-anchor="end" { (text) }
+        }
+    }
+
+    /// The lines of a scale that ends at `top` per cent.
+    fn scale(self, top: f64) -> Markup {
+        html! { @for part in [0.0, 0.5, 1.0] { (self.line(part, &html! { (percent(top * part)) })) } }
     }
 }
 
 /// When an alarm was red, and when nothing could be told.
-fn bands(svg: &mut String, record: &Record, axis: Axis, bottom: f64) {
-    let mut band = |class: &str, from: Time, until: Time, label: &str| {
+fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
+    let band = |class: &str, from: Time, until: Time, label: &str| {
         let (left, right) = (axis.x(from), axis.x(until));
-        let (width, height) = ((right - left).max(2.0), bottom - TOP);
-        let _ = writeln!(svg, "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{height}\"/>");
-        label_at(svg, left, 14.0, class, label);
+        html! {
+            rect class=(class) x=(px(left)) y=(TOP) width=(px((right - left).max(2.0))) height=(bottom - TOP) {}
+            (label_at(left, 14.0, class, label))
+        }
     };
-    for (from, until) in &record.blind {
-        band("blind", *from, until.unwrap_or(record.last), "blind");
-    }
-    for alarm in &record.alarms {
-        for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
-            let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);
-            band("alarm", state.since, until, &format!("{} in ALARM", alarm.name));
+    html! {
+        @for (from, until) in &record.blind { (band("blind", *from, until.unwrap_or(record.last), "blind")) }
+        @for alarm in &record.alarms {
+            @for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
+                @let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);
+                (band("alarm", state.since, until, &format!("{} in ALARM", alarm.name)))
+            }
         }
     }
 }
 
 /// A label that starts at a place, or ends there where it would run out of the picture.
-fn label_at(svg: &mut String, x: f64, y: f64, class: &str, text: &str) {
+fn label_at(x: f64, y: f64, class: &str, label: &str) -> Markup {
     let anchor = if x > WIDTH * 0.6 { "end" } else { "start" };
-    let _ = writeln!(
-        svg,
-        "<text class=\"{class}-label\" x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>",
-        escaped(&shortened(text))
-    );
+    html! { text class={ (class) "-label" } x=(px(x)) y=(y) text-anchor=(anchor) { (clean(&shortened(label))) } }
 }
 
 /// As much of a label as has room.
@@ -184,26 +195,23 @@ fn shortened(text: &str) -> String {
     if text.chars().count() <= ROOM { text.to_owned() } else { text.chars().take(ROOM - 1).chain(['…']).collect() }
 }
 
-fn share(svg: &mut String, record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) {
-    panel.heading(svg, &format!("Share of {}", version(record.story.candidate)));
-    for (part, text) in [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")] {
-        panel.line(svg, part, text);
-    }
+fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     let mut path = format!("M{:.1} {:.1}", axis.x(record.began), panel.y(0.0));
     for (at, weight) in &record.shares {
         let _ = write!(path, "H{:.1}V{:.1}", axis.x(*at), panel.y(weight.fraction()));
     }
     let _ = write!(path, "H{:.1}", axis.x(record.last));
-    let _ = writeln!(svg, "<path class=\"area\" d=\"{path}V{0:.1}H{LEFT}Z\"/>", panel.y(0.0));
-    let _ = writeln!(svg, "<path class=\"candidate\" d=\"{path}\"/>");
-    for count in minutes {
-        let Some((seen, to)) = count.numbers.seen_percent.zip(count.numbers.counted_to) else { continue };
-        let (x, y) = (axis.x(to - Duration::from_secs(30)), panel.y(seen.to_f64() / 100.0));
-        let _ = writeln!(
-            svg,
-            "<circle class=\"seen\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>{seen:.1} % seen</title></circle>",
-            seen = seen.to_f64()
-        );
+    html! {
+        (panel.heading(&format!("Share of {}", version(record.story.candidate))))
+        (panel.scale(100.0))
+        path.area d={ (path) "V" (px(panel.y(0.0))) "H" (LEFT) "Z" } {}
+        path.candidate d=(path) {}
+        @for numbers in minutes.iter().map(|count| &count.numbers) {
+            @if let Some((seen, to)) = numbers.seen_percent.zip(numbers.counted_to) {
+                @let (x, y) = (axis.x(to - Duration::from_secs(30)), panel.y(seen.to_f64() / 100.0));
+                circle.seen cx=(px(x)) cy=(px(y)) r="3" { title { (seen.percent()) " seen" } }
+            }
+        }
     }
 }
 
@@ -222,7 +230,7 @@ pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Pi
             // A later look may know fewer: what was counted twice is taken back.
             let (calls, errors) = (calls.saturating_sub(known.0), errors.saturating_sub(known.1));
             if calls > 0 {
-                pieces.push((from, until, percent(errors.min(calls), calls)));
+                pieces.push((from, until, of_hundred(errors.min(calls), calls)));
             }
         };
         let (now, then) = (&count.numbers, before.map(|before| &before.numbers));
@@ -236,47 +244,61 @@ pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Pi
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is drawn, not counted")]
-fn percent(part: u64, whole: u64) -> f64 {
+fn of_hundred(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64 * 100.0
 }
 
-fn errors(svg: &mut String, record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) {
+fn errors(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     let (stable, candidate) = pieces(record, minutes);
-    let most = stable.iter().chain(&candidate).map(|piece| piece.2).fold(0.0, f64::max);
-    let top = scale(most);
-    panel.heading(svg, "Calls that failed, of those counted anew each time");
-    for part in [0.0, 0.5, 1.0] {
-        panel.line(svg, part, &format!("{} %", top * part));
+    html! {
+        (panel.heading("Calls that failed, of those counted anew each time"))
+        (both(minutes, axis, panel, (&stable, &candidate)))
     }
-    both(svg, minutes, axis, panel, top, (&stable, &candidate));
 }
 
-/// The lines of both versions, of which the highest is at `top`.
-fn both(svg: &mut String, minutes: &[&Count], axis: Axis, panel: Panel, top: f64, (stable, candidate): (&[Piece], &[Piece])) {
-    let known: Option<(Version, Version)> =
-        minutes.last().map(|count| (count.numbers.stable.version, count.numbers.candidate.version));
+/// The lines of both versions, and the scale that holds the highest of them.
+fn both(minutes: &[&Count], axis: Axis, panel: Panel, (stable, candidate): (&[Piece], &[Piece])) -> Markup {
+    let top = scale(stable.iter().chain(candidate).map(|piece| piece.2).fold(0.0, f64::max));
+    let known = |of: fn(&Numbers) -> Version| version(minutes.last().map(|count| of(&count.numbers)));
     // Stable last: its dashes let the other line be seen where both are one.
-    let mut ends: Vec<f64> = Vec::new();
-    for (class, pieces, label) in
-        [("candidate", candidate, known.map(|known| known.1)), ("stable", stable, known.map(|known| known.0))]
-    {
-        let mut path = String::new();
-        for (index, (from, until, percent)) in pieces.iter().enumerate() {
-            let (x, y) = (axis.x(*from), panel.y(percent / top));
-            let joins = index.checked_sub(1).and_then(|before| pieces.get(before)).is_some_and(|before| before.1 == *from);
-            let _ = write!(path, "{}H{:.1}", if joins { format!("V{y:.1}") } else { format!("M{x:.1} {y:.1}") }, axis.x(*until));
+    let lines = [
+        ("candidate", candidate, known(|numbers| numbers.candidate.version)),
+        ("stable", stable, known(|numbers| numbers.stable.version)),
+    ];
+    let ends = label_places(lines.iter().filter_map(|(_, pieces, _)| pieces.last()).map(|piece| panel.y(piece.2 / top) + 4.0));
+    let mut ends = ends.into_iter();
+    html! {
+        (panel.scale(top))
+        @for (class, pieces, label) in lines {
+            path class=(class) d=(steps(pieces, axis, panel, top)) {}
+            @if !pieces.is_empty() && let Some(y) = ends.next() {
+                text class={ (class) "-label" } x=(px(WIDTH - RIGHT + 6.0)) y=(px(y)) { (label) }
+            }
         }
-        let _ = writeln!(svg, "<path class=\"{class}\" d=\"{path}\"/>");
-        let Some((_, _, percent)) = pieces.last() else { continue };
-        let mut y = panel.y(percent / top) + 4.0;
-        // Two labels on one place are none.
-        if ends.iter().any(|end| (end - y).abs() < 13.0) {
+    }
+}
+
+/// The line through pieces, with gaps where nothing was counted.
+fn steps(pieces: &[Piece], axis: Axis, panel: Panel, top: f64) -> String {
+    let mut path = String::new();
+    let mut end = None;
+    for (from, until, percent) in pieces {
+        let (x, y) = (axis.x(*from), panel.y(percent / top));
+        let joins = end.replace(*until) == Some(*from);
+        let _ = write!(path, "{}H{:.1}", if joins { format!("V{y:.1}") } else { format!("M{x:.1} {y:.1}") }, axis.x(*until));
+    }
+    path
+}
+
+/// The same heights, moved apart: two labels on one place are none.
+fn label_places(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
+    wanted.fold(Vec::new(), |mut ends, mut y| {
+        if ends.iter().any(|end: &f64| (end - y).abs() < 13.0) {
             y = ends.iter().fold(y, |y, end| if y <= *end { end - 13.0 } else { end + 13.0 });
         }
         ends.push(y);
-        let (x, label) = (WIDTH - RIGHT + 6.0, version(label));
-        let _ = writeln!(svg, "<text class=\"{class}-label\" x=\"{x:.1}\" y=\"{y:.1}\">{label}</text>");
-    }
+        ends
+    })
 }
 
 /// The slow calls of both versions, of all that were counted until then.
@@ -303,17 +325,14 @@ fn slow_pieces(record: &Record, minutes: &[&Count]) -> Option<SlowPieces> {
 }
 
 impl SlowPieces {
-    fn draw(&self, svg: &mut String, minutes: &[&Count], axis: Axis, panel: Panel) {
+    fn draw(&self, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
         let (limits, evidence) = (self.limits(), figure(self.last.ln_evidence));
         let worth =
             if self.last.enforced { format!("evidence {evidence}, counts like errors") } else { "reported only".to_owned() };
-        panel.heading(svg, &format!("Slow calls, {limits}, of all counted so far ({worth})"));
-        let most = self.stable.iter().chain(&self.candidate).map(|piece| piece.2).fold(0.0, f64::max);
-        let top = scale(most);
-        for part in [0.0, 0.5, 1.0] {
-            panel.line(svg, part, &format!("{} %", top * part));
+        html! {
+            (panel.heading(&format!("Slow calls, {limits}, of all counted so far ({worth})")))
+            (both(minutes, axis, panel, (&self.stable, &self.candidate)))
         }
-        both(svg, minutes, axis, panel, top, (&self.stable, &self.candidate));
     }
 
     /// Each version has a limit of its own.
@@ -333,47 +352,38 @@ fn scale(most: f64) -> f64 {
 }
 
 /// Evidence below 1 says nothing, and is drawn at 1.
-fn evidence(svg: &mut String, minutes: &[&Count], axis: Axis, panel: Panel) {
-    panel.heading(svg, "Evidence that it is worse than tolerated (each line ten times the one below)");
+fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     let threshold = minutes.iter().map(|count| count.numbers.ln_threshold.to_f64()).fold(0.0, f64::max).max(0.1);
     let most = minutes.iter().map(|count| count.numbers.ln_evidence.to_f64()).fold(threshold, f64::max);
     // Beyond a million times the threshold it makes no difference.
     let top = most.min(threshold + 14.0) * 1.1;
-    let tens: Vec<u32> = (0..9).filter(|ten| f64::from(*ten) * std::f64::consts::LN_10 <= top).collect();
-    for ten in &tens {
-        let number = 10_u64.pow(*ten);
-        let text = if *ten < 4 { number.to_string() } else { format!("10<tspan class=\"power\" dy=\"-4\">{ten}</tspan>") };
-        panel.line(svg, f64::from(*ten) * std::f64::consts::LN_10 / top, &text);
-    }
     let (y, right) = (panel.y(threshold / top), WIDTH - RIGHT);
-    let _ = writeln!(svg, "<line class=\"threshold\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
-    let _ = writeln!(
-        svg,
-        "<text class=\"alarm-label\" x=\"{:.1}\" y=\"{:.1}\">back at {:.0}</text>",
-        right + 6.0,
-        y + 4.0,
-        threshold.exp()
-    );
-    let mut path = String::new();
-    for count in minutes {
-        let (x, y) = (axis.x(count.at), panel.y(count.numbers.ln_evidence.to_f64().max(0.0) / top));
-        let _ = write!(path, "{}{x:.1} {y:.1}", if path.is_empty() { 'M' } else { 'L' });
-        let _ = writeln!(
-            svg,
-            "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>{}: {}</title></circle>",
-            clock(count.at),
-            figure(count.numbers.ln_evidence)
-        );
+    let place = |count: &Count| (axis.x(count.at), panel.y(count.numbers.ln_evidence.to_f64().max(0.0) / top));
+    let path: Vec<String> = minutes.iter().map(|count| place(count)).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    html! {
+        (panel.heading("Evidence that it is worse than tolerated (each line ten times the one below)"))
+        @for ten in (0..9_u32).filter(|ten| f64::from(*ten) * std::f64::consts::LN_10 <= top) {
+            @let text = html! { @if ten < 4 { (10_u64.pow(ten)) } @else { "10" tspan.power dy="-4" { (ten) } } };
+            (panel.line(f64::from(ten) * std::f64::consts::LN_10 / top, &text))
+        }
+        line.threshold x1=(LEFT) x2=(right) y1=(px(y)) y2=(px(y)) {}
+        text.alarm-label x=(px(right + 6.0)) y=(px(y + 4.0)) { (format!("back at {:.0}", threshold.exp())) }
+        @for count in minutes {
+            @let (x, y) = place(count);
+            circle.dot cx=(px(x)) cy=(px(y)) r="3" { title { (clock(count.at)) ": " (figure(count.numbers.ln_evidence)) } }
+        }
+        path.candidate d=(format!("M{}", path.join("L"))) {}
     }
-    let _ = writeln!(svg, "<path class=\"candidate\" d=\"{path}\"/>");
 }
 
 /// The moment of decision, through the whole picture.
-fn decision(svg: &mut String, record: &Record, axis: Axis, bottom: f64) {
+fn decision(record: &Record, axis: Axis, bottom: f64) -> Markup {
     let decided = record.way_back.as_ref().map(|(at, _)| (*at, "the way back was decided"));
     let promoted = record.decisions.last().filter(|_| record.story.promoted).map(|last| (last.at, "promoted"));
-    let Some((at, text)) = decided.or(promoted) else { return };
+    let Some((at, text)) = decided.or(promoted) else { return Markup::default() };
     let x = axis.x(at);
-    let _ = writeln!(svg, "<line class=\"decision\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{bottom}\"/>", TOP - 10.0);
-    label_at(svg, x, 30.0, "decision", &format!("{} {text}", clock(at)));
+    html! {
+        line.decision x1=(px(x)) x2=(px(x)) y1=(px(TOP - 10.0)) y2=(bottom) {}
+        (label_at(x, 30.0, "decision", &format!("{} {text}", clock(at))))
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! The end is never folded. Which files a CI system reads besides is said beside each of them.
 
+pub(crate) mod part;
+
 use std::io::{self, Write};
 
 use rollout::Weight;
@@ -9,6 +11,7 @@ use rollout::event::{Event, What};
 use rollout::health::AlarmState;
 
 use crate::Reporter;
+use crate::ci::part::Part;
 use crate::ending::Block;
 use crate::plain::Lines;
 use crate::story::Story;
@@ -21,25 +24,6 @@ pub enum System {
     GitHub,
     /// GitLab: sections.
     GitLab,
-}
-
-/// A part of a rollout that is folded as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Prepare,
-    Shift,
-    Bake,
-}
-
-impl Part {
-    /// Its name, in letters that every system takes, and its title.
-    pub(crate) fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Prepare => ("prepare", "Preparing"),
-            Self::Shift => ("shift", "Shifting"),
-            Self::Bake => ("bake", "Watching at 100 %"),
-        }
-    }
 }
 
 /// Writes the log of a CI system.
@@ -112,7 +96,7 @@ impl<W: Write> Reporter for Ci<W> {
         }
         if self.system == System::GitHub {
             let subject = self.lines.story(event).map(Story::subject).unwrap_or_default();
-            if let What::Warning { text: warning } = &event.what {
+            if let What::Warning { text: warning, transient: false } = &event.what {
                 text.push_str(&github::annotation("warning", &subject, warning));
             }
             if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {

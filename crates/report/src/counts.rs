@@ -1,13 +1,13 @@
 //! How do the calls of both versions look in the live view? A small table, what is still missing, and how fresh it is.
 
-use rollout::comparison::{Calls, Numbers, Opinion, Slow, Thousandths, grouped};
+use rollout::comparison::{Calls, Numbers, Opinion, Slow, Thousandths};
+use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 use rollout::{Time, Weight};
 
-use crate::frame::row;
-use crate::paint::{Line, Tone};
+use crate::paint::{Line, Tone, row};
+use crate::safe::one_line;
 use crate::story::{Counts, Story};
-use crate::words::{one_line, span};
 
 /// The rows about the calls; none before the first count.
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
@@ -37,11 +37,11 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
 pub(crate) fn seen(story: &Story, set: Weight) -> Line {
     let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
     let Some(seen) = seen.filter(|_| set < Weight::FULL && story.by_hand.is_none()) else { return Line::default() };
-    let (seen, set) = (seen.to_f64(), set.fraction() * 100.0);
+    let set = set.fraction() * 100.0;
     // A fifth of the share and a point, which luck hardly makes of a minute's calls.
-    let near = (seen - set).abs() <= set / 5.0 + 1.0;
+    let near = (seen.to_f64() - set).abs() <= set / 5.0 + 1.0;
     let (tone, mark) = if near { (Tone::Good, '✔') } else { (Tone::Warn, '!') };
-    Line::plain(format!("   seen {seen:.1} % ")).with(tone, mark)
+    Line::plain(format!("   seen {} ", seen.percent())).with(tone, mark)
 }
 
 fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) -> Line {
@@ -100,7 +100,7 @@ fn interval(calls: &Calls) -> String {
         return String::new();
     }
     let [low, high] = calls.errors_percent.map(Thousandths::to_f64);
-    format!("{low:.2}–{high:.2} %")
+    percent(format_args!("{low:.2}–{high:.2}"))
 }
 
 fn missing(numbers: &Numbers, opinion: Opinion) -> String {
@@ -112,18 +112,15 @@ fn missing(numbers: &Numbers, opinion: Opinion) -> String {
 
 fn slow(slow: &Slow) -> Line {
     let beside = if slow.enforced { format!("evidence {}", figure(slow.ln_evidence)) } else { "report only".to_owned() };
-    let percent = |share: Thousandths| format!("{:.1} %", share.to_f64());
     let word = format!("over {:.0} ms", slow.stable_limit_ms.to_f64());
     let tone = if slow.enforced && slow.opinion == Opinion::RollBack { Tone::Bad } else { Tone::Plain };
-    Line::default()
-        .with(Tone::Dim, format!("  {word:<10}"))
-        .with(tone, format!("{:<13}{:<13}{beside}", percent(slow.stable_percent), percent(slow.candidate_percent)))
+    row(&word).with(tone, format!("{:<13}{:<13}{beside}", slow.stable_percent.percent(), slow.candidate_percent.percent()))
 }
 
 fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
     let fresh = numbers.counted_to.map_or_else(
         || "no call counted yet: CloudWatch is 1–3 min late".to_owned(),
-        |to| format!("counted to {} ({} ago)", clock(to), span(now.since(to))),
+        |to| format!("counted to {} ({} ago)", clock(to), duration(now.since(to))),
     );
     let line = row("");
     let line = match opinion {

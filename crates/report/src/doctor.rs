@@ -1,13 +1,12 @@
 //! How is a diagnosis told? Symptom by symptom, at 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
 
+use crate::safe::one_line;
 use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::event::FORMAT;
 use rollout::{Subject, Time};
 use serde::Serialize;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
-
-use crate::words::one_line;
 
 /// Where the lines of text end, and where they begin.
 const WIDTH: usize = 80;

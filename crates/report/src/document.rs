@@ -3,7 +3,7 @@
 //! Whoever wants each event as it happens reads the lines instead.
 
 use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Difference, Ending, Event, FORMAT, Started};
+use rollout::event::{Difference, Ending, Event, FORMAT, HookPhase, Started};
 use rollout::health::AlarmState;
 use rollout::{Time, Version, Weight};
 use serde::Serialize;
@@ -45,17 +45,20 @@ struct Rollout<'a> {
     function: &'a str,
     alias: &'a str,
     verdict: String,
+    #[serde(rename = "started_at")]
     began: Time,
+    #[serde(rename = "last_event_at")]
     last: Time,
     candidate: Option<Version>,
     started: Option<&'a Started>,
     ending: Option<&'a Ending>,
+    #[serde(rename = "weights")]
     shares: Vec<Share>,
     counts: Vec<Count<'a>>,
     decisions: Vec<Decision<'a>>,
     hooks: Vec<Hook<'a>>,
     alarms: Vec<Alarm<'a>>,
-    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    #[serde(rename = "differences", skip_serializing_if = "<[Difference]>::is_empty")]
     differs: &'a [Difference],
     warnings: &'a [String],
 }
@@ -69,6 +72,7 @@ struct Share {
 #[derive(Serialize)]
 struct Count<'a> {
     at: Time,
+    #[serde(rename = "verdict")]
     opinion: Opinion,
     why: &'a str,
     numbers: &'a Numbers,
@@ -78,13 +82,15 @@ struct Count<'a> {
 struct Decision<'a> {
     at: Time,
     what: &'a str,
+    #[serde(rename = "reason")]
     because: &'a str,
 }
 
 #[derive(Serialize)]
 struct Hook<'a> {
-    phase: &'static str,
+    phase: HookPhase,
     name: &'a str,
+    #[serde(rename = "started_at")]
     asked: Time,
     succeeded: Option<bool>,
     took_ms: Option<u64>,
@@ -111,7 +117,7 @@ impl<'a> Rollout<'a> {
             })
         });
         let hooks = record.hooks.iter().map(|hook| Hook {
-            phase: hook.phase.word(),
+            phase: hook.phase,
             name: &hook.name,
             asked: hook.asked,
             succeeded: hook.answer.as_ref().map(|answer| answer.good),

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use rollout::Version;
-use rollout::comparison::{grouped, share};
 use rollout::event::{Ending, Event};
+use rollout::format::{duration, grouped, rate};
 use rollout::health::clock;
+use rollout::{Cause, OutcomeKind, ReasonKind, Version, Weight};
 
 use crate::arithmetic::in_figures;
-use crate::paint::{Line, Tone};
+use crate::paint::{Line, Tone, row};
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, span, version, wrapped};
+use crate::words::{version, wrapped};
 
 /// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
 ///
@@ -56,9 +57,9 @@ impl Block {
         let share = story.share.filter(|_| story.restored.is_none());
         let on = |version: Option<Version>| version.map_or_else(String::new, |version| format!(" on {version}"));
         let now = match (share, story.promoted || story.created) {
-            (_, true) => format!("100 %{}, as last told", on(story.candidate)),
+            (_, true) => format!("{}{}, as last told", Weight::FULL, on(story.candidate)),
             (Some(share), false) => format!("{}{}, as last told", share.weight, on(story.candidate)),
-            (None, false) => format!("100 %{}, as last told", on(story.stable())),
+            (None, false) => format!("{}{}, as last told", Weight::FULL, on(story.stable())),
         };
         let sentence = format!("{}: the events stop before the end", story.subject());
         Self {
@@ -84,7 +85,7 @@ pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     } else if together {
         told.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
     } else {
-        told.extend([first, row("took", spent.trim_start_matches("took "))]);
+        told.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
     }
     let within = |text: &str| width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
     told.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
@@ -120,28 +121,28 @@ fn verdict(story: &Story, ending: &Ending) -> Verdict {
     let (stable, candidate) = (ending.stable, version(ending.candidate));
     let stays = match stable {
         Some(stable) => format!("{subject} stays on {stable}"),
-        None if ending.traffic.contains('%') => format!("{subject} stays on {candidate}: there is no version before it"),
+        None if story.exists() => format!("{subject} stays on {candidate}: there is no version before it"),
         None => format!("{subject} was not created"),
     };
-    let (tone, mark, word, sentence) = match ending.outcome.as_str() {
-        "promoted" => (Tone::Good, '✔', "PROMOTED", format!("{subject} is on {candidate}")),
-        "unchanged" => (Tone::Good, '✔', "NOTHING TO ROLL OUT", stays),
-        "refused" => (Tone::Bad, '✖', "REFUSED", format!("{subject}: nothing has moved")),
-        "rolled_back" => (Tone::Bad, '✖', "ROLLED BACK", stays),
-        "superseded" => (Tone::Bad, '✖', "SUPERSEDED", format!("{subject} is somebody else's now")),
-        "held" => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
-        "detached" => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process goes on with it")),
-        "rollback_unconfirmed" => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
-        _ => (Tone::Bad, '✖', "FAILED", subject),
+    let (tone, mark, word, sentence) = match ending.outcome {
+        OutcomeKind::Promoted => (Tone::Good, '✔', "PROMOTED", format!("{subject} is on {candidate}")),
+        OutcomeKind::Unchanged => (Tone::Good, '✔', "NOTHING TO ROLL OUT", stays),
+        OutcomeKind::Refused => (Tone::Bad, '✖', "REFUSED", format!("{subject}: nothing has moved")),
+        OutcomeKind::RolledBack => (Tone::Bad, '✖', "ROLLED BACK", stays),
+        OutcomeKind::Superseded => (Tone::Bad, '✖', "SUPERSEDED", format!("{subject} is somebody else's now")),
+        OutcomeKind::Held => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
+        OutcomeKind::Detached => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process goes on with it")),
+        OutcomeKind::RollbackUnconfirmed => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
+        OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, '✖', "FAILED", subject),
     };
     Verdict { tone, mark, word, sentence }
 }
 
 /// What it took, as far as it is known.
 fn spent(ending: &Ending) -> String {
-    let told = |millis: u64| span(Duration::from_millis(millis));
+    let told = |millis: u64| duration(Duration::from_millis(millis));
     let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", told(took)));
-    let of_alarm = if ending.reason.kind == "alarm" { " the alarm" } else { "" };
+    let of_alarm = if ending.reason.kind == ReasonKind::Cause(Cause::Alarm) { " the alarm" } else { "" };
     let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", told(noticed)));
     let noticed = noticed.map(|noticed| if of_alarm.is_empty() { noticed + " it happened" } else { noticed });
     let reverted = ending.reverted_ms.map(|reverted| format!("reverted in {}", told(reverted)));
@@ -152,13 +153,13 @@ fn why(story: &Story, ending: &Ending) -> Vec<String> {
     let mut lines = clean_lines(&ending.reason.detail);
     if let Some(first) = lines.first_mut() {
         *first = in_figures(first);
-        if ending.outcome == "promoted" && story.unwatched() {
+        if ending.outcome == OutcomeKind::Promoted && story.unwatched() {
             first.push_str("; nothing was watched");
         }
     }
     // What is last in a log says most about a failure; the first line is ours.
     // A refusal is a list of problems, and every one of them has to be seen.
-    if lines.len() > WHY_LINES && ending.outcome != "refused" {
+    if lines.len() > WHY_LINES && ending.outcome != OutcomeKind::Refused {
         let left_out = lines.len() - WHY_LINES + 1;
         lines.splice(1..=left_out, [format!("… {left_out} more lines above")]);
     }
@@ -167,7 +168,7 @@ fn why(story: &Story, ending: &Ending) -> Vec<String> {
 
 /// How many calls a version that was taken back had, and what that cost.
 fn exposed(ending: &Ending) -> Option<String> {
-    let over = matches!(ending.outcome.as_str(), "rolled_back" | "rollback_unconfirmed");
+    let over = matches!(ending.outcome, OutcomeKind::RolledBack | OutcomeKind::RollbackUnconfirmed);
     let (exposed, requests) = ending.exposed.zip(ending.requests).filter(|(exposed, _)| over && *exposed > 0)?;
     let stable = version(ending.stable);
     let more = ending.extra_failures.unwrap_or_default().to_f64().round();
@@ -177,19 +178,19 @@ fn exposed(ending: &Ending) -> Option<String> {
         grouped(exposed),
         grouped(requests),
         version(ending.candidate),
-        share(exposed, requests),
+        rate(exposed, requests),
     ))
 }
 
 fn now(story: &Story, ending: &Ending) -> String {
     let mut now = one_line(&ending.traffic);
-    if ending.outcome == "rollback_unconfirmed" {
+    if ending.outcome == OutcomeKind::RollbackUnconfirmed {
         let meant = ending
             .stable
-            .map_or_else(String::new, |stable| format!(": it should be 100 % on {stable}, and that is not confirmed"));
+            .map_or_else(String::new, |stable| format!(": it should be {} on {stable}, and that is not confirmed", Weight::FULL));
         return now + &meant;
     }
-    if ending.outcome == "rolled_back" {
+    if ending.outcome == OutcomeKind::RolledBack {
         if let Some(restored) = story.restored.filter(|restored| restored.version.is_some()) {
             now = format!("{now}, confirmed at {}", clock(restored.at));
         }
@@ -202,7 +203,7 @@ fn now(story: &Story, ending: &Ending) -> String {
 
 /// Whether the note now remembers the candidate as rejected.
 fn is_marked(story: &Story, ending: &Ending) -> bool {
-    let by_a_person = matches!(ending.reason.kind.as_str(), "hand" | "abort");
+    let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
     // What spoke up before the candidate had a share says nothing about the candidate.
     let guilty = story.share.is_some() && story.way_back.as_ref().is_some_and(|way_back| way_back.cause.rejects());
     by_a_person || guilty
@@ -215,12 +216,8 @@ fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
-fn row(word: &str, text: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {word:<10}")).with(Tone::Plain, text)
-}
-
 /// A row whose text takes more than one line.
 fn rows(word: &str, texts: &[String]) -> Vec<Line> {
     let texts = texts.iter().filter(|text| !text.is_empty()).enumerate();
-    texts.map(|(index, text)| row(if index == 0 { word } else { "" }, text)).collect()
+    texts.map(|(index, text)| row(if index == 0 { word } else { "" }).with(Tone::Plain, text)).collect()
 }

@@ -1,6 +1,6 @@
 //! How does an error read? What is wrong in one line, what to do about it in the next ones.
 
-use crate::words::clean_lines;
+use crate::safe::clean_lines;
 
 /// `error: …`, and a line `  hint: …` for every hint; each line ended.
 ///

@@ -4,16 +4,19 @@
 
 use std::time::Duration;
 
-use rollout::comparison::{Opinion, grouped};
+use rollout::comparison::Opinion;
 use rollout::event::{Event, FORMAT};
+use rollout::format::{duration, grouped};
 use rollout::health::{AlarmState, clock};
-use rollout::{Cause, Time, Weight};
+use rollout::plan::Mode;
+use rollout::{Cause, OutcomeKind, Time, Weight};
 use serde_json::json;
 
 use crate::counts::figure;
 use crate::ending::lines;
 use crate::record::{Record, records};
-use crate::words::{joined, one_line, span, version};
+use crate::safe::one_line;
+use crate::words::{joined, version};
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {
@@ -79,7 +82,7 @@ fn grounds(record: &Record) -> Vec<String> {
             rows.push(format!("alarm     {} {word} since {}{reason}", one_line(&alarm.name), clock(seen.since)));
         }
     }
-    if started.alarms.is_empty() && started.analysis != "on" {
+    if started.alarms.is_empty() && started.analysis != Some(Mode::On) {
         rows.push("watched   nothing: the schedule alone moved traffic".to_owned());
     }
     rows
@@ -123,28 +126,30 @@ fn otherwise(record: &Record) -> Vec<String> {
     let Some(ending) = &record.ending else {
         return vec!["nothing ended it: as far as these events go, it was under way".to_owned()];
     };
-    match ending.outcome.as_str() {
-        "rolled_back" | "rollback_unconfirmed" => {
+    match ending.outcome {
+        OutcomeKind::RolledBack | OutcomeKind::RollbackUnconfirmed => {
             let mut rows = taken_back(record);
-            if ending.outcome == "rollback_unconfirmed" {
+            if ending.outcome == OutcomeKind::RollbackUnconfirmed {
                 rows.push("an answer of AWS to one write of the alias would have confirmed the way back".to_owned());
             }
             rows
         }
-        "promoted" => promoted(record),
-        "refused" => vec!["nothing had moved: with each of the reasons above removed it would have begun".to_owned()],
-        "superseded" => {
+        OutcomeKind::Promoted => promoted(record),
+        OutcomeKind::Refused => vec!["nothing had moved: with each of the reasons above removed it would have begun".to_owned()],
+        OutcomeKind::Superseded => {
             let rule = "the alias as this rollout left it: what somebody else changed is theirs, and is left alone";
             vec![rule.to_owned(), format!("then {}", onwards(record))]
         }
-        "unchanged" => {
+        OutcomeKind::Unchanged => {
             vec!["code or settings in `$LATEST` that stable does not have: publishing then gives a new version".to_owned()]
         }
-        "held" => vec![
+        OutcomeKind::Held => vec![
             format!("without the signal {}", onwards(record)),
             "with `--on-interrupt rollback`, the default, the signal would have taken all traffic back".to_owned(),
         ],
-        _ => vec![format!("without that failure {}", onwards(record))],
+        OutcomeKind::Failed | OutcomeKind::Detached | OutcomeKind::Unknown(_) => {
+            vec![format!("without that failure {}", onwards(record))]
+        }
     }
 }
 
@@ -163,7 +168,7 @@ fn taken_back(record: &Record) -> Vec<String> {
         Cause::Blind | Cause::NoData => {
             let since = record.blind.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it was lost at {}", span(way_back.at.since(since)), clock(since))
+                format!(", {} after it was lost at {}", duration(way_back.at.since(since)), clock(since))
             });
             vec![
                 format!("sight again before {}{waited}; then {onwards}", clock(way_back.at)),
@@ -228,7 +233,7 @@ fn promoted(record: &Record) -> Vec<String> {
         rows.push(format!("{} in ALARM before {until} would have taken it back", alarms.join(" or ")));
     }
     let highest = record.minutes().into_iter().max_by_key(|count| count.numbers.ln_evidence);
-    if let Some(count) = highest.filter(|_| started.analysis == "on") {
+    if let Some(count) = highest.filter(|_| started.analysis == Some(Mode::On)) {
         rows.push(format!(
             "evidence of {} would have taken it back; the most there was is {}, at {}",
             figure(count.numbers.ln_threshold),
@@ -241,7 +246,7 @@ fn promoted(record: &Record) -> Vec<String> {
     }
     let longest = record.blind.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
-        rows.push(format!("it was blind for {} at most; `--blind-limit` would have ended it", span(longest)));
+        rows.push(format!("it was blind for {} at most; `--blind-limit` would have ended it", duration(longest)));
     }
     if rows.is_empty() {
         rows.push("nothing but a person or a signal could have: nothing was watched".to_owned());

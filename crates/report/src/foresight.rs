@@ -1,7 +1,8 @@
 //! How is it told what a schedule can see? A few rows of a plan, each a figure that one can weigh against another.
 
-use rollout::comparison::{Thousandths, grouped};
+use rollout::comparison::Thousandths;
 use rollout::foresight::{Better, Cost, Foresight, Part};
+use rollout::format::{grouped, percent};
 use rollout::health::clock;
 
 /// The rows, first what they rest on.
@@ -12,7 +13,7 @@ pub(crate) fn rows(foresight: &Foresight) -> Vec<String> {
     let mut rows = vec![format!(
         "{} calls a minute, {} of them failing, if it is as yesterday from {} to {}:",
         figure(*calls_a_minute),
-        percent(*errors_percent),
+        percent(figure(*errors_percent)),
         hours(&from),
         hours(&to)
     )];
@@ -24,8 +25,7 @@ pub(crate) fn rows(foresight: &Foresight) -> Vec<String> {
     rows.extend(costs.iter().map(cost));
     rows.extend(better.as_ref().map(named));
     rows.push(
-        "with CloudWatch two minutes late, as it is; evidence comes slowly above 50 %, and trouble of both versions is not the release"
-            .to_owned(),
+        format!("with CloudWatch two minutes late, as it is; evidence comes slowly above {}, and trouble of both versions is not the release", percent(50)),
     );
     rows
 }
@@ -40,7 +40,9 @@ fn part(part: &Part) -> String {
         calls => format!("{} calls", grouped(calls)),
     };
     match part.smallest_percent {
-        Some(smallest) => format!("{steps}: {calls} of the new version; by its end {} of errors are noticed", percent(smallest)),
+        Some(smallest) => {
+            format!("{steps}: {calls} of the new version; by its end {} of errors are noticed", percent(figure(smallest)))
+        }
         None => format!("{steps}: {calls} of the new version, too few to be sure of noticing anything"),
     }
 }
@@ -49,26 +51,25 @@ fn cost(cost: &Cost) -> String {
     let failed = grouped(cost.failed_calls);
     match cost.minutes {
         Some(minutes) => format!(
-            "a version that fails {} %: noticed after about {} min, some {failed} failed calls",
-            cost.fails_percent,
+            "a version that fails {}: noticed after about {} min, some {failed} failed calls",
+            percent(cost.fails_percent),
             figure(minutes)
         ),
-        None => format!("a version that fails {} %: not noticed, some {failed} failed calls by the end", cost.fails_percent),
+        None => {
+            format!("a version that fails {}: not noticed, some {failed} failed calls by the end", percent(cost.fails_percent))
+        }
     }
 }
 
 fn named(better: &Better) -> String {
     let smallest =
-        better.smallest_percent.map_or_else(String::new, |smallest| format!("notices {} of errors, ", percent(smallest)));
+        better.smallest_percent.map_or_else(String::new, |smallest| format!("notices {} of errors, ", percent(figure(smallest))));
     let Better { schedule, failed_calls, .. } = better;
     format!(
-        "better, and as long: {schedule} {smallest}at some {} failed calls of a version that fails 5 %",
-        grouped(*failed_calls)
+        "better, and as long: {schedule} {smallest}at some {} failed calls of a version that fails {}",
+        grouped(*failed_calls),
+        percent(5)
     )
-}
-
-fn percent(of: Thousandths) -> String {
-    format!("{} %", figure(of))
 }
 
 /// With as many digits as it is worth.

@@ -6,16 +6,19 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rollout::event::{Event, Started, What};
+use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
 use crate::counts::{counts, seen};
-use crate::paint::{Line, Tone};
+use crate::live_layout::{Rows, TEXT_AT, happened};
+use crate::paint::{Line, Tone, row};
 use crate::prompt::Prompt;
+use crate::safe::one_line;
 use crate::sentence::sentences;
 use crate::story::{Mark, Share, Story, Watched};
 use crate::table::{self, Stories};
-use crate::words::{countdown, elapsed, one_line, schedule, span, total, version, versions, wrapped};
+use crate::words::{countdown, elapsed, schedule, total, version, versions, wrapped};
 
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
@@ -75,27 +78,6 @@ impl LiveState {
     }
 }
 
-/// The rows of the live view, in the order in which a low screen can do without them.
-pub(crate) struct Rows {
-    /// What is known.
-    pub(crate) body: Vec<Line>,
-    /// What happened last, oldest first.
-    pub(crate) told: Vec<Line>,
-    /// How to go back, and what is asked; to be kept whatever does not fit.
-    pub(crate) foot: Vec<Line>,
-}
-
-impl Rows {
-    /// As many as fit.
-    pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
-        let Self { mut body, mut told, foot } = self;
-        let room = rows.saturating_sub(foot.len());
-        body.truncate(room.saturating_sub(told.len().min(1)));
-        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
-        body.into_iter().chain(told).chain(foot).take(rows).collect()
-    }
-}
-
 /// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
 pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
     rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color)).collect()
@@ -118,21 +100,13 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     lines.extend(alarms(story, now));
     let mut told = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
-        let line = Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, format!("{word:<8}  "));
         // The last one is why things are as they are: it is to be read to its end.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
-        told.push(line.with(Tone::Plain, parts.next().unwrap_or_default()));
+        told.push(happened(*at, word, &parts.next().unwrap_or_default()));
         told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
     Rows { body: lines, told, foot: state.prompt.foot(story, width) }
-}
-
-/// Where the sentences of what happened begin: after the time and the word.
-pub(crate) const TEXT_AT: usize = 22;
-
-pub(crate) fn row(word: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {word:<10}"))
 }
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
@@ -180,7 +154,7 @@ fn ticks(story: &Story, now: Time) -> Line {
                 line.with(Tone::Warn, "   ▸").with(Tone::Plain, format!(" {word} {}", countdown(now.since(since))))
             }
             Mark::Succeeded(took) => {
-                line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" {word} {}", span(Duration::from_millis(took))))
+                line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" {word} {}", duration(Duration::from_millis(took))))
             }
             Mark::Failed => line.with(Tone::Bad, "   ✖").with(Tone::Plain, format!(" {word}")),
         };
@@ -231,15 +205,15 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     match full {
         Some(share) => {
             let done = now.since(share.since).min(bake);
-            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), span(bake)))
+            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
         }
-        None => Line::default().with(Tone::Dim, format!("  bake {}", span(bake))),
+        None => Line::default().with(Tone::Dim, format!("  bake {}", duration(bake))),
     }
 }
 
 fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
-    let on_stable = stable.map(|stable| format!("100 % on {stable}"));
+    let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
         return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no version to go back to".to_owned()));
     }
@@ -249,11 +223,11 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     }
     let candidate = version(story.candidate);
     if story.promoted {
-        return Line::default().with(Tone::Good, format!("100 % on {candidate}, promoted"));
+        return Line::default().with(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
     }
     let Some(share) = story.share else {
         let before = match (story.created, on_stable) {
-            (true, _) => format!("100 % on {candidate}"),
+            (true, _) => format!("{} on {candidate}", Weight::FULL),
             (false, Some(on_stable)) => on_stable,
             (false, None) => "none yet".to_owned(),
         };
@@ -330,9 +304,9 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
 fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
     let name = one_line(&alarm.name);
     let (tone, mark, said) = match alarm.told {
-        Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", span(now.since(since)))),
-        Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", span(now.since(since)))),
-        Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", span(now.since(since)))),
+        Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
+        Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
+        Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
         // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
         None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),

@@ -3,9 +3,9 @@
 use rollout::Time;
 use rollout::event::Ending;
 
-use crate::ci::Part;
+use crate::ci::part::Part;
 use crate::github::values;
-use crate::words::one_line;
+use crate::safe::one_line;
 
 pub(crate) fn section_start(part: Part, subject: &str, at: Time) -> String {
     let (name, title) = part.words();

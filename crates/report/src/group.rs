@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
+use rollout::format::duration;
+use rollout::{Cause, OutcomeKind, ReasonKind};
 
 use crate::arithmetic::in_figures;
 use crate::ending::{Block, Verdict};
 use crate::paint::Tone;
+use crate::safe::{clean_lines, one_line};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, span};
 
 /// How many functions are named one by one.
 const NAMED: usize = 3;
@@ -42,10 +44,10 @@ impl Block {
     /// The end of several functions.
     pub(crate) fn of_a_group(outcome: &GroupOutcome) -> Self {
         let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
-        let spent = if took > 0 { format!("took {}", span(Duration::from_millis(took))) } else { String::new() };
+        let spent = if took > 0 { format!("took {}", duration(Duration::from_millis(took))) } else { String::new() };
         let deciding = deciding(outcome);
         // Nothing undoes several finished rollouts at once: each is undone by its name.
-        let undone: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == "promoted").collect();
+        let undone: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();
         let about = if outcome.exit_code == 0 { &undone } else { &deciding };
         let each = if outcome.exit_code == 0 { 1 } else { 2 };
         let next = about.iter().flat_map(|member| member.ending.next.iter().take(each)).map(|command| one_line(command));
@@ -65,16 +67,11 @@ fn deciding(outcome: &GroupOutcome) -> Vec<&MemberEnding> {
     let members = || outcome.members.iter();
     let code = |member: &&MemberEnding| member.ending.exit_code == outcome.exit_code;
     if outcome.exit_code == 0 {
-        return members().filter(|member| member.ending.outcome == "promoted").take(1).collect();
+        return members().filter(|member| member.ending.outcome == OutcomeKind::Promoted).take(1).collect();
     }
-    let own = |member: &&MemberEnding| member.ending.reason.kind != "group" && !held_up(member);
+    let own = |member: &&MemberEnding| !matches!(member.ending.reason.kind, ReasonKind::Cause(Cause::Group) | ReasonKind::HeldUp);
     let found: Vec<_> = members().filter(code).filter(own).take(NAMED).collect();
     if found.is_empty() { members().filter(code).take(1).collect() } else { found }
-}
-
-/// Whether it could have begun, had the others.
-fn held_up(member: &MemberEnding) -> bool {
-    member.ending.reason.detail.starts_with("nothing was begun: ")
 }
 
 fn subject(member: &MemberEnding) -> String {
@@ -86,8 +83,8 @@ fn why(member: &MemberEnding) -> String {
     format!("{}: {}", subject(member), lines.first().map(|first| in_figures(first)).unwrap_or_default())
 }
 
-fn count(outcome: &GroupOutcome, word: &str) -> usize {
-    outcome.members.iter().filter(|member| member.ending.outcome == word).count()
+fn count(outcome: &GroupOutcome, kind: &OutcomeKind) -> usize {
+    outcome.members.iter().filter(|member| member.ending.outcome == *kind).count()
 }
 
 fn functions(count: usize) -> String {
@@ -96,7 +93,7 @@ fn functions(count: usize) -> String {
 
 fn verdict(outcome: &GroupOutcome) -> Verdict {
     let all = outcome.members.len();
-    let (promoted, back) = (count(outcome, "promoted"), count(outcome, "rolled_back"));
+    let (promoted, back) = (count(outcome, &OutcomeKind::Promoted), count(outcome, &OutcomeKind::RolledBack));
     let (tone, mark, word, sentence) = match outcome.exit_code {
         0 if promoted == 0 => (Tone::Good, '✔', "NOTHING TO ROLL OUT", format!("{} stay as they are", functions(all))),
         0 if promoted == all => (Tone::Good, '✔', "PROMOTED", format!("all {} are on their new versions", functions(all))),
@@ -106,27 +103,29 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
             "PROMOTED",
             format!("{promoted} of {} are on new versions; the others had nothing new", functions(all)),
         ),
-        3 if count(outcome, "unchanged") == all => {
+        3 if count(outcome, &OutcomeKind::Unchanged) == all => {
             (Tone::Bad, '✖', "NOTHING TO ROLL OUT", format!("{}, and a change was required", functions(all)))
         }
         3 => (Tone::Bad, '✖', "REFUSED", refused(outcome)),
         20 => {
-            let unconfirmed = count(outcome, "rollback_unconfirmed");
+            let unconfirmed = count(outcome, &OutcomeKind::RollbackUnconfirmed);
             (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {}: page someone", functions(all)))
         }
-        30 => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{} keep their shares", functions(count(outcome, "held")))),
-        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, "superseded"), functions(all))),
-        _ if back > 0 && back + count(outcome, "unchanged") + count(outcome, "refused") == all => {
+        30 => {
+            (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{} keep their shares", functions(count(outcome, &OutcomeKind::Held))))
+        }
+        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, &OutcomeKind::Superseded), functions(all))),
+        _ if back > 0 && back + count(outcome, &OutcomeKind::Unchanged) + count(outcome, &OutcomeKind::Refused) == all => {
             (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay as they were", functions(all)))
         }
         _ if back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{back} of {}", functions(all))),
-        _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, "failed"), functions(all))),
+        _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, &OutcomeKind::Failed), functions(all))),
     };
     Verdict { tone, mark, word, sentence }
 }
 
 fn refused(outcome: &GroupOutcome) -> String {
-    match (count(outcome, "refused"), outcome.members.len()) {
+    match (count(outcome, &OutcomeKind::Refused), outcome.members.len()) {
         (refused, all) if refused == all => format!("{}: nothing has moved", functions(all)),
         (refused, all) => format!("{refused} of {}", functions(all)),
     }
@@ -135,19 +134,19 @@ fn refused(outcome: &GroupOutcome) -> String {
 /// Where the traffic of all of them is, those alike taken together.
 fn now(outcome: &GroupOutcome) -> String {
     let kinds = [
-        ("promoted", "on new versions"),
-        ("rolled_back", "on stable"),
-        ("unchanged", "as they were"),
-        ("refused", "as they were"),
-        ("held", "with a share"),
-        ("detached", "with their owners"),
-        ("superseded", "somebody else's"),
-        ("failed", "failed"),
-        ("rollback_unconfirmed", "NOT CONFIRMED"),
+        (OutcomeKind::Promoted, "on new versions"),
+        (OutcomeKind::RolledBack, "on stable"),
+        (OutcomeKind::Unchanged, "as they were"),
+        (OutcomeKind::Refused, "as they were"),
+        (OutcomeKind::Held, "with a share"),
+        (OutcomeKind::Detached, "with their owners"),
+        (OutcomeKind::Superseded, "somebody else's"),
+        (OutcomeKind::Failed, "failed"),
+        (OutcomeKind::RollbackUnconfirmed, "NOT CONFIRMED"),
     ];
     let mut told: Vec<String> = Vec::new();
-    for (word, place) in kinds {
-        let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == word).collect();
+    for (kind, place) in kinds {
+        let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == kind).collect();
         let few = these.len() <= NAMED && these.len() < outcome.members.len();
         let named = || these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ");
         told.extend(match these.len() {

@@ -2,22 +2,24 @@
 //!
 //! One file that asks for nothing else: no script, no font, no network. Long tables are folded, and stay folded on paper.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use rollout::comparison::{Numbers, grouped};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use rollout::comparison::Numbers;
 use rollout::event::{Difference, Event, GroupOutcome, Started};
+use rollout::format::{duration, grouped};
 use rollout::health::clock;
-use rollout::{Time, Version};
+use rollout::plan::Mode;
+use rollout::{Time, Version, Weight};
 
 use crate::chart::chart;
 use crate::counts::figure;
 use crate::ending::Block;
 use crate::group;
-use crate::markup::{escaped, prose};
 use crate::paint::Tone;
-use crate::record::{Decision, Record, records};
-use crate::words::{one_line, schedule, short, span, version, versions};
+use crate::record::{Answer, Decision, Hook, Record, records};
+use crate::safe::{clean, one_line, prose};
+use crate::words::{schedule, short, version, versions};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
@@ -28,91 +30,110 @@ pub fn html(events: &[Event]) -> String {
         (None, []) => "No rollout".to_owned(),
         (None, [record, ..]) => record.block().verdict.sentence,
     };
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        escaped(&title)
-    );
-    if records.is_empty() {
-        page.push_str("<h1>No rollout</h1>\n<p>There are no events to tell of.</p>\n");
-    }
-    if let Some(outcome) = several {
-        all(&mut page, outcome);
-    }
-    for (index, record) in records.iter().enumerate() {
-        article(&mut page, record, index);
-    }
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta name="color-scheme" content="light dark";
+                title { (clean(&title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    @if records.is_empty() {
+                        h1 { "No rollout" }
+                        p { "There are no events to tell of." }
+                    }
+                    @if let Some(outcome) = several { (all(outcome)) }
+                    @for (index, record) in records.iter().enumerate() { (article(record, index)) }
+                }
+            }
+        }
+    };
+    page.into_string()
 }
 
 const STYLE: &str = include_str!("page.css");
 
-/// What is too wide for a small screen is moved sideways, by keys too.
-const WIDE: &str = "<div class=\"wide\" tabindex=\"0\">";
-
 /// How many rows of a table stand open; the rest is folded, and on paper left out.
 const OPEN_ROWS: usize = 14;
 
+/// What is too wide for a small screen is moved sideways, by keys too.
+fn wide(what: &Markup) -> Markup {
+    html! { div.wide tabindex="0" { (what) } }
+}
+
 /// What became of several functions: for all of them, and each in a row.
-fn all(page: &mut String, outcome: &GroupOutcome) {
-    page.push_str("<article>\n");
+fn all(outcome: &GroupOutcome) -> Markup {
     let block = Block::of_a_group(outcome);
-    verdict(page, &block, &block.spent);
-    page.push_str("<h2>Functions</h2>\n");
-    let rows: Vec<Vec<String>> =
-        outcome.members.iter().map(|member| group::row(member).map(|cell| prose(&cell)).to_vec()).collect();
-    table(page, "What became of each", &["Function", "Outcome", "Why", "Now"], &rows, false);
-    page.push_str("</article>\n");
-}
-
-fn article(page: &mut String, record: &Record, index: usize) {
-    page.push_str("<article>\n");
-    let block = record.block();
-    verdict(page, &block, &spent(record, &block.spent));
-    if let Some(svg) = chart(record, index) {
-        let _ = write!(
-            page,
-            "<h2>Over time</h2>\n<figure>\n{WIDE}{svg}</div>\n<figcaption>{}</figcaption>\n</figure>\n",
-            legend(record)
-        );
-        counts(page, record);
+    let rows: Vec<_> = outcome.members.iter().map(|member| group::row(member).map(|cell| prose(&cell)).to_vec()).collect();
+    html! {
+        article {
+            (verdict(&block, &block.spent))
+            h2 { "Functions" }
+            (table("What became of each", &["Function", "Outcome", "Why", "Now"], &rows))
+        }
     }
-    decisions(page, record);
-    hooks(page, record);
-    alarms(page, record);
-    warnings(page, record);
-    settings(page, record);
-    differences(page, record);
-    next(page, record);
-    log(page, record);
-    page.push_str("</article>\n");
 }
 
-fn verdict(page: &mut String, block: &Block, spent: &str) {
+fn article(record: &Record, index: usize) -> Markup {
+    let block = record.block();
+    html! {
+        article {
+            (verdict(&block, &spent(record, &block.spent)))
+            @if let Some(svg) = chart(record, index) {
+                h2 { "Over time" }
+                figure {
+                    (wide(&svg))
+                    figcaption { (legend(record)) }
+                }
+                (counts(record))
+            }
+            (decisions(record))
+            (hooks(record))
+            (alarms(record))
+            (warnings(record))
+            (settings(record))
+            (differences(record))
+            h2 { "What to do next" }
+            ul { @for command in &block.next { li { code { (clean(command)) } } } }
+            (log(record))
+        }
+    }
+}
+
+fn verdict(block: &Block, spent: &str) -> Markup {
     let class = match block.verdict.tone {
         Tone::Good => "good",
         Tone::Bad => "bad",
         Tone::Plain | Tone::Strong | Tone::Dim | Tone::Warn => "warn",
     };
-    let _ = write!(
-        page,
-        "<header>\n<p class=\"verdict {class}\"><span aria-hidden=\"true\">{}</span> {}</p>\n<h1>{}</h1>\n",
-        block.verdict.mark,
-        escaped(block.verdict.word),
-        escaped(&block.verdict.sentence)
-    );
-    let _ = writeln!(page, "<p class=\"quiet\">{}</p>\n</header>\n<dl>", escaped(spent));
-    let lines: Vec<String> = block.why.iter().map(|line| prose(line)).collect();
-    let _ = writeln!(page, "<dt>Why</dt><dd>{}</dd>", lines.join("<br>\n"));
-    if let Some(exposed) = &block.exposed {
-        let _ = writeln!(page, "<dt>Exposed</dt><dd>{}</dd>", escaped(exposed));
+    html! {
+        header {
+            p class={ "verdict " (class) } { span aria-hidden="true" { (block.verdict.mark) } " " (block.verdict.word) }
+            h1 { (clean(&block.verdict.sentence)) }
+            p.quiet { (clean(spent)) }
+        }
+        dl {
+            dt { "Why" }
+            dd { (lines(block.why.iter().map(|line| prose(line)))) }
+            @if let Some(exposed) = &block.exposed {
+                dt { "Exposed" }
+                dd { (clean(exposed)) }
+            }
+            dt { "Now" }
+            dd { (clean(&block.now)) }
+            dt { "Next" }
+            dd { (lines(block.next.iter().map(|command| html! { code { (clean(command)) } }))) }
+        }
     }
-    let _ = writeln!(page, "<dt>Now</dt><dd>{}</dd>", escaped(&block.now));
-    let commands: Vec<String> = block.next.iter().map(|command| format!("<code>{}</code>", escaped(command))).collect();
-    let _ = writeln!(page, "<dt>Next</dt><dd>{}</dd>\n</dl>", commands.join("<br>\n"));
+}
+
+fn lines(lines: impl Iterator<Item = Markup>) -> Markup {
+    html! { @for (index, line) in lines.enumerate() { @if index > 0 { br; } (line) } }
 }
 
 /// When it was, and what it took.
@@ -122,56 +143,70 @@ fn spent(record: &Record, spent: &str) -> String {
     [times.as_str(), spent].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-fn legend(record: &Record) -> String {
-    let (stable, candidate) = (record.story.stable(), record.story.candidate);
+fn legend(record: &Record) -> Markup {
     let name = |version: Option<Version>| version.map_or_else(|| "?".to_owned(), |version| version.to_string());
-    let mut parts = vec![format!("<span class=\"key key-candidate\"></span> {}, the candidate", name(candidate))];
-    if record.compared() {
-        parts.push(format!("<span class=\"key key-stable\"></span> {}, stable", name(stable)));
-        parts.push("errors stand where the calls were, evidence where it was counted".to_owned());
-    }
-    if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) {
-        parts.push("rings: the share that was seen".to_owned());
-    }
-    parts.push("times are UTC".to_owned());
-    parts.join(" · ")
-}
-
-/// A table, with what does not fit folded; `fold` folds all of it.
-fn table(page: &mut String, caption: &str, head: &[&str], rows: &[Vec<String>], fold: bool) {
-    let part = |page: &mut String, caption: &str, rows: &[Vec<String>]| {
-        let _ = write!(page, "{WIDE}<table>\n<caption>{}</caption>\n<thead><tr>", escaped(caption));
-        for cell in head {
-            page.extend(["<th scope=\"col\">", cell, "</th>"]);
+    html! {
+        span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
+        @if record.compared() {
+            " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
+            " · errors stand where the calls were, evidence where it was counted"
         }
-        page.push_str("</tr></thead>\n<tbody>\n");
-        for row in rows {
-            page.push_str("<tr>");
-            for cell in row {
-                page.extend(["<td>", cell, "</td>"]);
-            }
-            page.push_str("</tr>\n");
-        }
-        page.push_str("</tbody>\n</table></div>\n");
-    };
-    if fold {
-        let _ = writeln!(page, "<details><summary>{} ({} rows)</summary>", escaped(caption), rows.len());
-        part(page, caption, rows);
-        page.push_str("</details>\n");
-    } else if rows.len() > OPEN_ROWS {
-        // The last ones say how it ended.
-        let (earlier, last) = rows.split_at(rows.len() - OPEN_ROWS + 2);
-        let _ = writeln!(page, "<details><summary>{}: {} earlier rows</summary>", escaped(caption), earlier.len());
-        part(page, caption, earlier);
-        page.push_str("</details>\n");
-        part(page, &format!("{caption}, the last {}", last.len()), last);
-    } else {
-        part(page, caption, rows);
+        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: the share that was seen" }
+        " · times are UTC"
     }
 }
 
-fn time(at: Time) -> String {
-    format!("<time datetime=\"{at}\">{}</time>", clock(at))
+/// A table, with the earlier rows of a long one folded: the last ones say how it ended.
+fn table(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    if rows.len() <= OPEN_ROWS {
+        return whole(caption, head, rows);
+    }
+    let (earlier, last) = rows.split_at(rows.len() - OPEN_ROWS + 2);
+    html! {
+        details {
+            summary { (caption) ": " (earlier.len()) " earlier rows" }
+            (whole(caption, head, earlier))
+        }
+        (whole(&format!("{caption}, the last {}", last.len()), head, last))
+    }
+}
+
+/// A table that is folded whole.
+fn folded(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        details {
+            summary { (caption) " (" (rows.len()) " rows)" }
+            (whole(caption, head, rows))
+        }
+    }
+}
+
+fn whole(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    wide(&html! {
+        table {
+            caption { (clean(caption)) }
+            thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+            tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+        }
+    })
+}
+
+/// A table under a heading of its own; nothing where it has no rows.
+fn section(title: &str, caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            h2 { (title) }
+            (table(caption, head, rows))
+        }
+    }
+}
+
+fn text(text: &str) -> Markup {
+    html! { (clean(text)) }
+}
+
+fn time(at: Time) -> Markup {
+    html! { time datetime=(at) { (clock(at)) } }
 }
 
 fn failed(calls: &rollout::comparison::Calls) -> String {
@@ -183,110 +218,92 @@ fn against(numbers: &Numbers) -> String {
 }
 
 /// The table of what the picture shows.
-fn counts(page: &mut String, record: &Record) {
+fn counts(record: &Record) -> Markup {
     let minutes = record.minutes();
-    let Some(last) = minutes.last() else { return };
-    let (stable, candidate) = (last.numbers.stable.version, last.numbers.candidate.version);
-    let rows: Vec<Vec<String>> = minutes
-        .iter()
-        .map(|count| {
-            let numbers = &count.numbers;
-            let slow = numbers.slow.as_ref().map_or_else(String::new, |slow| {
-                format!("{:.1} % · {:.1} %", slow.stable_percent.to_f64(), slow.candidate_percent.to_f64())
-            });
-            vec![
-                time(count.at),
-                record.share_at(count.at).to_string(),
-                failed(&numbers.stable),
-                failed(&numbers.candidate),
-                slow,
-                against(numbers),
-            ]
-        })
-        .collect();
-    let of_stable = format!("Failed of {stable}");
-    let of_candidate = format!("Failed of {candidate}");
+    let Some(last) = minutes.last() else { return Markup::default() };
+    let row = |count: &&crate::record::Count| {
+        let numbers = &count.numbers;
+        let slow = numbers
+            .slow
+            .as_ref()
+            .map_or_else(String::new, |slow| format!("{} · {}", slow.stable_percent.percent(), slow.candidate_percent.percent()));
+        let share = record.share_at(count.at).to_string();
+        let cells = [share, failed(&numbers.stable), failed(&numbers.candidate), slow, against(numbers)];
+        [time(count.at)].into_iter().chain(cells.iter().map(|cell| text(cell))).collect()
+    };
+    let rows: Vec<Vec<Markup>> = minutes.iter().map(row).collect();
+    let of_stable = format!("Failed of {}", last.numbers.stable.version);
+    let of_candidate = format!("Failed of {}", last.numbers.candidate.version);
     let slow = match &last.numbers.slow {
         Some(slow) => format!("Over {:.0} ms", slow.stable_limit_ms.to_f64()),
         None => "Slow".to_owned(),
     };
     let head = ["Counted", "Share", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
-    table(page, "The calls, added up since the rollout began", &head, &rows, true);
+    folded("The calls, added up since the rollout began", &head, &rows)
 }
 
-fn decisions(page: &mut String, record: &Record) {
-    if record.decisions.is_empty() {
-        return;
-    }
-    page.push_str("<h2>Decisions</h2>\n");
+fn decisions(record: &Record) -> Markup {
     let compared = record.compared();
     let row = |decision: &Decision| {
-        let mut row = vec![time(decision.at), escaped(&decision.what), prose(&decision.because)];
-        let numbers = decision.numbers.as_ref();
-        row.extend(compared.then(|| numbers.map_or_else(|| "not yet counted".to_owned(), against)));
-        row
+        let evidence = decision.numbers.as_ref().map_or_else(|| "not yet counted".to_owned(), against);
+        let cells = [time(decision.at), text(&decision.what), prose(&decision.because)];
+        cells.into_iter().chain(compared.then(|| text(&evidence))).collect()
     };
-    let rows: Vec<Vec<String>> = record.decisions.iter().map(row).collect();
+    let rows: Vec<Vec<Markup>> = record.decisions.iter().map(row).collect();
     let head = ["Time", "Decision", "Because", "Evidence"];
-    table(page, "What was decided, and on what", &head[..if compared { 4 } else { 3 }], &rows, false);
+    section("Decisions", "What was decided, and on what", &head[..if compared { 4 } else { 3 }], &rows)
 }
 
-fn hooks(page: &mut String, record: &Record) {
-    if record.hooks.is_empty() {
-        return;
-    }
-    page.push_str("<h2>Hooks</h2>\n");
-    let mut rows = Vec::new();
-    for hook in &record.hooks {
-        let (said, took) = match &hook.answer {
-            None => ("no answer".to_owned(), String::new()),
-            Some(answer) => {
-                let mut said = if answer.good { "✔ succeeded".to_owned() } else { "✖ failed".to_owned() };
-                if let [first, log @ ..] = answer.lines.as_slice() {
-                    let _ = write!(said, ": {}", escaped(first));
-                    let log: Vec<String> = log.iter().map(|line| escaped(line)).collect();
-                    if !log.is_empty() {
-                        let _ = write!(said, "<details><summary>its log</summary><pre>{}</pre></details>", log.join("\n"));
-                    }
+fn hooks(record: &Record) -> Markup {
+    let row = |hook: &Hook| {
+        let took = hook.answer.as_ref().map_or_else(String::new, |answer| duration(answer.took));
+        vec![time(hook.asked), text(hook.phase.word()), text(&hook.name), answer(hook.answer.as_ref()), text(&took)]
+    };
+    let rows: Vec<Vec<Markup>> = record.hooks.iter().map(row).collect();
+    section("Hooks", "Who was asked, and what they said", &["Asked", "Phase", "Hook", "Answer", "Took"], &rows)
+}
+
+fn answer(answer: Option<&Answer>) -> Markup {
+    let Some(Answer { good, lines, .. }) = answer else { return text("no answer") };
+    html! {
+        (if *good { "✔ succeeded" } else { "✖ failed" })
+        @if let [first, log @ ..] = lines.as_slice() {
+            ": " (clean(first))
+            @if !log.is_empty() {
+                details {
+                    summary { "its log" }
+                    pre { (verbatim(log)) }
                 }
-                (said, span(answer.took))
             }
-        };
-        rows.push(vec![time(hook.asked), hook.phase.word().to_owned(), escaped(&hook.name), said, took]);
+        }
     }
-    table(page, "Who was asked, and what they said", &["Asked", "Phase", "Hook", "Answer", "Took"], &rows, false);
 }
 
-fn alarms(page: &mut String, record: &Record) {
+fn verbatim(lines: &[String]) -> String {
+    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn alarms(record: &Record) -> Markup {
     let watched = record.story.started.as_ref().map(|(_, started)| started.alarms.as_slice()).unwrap_or_default();
     let mut rows = Vec::new();
     for alarm in &record.alarms {
         for state in &alarm.states {
-            rows.push(vec![
-                escaped(&one_line(&alarm.name)),
-                state.state.word().replace('_', " "),
-                time(state.since),
-                escaped(&state.reason),
-            ]);
+            let word = state.state.word().replace('_', " ");
+            rows.push(vec![text(&one_line(&alarm.name)), text(&word), time(state.since), text(&state.reason)]);
         }
     }
     let silent = watched.iter().filter(|name| record.alarms.iter().all(|alarm| alarm.name != **name));
-    rows.extend(silent.map(|name| vec![escaped(&one_line(name)), "OK".to_owned(), String::new(), "throughout".to_owned()]));
-    if !rows.is_empty() {
-        page.push_str("<h2>Alarms</h2>\n");
-        table(page, "What the alarms said", &["Alarm", "State", "Since", "Reason"], &rows, false);
-    }
+    rows.extend(silent.map(|name| [one_line(name).as_str(), "OK", "", "throughout"].map(text).to_vec()));
+    section("Alarms", "What the alarms said", &["Alarm", "State", "Since", "Reason"], &rows)
 }
 
-fn warnings(page: &mut String, record: &Record) {
-    if record.warnings.is_empty() {
-        return;
+fn warnings(record: &Record) -> Markup {
+    html! {
+        @if !record.warnings.is_empty() {
+            h2 { "Warnings" }
+            ul { @for text in &record.warnings { li { (prose(text)) } } }
+        }
     }
-    page.push_str("<h2>Warnings</h2>\n<ul>\n");
-    for text in &record.warnings {
-        page.extend(["<li>", &prose(text), "</li>\n"]);
-    }
-    page.push_str("</ul>\n");
 }
 
 /// The plan in words: a name, and what was chosen.
@@ -298,15 +315,15 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
     let mut chosen = vec![
         ("Rollout", rollout_id.clone()),
         ("Versions", versions(*stable, record.story.candidate, "→")),
-        ("Schedule", if stable.is_some() { schedule(started) } else { "first deployment: 100 % at once".to_owned() }),
-        ("Bake", span(Duration::from_secs(*bake_seconds))),
+        ("Schedule", if stable.is_some() { schedule(started) } else { format!("first deployment: {} at once", Weight::FULL) }),
+        ("Bake", duration(Duration::from_secs(*bake_seconds))),
         ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
         (
             "Calls of both versions",
-            match analysis.as_str() {
-                "on" => "compared".to_owned(),
-                "observe" => "compared, reported only".to_owned(),
-                _ => "not compared".to_owned(),
+            match analysis {
+                Some(Mode::On) => "compared".to_owned(),
+                Some(Mode::Observe) => "compared, reported only".to_owned(),
+                Some(Mode::Off) | None => "not compared".to_owned(),
             },
         ),
         ("Pre-traffic hook", or_none(pre_hook.as_ref())),
@@ -316,16 +333,19 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
     chosen
 }
 
-fn settings(page: &mut String, record: &Record) {
+fn settings(record: &Record) -> Markup {
     let chosen = chosen(record);
-    if chosen.is_empty() {
-        return;
+    html! {
+        @if !chosen.is_empty() {
+            h2 { "Settings" }
+            dl.settings {
+                @for (name, value) in chosen {
+                    dt { (name) }
+                    dd { (clean(&value)) }
+                }
+            }
+        }
     }
-    page.push_str("<h2>Settings</h2>\n<dl class=\"settings\">\n");
-    for (name, value) in chosen {
-        let _ = writeln!(page, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
-    }
-    page.push_str("</dl>\n");
 }
 
 /// In what the versions differ: what of it, stable's, the candidate's.
@@ -345,34 +365,17 @@ pub(crate) fn compared_versions(record: &Record) -> Vec<[String; 3]> {
     record.differs.iter().map(row).collect()
 }
 
-fn differences(page: &mut String, record: &Record) {
-    let rows: Vec<Vec<String>> =
-        compared_versions(record).iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
-    if rows.is_empty() {
-        return;
-    }
-    page.push_str("<h2>Versions</h2>\n");
+fn differences(record: &Record) -> Markup {
+    let rows: Vec<_> = compared_versions(record).iter().map(|row| row.each_ref().map(|cell| text(cell)).to_vec()).collect();
     let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
-    table(page, &format!("In what {candidate} differs from {stable}"), &["", &stable, &candidate], &rows, false);
+    section("Versions", &format!("In what {candidate} differs from {stable}"), &["", &stable, &candidate], &rows)
 }
 
-fn next(page: &mut String, record: &Record) {
-    page.push_str("<h2>What to do next</h2>\n<ul>\n");
-    for command in record.block().next {
-        let _ = writeln!(page, "<li><code>{}</code></li>", escaped(&command));
-    }
-    page.push_str("</ul>\n");
-}
-
-fn log(page: &mut String, record: &Record) {
-    let mut rows = Vec::new();
-    for (at, told) in &record.log {
-        let mut text = prose(&told.text);
-        if !told.under.is_empty() {
-            let under: Vec<String> = told.under.iter().map(|line| escaped(line)).collect();
-            let _ = write!(text, "<pre>{}</pre>", under.join("\n"));
-        }
-        rows.push(vec![time(*at), told.word.to_owned(), text]);
-    }
-    table(page, "The whole log", &["Time", "What", ""], &rows, true);
+fn log(record: &Record) -> Markup {
+    let row = |(at, told): &(Time, crate::sentence::Told)| {
+        let text = html! { (prose(&told.text)) @if !told.under.is_empty() { pre { (verbatim(&told.under)) } } };
+        vec![time(*at), html! { (told.word) }, text]
+    };
+    let rows: Vec<Vec<Markup>> = record.log.iter().map(row).collect();
+    folded("The whole log", &["Time", "What", ""], &rows)
 }

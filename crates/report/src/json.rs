@@ -30,8 +30,8 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        // Told for the record alone.
-        if matches!(event.what, What::Observed(_)) {
+        // Told for the record alone, or not known well enough to be written again.
+        if matches!(event.what, What::Observed(_) | What::Unknown) {
             return Ok(());
         }
         self.line(event)

@@ -129,7 +129,7 @@ impl<W: Write> Live<W> {
             let block = ending::lines(&block, Some(size.0));
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
-        let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. } | What::Trouble { .. });
+        let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. });
         if kept || Self::is_small(size) { told } else { Vec::new() }
     }
 }

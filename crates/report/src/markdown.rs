@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use rollout::Time;
 use rollout::comparison::Numbers;
 use rollout::event::Event;
+use rollout::format::duration;
 use rollout::health::clock;
 
 use crate::counts::figure;
 use crate::ending::Block;
 use crate::group;
 use crate::html::{chosen, compared_versions};
-use crate::markup::{code, plain};
 use crate::record::{Decision, Record, records};
-use crate::words::{one_line, span, version};
+use crate::safe::{code, one_line, plain};
+use crate::words::version;
 
 /// The most rows that a table shows: CI systems cut a summary that is too long, and leave nothing of it.
 const ROWS: usize = 100;
@@ -96,7 +97,7 @@ fn hooks(page: &mut String, record: &Record) {
                 None => ("no answer".to_owned(), String::new()),
                 Some(answer) => {
                     let first = answer.lines.first().map_or_else(String::new, |line| format!(": {}", plain(line)));
-                    (format!("{}{first}", if answer.good { "✔ succeeded" } else { "✖ failed" }), span(answer.took))
+                    (format!("{}{first}", if answer.good { "✔ succeeded" } else { "✖ failed" }), duration(answer.took))
                 }
             };
             vec![clock(hook.asked), hook.phase.word().to_owned(), plain(&hook.name), answer, took]

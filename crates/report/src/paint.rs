@@ -88,6 +88,11 @@ impl Line {
     }
 }
 
+/// The beginning of a row: its word, and room for the longest of them.
+pub(crate) fn row(word: &str) -> Line {
+    Line::default().with(Tone::Dim, format!("  {word:<10}"))
+}
+
 /// As much of a text as there is room for; the room is used up.
 fn cut<'a>(text: &'a str, room: &mut usize) -> &'a str {
     for (at, letter) in text.char_indices() {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use rollout::Time;
 use rollout::event::{Ending, Event, What};
 use rollout::health::clock;
+use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
 use crate::ending::{self, Block};
+use crate::safe::inert;
 use crate::sentence::{Told, sentences};
 use crate::story::Story;
-use crate::words::clean;
 
 /// Writes plain lines.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Lines {
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
         let why = why.first().map_or("", String::as_str);
         let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
-        let under = if ending.outcome == "rollback_unconfirmed" { next } else { Vec::new() };
+        let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
         written(event.at, &story.subject(), self.widest(), &Told { word: "ended", text, under })
     }
 
@@ -120,19 +120,8 @@ impl Lines {
 
     /// Whether this function's end is told where people look first: of several, those that came along are not.
     pub(crate) fn stands_out(&self, ending: &Ending) -> bool {
-        !self.of_a_group || !(ending.is_good() || ending.reason.kind == "group")
+        !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
-}
-
-/// The line as no CI system takes it for a command: others' words may stand at its beginning, or anywhere in it.
-fn inert(line: &str) -> String {
-    let line = clean(line);
-    let begins = line.trim_start().starts_with("::");
-    if !begins && !line.contains("##[") && !line.contains("##vso[") {
-        return line;
-    }
-    let line = line.replace("##[", "## [").replace("##vso[", "## vso[");
-    if begins { line.replacen("::", "| ::", 1) } else { line }
 }
 
 fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {

@@ -5,8 +5,9 @@
 use rollout::Weight;
 
 use crate::paint::{Line, Tone};
+use crate::safe::one_line;
 use crate::story::Story;
-use crate::words::{one_line, operand, version};
+use crate::words::{operand, version};
 
 /// What stands at the foot of the live view, beside how to go back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn question(story: &Story, order: Order) -> String {
         (Order::Pause, _) if share.is_zero() => format!("pause {subject} for an hour?"),
         (Order::Pause, _) => format!("hold {share} on {candidate} for an hour?"),
         (Order::Resume, _) => format!("end the pause of {subject}?"),
-        (Order::Promote, _) => format!("give {candidate} 100 % now?"),
+        (Order::Promote, _) => format!("give {candidate} {} now?", Weight::FULL),
         (Order::RollBack, Some(stable)) => format!("roll {subject} back to {stable}?"),
         (Order::RollBack, None) => format!("end {subject}? It has no version to go back to."),
         (Order::Leave, _) if share.is_zero() => format!("end {subject} here? No traffic has moved."),

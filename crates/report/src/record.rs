@@ -12,9 +12,10 @@ use rollout::{Time, Weight};
 
 use crate::arithmetic::in_figures;
 use crate::ending::Block;
+use crate::safe::{clean_lines, one_line};
 use crate::sentence::{Told, sentences};
 use crate::story::Story;
-use crate::words::{clean_lines, one_line, short, version};
+use crate::words::{short, version};
 
 /// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +146,7 @@ impl Record {
         self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
         match &event.what {
             What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
-            What::Warning { text } => self.warnings.push(one_line(text)),
+            What::Warning { text, transient: false } => self.warnings.push(one_line(text)),
             What::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             What::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
@@ -167,7 +168,7 @@ impl Record {
             }
             What::SightRegained => self.sees_again(at),
             What::Paused { until, .. } => self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until))),
-            What::Held { why } => self.hold(at, why.strip_prefix("holding: ").unwrap_or(why)),
+            What::Held { why } => self.hold(at, why),
             What::HookStarted { hook, name, .. } => {
                 self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
             }

@@ -2,7 +2,7 @@
 //!
 //! A later version may write more: types that are not known are skipped. A process that was killed may have left half a line.
 
-use rollout::event::Event;
+use rollout::event::{Event, FORMAT, What};
 use serde::Deserialize;
 
 use crate::ending::lines;
@@ -29,12 +29,10 @@ impl Saved {
     }
 }
 
-/// The head that every line has.
+/// What every line has, of whichever form.
 #[derive(Deserialize)]
 struct Head {
     v: u8,
-    #[serde(rename = "type")]
-    kind: String,
 }
 
 /// Reads the lines of a saved file.
@@ -46,38 +44,26 @@ pub fn read(text: &str) -> Result<Saved, String> {
     let whole = text.ends_with('\n');
     let count = text.lines().count();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let error = match serde_json::from_str::<Event>(line) {
-            Ok(event) => {
-                saved.events.push(event);
-                continue;
-            }
-            Err(error) => error,
-        };
+        let wrong = |error: serde_json::Error| format!("line {}: {error}", index + 1);
         match serde_json::from_str::<Head>(line) {
-            // What is known by its type must be whole; of any other, and of a later form, nothing is known.
-            Ok(head) if head.v != rollout::event::FORMAT || !is_known(&head.kind) => saved.unknown += 1,
-            Ok(_) => return Err(format!("line {}: {error}", index + 1)),
-            Err(head) if head.is_eof() && index + 1 == count && !whole => saved.torn = true,
-            Err(_) => return Err(format!("line {}: {error}", index + 1)),
+            Err(error) if error.is_eof() && index + 1 == count && !whole => saved.torn = true,
+            Err(error) => return Err(wrong(error)),
+            // Of a later form nothing is known.
+            Ok(head) if head.v != FORMAT => saved.unknown += 1,
+            Ok(_) => match serde_json::from_str::<Event>(line).map_err(wrong)? {
+                Event { what: What::Unknown, .. } => saved.unknown += 1,
+                event => saved.events.push(event),
+            },
         }
     }
     Ok(saved)
-}
-
-/// Whether events of this type are known here: a type alone is then too little, and told so.
-fn is_known(kind: &str) -> bool {
-    let bare = serde_json::json!({ "type": kind });
-    match serde_json::from_value::<rollout::event::What>(bare) {
-        Ok(_) => true,
-        Err(error) => !error.to_string().starts_with("unknown variant"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CLAIMED: &str = r#"{"v":1,"at":"2026-11-23T14:02:13.400Z","function":"hello","alias":"live","type":"claimed"}"#;
+    const CLAIMED: &str = r#"{"v":1,"at":"2026-11-23T14:02:13.400Z","function":"hello","alias":"live","type":"acquired"}"#;
 
     #[test]
     fn types_of_later_versions_are_skipped() {
@@ -97,7 +83,7 @@ mod tests {
         for (text, word) in [
             ("no json\n", "line 1: expected"),
             (&format!("{CLAIMED}\n{}\n", &CLAIMED[..60]), "line 2: EOF"),
-            (&CLAIMED.replace("claimed", "published"), "line 1: missing field `version`"),
+            (&CLAIMED.replace("acquired", "published"), "line 1: missing field `version`"),
             ("{}", "line 1: missing field"),
         ] {
             let error = read(text).unwrap_err();

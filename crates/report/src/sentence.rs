@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use rollout::comparison::Opinion;
 use rollout::event::{Difference, Event, Started, What};
+use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
+use rollout::note::AfterPause;
+use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
 use crate::arithmetic::in_figures;
+use crate::safe::{clean_lines, one_line};
 use crate::story::{Mark, Story, Watched};
-use crate::words::{clean_lines, one_line, schedule, short, span, total, version, versions};
+use crate::words::{schedule, short, total, version, versions};
 
 /// One event, told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ fn told(word: &'static str, text: impl Into<String>) -> Vec<Told> {
 pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
     match &event.what {
         What::Started(started) => about_start(started),
-        What::Warning { text } => told("warning", one_line(text)),
+        What::Warning { text, transient } => told(if *transient { "trouble" } else { "warning" }, one_line(text)),
         What::Claimed => told("claimed", "the alias is ours; no traffic has moved"),
         What::CodeUpdated => told("code", "the given code is in $LATEST"),
         What::Published { version } if story.stable() == Some(*version) => {
@@ -47,10 +51,10 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
             told("hook", format!("{} asked ({}{again})", short(name), hook.word()))
         }
         What::HookSucceeded { name, took_ms, .. } => {
-            told("hook", format!("{} succeeded in {}", short(name), span(Duration::from_millis(*took_ms))))
+            told("hook", format!("{} succeeded in {}", short(name), duration(Duration::from_millis(*took_ms))))
         }
         What::HookFailed { name, reason, .. } => failed("hook", Some(name), reason),
-        What::AliasCreated { version } => told("created", format!("on {version}: 100 % from the beginning")),
+        What::AliasCreated { version } => told("created", format!("on {version}: {} from the beginning", Weight::FULL)),
         What::WeightShifted { to, next_at, because, by_configuration, .. } => {
             told("shifted", shift(story, *to, *next_at, because, *by_configuration))
         }
@@ -66,18 +70,17 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<Told> {
         What::ProbeFailed { reason } => failed("probe", None, reason),
         What::SightLost { why } => told("blind", blind(story, why)),
         What::SightRegained => told("blind", "no more: everything can be read again"),
-        What::Paused { until, then_back } => {
-            let then = if *then_back { "then all traffic goes back; " } else { "" };
+        What::Paused { until, then } => {
+            let then = if *then == AfterPause::RollBack { "then all traffic goes back; " } else { "" };
             told("paused", format!("by hand until {}: {then}still watching", clock(*until)))
         }
         What::Resumed => told("paused", "no more: it goes on"),
         What::Held { why } => held(story, why),
-        What::Trouble { why } => told("trouble", one_line(why)),
         What::Heartbeat { weight, waiting_for, .. } => told("waiting", heartbeat(story, event.at, *weight, waiting_for)),
-        What::RollbackStarted { cause, why, .. } => told("rollback", way_back(story, *cause, why)),
+        What::RollbackStarted { cause, why, alarm, .. } => told("rollback", way_back(story, *cause, why, alarm.as_deref())),
         What::Restored { version, moved } => told("restored", restored(story, event.at, *version, *moved)),
         What::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
-        What::Outcome(_) | What::GroupOutcome(_) | What::Observed(_) => Vec::new(),
+        What::Outcome(_) | What::GroupOutcome(_) | What::Observed(_) | What::Unknown => Vec::new(),
     }
 }
 
@@ -93,10 +96,10 @@ fn ready(story: &Story, version: Version, differs: &[Difference]) -> Vec<Told> {
 fn about_start(started: &Started) -> Vec<Told> {
     let Started { rollout_id, stable, candidate, alarms, bake_seconds, .. } = started;
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
-    let compared = match started.analysis.as_str() {
-        "on" => Some("the calls of both versions".to_owned()),
-        "observe" => Some("the calls of both versions (reported only)".to_owned()),
-        _ => None,
+    let compared = match started.analysis {
+        Some(Mode::On) => Some("the calls of both versions".to_owned()),
+        Some(Mode::Observe) => Some("the calls of both versions (reported only)".to_owned()),
+        Some(Mode::Off) | None => None,
     };
     let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
     let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
@@ -108,15 +111,16 @@ fn about_start(started: &Started) -> Vec<Told> {
     } else if stable.is_none() {
         // Without a version to share with, the schedule has nothing to do.
         let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
-        (format!("first deployment{which}: 100 % at once, rollout {rollout_id}"), [alarms, pre, None, None, post])
+        (format!("first deployment{which}: {} at once, rollout {rollout_id}", Weight::FULL), [alarms, pre, None, None, post])
     } else {
         let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
         let about = Some(total(started)).filter(|total| !total.is_zero());
-        let about = about.map_or_else(String::new, |total| format!(", about {}", span(total)));
-        let unwatched = alarms.is_none() && started.analysis != "on";
+        let about = about.map_or_else(String::new, |total| format!(", about {}", duration(total)));
+        let unwatched = alarms.is_none() && started.analysis != Some(Mode::On);
         let alone = Some("nothing: the schedule alone moves traffic".to_owned()).filter(|_| unwatched);
         let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
-        let bake = Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", span(Duration::from_secs(bake))));
+        let bake =
+            Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", duration(Duration::from_secs(bake))));
         let arrow = versions(*stable, *candidate, "→");
         (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, step, bake, post])
     };
@@ -184,8 +188,6 @@ fn blind(story: &Story, why: &str) -> String {
 /// Nothing where the loss of sight that it rests on was told with the same reason.
 fn held(story: &Story, why: &str) -> Vec<Told> {
     let why = one_line(why);
-    // The word before the sentence says it already.
-    let why = why.strip_prefix("holding: ").unwrap_or(&why);
     let known = story.blind.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
     if known { Vec::new() } else { told("holding", why) }
 }
@@ -200,14 +202,15 @@ fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> Stri
     format!("for {}{due}; {share} on {}{counts}", one_line(waiting_for), version(story.candidate))
 }
 
-fn way_back(story: &Story, cause: Cause, why: &str) -> String {
+fn way_back(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String {
     let goal = match (story.stable(), &story.share) {
         (Some(stable), Some(_)) => format!("going back to {stable}"),
         (Some(stable), None) => format!("ending here, all traffic stays on {stable}"),
         (None, _) => "ending here".to_owned(),
     };
     // The line before has told an alarm or a hook with all its reasons.
-    let red = |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && why.contains(&alarm.name);
+    let red =
+        |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
     let known = (cause == Cause::Alarm && story.alarms.iter().any(red))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
         || (cause == Cause::StepHook && story.step_hook == Mark::Failed)
@@ -222,7 +225,7 @@ fn way_back(story: &Story, cause: Cause, why: &str) -> String {
 fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> String {
     let Some(version) = version else { return "nothing: there is no version before this one".to_owned() };
     if !moved {
-        return format!("100 % on {version}: no traffic had moved");
+        return format!("{} on {version}: no traffic had moved", Weight::FULL);
     }
     match &story.way_back {
         Some(way_back) => {
@@ -234,8 +237,8 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
                 Cause::Group => " its group",
                 Cause::Abort | Cause::Superseded | Cause::Failed | Cause::Unchanged | Cause::Rejected => " the decision",
             };
-            format!("100 % to {version}, {} after{seen}", span(at.since(way_back.at)))
+            format!("{} to {version}, {} after{seen}", Weight::FULL, duration(at.since(way_back.at)))
         }
-        None => format!("100 % to {version}"),
+        None => format!("{} to {version}", Weight::FULL),
     }
 }

@@ -3,12 +3,14 @@
 //! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
 
 use rollout::alias::{Alias, Contention, Standing, Target, standing};
+use rollout::format::duration;
 use rollout::note::{AfterPause, Note, Noted, Phase};
-use rollout::{Cause, Subject, Time, Version, Weight};
+use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
 use serde::Serialize;
 
+use crate::safe::{clean_lines, one_line};
 use crate::watching::outcome;
-use crate::words::{clean_lines, joined, one_line, operand, span, when};
+use crate::words::{joined, operand, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
 ///
@@ -173,8 +175,8 @@ fn named(version: Option<Version>) -> String {
 
 /// Where a rollout is, and since when.
 fn under_way(note: &Note, now: Time) -> String {
-    let since = format!("since {} ({})", when(note.since, now), span(now.since(note.since)));
-    let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), span(due.since(now))));
+    let since = format!("since {} ({})", when(note.since, now), duration(now.since(note.since)));
+    let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), duration(due.since(now))));
     match note.phase {
         Phase::Claim => format!("claimed {since}: no traffic has moved"),
         Phase::Pre => format!("asking the pre-traffic hook {since}: no traffic has moved"),
@@ -186,7 +188,7 @@ fn under_way(note: &Note, now: Time) -> String {
             // A promotion by hand does not know how long the plan bakes.
             let over = if note.due.is_none() { "; its owner ends the bake" } else { "; the bake is over" };
             let next = due.map_or_else(|| over.to_owned(), |due| format!("; the bake ends{due}"));
-            format!("baking at 100 % {since}{next}")
+            format!("baking at {} {since}{next}", Weight::FULL)
         }
         Phase::Post => format!("asking the post-traffic hook {since}"),
         Phase::Promoted | Phase::Back(_) => format!("over {since}"),
@@ -200,13 +202,19 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
         sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
     }
     if let Some(blind) = note.blind {
-        sheet.row("blind", &format!("since {} ({}): what is watched cannot be read", when(blind, now), span(now.since(blind))));
+        sheet.row(
+            "blind",
+            &format!("since {} ({}): what is watched cannot be read", when(blind, now), duration(now.since(blind))),
+        );
     }
     if !note.waited.is_zero() {
-        sheet.row("held", &format!("this step lasts {} longer so far, for want of calls of the new version", span(note.waited)));
+        sheet.row(
+            "held",
+            &format!("this step lasts {} longer so far, for want of calls of the new version", duration(note.waited)),
+        );
     }
     if !note.held.is_zero() {
-        sheet.row("held", &format!("{} in all so far, for suspicions that were not proven", span(note.held)));
+        sheet.row("held", &format!("{} in all so far, for suspicions that were not proven", duration(note.held)));
     }
     if let Some(hook) = note.hook {
         sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
@@ -236,7 +244,7 @@ fn owner(note: &Note, now: Time) -> String {
                 "none: {} was last due at {}, {} ago; nobody goes on with it",
                 note.owner,
                 when(lease, now),
-                span(now.since(lease))
+                duration(now.since(lease))
             )
         }
         None => format!("none: {} left it in progress; nobody goes on with it", note.owner),
@@ -321,7 +329,7 @@ struct Status {
     orphaned: bool,
     next_step_at: Option<Time>,
     paused: bool,
-    last_outcome: Option<&'static str>,
+    last_outcome: Option<OutcomeKind>,
     last_cause: Option<Cause>,
     rejected: Vec<Version>,
 }
@@ -361,7 +369,7 @@ impl Status {
             orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
             next_step_at: live.and_then(|note| note.due),
             paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(|phase| outcome(phase).name()),
+            last_outcome: last.map(|phase| outcome(phase).kind()),
             last_cause: last.and_then(cause),
             rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
         }
@@ -380,7 +388,7 @@ fn word(found: &Standing) -> &'static str {
     match found {
         Standing::Idle(_) => "idle",
         Standing::Foreign { .. } => "foreign",
-        Standing::Claimed(_) => "claimed",
+        Standing::Claimed(_) => "acquired",
         Standing::Running(_) => "running",
         Standing::SetByHand(..) => "set_by_hand",
         Standing::ClearedByHand(_) => "cleared_by_hand",

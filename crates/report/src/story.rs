@@ -3,6 +3,7 @@
 use rollout::comparison::{Numbers, Opinion};
 use rollout::event::{Event, HookPhase, Stands, Started, What};
 use rollout::health::AlarmState;
+use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
 /// How far a hook is.
@@ -134,6 +135,11 @@ impl Story {
         self.started.as_ref().and_then(|(_, started)| started.stable)
     }
 
+    /// Whether a first deployment has made its alias.
+    pub(crate) fn exists(&self) -> bool {
+        self.created || self.started.as_ref().is_some_and(|(_, started)| started.stands.is_some())
+    }
+
     /// Whether the rollout began after that moment.
     pub(crate) fn began_after(&self, at: Time) -> bool {
         self.started.as_ref().is_some_and(|(began, _)| *began > at)
@@ -146,7 +152,8 @@ impl Story {
 
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
-        let known = |started: &Started| started.alarms.is_empty() && started.analysis != "on" && !started.is_elsewhere();
+        let known =
+            |started: &Started| started.alarms.is_empty() && started.analysis != Some(Mode::On) && !started.is_elsewhere();
         self.started.as_ref().is_some_and(|(_, started)| known(started))
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
-use crate::frame::{Rows, TEXT_AT};
+use crate::live_layout::{Rows, TEXT_AT, happened};
 use crate::paint::{Line, Tone};
+use crate::safe::one_line;
 use crate::story::Story;
-use crate::words::{countdown, elapsed, one_line, schedule, total, versions, wrapped};
+use crate::words::{countdown, elapsed, schedule, total, versions, wrapped};
 
 /// The functions of one process, each with what is known of it.
 pub(crate) type Stories = BTreeMap<(String, String), Story>;
@@ -37,7 +38,7 @@ pub(crate) fn rows<'a>(
     let mut told = Vec::new();
     for (at, word, text) in recent {
         let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
-        told.push(Line::default().with(Tone::Dim, format!("  {}  ", clock(*at))).with(Tone::Plain, format!("{word:<8}  {text}")));
+        told.push(happened(*at, word, &text));
     }
     let foot = Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, "canaryctl rollback");
     Rows { body, told, foot: vec![foot] }

@@ -4,16 +4,17 @@
 
 use std::time::Duration;
 
-use rollout::comparison::grouped;
 use rollout::event::FORMAT;
 use rollout::foresight::Foresight;
+use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
 
 use crate::foresight;
-use crate::words::{joined, one_line, operand, short, span};
+use crate::safe::one_line;
+use crate::words::{joined, operand, short};
 
 /// The timeline of a plan for people; every line is ended.
 pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) -> String {
@@ -32,7 +33,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
             }
             row(&after(plan.duration()), end(plan, stable));
         }
-        None => row("t = 0", "the alias is created on it: 100 % at once, there is nothing to share with".to_owned()),
+        None => row("t = 0", format!("the alias is created on it: {} at once, there is nothing to share with", Weight::FULL)),
     }
     if let (None, Some(hook)) = (plan.stable, &plan.post_hook) {
         row("after", format!("post-traffic hook {}; there is nothing to go back to should it fail", asked(hook)));
@@ -74,7 +75,7 @@ fn title(subject: &Subject, plan: &Plan) -> String {
     };
     match plan.stable {
         Some(stable) if plan.duration().is_zero() => format!("{subject}   {stable} ▸ {source}   {}", plan.schedule),
-        Some(stable) => format!("{subject}   {stable} ▸ {source}   {}, about {}", plan.schedule, span(plan.duration())),
+        Some(stable) => format!("{subject}   {stable} ▸ {source}   {}, about {}", plan.schedule, duration(plan.duration())),
         None => format!("{subject}   {source}   first deployment"),
     }
 }
@@ -85,7 +86,7 @@ fn moment(plan: &Plan, index: usize) -> Duration {
 }
 
 fn after(span_: Duration) -> String {
-    if span_.is_zero() { "t = 0".to_owned() } else { span(span_) }
+    if span_.is_zero() { "t = 0".to_owned() } else { duration(span_) }
 }
 
 fn steps(plan: &Plan) -> Vec<(String, String)> {
@@ -98,7 +99,7 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
         } else if index == FIRST {
             rows.push((
                 "…".to_owned(),
-                format!("{} more steps, one every {}", weights.len() - FIRST - LAST, span(plan.schedule.every())),
+                format!("{} more steps, one every {}", weights.len() - FIRST - LAST, duration(plan.schedule.every())),
             ));
         }
     }
@@ -107,7 +108,7 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
 
 fn text(plan: &Plan, weight: Weight) -> String {
     if weight == Weight::FULL && !plan.bake.is_zero() {
-        format!("{weight}, then baked for {}: watched, and one write away from stable", span(plan.bake))
+        format!("{weight}, then baked for {}: watched, and one write away from stable", duration(plan.bake))
     } else {
         weight.to_string()
     }
@@ -131,7 +132,7 @@ fn watched(plan: &Plan) -> Vec<String> {
         return vec!["nothing is watched: the schedule alone moves traffic".to_owned()];
     }
     let mut rows = compared(plan);
-    let limit = span(plan.blind_limit);
+    let limit = duration(plan.blind_limit);
     if plan.alarms.is_empty() {
         rows.push(format!("not readable: holds the share, goes back after {limit} (--blind-limit)"));
         return rows;
@@ -139,7 +140,7 @@ fn watched(plan: &Plan) -> Vec<String> {
     let kept = |name: &&String| plan.kept.iter().any(|rule| rule.strip_prefix(*name).is_some_and(|rest| rest.starts_with(": ")));
     rows.extend(plan.alarms.iter().filter(|name| !kept(name)).map(|name| format!("alarm {}", one_line(name))));
     rows.extend(plan.kept.iter().map(|rule| format!("keeps alarm {}", one_line(rule))));
-    rows.push(format!("every {}; an alarm in ALARM takes all traffic back", span(plan.poll)));
+    rows.push(format!("every {}; an alarm in ALARM takes all traffic back", duration(plan.poll)));
     rows.push(match plan.insufficient {
         InsufficientData::Ok => "no data counts as no complaint (--insufficient-data ok)".to_owned(),
         InsufficientData::Hold => format!("no data holds the share, for {limit} at most (--insufficient-data hold)"),
@@ -164,8 +165,8 @@ fn compared(plan: &Plan) -> Vec<String> {
         Mode::Off => return Vec::new(),
         Mode::Observe => "reported, never acted on (--analysis observe)".to_owned(),
         Mode::On => format!(
-            "one that fails more often takes all traffic back; one that does not, in {} % of rollouts at most",
-            analysis.alpha() * 100.0
+            "one that fails more often takes all traffic back; one that does not, in {} of rollouts at most",
+            percent(analysis.alpha() * 100.0)
         ),
     };
     let mut rows = vec![format!("the calls of both versions, every minute: {acts}")];
@@ -181,7 +182,7 @@ fn compared(plan: &Plan) -> Vec<String> {
         rows.push(format!(
             "each step waits for {} calls of the new version, {} at most, then {then} (--on-low-traffic)",
             grouped(analysis.min_requests),
-            span(analysis.max_hold)
+            duration(analysis.max_hold)
         ));
     }
     rows

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::recording::{Known, OBSERVED};
-use crate::words::one_line;
+use crate::safe::one_line;
 
 /// What came of checking a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ struct Head {
 struct Line {
     plan: Option<Value>,
     seen: Map<String, Value>,
-    action: String,
+    action: Value,
 }
 
 /// One alias' rollout, as far as it was checked.
@@ -104,9 +104,9 @@ impl Thread {
         let seen: Observation = serde_json::from_value(Value::Object(self.known.seen.clone()))?;
         let at = seen.now;
         let action = decide(&plan, &seen);
-        let follows = format!("{action:?}");
+        let follows = serde_json::to_value(&action)?;
         if follows != line.action {
-            let told = one_line(&line.action);
+            let told = one_line(&line.action.to_string());
             return Ok(Some(format!("line {number}, {}: decided was {told}, and what was seen makes it {follows}", clock(at))));
         }
         let round = Round { seen, action };
@@ -119,6 +119,9 @@ impl Thread {
     }
 
     fn told(&mut self, number: usize, event: &Event) -> Option<String> {
+        if event.what == What::Unknown {
+            return None;
+        }
         if let Some(due) = self.due.pop_front() {
             let differs = due != as_decided(event);
             return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
@@ -129,7 +132,7 @@ impl Thread {
         }
         let ending = event.ending()?;
         let Some(Action::Finish(outcome)) = self.before.take().map(|round| round.action) else { return None };
-        let differs = (ending.exit_code, ending.outcome.as_str()) != (outcome.exit_code(), outcome.name());
+        let differs = (ending.exit_code, &ending.outcome) != (outcome.exit_code(), &outcome.kind());
         differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
     }
 

@@ -9,7 +9,7 @@ use rollout::alias::{Alias, Contention, Standing, standing};
 use rollout::comparison::Finding;
 use rollout::event::{Event, FORMAT, HookPhase, Started, What};
 use rollout::health::{AlarmSeen, AlarmState};
-use rollout::note::{AfterPause, Note, Phase};
+use rollout::note::{Note, Phase};
 use rollout::report::Report;
 use rollout::{Cause, Outcome, Subject, Time, Weight};
 
@@ -57,7 +57,7 @@ impl Watch {
             every_seconds: 0,
             bake_seconds: 0,
             alarms: alarms.to_vec(),
-            analysis: String::new(),
+            analysis: None,
             pre_hook: None,
             step_hook: None,
             post_hook: None,
@@ -132,7 +132,7 @@ impl Watch {
 
     /// Says that something could not be read.
     pub fn trouble(&mut self, why: String, now: Time) -> Event {
-        self.event(now, What::Trouble { why })
+        self.event(now, What::Warning { text: why, transient: true })
     }
 
     fn event(&mut self, at: Time, what: What) -> Event {
@@ -224,7 +224,7 @@ impl Watch {
         let known = &self.known;
         match (known.pause, note.pause) {
             (known, Some(pause)) if known != Some(pause) => {
-                told.push(What::Paused { until: pause.until, then_back: pause.then == AfterPause::RollBack });
+                told.push(What::Paused { until: pause.until, then: pause.then });
             }
             (Some(_), None) => told.push(What::Resumed),
             (None | Some(_), None | Some(_)) => {}
@@ -242,7 +242,10 @@ impl Watch {
         }
         let orphaned = note.lease.is_none_or(|lease| lease <= now);
         if orphaned && !self.orphaned {
-            told.push(What::Warning { text: "nobody watches over this rollout any more: its lease is over".to_owned() });
+            told.push(What::Warning {
+                text: "nobody watches over this rollout any more: its lease is over".to_owned(),
+                transient: false,
+            });
         }
         self.orphaned = orphaned;
         let (weight, waiting_for) = match found {

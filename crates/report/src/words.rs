@@ -3,31 +3,12 @@
 use std::time::Duration;
 
 use rollout::event::Started;
+use rollout::format::{duration, percent};
 use rollout::health::clock;
 use rollout::hook::HookUrl;
 use rollout::subject::DEFAULT_ALIAS;
 use rollout::{Time, Version};
 use unicode_width::UnicodeWidthStr;
-
-/// A span as people say it: `0.3 s`, `4 s`, `3 min`, `1m49s`, `2 h`, `1h5m`.
-pub(crate) fn span(span: Duration) -> String {
-    let tenths = span.as_millis().saturating_add(50) / 100;
-    if tenths < 100 {
-        return match (tenths / 10, tenths % 10) {
-            (0, 0) if !span.is_zero() => "under 0.1 s".to_owned(),
-            (whole, 0) => format!("{whole} s"),
-            (whole, part) => format!("{whole}.{part} s"),
-        };
-    }
-    let seconds = span.as_millis().saturating_add(500) / 1000;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, 0) => format!("{minutes} min"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
-        (hours, 0, _) => format!("{hours} h"),
-        (hours, minutes, _) => format!("{hours}h{minutes}m"),
-    }
-}
 
 /// A span as a clock that runs shows it: `0:42`, `12:00`, `1:02:03`.
 pub(crate) fn countdown(span: Duration) -> String {
@@ -56,14 +37,14 @@ pub(crate) fn total(started: &Started) -> Duration {
 /// A schedule in words: `Linear 10 % every minute`, `Canary 10 % for 5 min`, `all at once`, `1, 5, 25, 50, 100 % every 5 min`.
 pub(crate) fn schedule(started: &Started) -> String {
     let every = Duration::from_secs(started.every_seconds);
-    let each = if every == Duration::from_mins(1) { "every minute".to_owned() } else { format!("every {}", span(every)) };
+    let each = if every == Duration::from_mins(1) { "every minute".to_owned() } else { format!("every {}", duration(every)) };
     match started.weights.as_slice() {
         [] | [_] => "all at once".to_owned(),
         [first, ..] if started.schedule.starts_with("Linear") => format!("Linear {first} {each}"),
-        [first, _] => format!("Canary {first} for {}", span(every)),
+        [first, _] => format!("Canary {first} for {}", duration(every)),
         weights => {
             let percents: Vec<String> = weights.iter().map(|weight| weight.percent()).collect();
-            format!("{} % {each}", percents.join(", "))
+            format!("{} {each}", percent(percents.join(", ")))
         }
     }
 }
@@ -120,64 +101,9 @@ pub(crate) fn short(name: &str) -> &str {
     name.rsplit_once(":function:").filter(|_| !HookUrl::is_meant(name)).map_or(name, |(_, name)| name)
 }
 
-/// A foreign text's lines without anything that moves a cursor or a colour: hooks and alarms may say what they like.
-pub(crate) fn clean_lines(text: &str) -> Vec<String> {
-    text.lines().map(clean).filter(|line| !line.is_empty()).collect()
-}
-
-/// A foreign text in one line.
-pub(crate) fn one_line(text: &str) -> String {
-    clean_lines(text).join(" ")
-}
-
-/// One line of a foreign text.
-pub(crate) fn clean(line: &str) -> String {
-    let mut kept = String::with_capacity(line.len());
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\u{1b}' => {
-                // A control sequence ends with the first byte from @ to ~ after its bracket; any other escape is two characters.
-                if letters.next() == Some('[') {
-                    let _ = letters.by_ref().find(|letter| ('@'..='~').contains(letter));
-                }
-            }
-            '\t' => kept.push(' '),
-            // Marks that turn the direction of writing can make a line read as something else.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            letter if letter.is_control() => {}
-            letter => kept.push(letter),
-        }
-    }
-    kept.trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_read_as_people_say_them() {
-        let rows = [
-            (0, "0 s"),
-            (20, "under 0.1 s"),
-            (300, "0.3 s"),
-            (1_400, "1.4 s"),
-            (4_000, "4 s"),
-            (9_940, "9.9 s"),
-            (9_960, "10 s"),
-            (59_600, "1 min"),
-            (109_000, "1m49s"),
-            (180_000, "3 min"),
-            (3_600_000, "1 h"),
-            (3_900_000, "1h5m"),
-            (172_800_000, "48 h"),
-        ];
-        for (millis, text) in rows {
-            assert_eq!(span(Duration::from_millis(millis)), text);
-        }
-        assert!(!span(Duration::MAX).is_empty());
-    }
 
     #[test]
     fn a_moment_far_away_has_a_date() {
@@ -192,14 +118,6 @@ mod tests {
         assert_eq!(countdown(Duration::from_millis(1)), "0:01");
         assert_eq!(countdown(Duration::from_secs(3723)), "1:02:03");
         assert_eq!(elapsed(Duration::from_millis(138_900)), "02:18");
-    }
-
-    #[test]
-    fn foreign_texts_cannot_steer_a_terminal() {
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m and\ttab\r\u{7}"), "red and tab");
-        assert_eq!(clean("\u{1b}]0;title"), "0;title");
-        assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
-        assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
     }
 
     #[test]

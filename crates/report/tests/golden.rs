@@ -176,3 +176,26 @@ fn a_closed_pipe_is_an_error_and_nothing_more() {
         assert!(live.event(&event).is_err());
     }
 }
+
+/// An alarm's name may be a part of another's: only the one that the way back rests on was told before.
+#[test]
+fn a_way_back_for_one_alarm_is_not_taken_for_another() {
+    let event = |rest: &str| -> Event {
+        let head = r#""v":1,"at":"2026-11-23T14:03:58.000Z","function":"hello","alias":"live""#;
+        serde_json::from_str(&format!("{{{head},{rest}}}")).unwrap()
+    };
+    let red = |name: &str| {
+        event(&format!(
+            r#""type":"alarm_changed","name":"{name}","state":"ALARM","since":"2026-11-23T14:03:58.000Z","reason":"7""#
+        ))
+    };
+    let back = event(
+        r#""type":"rollback_started","cause":"alarm","why":"alarm `errors-p99` went to ALARM at 14:03:58, and back since","happened_at":null,"alarm":"errors-p99""#,
+    );
+    let last = |events: &[Event]| told(|out| Box::new(Plain::new(out)), events).lines().last().unwrap().to_owned();
+    assert!(
+        last(&[red("errors"), back.clone()])
+            .ends_with("ending here: alarm `errors-p99` went to ALARM at 14:03:58, and back since")
+    );
+    assert!(last(&[red("errors-p99"), back]).ends_with("ending here"), "told already");
+}

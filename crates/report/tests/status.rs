@@ -163,8 +163,8 @@ fn every_other_standing_has_its_words_and_its_command() {
     let live = times(-138, -18, Some(42), Some(102));
     check([
         (alias(41, Some((42, 1000)), ""), "foreign", "somebody else's rollout", "canaryctl rollback hello --to 41 "),
-        (alias(41, None, &format!("claim 41>- {live}")), "claimed", "no traffic has moved", "canaryctl rollback hello "),
-        (alias(41, None, &format!("pre 41>42 {live}")), "claimed", "the pre-traffic hook", "canaryctl rollback hello "),
+        (alias(41, None, &format!("claim 41>- {live}")), "acquired", "no traffic has moved", "canaryctl rollback hello "),
+        (alias(41, None, &format!("pre 41>42 {live}")), "acquired", "the pre-traffic hook", "canaryctl rollback hello "),
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {live}")),
             "running",

@@ -14,8 +14,10 @@ use crate::{Version, Weight};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// A published version.
+    #[serde(rename = "version")]
     Version(Version),
     /// The code that is not published; such an alias cannot have weights.
+    #[serde(rename = "latest")]
     Latest,
 }
 
@@ -78,9 +80,9 @@ impl Alias {
     /// Where the traffic is, in words: `90 % on 41, 10 % on 42`.
     pub fn traffic(&self) -> String {
         match self.canary() {
-            Some((version, weight)) if weight == Weight::FULL => format!("100 % on {version}"),
+            Some((version, weight)) if weight == Weight::FULL => format!("{weight} on {version}"),
             Some((version, weight)) => format!("{} on {}, {weight} on {version}", weight.rest(), self.target),
-            None => format!("100 % on {}", self.target),
+            None => format!("{} on {}", Weight::FULL, self.target),
         }
     }
 }

@@ -5,24 +5,31 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::format::{percent, rate};
 use crate::health::Failing;
+use crate::words::words;
 use crate::{Time, Version};
 
 /// What is known of the comparison of the canary with stable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparison {
     /// Not counted yet in this process: why, where an attempt failed.
+    #[serde(rename = "unread")]
     Unread {
         /// Why.
+        #[serde(rename = "read_error")]
         failing: Failing,
     },
     /// As last counted.
+    #[serde(rename = "read")]
     Read {
         /// When it was asked for.
         at: Time,
         /// What was found.
+        #[serde(rename = "result")]
         finding: Box<Finding>,
         /// Why a later attempt to count failed, if one did.
+        #[serde(rename = "read_error")]
         failing: Option<Failing>,
     },
 }
@@ -31,14 +38,18 @@ pub enum Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// In a word.
+    #[serde(rename = "verdict")]
     pub opinion: Opinion,
     /// In a sentence, with the arithmetic.
     pub why: String,
     /// When what it rests on began, where that is known.
+    #[serde(rename = "happened_at")]
     pub happened: Option<Time>,
     /// Calls of the canary in the minutes of the step in force.
+    #[serde(rename = "step_invocations")]
     pub step_calls: u64,
     /// Trouble that both versions have alike, where there is such.
+    #[serde(rename = "shared_degradation")]
     pub together: Option<Together>,
     /// The numbers.
     pub numbers: Numbers,
@@ -53,32 +64,19 @@ pub struct Together {
     pub why: String,
 }
 
-/// What a test of counts says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Opinion {
-    /// Nothing speaks against the canary.
-    Pass,
-    /// Suspicious: not to be given more.
-    Hold,
-    /// Worse than tolerated. Final.
-    RollBack,
-    /// The canary has no calls although it should have.
-    NoData,
-    /// Too few calls to see anything but a dead canary.
-    LowPower,
-}
-
-impl Opinion {
-    /// The opinion as JSON has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Hold => "hold",
-            Self::RollBack => "roll_back",
-            Self::NoData => "no_data",
-            Self::LowPower => "low_power",
-        }
+words! {
+    /// What a test of counts says.
+    pub enum Opinion {
+        /// Nothing speaks against the canary.
+        Pass = "pass",
+        /// Suspicious: not to be given more.
+        Hold = "hold",
+        /// Worse than tolerated. Final.
+        RollBack = "rollback",
+        /// The canary has no calls although it should have.
+        NoData = "no_data",
+        /// Too few calls to see anything but a dead canary.
+        LowPower = "low_power",
     }
 }
 
@@ -98,6 +96,7 @@ pub struct Numbers {
     /// Errors of the canary beyond those that stable would have had on the same calls.
     pub extra_failures: Thousandths,
     /// The canary's part of the calls in whole minutes of the step in force, in per cent, where there were such.
+    #[serde(rename = "observed_percent")]
     pub seen_percent: Option<Thousandths>,
     /// The end of the latest minute with calls in it, where there is one.
     pub counted_to: Option<Time>,
@@ -111,6 +110,7 @@ pub struct Calls {
     /// Which.
     pub version: Version,
     /// How many, since the rollout began.
+    #[serde(rename = "invocations")]
     pub calls: u64,
     /// How many of them failed.
     pub errors: u64,
@@ -121,36 +121,8 @@ pub struct Calls {
 impl Calls {
     /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12 %`; `no calls` without any.
     pub fn rate(&self) -> String {
-        share(self.errors, self.calls)
+        rate(self.errors, self.calls)
     }
-}
-
-/// `5.3 %`: a part of a whole, with as many digits as it is worth.
-pub fn share(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "no calls".to_owned();
-    }
-    // In parts of ten thousand, a hundredth of a per cent.
-    let parts = |of: u128| (u128::from(part) * of + u128::from(whole) / 2) / u128::from(whole);
-    match (parts(10_000), parts(1_000)) {
-        (0, _) => "0 %".to_owned(),
-        (hundredths @ 1..100, _) => format!("0.{hundredths:02} %"),
-        (_, tenths @ ..100) => format!("{}.{} %", tenths / 10, tenths % 10),
-        (_, _) => format!("{} %", parts(100)),
-    }
-}
-
-/// A count as people write it: `1,530`.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Slow calls: beyond a limit that stable's past hour set before the rollout.
@@ -171,6 +143,7 @@ pub struct Slow {
     /// What that has to reach.
     pub ln_threshold: Thousandths,
     /// What it says.
+    #[serde(rename = "verdict")]
     pub opinion: Opinion,
 }
 
@@ -183,6 +156,11 @@ impl Thousandths {
     #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and makes no number 0")]
     pub fn from_f64(number: f64) -> Self {
         Self((number * 1000.0).round() as i64)
+    }
+
+    /// The number as one of per cent, with one decimal: `5.0 %`.
+    pub fn percent(self) -> String {
+        percent(format_args!("{:.1}", self.to_f64()))
     }
 
     /// The number.
@@ -208,44 +186,25 @@ impl<'de> Deserialize<'de> for Thousandths {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Probe {
     /// This process has sent none.
+    #[serde(rename = "not_sent")]
     NotSent,
     /// They are under way.
+    #[serde(rename = "running")]
     Running,
     /// Every one of so many was answered.
+    #[serde(rename = "passed")]
     Passed(u32),
     /// One was answered with a failure: which, and why.
+    #[serde(rename = "failed")]
     Failed(String),
     /// One could not be sent, or had no answer: why. That says nothing about the candidate.
+    #[serde(rename = "unsent")]
     Unsent(String),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_has_as_many_digits_as_it_is_worth() {
-        for (part, whole, told) in [
-            (0, 0, "no calls"),
-            (0, 1_530, "0 %"),
-            (1, 480, "0.21 %"),
-            (1, 1_000_000, "0 %"),
-            (9, 170, "5.3 %"),
-            (8, 1_530, "0.52 %"),
-            (99, 100, "99 %"),
-            (170, 170, "100 %"),
-            (u64::MAX, u64::MAX, "100 %"),
-        ] {
-            assert_eq!(share(part, whole), told, "{part} of {whole}");
-        }
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        for (count, told) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), told);
-        }
-    }
 
     #[test]
     fn thousandths_are_plain_numbers_in_json() {

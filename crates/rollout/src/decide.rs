@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+pub use crate::action::{Action, Reason};
+use crate::action::{look_again, wait};
 use crate::alias::{Standing, standing};
 use crate::comparison::Probe;
-use crate::group::{Stage, together};
+use crate::group::rules::together;
 use crate::health::{Doubt, Pass, SUSPICION_LIMIT, Verdict};
 use crate::judge::{due, verdict, waited_enough};
 use crate::note::{AfterPause, Note, Noted, Pause, Phase};
@@ -15,122 +17,8 @@ use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{COUNTS_EVERY, OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
 use crate::timing::RENEWAL;
-pub use crate::timing::SECOND_LOOK;
+use crate::unmade::{ready, without_alias};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
-
-/// The next thing to do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Write the claim: a note, no weights.
-    Claim,
-    /// Put the given code into `$LATEST`.
-    UpdateCode,
-    /// Publish `$LATEST`.
-    Publish,
-    /// Make the alarms that are kept, or change them, for the candidate.
-    KeepAlarms,
-    /// Write that the pre-traffic hook is about to be invoked.
-    AnnouncePreHook,
-    /// Write that the post-traffic hook is about to be invoked.
-    AnnouncePostHook,
-    /// Write that the hook before a further share is about to be invoked.
-    AnnounceStepHook,
-    /// Invoke the hook that is announced.
-    InvokeHook,
-    /// Create the alias on the candidate: a first deployment.
-    Create(Pass),
-    /// Give the candidate the share of this step, counted from 1.
-    Shift {
-        /// Which step.
-        step: usize,
-        /// Since when the step counts as in force.
-        since: Time,
-        /// What allows it.
-        pass: Pass,
-    },
-    /// Write that the step is in force only since then: its write was answered late.
-    Postpone(Time),
-    /// Write that the step lasts longer.
-    Extend {
-        /// Until when.
-        until: Time,
-        /// Which doubt makes it last.
-        doubt: Doubt,
-        /// In words.
-        why: String,
-    },
-    /// Send the candidate saved events, for want of calls.
-    Probe,
-    /// Write since when nothing can be read.
-    GoBlind,
-    /// Write that things can be read again.
-    SeeAgain,
-    /// Write a new lease, and into a claim which version was published.
-    Renew,
-    /// Write this process' token into the note of an owner that is gone, or is to be replaced.
-    TakeOver,
-    /// Put another rollout aside: its canary's share goes, our claim comes, in one write.
-    Supersede,
-    /// Write a note beside weights that have none.
-    Adopt,
-    /// Write the note that vanished once more, paused: whoever removed it may have meant something by it.
-    WriteAgain,
-    /// Write that the pause is over.
-    Resume,
-    /// Make the candidate the alias' version, for good.
-    Promote(Pass),
-    /// Put all traffic on stable, and say why.
-    RollBack(Cause),
-    /// Write what stands there once more, to establish it.
-    Confirm,
-    /// Give the lease up, so that another process can go on at once.
-    Release,
-    /// Nothing until then, or until something happens.
-    Wait {
-        /// When to look at the latest.
-        until: Time,
-        /// What for.
-        why: Reason,
-    },
-    /// It is over.
-    Finish(Outcome),
-}
-
-/// What is waited for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// `$LATEST` is being updated.
-    Settling,
-    /// The version is being prepared.
-    Preparing,
-    /// A hook is running.
-    HookRunning,
-    /// The step is not due yet.
-    NotDue,
-    /// The bake is not over.
-    Baking,
-    /// A person paused the rollout, until then.
-    Paused(Time),
-    /// A person set another share.
-    SetByHand(Weight),
-    /// What is watched cannot be read: why.
-    Blind(String),
-    /// What is watched has no data: why.
-    NoData(String),
-    /// Shares change on the full minute, by which calls are counted.
-    FullMinute,
-    /// The candidate is being sent saved events.
-    Probing,
-    /// Something foreign was read; it takes a second look to believe it.
-    LookingAgain,
-    /// The others of its group are not that far.
-    Together {
-        /// What all of them have to reach, or to be ready for.
-        stage: Stage,
-        /// The one that is furthest from it.
-        last: Option<String>,
-    },
-}
 
 /// How many times as long as blindness a throttle is put up with: it comes from this account's own calls, and it passes.
 const THROTTLED: u32 = 3;
@@ -142,7 +30,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
 
 /// The same for a rollout of its own: a group's member by its own alias.
 fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
-    let Some(alias) = &seen.alias else { return crate::unmade::without_alias(plan, seen) };
+    let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
     // A way back that had no room for its note is one all the same.
     if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == Noted::Nothing) {
         return Action::Finish(Outcome::RolledBack(cause));
@@ -216,22 +104,6 @@ fn supersede(plan: &Plan, seen: &Observation, theirs: &Note) -> Action {
     let known = [plan.stable, theirs.candidate].contains(&Some(version));
     let rejected = theirs.rejected.iter().any(|rejected| rejected.version == version) && !plan.again;
     if known || rejected { Action::Finish(Outcome::Refused) } else { Action::Supersede }
-}
-
-/// The version to roll out, once it can take traffic; until then the next thing to do for it, and `failed` where it never will.
-pub(crate) fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
-    match &seen.candidate {
-        Candidate::Published(version, Readiness::Ready) => Ok(*version),
-        Candidate::Unknown | Candidate::Settling => Err(wait(seen, seen.now + plan.poll, Reason::Settling)),
-        Candidate::Outdated => Err(Action::UpdateCode),
-        Candidate::Ready => Err(Action::Publish),
-        Candidate::Published(_, Readiness::Pending) => Err(wait(seen, seen.now + plan.poll, Reason::Preparing)),
-        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Err(failed),
-    }
-}
-
-pub(crate) fn look_again(seen: &Observation) -> Action {
-    Action::Wait { until: seen.now + SECOND_LOOK, why: Reason::LookingAgain }
 }
 
 /// What a terminal note of this rollout means for its exit code. The note decides, whoever wrote it.
@@ -484,8 +356,4 @@ fn gave_back(plan: &Plan, note: &Note, seen: &Observation) -> Option<Cause> {
         return Some(Cause::Rejected);
     }
     (Some(version) == plan.stable).then_some(Cause::Unchanged)
-}
-
-pub(crate) fn wait(seen: &Observation, until: Time, why: Reason) -> Action {
-    Action::Wait { until: until.max(seen.now), why }
 }

@@ -1,16 +1,21 @@
 //! What happened? The typed events of a rollout, in the order they happened; the last one is always the outcome.
 //!
-//! As JSON an event is one flat object: `v`, `type`, `at`, `function`, `alias`, and the fields of its kind. Readers skip the types
-//! they do not know.
+//! As JSON an event is one flat object: `v`, `type`, `at`, `function`, `alias`, and the fields of its kind. Its words are written out
+//! here, so that no renaming changes them. Readers skip types, fields and words that they do not know.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::action::Action;
 use crate::comparison::{Numbers, Opinion, Thousandths};
 use crate::health::AlarmState;
+use crate::note::AfterPause;
 use crate::observation::Observation;
-use crate::plan::Plan;
+use crate::outcome::{OutcomeKind, ReasonKind};
+use crate::plan::{Mode, Plan};
+use crate::words::words;
 use crate::{Outcome, Time, Version, Weight};
 
 /// The version of the events' JSON form.
@@ -32,58 +37,57 @@ pub struct Event {
     pub what: What,
 }
 
-/// Which hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HookPhase {
-    /// Before the first share.
-    PreTraffic,
-    /// Before every further share.
-    Step,
-    /// Before promoting.
-    PostTraffic,
-}
-
-impl HookPhase {
-    /// The phase as a hook's own code reads it, and as people write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::PreTraffic => "pre-traffic",
-            Self::Step => "step",
-            Self::PostTraffic => "post-traffic",
-        }
+words! {
+    /// Which hook.
+    pub enum HookPhase {
+        /// Before the first share.
+        PreTraffic = "pre-traffic",
+        /// Before every further share.
+        Step = "step",
+        /// Before promoting.
+        PostTraffic = "post-traffic",
     }
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub enum What {
     /// The rollout was planned and checked; nothing is written yet.
+    #[serde(rename = "started")]
     Started(Started),
     /// Something to know that stops nothing.
+    #[serde(rename = "warning")]
     Warning {
         /// In a sentence.
         text: String,
+        /// Whether it is of the moment: a call that failed, and is made again where that is safe.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        transient: bool,
     },
     /// The alias is claimed.
+    #[serde(rename = "acquired")]
     Claimed,
     /// The given code is in `$LATEST`.
+    #[serde(rename = "code_updated")]
     CodeUpdated,
     /// The candidate exists.
+    #[serde(rename = "published")]
     Published {
         /// Its number.
         version: Version,
     },
     /// The candidate can take traffic.
+    #[serde(rename = "version_ready")]
     VersionReady {
         /// Its number.
         version: Version,
         /// What it has otherwise than stable, as far as that is known.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(rename = "differences", default, skip_serializing_if = "Vec::is_empty")]
         differs: Vec<Difference>,
     },
     /// An alarm that is kept is about the candidate now.
+    #[serde(rename = "managed_alarm")]
     AlarmKept {
         /// Its name.
         name: String,
@@ -91,6 +95,7 @@ pub enum What {
         text: String,
     },
     /// A hook was invoked.
+    #[serde(rename = "hook_started")]
     HookStarted {
         /// Which.
         hook: HookPhase,
@@ -100,6 +105,7 @@ pub enum What {
         attempt: u8,
     },
     /// A hook said that all is well.
+    #[serde(rename = "hook_succeeded")]
     HookSucceeded {
         /// Which.
         hook: HookPhase,
@@ -109,6 +115,7 @@ pub enum What {
         took_ms: u64,
     },
     /// A hook said otherwise, or nothing.
+    #[serde(rename = "hook_failed")]
     HookFailed {
         /// Which.
         hook: HookPhase,
@@ -118,11 +125,13 @@ pub enum What {
         reason: String,
     },
     /// The alias was created on its first version.
+    #[serde(rename = "alias_created")]
     AliasCreated {
         /// That version.
         version: Version,
     },
     /// The candidate has another share.
+    #[serde(rename = "weight_shifted")]
     WeightShifted {
         /// The share before.
         from: Weight,
@@ -135,11 +144,13 @@ pub enum What {
         /// When the next change is due.
         next_at: Option<Time>,
         /// What allowed it, as half a sentence.
+        #[serde(rename = "reason")]
         because: String,
         /// Whether nothing is watched, so that the schedule alone allowed it.
         by_configuration: bool,
     },
     /// An alarm has another state, or was seen for the first time.
+    #[serde(rename = "alarm_changed")]
     AlarmChanged {
         /// Its name.
         name: String,
@@ -151,8 +162,10 @@ pub enum What {
         reason: String,
     },
     /// The calls of both versions were counted anew.
+    #[serde(rename = "compared")]
     Compared {
         /// What that says.
+        #[serde(rename = "verdict")]
         opinion: Opinion,
         /// In half a sentence, with the arithmetic.
         why: String,
@@ -160,6 +173,7 @@ pub enum What {
         numbers: Box<Numbers>,
     },
     /// Both versions got worse together: not the release.
+    #[serde(rename = "shared_degradation")]
     WorseTogether {
         /// Since when.
         since: Time,
@@ -167,47 +181,51 @@ pub enum What {
         why: String,
     },
     /// The candidate is being sent saved events, for want of calls.
+    #[serde(rename = "probe_started")]
     ProbeStarted {
         /// How many.
         count: u32,
     },
     /// It answered every one of them.
+    #[serde(rename = "probe_succeeded")]
     ProbeSucceeded {
         /// How many.
         count: u32,
     },
     /// It did not.
+    #[serde(rename = "probe_failed")]
     ProbeFailed {
         /// Which, and why.
         reason: String,
     },
     /// What is watched cannot be read any more, or has no data.
+    #[serde(rename = "monitoring_lost")]
     SightLost {
         /// Why.
         why: String,
     },
     /// It can be read again.
+    #[serde(rename = "monitoring_restored")]
     SightRegained,
     /// A person holds the share where it is; it stays watched.
+    #[serde(rename = "paused")]
     Paused {
         /// Until when.
         until: Time,
-        /// Whether all traffic goes back to stable then, instead of going on.
-        then_back: bool,
+        /// What happens then.
+        then: AfterPause,
     },
     /// The pause is over.
+    #[serde(rename = "resumed")]
     Resumed,
     /// The share stays where it is: why.
+    #[serde(rename = "holding")]
     Held {
         /// In words.
         why: String,
     },
-    /// A call did not do what it should; it is made again where that is safe.
-    Trouble {
-        /// In words.
-        why: String,
-    },
     /// Still here, once a minute.
+    #[serde(rename = "heartbeat")]
     Heartbeat {
         /// The candidate's share.
         weight: Weight,
@@ -217,15 +235,21 @@ pub enum What {
         waiting_for: String,
     },
     /// Reason to go back was found, and the way back begins.
+    #[serde(rename = "rollback_started")]
     RollbackStarted {
         /// The cause, in one word.
         cause: crate::Cause,
         /// In words, with the arithmetic.
         why: String,
         /// When what it rests on happened, where that is known.
+        #[serde(rename = "happened_at")]
         happened: Option<Time>,
+        /// The alarm that it rests on, where it rests on one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<String>,
     },
     /// All traffic is on stable.
+    #[serde(rename = "restored")]
     Restored {
         /// The stable version; `None` where there was none before.
         version: Option<Version>,
@@ -233,6 +257,7 @@ pub enum What {
         moved: bool,
     },
     /// The candidate is the alias' version.
+    #[serde(rename = "promoted")]
     Promoted {
         /// Its number.
         version: Version,
@@ -241,9 +266,14 @@ pub enum What {
     #[serde(skip)]
     Observed(Box<Observed>),
     /// It is over. Always the last event, and exactly one.
+    #[serde(rename = "outcome")]
     Outcome(Box<Ending>),
     /// Several functions have ended, rolled out as one or beside each other: the last event of all, of no function in particular.
+    #[serde(rename = "group_outcome")]
     GroupOutcome(Box<GroupOutcome>),
+    /// Something of a later version: no more is known of it.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// One decision, with everything that it rested on.
@@ -253,9 +283,8 @@ pub struct Observed {
     pub plan: Plan,
     /// What was seen.
     pub seen: Observation,
-    /// What was decided on it, in the words of [`Action`](crate::decide::Action)'s debug form: no text can be made into a permission
-    /// to move traffic.
-    pub action: String,
+    /// What was decided on it.
+    pub action: Action,
 }
 
 /// What a rollout starts from.
@@ -277,9 +306,9 @@ pub struct Started {
     pub bake_seconds: u64,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
-    /// Whether the calls of both versions are compared: `on`, `observe` or `off`.
-    #[serde(default)]
-    pub analysis: String,
+    /// Whether the calls of both versions are compared; `None` where that is not known.
+    #[serde(default, deserialize_with = "known")]
+    pub analysis: Option<Mode>,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
     /// The hook before every further share.
@@ -288,7 +317,7 @@ pub struct Started {
     /// The post-traffic hook.
     pub post_hook: Option<String>,
     /// Where it stands already, where another process began it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "resumes_at", default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<Stands>,
 }
 
@@ -301,6 +330,20 @@ pub struct Stands {
     pub step: usize,
     /// When the next change is due.
     pub next_at: Option<Time>,
+}
+
+/// A word that is known here, or none.
+fn known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word<T> {
+        Known(T),
+        Other(IgnoredAny),
+    }
+    Ok(match Option::deserialize(reader)? {
+        Some(Word::Known(word)) => Some(word),
+        Some(Word::Other(_)) | None => None,
+    })
 }
 
 impl Started {
@@ -350,7 +393,7 @@ impl fmt::Display for Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// In one word, for programs.
-    pub kind: String,
+    pub kind: ReasonKind,
     /// In a sentence, for people.
     pub detail: String,
 }
@@ -381,8 +424,8 @@ pub struct MemberEnding {
 /// The end of a rollout, and what it took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
-    /// How it ended: `promoted`, `unchanged`, `refused`, `rolled_back`, `superseded`, `held`, `detached`, `rollback_unconfirmed`, `failed`.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: OutcomeKind,
     /// The exit code that says so.
     pub exit_code: u8,
     /// Why.

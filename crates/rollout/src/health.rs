@@ -9,28 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{InsufficientData, Plan, Preexisting};
 pub use crate::timing::SUSPICION_LIMIT;
+use crate::words::words;
 use crate::{Cause, Time};
 
-/// The state of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum AlarmState {
-    /// Its condition does not hold.
-    Ok,
-    /// Its condition holds.
-    Alarm,
-    /// It has no data to tell.
-    InsufficientData,
-}
-
-impl AlarmState {
-    /// The state as AWS writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Alarm => "ALARM",
-            Self::InsufficientData => "INSUFFICIENT_DATA",
-        }
+words! {
+    /// The state of an alarm.
+    pub enum AlarmState {
+        /// Its condition does not hold.
+        Ok = "OK",
+        /// Its condition holds.
+        Alarm = "ALARM",
+        /// It has no data to tell.
+        InsufficientData = "INSUFFICIENT_DATA",
     }
 }
 
@@ -44,6 +34,7 @@ pub struct AlarmSeen {
     /// When it took on this state.
     pub since: Time,
     /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
+    #[serde(rename = "last_alarm_at")]
     pub red: Option<Time>,
     /// How long its condition must hold before it fires, where it says so.
     pub fires_after: Option<Duration>,
@@ -64,8 +55,10 @@ impl AlarmSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// Nothing is watched, by configuration.
+    #[serde(rename = "unwatched")]
     Unwatched,
     /// The alarms as last read.
+    #[serde(rename = "read")]
     Read {
         /// When they were asked for.
         at: Time,
@@ -74,9 +67,11 @@ pub enum Health {
         /// Those that do not exist.
         missing: Vec<String>,
         /// Why a later attempt to read them failed, if one did.
+        #[serde(rename = "read_error")]
         failing: Option<Failing>,
     },
     /// Never read in this process.
+    #[serde(rename = "unread")]
     Unread {
         /// Why the attempt failed, if one was made.
         why: String,
@@ -92,14 +87,16 @@ pub struct Failing {
     pub throttled: bool,
 }
 
-/// Permission to move traffic away from stable.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Permission to move traffic away from stable. It can be written, never read: no text is made into one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Pass(Grounds);
 
 /// What a pass rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 enum Grounds {
+    #[serde(rename = "evidence")]
     Evidence { alarms: usize, compared: Option<String> },
+    #[serde(rename = "configuration")]
     Configuration { why: String },
 }
 
@@ -163,6 +160,8 @@ pub enum Verdict {
         cause: Cause,
         /// In words, with the arithmetic.
         why: String,
+        /// The alarm that speaks against it, where one does.
+        alarm: Option<String>,
     },
     /// Not enough speaks for going on: the share stays where it is, for a limited time.
     Doubt {
@@ -185,15 +184,16 @@ pub enum Verdict {
     },
 }
 
-/// Why a share is better not raised, though nothing is proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Doubt {
-    /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
-    Suspicious,
-    /// The canary has no calls although it should have.
-    NoCalls,
-    /// The canary has fewer calls in this step than were asked for.
-    TooFew,
+words! {
+    /// Why a share is better not raised, though nothing is proven.
+    pub enum Doubt {
+        /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
+        Suspicious = "suspicious",
+        /// The canary has no calls although it should have.
+        NoCalls = "no_invocations",
+        /// The canary has fewer calls in this step than were asked for.
+        TooFew = "too_few_invocations",
+    }
 }
 
 impl Doubt {
@@ -222,12 +222,12 @@ impl Health {
         for alarm in alarms {
             if alarm.state == AlarmState::Alarm && counts(&alarm.since) {
                 let why = format!("alarm `{}` went to ALARM at {} ({})", alarm.name, clock(alarm.since), alarm.told());
-                return Verdict::Fail { cause: Cause::Alarm, why };
+                return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.
             if let Some(red) = alarm.red.filter(|red| *red + Duration::from_secs(1) > begun) {
                 let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(red));
-                return Verdict::Fail { cause: Cause::Alarm, why };
+                return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
         }
         if let Some(name) = missing.first() {
@@ -245,7 +245,7 @@ impl Health {
             }
             (Some(silent), InsufficientData::RollBack) => {
                 let why = format!("alarm `{}` has no data since {}", silent.name, clock(silent.since));
-                Verdict::Fail { cause: Cause::NoData, why }
+                Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
             }
             (None, _) | (Some(_), InsufficientData::Ok) => {
                 Verdict::Pass(Pass(Grounds::Evidence { alarms: alarms.len(), compared: None }))

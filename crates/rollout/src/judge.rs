@@ -2,7 +2,8 @@
 //!
 //! Whatever speaks against the candidate outweighs what could not be read, which outweighs a doubt, which outweighs a pass.
 
-use crate::comparison::{Comparison, Finding, Opinion, Probe, grouped};
+use crate::comparison::{Comparison, Finding, Opinion, Probe};
+use crate::format::grouped;
 use crate::health::{Doubt, Failing, Pass, SUSPICION_LIMIT, Verdict};
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
@@ -41,7 +42,7 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
         return Some(Verdict::Pass(Pass::compared("nothing to compare before its first calls".to_owned())));
     }
     if let Probe::Failed(why) = &seen.probe {
-        return Some(Verdict::Fail { cause: Cause::Analysis, why: why.clone() });
+        return Some(Verdict::Fail { cause: Cause::Analysis, why: why.clone(), alarm: None });
     }
     let (at, finding, failing) = match &seen.comparison {
         Comparison::Unread { failing: Failing { why, throttled } } => {
@@ -51,7 +52,7 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
     };
     // What was found worse once is worse, however old the counts are.
     if finding.opinion == Opinion::RollBack {
-        return Some(Verdict::Fail { cause: Cause::Analysis, why: finding.why.clone() });
+        return Some(Verdict::Fail { cause: Cause::Analysis, why: finding.why.clone(), alarm: None });
     }
     if seen.now.since(at) > plan.counts_freshness() {
         let old = || Failing { why: "the last counts are too old".to_owned(), throttled: false };

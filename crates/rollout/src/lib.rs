@@ -21,6 +21,7 @@
 //! - **diagnosis**, **symptom**: all that makes a rollout less than it seems, and one such thing
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 
+pub mod action;
 pub mod alias;
 pub mod arn;
 pub mod comparison;
@@ -29,6 +30,7 @@ pub mod diagnosis;
 pub mod entry;
 pub mod event;
 pub mod foresight;
+pub mod format;
 pub mod group;
 pub mod health;
 pub mod hook;
@@ -47,6 +49,7 @@ mod time;
 pub mod timing;
 mod unmade;
 mod weight;
+mod words;
 pub mod write;
 
 #[cfg(test)]
@@ -60,11 +63,15 @@ mod group_tests;
 #[cfg(test)]
 mod note_tests;
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod timeline_tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use alias::Alias;
 pub use arn::Arn;
-pub use outcome::{Cause, Outcome};
+pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
 pub use subject::Subject;
 pub use time::Time;

@@ -3,14 +3,15 @@
 //! Events follow the world, not the intentions: a shift is told when the alias shows it, whoever made the write, and an answer that
 //! was lost loses no event.
 
+use crate::action::{Action, Reason};
 use crate::alias::{Alias, standing};
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
-use crate::decide::{Action, Reason};
 use crate::event::{HookPhase, Observed, Stands, Started, What};
-use crate::group::waits_for;
+use crate::format::exact;
+use crate::group::state::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
 use crate::judge::verdict;
-use crate::note::{AfterPause, Note, Noted, Phase};
+use crate::note::{Note, Noted, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
 use crate::{Cause, Time, Weight};
@@ -39,7 +40,7 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         every_seconds: plan.schedule.every().as_secs(),
         bake_seconds: plan.bake.as_secs(),
         alarms: plan.alarms.clone(),
-        analysis: plan.comparing().word().to_owned(),
+        analysis: Some(plan.comparing()),
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
@@ -62,7 +63,7 @@ fn step(plan: &Plan, phase: Phase) -> usize {
 
 /// What a round's decision rested on.
 pub fn observed(plan: &Plan, round: &Round) -> What {
-    let (plan, seen, action) = (plan.clone(), round.seen.clone(), format!("{:?}", round.action));
+    let (plan, seen, action) = (plan.clone(), round.seen.clone(), round.action.clone());
     What::Observed(Box::new(Observed { plan, seen, action }))
 }
 
@@ -216,7 +217,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     }
     match (earlier.as_ref().and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            told.push(What::Paused { until: pause.until, then_back: pause.then == AfterPause::RollBack });
+            told.push(What::Paused { until: pause.until, then: pause.then });
         }
         (Some(_), None) if !note.phase.is_terminal() => told.push(What::Resumed),
         (None | Some(_), None | Some(_)) => {}
@@ -272,8 +273,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
     let earlier = before.map(|before| &before.action);
     if let Action::RollBack(cause) = &now.action {
         let told = matches!(earlier, Some(Action::RollBack(_))) || matches!(cause, Cause::Unchanged | Cause::Rejected);
-        let (why, happened) = why_back(plan, &now.seen, *cause);
-        return (!told).then_some(What::RollbackStarted { cause: *cause, why, happened });
+        return (!told).then(|| rollback_started(plan, &now.seen, *cause));
     }
     if let Action::Extend { doubt, why, .. } = &now.action {
         // Every further minute of it is seen in the heartbeats.
@@ -281,7 +281,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
             Doubt::Suspicious => !note.held.is_zero(),
             Doubt::NoCalls | Doubt::TooFew => !note.waited.is_zero(),
         });
-        return (!known).then(|| What::Held { why: format!("holding: {}{why}", doubt.phrase()) });
+        return (!known).then(|| What::Held { why: format!("{}{why}", doubt.phrase()) });
     }
     let Action::Wait { why, .. } = &now.action else { return None };
     let same = matches!(earlier, Some(Action::Wait { why: earlier, .. }) if earlier == why);
@@ -294,8 +294,7 @@ fn held(why: &Reason) -> Option<String> {
         Reason::SetByHand(weight) => {
             Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
         }
-        Reason::Blind(why) => Some(format!("holding: {why}")),
-        Reason::NoData(why) => Some(format!("holding: {why}")),
+        Reason::Blind(why) | Reason::NoData(why) => Some(why.clone()),
         Reason::Settling
         | Reason::Preparing
         | Reason::HookRunning
@@ -311,8 +310,9 @@ fn held(why: &Reason) -> Option<String> {
     }
 }
 
-/// Why traffic goes back, in words, and since when there was reason to.
-pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Option<Time>) {
+/// Why traffic goes back, and since when there was reason to.
+fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
+    let tell = |why, happened, alarm| What::RollbackStarted { cause, why, happened, alarm };
     let note = note_of(plan, seen);
     let judged = match &note {
         Some(note) => verdict(plan, seen, note),
@@ -322,27 +322,27 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
         && matches!(cause, Cause::NoData | Cause::LowTraffic)
     {
         if matches!(seen.probe, Probe::Unsent(_)) {
-            return (why.clone(), None);
+            return tell(why.clone(), None, None);
         }
-        let limit = humantime::format_duration(plan.analysis.max_hold);
-        return (format!("{why}, though the step lasted {limit} longer than planned"), None);
+        let limit = exact(plan.analysis.max_hold);
+        return tell(format!("{why}, though the step lasted {limit} longer than planned"), None, None);
     }
-    if let Verdict::Fail { cause: found, why } = judged
+    if let Verdict::Fail { cause: found, why, alarm } = judged
         && found == cause
     {
         if cause == Cause::Analysis {
             // A probe that failed happened just now.
             let counted = counted(seen).filter(|(_, finding)| finding.opinion == Opinion::RollBack);
-            return (why, counted.and_then(|(_, finding)| finding.happened));
+            return tell(why, counted.and_then(|(_, finding)| finding.happened), None);
         }
-        let red = alarms(seen).iter().find(|alarm| alarm.state != AlarmState::Ok && why.contains(&format!("`{}`", alarm.name)));
-        return (why, red.map(|alarm| alarm.since));
+        let red = alarms(seen).iter().find(|red| red.state != AlarmState::Ok && alarm.as_ref() == Some(&red.name));
+        return tell(why, red.map(|red| red.since), alarm);
     }
     if let (Cause::Failed, Some(why)) = (cause, &seen.stuck) {
-        return (why.clone(), None);
+        return tell(why.clone(), None, None);
     }
     if let (Cause::Group, Some(called)) = (cause, seen.others.as_ref().and_then(|others| others.called.as_ref())) {
-        return (called.phrase(), None);
+        return tell(called.phrase(), None, None);
     }
     let why = match (cause, &seen.hook, &seen.candidate) {
         (Cause::PreHook | Cause::StepHook | Cause::PostHook, Hook::Failed(reason), _) => {
@@ -354,7 +354,7 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
         (Cause::PreHook | Cause::StepHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
         (Cause::Failed, _, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
         (Cause::Blind | Cause::NoData, _, _) => {
-            let limit = humantime::format_duration(plan.blind_limit);
+            let limit = exact(plan.blind_limit);
             format!(
                 "nothing could be told for {limit}: {}",
                 why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })
@@ -362,7 +362,7 @@ pub fn why_back(plan: &Plan, seen: &Observation, cause: Cause) -> (String, Optio
         }
         _ => cause.phrase().to_owned(),
     };
-    (why, None)
+    tell(why, None, None)
 }
 
 fn heartbeat(before: Option<&Round>, now: &Round) -> Option<What> {

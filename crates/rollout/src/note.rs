@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::timing::PAUSE;
+use crate::words::words;
 use crate::{Cause, Time, Version, VersionError, Weight};
 
 /// How long a description may be, by AWS' rule.
@@ -92,10 +93,13 @@ impl fmt::Display for PlanHash {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Claimed: nothing has moved, the candidate may not exist yet.
+    #[serde(rename = "claim")]
     Claim,
     /// The pre-traffic hook is due or runs: nothing has moved.
+    #[serde(rename = "pre")]
     Pre,
     /// The candidate has this share, below 100 %.
+    #[serde(rename = "shift")]
     Shift {
         /// The share that was set.
         weight: Weight,
@@ -105,12 +109,16 @@ pub enum Phase {
         steps: u16,
     },
     /// The candidate has 100 % and is watched.
+    #[serde(rename = "bake")]
     Bake,
     /// The candidate has 100 % and the post-traffic hook is due or runs.
+    #[serde(rename = "post")]
     Post,
     /// Terminal: the candidate has become the alias' version.
+    #[serde(rename = "promoted")]
     Promoted,
     /// Terminal: the alias is on stable and this rollout is over.
+    #[serde(rename = "back")]
     Back(Cause),
 }
 
@@ -143,13 +151,14 @@ impl Phase {
     }
 }
 
-/// What happens when a pause is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum AfterPause {
-    /// The schedule goes on.
-    Resume,
-    /// The traffic goes back.
-    RollBack,
+words! {
+    /// What happens when a pause is over.
+    pub enum AfterPause {
+        /// The schedule goes on.
+        Resume = "resume",
+        /// The traffic goes back.
+        RollBack = "rollback",
+    }
 }
 
 /// A pause that a person asked for.
@@ -193,6 +202,7 @@ pub struct Note {
     /// The version being rolled out; `None` until it is published.
     pub candidate: Option<Version>,
     /// When the rollout began.
+    #[serde(rename = "started_at")]
     pub begun: Time,
     /// Since when the phase and its step are in force; in a terminal note, when it ended.
     pub since: Time,
@@ -203,16 +213,20 @@ pub struct Note {
     /// A pause in force.
     pub pause: Option<Pause>,
     /// Since when alarms or metrics could not be read.
+    #[serde(rename = "monitoring_lost_at")]
     pub blind: Option<Time>,
     /// The hook that was last started.
     pub hook: Option<HookAttempt>,
     /// How long suspicions have held the rollout up, in seconds' precision.
+    #[serde(rename = "suspicion_held")]
     pub held: Duration,
     /// How much longer the step in force lasts for want of calls, in seconds' precision.
+    #[serde(rename = "waited_for_traffic")]
     pub waited: Duration,
     /// What stable replaced, kept while it may have to be written again.
     pub previous: Option<Version>,
     /// The plan's hash.
+    #[serde(rename = "plan_hash")]
     pub plan: Option<PlanHash>,
     /// Versions found bad, newest first, at most [`REJECTED_KEPT`].
     pub rejected: Vec<Rejected>,

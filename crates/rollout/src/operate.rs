@@ -112,9 +112,10 @@ fn noted(alias: &Alias, note: &Note, does: String) -> Ruling {
 }
 
 fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
-    let to = note
-        .stable
-        .map_or_else(|| "ended; a first deployment has nothing to go back to".to_owned(), |stable| format!("100 % to {stable}"));
+    let to = note.stable.map_or_else(
+        || "ended; a first deployment has nothing to go back to".to_owned(),
+        |stable| format!("{} to {stable}", Weight::FULL),
+    );
     Ruling::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
 }
 
@@ -127,7 +128,7 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
         );
     };
     if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, Standing::Running(_))) {
-        return Ruling::Done("the candidate has 100 % already".to_owned());
+        return Ruling::Done(format!("the candidate has {} already", Weight::FULL));
     }
     if note.blind.is_some() {
         return refused("what is watched cannot be read: nobody would notice a failure", hint);
@@ -138,7 +139,7 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
     let since = now.ceil_to_second();
     let baking = Note { phase: Phase::Bake, since, due: None, pause: None, waited: Duration::ZERO, ..note.clone() };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
-    noted(&alias, &baking, format!("100 % to {candidate}; its owner bakes it, then it is final"))
+    noted(&alias, &baking, format!("{} to {candidate}; its owner bakes it, then it is final", Weight::FULL))
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> Ruling {

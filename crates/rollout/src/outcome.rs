@@ -4,87 +4,69 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why the traffic went back, or never moved, as a terminal note keeps it in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A watched alarm went to ALARM.
-    Alarm,
-    /// The analysis found the candidate worse than stable.
-    Analysis,
-    /// The pre-traffic hook failed: nothing had moved.
-    PreHook,
-    /// A hook between two steps failed.
-    StepHook,
-    /// The post-traffic hook failed.
-    PostHook,
-    /// Alarms or metrics could not be read for too long.
-    Blind,
-    /// What is watched had no data for too long.
-    NoData,
-    /// Too few calls to tell.
-    LowTraffic,
-    /// A person rolled back.
-    Hand,
-    /// A person, or a clean-up step, aborted this rollout.
-    Abort,
-    /// The process was told to stop.
-    Signal,
-    /// Another rollout took its place.
-    Superseded,
-    /// The version could not be made ready, or AWS would not take the rollout's writes.
-    Failed,
-    /// Publishing gave the stable version: nothing to roll out.
-    Unchanged,
-    /// Publishing gave a version that was rejected before: nothing had moved.
-    Rejected,
-    /// Another member of its group went back, or could not go on.
-    Group,
+use crate::words::words;
+
+words! {
+    /// Why the traffic went back, or never moved, as a terminal note keeps it in one word.
+    pub enum Cause {
+        /// A watched alarm went to ALARM.
+        Alarm = "alarm",
+        /// The analysis found the candidate worse than stable.
+        Analysis = "analysis",
+        /// The pre-traffic hook failed: nothing had moved.
+        PreHook = "pre_hook",
+        /// A hook between two steps failed.
+        StepHook = "step_hook",
+        /// The post-traffic hook failed.
+        PostHook = "post_hook",
+        /// Alarms or metrics could not be read for too long.
+        Blind = "blind",
+        /// What is watched had no data for too long.
+        NoData = "no_data",
+        /// Too few calls to tell.
+        LowTraffic = "low_traffic",
+        /// A person rolled back.
+        Hand = "hand",
+        /// A person, or a clean-up step, aborted this rollout.
+        Abort = "abort",
+        /// The process was told to stop.
+        Signal = "signal",
+        /// Another rollout took its place.
+        Superseded = "superseded",
+        /// The version could not be made ready, or AWS would not take the rollout's writes.
+        Failed = "failed",
+        /// Publishing gave the stable version: nothing to roll out.
+        Unchanged = "unchanged",
+        /// Publishing gave a version that was rejected before: nothing had moved.
+        Rejected = "rejected",
+        /// Another member of its group went back, or could not go on.
+        Group = "group",
+    }
 }
 
-const CAUSES: [(Cause, &str, Option<char>); 16] = [
-    (Cause::Alarm, "alarm", Some('a')),
-    (Cause::Analysis, "analysis", Some('n')),
-    (Cause::PreHook, "pre_hook", None),
-    (Cause::StepHook, "step_hook", Some('s')),
-    (Cause::PostHook, "post_hook", Some('p')),
-    (Cause::Blind, "blind", None),
-    (Cause::NoData, "no_data", None),
-    (Cause::LowTraffic, "low_traffic", None),
-    (Cause::Hand, "hand", Some('h')),
-    (Cause::Abort, "abort", Some('b')),
-    (Cause::Signal, "signal", None),
-    (Cause::Superseded, "superseded", None),
-    (Cause::Failed, "failed", None),
-    (Cause::Unchanged, "unchanged", None),
-    (Cause::Rejected, "rejected", None),
-    (Cause::Group, "group", None),
-];
-
 impl Cause {
-    /// Every cause there is.
-    pub fn all() -> impl Iterator<Item = Self> {
-        CAUSES.iter().map(|row| row.0)
-    }
-
-    /// The word a terminal note keeps, and JSON shows.
-    pub fn word(self) -> &'static str {
-        CAUSES.iter().find(|row| row.0 == self).map_or("", |row| row.1)
-    }
-
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        CAUSES.iter().find(|row| row.1 == word).map(|row| row.0)
+        Self::ALL.iter().copied().find(|cause| cause.word() == word)
     }
 
     /// The letter behind a rejected version; `None` where the cause says nothing against the version itself.
     ///
     /// A cancelled job must be re-runnable, and so must one whose metrics could not be read.
     pub(crate) fn rejecting_letter(self) -> Option<char> {
-        CAUSES.iter().find(|row| row.0 == self).and_then(|row| row.2)
+        match self {
+            Self::Alarm => Some('a'),
+            Self::Analysis => Some('n'),
+            Self::StepHook => Some('s'),
+            Self::PostHook => Some('p'),
+            Self::Hand => Some('h'),
+            Self::Abort => Some('b'),
+            Self::PreHook | Self::Blind | Self::NoData | Self::LowTraffic | Self::Signal | Self::Superseded => None,
+            Self::Failed | Self::Unchanged | Self::Rejected | Self::Group => None,
+        }
     }
 
     pub(crate) fn from_rejecting_letter(letter: char) -> Option<Self> {
-        CAUSES.iter().find(|row| row.2 == Some(letter)).map(|row| row.0)
+        Self::ALL.iter().copied().find(|cause| cause.rejecting_letter() == Some(letter))
     }
 
     /// Whether a version that ended so is refused the next time.
@@ -116,26 +98,34 @@ impl Cause {
 }
 
 /// How a rollout ended. Exactly one, always last.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "outcome", content = "cause", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Outcome {
     /// All traffic is on the candidate, for good.
+    #[serde(rename = "promoted")]
     Promoted,
     /// Publishing gave the version that is stable already.
+    #[serde(rename = "unchanged")]
     Unchanged,
     /// Refused before anything moved.
+    #[serde(rename = "refused")]
     Refused,
     /// Traffic is on stable again, or never left it.
+    #[serde(rename = "rolled_back")]
     RolledBack(Cause),
     /// Somebody else owns the alias, or changed it; left alone.
+    #[serde(rename = "superseded")]
     Superseded,
     /// Left in progress on purpose: the canary keeps its share.
+    #[serde(rename = "held")]
     Held,
     /// Left running under another owner.
+    #[serde(rename = "detached")]
     Detached,
     /// Traffic should be on stable, and nobody knows whether it is.
+    #[serde(rename = "rollback_unconfirmed")]
     RollbackUnconfirmed,
     /// Something unexpected.
+    #[serde(rename = "failed")]
     Failed,
 }
 
@@ -167,25 +157,116 @@ impl Outcome {
         }
     }
 
-    /// The outcome's name in JSON.
-    pub fn name(&self) -> &'static str {
+    /// The outcome in a word, as JSON has it.
+    pub fn kind(&self) -> OutcomeKind {
         match self {
-            Self::Promoted => "promoted",
-            Self::Unchanged => "unchanged",
-            Self::Refused => "refused",
-            Self::RolledBack(_) => "rolled_back",
-            Self::Superseded => "superseded",
-            Self::Held => "held",
-            Self::Detached => "detached",
-            Self::RollbackUnconfirmed => "rollback_unconfirmed",
-            Self::Failed => "failed",
+            Self::Promoted => OutcomeKind::Promoted,
+            Self::Unchanged => OutcomeKind::Unchanged,
+            Self::Refused => OutcomeKind::Refused,
+            Self::RolledBack(_) => OutcomeKind::RolledBack,
+            Self::Superseded => OutcomeKind::Superseded,
+            Self::Held => OutcomeKind::Held,
+            Self::Detached => OutcomeKind::Detached,
+            Self::RollbackUnconfirmed => OutcomeKind::RollbackUnconfirmed,
+            Self::Failed => OutcomeKind::Failed,
+        }
+    }
+
+    /// Why it ended so, in a word: the cause where there is one.
+    pub fn reason(&self) -> ReasonKind {
+        match self {
+            Self::RolledBack(cause) => ReasonKind::Cause(*cause),
+            Self::Unchanged => ReasonKind::Cause(Cause::Unchanged),
+            Self::Superseded => ReasonKind::Cause(Cause::Superseded),
+            Self::Failed => ReasonKind::Cause(Cause::Failed),
+            Self::Promoted | Self::Refused | Self::Held | Self::Detached | Self::RollbackUnconfirmed => {
+                ReasonKind::Outcome(self.kind())
+            }
         }
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.kind().word())
+    }
+}
+
+/// How a rollout ended, as its last event says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutcomeKind {
+    /// See [`Outcome::Promoted`].
+    #[serde(rename = "promoted")]
+    Promoted,
+    /// See [`Outcome::Unchanged`].
+    #[serde(rename = "unchanged")]
+    Unchanged,
+    /// See [`Outcome::Refused`].
+    #[serde(rename = "refused")]
+    Refused,
+    /// See [`Outcome::RolledBack`].
+    #[serde(rename = "rolled_back")]
+    RolledBack,
+    /// See [`Outcome::Superseded`].
+    #[serde(rename = "superseded")]
+    Superseded,
+    /// See [`Outcome::Held`].
+    #[serde(rename = "held")]
+    Held,
+    /// See [`Outcome::Detached`].
+    #[serde(rename = "detached")]
+    Detached,
+    /// See [`Outcome::RollbackUnconfirmed`].
+    #[serde(rename = "rollback_unconfirmed")]
+    RollbackUnconfirmed,
+    /// See [`Outcome::Failed`].
+    #[serde(rename = "failed")]
+    Failed,
+    /// A word of a later version.
+    #[serde(untagged)]
+    Unknown(String),
+}
+
+impl OutcomeKind {
+    /// The word in JSON.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+            Self::RolledBack => "rolled_back",
+            Self::Superseded => "superseded",
+            Self::Held => "held",
+            Self::Detached => "detached",
+            Self::RollbackUnconfirmed => "rollback_unconfirmed",
+            Self::Failed => "failed",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+/// Why a rollout ended as it did, in a word for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReasonKind {
+    /// Others of its group could not begin, or go on; this one could have.
+    #[serde(rename = "held_up")]
+    HeldUp,
+    /// A cause.
+    #[serde(untagged)]
+    Cause(Cause),
+    /// No cause but the outcome itself, or a word of a later version.
+    #[serde(untagged)]
+    Outcome(OutcomeKind),
+}
+
+impl ReasonKind {
+    /// The word in JSON.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::HeldUp => "held_up",
+            Self::Cause(cause) => cause.word(),
+            Self::Outcome(kind) => kind.word(),
+        }
     }
 }
 
@@ -197,9 +278,9 @@ mod tests {
 
     #[test]
     fn every_cause_has_a_word_of_its_own() {
-        let words: BTreeSet<&str> = Cause::all().map(Cause::word).collect();
-        assert_eq!(words.len(), CAUSES.len());
-        for cause in Cause::all() {
+        let words: BTreeSet<&str> = Cause::ALL.iter().map(|cause| cause.word()).collect();
+        assert_eq!(words.len(), Cause::ALL.len());
+        for cause in Cause::ALL.iter().copied() {
             assert_eq!(Cause::from_word(cause.word()), Some(cause));
             assert_eq!(serde_json::to_value(cause).unwrap(), cause.word());
             if let Some(letter) = cause.rejecting_letter() {
@@ -210,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_or_blind_rollout_rejects_nothing() {
-        let rejecting: Vec<Cause> = Cause::all().filter(|cause| cause.rejects()).collect();
+        let rejecting: Vec<Cause> = Cause::ALL.iter().copied().filter(|cause| cause.rejects()).collect();
         assert_eq!(rejecting, [Cause::Alarm, Cause::Analysis, Cause::StepHook, Cause::PostHook, Cause::Hand, Cause::Abort]);
     }
 }

@@ -6,76 +6,77 @@ use serde::{Deserialize, Serialize};
 
 use crate::note::{Owner, PlanHash, RolloutId};
 pub use crate::timing::{BLIND_LIMIT, COUNTS_EVERY, DEFAULT_BAKE, HOOK_LIMIT, INVOCATION_LIMIT, MAX_HOLD};
+use crate::words::words;
 use crate::{Schedule, Time, Version};
 
 /// Where the candidate comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Publish what `$LATEST` is.
+    #[serde(rename = "publish")]
     Publish,
     /// Put this code into `$LATEST` first, then publish: a fingerprint of what was given.
+    #[serde(rename = "update")]
     Update(String),
     /// A version that exists.
+    #[serde(rename = "version")]
     Version(Version),
 }
 
-/// What to do about an alarm that was red before the rollout began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Preexisting {
-    /// Refuse to begin.
-    #[default]
-    Fail,
-    /// Begin; only a fresh transition to ALARM counts.
-    Ignore,
-    /// Wait until it is green, an hour at most.
-    Wait,
-}
-
-/// What to make of an alarm in state `INSUFFICIENT_DATA`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum InsufficientData {
-    /// It does not complain, as `CodeDeploy` sees it.
-    #[default]
-    Ok,
-    /// Hold the share, and go back when it lasts.
-    Hold,
-    /// Go back at once.
-    RollBack,
-}
-
-/// Whether the calls of both versions are compared, and what comes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Mode {
-    /// It decides.
-    On,
-    /// It is reported and decides nothing.
-    Observe,
-    /// It is not made.
-    #[default]
-    Off,
-}
-
-impl Mode {
-    /// The mode as it is asked for, and as JSON has it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Observe => "observe",
-            Self::Off => "off",
-        }
+words! {
+    /// What to do about an alarm that was red before the rollout began.
+    #[derive(Default)]
+    pub enum Preexisting {
+        /// Refuse to begin.
+        #[default]
+        Fail = "fail",
+        /// Begin; only a fresh transition to ALARM counts.
+        Ignore = "ignore",
+        /// Wait until it is green, an hour at most.
+        Wait = "wait",
     }
 }
 
-/// What is made of slow calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Latency {
-    /// They are reported.
-    #[default]
-    Report,
-    /// They decide.
-    Enforce,
-    /// Nothing.
-    Ignore,
+words! {
+    /// What to make of an alarm in state `INSUFFICIENT_DATA`.
+    #[derive(Default)]
+    pub enum InsufficientData {
+        /// It does not complain, as `CodeDeploy` sees it.
+        #[default]
+        Ok = "ok",
+        /// Hold the share, and go back when it lasts.
+        Hold = "hold",
+        /// Go back at once.
+        RollBack = "rollback",
+    }
+}
+
+words! {
+    /// Whether the calls of both versions are compared, and what comes of it.
+    #[derive(Default)]
+    pub enum Mode {
+        /// It decides.
+        On = "on",
+        /// It is reported and decides nothing.
+        Observe = "observe",
+        /// It is not made.
+        #[default]
+        Off = "off",
+    }
+}
+
+words! {
+    /// What is made of slow calls.
+    #[derive(Default)]
+    pub enum Latency {
+        /// They are reported.
+        #[default]
+        Report = "report",
+        /// They decide.
+        Enforce = "enforce",
+        /// Nothing.
+        Ignore = "ignore",
+    }
 }
 
 /// What to do about a step that has not had its calls when it has waited long enough for them.
@@ -83,10 +84,13 @@ pub enum Latency {
 pub enum OnLowTraffic {
     /// Go back.
     #[default]
+    #[serde(rename = "rollback")]
     RollBack,
     /// Go on without.
+    #[serde(rename = "promote")]
     Promote,
     /// Send the candidate so many saved events, and go on if it answers every one.
+    #[serde(rename = "probe")]
     Probe(u32),
 }
 
@@ -128,14 +132,16 @@ impl Analysis {
     }
 }
 
-/// What a signal does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum OnInterrupt {
-    /// Bring the traffic back to stable.
-    #[default]
-    RollBack,
-    /// Leave the share as it is, for another process to go on from.
-    Hold,
+words! {
+    /// What a signal does.
+    #[derive(Default)]
+    pub enum OnInterrupt {
+        /// Bring the traffic back to stable.
+        #[default]
+        RollBack = "rollback",
+        /// Leave the share as it is, for another process to go on from.
+        Hold = "hold",
+    }
 }
 
 /// How a process comes to its rollout.
@@ -143,8 +149,10 @@ pub enum OnInterrupt {
 pub enum Entry {
     /// It claims an idle alias, or creates one.
     #[default]
+    #[serde(rename = "fresh")]
     Fresh,
     /// It goes on with the rollout of an owner that is gone.
+    #[serde(rename = "take_over")]
     TakeOver {
         /// Whose token stands in the note.
         from: Owner,
@@ -152,8 +160,10 @@ pub enum Entry {
         forced: bool,
     },
     /// It puts another rollout aside, once its own version is fit for traffic.
+    #[serde(rename = "supersede")]
     Supersede(RolloutId),
     /// It takes weights for its own that nobody noted: this version has them.
+    #[serde(rename = "adopt")]
     Adopt(Version),
 }
 
@@ -165,6 +175,7 @@ pub struct Plan {
     /// The token of this process.
     pub owner: Owner,
     /// When this process began.
+    #[serde(rename = "started_at")]
     pub began: Time,
     /// How this process comes to it.
     pub entry: Entry,
@@ -181,10 +192,13 @@ pub struct Plan {
     /// The alarms that are watched.
     pub alarms: Vec<String>,
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
+    #[serde(rename = "managed_alarms")]
     pub kept: Vec<String>,
     /// About alarms that were red before.
+    #[serde(rename = "preexisting_alarm")]
     pub preexisting: Preexisting,
     /// About alarms without data.
+    #[serde(rename = "insufficient_data")]
     pub insufficient: InsufficientData,
     /// How long to hold while nothing can be read.
     pub blind_limit: Duration,
@@ -267,20 +281,58 @@ impl Plan {
     /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant
     /// is not part of it: that is compared by itself.
     pub fn hash(&self) -> PlanHash {
-        let Self {
-            schedule, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, step_hook, source, ..
-        } = self;
-        let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = self.analysis;
-        let weights: Vec<u16> = schedule.weights().iter().map(|weight| weight.basis_points()).collect();
-        let every = schedule.every();
-        let code = if let Source::Update(code) = source { Some(code) } else { None };
-        let parts = (weights, every, bake, alarms, preexisting, insufficient, blind_limit, pre_hook, post_hook, code);
-        let analysis = (mode, sensitive, latency, min_requests, max_hold, on_low_traffic);
-        // Plans without these keep the hash that they had before there were any.
-        let kept = if self.kept.is_empty() { String::new() } else { format!(" {:?}", self.kept) };
-        let group = if self.group.is_empty() { String::new() } else { format!(" {:?}", self.group) };
-        PlanHash(hash32(format!("{parts:?} {analysis:?} {step_hook:?}{kept}{group}").as_bytes()))
+        PlanHash(hash32(self.rows().as_bytes()))
     }
+
+    /// What is hashed: a row `name=value` for everything that was chosen. Durations are in milliseconds, and before each text stands
+    /// how many bytes it has, so that two plans never have the same rows.
+    ///
+    /// Frozen: a rollout under way is known by it. A row that comes later is written only where its option is chosen.
+    pub(crate) fn rows(&self) -> String {
+        #[rustfmt::skip]
+        let Self {
+            schedule, source, bake, alarms, kept, preexisting, insufficient, blind_limit, analysis, pre_hook, step_hook, post_hook, group,
+            // Who does it, when, and what changes nothing for a rollout under way.
+            id: _, owner: _, began: _, entry: _, stable: _, poll: _, countable: _, hook_limit: _, on_interrupt: _, again: _, require_change: _,
+        } = self;
+        let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;
+        let weights: Vec<String> = schedule.weights().iter().map(|weight| weight.basis_points().to_string()).collect();
+        let code = if let Source::Update(code) = source { Some(code) } else { None };
+        let on_low_traffic = match on_low_traffic {
+            OnLowTraffic::RollBack => "rollback".to_owned(),
+            OnLowTraffic::Promote => "promote".to_owned(),
+            OnLowTraffic::Probe(count) => format!("probe {count}"),
+        };
+        let millis = |span: &Duration| span.as_millis().to_string();
+        [
+            ("weights", weights.join(",")),
+            ("every", millis(&schedule.every())),
+            ("bake", millis(bake)),
+            ("alarms", texts(alarms)),
+            ("managed_alarms", texts(kept)),
+            ("preexisting_alarm", preexisting.word().to_owned()),
+            ("insufficient_data", insufficient.word().to_owned()),
+            ("blind_limit", millis(blind_limit)),
+            ("analysis", mode.word().to_owned()),
+            ("sensitive", sensitive.to_string()),
+            ("latency", latency.word().to_owned()),
+            ("min_requests", min_requests.to_string()),
+            ("max_hold", millis(max_hold)),
+            ("on_low_traffic", on_low_traffic),
+            ("pre_hook", texts(pre_hook)),
+            ("step_hook", texts(step_hook)),
+            ("post_hook", texts(post_hook)),
+            ("code", texts(code)),
+            ("group", texts(group)),
+        ]
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .concat()
+    }
+}
+
+/// Texts so that none can be taken for several: `6:errors,7:latency,`.
+fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
+    texts.into_iter().map(|text| format!("{}:{text},", text.len())).collect()
 }
 
 /// FNV-1a, 32 bits: the standard library's hashers promise nothing from one build to the next.

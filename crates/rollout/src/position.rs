@@ -1,7 +1,7 @@
 //! What is the alias to this rollout? The standing, seen by one process with its id, its token and its way in.
 
+use crate::action::Action;
 use crate::alias::{Alias, Standing, standing};
-use crate::decide::Action;
 use crate::note::{Note, Noted};
 use crate::observation::Observation;
 use crate::plan::{Entry, Plan};

@@ -6,7 +6,7 @@ use crate::comparison::{Numbers, Thousandths};
 use crate::event::{Ending, Event, What, Why};
 use crate::hook::HookUrl;
 use crate::note::RolloutId;
-use crate::{Cause, Outcome, Time, Version};
+use crate::{Cause, Outcome, ReasonKind, Time, Version};
 
 /// What the events of one rollout add up to so far.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,7 @@ pub struct Report {
     reverted: Option<Duration>,
     failed_hook: Option<String>,
     counted: Option<Numbers>,
+    held_up: bool,
 }
 
 impl Report {
@@ -35,7 +36,7 @@ impl Report {
                 self.candidate = started.candidate;
             }
             What::Published { version } | What::AliasCreated { version } => self.candidate = Some(*version),
-            What::RollbackStarted { cause, why, happened } => {
+            What::RollbackStarted { cause, why, happened, .. } => {
                 self.cause = Some((*cause, why.clone()));
                 self.happened = *happened;
                 self.noticed = Some(event.at);
@@ -53,6 +54,11 @@ impl Report {
         self.stable = stable;
     }
 
+    /// Takes into account that others of its group could not begin, or go on: nothing else kept this one from it.
+    pub fn held_up(&mut self) {
+        self.held_up = true;
+    }
+
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
     /// where the traffic is.
     pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> Ending {
@@ -60,10 +66,10 @@ impl Report {
         let known = self.cause.as_ref().map(|(_, why)| why.clone());
         let traffic = if *outcome == Outcome::RollbackUnconfirmed { "unknown".to_owned() } else { traffic };
         Ending {
-            outcome: outcome.name().to_owned(),
+            outcome: outcome.kind(),
             exit_code: outcome.exit_code(),
             reason: Why {
-                kind: kind(outcome).to_owned(),
+                kind: if self.held_up { ReasonKind::HeldUp } else { outcome.reason() },
                 detail: detail.or(known).unwrap_or_else(|| self.phrase(outcome).to_owned()),
             },
             stable: self.stable,
@@ -114,13 +120,5 @@ impl Report {
             Outcome::Held => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
         }
-    }
-}
-
-fn kind(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::RolledBack(cause) => cause.word(),
-        Outcome::Promoted | Outcome::Unchanged | Outcome::Refused | Outcome::Superseded | Outcome::Held => outcome.name(),
-        Outcome::Detached | Outcome::RollbackUnconfirmed | Outcome::Failed => outcome.name(),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Weight;
+use crate::format::exact;
 pub use crate::timing::MAX_INTERVAL;
 
 /// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
@@ -69,7 +70,11 @@ pub enum ScheduleError {
         nearest: String,
     },
     /// A share of 0 or of 100 % and more.
-    #[error("`{given}`: a share lies above 0 % and below 100 %\n  hint: `AllAtOnce` moves everything in one step")]
+    #[error(
+        "`{given}`: a share lies above {} and below {}\n  hint: `AllAtOnce` moves everything in one step",
+        Weight::ZERO,
+        Weight::FULL
+    )]
     Share {
         /// What was written.
         given: String,
@@ -105,7 +110,7 @@ impl Schedule {
     /// Steps that do not rise, a share of 0, too many of them, an interval out of range.
     pub fn steps(steps: &[Weight], every: Duration) -> Result<Self, ScheduleError> {
         let listed = || steps.iter().map(|step| step.percent()).collect::<Vec<_>>().join(",");
-        let name = format!("steps {} every {}", listed(), humantime::format_duration(every));
+        let name = format!("steps {} every {}", listed(), exact(every));
         if steps.iter().any(|step| step.is_zero()) {
             return Err(ScheduleError::Share { given: listed() });
         }

@@ -1,11 +1,11 @@
 //! What is the next thing to do where there is no alias? A first deployment makes it; anywhere else it is never made again.
 
-use crate::decide::{Action, Reason, look_again, ready, wait};
+use crate::action::{Action, Reason, look_again, wait};
 use crate::health::Verdict;
-use crate::observation::{Certainty, Hook, Observation};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
 use crate::timing::UNANSWERED;
-use crate::{Cause, Outcome};
+use crate::{Cause, Outcome, Version};
 
 /// A first deployment has no alias to claim: the claim is its creation. Anywhere else a missing alias is never made again.
 pub(crate) fn without_alias(plan: &Plan, seen: &Observation) -> Action {
@@ -53,5 +53,17 @@ fn unmade(plan: &Plan, seen: &Observation) -> Action {
             Hook::Failed(_) => Action::Finish(Outcome::RolledBack(Cause::PreHook)),
         },
         Ok(_) => Action::Create(pass),
+    }
+}
+
+/// The version to roll out, once it can take traffic; until then the next thing to do for it, and `failed` where it never will.
+pub(crate) fn ready(plan: &Plan, seen: &Observation, failed: Action) -> Result<Version, Action> {
+    match &seen.candidate {
+        Candidate::Published(version, Readiness::Ready) => Ok(*version),
+        Candidate::Unknown | Candidate::Settling => Err(wait(seen, seen.now + plan.poll, Reason::Settling)),
+        Candidate::Outdated => Err(Action::UpdateCode),
+        Candidate::Ready => Err(Action::Publish),
+        Candidate::Published(_, Readiness::Pending) => Err(wait(seen, seen.now + plan.poll, Reason::Preparing)),
+        Candidate::Published(_, Readiness::Unfit(_)) | Candidate::Failed(_) => Err(failed),
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::percent;
+
 /// The share of an alias' calls that goes to one version, in basis points: 0 to 10,000.
 ///
 /// Never a float inside: two weights are equal or they are not.
@@ -87,7 +89,7 @@ impl Weight {
 
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", self.percent())
+        f.write_str(&percent(self.percent()))
     }
 }
 

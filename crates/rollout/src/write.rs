@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use crate::action::Action;
 use crate::alias::{Alias, Standing, Target, standing};
-use crate::decide::{Action, unnamed};
+use crate::decide::unnamed;
 use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};

@@ -24,6 +24,7 @@ mod web;
 mod wire;
 mod world;
 
+pub use self::time::Time;
 pub use account::{Account, Broken};
 pub use clock::SimClock;
 pub use cloudformation::Stack;
@@ -34,7 +35,6 @@ pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 pub use scenario::{Defaults, Scenario};
 pub use settings::Settings;
 pub use setup::Unfit;
-pub use time::Time;
 pub use web::{Visit, WebPage};
 pub use wire::caller;
 pub use world::{Answer, Event, Reply, World};

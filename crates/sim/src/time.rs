@@ -20,6 +20,12 @@ impl Time {
         self.0
     }
 
+    /// Seconds since the Unix epoch.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any date with four digits fit 53 bits")]
+    pub(crate) fn as_secs(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
+
     /// The start of the period of `period` that this moment lies in. A period below one millisecond counts as one.
     #[must_use]
     pub fn floor(self, period: Duration) -> Self {

@@ -1,13 +1,10 @@
 //! How do answers look on the wire, and whose request is this? Headers, dates and callers; no service's own rules.
 
-use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
-
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
+use crate::calendar;
 use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::{self, CloudWatch};
 use crate::lambda::{Call, Done, Refusal};
@@ -98,9 +95,7 @@ pub(crate) fn lambda_response(done: Result<Done, Refusal>, request_id: &str) -> 
 
 /// Dates a response; a client may measure its own clock against it.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, now: Time, skew_millis: i64) {
-    let shown = Time::from_millis(now.as_millis() + skew_millis).floor(Duration::from_secs(1));
-    let date = DateTime::from(SystemTime::from(shown)).fmt(Format::HttpDate).unwrap_or_default();
-    put(response.headers_mut(), DATE, &date);
+    put(response.headers_mut(), DATE, &calendar::http(Time::from_millis(now.as_millis() + skew_millis)));
 }
 
 /// The code of the error that a CloudWatch response carries.

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
 
+#[path = "../../../../tests/harness/machine.rs"]
+mod machine;
+
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use aws::Aws;
 use rollout::Subject;
 use sim::{Account, CallRecord, Fault, SimClock, World};
+
+use self::machine::Part;
 
 /// A function `hello` with two versions and the alias `live` on the first, and the way to it.
 pub(crate) struct Simulated {
@@ -27,14 +32,7 @@ impl Simulated {
         world.publish("hello", 2).unwrap();
         world.set_alias("hello", "live", "1", None).unwrap();
         let account = Account::new(world, clock);
-        let seams = Seams {
-            http_client: Some(account.http_client()),
-            time_source: Some(SharedTimeSource::new(clock)),
-            sleep: Some(SharedAsyncSleep::new(clock)),
-            credentials: Some(AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() }),
-        };
-        let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
-        Self { aws: connect(settings, seams).await.unwrap(), account }
+        Self { aws: Part::of(&account, "ME").connect(clock).await, account }
     }
 
     pub(crate) fn fault(&self, fault: Fault) {

@@ -1,8 +1,10 @@
 //! Can the alarms see anything? Metrics that nobody ever writes, statistics that mean something else, and alarms that go off too late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
+use rollout::format::exact;
 use rollout::subject::{FunctionName, Subject};
 use rollout::timing::CLOUDWATCH_LAG;
 
@@ -188,7 +190,7 @@ fn shown(dimensions: &BTreeMap<String, String>) -> String {
 /// An alarm that goes off in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
 fn late(watch: &Watch, found: &Preflight) -> Option<Symptom> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
-    let told = humantime::format_duration;
+    let told = exact;
     (needs <= lasts && needs + CLOUDWATCH_LAG > lasts).then(|| {
         let text = format!(
             "alarm `{}` goes off after {} of trouble and some {} that CloudWatch is late, and the rollout with its bake lasts {}",

@@ -44,7 +44,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
 fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Symptom> {
     let owned = found.owned.as_ref().map(|note| {
         let (text, hint) = owner_is_there(subject, note);
-        Problem { text, hint: Some(hint) }
+        Problem::new(text).hint(hint)
     });
     let problems = found.problems.iter().chain(&owned).map(problem);
     let stack = found.stack.as_ref().map(|stack| {
@@ -66,15 +66,11 @@ fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Symptom> {
     problems.chain(stack).chain(red).chain(warnings).collect()
 }
 
-/// A command at the end of a hint stands by itself, to be copied.
 fn problem(problem: &Problem) -> Symptom {
-    let symptom = Symptom::new(Severity::Problem, "preflight", &problem.text);
-    let Some(hint) = &problem.hint else { return symptom };
-    let command =
-        hint.strip_suffix('`').and_then(|hint| hint.rsplit_once('`')).filter(|(_, command)| command.starts_with("aws "));
-    match command {
-        Some((fix, command)) => symptom.fix(fix.trim_end().trim_end_matches([':', ','])).commands([command.to_owned()]),
-        None => symptom.fix(hint),
+    let symptom = Symptom::new(Severity::Problem, "preflight", &problem.text).commands(problem.command.clone());
+    match &problem.hint {
+        Some(hint) => symptom.fix(hint),
+        None => symptom,
     }
 }
 

@@ -279,7 +279,7 @@ pub struct AlarmRule {
 impl fmt::Display for AlarmRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { namespace, metric, statistic, threshold, comparison, evaluation_periods, datapoints, .. } = self;
-        let (period, missing) = (humantime::format_duration(self.period), &self.missing_data);
+        let (period, missing) = (rollout::format::exact(self.period), &self.missing_data);
         let count = if datapoints == evaluation_periods { String::new() } else { format!("{datapoints} of ") };
         write!(
             f,

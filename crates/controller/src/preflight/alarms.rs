@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollout::Time;
+use rollout::format::exact;
 use rollout::health::AlarmState;
 use rollout::plan::{Plan, Preexisting};
 use rollout::subject::Subject;
@@ -73,7 +74,7 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
 /// An alarm that needs more time than there is watches nothing.
 fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
     let lasts = plan.duration();
-    let told = humantime::format_duration;
+    let told = exact;
     (needs > lasts).then(|| {
         format!(
             "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before; \

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rollout::Arn;
 use rollout::diagnosis::Unseen;
+use rollout::format::exact;
 use rollout::subject::{Qualified, Subject};
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &
         biased;
         callers = look(cloud, subject) => callers,
         () = clock.sleep(PATIENCE) => {
-            let why = format!("no answer within {}", humantime::format_duration(PATIENCE));
+            let why = format!("no answer within {}", exact(PATIENCE));
             let what = "event source mappings, function URLs and the policy of the function".to_owned();
             Callers { bypass: Vec::new(), unseen: vec![Unseen { what, why, permission: None }] }
         }

@@ -10,6 +10,7 @@ pub(crate) mod versions;
 
 use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
+use rollout::format::exact;
 use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
@@ -158,11 +159,7 @@ fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
     let (end, now) = (cloud.expiry()?, cloud.time());
     let needed = plan.duration() + CREDENTIALS_MARGIN;
     (now + needed >= end).then(|| {
-        let text = format!(
-            "the credentials end at {}, before the rollout would ({} from now)",
-            clock(end),
-            humantime::format_duration(needed)
-        );
+        let text = format!("the credentials end at {}, before the rollout would ({} from now)", clock(end), exact(needed));
         Problem::new(text).hint("use credentials that last longer or renew themselves, or a shorter schedule")
     })
 }

@@ -16,11 +16,14 @@ pub struct Problem {
     pub text: String,
     /// What to do.
     pub hint: Option<String>,
+    /// A command that does it.
+    pub command: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: None }
+    /// Something wrong.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), hint: None, command: None }
     }
 
     /// The hint that a permission is needed, where that is what was wrong.
@@ -28,15 +31,21 @@ impl Problem {
         if error.failure == Failure::Denied { self.hint(hint) } else { self }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// With what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    pub(crate) fn command(self, command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), ..self }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))?;
+        self.command.as_ref().map_or(Ok(()), |command| write!(f, ": `{command}`"))
     }
 }
 

@@ -135,9 +135,11 @@ async fn continued<C: Cloud>(
 fn unusable(what: &str, version: Version, configuration: &Configuration) -> Option<Problem> {
     match &configuration.state {
         State::Active | State::Pending => None,
-        State::Inactive => Some(Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls")).hint(
-            format!("invoke it once, then try again: `aws lambda invoke --function-name {} /dev/null`", configuration.arn),
-        )),
+        State::Inactive => Some(
+            Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls"))
+                .hint("invoke it once, then try again")
+                .command(format!("aws lambda invoke --function-name {} /dev/null", configuration.arn)),
+        ),
         State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
     }
 }

@@ -1,37 +1,14 @@
-//! What is an alarm? Its configuration and its states, as values.
+//! What is an alarm? Its configuration as a value, and as an answer shows it.
 //!
 //! When and how one changes state is decided elsewhere.
 
 use std::time::Duration;
 
+use super::metric_requests::shown_dimensions;
 use super::rule::Rule;
+use super::state::AlarmState;
 use super::statistic::Statistic;
-
-/// The state of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AlarmState {
-    /// What is watched is within its threshold.
-    Ok,
-    /// What is watched has crossed its threshold.
-    Alarm,
-    /// Nothing can be said.
-    InsufficientData,
-}
-
-impl AlarmState {
-    /// As the API spells it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Alarm => "ALARM",
-            Self::InsufficientData => "INSUFFICIENT_DATA",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.name() == name)
-    }
-}
+use crate::value::{Record, Value};
 
 /// How a value is compared with the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +177,27 @@ impl Watch {
             (false, false) => 60,
         })
     }
+
+    /// Adds what is watched to an answer.
+    fn added_to(&self, common: Record) -> Record {
+        let statistic = if self.statistic.needs_values() { "ExtendedStatistic" } else { "Statistic" };
+        common
+            .with("MetricName", &self.metric)
+            .with("Namespace", &self.namespace)
+            .with(statistic, self.statistic.name())
+            .with("Dimensions", shown_dimensions(&self.dimensions))
+            .with("Period", self.period)
+            .maybe("Unit", self.unit.as_ref())
+            .with("EvaluationPeriods", self.evaluation_periods)
+            .maybe("DatapointsToAlarm", self.datapoints_to_alarm)
+            .with("Threshold", self.threshold)
+            .with("ComparisonOperator", self.comparison.name())
+            .maybe("TreatMissingData", self.missing_data.map(MissingData::name))
+            .maybe(
+                "EvaluateLowSampleCountPercentile",
+                self.ignore_low_samples.map(|ignore| if ignore { "ignore" } else { "evaluate" }),
+            )
+    }
 }
 
 impl Alarm {
@@ -243,6 +241,22 @@ impl Alarm {
         match self.condition {
             Condition::Metric(_) => "MetricAlarm",
             Condition::Composite(_) => "CompositeAlarm",
+        }
+    }
+
+    /// What is configured, as an answer shows it.
+    pub(super) fn configuration(&self) -> Record {
+        let actions = &self.actions;
+        let common = Record::new()
+            .with("AlarmName", &self.name)
+            .maybe("AlarmDescription", self.description.as_ref())
+            .with("ActionsEnabled", actions.enabled)
+            .with("OKActions", Value::list(&actions.ok))
+            .with("AlarmActions", Value::list(&actions.alarm))
+            .with("InsufficientDataActions", Value::list(&actions.insufficient_data));
+        match &self.condition {
+            Condition::Composite(rule) => common.with("AlarmRule", rule.text()),
+            Condition::Metric(watch) => watch.added_to(common),
         }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Reads only.
 
-use super::alarm::{Alarm, Condition, Watch};
+use super::alarm::{Alarm, Watch};
 use super::alarm_requests::state_value;
 use super::alarms::{Alarms, Standing};
 use super::history::HistoryItem;
-use super::metric_requests::{dimensions, shown_dimensions, unit};
+use super::metric_requests::{dimensions, unit};
 use super::parameters::{Parameters, page_start, page_token};
 use super::statistic::Statistic;
 use crate::value::{Fault, Record, Value};
@@ -172,44 +172,9 @@ fn happened(item: &HistoryItem) -> Record {
         .with("HistoryData", &item.data)
 }
 
-/// What is configured of an alarm.
-pub(super) fn configuration(alarm: &Alarm) -> Record {
-    let actions = &alarm.actions;
-    let common = Record::new()
-        .with("AlarmName", &alarm.name)
-        .maybe("AlarmDescription", alarm.description.as_ref())
-        .with("ActionsEnabled", actions.enabled)
-        .with("OKActions", Value::list(&actions.ok))
-        .with("AlarmActions", Value::list(&actions.alarm))
-        .with("InsufficientDataActions", Value::list(&actions.insufficient_data));
-    match &alarm.condition {
-        Condition::Composite(rule) => common.with("AlarmRule", rule.text()),
-        Condition::Metric(watch) => watched(common, watch),
-    }
-}
-
-fn watched(common: Record, watch: &Watch) -> Record {
-    let statistic = if watch.statistic.needs_values() { "ExtendedStatistic" } else { "Statistic" };
-    common
-        .with("MetricName", &watch.metric)
-        .with("Namespace", &watch.namespace)
-        .with(statistic, watch.statistic.name())
-        .with("Dimensions", shown_dimensions(&watch.dimensions))
-        .with("Period", watch.period)
-        .maybe("Unit", watch.unit.as_ref())
-        .with("EvaluationPeriods", watch.evaluation_periods)
-        .maybe("DatapointsToAlarm", watch.datapoints_to_alarm)
-        .with("Threshold", watch.threshold)
-        .with("ComparisonOperator", watch.comparison.name())
-        .maybe("TreatMissingData", watch.missing_data.map(super::alarm::MissingData::name))
-        .maybe(
-            "EvaluateLowSampleCountPercentile",
-            watch.ignore_low_samples.map(|ignore| if ignore { "ignore" } else { "evaluate" }),
-        )
-}
-
 fn described(alarms: &Alarms, standing: &Standing) -> Record {
-    configuration(&standing.alarm)
+    let configured = standing.alarm.configuration();
+    configured
         .with("AlarmArn", alarms.arn(&standing.alarm.name))
         .with("AlarmConfigurationUpdatedTimestamp", standing.configured)
         .with("StateValue", standing.state.name())
@@ -231,7 +196,8 @@ fn in_brief(alarms: &Alarms, standing: &Standing) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::alarm::{Actions, AlarmState};
+    use crate::cloudwatch::alarm::Actions;
+    use crate::cloudwatch::state::AlarmState;
     use crate::cloudwatch::tests::{ask, at, cloud, composite, on_errors};
     use crate::cloudwatch::{CloudWatch, ItemKind};
 

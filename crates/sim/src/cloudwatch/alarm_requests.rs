@@ -2,11 +2,12 @@
 //!
 //! Reads and checks what was asked; the alarms themselves decide what follows from it.
 
-use super::alarm::{Actions, Alarm, AlarmState, Comparison, Condition, MissingData, Watch};
+use super::alarm::{Actions, Alarm, Comparison, Condition, MissingData, Watch};
 use super::alarms::{Alarms, Change};
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
+use super::state::AlarmState;
 use super::statistic::Statistic;
 use crate::time::Time;
 use crate::value::{Fault, Record, Value};

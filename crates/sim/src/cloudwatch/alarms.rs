@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::alarm::{Alarm, AlarmState, Watch};
+use super::alarm::{Alarm, Watch};
 use super::evaluation::{self, Finding};
 use super::history::{self, Edit, HistoryItem, ItemKind, Told};
 use super::metrics::{Metrics, Reading};
-use super::{alarm_answers, json, reason};
+use super::state::AlarmState;
+use super::{json, reason};
 use crate::time::Time;
-use crate::value::{Fault, Value};
+use crate::value::Fault;
 
 /// How many alarms a composite alarm may be made of.
 const CHILDREN: usize = 100;
@@ -86,7 +87,7 @@ impl Alarms {
     pub(super) fn put(&mut self, now: Time, alarm: Alarm, tags: Vec<(String, String)>) -> Result<(), Fault> {
         self.check_rule(&alarm)?;
         let (name, due) = (alarm.name.clone(), Some(now + self.delay));
-        let after = configuration(&alarm);
+        let after = configured(&alarm);
         let edit = match self.standing.get_mut(&name) {
             Some(known) if known.alarm.kind() != alarm.kind() => {
                 return Err(Fault::validation(format!("An alarm of another type with the name {name} already exists")));
@@ -150,7 +151,7 @@ impl Alarms {
         }
         let mut unknown = Vec::new();
         for name in names {
-            match self.standing.get(*name).map(|standing| configuration(&standing.alarm)) {
+            match self.standing.get(*name).map(|standing| configured(&standing.alarm)) {
                 None => unknown.push(*name),
                 Some(before) => {
                     let change = history::configuration_change(name, Edit::Delete, &before);
@@ -178,7 +179,7 @@ impl Alarms {
         for name in names {
             let Some(standing) = self.standing.get_mut(*name) else { continue };
             (standing.alarm.actions.enabled, standing.configured) = (enabled, now);
-            let change = history::configuration_change(name, Edit::Update, &configuration(&standing.alarm));
+            let change = history::configuration_change(name, Edit::Update, &configured(&standing.alarm));
             self.note(now, name, ItemKind::ConfigurationUpdate, change);
         }
     }
@@ -327,6 +328,6 @@ fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end:
     }
 }
 
-fn configuration(alarm: &Alarm) -> serde_json::Value {
-    json::json(&Value::from(alarm_answers::configuration(alarm)))
+fn configured(alarm: &Alarm) -> serde_json::Value {
+    json::json(&alarm.configuration().into())
 }

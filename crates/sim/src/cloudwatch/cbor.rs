@@ -91,7 +91,7 @@ fn put(value: &Value, out: &mut Vec<u8>) {
                 put(&Value::Int(at.as_millis() / 1_000), out);
             } else {
                 // Readers cut off what is smaller than a millisecond: from the nearest double below, they would lose one.
-                float(parameters::seconds(*at).next_up(), out);
+                float(at.as_secs().next_up(), out);
             }
         }
         Value::List(items) => {

@@ -2,8 +2,9 @@
 //!
 //! A pure function of the periods, so that a table can check it. It neither reads metrics nor changes an alarm.
 
-use super::alarm::{AlarmState, MissingData, Watch};
+use super::alarm::{MissingData, Watch};
 use super::metrics::Point;
+use super::state::AlarmState;
 
 /// How many periods an evaluation looks at beyond those it needs, for the case that some have no data. The documentation's worked
 /// examples retrieve 5 for 3, and 3 for 1.

@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::alarm::AlarmState;
+use super::state::AlarmState;
 use crate::time::Time;
 
 /// The sort of an item.

@@ -50,7 +50,7 @@ pub(super) fn json(value: &Value) -> Json {
         Value::Text(text) => Json::from(text.as_str()),
         Value::Blob(bytes) => Json::from(value::text_of(bytes)),
         Value::Time(at) if at.as_millis() % 1_000 == 0 => Json::from(at.as_millis() / 1_000),
-        Value::Time(at) => Json::from(super::parameters::seconds(*at)),
+        Value::Time(at) => Json::from(at.as_secs()),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
         Value::Record(members) => object(members.iter().map(|(key, value)| (key.as_ref(), value))),
         Value::Entries(entries) => object(entries.iter().map(|(key, value)| (key.as_str(), value))),

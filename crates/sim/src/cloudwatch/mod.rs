@@ -19,6 +19,7 @@ mod protocol;
 mod reason;
 mod rule;
 mod shortfall;
+mod state;
 mod statistic;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-pub(crate) use self::alarm::{Alarm, AlarmState};
+pub(crate) use self::alarm::Alarm;
 use self::alarms::{Alarms, Change};
 pub(crate) use self::history::{HistoryItem, ItemKind};
 pub(crate) use self::metrics::SeriesId;
@@ -38,6 +39,7 @@ use self::metrics::{Datum, Metrics};
 use self::parameters::Parameters;
 use self::protocol::Protocol;
 pub use self::shortfall::{MetricFault, Shortfall};
+pub(crate) use self::state::AlarmState;
 use crate::time::Time;
 use crate::value::{Fault, Value};
 

@@ -162,12 +162,6 @@ fn number(name: &str, value: &Value) -> Result<f64, Fault> {
     }
 }
 
-/// Seconds since 1970, as the protocols that have numbers write times.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of any date with four digits fit 53 bits")]
-pub(super) fn seconds(at: Time) -> f64 {
-    at.as_millis() as f64 / 1_000.0
-}
-
 /// The moment that many seconds after 1970, to the millisecond.
 #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and such a time is refused as too far away")]
 pub(super) fn from_seconds(seconds: f64) -> Time {

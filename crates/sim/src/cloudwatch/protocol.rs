@@ -109,7 +109,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cloudwatch::parameters::seconds;
     use crate::cloudwatch::{CloudWatch, Settings};
     use crate::time::Time;
 
@@ -324,7 +323,7 @@ mod tests {
                 let seconds = f64::from_be_bytes(written[5..].try_into().unwrap());
                 assert_eq!(format!("{:03}", (seconds.fract() * 1_000.0).trunc()), format!("{millis:03}"));
             }
-            assert_eq!(crate::cloudwatch::parameters::from_seconds(seconds(at)), at);
+            assert_eq!(crate::cloudwatch::parameters::from_seconds(at.as_secs()), at);
         }
     }
 }

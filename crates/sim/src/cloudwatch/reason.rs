@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::alarm::{AlarmState, MissingData, Watch};
+use super::alarm::{MissingData, Watch};
 use super::evaluation::{Finding, speaking};
 use super::metrics::Point;
+use super::state::AlarmState;
 use crate::calendar::{iso_with_offset, long, short};
 use crate::time::Time;
 

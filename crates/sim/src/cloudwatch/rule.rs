@@ -2,7 +2,7 @@
 //!
 //! Which alarms exist is not known here.
 
-use super::alarm::AlarmState;
+use super::state::AlarmState;
 
 /// How deeply a rule may be nested.
 const DEPTH: usize = 100;

@@ -5,8 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::function::Code;
 use super::refusal::Refusal;
+
+/// What runs: only its fingerprint matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) sha256: String,
+    pub(crate) size: u64,
+    pub(crate) image: Option<String>,
+}
 
 /// The members of `CreateFunction`'s `Code` and of `UpdateFunctionCode` that say what runs.
 #[derive(Debug, Default, Deserialize)]

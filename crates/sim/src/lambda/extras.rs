@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::function::{Qualified, last_modified};
+use super::function::Qualified;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
+use crate::calendar::{iso, iso_with_offset};
 use crate::settings::DEFAULT_REGION;
 use crate::time::Time;
 
@@ -90,7 +91,7 @@ impl Lambda {
             "AvailableProvisionedConcurrentExecutions": 0,
             "AllocatedProvisionedConcurrentExecutions": 0,
             "Status": "IN_PROGRESS",
-            "LastModified": last_modified(call.now),
+            "LastModified": iso_with_offset(call.now),
         });
         Ok(Done::json(202, shown))
     }
@@ -106,7 +107,7 @@ impl Lambda {
             "AvailableProvisionedConcurrentExecutions": there,
             "AllocatedProvisionedConcurrentExecutions": there,
             "Status": if ready { "READY" } else { "IN_PROGRESS" },
-            "LastModified": last_modified(*at),
+            "LastModified": iso_with_offset(*at),
         });
         Ok(Done::json(200, shown))
     }
@@ -203,12 +204,12 @@ impl Lambda {
     pub(super) fn delete_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let (name, qualifier) = self.url_target(call)?;
         let removed = self.function_mut(&name)?.urls.remove(&qualifier);
-        removed.map(|_| Done::empty(204)).ok_or_else(no_url)
+        removed.map(|_| Done::empty(204)).ok_or_else(Refusal::no_resource)
     }
 
     fn show_url(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let (name, qualifier) = self.url_target(call)?;
-        let url = self.function(&name)?.urls.get(&qualifier).ok_or_else(no_url)?;
+        let url = self.function(&name)?.urls.get(&qualifier).ok_or_else(Refusal::no_resource)?;
         Ok(self.shown_url(call, &name, &qualifier, url))
     }
 
@@ -221,7 +222,7 @@ impl Lambda {
         };
         // A URL carries no signature that would say which Region is meant; a bare name is looked for everywhere.
         let path = if self.place.region == DEFAULT_REGION { path } else { arn.clone() };
-        let at = last_modified(*at).replace("+0000", "Z");
+        let at = iso(*at);
         json!({
             "FunctionUrl": format!("http://{host}/url/{path}/"),
             "FunctionArn": arn,
@@ -252,8 +253,4 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal>
         return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use.".to_owned()));
     }
     Ok(())
-}
-
-fn no_url() -> Refusal {
-    Refusal::not_found("The resource you requested does not exist.".to_owned())
 }

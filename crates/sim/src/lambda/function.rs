@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::behaviour::Behaviour;
+use super::code::{Code, hex_of};
 use super::name::Place;
 use super::refusal::Refusal;
+use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
 use crate::time::Time;
 
@@ -115,19 +115,18 @@ impl Version {
     }
 
     pub(crate) fn show(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Map<String, Value> {
-        let arn = qualifier.map_or_else(|| place.arn(name), |qualifier| place.qualified(name, qualifier));
         let mut shown = self.configuration.show(name);
         let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
         put("FunctionName", name.into());
-        put("FunctionArn", arn.into());
+        put("FunctionArn", place.arn_of(name, qualifier).into());
         put("Version", self.label().into());
         put("CodeSha256", self.code.sha256.clone().into());
         put("CodeSize", self.code.size.into());
         put("PackageType", if self.code.image.is_some() { "Image" } else { "Zip" }.into());
-        put("LastModified", last_modified(self.modified).into());
+        put("LastModified", iso_with_offset(self.modified).into());
         put("RevisionId", self.revision.clone().into());
         if let Some(runtime) = &self.configuration.runtime {
-            let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, super::code::hex_of(runtime));
+            let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, hex_of(runtime));
             put("RuntimeVersionConfig", json!({"RuntimeVersionArn": arn}));
         }
         if self.pending {
@@ -150,14 +149,6 @@ impl Version {
         }
         shown
     }
-}
-
-/// What runs: only its fingerprint matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Code {
-    pub(crate) sha256: String,
-    pub(crate) size: u64,
-    pub(crate) image: Option<String>,
 }
 
 /// The part of a version that `UpdateFunctionConfiguration` changes.
@@ -302,11 +293,4 @@ pub(crate) fn show_alias(state: &AliasState, place: &Place, function: &str, name
         members.insert("RoutingConfig".to_owned(), json!({"AdditionalVersionWeights": state.weights}));
     }
     shown
-}
-
-/// A moment as `LastModified` writes it: ISO 8601 with milliseconds and a numeric zone.
-pub(crate) fn last_modified(at: Time) -> String {
-    let millis = at.as_millis().rem_euclid(1_000);
-    let seconds = DateTime::from(SystemTime::from(at.floor(Duration::from_secs(1)))).fmt(Format::DateTime).unwrap_or_default();
-    format!("{}.{millis:03}+0000", seconds.trim_end_matches('Z'))
 }

@@ -232,7 +232,7 @@ impl Lambda {
     fn shown_version(&self, call: &Call<'_>) -> Result<(Map<String, Value>, String, &Version), Refusal> {
         let (target, qualified) = self.target(call)?;
         let function = self.function(&target.name)?;
-        let missing = || Refusal::function_not_found(&self.full_arn(&target));
+        let missing = || Refusal::function_not_found(&self.place.full_arn(&target));
         let mut version = function.version(&qualified).ok_or_else(missing)?;
         let (written, earlier) = &function.earlier;
         if qualified == Qualified::Latest && call.stale.is_some_and(|age| call.now.since(*written) < age) {
@@ -245,15 +245,8 @@ impl Lambda {
     pub(super) fn target(&self, call: &Call<'_>) -> Result<(FunctionName, Qualified), Refusal> {
         let target = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
-        let qualified = found.ok_or_else(|| Refusal::function_not_found(&self.full_arn(&target)))?;
+        let qualified = found.ok_or_else(|| Refusal::function_not_found(&self.place.full_arn(&target)))?;
         Ok((target, qualified))
-    }
-
-    fn full_arn(&self, target: &FunctionName) -> String {
-        match &target.qualifier {
-            Some(qualifier) => self.place.qualified(&target.name, qualifier),
-            None => self.place.arn(&target.name),
-        }
     }
 
     pub(super) fn list_functions(&self, call: &Call<'_>) -> Result<Done, Refusal> {

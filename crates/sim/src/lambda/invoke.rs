@@ -4,37 +4,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 use super::behaviour::{End, Run};
 use super::call::Call;
+use super::counters::{Series, counter};
 use super::function::{Function, Qualified};
 use super::refusal::Refusal;
 use super::report::Errand;
 use super::{Done, Lambda};
-use crate::cloudwatch::{CloudWatch, SeriesId};
-use crate::log::Tally;
+use crate::cloudwatch::CloudWatch;
 use crate::time::Time;
-
-/// The counts of one version behind one qualifier, with the handles of its metrics.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Counter {
-    pub(crate) tally: Tally,
-    series: Option<Series>,
-}
-
-/// Invocations, errors, throttles and duration under one set of dimensions.
-type Measures = [SeriesId; 4];
-
-#[derive(Clone, Debug)]
-struct Series {
-    shared: [Measures; 3],
-    /// Only calls through an alias with weights are also counted by version.
-    executed: Option<Measures>,
-}
-
-/// By function, qualifier (empty for none) and version.
-pub(crate) type Counters = BTreeMap<String, BTreeMap<String, BTreeMap<Option<u32>, Counter>>>;
 
 impl Lambda {
     pub(super) fn invoke(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
@@ -176,7 +155,7 @@ impl Lambda {
         let series = counter.series.get_or_insert_with(|| Series::shared(name, qualifier, metrics));
         let values = [1.0, f64::from(u8::from(failed)), 0.0, run.duration.as_secs_f64() * 1_000.0];
         if weighted && series.executed.is_none() {
-            series.executed = Some(executed(name, qualifier, number, metrics));
+            series.executed = Some(Series::executed(name, qualifier, number, metrics));
         }
         let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
         let mut samples = [(series.shared[0][0], 0.0); 16];
@@ -187,45 +166,6 @@ impl Lambda {
         }
         metrics.record_run(now, run.duration, &samples[..count]);
         Some((number, run))
-    }
-}
-
-impl Series {
-    fn shared(name: &str, qualifier: &str, metrics: &mut CloudWatch) -> Self {
-        let resource = if qualifier.is_empty() { name.to_owned() } else { format!("{name}:{qualifier}") };
-        Self {
-            shared: [
-                measures(metrics, &[]),
-                measures(metrics, &[("FunctionName", name)]),
-                measures(metrics, &[("FunctionName", name), ("Resource", &resource)]),
-            ],
-            executed: None,
-        }
-    }
-}
-
-fn executed(name: &str, alias: &str, number: Option<u32>, metrics: &mut CloudWatch) -> Measures {
-    let version = number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string());
-    let resource = format!("{name}:{alias}");
-    measures(metrics, &[("FunctionName", name), ("Resource", &resource), ("ExecutedVersion", &version)])
-}
-
-fn measures(metrics: &mut CloudWatch, dimensions: &[(&str, &str)]) -> Measures {
-    ["Invocations", "Errors", "Throttles", "Duration"].map(|metric| metrics.series("AWS/Lambda", metric, dimensions))
-}
-
-/// The counter of one version, made at its first call; later calls allocate nothing.
-fn counter<'c>(counters: &'c mut Counters, name: &str, qualifier: &str, number: Option<u32>) -> &'c mut Counter {
-    entry(entry(counters, name), qualifier).entry(number).or_default()
-}
-
-fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
-    if !map.contains_key(key) {
-        map.insert(key.to_owned(), V::default());
-    }
-    match map.get_mut(key) {
-        Some(value) => value,
-        None => unreachable!("it was inserted above"),
     }
 }
 

@@ -1,35 +1,13 @@
 //! Which queues and streams feed a function? Event source mappings: made, shown, listed and deleted; nothing is delivered.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::Call;
+use super::mapping::{Mapping, Wanted};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
-
-/// What connects a source of events to a function.
-#[derive(Clone, Debug)]
-pub(crate) struct Mapping {
-    source: String,
-    function: String,
-    /// As its maker gave it: none is the unqualified function.
-    qualifier: Option<String>,
-    batch: i64,
-    window: i64,
-    /// Streams only.
-    start: Option<String>,
-    wanted: Wanted,
-    changed: Time,
-}
-
-/// What a mapping is becoming; it is that once the account's settling time is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    Enabled,
-    Disabled,
-    Deleted,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -66,7 +44,7 @@ impl Lambda {
         }
         let target = self.place.parse(&input.function_name.unwrap_or_default())?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
-        found.ok_or_else(|| Refusal::function_not_found(&self.target_arn(&target.name, target.qualifier.as_deref())))?;
+        found.ok_or_else(|| Refusal::function_not_found(&self.place.full_arn(&target)))?;
         self.forget_deleted(call.now);
         let twin = self.mappings.iter().find(|(_, mapping)| {
             mapping.source == source && mapping.function == target.name && mapping.qualifier == target.qualifier
@@ -85,7 +63,7 @@ impl Lambda {
             changed: call.now,
         };
         let uuid = self.revision();
-        let mut shown = self.show_mapping(&uuid, &mapping, call.now);
+        let mut shown = mapping.show(&self.place, &uuid, call.now, self.settle);
         // It is being made, however little time that takes.
         shown.insert("State".to_owned(), "Creating".into());
         self.mappings.insert(uuid, mapping);
@@ -93,21 +71,23 @@ impl Lambda {
     }
 
     pub(super) fn read_mapping(&self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let mapping =
-            self.mappings.get(&call.target).filter(|mapping| !self.is_gone(mapping, call.now)).ok_or_else(no_mapping)?;
-        Ok(Done::json(200, Value::Object(self.show_mapping(&call.target, mapping, call.now))))
+        let mapping = self
+            .mappings
+            .get(&call.target)
+            .filter(|mapping| !mapping.is_gone(call.now, self.settle))
+            .ok_or_else(Refusal::no_resource)?;
+        Ok(Done::json(200, Value::Object(mapping.show(&self.place, &call.target, call.now, self.settle))))
     }
 
     pub(super) fn delete_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         self.forget_deleted(call.now);
         let settle = self.settle;
-        let mapping = self.mappings.get_mut(&call.target).ok_or_else(no_mapping)?;
+        let mapping = self.mappings.get_mut(&call.target).ok_or_else(Refusal::no_resource)?;
         if mapping.wanted == Wanted::Deleted || call.now.since(mapping.changed) < settle {
             return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use.".to_owned()));
         }
         (mapping.wanted, mapping.changed) = (Wanted::Deleted, call.now);
-        let mapping = mapping.clone();
-        let mut shown = self.show_mapping(&call.target, &mapping, call.now);
+        let mut shown = mapping.show(&self.place, &call.target, call.now, self.settle);
         shown.insert("State".to_owned(), "Deleting".into());
         Ok(Done::json(202, Value::Object(shown)))
     }
@@ -123,63 +103,17 @@ impl Lambda {
                 let qualified = target.qualifier.is_some() || self.lists_mappings_exactly;
                 mapping.function == target.name && (!qualified || mapping.qualifier == target.qualifier)
             });
-            of_function && source.is_none_or(|source| mapping.source == source) && !self.is_gone(mapping, call.now)
+            of_function && source.is_none_or(|source| mapping.source == source) && !mapping.is_gone(call.now, self.settle)
         };
         let found = self.mappings.iter().filter(|(_, mapping)| wanted(mapping));
-        let shown = found.map(|(uuid, mapping)| Value::Object(self.show_mapping(uuid, mapping, call.now))).collect();
+        let shown = found.map(|(uuid, mapping)| Value::Object(mapping.show(&self.place, uuid, call.now, self.settle))).collect();
         let (shown, next) = call.page_of(MAPPINGS_LISTED, shown)?;
         Ok(Done::list("EventSourceMappings", json!(shown), next))
     }
 
-    fn is_gone(&self, mapping: &Mapping, now: Time) -> bool {
-        mapping.wanted == Wanted::Deleted && now.since(mapping.changed) >= self.settle
-    }
-
     fn forget_deleted(&mut self, now: Time) {
-        let settle = self.settle;
-        self.mappings.retain(|_, mapping| mapping.wanted != Wanted::Deleted || now.since(mapping.changed) < settle);
+        self.mappings.retain(|_, mapping| !mapping.is_gone(now, self.settle));
     }
-
-    fn target_arn(&self, function: &str, qualifier: Option<&str>) -> String {
-        qualifier.map_or_else(|| self.place.arn(function), |qualifier| self.place.qualified(function, qualifier))
-    }
-
-    fn show_mapping(&self, uuid: &str, mapping: &Mapping, now: Time) -> Map<String, Value> {
-        let settled = now.since(mapping.changed) >= self.settle;
-        let state = match mapping.wanted {
-            Wanted::Deleted => "Deleting",
-            Wanted::Enabled | Wanted::Disabled if !settled => "Creating",
-            Wanted::Enabled => "Enabled",
-            Wanted::Disabled => "Disabled",
-        };
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of any date with four digits fit 53 bits")]
-        let modified = mapping.changed.as_millis() as f64 / 1_000.0;
-        let mut shown = Map::new();
-        let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
-        put("UUID", uuid.into());
-        put("BatchSize", mapping.batch.into());
-        put("MaximumBatchingWindowInSeconds", mapping.window.into());
-        put("EventSourceArn", mapping.source.clone().into());
-        put("FunctionArn", self.target_arn(&mapping.function, mapping.qualifier.as_deref()).into());
-        put("LastModified", modified.into());
-        put("State", state.into());
-        put("StateTransitionReason", "USER_INITIATED".into());
-        put("FunctionResponseTypes", json!([]));
-        put("EventSourceMappingArn", self.mapping_arn(uuid).into());
-        if let Some(start) = &mapping.start {
-            put("StartingPosition", start.clone().into());
-            put("LastProcessingResult", "No records processed".into());
-        }
-        shown
-    }
-
-    pub(super) fn mapping_arn(&self, uuid: &str) -> String {
-        format!("arn:aws:lambda:{}:{}:event-source-mapping:{uuid}", self.place.region, self.place.account)
-    }
-}
-
-fn no_mapping() -> Refusal {
-    Refusal::not_found("The resource you requested does not exist.".to_owned())
 }
 
 /// A second mapping from the same source to the same target; queues have a sentence of their own.

@@ -6,10 +6,12 @@ mod aliases;
 mod behaviour;
 mod call;
 mod code;
+mod counters;
 mod extras;
 mod function;
 mod functions;
 mod invoke;
+mod mapping;
 mod mappings;
 mod name;
 mod policies;
@@ -32,9 +34,9 @@ use crate::settings::Settings;
 use crate::time::Time;
 use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
+use counters::Counters;
 use function::{Function, Qualified};
-use invoke::Counters;
-use mappings::Mapping;
+use mapping::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
 use report::Errand;
@@ -241,7 +243,7 @@ impl Lambda {
             return self.arn(&call.target);
         }
         if matches!(call.operation, Operation::GetEventSourceMapping | Operation::DeleteEventSourceMapping) {
-            return self.mapping_arn(&call.target);
+            return self.place.mapping_arn(&call.target);
         }
         self.arn(&call.resource())
     }

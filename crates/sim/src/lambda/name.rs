@@ -18,6 +18,19 @@ impl Place {
         format!("{}:{qualifier}", self.arn(function))
     }
 
+    /// The ARN of a function, with a qualifier if there is one.
+    pub(crate) fn arn_of(&self, function: &str, qualifier: Option<&str>) -> String {
+        qualifier.map_or_else(|| self.arn(function), |qualifier| self.qualified(function, qualifier))
+    }
+
+    pub(crate) fn full_arn(&self, target: &FunctionName) -> String {
+        self.arn_of(&target.name, target.qualifier.as_deref())
+    }
+
+    pub(crate) fn mapping_arn(&self, uuid: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:event-source-mapping:{uuid}", self.region, self.account)
+    }
+
     /// Reads a function as a client may name it: `name`, `name:qualifier`, a partial or a full ARN.
     pub(crate) fn parse(&self, text: &str) -> Result<FunctionName, Refusal> {
         let parts: Vec<&str> = text.split(':').collect();

@@ -122,7 +122,7 @@ impl Lambda {
         let (name, qualified, _) = self.governed(call)?;
         let id = call.statement.clone().unwrap_or_default();
         let key = key(&qualified);
-        let statements = self.function(&name)?.policies.get(&key).ok_or_else(no_policy)?;
+        let statements = self.function(&name)?.policies.get(&key).ok_or_else(Refusal::no_resource)?;
         if !statements.iter().any(|statement| statement["Sid"] == id.as_str()) {
             return Err(Refusal::not_found(format!("Statement {id} is not found in resource policy.")));
         }
@@ -138,7 +138,7 @@ impl Lambda {
 
     pub(super) fn read_policy(&self, call: &Call<'_>) -> Result<Done, Refusal> {
         let (name, qualified, _) = self.governed(call)?;
-        let statements = self.function(&name)?.policies.get(&key(&qualified)).ok_or_else(no_policy)?;
+        let statements = self.function(&name)?.policies.get(&key(&qualified)).ok_or_else(Refusal::no_resource)?;
         Ok(Done::json(200, json!({"Policy": policy(statements), "RevisionId": self.policy_revision(&name, &qualified)})))
     }
 
@@ -148,10 +148,7 @@ impl Lambda {
         if target.qualifier.as_deref() == Some("$LATEST") {
             return Err(Refusal::invalid("We currently do not support adding policies for $LATEST.".to_owned()));
         }
-        let arn = match &target.qualifier {
-            Some(qualifier) => self.place.qualified(&target.name, qualifier),
-            None => self.place.arn(&target.name),
-        };
+        let arn = self.place.full_arn(&target);
         Ok((target.name, meant, arn))
     }
 
@@ -202,10 +199,6 @@ fn key(qualified: &Qualified) -> String {
 
 fn policy(statements: &[Value]) -> String {
     json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
-}
-
-fn no_policy() -> Refusal {
-    Refusal::not_found("The resource you requested does not exist.".to_owned())
 }
 
 /// Bytes of a whole policy.

@@ -37,6 +37,11 @@ impl Refusal {
         Self::not_found(format!("Function not found: {arn}"))
     }
 
+    /// Something that hangs on a function, and is not there.
+    pub(crate) fn no_resource() -> Self {
+        Self::not_found("The resource you requested does not exist.".to_owned())
+    }
+
     pub(crate) fn no_provisioned_concurrency() -> Self {
         let message = "No Provisioned Concurrency Config found for this function".to_owned();
         Self { status: 404, code: "ProvisionedConcurrencyConfigNotFoundException", message, body: Body::Lower }

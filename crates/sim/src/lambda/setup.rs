@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Lambda;
-use super::function::{Alias, Code, Configuration, Routing, Version};
+use super::code::{Code, hex_of};
+use super::function::{Alias, Configuration, Routing, Version};
 use super::functions::blank;
 use super::refusal::Refusal;
 use crate::log::AliasState;
@@ -25,7 +26,7 @@ impl Lambda {
             number: None,
             serving: configuration.behaviour()?,
             configuration,
-            code: Code { sha256: super::code::hex_of(name), size: 1_024, image: None },
+            code: Code { sha256: hex_of(name), size: 1_024, image: None },
             revision: self.revision(),
             modified: now,
             pending: false,

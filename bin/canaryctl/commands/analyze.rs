@@ -1,0 +1,234 @@
+//! `canaryctl analyze`: the test of canary against stable, minute by minute, on counts from a file or of a past rollout. Nothing is
+//! acted on.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
+use clap::Args;
+use controller::port::{Cloud, Counted, Pair};
+use rollout::note::Noted;
+use rollout::{Time, Version};
+use serde_json::{Value, json};
+
+use crate::cli::common::{Common, Output};
+use crate::cli::values::duration;
+use crate::error::Failure;
+use crate::target::resolve::{Located, Otherwise, locate};
+use crate::ui::print::{read, say};
+
+/// Test a canary against stable on counts from a file, or of a past rollout, minute by minute
+///
+/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line a minute; or
+/// counts what CloudWatch still has of the last rollout of an alias.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl analyze minutes.csv
+  canaryctl analyze - --output json < minutes.jsonl
+  canaryctl analyze --from-cloudwatch hello:live
+  canaryctl analyze --from-cloudwatch hello:live --since 3h --versions 41,42")]
+pub(crate) struct Analyze {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "from_cloudwatch", conflicts_with = "from_cloudwatch")]
+    file: Option<PathBuf>,
+    /// Count the calls of this function's past rollout instead
+    #[arg(long, value_name = "FUNCTION[:ALIAS]")]
+    from_cloudwatch: Option<String>,
+    /// From when on: a time, or how long ago [default: when the last rollout began]
+    #[arg(long, value_name = "TIME", requires = "from_cloudwatch", value_parser = moment)]
+    since: Option<Since>,
+    /// Of these two versions, stable first [default: those of the last rollout]
+    #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
+    versions: Option<(Version, Version)>,
+    /// The largest chance of a false rollback, over the whole rollout
+    #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
+    alpha: f64,
+    /// A canary that fails up to this many times as often as stable is tolerated
+    #[arg(long, value_name = "TIMES", default_value_t = 1.25)]
+    tolerance_ratio: f64,
+    /// And this many percentage points beyond that
+    #[arg(long, value_name = "POINTS", default_value_t = 0.05)]
+    tolerance_points: f64,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// A time as people give it.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    At(Time),
+    Ago(Duration),
+}
+
+fn two(text: &str) -> Result<(Version, Version), String> {
+    let versions = text.split_once(',').and_then(|(stable, candidate)| stable.parse().ok().zip(candidate.parse().ok()));
+    versions.ok_or_else(|| "two numbers of versions, stable first, such as `41,42`".to_owned())
+}
+
+fn moment(text: &str) -> Result<Since, String> {
+    if let Ok(ago) = duration(text) {
+        return Ok(Since::Ago(ago));
+    }
+    let wrong = |_| "a time such as `2026-11-23T14:00:00Z`, or how long ago, such as `3h`".to_owned();
+    let since_epoch = humantime::parse_rfc3339_weak(text).map_err(wrong)?.duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since_epoch.map_err(|_| "a time after 1970".to_owned())?.as_millis();
+    Ok(Since::At(Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))))
+}
+
+pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
+    let parameters = Parameters {
+        alpha: args.alpha,
+        ratio: args.tolerance_ratio,
+        margin: args.tolerance_points / 100.0,
+        ..Parameters::default()
+    };
+    let test = Test::new(&parameters).map_err(|error| Failure::usage(error.to_string()))?;
+    let minutes = match (&args.file, &args.from_cloudwatch) {
+        (Some(file), _) => {
+            series::parse(&read(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?
+        }
+        (None, function) => counted(args, function.as_deref()).await?,
+    };
+    let out = match args.common.output {
+        Output::Json => lines(test, &minutes)?,
+        Output::Text => table(test, &minutes, &parameters),
+    };
+    say(&out);
+    Ok(0)
+}
+
+/// The minutes of a past rollout, every one from its first call to its last.
+async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
+    let Located { subject, wired, .. } = locate(function, &args.common, Otherwise::Fail).await?;
+    let refused = |what: &str, hint: &str| Failure { code: 3, message: format!("{what}\n  hint: {hint}") };
+    let held =
+        wired.aws.alias(&subject).await.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
+    let last = match held.as_ref().map(|held| held.alias.noted()) {
+        Some(Noted::Note(note)) => Some(*note),
+        Some(Noted::Newer { .. } | Noted::Nothing) | None => None,
+    };
+    let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
+    let Some((stable, candidate)) = versions else {
+        return Err(refused(&format!("no rollout of {subject} is remembered"), "`--versions 41,42 --since 3h` says which"));
+    };
+    let from = match (args.since, &last) {
+        (Some(Since::At(at)), _) => at,
+        (Some(Since::Ago(ago)), _) => wired.aws.time() - ago,
+        (None, Some(last)) => last.begun,
+        (None, None) => return Err(refused("since when is not known", "`--since 3h` says it")),
+    };
+    let pair = Pair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let found = wired.aws.counts(&[pair]).await.answer.pop().transpose();
+    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    if found.is_empty() {
+        let text = format!("CloudWatch has no calls of {stable} and {candidate} through {subject} since {from}");
+        return Err(refused(
+            &text,
+            "it counts versions by themselves only while an alias has weights, and keeps minutes for 15 days",
+        ));
+    }
+    every_minute(&found).map_err(|error| Failure { code: 1, message: format!("what CloudWatch counted makes no sense: {error}") })
+}
+
+/// The minutes in a row: one without data is all zero.
+fn every_minute(found: &[Counted]) -> Result<Vec<Minute>, analysis::CountError> {
+    let mut minutes = Vec::new();
+    let mut next = found.first().map(|first| first.start);
+    for Counted { start, stable, candidate } in found {
+        while next.is_some_and(|next| next < *start) {
+            minutes.push(Minute::default());
+            next = next.map(|next| next + Duration::from_mins(1));
+        }
+        minutes.push(Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)?);
+        next = Some(*start + Duration::from_mins(1));
+    }
+    Ok(minutes)
+}
+
+/// What is known of the whole rollout when looking back on it: how many calls the canary had in all.
+fn outlook(minutes: &[Minute]) -> Outlook {
+    Outlook { due: None, in_all: Some(minutes.iter().map(Minute::canary_calls).sum()) }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Hold => "hold",
+        Verdict::RollBack => "rollback",
+        Verdict::NoData => "no_data",
+        Verdict::LowPower => "low_power",
+    }
+}
+
+/// A JSON object a minute. A component that nothing was bet on yet is minus infinity, which JSON writes as null.
+fn lines(mut test: Test, minutes: &[Minute]) -> Result<String, Failure> {
+    let outlook = outlook(minutes);
+    let mut out = String::new();
+    for (index, minute) in minutes.iter().enumerate() {
+        test.fold(minute);
+        let weighed = test.weighed();
+        let components: Vec<Value> = weighed.components.iter().map(|component| json!(component)).collect();
+        let line = json!({
+            "minute": index + 1,
+            "ln_e": weighed.ln_e,
+            "components": components,
+            "buckets": weighed.buckets,
+            "verdict": word(test.verdict(&outlook)),
+        });
+        out.push_str(&serde_json::to_string(&line)?);
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+/// A number of any size, short.
+fn figure(number: f64) -> String {
+    if (0.01..1e5).contains(&number) { format!("{number:.2}") } else { format!("{number:.1e}") }
+}
+
+/// A line a minute for people, and what it comes to.
+fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String {
+    let outlook = outlook(minutes);
+    let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");
+    let mut noticed = None;
+    for (index, minute) in minutes.iter().enumerate() {
+        test.fold(minute);
+        let verdict = test.verdict(&outlook);
+        if verdict == Verdict::RollBack && noticed.is_none() {
+            noticed = Some(index + 1);
+        }
+        let errors = |bad: f64, calls: f64| if calls > 0.0 { format!("{bad} of {calls}") } else { "no calls".to_owned() };
+        let canary = errors(minute.canary_bad(), minute.canary_calls());
+        let stable = errors(minute.stable_bad(), minute.stable_calls());
+        let evidence = figure(test.ln_e().exp());
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{:>6}   {canary:<22} {stable:<22} {evidence:<12}  {}", index + 1, word(verdict));
+    }
+    let told = test.explain();
+    let rate = |version: &Rate| match version.rate {
+        Some(rate) => format!("{:.2} % ({} of {} calls)", rate * 100.0, version.bad, version.calls),
+        None => "no calls".to_owned(),
+    };
+    let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&told.canary), rate(&told.stable));
+    let _ = writeln!(out, "evidence  {} of {:.0} that a rollback takes", figure(told.evidence), told.threshold);
+    let verdict = test.verdict(&outlook);
+    let why = match (verdict, noticed) {
+        (Verdict::RollBack, Some(minute)) => {
+            let times = shown_ratio(parameters, minutes).ok().flatten();
+            let at_least =
+                times.map_or_else(String::new, |times| format!(": the canary fails at least {times} times as often as stable"));
+            format!("roll back, noticed in minute {minute}{at_least}")
+        }
+        (Verdict::RollBack, None) => "roll back".to_owned(),
+        (Verdict::Hold, _) => "hold: suspicious, not yet certain".to_owned(),
+        (Verdict::Pass, _) => "pass: no complaint".to_owned(),
+        (Verdict::NoData, _) => "no data: the canary had no calls".to_owned(),
+        (Verdict::LowPower, _) => "low power: with so few calls only a dead canary can be seen".to_owned(),
+    };
+    let _ = writeln!(out, "verdict   {why}");
+    let promise = parameters.alpha * 100.0;
+    let _ = writeln!(out, "          a canary that is no worse than tolerated is rolled back in at most {promise} % of rollouts");
+    out
+}

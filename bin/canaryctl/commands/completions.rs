@@ -1,0 +1,50 @@
+//! `canaryctl completions` and `canaryctl man`: the command line as shells and manuals want it, made from its one definition.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+
+use crate::error::Failure;
+use crate::ui::print::say;
+
+/// Write the completions of a shell to standard output
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl completions bash > ~/.local/share/bash-completion/completions/canaryctl
+  canaryctl completions zsh > ~/.zfunc/_canaryctl
+  canaryctl completions fish > ~/.config/fish/completions/canaryctl.fish")]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Write a man page for every command into a folder
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl man ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// The folder; it is made where it does not exist
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+pub(crate) fn script(args: &Completions, command: &mut Command) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "canaryctl", &mut script);
+    say(&String::from_utf8_lossy(&script));
+    0
+}
+
+pub(crate) fn pages(args: &Man, command: Command) -> Result<u8, Failure> {
+    let unwritable = |error: std::io::Error| Failure {
+        code: 1,
+        message: format!("the man pages could not be written into `{}`: {error}", args.folder.display()),
+    };
+    std::fs::create_dir_all(&args.folder).map_err(unwritable)?;
+    clap_mangen::generate_to(command, &args.folder).map_err(unwritable)?;
+    Ok(0)
+}

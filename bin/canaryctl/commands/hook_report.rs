@@ -1,0 +1,123 @@
+//! `canaryctl hook report`: the later answer of a hook that said `InProgress`, left where the rollout looks for it.
+
+use clap::{Args, Subcommand, ValueEnum};
+use controller::port::{Cloud, Failure as Why};
+use controller::tag_key;
+use rollout::arn::{Arn, unqualified};
+use serde_json::json;
+
+use crate::cli::common::{Common, Output};
+use crate::error::Failure;
+use crate::target::resolve::{Otherwise, locate};
+use crate::ui::print::say;
+
+/// What hooks and their jobs say to a rollout
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl hook report hello --execution-id 7f3ac2e1/pre-traffic/1 --status Succeeded")]
+pub(crate) struct Hook {
+    #[command(subcommand)]
+    pub(crate) command: HookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookCommand {
+    Report(Box<Report>),
+}
+
+/// Answer for a hook that said `InProgress`
+///
+/// Writes one tag on the function that is rolled out, which its rollout reads and takes away. The same without canaryctl:
+/// `aws lambda tag-resource --resource <ARN> --tags canaryctl/<EXECUTION ID>=Succeeded`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl hook report hello --execution-id 7f3ac2e1/pre-traffic/1 --status Succeeded
+  canaryctl hook report hello --execution-id 7f3ac2e1/post-traffic/1 --status Failed --reason 'two of 40 checks'")]
+pub(crate) struct Report {
+    /// The function that is rolled out, by name or ARN; with an ARN lambda:TagResource is the only permission needed
+    #[arg(value_name = "FUNCTION", required_unless_present = "simulate")]
+    function: Option<String>,
+    /// Which asking this answers: `LifecycleEventHookExecutionId` in the hook's event
+    #[arg(long, value_name = "ID", value_parser = execution_id)]
+    execution_id: String,
+    /// The answer
+    #[arg(long, value_enum, value_name = "STATUS")]
+    status: Status,
+    /// Why, for whoever reads the rollout's log
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum Status {
+    Succeeded,
+    Failed,
+}
+
+fn execution_id(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let sound = matches!(parts.as_slice(), [id, phase, attempt]
+        if id.len() == 8 && !phase.is_empty() && attempt.parse::<u8>().is_ok())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'-');
+    if sound { Ok(text.to_owned()) } else { Err("rollout, phase and attempt, such as `7f3ac2e1/pre-traffic/1`".to_owned()) }
+}
+
+pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
+    let located = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
+    let (subject, wired) = (&located.subject, &located.wired);
+    let refused = |what: String| Failure { code: 3, message: what };
+    let given = subject.function.reference();
+    let arn = if Arn::is_meant(&given) {
+        given
+    } else {
+        let found = wired.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
+        unqualified(&found.arn).to_owned()
+    };
+    let answer = match args.status {
+        Status::Succeeded => "Succeeded".to_owned(),
+        Status::Failed if args.reason.is_empty() => "Failed".to_owned(),
+        Status::Failed => format!("Failed: {}", in_a_tag(&args.reason)),
+    };
+    let key = tag_key(&args.execution_id);
+    wired.aws.tag(&arn, &key, &answer).await.map_err(|error| {
+        let hint = if error.failure == Why::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
+        refused(format!("{error}{hint}"))
+    })?;
+    match args.common.output {
+        Output::Text => say(&format!("{key} = {answer}, on {arn}\n  its rollout reads it within a poll and takes it away\n")),
+        Output::Json => say(&format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer }))),
+    }
+    Ok(0)
+}
+
+/// A text as AWS takes it in a tag: letters, digits, blanks and `_.:/=+-@`, 256 at most with the word before it.
+fn in_a_tag(text: &str) -> String {
+    let fits = |letter: char| letter.is_alphanumeric() || "_.:/=+-@ ".contains(letter);
+    text.chars().map(|letter| if fits(letter) { letter } else { ' ' }).take(240).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_is_named_whole() {
+        assert!(execution_id("7f3ac2e1/pre-traffic/1").is_ok());
+        for wrong in
+            ["", "7f3ac2e1", "7f3ac2e1/pre-traffic", "7f3ac2e1/pre-traffic/x", "7f3ac2e1/pre traffic/1", "a/b/1", "7f3ac2e1//1"]
+        {
+            assert!(execution_id(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reason_fits_into_a_tag() {
+        assert_eq!(in_a_tag("2 of 40 checks: \"cart\" (é) & more"), "2 of 40 checks:  cart   é    more");
+        assert_eq!(in_a_tag(&"x".repeat(1_000)).len(), 240);
+    }
+}

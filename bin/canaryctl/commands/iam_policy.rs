@@ -1,0 +1,143 @@
+//! `canaryctl iam-policy`: the least policy for exactly these settings, without asking AWS.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use controller::{Grant, Place, least, least_to_roll_back};
+use project::FunctionRef;
+use rollout::Subject;
+use serde::Serialize;
+
+use crate::cli::rollout::Rollout;
+use crate::error::Failure;
+use crate::target::resolve::{Located, Otherwise, locate_all};
+use crate::ui::print::{murmur, say};
+use crate::{request, session};
+
+/// Print the least IAM policy for a rollout with these settings, as JSON
+///
+/// Takes the same options as `rollout`. Nothing is asked of AWS but the names that a project's file leaves to its stack. What is not
+/// known, such as the account where the function is not named by its ARN, stands as `*` and is told on stderr.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl iam-policy hello --alarm HelloErrors --post-hook smokeTest > policy.json
+  canaryctl iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:live
+  canaryctl iam-policy hello --rollback-only
+  canaryctl iam-policy                           (all functions of canary.yml)")]
+pub(crate) struct IamPolicy {
+    /// Only what `canaryctl rollback` needs
+    #[arg(long, conflicts_with = "with_doctor")]
+    rollback_only: bool,
+    /// What `canaryctl doctor` asks, too
+    #[arg(long)]
+    with_doctor: bool,
+    #[command(flatten)]
+    rollout: Rollout,
+}
+
+pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
+    let IamPolicy { rollback_only, with_doctor, rollout: mut args } = args;
+    args.common.anywhere = true;
+    // Every schedule needs the same.
+    if args.every.is_none() {
+        args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
+    }
+    let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, Otherwise::Fail).await?;
+    let (mut grants, mut told): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    for one in &located {
+        let region = one.wired.aws.region().to_owned();
+        let place =
+            Place { region: Some(region).filter(|region| region != session::ANYWHERE), stack: stack(&args, one, rollback_only) };
+        told.extend(about(&one.subject, &place));
+        if rollback_only {
+            add(&mut grants, least_to_roll_back(&one.subject, &place));
+            continue;
+        }
+        let request = request::request(&args, one).await?;
+        told.extend(about_rollout(&args, request.create_alias));
+        add(&mut grants, least(&request, &place, with_doctor));
+    }
+    let mut known = BTreeSet::new();
+    for note in told.iter().filter(|note| known.insert(*note)) {
+        murmur(&format!("note: {note}\n"));
+    }
+    say(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
+    Ok(0)
+}
+
+/// Adds what one function needs to what the others do: a statement for each purpose, however many functions there are.
+fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
+    for grant in more {
+        match grants.iter_mut().find(|known| known.id == grant.id) {
+            Some(known) => {
+                known
+                    .actions
+                    .extend(grant.actions.iter().filter(|action| !known.actions.contains(action)).copied().collect::<Vec<_>>());
+                let beyond: Vec<String> =
+                    grant.resources.into_iter().filter(|resource| !known.resources.contains(resource)).collect();
+                known.resources.extend(beyond);
+            }
+            None => grants.push(grant),
+        }
+    }
+}
+
+/// What a rollout's policy leaves out, or could.
+fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
+    let first = "a first deployment needs lambda:CreateAlias and lambda:ListAliases, too: `--create-alias` adds them";
+    let image = "where the image's repository does not let Lambda read from it yet, ecr:GetRepositoryPolicy and \
+                 ecr:SetRepositoryPolicy on it are needed once";
+    let warnings = "`Warnings…` may be left out: a rollout then says nothing of callers that bypass the alias, nor of its stack";
+    let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
+    notes.into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// What the policy leaves open.
+fn about(subject: &Subject, place: &Place) -> Vec<String> {
+    let mut told = Vec::new();
+    if subject.function.account.is_none() {
+        told.push("the account is not known and stands as `*`: name the function by its ARN to fill it in".to_owned());
+    }
+    if place.region.is_none() && subject.function.place.is_none() {
+        told.push("no Region is set, and it stands as `*`: `--region` fills it in".to_owned());
+    }
+    told
+}
+
+/// The stack in which a rollout would look names up, where it would.
+fn stack(args: &Rollout, located: &Located, rollback_only: bool) -> Option<String> {
+    let said = located.said.as_ref()?;
+    let function = matches!(said.settings.function.value, FunctionRef::LogicalId(_));
+    let asks = function || (!rollback_only && request::looks_up(args, &said.settings));
+    said.project.stack.as_ref().filter(|_| asks).map(|stack| stack.value.clone())
+}
+
+/// A policy as people write it: what it is for first, one name a line.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy<'a> {
+    version: &'static str,
+    statement: Vec<Statement<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement<'a> {
+    sid: &'static str,
+    effect: &'static str,
+    action: &'a [&'static str],
+    resource: &'a [String],
+}
+
+impl<'a> Policy<'a> {
+    fn of(grants: &'a [Grant]) -> Self {
+        let statements = grants.iter().map(|Grant { id, actions, resources }| Statement {
+            sid: id,
+            effect: "Allow",
+            action: actions,
+            resource: resources,
+        });
+        Self { version: "2012-10-17", statement: statements.collect() }
+    }
+}

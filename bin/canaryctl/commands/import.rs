@@ -1,0 +1,95 @@
+//! `canaryctl import`, `canaryctl schema`: canaryctl's own file, made from what a project has, and what an editor may know about it.
+
+use std::time::Duration;
+
+use clap::Args;
+use controller::port::CloudError;
+use controller::{managed_by, resets};
+use project::{FunctionRef, NoteKind, Project};
+
+use crate::cli::common::{Common, Output};
+use crate::error::Failure;
+use crate::session;
+use crate::target::config::LIMIT;
+use crate::target::resolve::resource;
+use crate::ui::print::{murmur, say};
+
+/// How long AWS is asked who else moves the aliases.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Print the canary.yml that says the same as the project's file
+///
+/// For one stage. What has no counterpart stands in it as a comment; warnings go to stderr too, with those that AWS knows of: a
+/// stack that will reset an alias.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl import > canary.yml
+  canaryctl import --config serverless.yml --stage prod")]
+pub(crate) struct Import {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Print the JSON Schema of canary.yml, for editors
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl schema > canary.schema.json")]
+pub(crate) struct Schema {}
+
+pub(crate) fn schema() -> Result<u8, Failure> {
+    say(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
+    Ok(0)
+}
+
+pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
+    let common = &args.common;
+    let simulated = common.simulate.is_some();
+    let Some(project) = common.config.project(common.region.as_deref(), simulated, LIMIT).await? else {
+        return Err(Failure::usage("there is no project's file here\n  hint: `--config FILE` names one"));
+    };
+    let written = project::canary_yml(&project);
+    match common.output {
+        Output::Text => say(&written),
+        Output::Json => {
+            let json = project::as_json("canary.yml", written.as_bytes())
+                .map_err(|problems| Failure { code: 1, message: problems.to_string() })?;
+            say(&format!("{json}\n"));
+        }
+    }
+    for note in project.notes.iter().filter(|note| note.kind == NoteKind::Warning) {
+        murmur(&format!("warning: {note}\n"));
+    }
+    let asked = tokio::time::timeout(PATIENCE, stacks(common, &project)).await;
+    match asked.unwrap_or_else(|_| Err(format!("no answer within {}", humantime::format_duration(PATIENCE)))) {
+        Ok(warnings) => warnings.iter().for_each(|warning| murmur(&format!("warning: {warning}\n"))),
+        Err(why) => murmur(&format!("AWS was not asked who else moves the aliases: {why}\n")),
+    }
+    Ok(0)
+}
+
+/// Which of the functions belong to a stack. One that is not deployed yet belongs to none.
+async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, String> {
+    let said = |error: &CloudError| error.to_string();
+    let scenario = session::scenario(common).map_err(|failure| failure.message)?;
+    let region = project.region.as_ref().map(|region| region.value.clone());
+    let wired = session::wire(common, None, region, scenario).await.map_err(|failure| failure.message)?;
+    let mut warnings = Vec::new();
+    for settings in &project.functions {
+        let function = match &settings.function.value {
+            FunctionRef::Named(named) => Some(named.function.clone()),
+            FunctionRef::LogicalId(id) => {
+                let name = resource(&wired, project, id, &settings.function.place).await.map_err(|failure| failure.message)?;
+                name.parse::<rollout::subject::Qualified>().ok().map(|named| named.function)
+            }
+        };
+        let Some(function) = function else { continue };
+        match managed_by(&wired.aws, &function).await {
+            Ok(stack) => warnings.extend(stack.map(|stack| resets(&function, &stack))),
+            Err(error) if error.failure == controller::port::Failure::NotFound => {}
+            Err(error) => return Err(said(&error)),
+        }
+    }
+    Ok(warnings)
+}

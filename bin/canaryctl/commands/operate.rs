@@ -1,0 +1,218 @@
+//! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use controller::port::Cloud;
+use controller::{Ordered, ROLLBACK_LIMIT, operate};
+use rollout::event::FORMAT;
+use rollout::note::{AfterPause, RolloutId};
+use rollout::operate::Operation;
+use serde_json::json;
+
+use super::rollback::Sweep;
+use crate::cli::common::{Common, Output};
+use crate::cli::values::{limit, rollout_id};
+use crate::error::Failure;
+use crate::session;
+use crate::target::resolve::{Located, Otherwise, locate, locate_all};
+use crate::ui::print::{complain, say};
+
+/// Which rollout an order is for
+#[derive(Debug, Args)]
+pub(crate) struct Aim {
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
+    #[arg(value_name = "FUNCTION[:ALIAS]")]
+    pub(crate) function: Option<String>,
+    /// Only while this step is in force, for scripts
+    #[arg(long, value_name = "N")]
+    pub(crate) expect_step: Option<u16>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Hold a rollout's share for a while; it stays watched, and a failure still brings it back
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl pause hello
+  canaryctl pause hello --for 30m --then rollback")]
+pub(crate) struct Pause {
+    /// How long
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
+    pub(crate) span: Duration,
+    /// What happens then
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) then: Then,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Then {
+    #[default]
+    Resume,
+    Rollback,
+}
+
+/// End a rollout's pause
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl resume hello")]
+pub(crate) struct Operator {
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+/// Give a rollout's candidate 100 % now; its process bakes it and makes it final
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl promote hello
+  canaryctl promote hello --now --reason 'the fix must be out before the sale'")]
+pub(crate) struct Promote {
+    /// Make it final at once, without a bake, though nobody may be watching; a failure that came first still brings it back
+    #[arg(long, requires = "reason")]
+    pub(crate) now: bool,
+    /// Why, for whoever reads the log
+    #[arg(long, value_name = "TEXT", requires = "now")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+/// Bring one rollout's traffic back, if it is under way; any other is left alone
+///
+/// Made for clean-up steps in CI: unlike `rollback`, it never undoes a rollout that is finished, nor somebody else's.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl abort hello --mine
+  canaryctl abort hello --rollout 7f3ac2e1
+  canaryctl abort --mine                         (all functions of canary.yml that this job rolls out)")]
+pub(crate) struct Abort {
+    /// Only the rollout with this id
+    #[arg(long, value_name = "ID", value_parser = rollout_id, conflicts_with = "mine")]
+    pub(crate) rollout: Option<RolloutId>,
+    /// Only the rollout that this CI job began
+    #[arg(long)]
+    pub(crate) mine: bool,
+    /// Of the file's functions only these, as they were rolled out
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with = "function")]
+    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
+    let then = match args.then {
+        Then::Resume => AfterPause::Resume,
+        Then::Rollback => AfterPause::RollBack,
+    };
+    carry_out(Operation::Pause { span: args.span, then }, args.aim, Target::Any).await
+}
+
+pub(crate) async fn resume(args: Operator) -> Result<u8, Failure> {
+    carry_out(Operation::Resume, args.aim, Target::Any).await
+}
+
+pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
+    let operation = if args.now { Operation::PromoteNow } else { Operation::Promote };
+    if let Some(reason) = &args.reason {
+        tracing::warn!(%reason, "promoted at once");
+    }
+    carry_out(operation, args.aim, Target::Any).await
+}
+
+pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
+    if args.aim.common.stands_for_all(args.aim.function.as_deref()) {
+        return abort_all(&args).await;
+    }
+    let target = match (args.mine, args.rollout) {
+        (true, _) => Target::Mine,
+        (false, Some(id)) => Target::Only(id),
+        (false, None) => Target::Any,
+    };
+    carry_out(Operation::Abort, args.aim, target).await
+}
+
+/// Aborts the rollouts of all of the file's functions that this job, or the one of this id, is in the midst of.
+async fn abort_all(args: &Abort) -> Result<u8, Failure> {
+    if !args.mine && args.rollout.is_none() {
+        return Err(Failure::usage(
+            "no function is named\n  hint: `abort <FUNCTION>`, or `abort --mine` or `--rollout ID` for all of the file's",
+        ));
+    }
+    let common = &args.aim.common;
+    let (located, lost) = locate_all(None, &args.only, common, Otherwise::AsTyped).await?;
+    let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
+    // As one, or each by itself.
+    let mine = |name: &String| session::job(&session::SEVERAL).into_iter().chain(session::job(name)).collect();
+    let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
+    let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
+    if meant.iter().any(Vec::is_empty) {
+        return Err(no_job());
+    }
+    Ok(Sweep { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+}
+
+fn no_job() -> Failure {
+    Failure::usage(
+        "`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it",
+    )
+}
+
+/// Which rollout is meant.
+enum Target {
+    Any,
+    Only(RolloutId),
+    Mine,
+}
+
+async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
+    if args.common.stands_for_all(args.function.as_deref()) {
+        return Err(Failure::usage(
+            "no function is named\n  hint: an order is for one; `canaryctl status <FUNCTION>` shows what is under way",
+        ));
+    }
+    // An abort moves towards stable.
+    let otherwise = if operation == Operation::Abort { Otherwise::AsTyped } else { Otherwise::Fail };
+    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
+    let mut meant = match target {
+        Target::Any => vec![None],
+        Target::Only(id) => vec![Some(id)],
+        // By itself, or as one of several.
+        Target::Mine => session::job(&subject).into_iter().chain(session::job(&session::SEVERAL)).map(Some).collect(),
+    }
+    .into_iter();
+    let identity = session::identity(&subject);
+    let order = async |rollout| {
+        let aim = rollout::operate::Aim { rollout, step: args.expect_step };
+        operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await
+    };
+    let mut ordered = order(meant.next().ok_or_else(no_job)?).await;
+    while let (Ordered::Refused(..), Some(another)) = (&ordered, meant.next()) {
+        ordered = order(another).await;
+    }
+    let (code, outcome, text) = match &ordered {
+        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
+        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
+        Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
+        Ordered::Unconfirmed(why, by_hand) => {
+            let hint = by_hand.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
+            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this by hand:\n  {hint}"))
+        }
+    };
+    match args.common.output {
+        Output::Text if code == 0 => say(&format!("{text}\n")),
+        Output::Text => complain(&text),
+        Output::Json => {
+            let (function, alias) = (&subject.function.name, &subject.alias);
+            let line = json!({ "v": FORMAT, "type": "outcome", "at": wired.aws.time(), "function": function, "alias": alias,
+                "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
+            say(&format!("{line}\n"));
+        }
+    }
+    Ok(code)
+}

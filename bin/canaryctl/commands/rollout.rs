@@ -1,0 +1,103 @@
+//! `canaryctl rollout`: one function, or several as one or beside each other, and from their ending to an exit code.
+
+use controller::{Budget, Budgeted, Identity, Interrupt, Request, shortest_poll};
+use rollout::event::Event;
+use rollout::plan::OnInterrupt;
+use tokio::sync::watch;
+
+use crate::cli::common::Output;
+use crate::cli::rollout::Rollout;
+use crate::error::Failure;
+use crate::session::Wiring;
+use crate::target::resolve::Located;
+use crate::ui::interactive::{Console, Known};
+use crate::ui::print::{murmur, say};
+use crate::ui::reporters::Telling;
+use crate::{multi, session, signals};
+
+pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
+    let stop = signals::listen();
+    let (located, mut requests) = multi::requests(&args).await?;
+    let wired = &located[0].wired;
+    if args.common.stands_for_all(args.function.as_deref()) {
+        tell(&args, &located);
+    }
+    if requests.len() == 1 {
+        one(&args, wired, requests.remove(0), stop).await
+    } else {
+        together(&args, wired, requests, stop).await
+    }
+}
+
+/// Rolls out one function, with whoever sits before the terminal.
+async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
+    let output = args.common.output;
+    let telling = Telling::start(output, &args.keeping, wired.clock, 1)?;
+    let identity = session::identity(&request.subject);
+    let budget = Budget::looking_every(args.poll);
+    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let known = Known::default();
+    let mut tell = |event: &Event| {
+        known.hear(event);
+        telling.tell(event);
+    };
+    let console = Console {
+        cloud: &cloud,
+        clock: &wired.clock,
+        subject: &request.subject,
+        identity: session::identity(&request.subject),
+        telling: &telling,
+        known: &known,
+        stop: stop.clone(),
+        holds: request.on_interrupt == OnInterrupt::Hold,
+    };
+    let rollout = controller::rollout(&cloud, &wired.clock, &request, identity, stop.subscribe(), &mut tell);
+    let (ending, left) = console.beside(telling.keys(), rollout).await;
+    telling.end();
+    Ok(left.settle(ending.exit_code).await)
+}
+
+/// Rolls out several functions, as one or each by itself.
+async fn together(
+    args: &Rollout,
+    wired: &Wiring,
+    mut requests: Vec<Request>,
+    stop: watch::Sender<Interrupt>,
+) -> Result<u8, Failure> {
+    let at_a_time = args.several.max_parallel.map_or(requests.len(), usize::from).min(requests.len());
+    for request in &mut requests {
+        request.beside = at_a_time;
+    }
+    let telling = Telling::start(args.common.output, &args.keeping, wired.clock, requests.len())?;
+    let budget = Budget::looking_every(args.poll.max(shortest_poll(at_a_time)));
+    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let mut told = |event: &Event| telling.tell(event);
+    let ended = if args.several.each {
+        let requests: Vec<(Request, Identity)> = requests
+            .into_iter()
+            .map(|request| {
+                let identity = session::identity(&request.subject);
+                (request, identity)
+            })
+            .collect();
+        controller::each(&cloud, &wired.clock, &requests, at_a_time, stop.subscribe(), &mut told).await
+    } else {
+        let identity = session::identity(&session::SEVERAL);
+        controller::group(&cloud, &wired.clock, &requests, identity, stop.subscribe(), &mut told).await
+    };
+    drop(telling);
+    Ok(ended.exit_code)
+}
+
+/// Says which file was taken, and whom its names stand for.
+fn tell(args: &Rollout, located: &[Located]) {
+    let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
+    let how = if args.several.each { "each by itself" } else { "as one" };
+    let how = if names.len() == 1 { "1 function".to_owned() } else { format!("{} functions, {how}", names.len()) };
+    let file = located[0].said.as_ref().map_or("", |said| said.project.file.as_str());
+    let text = format!("settings   {file}: {how}: {}\n", names.join(", "));
+    match args.common.output {
+        Output::Text => say(&text),
+        Output::Json => murmur(&text),
+    }
+}

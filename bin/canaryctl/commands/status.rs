@@ -1,0 +1,60 @@
+//! `canaryctl status`: one read, explained; a second one where AWS itself may be at work on the alias.
+
+use std::time::Duration;
+
+use clap::Args;
+use controller::port::Cloud;
+use rollout::alias::{Standing, standing};
+
+use super::watch;
+use crate::cli::common::{Common, Output};
+use crate::cli::values::{Alarm, alarm, poll};
+use crate::error::Failure;
+use crate::target::resolve::{Otherwise, locate};
+use crate::ui::print::say;
+
+/// Show what an alias is and what can be done about it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl status hello
+  canaryctl status hello --watch
+  canaryctl status hello:live --output json")]
+pub(crate) struct Status {
+    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
+    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    pub(crate) function: Option<String>,
+    /// Watch the rollout under way until it ends, wherever it runs: a live view, in a pipe a line a change. Reads only
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// An alarm to show, by name, besides those of the project's file; may be given several times
+    #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, requires = "watch")]
+    pub(crate) alarms: Vec<Alarm>,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, requires = "watch")]
+    pub(crate) poll: Duration,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
+    let located = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
+    let (subject, aws, output) = (&located.subject, &located.wired.aws, args.common.output);
+    let alias = aws.alias(subject).await?.map(|held| held.alias);
+    if args.watch
+        && let Some(viewed) = watch::begin(&located, alias.as_ref(), &args.alarms)?
+    {
+        return watch::run(viewed, &located, args.poll, output).await;
+    }
+    let (alias, now) = (alias.as_ref(), aws.time());
+    match output {
+        Output::Text => {
+            let foreign = alias.is_some_and(|alias| matches!(standing(alias), Standing::Foreign { .. }));
+            // Not being allowed to know is no matter.
+            let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
+            say(&report::status_text(subject, alias, provisioned, now));
+        }
+        Output::Json => say(&format!("{}\n", report::status_json(subject, alias, now)?)),
+    }
+    Ok(if alias.is_some() { 0 } else { 3 })
+}

@@ -1,0 +1,181 @@
+//! `canaryctl status --watch`: the live view of a rollout that runs elsewhere, from reads alone.
+
+use std::time::Duration;
+
+use controller::port::{Clock, Cloud};
+use controller::{Budget, Budgeted, compared_elsewhere};
+use project::Alarm;
+use report::{Prompt, Watch};
+use rollout::event::{Event, What};
+use rollout::plan::COUNTS_EVERY;
+use rollout::subject::Subject;
+use rollout::{Alias, Time};
+use serde_json::Value;
+
+use crate::cli::artifact_args::Log;
+use crate::cli::common::Output;
+use crate::cli::values;
+use crate::error::Failure;
+use crate::session::Waiting;
+use crate::target::resolve::Located;
+use crate::ui::print::say;
+use crate::ui::reporters::{Screen, TICK, screen};
+
+/// A rollout under way, as it is first seen.
+pub(crate) struct Viewed {
+    watch: Watch,
+    told: Vec<Event>,
+    alarms: Vec<String>,
+    status: String,
+}
+
+/// What there is to watch; `None` where no rollout is under way.
+pub(crate) fn begin(located: &Located, alias: Option<&Alias>, alarms: &[values::Alarm]) -> Result<Option<Viewed>, Failure> {
+    let (subject, now) = (&located.subject, located.wired.aws.time());
+    let alarms = names(alarms, located);
+    let Some((watch, told)) = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now)) else { return Ok(None) };
+    Ok(Some(Viewed { watch, told, alarms, status: report::status_json(subject, alias, now)? }))
+}
+
+pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, output: Output) -> Result<u8, Failure> {
+    let Located { subject, wired, .. } = located;
+    let Viewed { mut watch, mut told, alarms, status } = viewed;
+    let budget = Budget::default();
+    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let mut view = View::new(output, wired.clock);
+    view.changed(&status)?;
+    let mut beside = Beside { alarms, count_at: Some(cloud.time()), trouble: None };
+    loop {
+        told.extend(beside.look(&cloud, subject, &mut watch).await);
+        if view.tell(&told) {
+            return Ok(0);
+        }
+        view.pass(poll).await;
+        told = match cloud.alias(subject).await {
+            Ok(held) => {
+                let alias = held.map(|held| held.alias);
+                view.changed(&report::status_json(subject, alias.as_ref(), cloud.time())?)?;
+                watch.look(alias.as_ref(), cloud.time())
+            }
+            Err(error) => beside.complain(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
+        };
+    }
+}
+
+/// What is looked at beside the alias.
+struct Beside {
+    alarms: Vec<String>,
+    /// When calls are counted again; never where that is not permitted.
+    count_at: Option<Time>,
+    trouble: Option<String>,
+}
+
+impl Beside {
+    async fn look(&mut self, cloud: &impl Cloud, subject: &Subject, watch: &mut Watch) -> Vec<Event> {
+        let now = cloud.time();
+        let mut told = Vec::new();
+        if !self.alarms.is_empty() {
+            match cloud.alarms(&self.alarms, Time::default()).await {
+                Ok(seen) => told.extend(watch.look_at_alarms(&seen.answer, now)),
+                Err(error) => told.extend(self.complain(watch, format!("the alarms cannot be read: {error}"), now)),
+            }
+        }
+        if self.count_at.is_some_and(|at| now >= at) && !watch.note().phase.share().is_zero() {
+            self.count_at = Some(now + COUNTS_EVERY);
+            match compared_elsewhere(cloud, subject, watch.note()).await {
+                Ok(found) => told.extend(found.map(|finding| watch.compared(finding, now))),
+                Err(error) => {
+                    self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
+                    told.extend(self.complain(watch, format!("the calls cannot be counted: {error}"), now));
+                }
+            }
+        }
+        told
+    }
+
+    /// Says that something could not be read, and not the same thing again and again.
+    fn complain(&mut self, watch: &mut Watch, why: String, now: Time) -> Vec<Event> {
+        if self.trouble.as_ref() == Some(&why) {
+            return Vec::new();
+        }
+        self.trouble = Some(why.clone());
+        vec![watch.trouble(why, now)]
+    }
+}
+
+/// The alarms that were named, and those that the project's file names.
+fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
+    let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
+    let said = located.said.iter().flat_map(|said| &said.settings.alarms);
+    names.extend(said.filter_map(|alarm| match &alarm.value {
+        Alarm::Name(name) => values::alarm(name).ok().map(|alarm| alarm.name),
+        Alarm::Definition(definition) => Some(definition.name.clone()),
+        // What only the stack knows is not looked up: whoever watches makes no calls but these.
+        Alarm::LogicalId(_) => None,
+    }));
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// What is shown, and what was last written of it.
+struct View {
+    output: Output,
+    screen: Screen,
+    clock: Waiting,
+    written: Option<Value>,
+}
+
+impl View {
+    fn new(output: Output, clock: Waiting) -> Self {
+        let mut screen = screen(output, Log::default().system(), false);
+        // Nobody reading it is no reason to fail.
+        let _ = screen.reporter.prompt(&Prompt::Watching);
+        Self { output, screen, clock, written: None }
+    }
+
+    /// Shows events. Whether the rollout has ended.
+    fn tell(&mut self, events: &[Event]) -> bool {
+        if self.output == Output::Text {
+            for event in events {
+                let _ = self.screen.reporter.event(event);
+            }
+        }
+        let ended = events.iter().any(|event| matches!(event.what, What::Outcome(_)));
+        if ended {
+            let _ = self.screen.reporter.finish();
+        }
+        ended
+    }
+
+    /// For programs: the status, where more than the time has changed.
+    fn changed(&mut self, status: &str) -> Result<(), Failure> {
+        if self.output == Output::Text {
+            return Ok(());
+        }
+        let mut value: Value = serde_json::from_str(status)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("at");
+        }
+        if self.written.as_ref() != Some(&value) {
+            say(&format!("{status}\n"));
+            self.written = Some(value);
+        }
+        Ok(())
+    }
+
+    /// Lets the time until the next look pass.
+    async fn pass(&mut self, span: Duration) {
+        let clock = self.clock;
+        let looked = clock.sleep(span);
+        tokio::pin!(looked);
+        loop {
+            tokio::select! {
+                () = &mut looked => return,
+                () = tokio::time::sleep(TICK), if self.screen.live => {
+                    let _ = self.screen.reporter.tick(clock.now());
+                }
+            }
+        }
+    }
+}

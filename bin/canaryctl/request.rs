@@ -1,0 +1,276 @@
+//! What is to be done, all in all? What was typed goes before the project's file, that before the story, and all of them before what
+//! is usual.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use controller::port::Code;
+use controller::{AlarmRule, Request};
+use project::{Alarm, At, Definition, FunctionSettings, Hook};
+use rollout::entry::Wishes;
+use rollout::hook::{HookError, HookTarget};
+use rollout::plan::{BLIND_LIMIT, InsufficientData, OnInterrupt, Preexisting};
+use rollout::{Schedule, Version};
+use sim::Defaults;
+
+use crate::cli::rollout::{self as args, Rollout};
+use crate::cli::values::{self, Alarm as Typed};
+use crate::error::Failure;
+use crate::target::resolve::{Located, resource};
+
+/// The request that the command line and the project's file come to. Names that only the stack knows are looked up.
+pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
+    let story = located.scenario.map(sim::Scenario::defaults);
+    let said = located.said.as_ref().map(|said| &said.settings);
+    let analysis = said.map(|said| said.analysis.clone()).unwrap_or_default();
+    let schedule = schedule(args, said, story, located)?;
+    let code = code(args)?;
+    // Whoever brings code, or another version, does not want the file's.
+    let version = args.version_number.or(version(said).filter(|_| code.is_none() && args.description.is_none()));
+    let comparison = args.comparing.plan(&analysis)?;
+    let probe_event = args.comparing.event(&analysis)?;
+    let mut names = Names { located, known: BTreeMap::new() };
+    let (alarms, kept) = names.alarms(args, said, story).await?;
+    let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
+    let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
+    let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
+    let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
+    elsewhere(&args.alarms, located.wired.aws.region())?;
+    Ok(Request {
+        subject: located.subject.clone(),
+        version,
+        expects: said.and_then(|said| said.current_version.as_ref()).map(|at| at.value).filter(|_| args.version_number.is_none()),
+        code,
+        description: args.description.clone(),
+        schedule,
+        bake: args.bake.or(said.and_then(|said| said.bake.as_ref()).map(|at| at.value)),
+        poll: args.poll,
+        beside: 1,
+        alarms,
+        kept,
+        preexisting: preexisting(args, said),
+        insufficient: insufficient(args, said),
+        blind_limit: args
+            .blind_limit
+            .or(said.and_then(|said| said.blind_limit.as_ref()).map(|at| at.value))
+            .unwrap_or(BLIND_LIMIT),
+        analysis: comparison,
+        analysis_asked: args.comparing.asked(&analysis, &comparison),
+        probe_event,
+        pre_hook: pre_hook.or_else(|| usual(story.and_then(|story| story.pre_hook))),
+        post_hook: post_hook.or_else(|| usual(story.and_then(|story| story.post_hook))),
+        step_hook,
+        hook_limit: args.hook_timeout,
+        any_hook_answer: args.hook_answer == args::HookAnswer::Any,
+        on_interrupt: match args.on_interrupt {
+            args::OnInterrupt::Rollback => OnInterrupt::RollBack,
+            args::OnInterrupt::Hold => OnInterrupt::Hold,
+        },
+        again: args.again,
+        create_alias: args.create_alias,
+        require_change: args.require_change,
+        allow_provisioned: args.allow_provisioned_concurrency,
+        observations: args.keeping.observations,
+        wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
+        group: Vec::new(),
+        notes: located.notes(),
+    })
+}
+
+/// Whether a request made of these would have names looked up in the project's stack, beside the function's.
+pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
+    let logical = |typed: Option<&String>, said: Option<&At<Hook>>| {
+        typed.is_none() && said.is_some_and(|at| matches!(at.value, Hook::LogicalId(_)))
+    };
+    logical(args.pre_hook.as_ref(), said.pre_hook.as_ref())
+        || logical(args.step_hook.as_ref(), said.step_hook.as_ref())
+        || logical(args.post_hook.as_ref(), said.post_hook.as_ref())
+        || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
+}
+
+fn version(said: Option<&FunctionSettings>) -> Option<Version> {
+    said?.version.as_ref().map(|at| at.value)
+}
+
+fn schedule(
+    args: &Rollout,
+    said: Option<&FunctionSettings>,
+    story: Option<Defaults>,
+    located: &Located,
+) -> Result<Schedule, Failure> {
+    if let Some(schedule) = &args.schedule {
+        return Ok(schedule.clone());
+    }
+    if let Some(every) = args.every {
+        return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
+    }
+    if let Some(schedule) = said.and_then(|said| said.schedule.as_ref()) {
+        return Ok(schedule.value.clone());
+    }
+    let story = story.and_then(|story| story.schedule.parse().ok());
+    story.ok_or_else(|| {
+        let file = match (said, &located.stranger_to) {
+            (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
+            (None, Some(stranger)) => format!(": {stranger}"),
+            (None, None) => String::new(),
+        };
+        Failure::usage(format!(
+            "no schedule was named{file}\n  hint: `canaryctl rollout {} --type Canary10Percent5Minutes`, \
+             or `--steps 1,5,25,50 --every 5m`, or `--type AllAtOnce`",
+            located.subject
+        ))
+    })
+}
+
+fn preexisting(args: &Rollout, said: Option<&FunctionSettings>) -> Preexisting {
+    match args.preexisting_alarm {
+        Some(args::PreexistingAlarm::Fail) => Preexisting::Fail,
+        Some(args::PreexistingAlarm::Ignore) => Preexisting::Ignore,
+        Some(args::PreexistingAlarm::Wait) => Preexisting::Wait,
+        None => said.and_then(|said| said.preexisting_alarm.as_ref()).map(|at| at.value.into()).unwrap_or_default(),
+    }
+}
+
+fn insufficient(args: &Rollout, said: Option<&FunctionSettings>) -> InsufficientData {
+    match args.insufficient_data {
+        Some(args::InsufficientData::Ok) => InsufficientData::Ok,
+        Some(args::InsufficientData::Hold) => InsufficientData::Hold,
+        Some(args::InsufficientData::Rollback) => InsufficientData::RollBack,
+        None => said.and_then(|said| said.insufficient_data.as_ref()).map(|at| at.value.into()).unwrap_or_default(),
+    }
+}
+
+/// Names, of which some are looked up in the project's stack, each once.
+struct Names<'a> {
+    located: &'a Located,
+    known: BTreeMap<String, String>,
+}
+
+impl Names<'_> {
+    async fn of<T>(&mut self, id: &str, at: &At<T>) -> Result<String, Failure> {
+        if let Some(known) = self.known.get(id) {
+            return Ok(known.clone());
+        }
+        let Some(said) = &self.located.said else { return Ok(id.to_owned()) };
+        let name = resource(&self.located.wired, &said.project, id, &at.place).await?;
+        self.known.insert(id.to_owned(), name.clone());
+        Ok(name)
+    }
+
+    async fn hook(&mut self, flag: &str, typed: Option<&String>, said: Option<&At<Hook>>) -> Result<Option<HookTarget>, Failure> {
+        if let Some(typed) = typed {
+            let parsed = typed.parse().map(Some);
+            return parsed.map_err(|error: HookError| Failure::usage(format!("`{flag}`: {error}")));
+        }
+        let Some(said) = said else { return Ok(None) };
+        match &said.value {
+            Hook::Function(function) => Ok(Some(HookTarget::Function(function.clone()))),
+            Hook::Url(url) => Ok(Some(HookTarget::Url(url.clone()))),
+            Hook::LogicalId(id) => {
+                let name = self.of(id, said).await?;
+                let parsed = name.parse().map(HookTarget::Function);
+                parsed.map(Some).map_err(|_| Failure { code: 3, message: format!("{}: `{id}` is no function", said.place) })
+            }
+        }
+    }
+
+    /// An alarm's name; an ARN must be of this Region.
+    fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
+        let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
+        elsewhere([&alarm], self.located.wired.aws.region())
+            .map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
+        Ok(alarm.name)
+    }
+
+    /// The alarms of the command line, or those of the file, or the story's; each once.
+    async fn alarms(
+        &mut self,
+        args: &Rollout,
+        said: Option<&FunctionSettings>,
+        story: Option<Defaults>,
+    ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
+        let mut kept = Vec::new();
+        let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        for at in said.filter(|_| args.alarms.is_empty()).into_iter().flat_map(|said| &said.alarms) {
+            alarms.push(match &at.value {
+                Alarm::Name(name) => self.here(name, at)?,
+                Alarm::LogicalId(id) => self.of(id, at).await?,
+                Alarm::Definition(definition) => {
+                    if kept.iter().any(|known: &AlarmRule| known.name == definition.name) {
+                        return Err(Failure::usage(format!("{}: alarm `{}` is defined twice", at.place, definition.name)));
+                    }
+                    kept.push(rule(definition, at, args, said)?);
+                    definition.name.clone()
+                }
+            });
+        }
+        if let Some(story) = story.filter(|_| alarms.is_empty()) {
+            alarms.extend(story.alarms.iter().map(|name| (*name).to_owned()));
+        }
+        let mut seen = BTreeSet::new();
+        alarms.retain(|name| seen.insert(name.clone()));
+        Ok((alarms, kept))
+    }
+}
+
+/// The alarm that a definition stands for.
+fn rule(definition: &Definition, at: &At<Alarm>, args: &Rollout, said: Option<&FunctionSettings>) -> Result<AlarmRule, Failure> {
+    if insufficient(args, said) == InsufficientData::RollBack {
+        let text = "an alarm that is made has no data at first, and with `insufficientData: rollback` would always go back";
+        return Err(Failure::usage(format!("{}: {text}\n  hint: `hold` waits for its first data", at.place)));
+    }
+    Ok(AlarmRule {
+        name: definition.name.clone(),
+        namespace: definition.namespace.clone(),
+        metric: definition.metric.clone(),
+        statistic: definition.statistic.clone(),
+        threshold: definition.threshold,
+        comparison: definition.comparison.word().to_owned(),
+        period: definition.period,
+        evaluation_periods: definition.evaluation_periods,
+        datapoints: definition.datapoints.unwrap_or(definition.evaluation_periods),
+        missing_data: definition.missing_data.word().to_owned(),
+        dimensions: definition.dimensions.clone(),
+    })
+}
+
+/// An alarm that its ARN puts in another Region would be another one of the same name here.
+fn elsewhere<'a>(alarms: impl IntoIterator<Item = &'a Typed>, region: &str) -> Result<(), Failure> {
+    let far = alarms
+        .into_iter()
+        .find_map(|alarm| alarm.region.as_deref().filter(|there| *there != region).map(|there| (&alarm.name, there)));
+    match far {
+        Some((name, there)) => Err(Failure::usage(format!(
+            "alarm `{name}` is in {there}, and the function in {region}\n  hint: watch an alarm in {region}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The package or image that was named. A file is read and looked at before anything is sent.
+fn code(args: &Rollout) -> Result<Option<Code>, Failure> {
+    match (&args.zip, &args.image) {
+        (Some(path), _) => Ok(Some(Code::Zip(zip(path)?))),
+        (None, Some(uri)) => Ok(Some(Code::Image(uri.clone()))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn zip(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| Failure::usage(format!("`{shown}` cannot be read: {error}"));
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > ZIP_LIMIT {
+        return Err(Failure::usage(format!(
+            "`{shown}` has {size} bytes; AWS takes 50 MB in a request\n  hint: upload it to S3 with your build tool, and roll out without `--zip`"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    if !bytes.starts_with(b"PK\x03\x04") {
+        return Err(Failure::usage(format!("`{shown}` is no zip file, or an empty one")));
+    }
+    Ok(bytes)
+}
+
+/// The most that AWS takes as a deployment package in a request: 50 MB.
+const ZIP_LIMIT: u64 = 50 * 1024 * 1024;

@@ -1,0 +1,80 @@
+//! How does a report get into its file? Whole or not at all, and never at the cost of a rollout.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use report::Reporter;
+use rollout::event::{Event, What};
+
+use crate::cli::artifact_args::Render;
+
+/// A file that is written when the rollout has ended, or when its reporter is told that no more will come.
+#[derive(Debug)]
+pub(crate) struct AtTheEnd {
+    path: PathBuf,
+    render: Render,
+    /// Whether others write to it, too.
+    shared: bool,
+    /// Whether it is over only when several functions are.
+    several: bool,
+    events: Vec<Event>,
+    done: bool,
+}
+
+impl AtTheEnd {
+    /// A file of its own: what was there is replaced, at once.
+    pub(crate) fn whole(path: &Path, several: bool, render: Render) -> Self {
+        Self { path: path.to_owned(), render, shared: false, several, events: Vec::new(), done: false }
+    }
+
+    /// A file that others write to: it is added to.
+    pub(crate) fn added(path: &Path, several: bool, render: Render) -> Self {
+        Self { shared: true, ..Self::whole(path, several, render) }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.done || self.events.is_empty() {
+            return Ok(());
+        }
+        // One attempt: what fails now fails in a moment, too.
+        self.done = true;
+        let text = (self.render)(&self.events)?;
+        if self.shared {
+            return OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(text.as_bytes());
+        }
+        replace(&self.path, text.as_bytes())
+    }
+}
+
+impl Reporter for AtTheEnd {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.events.push(event.clone());
+        let ends = if self.several { matches!(event.what, What::GroupOutcome(_)) } else { event.ending().is_some() };
+        if ends { self.write() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.write()
+    }
+}
+
+/// Puts the content in the place of the file, so that nobody ever reads half of it.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    // A link stays one; and what is no file, such as a terminal or a pipe, cannot be replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
+        return OpenOptions::new().write(true).open(&path)?.write_all(content);
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&beside, &path));
+    if placed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    placed
+}

@@ -1,0 +1,258 @@
+//! What do the keys of the live view do? The same as the commands: an order on the alias, by compare and swap, once it is confirmed.
+//!
+//! The rollout itself hears of an order by reading the alias, as if it came from another machine; it never waits for anything here.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::time::Duration;
+
+use aws::Aws;
+use controller::{Budgeted, Identity, Interrupt, Ordered, operate};
+use report::{Order, Prompt};
+use rollout::event::{Event, What};
+use rollout::note::{AfterPause, PAUSE, RolloutId};
+use rollout::operate::{Aim, Operation};
+use rollout::subject::Subject;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::keys::{Keys, Pressed};
+use super::print::{complain, say};
+use super::reporters::Telling;
+use crate::session::Waiting;
+
+/// How long a question waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long an answer stands.
+const READING: Duration = Duration::from_secs(8);
+
+/// How long it takes until what is said is to be seen.
+const DRAWING: Duration = Duration::from_millis(200);
+
+/// What the events say that an order depends on.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    id: Cell<Option<RolloutId>>,
+    paused: Cell<bool>,
+}
+
+impl Known {
+    /// Takes an event into account.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
+    pub(crate) fn hear(&self, event: &Event) {
+        match &event.what {
+            What::Started(started) => self.id.set(started.rollout_id.parse().ok()),
+            What::Paused { .. } => self.paused.set(true),
+            What::Resumed => self.paused.set(false),
+            _ => {}
+        }
+    }
+}
+
+/// Whoever sits before the live view, and what they ask for.
+pub(crate) struct Console<'a> {
+    pub(crate) cloud: &'a Budgeted<'a, Aws, Waiting>,
+    pub(crate) clock: &'a Waiting,
+    pub(crate) subject: &'a Subject,
+    pub(crate) identity: Identity,
+    pub(crate) telling: &'a Telling,
+    pub(crate) known: &'a Known,
+    pub(crate) stop: watch::Sender<Interrupt>,
+    /// Whether a signal leaves the share as it is.
+    pub(crate) holds: bool,
+}
+
+/// An order that is being carried out.
+type Doing<'a> = Pin<Box<dyn Future<Output = (Order, Ordered)> + 'a>>;
+
+/// Where the conversation is.
+#[derive(Default)]
+struct Talk<'a> {
+    asked: Option<Order>,
+    doing: Option<Doing<'a>>,
+    /// When what is shown gives way to the keys again.
+    until: Option<Instant>,
+    /// Whether the process was told to stop: then it asks no more.
+    stopped: bool,
+}
+
+/// What is left of the conversation when the rollout has ended.
+pub(crate) struct Left<'a>(Option<Doing<'a>>);
+
+impl<'a> Console<'a> {
+    /// Attends to keys and signals until `rollout` has ended.
+    pub(crate) async fn beside<T>(&'a self, keys: Option<Keys>, rollout: impl Future<Output = T>) -> (T, Left<'a>) {
+        let mut talk = Talk::default();
+        let ended = tokio::select! {
+            ended = rollout => ended,
+            never = self.attend(keys, &mut talk) => match never {},
+        };
+        (ended, Left(talk.doing))
+    }
+
+    async fn attend(&'a self, mut keys: Option<Keys>, talk: &mut Talk<'a>) -> Infallible {
+        let mut stop = self.stop.subscribe();
+        if keys.is_some() {
+            self.telling.prompt(self.keys());
+        }
+        loop {
+            let until = talk.until;
+            tokio::select! {
+                Ok(()) = stop.changed() => {
+                    let heard = *stop.borrow_and_update();
+                    self.heard(heard, talk);
+                }
+                pressed = next(keys.as_mut()) => match pressed {
+                    Pressed::Key(key) if !talk.stopped => self.pressed(key, talk),
+                    Pressed::Key(_) => {}
+                    Pressed::Suspend => self.suspend(keys.as_ref(), talk).await,
+                    Pressed::Quit => if let Some(keys) = &keys { keys.quit() },
+                },
+                (order, ordered) = done(talk.doing.as_mut()) => {
+                    talk.doing = None;
+                    self.show(talk, said(order, &ordered), Some(READING));
+                }
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                    talk.asked = None;
+                    self.show(talk, self.keys(), None);
+                }
+            }
+        }
+    }
+
+    fn keys(&self) -> Prompt {
+        Prompt::Keys { holds: self.holds }
+    }
+
+    fn show(&self, talk: &mut Talk<'a>, prompt: Prompt, span: Option<Duration>) {
+        talk.until = span.map(|span| Instant::now() + span);
+        if !talk.stopped {
+            self.telling.prompt(prompt);
+        }
+    }
+
+    /// Says what a signal does, as soon as it is heard.
+    fn heard(&self, heard: Interrupt, talk: &mut Talk<'a>) {
+        talk.until = None;
+        talk.stopped = true;
+        self.telling.prompt(match heard {
+            Interrupt::None => return,
+            Interrupt::Leave => Prompt::Doing(Order::Leave),
+            Interrupt::Stop => Prompt::Signal { holds: self.holds, insists: false },
+            Interrupt::AtOnce => Prompt::Signal { holds: self.holds, insists: true },
+        });
+    }
+
+    fn pressed(&'a self, key: Option<char>, talk: &mut Talk<'a>) {
+        if let Some(order) = talk.asked.take() {
+            if key == Some('y') {
+                self.confirmed(order, talk);
+            } else {
+                self.show(talk, Prompt::Said(true, "nothing was done".to_owned()), Some(READING));
+            }
+            return;
+        }
+        let order = match key {
+            Some('p') if self.known.paused.get() => Order::Resume,
+            Some('p') => Order::Pause,
+            Some('a') => Order::Promote,
+            Some('r') => Order::RollBack,
+            Some('q') => Order::Leave,
+            Some(_) | None => return,
+        };
+        if talk.doing.is_some() {
+            return;
+        }
+        // Before it has begun there is no rollout that could be meant.
+        if self.known.id.get().is_none() {
+            return;
+        }
+        talk.asked = Some(order);
+        self.show(talk, Prompt::Ask(order), Some(PATIENCE));
+    }
+
+    fn confirmed(&'a self, order: Order, talk: &mut Talk<'a>) {
+        let operation = match order {
+            Order::Pause => Operation::Pause { span: PAUSE, then: AfterPause::Resume },
+            Order::Resume => Operation::Resume,
+            Order::Promote => Operation::Promote,
+            Order::RollBack => Operation::Abort,
+            Order::Leave => {
+                self.stop
+                    .send_if_modified(|heard| *heard < Interrupt::Leave && std::mem::replace(heard, Interrupt::Leave) != *heard);
+                return;
+            }
+        };
+        self.show(talk, Prompt::Doing(order), None);
+        // Another rollout that may have come in its place is not meant.
+        let aim = Aim { rollout: self.known.id.get(), step: None };
+        talk.doing = Some(Box::pin(async move {
+            let mut trouble = |_, why: String| self.telling.prompt(Prompt::Said(false, why));
+            let ordered = operate(self.cloud, self.clock, self.subject, (operation, aim), self.identity, &mut trouble).await;
+            (order, ordered)
+        }));
+    }
+
+    /// Stops until it is called back, and says first what that means.
+    async fn suspend(&self, keys: Option<&Keys>, talk: &mut Talk<'a>) {
+        let Some(keys) = keys else { return };
+        self.telling.prompt(Prompt::Said(false, "^Z: suspended, nobody watches; `fg` goes on".to_owned()));
+        tokio::time::sleep(DRAWING).await;
+        self.telling.hush(|| keys.suspend());
+        talk.asked = None;
+        self.show(talk, self.keys(), None);
+    }
+}
+
+impl Left<'_> {
+    /// A way back that was ordered is not left half done: waits for it, says what became of it, and gives the exit code that follows.
+    pub(crate) async fn settle(self, code: u8) -> u8 {
+        let Some(doing) = self.0 else { return code };
+        let (order, ordered) = doing.await;
+        match (order, &ordered) {
+            (Order::RollBack, Ordered::Done(alias, does)) => {
+                say(&format!("✔ ROLLED BACK   {does}; {}\n", alias.traffic()));
+                13
+            }
+            (Order::RollBack, Ordered::Unconfirmed(why, by_hand)) => {
+                let hint =
+                    by_hand.as_ref().map_or_else(String::new, |command| format!("\n  hint: run this by hand:\n  {command}"));
+                complain(&format!("the rollback is NOT CONFIRMED: {why}{hint}"));
+                20
+            }
+            _ => code,
+        }
+    }
+}
+
+async fn next(keys: Option<&mut Keys>) -> Pressed {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn done<T>(doing: Option<&mut Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
+    match doing {
+        Some(doing) => doing.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn said(order: Order, ordered: &Ordered) -> Prompt {
+    let what = match order {
+        Order::Pause => "no pause",
+        Order::Resume => "still paused",
+        Order::Promote => "not promoted",
+        Order::RollBack => "not rolled back",
+        Order::Leave => "not left",
+    };
+    match ordered {
+        Ordered::Done(_, does) => Prompt::Said(true, does.clone()),
+        Ordered::Already(why) => Prompt::Said(true, why.clone()),
+        Ordered::Refused(why, hint) => Prompt::Said(false, format!("{what}: {why}; {hint}")),
+        Ordered::Unconfirmed(why, _) => Prompt::Said(false, format!("NOT CONFIRMED: {why}")),
+    }
+}

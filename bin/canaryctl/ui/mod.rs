@@ -1,0 +1,8 @@
+//! How does a person, or a program, hear of it? The screen, the keys and the files. No command is known here.
+
+pub(crate) mod artifacts;
+mod atomic_file;
+pub(crate) mod interactive;
+mod keys;
+pub(crate) mod print;
+pub(crate) mod reporters;

@@ -1,0 +1,35 @@
+//! How are the rows of the live view laid out, of one function as of several? What gives way on a low screen, and where texts begin.
+
+use rollout::Time;
+use rollout::health::clock;
+
+use crate::paint::{Line, Tone};
+
+/// Where the sentences of what happened begin: after the time and the word.
+pub(crate) const TEXT_AT: usize = 22;
+
+/// The rows of the live view, in the order in which a low screen can do without them.
+pub(crate) struct Rows {
+    /// What is known.
+    pub(crate) body: Vec<Line>,
+    /// What happened last, oldest first.
+    pub(crate) told: Vec<Line>,
+    /// How to go back, and what is asked; to be kept whatever does not fit.
+    pub(crate) foot: Vec<Line>,
+}
+
+impl Rows {
+    /// As many as fit.
+    pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
+        let Self { mut body, mut told, foot } = self;
+        let room = rows.saturating_sub(foot.len());
+        body.truncate(room.saturating_sub(told.len().min(1)));
+        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
+        body.into_iter().chain(told).chain(foot).take(rows).collect()
+    }
+}
+
+/// A row of what happened.
+pub(crate) fn happened(at: Time, word: &str, text: &str) -> Line {
+    Line::default().with(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
+}

@@ -1,0 +1,148 @@
+//! How does foreign text stand in what is written? As text, whatever it holds: on a terminal, in a page, in a CI system's log and in the
+//! files that it reads.
+//!
+//! Hooks, alarms, functions and people may say what they like. Each kind of output has its own function here, and no other place escapes.
+
+use maud::{Markup, html};
+
+/// A foreign text's lines without anything that moves a cursor or a colour.
+pub(crate) fn clean_lines(text: &str) -> Vec<String> {
+    text.lines().map(clean).filter(|line| !line.is_empty()).collect()
+}
+
+/// A foreign text in one line.
+pub(crate) fn one_line(text: &str) -> String {
+    clean_lines(text).join(" ")
+}
+
+/// One line of a foreign text.
+pub(crate) fn clean(line: &str) -> String {
+    let mut kept = String::with_capacity(line.len());
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\u{1b}' => {
+                // A control sequence ends with the first byte from @ to ~ after its bracket; any other escape is two characters.
+                if letters.next() == Some('[') {
+                    let _ = letters.by_ref().find(|letter| ('@'..='~').contains(letter));
+                }
+            }
+            '\t' => kept.push(' '),
+            // Marks that turn the direction of writing can make a line read as something else.
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            letter if letter.is_control() => {}
+            letter => kept.push(letter),
+        }
+    }
+    kept.trim_end().to_owned()
+}
+
+/// The text in HTML, with what stands between backticks as code.
+pub(crate) fn prose(text: &str) -> Markup {
+    let text = clean(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // Without a partner a backtick is only a letter.
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (index, part) in parts.iter().enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// The text as a page in Markdown shows it, in a cell of a table too: a backslash before everything that could mean something.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in clean(text).chars() {
+        match letter {
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            // A name behind it would be told of this; the letter joins nothing and shows nothing.
+            '@' => out.push_str("@\u{2060}"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' | '>' => out.extend(['\\', letter]),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// The text as code in Markdown, which ends at no backtick of its own and at no border of a table.
+pub(crate) fn code(text: &str) -> String {
+    let text = clean(text).replace('|', "\\|");
+    let runs = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(runs + 1);
+    let blank = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
+}
+
+/// The line as no CI system takes it for a command: others' words may stand at its beginning, or anywhere in it.
+pub(crate) fn inert(line: &str) -> String {
+    let line = clean(line);
+    let begins = line.trim_start().starts_with("::");
+    if !begins && !line.contains("##[") && !line.contains("##vso[") {
+        return line;
+    }
+    let line = line.replace("##[", "## [").replace("##vso[", "## vso[");
+    if begins { line.replacen("::", "| ::", 1) } else { line }
+}
+
+/// The text of a command to GitHub: what would end the line, or begin an escape, is escaped, and the older form of a command is broken.
+pub(crate) fn github_data(text: &str) -> String {
+    let lines = clean_lines(text).join("\n").replace("##[", "## [");
+    lines.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of such a command, which colons and commas would end.
+pub(crate) fn github_property(text: &str) -> String {
+    github_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// One of the outputs that later steps of GitHub read. Its end is marked by a word that the value does not hold: others have written parts of it.
+pub(crate) fn github_output(name: &str, value: &str) -> String {
+    if !value.contains(['\n', '\r']) {
+        return format!("{name}={value}\n");
+    }
+    let mut mark = "END".to_owned();
+    while value.contains(&mark) {
+        mark.push('_');
+    }
+    format!("{name}<<{mark}\n{value}\n{mark}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_html_is_shown_as_code_and_nothing_is_left_to_mean_something() {
+        let shown = |text| prose(text).into_string();
+        assert_eq!(shown("alarm `A<b>` is red"), "alarm <code>A&lt;b&gt;</code> is red");
+        assert_eq!(shown("a ` alone <"), "a ` alone &lt;");
+        assert_eq!(shown("<script>\"1\" & 2</script>"), "&lt;script&gt;&quot;1&quot; &amp; 2&lt;/script&gt;");
+    }
+
+    #[test]
+    fn nothing_in_markdown_is_left_to_mean_something() {
+        assert_eq!(plain("a|b <img> **c** [d](e) `f` @g"), "a\\|b &lt;img\\> \\*\\*c\\*\\* \\[d\\](e) \\`f\\` @\u{2060}g");
+        assert_eq!(code("a `b` | c"), "``a `b` \\| c``");
+        assert_eq!(code("`b"), "`` `b ``");
+        assert_eq!(code("plain"), "`plain`");
+    }
+
+    #[test]
+    fn foreign_texts_cannot_steer_a_terminal() {
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m and\ttab\r\u{7}"), "red and tab");
+        assert_eq!(clean("\u{1b}]0;title"), "0;title");
+        assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
+        assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
+    }
+
+    #[test]
+    fn a_value_cannot_end_itself() {
+        assert_eq!(github_output("a", "b=c"), "a=b=c\n");
+        assert_eq!(github_output("a", "b\nEND\nevil=1"), "a<<END_\nb\nEND\nevil=1\nEND_\n");
+        assert_eq!(github_output("a", "b\rc"), "a<<END\nb\rc\nEND\n");
+    }
+}

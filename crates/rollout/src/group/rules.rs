@@ -1,0 +1,298 @@
+//! What may a member of a group do, given what the others are doing? Several rollouts as one: all step together, and either all
+//! versions become final or none does.
+//!
+//! Each member's own alias decides first, as if it were alone; this only holds it back, calls it back, or sends it on. Who tells
+//! the members of each other is not said here.
+//!
+//! The rules, in their order:
+//! 1. A member that goes back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
+//! 2. The first version that becomes final, after all members have passed everything, is the commit: one write to one alias. From
+//!    then on nothing automatic goes back, and whoever stands at 100 % becomes final, unless a person holds it.
+//! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
+
+use super::state::{Called, Left, Member, Others, Stage};
+use crate::action::{Action, Reason, look_again, wait};
+use crate::alias::{Alias, Standing, standing};
+use crate::health::Pass;
+use crate::note::{Note, Phase};
+use crate::observation::Observation;
+use crate::plan::{OnInterrupt, Plan};
+use crate::position::{Position, position};
+use crate::{Cause, Outcome, ReasonKind, Time};
+
+/// What the member at `place` sees of the others: their names, what they show, and since when.
+pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place: usize, plan: &Plan, now: Time) -> Others {
+    let alone = Stage::Final;
+    let mut seen = Others {
+        called: None,
+        taken_over: false,
+        committed: false,
+        leads: true,
+        moved: false,
+        owned: false,
+        under_way: false,
+        open: false,
+        before: alone,
+        at: alone,
+        ready: alone,
+        last: None,
+    };
+    for (index, (name, member, shown)) in members.enumerate().filter(|(index, _)| *index != place) {
+        match member.left {
+            // Who went back for a cause of its own says more than who came along.
+            Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
+                seen.called = Some(Called { by: name.to_owned(), cause: Some(cause) });
+            }
+            // Whoever has the first of them has them all; a later one that another process still has is lost.
+            Some(Left::TakenOver) if index < place => seen.taken_over = true,
+            Some(Left::Lost | Left::TakenOver) if seen.called.is_none() => {
+                seen.called = Some(Called { by: name.to_owned(), cause: None });
+            }
+            Some(Left::Back(_) | Left::Lost | Left::TakenOver) | None => {}
+        }
+        seen.committed |= member.committed;
+        seen.moved |= matches!(member.at, Stage::Step(_));
+        let taken = |stage| matches!(stage, Stage::Claimed | Stage::Step(_));
+        seen.owned |= taken(member.at) || taken(member.ready);
+        seen.under_way |= !member.ended && member.at < Stage::Final;
+        seen.open |= !member.ended && !member.holds && member.at < Stage::Final;
+        // What it decided rests on evidence that grows old.
+        let ready = if now.since(shown) <= plan.freshness() { member.ready.max(member.at) } else { member.at };
+        if index < place {
+            // Nobody waits for a claim of one that has given up.
+            seen.before = if member.ended { seen.before } else { seen.before.min(member.at) };
+            seen.leads &= member.at == Stage::Final;
+        }
+        seen.at = seen.at.min(member.at);
+        if ready < seen.ready {
+            (seen.ready, seen.last) = (ready, Some(name.to_owned()));
+        }
+    }
+    seen
+}
+
+/// What this member shows the others after a round.
+pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
+    let position = here(plan, seen);
+    let committed = is_final(seen, position.as_ref());
+    let at = match (action, &position) {
+        (Action::Finish(Outcome::Promoted | Outcome::Unchanged), _) => Stage::Final,
+        _ if committed => Stage::Final,
+        (_, Some(Position::Ours(note) | Position::SetByHand(note, _))) => stage(plan, note),
+        (_, _) => Stage::Outside,
+    };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action goes nowhere")]
+    let ready = match action {
+        // Seen before its write is answered: whoever is told to stop meanwhile counts with it.
+        Action::Claim | Action::TakeOver => Stage::Claimed,
+        Action::Shift { step, .. } => Stage::Step(*step),
+        Action::Promote(_) => Stage::Final,
+        Action::Wait { why: Reason::Together { stage, .. }, .. } if *stage > Stage::Claimed => *stage,
+        // Nothing but the clock keeps it from the next step.
+        Action::Wait { why: Reason::FullMinute, .. } => at.next(),
+        _ => at,
+    };
+    let ended = matches!(action, Action::Finish(_));
+    let released = seen.interrupted && !leased(seen) && matches!(action, Action::Wait { .. });
+    let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::Held));
+    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds }
+}
+
+fn here(plan: &Plan, seen: &Observation) -> Option<Position> {
+    seen.alias.as_ref().map(|alias| position(plan, seen, alias))
+}
+
+fn stage(plan: &Plan, note: &Note) -> Stage {
+    match note.phase {
+        Phase::Claim | Phase::Pre => Stage::Claimed,
+        Phase::Shift { step, .. } => Stage::Step(usize::from(step)),
+        Phase::Bake | Phase::Post => Stage::Step(plan.schedule.len()),
+        Phase::Promoted | Phase::Back(_) => Stage::Outside,
+    }
+}
+
+fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Position>) -> Option<Left> {
+    let others_too = seen.others.as_ref().is_some_and(|others| others.taken_over);
+    let elsewhere = |note: &Note| note.id == plan.id && note.owner != plan.owner;
+    let live = seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(elsewhere));
+    // One that is still to be taken over is in nobody's hands.
+    let nobodys = matches!(position, Some(Position::Entering(_)));
+    let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that goes on")]
+    match action {
+        Action::RollBack(Cause::Unchanged) => None,
+        Action::RollBack(cause) | Action::Finish(Outcome::RolledBack(cause)) => Some(Left::Back(*cause)),
+        Action::Finish(Outcome::RollbackUnconfirmed) => Some(Left::Back(seen.failed.unwrap_or(Cause::Failed))),
+        Action::Finish(Outcome::Superseded | Outcome::Refused) if taken_over => Some(Left::TakenOver),
+        Action::Finish(Outcome::Refused | Outcome::Superseded | Outcome::Failed) => Some(Left::Lost),
+        _ => None,
+    }
+}
+
+/// Whether this alias' version became final by this plan. What a person made final, and what a claim wrote back, carries no plan.
+fn is_final(seen: &Observation, position: Option<&Position>) -> bool {
+    let Some(Position::Ended(note)) = position else { return false };
+    let there = seen.alias.as_ref().is_some_and(|alias| alias.target.version() == note.candidate);
+    note.phase == Phase::Promoted && note.plan.is_some() && there
+}
+
+/// The next thing to do for a member that by itself would do `action`.
+pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Action {
+    let Some(others) = &seen.others else { return action };
+    let position = here(plan, seen);
+    let final_here = is_final(seen, position.as_ref());
+    let committed = (others.committed || final_here) && seen.failed.is_none();
+    let called = others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed);
+    if let Some(Position::Entering(Action::TakeOver)) = position
+        && let Some(action) = take_over(plan, seen, others, called, &action)
+    {
+        return action;
+    }
+    if called {
+        return call_back(seen, position.as_ref(), final_here, action);
+    }
+    if others.taken_over {
+        return leave(seen, action);
+    }
+    if final_here {
+        return end_with_the_others(plan, seen, others, action);
+    }
+    if committed && let Some(action) = go_final(seen, position.as_ref(), &action) {
+        return action;
+    }
+    hold_back(plan, seen, others, action)
+}
+
+/// Comes back with the others, from wherever this one is.
+fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
+    use Position::{ClearedByHand, Ended, Entering, Lost, Ours, SetByHand, Superseding, TakenOver, Vanished};
+    if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Wait { why: Reason::LookingAgain, .. }) {
+        return action;
+    }
+    match position {
+        Some(Ours(_) | SetByHand(..) | ClearedByHand | Vanished) => Action::RollBack(Cause::Group),
+        Some(Ended(_)) if final_here => Action::RollBack(Cause::Group),
+        // A claim may still be on its way.
+        Some(Entering(_)) if seen.unanswered.is_some() => Action::Confirm,
+        Some(Entering(_) | Superseding(_)) => Action::Finish(Outcome::Refused),
+        Some(Ended(_) | TakenOver(_) | Lost) | None => action,
+    }
+}
+
+/// A share that its owner left behind shares the others' fate: somebody has to own it for that, though all are told to stop by now.
+/// Only where none of them is back or in this process' hands yet, everything is left as it was.
+fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, action: &Action) -> Option<Action> {
+    let goes_back = others.called.as_ref().is_some_and(|called| called.cause.is_some());
+    if others.taken_over || seen.interrupted && !others.owned && !goes_back {
+        return None;
+    }
+    if seen.stuck.is_some() {
+        let moved = seen.alias.as_ref().is_some_and(|alias| alias.canary().is_some());
+        let outcome = if others.committed && !called { Outcome::Failed } else { Outcome::RollbackUnconfirmed };
+        return (moved && *action == Action::Finish(Outcome::Refused)).then_some(Action::Finish(outcome));
+    }
+    if called { Some(Action::TakeOver) } else { seen.interrupted.then(|| hold_back(plan, seen, others, Action::TakeOver)) }
+}
+
+/// Another process has the group: this one only finishes what it found itself.
+fn leave(seen: &Observation, action: Action) -> Action {
+    if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Finish(_)) {
+        return action;
+    }
+    // A write of ours may still land.
+    if seen.unanswered.is_some() { Action::Confirm } else { Action::Finish(Outcome::Superseded) }
+}
+
+/// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back by hand.
+fn end_with_the_others(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
+    let early = matches!(action, Action::Finish(_)) && others.under_way;
+    if early { waiting(plan, seen, others, Stage::Final) } else { action }
+}
+
+/// After the commit whoever stands at 100 % becomes final; what a person does to it comes first.
+fn go_final(seen: &Observation, position: Option<&Position>, action: &Action) -> Option<Action> {
+    let Some(Position::Ours(note)) = position else { return None };
+    let full = matches!(note.phase, Phase::Bake | Phase::Post) && note.pause.is_none();
+    if !full || seen.restored.is_some() || *action == Action::Confirm {
+        return None;
+    }
+    Some(if seen.stuck.is_some() { Action::Finish(Outcome::Failed) } else { Action::Promote(Pass::of_the_group()) })
+}
+
+/// No claim out of order, no step before all others may take it, and no version final before all have passed everything.
+fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action stays within the stage that is reached")]
+    let (reached, needs) = match &action {
+        Action::Claim | Action::TakeOver | Action::Supersede | Action::Adopt => (others.before, Stage::Claimed),
+        // Whoever puts another rollout aside publishes first.
+        Action::UpdateCode | Action::Publish | Action::KeepAlarms | Action::AnnouncePreHook if seen.claimed => {
+            (others.at, Stage::Claimed)
+        }
+        Action::Shift { step, .. } => (others.ready, Stage::Step(*step)),
+        Action::Promote(_) if others.leads || others.committed => (others.ready, Stage::Final),
+        Action::Promote(_) => return waiting(plan, seen, others, Stage::Final),
+        // What has moved is left as it is; what has not is left claimed, for the whole group to be gone on with.
+        Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => {
+            return release(seen, others);
+        }
+        Action::Finish(Outcome::Held) => return release(seen, others),
+        _ => return action,
+    };
+    if reached >= needs { action } else { waiting(plan, seen, others, needs) }
+}
+
+/// Gives the lease up, once, and holds until nobody of the others can go back any more.
+fn release(seen: &Observation, others: &Others) -> Action {
+    match (leased(seen), others.open) {
+        (true, _) => Action::Release,
+        (false, true) => look_again(seen),
+        (false, false) => Action::Finish(Outcome::Held),
+    }
+}
+
+fn leased(seen: &Observation) -> bool {
+    seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()))
+}
+
+fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {
+    let why = Reason::Together { stage, last: others.last.clone() };
+    wait(seen, seen.now + plan.poll, why)
+}
+
+/// The terminal note on an alias that is idle, where it is an end within the rollout that `live` tells of, by a plan of this group: of
+/// this one, or with `replanned` of any. An id that is made from a CI job's may have stood there before.
+pub fn ended_within(alias: Option<&Alias>, plan: &Plan, live: &Note, replanned: bool) -> Option<Note> {
+    let note = terminal(alias)?;
+    let planned = note.plan == Some(plan.hash()) || (replanned && note.plan.is_some());
+    (planned && note.id == live.id && note.since >= live.begun).then_some(note)
+}
+
+/// The terminal note of an alias that is idle, where a plan has ended so.
+pub fn terminal(alias: Option<&Alias>) -> Option<Note> {
+    let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
+    note.plan.is_some().then_some(note)
+}
+
+/// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
+pub fn split(one: &Note, other: &Note) -> bool {
+    let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
+    one.id == other.id && one.phase == Phase::Promoted && back(other) && one.since >= other.begun && other.since >= one.begun
+}
+
+/// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.
+///
+/// A way back that is not confirmed is never hidden by the others: 20 wins, then 21. Else it is the first cause, where coming back
+/// with the group is none, and a refusal only where nobody went back for a cause of its own.
+pub fn exit_code(members: &[(u8, &ReasonKind)], left: &[usize]) -> u8 {
+    let code = |place: &usize| members.get(*place).map_or(1, |member| member.0);
+    let all = || (0..members.len()).collect::<Vec<_>>();
+    if let Some(worst) = [20, 21].into_iter().find(|worst| all().iter().any(|place| code(place) == *worst)) {
+        return worst;
+    }
+    let own =
+        |place: &&usize| members.get(**place).is_some_and(|(code, kind)| *code != 0 && **kind != ReasonKind::Cause(Cause::Group));
+    let refused = Outcome::Refused.exit_code();
+    let first = left.iter().filter(own).find(|place| code(place) != refused).or_else(|| left.iter().find(own)).map(code);
+    let any = || all().iter().map(code).find(|code| *code != 0);
+    first.or_else(any).unwrap_or(0)
+}

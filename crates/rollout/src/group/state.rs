@@ -1,0 +1,156 @@
+//! What does a member of a group know of the others? How far each of them is, and how it left, as they show it to each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Cause;
+
+/// How far a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// Its alias is not claimed.
+    #[serde(rename = "outside")]
+    Outside,
+    /// Its alias is claimed; nothing has moved.
+    #[serde(rename = "acquired")]
+    Claimed,
+    /// This step is in force, from 1.
+    #[serde(rename = "step")]
+    Step(usize),
+    /// Its version is final, or there is nothing to roll out.
+    #[serde(rename = "final")]
+    Final,
+}
+
+impl Stage {
+    /// The stage after this one, of those that a share reaches.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Outside | Self::Claimed => Self::Step(1),
+            Self::Step(step) => Self::Step(step + 1),
+            Self::Final => Self::Final,
+        }
+    }
+
+    /// The stage as what is waited for.
+    fn phrase(self) -> String {
+        match self {
+            Self::Outside => "to begin".to_owned(),
+            Self::Claimed => "to be claimed".to_owned(),
+            Self::Step(step) => format!("to be ready for step {step}"),
+            Self::Final => "to pass everything".to_owned(),
+        }
+    }
+}
+
+/// How a member left the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Left {
+    /// It goes back, or is back.
+    Back(Cause),
+    /// It was refused, lost to somebody else, or cannot go on.
+    Lost,
+    /// Another process goes on with this group.
+    TakenOver,
+}
+
+/// What a member shows the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// How far it is, by its alias.
+    pub at: Stage,
+    /// How far it may go, by what it decided a moment ago.
+    pub ready: Stage,
+    /// How it left, if it did.
+    pub left: Option<Left>,
+    /// Whether its version became final by this plan: the commit, or a part of it.
+    pub committed: bool,
+    /// Whether it does nothing any more.
+    pub ended: bool,
+    /// Whether it leaves its share as it is, for another process.
+    pub holds: bool,
+}
+
+impl Member {
+    /// A member of which nothing is known yet.
+    pub const UNKNOWN: Self =
+        Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false, holds: false };
+
+    /// A member that ended before it began: with nothing to do, or lost.
+    pub fn ended(left: Option<Left>) -> Self {
+        let at = if left.is_none() { Stage::Final } else { Stage::Outside };
+        Self { at, ready: at, left, committed: false, ended: true, holds: false }
+    }
+}
+
+/// Why everybody comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Called {
+    /// The member that goes back.
+    pub by: String,
+    /// Why; `None` where it is lost.
+    pub cause: Option<Cause>,
+}
+
+impl Called {
+    pub(super) fn knows_why(&self) -> bool {
+        !matches!(self.cause, None | Some(Cause::Group))
+    }
+
+    /// Why everybody comes back, in words.
+    pub fn phrase(&self) -> String {
+        match self.cause {
+            Some(Cause::Group) => format!("{} went back with its group", self.by),
+            Some(cause) => format!("{} goes back: {}", self.by, cause.phrase()),
+            None => format!("{} could not begin, or somebody else has it", self.by),
+        }
+    }
+}
+
+/// What the others of a group are doing, as one member sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+pub struct Others {
+    /// Who calls everybody back, if anybody does.
+    #[serde(rename = "rollback_trigger")]
+    pub called: Option<Called>,
+    /// Whether another process goes on with this group.
+    pub taken_over: bool,
+    /// Whether one of them is final by this plan.
+    pub committed: bool,
+    /// Whether all before this one are final: then this one makes the commit.
+    #[serde(rename = "commits")]
+    pub leads: bool,
+    /// Whether any of them has a share.
+    pub moved: bool,
+    /// Whether any of them is in this process' hands, or was.
+    #[serde(rename = "lease_holder")]
+    pub owned: bool,
+    /// Whether any of them that is not final may still become so.
+    pub under_way: bool,
+    /// Whether any of them may still go back: it neither is over nor holds what it has.
+    pub open: bool,
+    /// How far all before this one are that go on.
+    pub before: Stage,
+    /// How far all of them are.
+    pub at: Stage,
+    /// How far all of them are or may go.
+    pub ready: Stage,
+    /// Which of them is furthest from that.
+    pub last: Option<String>,
+}
+
+impl Others {
+    /// Whether this is news for a member that has seen them like `known` and waits for all of them to be at `awaited`.
+    pub fn matter(&self, known: &Self, awaited: Option<Stage>) -> bool {
+        let orders = |others: &Self| (others.called.is_some(), others.taken_over, others.committed, others.under_way);
+        let reached = |others: &Self| {
+            awaited.map(|stage| (others.before >= stage, others.at >= stage, others.ready >= stage, others.leads))
+        };
+        orders(self) != orders(known) || reached(self) != reached(known)
+    }
+}
+
+/// What is waited for, in words.
+pub(crate) fn waits_for(stage: Stage, last: Option<&str>) -> String {
+    format!("{} {}", last.unwrap_or("the others"), stage.phrase())
+}

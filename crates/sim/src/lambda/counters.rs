@@ -1,0 +1,66 @@
+//! How often was which version called, and where is that measured? Counts and the handles of metrics; nothing is run here.
+
+use std::collections::BTreeMap;
+
+use crate::cloudwatch::{CloudWatch, SeriesId};
+use crate::log::Tally;
+
+/// The counts of one version behind one qualifier, with the handles of its metrics.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) tally: Tally,
+    pub(crate) series: Option<Series>,
+}
+
+/// Invocations, errors, throttles and duration under one set of dimensions.
+pub(crate) type Measures = [SeriesId; 4];
+
+/// The handles of one version's metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) shared: [Measures; 3],
+    /// Only calls through an alias with weights are also counted by version.
+    pub(crate) executed: Option<Measures>,
+}
+
+/// By function, qualifier (empty for none) and version.
+pub(crate) type Counters = BTreeMap<String, BTreeMap<String, BTreeMap<Option<u32>, Counter>>>;
+
+impl Series {
+    pub(crate) fn shared(name: &str, qualifier: &str, metrics: &mut CloudWatch) -> Self {
+        let resource = if qualifier.is_empty() { name.to_owned() } else { format!("{name}:{qualifier}") };
+        Self {
+            shared: [
+                measures(metrics, &[]),
+                measures(metrics, &[("FunctionName", name)]),
+                measures(metrics, &[("FunctionName", name), ("Resource", &resource)]),
+            ],
+            executed: None,
+        }
+    }
+
+    pub(crate) fn executed(name: &str, alias: &str, number: Option<u32>, metrics: &mut CloudWatch) -> Measures {
+        let version = number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string());
+        let resource = format!("{name}:{alias}");
+        measures(metrics, &[("FunctionName", name), ("Resource", &resource), ("ExecutedVersion", &version)])
+    }
+}
+
+fn measures(metrics: &mut CloudWatch, dimensions: &[(&str, &str)]) -> Measures {
+    ["Invocations", "Errors", "Throttles", "Duration"].map(|metric| metrics.series("AWS/Lambda", metric, dimensions))
+}
+
+/// The counter of one version, made at its first call; later calls allocate nothing.
+pub(crate) fn counter<'c>(counters: &'c mut Counters, name: &str, qualifier: &str, number: Option<u32>) -> &'c mut Counter {
+    entry(entry(counters, name), qualifier).entry(number).or_default()
+}
+
+fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    match map.get_mut(key) {
+        Some(value) => value,
+        None => unreachable!("it was inserted above"),
+    }
+}

@@ -1,0 +1,51 @@
+//! Whose computer is it? One with the program's own SDK, a key of its own and perhaps a clock that is wrong, before a simulated account.
+
+use std::time::{Duration, SystemTime};
+
+use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
+use aws_smithy_async::time::TimeSource;
+use sim::{Account, SimClock, Time};
+
+/// Which computer it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Whose its calls are, by the log.
+    pub(crate) caller: String,
+    /// By how many seconds its clock is ahead.
+    pub(crate) skew: i64,
+    /// How it reaches the account.
+    pub(crate) http: SharedHttpClient,
+    /// When its credentials end.
+    pub(crate) expires: Option<Time>,
+}
+
+/// A clock that is wrong by so many seconds.
+#[derive(Clone, Copy, Debug)]
+struct Wrong(SimClock, i64);
+
+impl TimeSource for Wrong {
+    fn now(&self) -> SystemTime {
+        let span = Duration::from_secs(self.1.unsigned_abs());
+        if self.1 < 0 { self.0.now() - span } else { self.0.now() + span }
+    }
+}
+
+impl Part {
+    /// One that is right about the time and may stay.
+    pub(crate) fn of(account: &Account, caller: &str) -> Self {
+        Self { caller: caller.to_owned(), skew: 0, http: account.http_client(), expires: None }
+    }
+
+    /// Its way to the account, whose clock this is.
+    pub(crate) async fn connect(self, clock: SimClock) -> Aws {
+        let seams = Seams {
+            http_client: Some(self.http),
+            time_source: Some(SharedTimeSource::new(Wrong(clock, self.skew))),
+            sleep: Some(SharedAsyncSleep::new(clock)),
+            credentials: Some(AccessKey { id: self.caller, secret: "none".to_owned() }),
+        };
+        let credentials_end = self.expires.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
+        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
+        connect(settings, seams).await.unwrap()
+    }
+}
