@@ -103,9 +103,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
-        problems.extend(versions.problems);
-        problems.extend(concurrency);
-        problems.extend(denied);
+        problems.extend(versions.problems.into_iter().chain(concurrency).chain(denied));
         match managed(cloud, found.stable.as_ref()).await {
             Ok(stack) => found.stack = stack,
             Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", Call::ListTags, &error)),
@@ -121,10 +119,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     problems.extend(alarms.problems);
     found.red = alarms.red;
     found.warnings.extend(alarms.warnings);
-    problems.extend(pre);
-    problems.extend(step);
-    problems.extend(post);
-    problems.extend(probe);
+    problems.extend([pre, step, post, probe].into_iter().flatten());
     problems.extend(about_credentials(cloud, &found.plan));
     problems
 }
