@@ -83,7 +83,7 @@ impl Beside {
         if self.count_at.is_some_and(|at| now >= at) && !watch.note().phase.share().is_zero() {
             self.count_at = Some(now + COUNTS_EVERY);
             match compared_elsewhere(cloud, subject, watch.note()).await {
-                Ok(found) => told.extend(found.map(|finding| watch.compared(finding, now))),
+                Ok(found) => told.extend(found.map(|finding| watch.compared(&finding, now))),
                 Err(error) => {
                     self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
                     told.extend(self.complain(watch, format!("the calls cannot be counted: {error}"), now));

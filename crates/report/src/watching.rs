@@ -9,6 +9,7 @@ use rollout::alias::{Alias, Contention, Standing, standing};
 use rollout::comparison::Finding;
 use rollout::event::{Event, FORMAT, HookPhase, Started, What};
 use rollout::health::{AlarmSeen, AlarmState};
+use rollout::narrate::{self, about_end, about_holding, alarm_changed};
 use rollout::note::{Note, Phase};
 use rollout::report::Report;
 use rollout::{Cause, Outcome, Subject, Time, Weight};
@@ -84,7 +85,7 @@ impl Watch {
         told.extend(self.about_share(&note));
         told.extend(self.about_holding(&note, &found, now));
         let ended = note.phase.is_terminal();
-        told.extend(self.about_end(&note));
+        told.extend(about_end(&note, !self.share.is_zero()));
         self.known = note;
         let since = self.known.since.min(now);
         let mut events: Vec<Event> = told
@@ -108,21 +109,13 @@ impl Watch {
     /// What a look at the alarms tells.
     pub fn look_at_alarms(&mut self, alarms: &[AlarmSeen], now: Time) -> Vec<Event> {
         let changed = alarms.iter().filter(|alarm| self.alarms.insert(alarm.name.clone(), alarm.state) != Some(alarm.state));
-        let told: Vec<What> = changed
-            .map(|alarm| What::AlarmChanged {
-                name: alarm.name.clone(),
-                state: alarm.state,
-                since: alarm.since,
-                reason: alarm.told(),
-            })
-            .collect();
+        let told: Vec<What> = changed.map(alarm_changed).collect();
         told.into_iter().map(|what| self.event(now, what)).collect()
     }
 
     /// What another count of the calls tells.
-    pub fn compared(&mut self, finding: Finding, now: Time) -> Event {
-        let Finding { opinion, why, numbers, .. } = finding;
-        self.event(now, What::Compared { opinion, why, numbers: Box::new(numbers) })
+    pub fn compared(&mut self, finding: &Finding, now: Time) -> Event {
+        self.event(now, narrate::compared(finding))
     }
 
     /// What the alias remembers, as last read.
@@ -220,20 +213,8 @@ impl Watch {
         if note.phase.is_terminal() {
             return Vec::new();
         }
-        let mut told = Vec::new();
         let known = &self.known;
-        match (known.pause, note.pause) {
-            (known, Some(pause)) if known != Some(pause) => {
-                told.push(What::Paused { until: pause.until, then: pause.then });
-            }
-            (Some(_), None) => told.push(What::Resumed),
-            (None | Some(_), None | Some(_)) => {}
-        }
-        match (known.blind, note.blind) {
-            (None, Some(_)) => told.push(What::SightLost { why: "what is watched cannot be read by its owner".to_owned() }),
-            (Some(_), None) => told.push(What::SightRegained),
-            (None | Some(_), None | Some(_)) => {}
-        }
+        let mut told = about_holding(Some(known), note, || "what is watched cannot be read by its owner".to_owned());
         if note.waited > known.waited && known.waited.is_zero() {
             told.push(What::Held { why: "this step lasts longer, for want of calls of the new version".to_owned() });
         }
@@ -262,16 +243,6 @@ impl Watch {
             told.push(What::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
         }
         told
-    }
-
-    fn about_end(&self, note: &Note) -> Vec<What> {
-        let moved = !self.share.is_zero();
-        match note.phase {
-            Phase::Promoted => note.candidate.map(|version| What::Promoted { version }).into_iter().collect(),
-            Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => Vec::new(),
-            Phase::Back(_) => vec![What::Restored { version: note.stable, moved }],
-            Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => Vec::new(),
-        }
     }
 }
 

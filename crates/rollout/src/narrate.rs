@@ -102,13 +102,12 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
         Some(known) => known.state != alarm.state,
         None => true,
     };
-    let tell = |alarm: &AlarmSeen| What::AlarmChanged {
-        name: alarm.name.clone(),
-        state: alarm.state,
-        since: alarm.since,
-        reason: alarm.told(),
-    };
-    alarms(now).iter().filter(changed).map(tell).collect()
+    alarms(now).iter().filter(changed).map(alarm_changed).collect()
+}
+
+/// An alarm whose state is another one than before.
+pub fn alarm_changed(alarm: &AlarmSeen) -> What {
+    What::AlarmChanged { name: alarm.name.clone(), state: alarm.state, since: alarm.since, reason: alarm.told() }
 }
 
 fn counted(seen: &Observation) -> Option<(Time, &Finding)> {
@@ -124,15 +123,20 @@ fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
     if known.is_some_and(|known| known.0 == at) {
         return Vec::new();
     }
-    let Finding { opinion, why, numbers, together, .. } = finding;
-    let mut told = vec![What::Compared { opinion: *opinion, why: why.clone(), numbers: Box::new(numbers.clone()) }];
+    let mut told = vec![compared(finding)];
     // Told once: how long it goes on is seen in the counts.
-    if let Some(together) = together
+    if let Some(together) = &finding.together
         && known.is_none_or(|known| known.1.together.is_none())
     {
         told.push(What::WorseTogether { since: together.since, why: together.why.clone() });
     }
     told
+}
+
+/// What a count of the calls says.
+pub fn compared(finding: &Finding) -> What {
+    let Finding { opinion, why, numbers, .. } = finding;
+    What::Compared { opinion: *opinion, why: why.clone(), numbers: Box::new(numbers.clone()) }
 }
 
 fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<What> {
@@ -210,18 +214,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
         None => told.push(What::Claimed),
         Some(_) => {}
     }
-    match (earlier.as_ref().and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(What::SightLost { why: why_blind(plan, before.unwrap_or(now)) }),
-        (Some(_), None) if !note.phase.is_terminal() => told.push(What::SightRegained),
-        (None | Some(_), None | Some(_)) => {}
-    }
-    match (earlier.as_ref().and_then(|earlier| earlier.pause), note.pause) {
-        (known, Some(pause)) if known != Some(pause) => {
-            told.push(What::Paused { until: pause.until, then: pause.then });
-        }
-        (Some(_), None) if !note.phase.is_terminal() => told.push(What::Resumed),
-        (None | Some(_), None | Some(_)) => {}
-    }
+    told.extend(about_holding(earlier.as_ref(), &note, || why_blind(plan, before.unwrap_or(now))));
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
@@ -232,20 +225,40 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     let over =
         |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
     let was_over = earlier.as_ref().is_some_and(over);
-    if !was_over {
-        match note.phase {
-            Phase::Promoted if note.candidate != plan.stable => {
-                told.extend(note.candidate.map(|version| What::Promoted { version }));
-            }
-            Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => {}
-            Phase::Back(_) => {
-                let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
-                told.push(What::Restored { version: note.stable, moved: promoted || !from.is_zero() });
-            }
-            Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {}
-        }
+    if !was_over && (note.phase != Phase::Promoted || note.candidate != plan.stable) {
+        let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
+        told.extend(about_end(&note, promoted || !from.is_zero()));
     }
     told
+}
+
+/// What keeps the share where it is, and the end of that: what one note has of it and the one before had not.
+pub fn about_holding(earlier: Option<&Note>, note: &Note, why_blind: impl FnOnce() -> String) -> Vec<What> {
+    let mut told = Vec::new();
+    let live = !note.phase.is_terminal();
+    match (earlier.and_then(|earlier| earlier.blind), note.blind) {
+        (None, Some(_)) => told.push(What::SightLost { why: why_blind() }),
+        (Some(_), None) if live => told.push(What::SightRegained),
+        (None | Some(_), None | Some(_)) => {}
+    }
+    match (earlier.and_then(|earlier| earlier.pause), note.pause) {
+        (known, Some(pause)) if known != Some(pause) => {
+            told.push(What::Paused { until: pause.until, then: pause.then });
+        }
+        (Some(_), None) if live => told.push(What::Resumed),
+        (None | Some(_), None | Some(_)) => {}
+    }
+    told
+}
+
+/// The end that a terminal note tells of; `moved` says whether the candidate had any traffic.
+pub fn about_end(note: &Note, moved: bool) -> Option<What> {
+    match note.phase {
+        Phase::Promoted => note.candidate.map(|version| What::Promoted { version }),
+        Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => None,
+        Phase::Back(_) => Some(What::Restored { version: note.stable, moved }),
+        Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => None,
+    }
 }
 
 fn why_blind(plan: &Plan, now: &Round) -> String {

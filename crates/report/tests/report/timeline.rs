@@ -1,14 +1,14 @@
 //! `plan` says when what moves, what is watched, and how every doubt is treated.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
 use std::time::Duration;
 
 use report::{plan_json, plan_text};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
-use rollout::{Subject, Time, Version};
+use rollout::{Time, Version};
 use serde_json::{Value, json};
+
+use crate::fixtures::{at, subject};
 
 fn plan(schedule: &str) -> Plan {
     Plan {
@@ -37,10 +37,6 @@ fn plan(schedule: &str) -> Plan {
         require_change: false,
         group: Vec::new(),
     }
-}
-
-fn subject() -> Subject {
-    Subject::parse("hello", None).unwrap()
 }
 
 #[test]
@@ -118,7 +114,7 @@ fn a_first_deployment_has_no_steps_and_no_way_back() {
 
 #[test]
 fn the_plan_for_programs() {
-    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, Time::from_secs(1_795_442_571)).unwrap();
+    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, at(38)).unwrap();
     let mut found: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(found["plan_hash"].as_str().map(str::len), Some(8));
     found.as_object_mut().unwrap().remove("plan_hash");

@@ -2,12 +2,14 @@
 //!
 //! It needs Chromium (`CHROMIUM` names one) and no network; where there is none the test says so and does nothing.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, one that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use report::{html, read};
+use report::html;
+
+use crate::fixtures::events;
 
 /// The browser, where there is one.
 fn chromium() -> Option<PathBuf> {
@@ -35,11 +37,6 @@ fn run(browser: &Path, folder: &Path, options: &[&str], page: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn page(name: &str) -> String {
-    let path = format!("{}/tests/golden/recorded/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
-    html(&read(&std::fs::read_to_string(path).unwrap()).unwrap().events)
-}
-
 /// How many pages a PDF has: its objects of that type, which Chromium writes in the clear.
 fn sheets(pdf: &[u8]) -> usize {
     let text = String::from_utf8_lossy(pdf);
@@ -57,7 +54,7 @@ fn a_page_is_for_everybody() {
         path
     };
     for name in ["analysis", "failed_hook"] {
-        let text = page(name);
+        let text = html(&events(&format!("recorded/{name}")));
         let plain = file(&format!("{name}.html"), &text);
         let with = run(&browser, &folder, &["--dump-dom"], &plain);
         assert!(with.contains("<h1>hello:Live") && with.contains("</svg>"), "{name}: {with}");

@@ -1,22 +1,13 @@
 //! Several functions at a time: a row for each in the live view, a line for each end, and one end for all that says it in ten lines.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
-use report::{Ci, Live, LiveState, Plain, Reporter, Size, System, document, frame, html, markdown};
-use rollout::Time;
+use report::{Ci, Live, LiveState, Plain, Size, System, document, frame, html, markdown};
 use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What};
+
+use crate::fixtures::{self, at, events, known, told};
 
 /// The story in which an alarm goes off, as it befell this function.
 fn story(function: &str) -> Vec<Event> {
-    let path = format!("{}/tests/golden/alarm.jsonl", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let of = |line: &str| Event { function: function.to_owned(), ..serde_json::from_str(line).unwrap() };
-    text.lines().map(of).collect()
-}
-
-/// 14:02:13 and some seconds.
-fn at(seconds: u64) -> Time {
-    Time::from_secs(1_795_442_533 + seconds)
+    events("alarm").into_iter().map(|event| Event { function: function.to_owned(), ..event }).collect()
 }
 
 /// Three functions side by side; the second has the alarm, and the others see nothing of it by then.
@@ -42,19 +33,13 @@ fn end(exit_code: u8, members: Vec<MemberEnding>) -> Event {
 
 /// The last lines of a log that ends so.
 fn last_lines(event: &Event) -> String {
-    let mut out = Vec::new();
-    let mut plain = Plain::of_a_group(&mut out);
-    plain.event(event).unwrap();
-    String::from_utf8(out).unwrap().trim().to_owned()
+    told([event], |out| Box::new(Plain::of_a_group(out))).trim().to_owned()
 }
 
 #[test]
 fn a_row_for_each_and_trouble_first() {
-    let mut state = LiveState::of_a_group();
-    for event in group() {
-        state.add(&event);
-    }
-    let shown = frame(&state, at(110), 100, false).join("\n");
+    let state = known(LiveState::of_a_group(), &group());
+    let shown = fixtures::shown(&state, at(110), 100);
     let expected = "\
 3 functions   Linear 10 % every minute   01:50 of about 12:00
   mails:live   41 ▸ 42    20 %    ✖ 1 in ALARM  back: an alarm went off
@@ -71,25 +56,17 @@ fn a_row_for_each_and_trouble_first() {
 
 #[test]
 fn a_hundred_functions_keep_to_one_screen() {
-    let mut state = LiveState::of_a_group();
-    for index in 0..100 {
-        story(&format!("function{index:02}")).iter().filter(|event| event.at <= at(79)).for_each(|event| state.add(event));
-    }
-    let lines = frame(&state, at(80), 100, true);
+    let stories = (0..100).flat_map(|index| story(&format!("function{index:02}"))).filter(|event| event.at <= at(79));
+    let lines = frame(&known(LiveState::of_a_group(), &stories.collect::<Vec<_>>()), at(80), 100, true);
     assert!(lines.len() <= 24, "{}", lines.len());
     assert!(lines.iter().any(|line| line.contains("and 84 more")), "{lines:#?}");
 }
 
 #[test]
 fn the_view_ends_with_all_of_them() {
-    let mut out = Vec::new();
-    let mut live = Live::of_a_group(&mut out, Size::Fixed(100, 30), false);
-    for event in group() {
-        live.event(&event).unwrap();
-    }
-    let members = vec![ending("mails", "rolled_back", 10, "alarm", "alarm `HelloFooAlarm` went off")];
-    live.event(&end(10, members)).unwrap();
-    let told = String::from_utf8(out).unwrap();
+    let mut events = group();
+    events.push(end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `HelloFooAlarm` went off")]));
+    let told = told(&events, |out| Box::new(Live::of_a_group(out, Size::Fixed(100, 30), false)));
     let (before, after) = told.rsplit_once("✖ ROLLED BACK   all 1 function stay").unwrap();
     assert!(before.contains("mails:live  ended     ✖ ROLLED BACK") || before.contains("mails:live"), "{before}");
     assert!(!after.contains("to go back:"), "the view is gone: {after}");
@@ -146,13 +123,9 @@ fn a_report_begins_with_all_of_them() {
 
 #[test]
 fn github_is_told_of_the_one_that_failed_and_of_all_once() {
-    let mut out = Vec::new();
-    let mut ci = Ci::of_a_group(&mut out, System::GitHub);
-    for event in group() {
-        ci.event(&event).unwrap();
-    }
-    ci.event(&end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off")])).unwrap();
-    let told = String::from_utf8(out).unwrap();
+    let mut events = group();
+    events.push(end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off")]));
+    let told = told(&events, |out| Box::new(Ci::of_a_group(out, System::GitHub)));
     assert_eq!(told.matches("::error title=").count(), 2, "{told}");
     assert_eq!(told.matches("::group::").count(), told.matches("::endgroup::").count(), "{told}");
 }

@@ -1,32 +1,21 @@
 //! `status` explains every alias there can be, in one screen, and says what to type next.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
 use report::{status_json, status_text};
-use rollout::alias::{Alias, Target};
-use rollout::{Subject, Time, Version, Weight};
+use rollout::Time;
+use rollout::alias::Alias;
 use serde_json::{Value, json};
+
+use crate::fixtures::{self, at, subject, weight};
 
 /// 18 seconds after the step of the notes below began.
 fn now() -> Time {
-    Time::from_secs(1_795_442_571)
-}
-
-fn subject() -> Subject {
-    Subject::parse("hello", None).unwrap()
+    at(38)
 }
 
 /// An alias with a note that began at 14:00:33 and is in force since 14:02:33; `{}` in it is a lease.
 fn alias(target: u64, canary: Option<(u64, u16)>, note: &str) -> Alias {
     let note = if note.is_empty() { String::new() } else { format!("[canaryctl/1 7f3ac2e1 k4q9 {note}]") };
-    Alias {
-        target: Version::new(target).map_or(Target::Latest, Target::Version),
-        weights: canary
-            .into_iter()
-            .map(|(version, points)| (Version::new(version).unwrap(), Weight::from_basis_points(points).unwrap()))
-            .collect(),
-        description: note,
-    }
+    fixtures::alias(target, canary.map(|(version, points)| (version, weight(points))), &note)
 }
 
 fn base36(mut number: u64) -> String {

@@ -1,29 +1,21 @@
 //! A rollout that runs elsewhere, told from its alias alone: every change once, in its order, and an end that is the last event.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
 use std::time::Duration;
 
-use report::{LiveState, Plain, Reporter, Watch, frame};
-use rollout::alias::{Alias, Target};
+use report::{LiveState, Watch};
+use rollout::alias::Alias;
 use rollout::event::{Event, What};
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, RolloutId};
-use rollout::{Cause, Subject, Time, Version, Weight};
+use rollout::{Cause, Time, Version, Weight};
+
+use crate::fixtures::{self, at, known, log, shown, subject};
 
 /// 14:02:13.
 const BEGUN: Time = Time::from_secs(1_795_442_533);
 
-fn at(seconds: u64) -> Time {
-    BEGUN + Duration::from_secs(seconds)
-}
-
 fn percent(percent: u16) -> Weight {
-    Weight::from_basis_points(percent * 100).unwrap()
-}
-
-fn subject() -> Subject {
-    Subject::parse("hello", None).unwrap()
+    fixtures::weight(percent * 100)
 }
 
 fn shift(weight: u16, step: u16) -> Phase {
@@ -38,9 +30,8 @@ fn alias(phase: Phase, seconds: u64, change: impl FnOnce(&mut Note)) -> Alias {
     note.due = Some(at(seconds + 60));
     change(&mut note);
     let share = phase.share();
-    let weights = if share.is_zero() { Vec::new() } else { vec![(Version::new(42).unwrap(), share)] };
-    let target = if phase == Phase::Promoted { 42 } else { 41 };
-    Alias { target: Target::Version(Version::new(target).unwrap()), weights, description: note.to_string() }
+    let canary = Some((42, share)).filter(|_| !share.is_zero());
+    fixtures::alias(if phase == Phase::Promoted { 42 } else { 41 }, canary, &note.to_string())
 }
 
 /// The log of a rollout whose alias was read so, and the events themselves.
@@ -50,13 +41,7 @@ fn told(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
     for (seconds, alias) in rest {
         events.extend(watch.look(alias.as_ref(), at(*seconds)));
     }
-    let mut log = Vec::new();
-    let mut plain = Plain::new(&mut log);
-    for event in &events {
-        plain.event(event).unwrap();
-    }
-    plain.finish().unwrap();
-    (String::from_utf8(log).unwrap(), events)
+    (log(&events), events)
 }
 
 #[test]
@@ -125,11 +110,6 @@ fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
     };
     events.extend(watch.look_at_alarms(std::slice::from_ref(&errors), at(78)));
     assert_eq!(watch.look_at_alarms(&[errors], at(83)), []);
-    let mut state = LiveState::default();
-    for event in &events {
-        state.add(event);
-    }
-    let shown = frame(&state, at(78), 80, false).join("\n");
     let expected = "\
 hello:live   41 ▸ 42   runs elsewhere                            00000007  01:18
   ✔ preflight   ✔ version 42
@@ -139,7 +119,7 @@ hello:live   41 ▸ 42   runs elsewhere                            00000007  01:
   14:03:13  version   42 can take traffic
   14:03:13  shifted   10 % to 42: step 1 of 3
   to go back:  canaryctl rollback hello";
-    assert_eq!(shown, expected);
+    assert_eq!(shown(&known(LiveState::default(), &events), at(78), 80), expected);
 }
 
 #[test]

@@ -1,34 +1,18 @@
 //! The live view: what a frame shows at two widths, and that it stays in its place on a screen.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
 use report::{Live, LiveState, Order, Prompt, Reporter, Size, frame};
-use rollout::Time;
-use rollout::event::{Event, Stands, What};
+use rollout::event::{Stands, What};
 use unicode_width::UnicodeWidthStr;
 
-fn events(name: &str) -> Vec<Event> {
-    let path = format!("{}/tests/golden/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// 14:02:13 and some seconds: when the stories begin, and how far they are.
-fn at(seconds: u64) -> Time {
-    Time::from_secs(1_795_442_533 + seconds)
-}
+use crate::fixtures::{self, at, events, known, text, weight};
 
 /// What is known at a moment of a story.
 fn state(name: &str, seconds: u64) -> LiveState {
-    let mut state = LiveState::default();
-    for event in events(name).iter().filter(|event| event.at <= at(seconds)) {
-        state.add(event);
-    }
-    state
+    known(LiveState::default(), events(name).iter().filter(|event| event.at <= at(seconds)))
 }
 
 fn shown(name: &str, seconds: u64, width: usize) -> String {
-    frame(&state(name, seconds), at(seconds), width, false).join("\n")
+    fixtures::shown(&state(name, seconds), at(seconds), width)
 }
 
 #[test]
@@ -87,12 +71,9 @@ fn what_is_held_is_said_to_be_held() {
 fn a_rollout_that_another_process_began_stands_where_it_stands() {
     let mut started = events("alarm").remove(0);
     if let What::Started(started) = &mut started.what {
-        let weight = rollout::Weight::from_basis_points(3000).unwrap();
-        started.stands = Some(Stands { weight, step: 3, next_at: Some(at(42)) });
+        started.stands = Some(Stands { weight: weight(3000), step: 3, next_at: Some(at(42)) });
     }
-    let mut state = LiveState::default();
-    state.add(&started);
-    let shown = frame(&state, at(0), 80, false).join("\n");
+    let shown = fixtures::shown(&known(LiveState::default(), [&started]), at(0), 80);
     assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
     assert!(shown.contains("  share     set 30 %   next 40 % in 0:42   done about 14:11\n"), "{shown}");
 }
@@ -136,19 +117,15 @@ fn without_color(text: &str) -> String {
 #[test]
 fn many_steps_and_many_alarms_are_summed_up() {
     let mut started = events("alarm").remove(0);
-    if let rollout::event::What::Started(started) = &mut started.what {
-        started.weights = (1..=100).map(|percent| rollout::Weight::from_basis_points(percent * 100).unwrap()).collect();
+    if let What::Started(started) = &mut started.what {
+        started.weights = (1..=100).map(|percent| weight(percent * 100)).collect();
         started.alarms = (1..=20).map(|number| format!("Alarm{number}")).collect();
     }
-    let mut state = LiveState::default();
-    state.add(&started);
-    let mut red =
-        events("alarm").into_iter().find(|event| matches!(event.what, rollout::event::What::AlarmChanged { .. })).unwrap();
-    if let rollout::event::What::AlarmChanged { name, .. } = &mut red.what {
+    let mut red = events("alarm").into_iter().find(|event| matches!(event.what, What::AlarmChanged { .. })).unwrap();
+    if let What::AlarmChanged { name, .. } = &mut red.what {
         "Alarm20".clone_into(name);
     }
-    state.add(&red);
-    let lines = frame(&state, at(110), 80, false);
+    let lines = frame(&known(LiveState::default(), [&started, &red]), at(110), 80, false);
     assert!(lines.len() <= 24);
     let text = lines.join("\n");
     assert!(text.contains("  step 0 of 100  ······"), "{text}");
@@ -271,7 +248,7 @@ fn a_low_terminal_gets_a_low_frame() {
 
 #[test]
 fn a_terminal_that_is_too_small_gets_the_plain_lines() {
-    let plain = std::fs::read_to_string(format!("{}/tests/golden/alarm.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let plain = text("alarm.txt");
     for size in [(59, 24), (80, 9)] {
         let rows = played("alarm", events("alarm").len(), size);
         let changes = plain.split("\n\n").next().unwrap();
@@ -279,20 +256,26 @@ fn a_terminal_that_is_too_small_gets_the_plain_lines() {
     }
 }
 
+/// The rows of a screen on which something was drawn without colour.
+fn drawn(size: (u16, u16), draw: impl FnOnce(&mut Live<&mut Vec<u8>>)) -> Vec<String> {
+    let mut bytes = Vec::new();
+    draw(&mut Live::new(&mut bytes, Size::Fixed(size.0, size.1), false));
+    let mut screen = Screen::new();
+    screen.play(&bytes);
+    screen.rows
+}
+
 #[test]
 fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
     let asked = |prompt: &Prompt, size: (u16, u16)| {
-        let mut bytes = Vec::new();
-        let mut live = Live::new(&mut bytes, Size::Fixed(size.0, size.1), false);
-        for event in events("alarm").iter().take(7) {
-            live.event(event).unwrap();
-        }
-        live.prompt(prompt).unwrap();
-        drop(live);
-        let mut screen = Screen::new();
-        screen.play(&bytes);
-        screen.rows.pop();
-        screen.rows
+        let mut rows = drawn(size, |live| {
+            for event in events("alarm").iter().take(7) {
+                live.event(event).unwrap();
+            }
+            live.prompt(prompt).unwrap();
+        });
+        rows.pop();
+        rows
     };
     let rows = asked(&Prompt::Keys { holds: false }, (80, 24));
     assert_eq!(rows[rows.len() - 2], "  to go back:  canaryctl rollback hello");
@@ -319,18 +302,12 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
         assert!(signal.starts_with("  ^C: leaving 20 % on 42, unwatched; ^C again"), "{signal}");
     }
     let ended = |prompt: Option<Prompt>| {
-        let mut bytes = Vec::new();
-        let mut live = Live::new(&mut bytes, Size::Fixed(80, 24), false);
-        for event in events("alarm") {
-            if let Some(prompt) = &prompt {
-                live.prompt(prompt).unwrap();
+        drawn((80, 24), |live| {
+            for event in events("alarm") {
+                prompt.iter().for_each(|prompt| live.prompt(prompt).unwrap());
+                live.event(&event).unwrap();
             }
-            live.event(&event).unwrap();
-        }
-        drop(live);
-        let mut screen = Screen::new();
-        screen.play(&bytes);
-        screen.rows
+        })
     };
     assert_eq!(ended(Some(Prompt::Ask(Order::RollBack))), ended(None));
 }

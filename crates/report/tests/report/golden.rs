@@ -2,119 +2,46 @@
 //!
 //! The events are read, written again as JSON and told as plain lines: a saved file renders like the rollout did.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
 use std::time::Duration;
 
 use report::{Json, Plain, Reporter, end_block};
-use rollout::alias::Target;
 use rollout::event::Event;
 use rollout::report::Report;
-use rollout::{Alias, Cause, Outcome, Version};
+use rollout::{Cause, Outcome};
 
-/// A story's events, and its log.
-fn story(name: &str) -> (String, String) {
-    let read = |kind: &str| {
-        let path = format!("{}/tests/golden/{name}.{kind}", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-    };
-    (read("jsonl"), read("txt"))
-}
+use crate::fixtures::{alias, events, log as plain, text, told};
 
-fn events(json: &str) -> Vec<Event> {
-    json.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn told(make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Reporter + '_>, events: &[Event]) -> String {
-    let mut out = Vec::new();
-    let mut reporter = make(&mut out);
-    for event in events {
-        reporter.event(event).unwrap();
+#[test]
+fn every_story_reads_as_it_is_kept() {
+    let stories = [
+        ("success", "a rollout that goes through"),
+        ("alarm", "an alarm takes it back"),
+        ("failed_pre_hook", "a failed pre-traffic hook with its log"),
+        ("failed_post_hook", "a failed post-traffic hook where nothing is watched"),
+        ("superseded", "somebody else changed the alias"),
+        ("unconfirmed", "a rollback that nobody confirmed"),
+        ("blind", "blind for too long"),
+        ("set_by_hand", "another share set by hand, then rolled back by hand"),
+        ("interrupted", "interrupted by a signal"),
+        ("held", "left in progress on purpose"),
+        ("nothing_to_roll_out", "nothing to roll out"),
+        ("first_deployment", "a first deployment"),
+        ("refused", "refused before anything moved"),
+    ];
+    for (name, story) in stories {
+        let (events, log) = (events(name), text(&format!("{name}.txt")));
+        assert_eq!(told(&events, |out| Box::new(Json::new(out))), text(&format!("{name}.jsonl")), "{story}");
+        assert_eq!(plain(&events), log, "{story}");
+        assert!(!log.contains('\u{1b}'), "{story}: no escape codes");
+        // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
+        let last: Vec<&str> = log.lines().rev().take(10).collect();
+        for word in ["  why  ", "  now  ", "  next  "] {
+            assert!(last.iter().any(|line| line.starts_with(word)), "{story}: {word}");
+        }
+        assert!(last.iter().any(|line| line.starts_with(['✔', '✖', '▸'])), "{story}");
+        let block = end_block(events.last().unwrap()).unwrap();
+        assert_eq!(block.lines().next(), log.lines().find(|line| line.starts_with(['✔', '✖', '▸'])), "{story}");
     }
-    reporter.finish().unwrap();
-    drop(reporter);
-    String::from_utf8(out).unwrap()
-}
-
-fn check(name: &str) {
-    let (json, log) = story(name);
-    let events = events(&json);
-    assert_eq!(told(|out| Box::new(Json::new(out)), &events), json, "{name}");
-    assert_eq!(told(|out| Box::new(Plain::new(out)), &events), log, "{name}");
-    assert!(!log.contains('\u{1b}'), "{name}: no escape codes");
-    // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
-    let last: Vec<&str> = log.lines().rev().take(10).collect();
-    for word in ["  why  ", "  now  ", "  next  "] {
-        assert!(last.iter().any(|line| line.starts_with(word)), "{name}: {word}");
-    }
-    assert!(last.iter().any(|line| line.starts_with(['✔', '✖', '▸'])), "{name}");
-    let block = end_block(events.last().unwrap()).unwrap();
-    assert_eq!(block.lines().next(), log.lines().find(|line| line.starts_with(['✔', '✖', '▸'])), "{name}");
-}
-
-#[test]
-fn a_rollout_that_goes_through() {
-    check("success");
-}
-
-#[test]
-fn an_alarm_takes_it_back() {
-    check("alarm");
-}
-
-#[test]
-fn a_failed_pre_traffic_hook_with_its_log() {
-    check("failed_pre_hook");
-}
-
-#[test]
-fn a_failed_post_traffic_hook_where_nothing_is_watched() {
-    check("failed_post_hook");
-}
-
-#[test]
-fn somebody_else_changed_the_alias() {
-    check("superseded");
-}
-
-#[test]
-fn a_rollback_that_nobody_confirmed() {
-    check("unconfirmed");
-}
-
-#[test]
-fn blind_for_too_long() {
-    check("blind");
-}
-
-#[test]
-fn another_share_set_by_hand_then_rolled_back_by_hand() {
-    check("set_by_hand");
-}
-
-#[test]
-fn interrupted_by_a_signal() {
-    check("interrupted");
-}
-
-#[test]
-fn left_in_progress_on_purpose() {
-    check("held");
-}
-
-#[test]
-fn nothing_to_roll_out() {
-    check("nothing_to_roll_out");
-}
-
-#[test]
-fn a_first_deployment() {
-    check("first_deployment");
-}
-
-#[test]
-fn refused_before_anything_moved() {
-    check("refused");
 }
 
 /// The files stay true: their endings are what the pure core makes of their events.
@@ -132,26 +59,25 @@ fn the_endings_are_those_that_the_events_add_up_to() {
         ("nothing_to_roll_out", 41, Outcome::Unchanged),
     ];
     for (name, target, outcome) in rows {
-        let events = events(&story(name).0);
+        let events = events(name);
         let (last, rest) = events.split_last().unwrap();
         let mut report = Report::default();
         for event in rest {
             report.add(event);
         }
-        let target = Target::Version(Version::new(target).unwrap());
-        let alias = Alias { target, weights: Vec::new(), description: String::new() };
-        assert_eq!(Some(&report.ending("hello:live", &outcome, None, alias.traffic(), last.at)), last.ending(), "{name}");
+        let traffic = alias(target, None, "").traffic();
+        assert_eq!(Some(&report.ending("hello:live", &outcome, None, traffic, last.at)), last.ending(), "{name}");
     }
 }
 
 /// Heartbeats are for silence: one that comes soon after another line is left out, one that comes later is not.
 #[test]
 fn a_heartbeat_breaks_a_silence_and_nothing_else() {
-    let events = events(&story("alarm").0);
+    let events = events("alarm");
     let (heartbeat, shift) = (events[4].clone(), events[3].clone());
     let lines = |seconds: u64| {
         let late = Event { at: shift.at + Duration::from_secs(seconds), ..heartbeat.clone() };
-        told(|out| Box::new(Plain::new(out)), &[events[0].clone(), shift.clone(), late]).lines().count()
+        plain(&[events[0].clone(), shift.clone(), late]).lines().count()
     };
     assert_eq!((lines(29), lines(30)), (3, 4));
 }
@@ -168,10 +94,9 @@ fn a_closed_pipe_is_an_error_and_nothing_more() {
             Ok(())
         }
     }
-    let (json, _) = story("alarm");
     let mut plain = Plain::new(Closed);
     let mut live = report::Live::new(Closed, report::Size::Fixed(80, 24), true);
-    for event in events(&json) {
+    for event in events("alarm") {
         assert_eq!(plain.event(&event).unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
         assert!(live.event(&event).is_err());
     }
@@ -192,7 +117,7 @@ fn a_way_back_for_one_alarm_is_not_taken_for_another() {
     let back = event(
         r#""type":"rollback_started","cause":"alarm","why":"alarm `errors-p99` went to ALARM at 14:03:58, and back since","happened_at":null,"alarm":"errors-p99""#,
     );
-    let last = |events: &[Event]| told(|out| Box::new(Plain::new(out)), events).lines().last().unwrap().to_owned();
+    let last = |events: &[Event]| plain(events).lines().last().unwrap().to_owned();
     assert!(
         last(&[red("errors"), back.clone()])
             .ends_with("ending here: alarm `errors-p99` went to ALARM at 14:03:58, and back since")

@@ -2,39 +2,20 @@
 //!
 //! `RECORD=FOLDER cargo test --test scenarios` records the events of every story there is; `BLESS=1` writes these files anew.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-
-use std::path::PathBuf;
-
-use report::{Ci, Live, Plain, Reporter, Size, System, document, dotenv, explanation, github_outputs, html, markdown, read};
+use report::{Ci, Live, Size, System, document, dotenv, explanation, github_outputs, html, markdown, read};
 use rollout::event::Event;
+
+use crate::fixtures::{self, log, told};
 
 const STORIES: [&str; 9] =
     ["success", "alarm", "analysis", "failed_hook", "lost_owner", "unconfirmed", "low_traffic", "refused", "killed"];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recorded")
-}
-
 fn events(name: &str) -> Vec<Event> {
-    let saved = read(&std::fs::read_to_string(folder().join(format!("{name}.jsonl"))).unwrap()).unwrap();
-    assert_eq!((saved.unknown, saved.torn), (0, name == "killed"), "{name}");
-    saved.events
-}
-
-fn told(events: &[Event], make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Reporter + '_>) -> String {
-    let mut out = Vec::new();
-    let mut reporter = make(&mut out);
-    for event in events {
-        reporter.event(event).unwrap();
-    }
-    reporter.finish().unwrap();
-    drop(reporter);
-    String::from_utf8(out).unwrap()
+    fixtures::events(&format!("recorded/{name}"))
 }
 
 fn golden(file: &str, text: &str) {
-    let path = folder().join(file);
+    let path = fixtures::file("recorded").join(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
@@ -46,7 +27,7 @@ fn golden(file: &str, text: &str) {
 fn the_log_and_what_ci_systems_get() {
     for name in STORIES {
         let events = events(name);
-        golden(&format!("{name}.txt"), &told(&events, |out| Box::new(Plain::new(out))));
+        golden(&format!("{name}.txt"), &log(&events));
         golden(&format!("{name}.github.txt"), &told(&events, |out| Box::new(Ci::new(out, System::GitHub))));
         golden(&format!("{name}.gitlab.txt"), &told(&events, |out| Box::new(Ci::new(out, System::GitLab))));
     }
@@ -57,7 +38,7 @@ fn the_log_and_what_ci_systems_get() {
 fn a_ci_log_is_the_plain_log_with_marks() {
     for name in STORIES {
         let events = events(name);
-        let plain = told(&events, |out| Box::new(Plain::new(out)));
+        let plain = log(&events);
         let github = told(&events, |out| Box::new(Ci::new(out, System::GitHub)));
         let unmarked: Vec<&str> = github.lines().filter(|line| !line.starts_with("::")).collect();
         assert_eq!(unmarked, plain.lines().collect::<Vec<_>>(), "{name}");
@@ -75,7 +56,7 @@ fn a_ci_log_is_the_plain_log_with_marks() {
 fn the_live_view_ends_as_the_log_does() {
     for name in STORIES {
         let events = events(name);
-        let plain = told(&events, |out| Box::new(Plain::new(out)));
+        let plain = log(&events);
         let live = told(&events, |out| Box::new(Live::new(out, Size::Fixed(120, 30), false)));
         let rows = plain.lines().filter(|line| line.starts_with(['✔', '✖', '▸']) || line.starts_with("  now  "));
         for row in rows {
@@ -146,7 +127,7 @@ fn balanced(page: &str) {
 #[test]
 fn foreign_text_stays_text_everywhere() {
     let evil = "<img src=x onerror=alert(1)>\"'`|**b**\u{202e}\u{1b}[31m ##[error]x";
-    let text: String = std::fs::read_to_string(folder().join("failed_hook.jsonl")).unwrap();
+    let text: String = fixtures::text("recorded/failed_hook.jsonl");
     let quoted = serde_json::to_string(evil).unwrap();
     let inside = quoted.trim_matches('"');
     let text = text
