@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
 use clap::Args;
 use controller::port::{Cloud, Counted, Pair};
+use rollout::format::percent;
 use rollout::note::Noted;
 use rollout::{Time, Version};
 use serde_json::{Value, json};
@@ -208,7 +209,10 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
     }
     let told = test.explain();
     let rate = |version: &Rate| match version.rate {
-        Some(rate) => format!("{:.2} % ({} of {} calls)", rate * 100.0, version.bad, version.calls),
+        Some(rate) => {
+            let rate = percent(format_args!("{:.2}", rate * 100.0));
+            format!("{rate} ({} of {} calls)", version.bad, version.calls)
+        }
         None => "no calls".to_owned(),
     };
     let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&told.canary), rate(&told.stable));
@@ -228,7 +232,7 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
         (Verdict::LowPower, _) => "low power: with so few calls only a dead canary can be seen".to_owned(),
     };
     let _ = writeln!(out, "verdict   {why}");
-    let promise = parameters.alpha * 100.0;
-    let _ = writeln!(out, "          a canary that is no worse than tolerated is rolled back in at most {promise} % of rollouts");
+    let promise = percent(parameters.alpha * 100.0);
+    let _ = writeln!(out, "          a canary that is no worse than tolerated is rolled back in at most {promise} of rollouts");
     out
 }

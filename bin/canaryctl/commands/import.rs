@@ -62,7 +62,7 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
         murmur(&format!("warning: {note}\n"));
     }
     let asked = tokio::time::timeout(PATIENCE, stacks(common, &project)).await;
-    match asked.unwrap_or_else(|_| Err(format!("no answer within {}", humantime::format_duration(PATIENCE)))) {
+    match asked.unwrap_or_else(|_| Err(format!("no answer within {}", rollout::format::exact(PATIENCE)))) {
         Ok(warnings) => warnings.iter().for_each(|warning| murmur(&format!("warning: {warning}\n"))),
         Err(why) => murmur(&format!("AWS was not asked who else moves the aliases: {why}\n")),
     }

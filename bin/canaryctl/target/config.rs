@@ -26,7 +26,7 @@ impl ConfigArgs {
                 Err(Failure { code: 1, message: format!("the project's file could not be read\n  hint: {DO_WITHOUT}") })
             }
             Err(_) => {
-                let limit = humantime::format_duration(limit);
+                let limit = rollout::format::exact(limit);
                 Err(Failure::usage(format!("the project's file could not be read within {limit}\n  hint: {DO_WITHOUT}")))
             }
         }

@@ -286,7 +286,7 @@ fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: 
 }
 
 fn no_answer(Place { file, .. }: &Place) -> Failure {
-    let limit = humantime::format_duration(LIMIT_IN_AN_INCIDENT);
+    let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
     refused(format!("{file}: CloudFormation gave no answer within {limit}"))
 }
 

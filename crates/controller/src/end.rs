@@ -1,6 +1,6 @@
 //! What is said at the end? The reason and the whereabouts of the traffic, where the events alone do not tell them.
 
-use rollout::alias::{Standing, standing};
+use rollout::alias::{Audience, Standing, standing};
 use rollout::event::Ending;
 use rollout::format::exact;
 use rollout::health::Health;
@@ -63,7 +63,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 }
             }
             (Candidate::Failed(why), true, _) => why.clone(),
-            (_, _, Some(found)) => last_resort::whose(&found),
+            (_, _, Some(found)) => found.describe(Audience::Loser),
             (_, _, None) => "the alias does not exist any more".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
-//! What can a person do when canaryctl cannot? The exact command that brings the traffic back, and whose an alias is.
+//! What can a person do when canaryctl cannot? The exact command that brings the traffic back.
 
-use rollout::alias::{Contention, Standing, standing};
+use rollout::alias::standing;
 use rollout::decide::Action;
 use rollout::observation::Observation;
 use rollout::plan::Plan;
@@ -30,25 +30,6 @@ pub fn update_alias(subject: &Subject, region: &str, wanted: &Alias) -> String {
 /// A word for a POSIX shell, whatever is in it.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// Whose an alias is that was left alone.
-pub(crate) fn whose(found: &Standing) -> String {
-    match found {
-        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) | Standing::ClearedByHand(note) => {
-            format!("rollout {} of owner {} has the alias", note.id, note.owner)
-        }
-        Standing::Foreign { version, weight } => format!("somebody else gave {version} a share of {weight}"),
-        Standing::PromotedElsewhere(note) => match note.candidate {
-            Some(version) => format!("somebody else made {version} the alias' version"),
-            None => "somebody else moved the alias".to_owned(),
-        },
-        Standing::Idle(_) => "somebody else ended the rollout or moved the alias".to_owned(),
-        Standing::Contended { why: Contention::NewerFormat, .. } => "a newer canaryctl has the alias".to_owned(),
-        Standing::Contended { why: Contention::Changed, .. } => {
-            "somebody else changed the alias' versions in mid-rollout".to_owned()
-        }
-    }
 }
 
 #[cfg(test)]

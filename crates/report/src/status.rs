@@ -2,7 +2,7 @@
 //!
 //! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
 
-use rollout::alias::{Alias, Contention, Standing, Target, standing};
+use rollout::alias::{Alias, Audience, Contention, Standing, Target, standing};
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, Noted, Phase};
 use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::safe::{clean_lines, one_line};
 use crate::watching::outcome;
-use crate::words::{joined, operand, when};
+use crate::words::{joined, operand, version, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
 ///
@@ -96,13 +96,13 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
     let rollback = format!("canaryctl rollback {}", operand_of(subject));
     match found {
         Standing::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
-        Standing::Foreign { version, weight } => {
+        Standing::Foreign { .. } => {
             let who = match provisioned {
                 Some(true) => "AWS moving this alias' provisioned concurrency, or somebody else's rollout",
                 Some(false) => "somebody else's rollout",
                 None => "somebody else's rollout, or AWS moving provisioned concurrency",
             };
-            sheet.row("is", &format!("{version} has {weight} and no note says why; canaryctl leaves it alone:"));
+            sheet.row("is", &format!("{}; canaryctl leaves it alone:", found.describe(Audience::Reader)));
             sheet.row("", who);
             if provisioned == Some(true) {
                 sheet.next(
@@ -121,20 +121,12 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
             sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there"));
             live(sheet, subject, note, now);
         }
-        Standing::ClearedByHand(note) => {
-            let version = named(note.candidate);
-            sheet.row(
-                "is",
-                &format!("cleared by hand: a person took the share of {version} away, which ends rollout {}", note.id),
-            );
+        Standing::ClearedByHand(_) => {
+            sheet.row("is", &found.describe(Audience::Reader));
             sheet.next(&rollback, "writes that down where the rollout's owner has not");
         }
         Standing::PromotedElsewhere(note) => {
-            let version = named(note.candidate);
-            sheet.row(
-                "is",
-                &format!("{version} was made the alias' version by something else, in the middle of rollout {}", note.id),
-            );
+            sheet.row("is", &found.describe(Audience::Reader));
             if let Some(stable) = note.stable {
                 sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
             }
@@ -143,18 +135,19 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
                 &format!("leaves it on {} and ends the rollout", alias.target),
             );
         }
-        Standing::Contended { id, why, .. } => contended(sheet, subject, alias, *why, &id.to_string()),
+        Standing::Contended { why, .. } => {
+            sheet.row("is", &found.describe(Audience::Reader));
+            contended(sheet, subject, alias, *why);
+        }
     }
 }
 
-fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention, id: &str) {
+fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention) {
     match why {
         Contention::NewerFormat => {
-            sheet.row("is", &format!("in the hands of a newer canaryctl, which this one cannot read (rollout {id})"));
             sheet.next(&format!("canaryctl status {}", operand_of(subject)), "with that version of canaryctl");
         }
         Contention::Changed => {
-            sheet.row("is", &format!("changed by something else in the middle of rollout {id}: note and alias do not fit"));
             if let Noted::Note(note) = alias.noted()
                 && let Some(stable) = note.stable
             {
@@ -167,10 +160,6 @@ fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contentio
             }
         }
     }
-}
-
-fn named(version: Option<Version>) -> String {
-    version.map_or_else(|| "the new version".to_owned(), |version| version.to_string())
 }
 
 /// Where a rollout is, and since when.
@@ -264,7 +253,7 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
     let rollout = format!("canaryctl rollout {operand} --type <SCHEDULE>");
     match note {
         None => {
-            sheet.row("is", "idle: no rollout is under way, and none is remembered");
+            sheet.row("is", &format!("idle: {}", Standing::Idle(None).describe(Audience::Reader)));
             sheet.next(&rollout, "rolls out a new version");
         }
         Some(note) => last(sheet, &operand, alias, note, now),
@@ -283,7 +272,7 @@ fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time)
         }
         Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {
             let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(" in place of {stable}"));
-            (format!("idle: the last rollout promoted {} at {at}{before}", named(note.candidate)), note.candidate)
+            (format!("idle: the last rollout promoted {} at {at}{before}", version(note.candidate)), note.candidate)
         }
     };
     sheet.row("is", &text);

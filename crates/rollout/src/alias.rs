@@ -153,6 +153,49 @@ impl Standing {
     }
 }
 
+/// To whom it is said what an alias is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Anybody who looks at it.
+    Reader,
+    /// A rollout that had it, and leaves it alone from now on.
+    Loser,
+}
+
+impl Standing {
+    /// What the alias is, in a sentence. How far a rollout under way is, is not said here.
+    pub fn describe(&self, audience: Audience) -> String {
+        let named =
+            |version: Option<Version>| version.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
+        match (self, audience) {
+            (Self::Idle(_), Audience::Loser) => "somebody else ended the rollout or moved the alias".to_owned(),
+            (Self::Idle(None), Audience::Reader) => "no rollout is under way, and none is remembered".to_owned(),
+            (Self::Idle(Some(_)), Audience::Reader) => "no rollout is under way".to_owned(),
+            (Self::Foreign { version, weight }, _) => format!("{version} has {weight} and no note says why"),
+            (Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _), _) => {
+                format!("rollout {} of owner {} has the alias", note.id, note.owner)
+            }
+            (Self::ClearedByHand(note), _) => {
+                let version = named(note.candidate);
+                format!("cleared by hand: a person took the share of {version} away, which ends rollout {}", note.id)
+            }
+            (Self::PromotedElsewhere(note), _) => {
+                let version = named(note.candidate);
+                format!("{version} was made the alias' version by something else, in the middle of rollout {}", note.id)
+            }
+            (Self::Contended { id, why: Contention::NewerFormat, .. }, _) => {
+                format!("in the hands of a newer canaryctl, which this one cannot read (rollout {id})")
+            }
+            (Self::Contended { why: Contention::Changed, .. }, Audience::Loser) => {
+                "somebody else changed the alias' versions in mid-rollout".to_owned()
+            }
+            (Self::Contended { id, why: Contention::Changed, .. }, Audience::Reader) => {
+                format!("changed by something else in the middle of rollout {id}: note and alias do not fit")
+            }
+        }
+    }
+}
+
 /// Says what an alias is.
 ///
 /// | note | weights | version | it is |

@@ -1,6 +1,6 @@
 //! May this process drive a rollout on this alias, and how? Read from the alias alone, before anything is written.
 
-use crate::alias::{Contention, Standing};
+use crate::alias::{Audience, Contention, Standing};
 use crate::health::clock;
 use crate::note::{Note, PlanHash};
 use crate::plan::Entry;
@@ -43,6 +43,7 @@ pub enum Way {
 
 /// Finds the way in.
 pub fn way_in(subject: &Subject, found: &Standing, plan: PlanHash, wishes: Wishes, now: Time) -> Way {
+    let said = format!("{subject}: {}", found.describe(Audience::Reader));
     match found {
         Standing::Idle(_) => Way::In(Entry::Fresh, None),
         Standing::Foreign { version, .. } if wishes.adopt => Way::In(Entry::Adopt(*version), None),
@@ -51,22 +52,14 @@ pub fn way_in(subject: &Subject, found: &Standing, plan: PlanHash, wishes: Wishe
             "another tool's rollout, or AWS moving provisioned concurrency: let it end, clear the weights by hand, or `--adopt` them".to_owned(),
         ),
         Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => live(subject, note, plan, wishes, now),
-        Standing::ClearedByHand(note) => no(
-            format!("rollout {} of {subject} was ended by hand and its note still stands", note.id),
-            format!("`canaryctl rollback {subject}` ends it cleanly"),
-        ),
+        Standing::ClearedByHand(_) => no(said, format!("`canaryctl rollback {subject}` ends it cleanly")),
         Standing::PromotedElsewhere(note) => {
             let now = note.candidate.map_or_else(|| "<N>".to_owned(), |version| version.to_string());
-            no(
-                format!("{now} was made the version of {subject} by something else, and the note of rollout {} still stands", note.id),
-                format!("`canaryctl rollback {subject} --to {now}` leaves it there and ends the rollout"),
-            )
+            no(said, format!("`canaryctl rollback {subject} --to {now}` leaves it there and ends the rollout"))
         }
-        Standing::Contended { id, why: Contention::NewerFormat, .. } => {
-            no(format!("rollout {id} on {subject} was written by a newer canaryctl"), "use that version, or a later one".to_owned())
-        }
-        Standing::Contended { id, why: Contention::Changed, .. } => no(
-            format!("{subject} was changed by something else during rollout {id}"),
+        Standing::Contended { why: Contention::NewerFormat, .. } => no(said, "use that version, or a later one".to_owned()),
+        Standing::Contended { why: Contention::Changed, .. } => no(
+            said,
             format!("`canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` decides it"),
         ),
     }

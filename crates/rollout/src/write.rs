@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::alias::{Alias, Standing, Target, standing};
+use crate::alias::{Alias, Audience, Standing, Target, standing};
 use crate::decide::unnamed;
 use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
@@ -346,18 +346,14 @@ pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Optio
         Standing::Idle(Some(_)) => {
             WayBack::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
         }
-        Standing::Idle(None) => WayBack::Nothing("no rollout is under way, and none is remembered".to_owned()),
+        Standing::Idle(None) | Standing::PromotedElsewhere(_) => WayBack::Nothing(found.describe(Audience::Reader)),
         Standing::Foreign { version, weight } => {
             WayBack::Nothing(format!("{weight} of the traffic is on {version}, and no note says which version is the good one"))
-        }
-        Standing::PromotedElsewhere(note) => {
-            let what = note.candidate.map_or_else(String::new, |version| version.to_string());
-            WayBack::Nothing(format!("{what} was made the alias' version by something else in mid-rollout"))
         }
         // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
         Standing::Contended { .. } => match contended_on_stable(alias) {
             Some(note) => write(&note),
-            None => WayBack::Nothing("the note and the alias do not fit together".to_owned()),
+            None => WayBack::Nothing(found.describe(Audience::Reader)),
         },
     }
 }
