@@ -1,7 +1,6 @@
 //! Can the alarms see anything? Metrics that nobody ever writes, statistics that mean something else, and alarms that go off too late.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::format::exact;
