@@ -23,6 +23,20 @@ use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
 use crate::{limits, metrics};
 
+/// The alias in such an answer.
+macro_rules! held {
+    ($operation:expr, $answer:expr) => {
+        AliasAnswer {
+            operation: $operation,
+            function_version: $answer.function_version(),
+            description: $answer.description(),
+            routing: $answer.routing_config(),
+            revision_id: $answer.revision_id(),
+        }
+        .held()
+    };
+}
+
 impl Cloud for Aws {
     fn time(&self) -> Time {
         self.clock.now()
@@ -37,18 +51,9 @@ impl Cloud for Aws {
     }
 
     async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
-        let operation = Call::GetAlias;
         let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
-        match request.send().await.map_err(failed(operation)) {
-            Ok(found) => AliasAnswer {
-                operation,
-                function_version: found.function_version(),
-                description: found.description(),
-                routing: found.routing_config(),
-                revision_id: found.revision_id(),
-            }
-            .held()
-            .map(Some),
+        match request.send().await.map_err(failed(Call::GetAlias)) {
+            Ok(found) => held!(Call::GetAlias, found).map(Some),
             // A missing function and a missing alias have the same code, and their words are not to be trusted with this.
             Err(error) if error.failure == Failure::NotFound => self.configuration(&subject.function, None).await.map(|_| None),
             Err(error) => Err(error),
@@ -56,7 +61,6 @@ impl Cloud for Aws {
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
-        let operation = Call::UpdateAlias;
         let request = self
             .lambda
             .update_alias()
@@ -68,19 +72,11 @@ impl Cloud for Aws {
             .revision_id(&revision.0)
             .customize()
             .config_override(limits::write());
-        let written = request.send().await.map_err(failed(operation))?;
-        AliasAnswer {
-            operation,
-            function_version: written.function_version(),
-            description: written.description(),
-            routing: written.routing_config(),
-            revision_id: written.revision_id(),
-        }
-        .held()
+        let written = request.send().await.map_err(failed(Call::UpdateAlias))?;
+        held!(Call::UpdateAlias, written)
     }
 
     async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<Held, CloudError> {
-        let operation = Call::CreateAlias;
         let request = self
             .lambda
             .create_alias()
@@ -91,15 +87,8 @@ impl Cloud for Aws {
             .routing_config(answer::routing(desired))
             .customize()
             .config_override(limits::write());
-        let created = request.send().await.map_err(failed(operation))?;
-        AliasAnswer {
-            operation,
-            function_version: created.function_version(),
-            description: created.description(),
-            routing: created.routing_config(),
-            revision_id: created.revision_id(),
-        }
-        .held()
+        let created = request.send().await.map_err(failed(Call::CreateAlias))?;
+        held!(Call::CreateAlias, created)
     }
 
     async fn alias_names(&self, function: &FunctionName) -> Result<Vec<String>, CloudError> {

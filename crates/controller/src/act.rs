@@ -11,6 +11,7 @@ use rollout::note::Phase;
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::OnLowTraffic;
 use rollout::subject::Qualified;
+use rollout::timing::LATER_ANSWER;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
@@ -26,9 +27,6 @@ use crate::probe::probe;
 
 /// How long to wait before it is tried again to see to an alarm.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// How often to look for a hook's later answer, at the most: it is one of the account's control calls.
-const LATER: Duration = Duration::from_secs(5);
 
 /// The shortest and the longest pause after a failed call.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
@@ -185,7 +183,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.prepared.candidate_arn(note.as_ref()),
             weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: request.any_hook_answer,
-            look: self.plan.poll.max(LATER),
+            look: self.plan.poll.max(LATER_ANSWER),
         };
         let (cloud, clock) = (self.io.cloud, self.io.clock);
         self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
-use rollout::plan::COUNTS_EVERY;
 use rollout::subject::{FunctionName, Qualified, Subject};
+use rollout::timing::{COUNTS_EVERY, COUNTS_SERVE, DEFAULT_POLL};
 use rollout::{Alias, Time, Version};
 
 use crate::gather::Gatherer;
@@ -28,10 +28,6 @@ const WAYS_BACK: f64 = 3.0;
 
 /// Reads of aliases a second, of all rollouts together.
 const ALIAS_READS: f64 = 5.0;
-
-/// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
-/// share; `CloudWatch` itself is one to three minutes late.
-const COUNTS_SERVE: Duration = Duration::from_secs(20);
 
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
@@ -84,7 +80,7 @@ pub struct Budget {
 impl Default for Budget {
     /// For rollouts that look every five seconds, as they do where nothing else is said.
     fn default() -> Self {
-        Self::looking_every(Duration::from_secs(5))
+        Self::looking_every(DEFAULT_POLL)
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Order {
 /// Which version is to get no traffic, and which all of it, is fixed at the first read: should the alias have moved on by the time of
 /// a later one, so that the version gets none any more, nothing else is touched.
 pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, tell: &mut dyn FnMut(Time, String)) -> Rollback {
-    swap((cloud, clock), &order.subject, Back { order, fixed: None, changes: false }, tell).await
+    swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false }, tell).await
 }
 
 /// A way back.
@@ -71,10 +71,6 @@ impl Change for Back<'_> {
     type End = Rollback;
 
     const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
-
-    fn limit(&self) -> Duration {
-        self.order.limit
-    }
 
     fn rule(&mut self, now: Time, held: Option<&Held>, _: Option<&Alias>) -> Step<Rollback> {
         let Order { subject, to, identity: Identity { id, owner }, .. } = self.order;

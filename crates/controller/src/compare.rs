@@ -11,6 +11,7 @@ use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
 use rollout::note::{Note, Phase};
 use rollout::plan::{Latency, Plan};
+use rollout::timing::CLOUDWATCH_SETTLED;
 use rollout::{Time, Version, Weight};
 
 use crate::port::{Counted, Limit, Limits, Tally, Usual};
@@ -22,9 +23,6 @@ pub(crate) type Reference = Option<Usual>;
 pub(crate) const PAST: Duration = Duration::from_hours(1);
 
 const MINUTE: Duration = Duration::from_mins(1);
-
-/// By when the calls of a minute are there, all but a few: one to three minutes after it ended.
-const SETTLED: Duration = Duration::from_mins(3);
 
 /// The calls of both versions that cannot all be missing by chance.
 const MANY: f64 = 100.0;
@@ -169,7 +167,7 @@ fn unknown(plan: &Plan, note: &Note, all: &[Counted], numbers: &Numbers, usual: 
     let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
     let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
     let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
-    let settled = shared.saturating_sub(SETTLED).as_secs_f64() / 60.0;
+    let settled = shared.saturating_sub(CLOUDWATCH_SETTLED).as_secs_f64() / 60.0;
     let expected = usual.as_ref().map_or(0.0, |usual| usual.calls / 60.0) * settled;
     let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
     (silent && expected >= MANY).then(|| {
@@ -185,7 +183,7 @@ fn errors_of(minute: &Counted) -> Result<Minute, analysis::CountError> {
 /// Calls that the canary should have had by now, at the least: its share hardly ever was below the first step's, or the one in force.
 /// Taken from stable's calls in minutes that are all there.
 fn due(plan: &Plan, note: &Note, counted: &[Counted], now: Time) -> f64 {
-    let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= SETTLED);
+    let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
     let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
     plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
 }

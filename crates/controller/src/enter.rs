@@ -5,6 +5,7 @@ use std::time::Duration;
 use rollout::entry::{owner_is_there, under_way};
 use rollout::event::What;
 use rollout::note::Note;
+use rollout::timing::RED_LIMIT;
 use rollout::{Outcome, Time};
 
 use crate::identity::Identity;
@@ -13,9 +14,6 @@ use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 use crate::teller::Teller;
-
-/// How long to wait for an alarm that was red before: `--preexisting-alarm wait`.
-const RED_LIMIT: Duration = Duration::from_hours(1);
 
 /// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
 pub(crate) async fn enter<C: Cloud, K: Clock>(

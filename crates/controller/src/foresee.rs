@@ -8,6 +8,7 @@ use rollout::comparison::Thousandths;
 use rollout::foresight::{Better, Cost, Foresight, Part};
 use rollout::plan::{Latency, Mode, Plan};
 use rollout::subject::Subject;
+use rollout::timing::CLOUDWATCH_LAG;
 use rollout::{Schedule, Time, Weight};
 
 use crate::compare::whole;
@@ -20,7 +21,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const EVERY: Duration = Duration::from_mins(5);
 
 /// How late `CloudWatch` is, in minutes: one to three.
-const LAG: f64 = 2.0;
+const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
 
 /// How many parts a schedule is told in.
 const PARTS: usize = 10;

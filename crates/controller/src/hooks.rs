@@ -5,8 +5,8 @@ use std::time::Duration;
 use rollout::arn::unqualified;
 use rollout::event::HookPhase;
 use rollout::hook::{HookTarget, HookUrl};
-use rollout::plan::INVOCATION_LIMIT;
 use rollout::subject::Qualified;
+use rollout::timing::{INVOCATION_LIMIT, PAGE_LIMIT};
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
@@ -21,9 +21,6 @@ const TRIES: u32 = 5;
 
 /// The pauses between.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(4) };
-
-/// How long a URL may take: about when most of what stands between gives up by itself.
-const PAGE_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a hook that takes its time does.
 const LATER: &str = "what takes longer answers {\"status\":\"InProgress\"}, and reports with `canaryctl hook report`";

@@ -53,4 +53,4 @@ pub use preflight::callers::{Bypass, Callers, Permit};
 pub use preflight::versions::{managed_by, resets};
 pub use preflight::{Preflight, Problem, preflight};
 pub use request::{Request, shortest_poll};
-pub use rollout::memory::ROLLBACK_LIMIT;
+pub use rollout::timing::ROLLBACK_LIMIT;

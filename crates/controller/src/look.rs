@@ -1,6 +1,6 @@
 //! What is there to see? One look at the alias, the alarms and the candidate, gathered into an observation.
 
-use std::time::Duration;
+use rollout::timing::{COUNT_LIMIT, CREDENTIALS_END};
 
 use rollout::health::{AlarmSeen, Failing};
 use rollout::observation::{Candidate, Observation};
@@ -9,12 +9,6 @@ use rollout::{Time, agenda, candidate};
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
 use crate::port::{Clock, Cloud, CloudError, Dated, Failure};
-
-/// How long before credentials end they are still good for a way back.
-const BEFORE_THE_END: Duration = Duration::from_mins(2);
-
-/// How long calls may take to be counted: less than the shortest time in which what was read beside them grows old.
-const COUNT_LIMIT: Duration = Duration::from_secs(4);
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -168,7 +162,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Whether the credentials are about to end and nothing will renew them: then what a signal would do is done now.
     fn credentials_end(&self, now: Time) -> bool {
-        self.io.cloud.expiry().is_some_and(|end| now + BEFORE_THE_END >= end)
+        self.io.cloud.expiry().is_some_and(|end| now + CREDENTIALS_END >= end)
     }
 }
 

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use rollout::memory::ROLLBACK_LIMIT;
 use rollout::operate::{Aim, Operation, Ruling, rule};
 use rollout::subject::Subject;
+use rollout::timing::{ORDER_LIMIT, ROLLBACK_LIMIT};
 use rollout::{Alias, Time, Weight};
 
 use crate::backoff::Backoff;
 use crate::identity::Identity;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held};
 use crate::swap::{Change, Step, swap};
-
-/// How long an order that moves traffic nowhere is tried.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +35,8 @@ pub async fn operate<C: Cloud, K: Clock>(
     tell: &mut dyn FnMut(Time, String),
 ) -> Ordered {
     let given = Given { subject, operation, aim, identity, does: String::new(), almost: false };
-    swap((cloud, clock), subject, given, tell).await
+    let limit = if operation == Operation::Abort { ROLLBACK_LIMIT } else { ORDER_LIMIT };
+    swap((cloud, clock), subject, limit, given, tell).await
 }
 
 /// An order that was given.
@@ -57,10 +55,6 @@ impl Change for Given<'_> {
     type End = Ordered;
 
     const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
-
-    fn limit(&self) -> Duration {
-        if self.operation == Operation::Abort { ROLLBACK_LIMIT } else { LIMIT }
-    }
 
     fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Ordered> {
         let Some(held) = held else { return Step::End(missing(format!("{} does not exist", self.subject))) };

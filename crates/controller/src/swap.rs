@@ -4,17 +4,12 @@
 use std::time::Duration;
 
 use rollout::subject::Subject;
+use rollout::timing::{HOPELESS, SECOND_LOOK};
 use rollout::{Alias, Time};
 
 use crate::backoff::Backoff;
 use crate::last_resort::update_alias;
 use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
-
-/// How long a failure that will not pass by itself, such as a denied permission, is met before giving up.
-const HOPELESS: Duration = Duration::from_secs(5);
-
-/// How long to wait before a second look at what would be refused: reads can be stale.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What is to be done about an alias as it was read.
 pub(crate) enum Step<E> {
@@ -34,9 +29,6 @@ pub(crate) trait Change {
     /// The pauses between two tries.
     const PAUSES: Backoff;
 
-    /// How long to try.
-    fn limit(&self) -> Duration;
-
     /// Rules on what was read. `sent` is what was last tried to be written.
     fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Self::End>;
 
@@ -50,10 +42,11 @@ pub(crate) trait Change {
     fn gave_up(&self, why: String, command: Option<String>) -> Self::End;
 }
 
-/// Makes the change, and tells of every trouble.
+/// Makes the change, for as long as `limit` after the first failure, and tells of every trouble.
 pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
     (cloud, clock): (&C, &K),
     subject: &Subject,
+    limit: Duration,
     mut change: T,
     tell: &mut dyn FnMut(Time, String),
 ) -> T::End {
@@ -86,7 +79,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
         let now = cloud.time();
         let passes = !matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned);
         hopeless = if passes { None } else { hopeless.or(Some(now)) };
-        let over = now.since(*began.get_or_insert(now)) >= change.limit();
+        let over = now.since(*began.get_or_insert(now)) >= limit;
         if over || hopeless.is_some_and(|since| now.since(since) >= HOPELESS) {
             let command = sent.as_ref().map(|wanted| update_alias(subject, cloud.region(), wanted));
             return change.gave_up(error.to_string(), command);

@@ -1,7 +1,7 @@
 //! What was told, and what does it add up to? Every event of a rollout passes here once.
 
+use rollout::timing::REPEATED;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rollout::event::{Ending, Event, FORMAT, What};
 use rollout::report::Report;
@@ -9,9 +9,6 @@ use rollout::{Alias, Outcome, Time};
 
 use crate::preflight::Preflight;
 use crate::request::Request;
-
-/// How long a trouble that repeats itself goes without saying.
-const REPEATED: Duration = Duration::from_mins(1);
 
 /// Tells events and adds them up.
 pub(crate) struct Teller<'a> {

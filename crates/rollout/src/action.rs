@@ -1,12 +1,11 @@
 //! What can be done next, and what is waited for? One word each; which of them it is, is decided elsewhere.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::group::state::Stage;
 use crate::health::{Doubt, Pass};
 use crate::observation::Observation;
+pub use crate::timing::SECOND_LOOK;
 use crate::{Cause, Outcome, Time, Weight};
 
 /// The next thing to do.
@@ -164,9 +163,6 @@ pub enum Reason {
         last: Option<String>,
     },
 }
-
-/// How long to wait before a second look at something foreign.
-pub const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn look_again(seen: &Observation) -> Action {
     Action::Wait { until: seen.now + SECOND_LOOK, why: Reason::LookingAgain }

@@ -2,16 +2,13 @@
 //!
 //! Whether it speaks against the candidate is not said here.
 
+use crate::timing::CLOCKS_APART;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::Time;
 use crate::health::{AlarmSeen, AlarmState, Failing, Health};
 use crate::note::{Note, Phase};
 use crate::plan::Plan;
-
-/// By how much the clocks of two services may differ.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// What is known of the alarms.
 #[derive(Clone, Debug)]
@@ -73,7 +70,7 @@ impl Alarms {
 
     /// From when on their history is to be read. `CloudWatch`'s clock is not Lambda's.
     pub fn history_from(&self) -> Time {
-        self.known_to - MARGIN
+        self.known_to - CLOCKS_APART
     }
 
     /// Notes which alarms are in ALARM, and gives those whose history is to be read: one that changed its state since the last look may

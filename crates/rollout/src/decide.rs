@@ -16,14 +16,12 @@ use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{COUNTS_EVERY, OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
+use crate::timing::RENEWAL;
 use crate::unmade::{ready, without_alias};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
 /// How many times as long as blindness a throttle is put up with: it comes from this account's own calls, and it passes.
 const THROTTLED: u32 = 3;
-
-/// How long before its end a lease is renewed.
-const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Chooses the one next action in this rollout.
 pub fn decide(plan: &Plan, seen: &Observation) -> Action {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{InsufficientData, Plan, Preexisting};
+pub use crate::timing::SUSPICION_LIMIT;
 use crate::words::words;
 use crate::{Cause, Time};
 
@@ -204,9 +205,6 @@ impl Doubt {
         }
     }
 }
-
-/// How long suspicions hold a rollout up, all together.
-pub const SUSPICION_LIMIT: Duration = Duration::from_mins(10);
 
 impl Health {
     /// Judges the alarms as they were read, for a rollout that began at `begun`.

@@ -52,6 +52,7 @@ pub mod report;
 pub mod schedule;
 pub mod subject;
 mod time;
+pub mod timing;
 mod unmade;
 mod weight;
 mod words;

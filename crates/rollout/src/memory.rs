@@ -3,6 +3,7 @@
 //! No clock and no call: times are arguments. All of it can be lost, because the alias says what matters. What is to be done next is
 //! not said here: that is decided on the observation that this gives.
 
+use crate::timing::{REFUSED, ROLLBACK_LIMIT, SECOND_LOOK};
 use std::time::Duration;
 
 use crate::action::{Action, Reason};
@@ -14,15 +15,6 @@ use crate::note::{Note, Noted};
 use crate::observation::{Candidate, Certainty, Hook, Observation};
 use crate::plan::Plan;
 use crate::{Alias, Cause, Outcome, Time, Weight};
-
-/// How long a rollback is tried before it is given up as unconfirmed.
-pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
-
-/// How long AWS may refuse every write for good before the rollout is given up: long enough for credentials to be renewed.
-const REFUSED_LIMIT: Duration = Duration::from_mins(1);
-
-/// How far apart two reads are that together are believed.
-const APART: Duration = Duration::from_secs(1);
 
 /// Everything that one process knows of the rollout it drives, apart from what is watched.
 #[derive(Clone, Debug, Default)]
@@ -194,7 +186,7 @@ impl Memory {
             writes.full_weight_refused = true;
         } else if failure.is_refusal() && !matches!(action, Action::RollBack(_) | Action::Confirm) {
             let since = *writes.refused_since.get_or_insert(now);
-            if *action == Action::Claim || now.since(since) >= REFUSED_LIMIT {
+            if *action == Action::Claim || now.since(since) >= REFUSED {
                 writes.refused = Some(format!("AWS refuses to change the alias: {why}"));
             }
         }
@@ -277,7 +269,7 @@ impl Memory {
 
     fn certainty(&self) -> Certainty {
         let Sight { unchanged_since, last_read_at, written, .. } = &self.sight;
-        let apart = unchanged_since.zip(*last_read_at).is_some_and(|(since, read)| read.since(since) >= APART);
+        let apart = unchanged_since.zip(*last_read_at).is_some_and(|(since, read)| read.since(since) >= SECOND_LOOK);
         match (written, apart) {
             (true, _) => Certainty::Written,
             (false, true) => Certainty::ReadTwice,

@@ -15,10 +15,11 @@ use crate::failure::Failure;
 use crate::group::{Called, Others, others};
 use crate::group_tests::{alias, as_noted, group_plan, note, shift};
 use crate::health::{AlarmSeen, AlarmState, Failing, Health};
-use crate::memory::{GivingUp, Memory, ROLLBACK_LIMIT};
+use crate::memory::{GivingUp, Memory};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Observation, Readiness};
 use crate::plan::{Analysis, Mode, OnInterrupt, Plan};
+use crate::timing::ROLLBACK_LIMIT;
 use crate::{Cause, Outcome, Schedule, Time, Weight};
 
 const MINUTE: Duration = Duration::from_mins(1);

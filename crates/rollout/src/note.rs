@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::timing::PAUSE;
 use crate::words::words;
 use crate::{Cause, Time, Version, VersionError, Weight};
 
@@ -159,9 +160,6 @@ words! {
         RollBack = "rollback",
     }
 }
-
-/// How long a pause is where nothing else is said.
-pub const PAUSE: Duration = Duration::from_hours(1);
 
 /// A pause that a person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

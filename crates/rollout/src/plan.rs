@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::note::{Owner, PlanHash, RolloutId};
+pub use crate::timing::{BLIND_LIMIT, COUNTS_EVERY, DEFAULT_BAKE, HOOK_LIMIT, INVOCATION_LIMIT, MAX_HOLD};
 use crate::words::words;
 use crate::{Schedule, Time, Version};
 
@@ -131,9 +132,6 @@ impl Analysis {
     }
 }
 
-/// How much longer than planned a step may last for want of calls, where nothing else is said.
-pub const MAX_HOLD: Duration = Duration::from_mins(30);
-
 words! {
     /// What a signal does.
     #[derive(Default)]
@@ -226,21 +224,6 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
 }
-
-/// How long to hold while nothing can be read, where nothing else is said.
-pub const BLIND_LIMIT: Duration = Duration::from_mins(10);
-
-/// How long a hook may take where nothing else is said: as `CodeDeploy` has it, an hour for one that answers later.
-pub const HOOK_LIMIT: Duration = Duration::from_hours(1);
-
-/// How long one invocation may take: Lambda's 15 minutes, and one to start.
-pub const INVOCATION_LIMIT: Duration = Duration::from_mins(16);
-
-/// How often calls are counted: `CloudWatch` has them by the minute.
-pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
-
-/// How long to bake where something is watched and nothing else is said: `CloudWatch` is one to three minutes late.
-pub const DEFAULT_BAKE: Duration = Duration::from_mins(3);
 
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has a share.

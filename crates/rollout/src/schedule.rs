@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Weight;
 use crate::format::exact;
+pub use crate::timing::MAX_INTERVAL;
 
 /// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
 ///
@@ -39,9 +40,6 @@ impl TryFrom<Kept> for Schedule {
 
 /// The most steps a schedule may have.
 pub const MAX_STEPS: usize = 100;
-
-/// The longest time between two steps: the 2,880 minutes that `CodeDeploy` allows.
-pub const MAX_INTERVAL: Duration = Duration::from_hours(48);
 
 /// The schedules that `CodeDeploy` has names for; each may carry the prefix `CodeDeployDefault.Lambda`.
 pub const NAMES: [&str; 9] = [

@@ -1,15 +1,11 @@
 //! What is the next thing to do where there is no alias? A first deployment makes it; anywhere else it is never made again.
 
-use std::time::Duration;
-
 use crate::action::{Action, Reason, look_again, wait};
 use crate::health::Verdict;
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
+use crate::timing::UNANSWERED;
 use crate::{Cause, Outcome, Version};
-
-/// How long a write that went unanswered may take to land: requests do not live longer.
-const LATE: Duration = Duration::from_secs(30);
 
 /// A first deployment has no alias to claim: the claim is its creation. Anywhere else a missing alias is never made again.
 pub(crate) fn without_alias(plan: &Plan, seen: &Observation) -> Action {
@@ -21,7 +17,7 @@ pub(crate) fn without_alias(plan: &Plan, seen: &Observation) -> Action {
         };
     }
     // An alias that we meant to create may still come; it cannot be called back, but it can be found.
-    let expected = seen.unanswered.is_some_and(|since| seen.now < since + LATE);
+    let expected = seen.unanswered.is_some_and(|since| seen.now < since + UNANSWERED);
     let action = unmade(plan, seen);
     if expected && matches!(action, Action::Finish(_)) { look_again(seen) } else { action }
 }

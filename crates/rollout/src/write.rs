@@ -11,16 +11,8 @@ use crate::health::Doubt;
 use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
 use crate::plan::{Plan, Source};
+use crate::timing::{LANDED, LEASE, LEASE_GRACE};
 use crate::{Cause, Time, Version, Weight};
-
-/// The longest a lease runs without being renewed, before the minute on top.
-const LEASE: Duration = Duration::from_mins(10);
-
-/// How late a write may land: no request lives as long.
-const LATE: Duration = Duration::from_mins(1);
-
-/// What a lease outlasts the next write by.
-const GRACE: Duration = Duration::from_mins(1);
 
 /// The alias that `action` wants, or `None` where the action writes none: it waits, publishes, or there is no room for the note.
 pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
@@ -94,7 +86,7 @@ fn named(plan: &Plan, seen: &Observation, note: Note) -> Note {
 
 fn lease(now: Time, due: Option<Time>) -> Time {
     let next = due.map_or(LEASE, |due| due.since(now).min(LEASE));
-    (now + next + GRACE).ceil_to_second()
+    (now + next + LEASE_GRACE).ceil_to_second()
 }
 
 fn with_note(alias: &Alias, note: &Note) -> Option<Alias> {
@@ -137,7 +129,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(plan, seen.now) });
     let replanned = note.plan != Some(plan.hash());
     // Its write may have landed late, and nobody is left who saw that: longer than planned, never shorter.
-    let began = (note.since + LATE).min(seen.now.ceil_to_second()).max(note.since);
+    let began = (note.since + LANDED).min(seen.now.ceil_to_second()).max(note.since);
     let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
         && replanned
     {

@@ -1,19 +1,16 @@
 //! Can the alarms see anything? Metrics that nobody ever writes, statistics that mean something else, and alarms that go off too late.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
 use rollout::format::exact;
 use rollout::subject::{FunctionName, Subject};
+use rollout::timing::CLOUDWATCH_LAG;
 
 use crate::port::{Call, Cloud, Failure, Series, Watch};
 use crate::preflight::Preflight;
 use crate::preflight::callers::unseen;
 use crate::request::Request;
-
-/// How late `CloudWatch` is: one to three minutes.
-const LAG: Duration = Duration::from_mins(2);
 
 pub(super) async fn look<C: Cloud>(
     cloud: &C,
@@ -193,12 +190,12 @@ fn shown(dimensions: &BTreeMap<String, String>) -> String {
 fn late(watch: &Watch, found: &Preflight) -> Option<Symptom> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
     let told = exact;
-    (needs <= lasts && needs + LAG > lasts).then(|| {
+    (needs <= lasts && needs + CLOUDWATCH_LAG > lasts).then(|| {
         let text = format!(
             "alarm `{}` goes off after {} of trouble and some {} that CloudWatch is late, and the rollout with its bake lasts {}",
             watch.name,
             told(needs),
-            told(LAG),
+            told(CLOUDWATCH_LAG),
             told(lasts)
         );
         Symptom::new(Severity::Warning, "alarm", text)

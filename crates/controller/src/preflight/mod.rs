@@ -8,8 +8,6 @@ mod metrics;
 pub(crate) mod problem;
 pub(crate) mod versions;
 
-use std::time::Duration;
-
 use rollout::alias::{Standing, standing};
 use rollout::entry::{Way, way_in};
 use rollout::format::exact;
@@ -17,6 +15,7 @@ use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 use rollout::subject::Subject;
+use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK};
 
 use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
@@ -37,9 +36,6 @@ impl Preflight {
         self.callers.warning(subject).into_iter().chain(stack).chain(self.warnings.iter().cloned()).collect()
     }
 }
-
-/// How long to wait before a second look at an alias that cannot be claimed: reads can be stale.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Looks at everything a rollout needs.
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
@@ -107,9 +103,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
-        problems.extend(versions.problems);
-        problems.extend(concurrency);
-        problems.extend(denied);
+        problems.extend(versions.problems.into_iter().chain(concurrency).chain(denied));
         match managed(cloud, found.stable.as_ref()).await {
             Ok(stack) => found.stack = stack,
             Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", Call::ListTags, &error)),
@@ -125,10 +119,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     problems.extend(alarms.problems);
     found.red = alarms.red;
     found.warnings.extend(alarms.warnings);
-    problems.extend(pre);
-    problems.extend(step);
-    problems.extend(post);
-    problems.extend(probe);
+    problems.extend([pre, step, post, probe].into_iter().flatten());
     problems.extend(about_credentials(cloud, &found.plan));
     problems
 }
@@ -161,12 +152,9 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
 /// Credentials that are known to end before the rollout does would leave it without anybody to bring it back.
 fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
     let (end, now) = (cloud.expiry()?, cloud.time());
-    let needed = plan.duration() + MARGIN;
+    let needed = plan.duration() + CREDENTIALS_MARGIN;
     (now + needed >= end).then(|| {
         let text = format!("the credentials end at {}, before the rollout would ({} from now)", clock(end), exact(needed));
         Problem::new(text).hint("use credentials that last longer or renew themselves, or a shorter schedule")
     })
 }
-
-/// What hooks, publishing and a way back may take on top of the schedule.
-const MARGIN: Duration = Duration::from_mins(5);

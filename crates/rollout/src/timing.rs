@@ -1,0 +1,100 @@
+//! How long is anything waited for, and why so long? Every span of time that a rollout rests on, each by one name.
+//!
+//! What a user may choose otherwise is a default; how long one call may take is said where it is made.
+
+use std::time::Duration;
+
+/// How long to wait before a second look where one is not enough to go by: reads of an alias can be stale.
+pub const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// How long an alias that was made without an answer is waited for: requests do not live longer.
+pub const UNANSWERED: Duration = Duration::from_secs(30);
+
+/// How late the write of a share may have landed that nobody is left to tell of: longer than any request lives, so that a step may
+/// take longer than planned, and never less.
+pub const LANDED: Duration = Duration::from_mins(1);
+
+/// The longest a lease runs without being renewed, before [`LEASE_GRACE`] on top.
+pub const LEASE: Duration = Duration::from_mins(10);
+
+/// What a lease outlasts the next write by.
+pub const LEASE_GRACE: Duration = Duration::from_mins(1);
+
+/// How long before its end a lease is renewed.
+pub const RENEWAL: Duration = Duration::from_secs(30);
+
+/// How often to look at the alias and the alarms, where nothing else is said.
+pub const DEFAULT_POLL: Duration = Duration::from_secs(5);
+
+/// How often calls are counted: `CloudWatch` has them by the minute.
+pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
+
+/// How long calls may take to be counted: less than the shortest time in which what was read beside them grows old.
+pub const COUNT_LIMIT: Duration = Duration::from_secs(4);
+
+/// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
+/// share; `CloudWatch` itself is later than that.
+pub const COUNTS_SERVE: Duration = Duration::from_secs(20);
+
+/// How late `CloudWatch` is in a typical case, of one to three minutes.
+pub const CLOUDWATCH_LAG: Duration = Duration::from_mins(2);
+
+/// By when `CloudWatch` has the calls of a minute, all but a few: one to three minutes after it ended.
+pub const CLOUDWATCH_SETTLED: Duration = Duration::from_mins(3);
+
+/// By how much the clocks of two services may differ.
+pub const CLOCKS_APART: Duration = Duration::from_secs(5);
+
+/// How long to bake where something is watched and nothing else is said: until `CloudWatch` has seen the last share.
+pub const DEFAULT_BAKE: Duration = CLOUDWATCH_SETTLED;
+
+/// The longest time between two steps: the 2,880 minutes that `CodeDeploy` allows.
+pub const MAX_INTERVAL: Duration = Duration::from_hours(48);
+
+/// How much longer than planned a step may last for want of calls, where nothing else is said.
+pub const MAX_HOLD: Duration = Duration::from_mins(30);
+
+/// How long suspicions hold a rollout up, all together.
+pub const SUSPICION_LIMIT: Duration = Duration::from_mins(10);
+
+/// How long to hold while nothing can be read, where nothing else is said.
+pub const BLIND_LIMIT: Duration = Duration::from_mins(10);
+
+/// How long to wait for an alarm that was red before anything began.
+pub const RED_LIMIT: Duration = Duration::from_hours(1);
+
+/// How long a pause is where nothing else is said.
+pub const PAUSE: Duration = Duration::from_hours(1);
+
+/// How long a hook may take where nothing else is said: as `CodeDeploy` has it, an hour for one that answers later.
+pub const HOOK_LIMIT: Duration = Duration::from_hours(1);
+
+/// How long one invocation may take: Lambda's 15 minutes, and one to start.
+pub const INVOCATION_LIMIT: Duration = Duration::from_mins(16);
+
+/// How long a URL may take: about when most of what stands between gives up by itself.
+pub const PAGE_LIMIT: Duration = Duration::from_mins(1);
+
+/// How often to look for a hook's later answer, at the most: it is one of the account's control calls.
+pub const LATER_ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a rollback is tried before it is given up as unconfirmed.
+pub const ROLLBACK_LIMIT: Duration = Duration::from_mins(15);
+
+/// How long a person's order that moves traffic nowhere is tried.
+pub const ORDER_LIMIT: Duration = Duration::from_mins(1);
+
+/// How long a failure that will not pass by itself, such as a denied permission, is met before a person's order is given up.
+pub const HOPELESS: Duration = Duration::from_secs(5);
+
+/// How long AWS may refuse every write for good before a rollout is given up: long enough for credentials to be renewed.
+pub const REFUSED: Duration = Duration::from_mins(1);
+
+/// How long before credentials end they are still good for a way back.
+pub const CREDENTIALS_END: Duration = Duration::from_mins(2);
+
+/// What hooks, publishing and a way back may take on top of the schedule, for which credentials have to last.
+pub const CREDENTIALS_MARGIN: Duration = Duration::from_mins(5);
+
+/// How long a trouble that repeats itself goes without saying.
+pub const REPEATED: Duration = Duration::from_mins(1);
