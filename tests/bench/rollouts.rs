@@ -6,6 +6,7 @@
 #[path = "../scenarios/stage.rs"]
 mod stage;
 
+use rollout::policy::Policy;
 use std::time::{Duration, Instant};
 
 use controller::Request;
@@ -48,5 +49,5 @@ fn main() {
 }
 
 fn short_idle() -> Request {
-    Request { bake: None, ..short() }
+    Request { policy: Policy { bake: None, ..short().policy }, ..short() }
 }

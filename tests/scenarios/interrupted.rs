@@ -6,6 +6,7 @@ use controller::{Identity, Interrupt, Request, operate};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::plan::OnInterrupt;
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, assert_golden, play, request, short, subject};
@@ -60,7 +61,7 @@ fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
 fn a_signal_holds_the_share_where_that_was_asked_for() {
     play(async {
         let stage = Stage::story("hello").await;
-        let request = Request { on_interrupt: OnInterrupt::Hold, ..request() };
+        let request = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() }, ..request() };
         let told = stage.rollout_until(&request, moving(&stage)).await;
         assert_golden("a_signal_holds_the_share", &told.log);
         assert_eq!((told.ending.exit_code, told.ending.outcome.as_str()), (30, "held"));
@@ -138,7 +139,7 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
                 let identity = Identity { id: RolloutId(0), owner: Owner::from_random(5) };
                 operate(&stage.aws, &stage.clock, &subject(), order, identity, &mut |_, _| {}).await
             };
-            let asked = Request { on_interrupt, ..short() };
+            let asked = Request { policy: Policy { on_interrupt, ..short().policy }, ..short() };
             let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
             assert_eq!(told.ending.exit_code, code, "{}", told.log);
             assert!(told.log.contains("the credentials end at 14:10:00; two minutes before"), "{}", told.log);

@@ -7,6 +7,7 @@ use controller::cloud::Cloud;
 use controller::{AlarmRule, Request};
 use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt};
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, play, request, short};
@@ -84,7 +85,7 @@ fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
 fn another_process_goes_on_with_it_and_writes_nothing() {
     play(async {
         let stage = Stage::story("hello").await;
-        let held = Request { on_interrupt: OnInterrupt::Hold, ..kept(request()) };
+        let held = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) };
         let told = stage.rollout_until(&held, stage.sleep(150)).await;
         assert_eq!(told.ending.exit_code, 30, "{}", told.log);
         let wishes = Wishes { take_over: true, ..Wishes::default() };
@@ -93,7 +94,12 @@ fn another_process_goes_on_with_it_and_writes_nothing() {
         assert_eq!(stage.done("PutMetricAlarm"), 1);
         // Another threshold is another plan.
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-        let told = stage.rollout_until(&Request { on_interrupt: OnInterrupt::Hold, ..kept(request()) }, stage.sleep(150)).await;
+        let told = stage
+            .rollout_until(
+                &Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) },
+                stage.sleep(150),
+            )
+            .await;
         assert_eq!(told.ending.exit_code, 30, "{}", told.log);
         let mut other = Request { wishes, ..kept(request()) };
         other.kept[0].threshold = 2.0;
@@ -140,7 +146,12 @@ fn without_it_no_share_moves() {
 fn its_first_data_are_waited_for_where_none_are_a_doubt() {
     play(async {
         let stage = Stage::story("hello").await;
-        let told = stage.rollout(&Request { insufficient: InsufficientData::Hold, ..kept(short()) }).await;
+        let told = stage
+            .rollout(&Request {
+                policy: Policy { insufficient: InsufficientData::Hold, ..kept(short()).policy },
+                ..kept(short())
+            })
+            .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().at);
         let first = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().at;

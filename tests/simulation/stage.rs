@@ -8,6 +8,7 @@ use controller::Request;
 use controller::cloud::Clock;
 use rollout::entry::Wishes;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
+use rollout::policy::Policy;
 use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, SimClock, Time, World};
 
@@ -163,21 +164,24 @@ pub(crate) fn request(story: &Story, wish: Wish) -> Request {
     Request {
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
-        bake: Some(asked.bake),
-        poll: asked.poll,
         alarms: ALARMS.iter().take(asked.alarms).map(ToString::to_string).collect(),
-        preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
-        blind_limit: asked.blind_limit,
-        analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
         analysis_asked: true,
         pre_hook: scene.pre_hook.map(|_| "preHook".parse().unwrap()),
         post_hook: scene.post_hook.map(|_| "postHook".parse().unwrap()),
-        on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
             replan: wish == Wish::Replan,
             adopt: wish == Wish::Adopt,
             supersede: wish == Wish::Supersede,
+        },
+        policy: Policy {
+            bake: Some(asked.bake),
+            poll: asked.poll,
+            preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
+            blind_limit: asked.blind_limit,
+            analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
+            on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
+            ..Policy::default()
         },
         ..Request::new(subject(), schedule(&asked))
     }

@@ -10,7 +10,7 @@ use rollout::event::{HookPhase, What};
 use rollout::narrate::Round;
 use rollout::note::Phase;
 use rollout::observation::{Candidate, Hook, Observation, Readiness};
-use rollout::plan::OnLowTraffic;
+use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::subject::Qualified;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
@@ -186,7 +186,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             stable: self.stable_arn(),
             candidate: self.candidate_arn(),
             weight: alias.and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
-            any_answer: self.request.any_hook_answer,
+            any_answer: self.request.hook_answer == HookAnswer::Any,
             look: self.plan.poll.max(LATER),
         };
         let (cloud, clock) = (self.cloud, self.clock);

@@ -301,7 +301,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     async fn round(&mut self, before: Option<&Round>) -> Round {
         let seen = self.look().await;
         let leaves = self.interrupt() == Interrupt::Leave;
-        self.plan.on_interrupt = if leaves { OnInterrupt::Hold } else { self.request.on_interrupt };
+        self.plan.policy.on_interrupt = if leaves { OnInterrupt::Hold } else { self.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         if let Action::RollBack(cause) = round.action {
             self.failed.get_or_insert(cause);

@@ -12,6 +12,7 @@ use crate::health::Health;
 use crate::note::{Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::write::desired;
 use crate::{Cause, Outcome, Weight};
 
@@ -89,7 +90,7 @@ fn the_nine_names_shift_when_code_deploy_does() {
 fn a_slow_poll_does_not_make_the_schedule_drift() {
     let plan = Plan {
         schedule: "Linear10PercentEvery7Seconds".parse().unwrap(),
-        poll: Duration::from_secs(3),
+        policy: Policy { poll: Duration::from_secs(3), ..Policy::default() },
         alarms: vec![],
         ..plan()
     };

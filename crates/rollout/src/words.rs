@@ -9,6 +9,14 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])+ #[serde(rename = $word)] $variant,)+ }
 
         impl $name {
+            /// All of its words, in the order of the variants.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The variant of a word.
+            pub fn named(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+
             /// The word that programs read.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use rollout::Subject;
 use rollout::entry::Wishes;
 use rollout::plan::OnInterrupt;
+use rollout::policy::Policy;
 use sim::{Time, World};
 
 use crate::stage::{ALIAS, schedule};
@@ -238,14 +239,17 @@ impl Story {
             self.hooked.then(|| name.parse().unwrap())
         };
         Request {
-            bake: Some(asked.bake),
-            poll: asked.poll,
             alarms: vec![alarm(member)],
-            blind_limit: asked.blind_limit,
             pre_hook: hook(Trouble::PreHook),
             post_hook: hook(Trouble::PostHook),
-            on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
             wishes: Wishes { take_over: takes_over, ..Wishes::default() },
+            policy: Policy {
+                bake: Some(asked.bake),
+                poll: asked.poll,
+                blind_limit: asked.blind_limit,
+                on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
+                ..Policy::default()
+            },
             ..Request::new(Subject::parse(&name(member), Some(ALIAS)).unwrap(), schedule(asked))
         }
     }
