@@ -22,9 +22,11 @@ impl Options {
         self.0.iter().map(|(name, at)| (*name, at.value)).collect()
     }
 
-    /// The keys and their values, in the order of the options.
+    /// The keys and their values, the times first, else in the order of the options.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &At<Value>)> {
-        with_keys().filter_map(|(choice, key)| Some((key.name, self.0.get(choice.name)?)))
+        let is_time = |(choice, _): &(&Choice, &Spelling)| matches!(choice.kind, Kind::Time(..));
+        let (times, others): (Vec<_>, Vec<_>) = with_keys().partition(is_time);
+        times.into_iter().chain(others).filter_map(|(choice, key)| Some((key.name, self.0.get(choice.name)?)))
     }
 
     /// The keys that there are.

@@ -54,17 +54,10 @@ impl Teller {
         line("pre hook", settings.pre_hook.as_ref().map(|at| self.at(at, hook)));
         line("post hook", settings.post_hook.as_ref().map(|at| self.at(at, hook)));
         line("step hook", settings.step_hook.as_ref().map(|at| self.at(at, hook)));
-        let named = [
-            ("bake", "bake"),
-            ("blindLimit", "blind limit"),
-            ("preexistingAlarm", "preexisting alarm"),
-            ("insufficientData", "insufficient data"),
-        ];
-        for (key, name) in named {
-            let set = settings.options.iter().find(|(known, _)| *known == key);
-            line(name, set.map(|(_, at)| self.at(at, option)));
+        for (key, at) in settings.options.iter() {
+            let spaced = |letter: char| if letter.is_uppercase() { format!(" {}", letter.to_lowercase()) } else { letter.into() };
+            line(&key.chars().map(spaced).collect::<String>(), Some(self.at(at, option)));
         }
-        assert!(settings.options.iter().all(|(key, _)| named.iter().any(|(known, _)| *known == key)), "each has its line");
         line("version", settings.version.as_ref().map(|at| self.at(at, ToString::to_string)));
         line("current version", settings.current_version.as_ref().map(|at| self.at(at, ToString::to_string)));
         let analysis = self.analysis(&settings.analysis);
