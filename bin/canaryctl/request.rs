@@ -9,11 +9,12 @@ use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::entry::Wishes;
 use rollout::hook::{HookError, HookTarget};
-use rollout::plan::{BLIND_LIMIT, InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::InsufficientData;
+use rollout::policy::Policy;
 use rollout::{Schedule, Version};
 use sim::Defaults;
 
-use crate::cli::rollout::{self as args, Rollout};
+use crate::cli::rollout::Rollout;
 use crate::cli::values::{self, Alarm as Typed};
 use crate::error::Failure;
 use crate::target::resolve::{Located, resource};
@@ -27,10 +28,12 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let code = code(args)?;
     // Whoever brings code, or another version, does not want the file's.
     let version = args.version_number.or(version(said).filter(|_| code.is_none() && args.description.is_none()));
+    let layers = [args.policy.0.clone(), said.map(|said| said.options.layer()).unwrap_or_default()];
     let comparison = args.comparing.plan(&analysis)?;
+    let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
-    let (alarms, kept) = names.alarms(args, said, story).await?;
+    let (alarms, kept) = names.alarms(args, said, story, policy.insufficient).await?;
     let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
@@ -43,33 +46,15 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         code,
         description: args.description.clone(),
         schedule,
-        bake: args.bake.or(said.and_then(|said| said.bake.as_ref()).map(|at| at.value)),
-        poll: args.poll,
         beside: 1,
         alarms,
         kept,
-        preexisting: preexisting(args, said),
-        insufficient: insufficient(args, said),
-        blind_limit: args
-            .blind_limit
-            .or(said.and_then(|said| said.blind_limit.as_ref()).map(|at| at.value))
-            .unwrap_or(BLIND_LIMIT),
-        analysis: comparison,
+        policy,
         analysis_asked: args.comparing.asked(&analysis, &comparison),
         probe_event,
         pre_hook: pre_hook.or_else(|| usual(story.and_then(|story| story.pre_hook))),
         post_hook: post_hook.or_else(|| usual(story.and_then(|story| story.post_hook))),
         step_hook,
-        hook_limit: args.hook_timeout,
-        any_hook_answer: args.hook_answer == args::HookAnswer::Any,
-        on_interrupt: match args.on_interrupt {
-            args::OnInterrupt::Rollback => OnInterrupt::RollBack,
-            args::OnInterrupt::Hold => OnInterrupt::Hold,
-        },
-        again: args.again,
-        create_alias: args.create_alias,
-        require_change: args.require_change,
-        allow_provisioned: args.allow_provisioned_concurrency,
         observations: args.keeping.observations,
         wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
         group: Vec::new(),
@@ -122,24 +107,6 @@ fn schedule(
     })
 }
 
-fn preexisting(args: &Rollout, said: Option<&FunctionSettings>) -> Preexisting {
-    match args.preexisting_alarm {
-        Some(args::PreexistingAlarm::Fail) => Preexisting::Fail,
-        Some(args::PreexistingAlarm::Ignore) => Preexisting::Ignore,
-        Some(args::PreexistingAlarm::Wait) => Preexisting::Wait,
-        None => said.and_then(|said| said.preexisting_alarm.as_ref()).map(|at| at.value.into()).unwrap_or_default(),
-    }
-}
-
-fn insufficient(args: &Rollout, said: Option<&FunctionSettings>) -> InsufficientData {
-    match args.insufficient_data {
-        Some(args::InsufficientData::Ok) => InsufficientData::Ok,
-        Some(args::InsufficientData::Hold) => InsufficientData::Hold,
-        Some(args::InsufficientData::Rollback) => InsufficientData::RollBack,
-        None => said.and_then(|said| said.insufficient_data.as_ref()).map(|at| at.value.into()).unwrap_or_default(),
-    }
-}
-
 /// Names, of which some are looked up in the project's stack, each once.
 struct Names<'a> {
     located: &'a Located,
@@ -188,6 +155,7 @@ impl Names<'_> {
         args: &Rollout,
         said: Option<&FunctionSettings>,
         story: Option<Defaults>,
+        insufficient: InsufficientData,
     ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
         let mut kept = Vec::new();
         let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
@@ -199,7 +167,7 @@ impl Names<'_> {
                     if kept.iter().any(|known: &AlarmRule| known.name == definition.name) {
                         return Err(Failure::usage(format!("{}: alarm `{}` is defined twice", at.place, definition.name)));
                     }
-                    kept.push(rule(definition, at, args, said)?);
+                    kept.push(rule(definition, at, insufficient)?);
                     definition.name.clone()
                 }
             });
@@ -214,8 +182,8 @@ impl Names<'_> {
 }
 
 /// The alarm that a definition stands for.
-fn rule(definition: &Definition, at: &At<Alarm>, args: &Rollout, said: Option<&FunctionSettings>) -> Result<AlarmRule, Failure> {
-    if insufficient(args, said) == InsufficientData::RollBack {
+fn rule(definition: &Definition, at: &At<Alarm>, insufficient: InsufficientData) -> Result<AlarmRule, Failure> {
+    if insufficient == InsufficientData::RollBack {
         let text = "an alarm that is made has no data at first, and with `insufficientData: rollback` would always go back";
         return Err(Failure::usage(format!("{}: {text}\n  hint: `hold` waits for its first data", at.place)));
     }

@@ -18,6 +18,7 @@ use rollout::Subject;
 use rollout::event::Event;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Latency, Mode};
+use rollout::policy::Policy;
 use tokio::sync::watch;
 
 use crate::stage::{Stage, play, short};
@@ -48,7 +49,7 @@ fn count(many: usize) -> (Duration, BTreeMap<String, usize>) {
             alarms: vec![format!("alarm{index:03}")],
             schedule: "Canary10Percent10Minutes".parse().unwrap(),
             observations: false,
-            analysis,
+            policy: Policy { analysis, ..short().policy },
             ..short()
         };
         let requests: Vec<Request> = (0..many).map(request).collect();

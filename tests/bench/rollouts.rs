@@ -9,6 +9,7 @@ mod harness;
 #[path = "../scenarios/stage.rs"]
 mod stage;
 
+use rollout::policy::Policy;
 use std::time::{Duration, Instant};
 
 use controller::Request;
@@ -51,5 +52,5 @@ fn main() {
 }
 
 fn short_idle() -> Request {
-    Request { bake: None, ..short() }
+    Request { policy: Policy { bake: None, ..short().policy }, ..short() }
 }

@@ -1,5 +1,6 @@
 //! Throttles, lost answers and blindness never move traffic the wrong way: hold, look again, and in the end go back.
 
+use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
@@ -26,7 +27,7 @@ fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
             stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
             stage.now()
         };
-        let request = Request { blind_limit: Duration::from_mins(4), ..request() };
+        let request = Request { policy: Policy { blind_limit: Duration::from_mins(4), ..Policy::default() }, ..request() };
         let (told, since) = tokio::join!(stage.rollout(&request), blind);
         assert_golden("alarms_that_cannot_be_read", &told.log);
         assert_eq!(told.ending.exit_code, 12);
@@ -50,7 +51,7 @@ fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
                 stage.with(|world| world.add_fault(fault));
                 now
             };
-            let request = Request { blind_limit: Duration::from_mins(4), ..request() };
+            let request = Request { policy: Policy { blind_limit: Duration::from_mins(4), ..Policy::default() }, ..request() };
             let (told, since) = tokio::join!(stage.rollout(&request), throttled);
             assert_eq!(told.ending.exit_code, code, "{}", told.log);
             let held = stage.writes().last().unwrap().at.since(since).as_secs();

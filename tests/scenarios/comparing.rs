@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use controller::Request;
 use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, Told, assert_golden, play, play_on, request, short};
 
 fn compared(analysis: Analysis) -> Request {
-    Request { alarms: Vec::new(), pre_hook: None, post_hook: None, analysis, ..request() }
+    Request { alarms: Vec::new(), pre_hook: None, post_hook: None, policy: Policy { analysis, ..Policy::default() }, ..request() }
 }
 
 fn on() -> Analysis {
@@ -104,7 +105,7 @@ fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
 }
 
 fn with(request: Request, analysis: Analysis) -> Request {
-    Request { analysis, alarms: Vec::new(), ..request }
+    Request { alarms: Vec::new(), policy: Policy { analysis, ..request.policy }, ..request }
 }
 
 #[test]
@@ -158,7 +159,8 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
             stage.until(|| stage.shares("42").len() >= 2).await;
             stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
         };
-        let request = Request { blind_limit: Duration::from_mins(4), ..compared(on()) };
+        let request =
+            Request { policy: Policy { blind_limit: Duration::from_mins(4), ..compared(on()).policy }, ..compared(on()) };
         let (told, ()) = tokio::join!(stage.rollout(&request), blind);
         assert_back(&told, 12, "blind");
         assert!(told.ending.reason.detail.contains("the calls cannot be counted"), "{}", told.log);
@@ -171,7 +173,10 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
 #[test]
 fn a_process_that_takes_over_knows_what_the_first_one_knew() {
     play_on("hello-errors", async |stage| {
-        let request = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()) };
+        let request = Request {
+            policy: Policy { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()).policy },
+            ..compared(on())
+        };
         // Before CloudWatch has shown anything.
         let cut = async { stage.sleep(75).await };
         let first = stage.rollout_until(&request, cut).await;
@@ -214,13 +219,12 @@ fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
     play_on("hello", async |stage| {
         let alone = |bake| Request {
             schedule: "AllAtOnce".parse().unwrap(),
-            bake: Some(Duration::from_secs(bake)),
-            analysis: Analysis::default(),
+            policy: Policy { bake: Some(Duration::from_secs(bake)), analysis: Analysis::default(), ..short().policy },
             ..short()
         };
         let told = stage.rollout(&alone(30)).await;
         assert!(told.log.contains("alarm `HelloFooAlarm` goes off after 1m of trouble at the soonest"), "{}", told.log);
-        let told = stage.rollout(&Request { again: true, ..alone(60) }).await;
+        let told = stage.rollout(&Request { policy: Policy { again: true, ..alone(60).policy }, ..alone(60) }).await;
         assert!(!told.log.contains("of trouble at the soonest"), "{}", told.log);
     });
 }

@@ -13,6 +13,7 @@ use rollout::Version;
 use rollout::comparison::{Numbers, Opinion};
 use rollout::event::{Event, What};
 use rollout::plan::{Analysis, Latency, Mode};
+use rollout::policy::Policy;
 use sim::{Tally, Time, World};
 
 use crate::stage::{Stage, Told, play, request};
@@ -67,13 +68,16 @@ impl Kind {
         Request {
             version: Version::new(42),
             schedule: self.schedule.parse().unwrap(),
-            bake: Some(self.bake),
-            // Looked at seldom: calls are counted once a minute all the same, and before each step.
-            poll: Duration::from_secs(20),
             alarms: Vec::new(),
             pre_hook: None,
             post_hook: None,
-            analysis: self.analysis,
+            policy: Policy {
+                bake: Some(self.bake),
+                // Looked at seldom: calls are counted once a minute all the same, and before each step.
+                poll: Duration::from_secs(20),
+                analysis: self.analysis,
+                ..Policy::default()
+            },
             ..request()
         }
     }

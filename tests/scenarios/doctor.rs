@@ -7,6 +7,7 @@ use controller::{Identity, Request, doctor};
 use rollout::diagnosis::{Diagnosis, Severity, Symptom};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode};
+use rollout::policy::Policy;
 use serde_json::json;
 use sim::{Effect, Fault, World};
 
@@ -119,7 +120,7 @@ fn an_account_without_any_is_met_with_silence() {
             let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
             let stage = Stage::furnished(settings, 7, sound).await;
             stage.sleep(1_800).await;
-            let found = examine(&stage, &Request { analysis: on(), ..request() }).await;
+            let found = examine(&stage, &Request { policy: Policy { analysis: on(), ..Policy::default() }, ..request() }).await;
             assert_eq!(found, Diagnosis::default());
             assert_eq!(found.exit_code(), 0);
         });
@@ -222,9 +223,9 @@ fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
         saying(&examine(&stage, &watched).await, "alarm `least` takes the Minimum");
         // One minute of trouble and two that CloudWatch is late, in two minutes.
         let bake = Some(Duration::from_mins(2));
-        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), bake, ..request() };
+        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), policy: Policy { bake, ..Policy::default() }, ..request() };
         saying(&examine(&stage, &hasty).await, "goes off after 1m of trouble and some 2m that CloudWatch is late");
-        let patient = Request { bake: Some(Duration::from_mins(3)), ..hasty };
+        let patient = Request { policy: Policy { bake: Some(Duration::from_mins(3)), ..hasty.policy }, ..hasty };
         assert_eq!(examine(&stage, &patient).await.symptoms, []);
     });
 }

@@ -1,6 +1,7 @@
 //! Where there is no alias yet, one is made on the first version; a re-run finishes what was begun, and nothing is made by a typo.
 
 use controller::Request;
+use rollout::policy::Policy;
 
 use crate::stage::{assert_golden, play_on, request};
 
@@ -54,7 +55,7 @@ fn another_alias_means_that_this_one_may_be_a_typo() {
         assert_eq!(told.ending.exit_code, 3);
         assert!(told.log.contains("did you mean `hello:Live`?"), "{}", told.log);
         assert_eq!((stage.done("CreateAlias"), stage.done("PublishVersion")), (0, 0));
-        let meant = Request { create_alias: true, ..typo };
+        let meant = Request { policy: Policy { create_alias: true, ..typo.policy }, ..typo };
         assert_eq!(stage.rollout(&meant).await.ending.exit_code, 0);
         assert_eq!(stage.with(|world| world.alias("hello", "live").unwrap().version.clone()), "42");
     });

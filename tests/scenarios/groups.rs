@@ -8,6 +8,7 @@ use rollout::event::{Event, What};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
+use rollout::policy::Policy;
 use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
 
@@ -254,7 +255,10 @@ fn a_signal_brings_all_back_or_leaves_all_as_they_are() {
     for (on_interrupt, code, phase) in [(OnInterrupt::RollBack, 13, "back"), (OnInterrupt::Hold, 30, "shift")] {
         play(async move {
             let stage = stage(3).await;
-            let requests: Vec<Request> = requests(3).into_iter().map(|request| Request { on_interrupt, ..request }).collect();
+            let requests: Vec<Request> = requests(3)
+                .into_iter()
+                .map(|request| Request { policy: Policy { on_interrupt, ..request.policy }, ..request })
+                .collect();
             let (stop, heard) = watch::channel(Interrupt::None);
             let signal = async {
                 until_share(&stage, 0, 0.1).await;
@@ -352,7 +356,7 @@ fn all_step_on_the_full_minute_though_one_was_paused() {
         let mut requests = requests(3);
         for request in &mut requests {
             request.schedule = "Linear50PercentEvery1Minute".parse().unwrap();
-            request.analysis = rollout::plan::Analysis {
+            request.policy.analysis = rollout::plan::Analysis {
                 mode: rollout::plan::Mode::On,
                 latency: rollout::plan::Latency::Ignore,
                 ..rollout::plan::Analysis::default()

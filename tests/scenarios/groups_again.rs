@@ -264,7 +264,7 @@ fn another_plan_after_the_commit_still_only_goes_forward() {
         killed(&stage, &requests(4), None).await;
         let mut changed = requests(4);
         for request in &mut changed {
-            (request.bake, request.wishes.replan) = (Some(Duration::from_mins(1)), true);
+            (request.policy.bake, request.wishes.replan) = (Some(Duration::from_mins(1)), true);
         }
         stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
         let told = run(&stage, &changed, 8).await;

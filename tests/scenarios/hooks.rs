@@ -1,5 +1,6 @@
 //! Only a hook that says so has succeeded, and what one says reaches the person who has to act on it.
 
+use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
@@ -34,7 +35,8 @@ fn anything_but_succeeded_is_a_failure_with_a_hint() {
 #[test]
 fn any_answer_but_an_error_passes_where_that_was_asked_for() {
     play(async {
-        let lenient = Request { any_hook_answer: true, ..request() };
+        let lenient =
+            Request { policy: Policy { hook_answer: rollout::plan::HookAnswer::Any, ..Policy::default() }, ..request() };
         let (stage, told) = with_pre_hook(&[("SIM_HOOK", ""), ("SIM_BODY", r#"{"ok":true}"#)], &lenient).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("42", "promoted");
@@ -51,7 +53,7 @@ fn a_hook_that_takes_minutes_is_waited_for_while_the_alarm_is_watched() {
             stage.until(|| stage.calls("Invoke") >= 2).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let short = Request { poll: Duration::from_secs(1), ..request() };
+        let short = Request { policy: Policy { poll: Duration::from_secs(1), ..Policy::default() }, ..request() };
         let (told, ()) = tokio::join!(stage.rollout(&short), red);
         // The pre-traffic hook had succeeded; the alarm spoke before the post-traffic one did, and was not kept waiting.
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
@@ -123,7 +125,13 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
         let stage = Stage::story("hello").await;
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "InProgress")]).unwrap());
         let limit = Duration::from_mins(5);
-        let told = stage.rollout(&Request { post_hook: request().post_hook, hook_limit: limit, ..short() }).await;
+        let told = stage
+            .rollout(&Request {
+                post_hook: request().post_hook,
+                policy: Policy { hook_limit: limit, ..short().policy },
+                ..short()
+            })
+            .await;
         assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (11, "post_hook"), "{}", told.log);
         assert!(told.log.contains("did not answer before its deadline"), "{}", told.log);
         stage.assert_ended("41", "back");

@@ -1,5 +1,6 @@
 //! A hook at a URL works as a function does, and nothing that its URL keeps secret is told.
 
+use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
@@ -12,7 +13,12 @@ const PAGE: &str = "https://hooks.example/canary";
 
 /// The rollout of the story, with this page for a pre-traffic hook.
 fn asking(url: &str) -> Request {
-    Request { pre_hook: Some(url.parse().unwrap()), post_hook: None, poll: Duration::from_secs(1), ..request() }
+    Request {
+        pre_hook: Some(url.parse().unwrap()),
+        post_hook: None,
+        policy: Policy { poll: Duration::from_secs(1), ..Policy::default() },
+        ..request()
+    }
 }
 
 async fn asked(page: WebPage, request: &Request) -> (Stage, Told) {
@@ -75,7 +81,8 @@ fn anything_but_succeeded_is_a_failure_with_a_hint() {
 #[test]
 fn any_answer_but_an_error_passes_where_that_was_asked_for() {
     play(async {
-        let lenient = Request { any_hook_answer: true, ..asking(PAGE) };
+        let lenient =
+            Request { policy: Policy { hook_answer: rollout::plan::HookAnswer::Any, ..asking(PAGE).policy }, ..asking(PAGE) };
         let (_, told) = asked(WebPage::new(204, ""), &lenient).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         let (_, told) = asked(WebPage::new(403, ""), &lenient).await;
@@ -167,7 +174,11 @@ fn an_alarm_does_not_wait_for_a_page() {
             stage.sleep(5).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let hooked = Request { post_hook: Some(PAGE.parse().unwrap()), poll: Duration::from_secs(1), ..short() };
+        let hooked = Request {
+            post_hook: Some(PAGE.parse().unwrap()),
+            policy: Policy { poll: Duration::from_secs(1), ..short().policy },
+            ..short()
+        };
         let (told, ()) = tokio::join!(stage.rollout(&hooked), red);
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
         stage.assert_ended("41", "back");

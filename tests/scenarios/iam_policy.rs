@@ -7,6 +7,7 @@ use std::time::Duration;
 use controller::port::{Call, Code};
 use controller::{Grant, Place, Request, least, least_to_roll_back};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
+use rollout::policy::Policy;
 use sim::{Effect, Fault, World};
 
 use crate::keeping::errors;
@@ -114,7 +115,12 @@ fn hooks_that_report_later_and_one_between_steps() {
 #[test]
 fn a_version_that_exists_and_nothing_that_is_watched() {
     let furnish = |world: &mut World| world.publish("hello", 42).unwrap();
-    let bare = Request { version: rollout::Version::new(42), alarms: Vec::new(), allow_provisioned: true, ..short() };
+    let bare = Request {
+        version: rollout::Version::new(42),
+        alarms: Vec::new(),
+        policy: Policy { allow_provisioned: true, ..short().policy },
+        ..short()
+    };
     assert_least("hello", furnish, &bare, &[]);
 }
 
@@ -125,7 +131,7 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
         code: Some(Code::Zip(b"PK\x03\x04".to_vec())),
         alarms: vec![rule.name.clone()],
         kept: vec![rule],
-        analysis: Analysis { mode: Mode::On, ..Analysis::default() },
+        policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..short().policy },
         ..short()
     };
     // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
@@ -144,7 +150,12 @@ fn saved_events() {
         on_low_traffic: OnLowTraffic::Probe(3),
         ..Analysis::default()
     };
-    let probed = Request { alarms: Vec::new(), analysis, probe_event: Some(b"{}".to_vec()), ..short() };
+    let probed = Request {
+        alarms: Vec::new(),
+        probe_event: Some(b"{}".to_vec()),
+        policy: Policy { analysis, ..short().policy },
+        ..short()
+    };
     assert_least("hello-idle", |_| {}, &probed, &[]);
 }
 
@@ -152,7 +163,12 @@ fn saved_events() {
 fn a_first_deployment() {
     // Without an alias there is no provisioned concurrency to ask for.
     let spare = ["lambda:GetProvisionedConcurrencyConfig", "lambda:ListTags", LATER];
-    assert_least("hello-first", |_| {}, &Request { create_alias: true, ..request() }, &spare);
+    assert_least(
+        "hello-first",
+        |_| {},
+        &Request { policy: Policy { create_alias: true, ..Policy::default() }, ..request() },
+        &spare,
+    );
 }
 
 #[test]

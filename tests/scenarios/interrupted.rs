@@ -7,6 +7,7 @@ use rollout::event::{Event, What};
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, assert_golden, play_on, request, short, subject, verified};
@@ -54,7 +55,7 @@ fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
 #[test]
 fn a_signal_holds_the_share_where_that_was_asked_for() {
     play_on("hello", async |stage| {
-        let request = Request { on_interrupt: OnInterrupt::Hold, ..request() };
+        let request = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() }, ..request() };
         let told = stage.rollout_until(&request, moving(&stage)).await;
         assert_golden("a_signal_holds_the_share", &told.log);
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"));
@@ -130,7 +131,7 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
                 let pause = Operation::Pause { span: Duration::from_hours(1), then: AfterPause::Resume };
                 stage.order(&subject(), pause).await
             };
-            let asked = Request { on_interrupt, ..short() };
+            let asked = Request { policy: Policy { on_interrupt, ..short().policy }, ..short() };
             let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
             assert_eq!(told.ending.exit_code, code, "{}", told.log);
             assert!(told.log.contains("the credentials end at 14:10:00; two minutes before"), "{}", told.log);

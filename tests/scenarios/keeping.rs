@@ -7,6 +7,7 @@ use controller::port::Cloud;
 use controller::{AlarmRule, Request};
 use rollout::entry::Wishes;
 use rollout::plan::{InsufficientData, OnInterrupt};
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, play_on, request, short};
@@ -81,7 +82,7 @@ fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
 #[test]
 fn another_process_goes_on_with_it_and_writes_nothing() {
     play_on("hello", async |stage| {
-        let held = Request { on_interrupt: OnInterrupt::Hold, ..kept(request()) };
+        let held = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) };
         let told = stage.rollout_until(&held, stage.sleep(150)).await;
         assert_eq!(told.ending.exit_code, 30, "{}", told.log);
         let wishes = Wishes { take_over: true, ..Wishes::default() };
@@ -90,7 +91,12 @@ fn another_process_goes_on_with_it_and_writes_nothing() {
         assert_eq!(stage.done("PutMetricAlarm"), 1);
         // Another threshold is another plan.
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-        let told = stage.rollout_until(&Request { on_interrupt: OnInterrupt::Hold, ..kept(request()) }, stage.sleep(150)).await;
+        let told = stage
+            .rollout_until(
+                &Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) },
+                stage.sleep(150),
+            )
+            .await;
         assert_eq!(told.ending.exit_code, 30, "{}", told.log);
         let mut other = Request { wishes, ..kept(request()) };
         other.kept[0].threshold = 2.0;
@@ -134,7 +140,12 @@ fn without_it_no_share_moves() {
 #[test]
 fn its_first_data_are_waited_for_where_none_are_a_doubt() {
     play_on("hello", async |stage| {
-        let told = stage.rollout(&Request { insufficient: InsufficientData::Hold, ..kept(short()) }).await;
+        let told = stage
+            .rollout(&Request {
+                policy: Policy { insufficient: InsufficientData::Hold, ..kept(short()).policy },
+                ..kept(short())
+            })
+            .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().at);
         let first = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().at;

@@ -7,6 +7,7 @@ use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
 use rollout::event::Event;
 use rollout::plan::{Analysis, Latency, Mode};
+use rollout::policy::Policy;
 use rollout::{Subject, Version};
 use sim::{Effect, Fault, World};
 use tokio::sync::watch;
@@ -44,9 +45,12 @@ fn compared(index: usize, schedule: &str, poll: u64, latency: Latency) -> Reques
         version: Version::new(2),
         schedule: schedule.parse().unwrap(),
         alarms: Vec::new(),
-        poll: Duration::from_secs(poll),
-        bake: Some(Duration::ZERO),
-        analysis: Analysis { mode: Mode::On, latency, ..Analysis::default() },
+        policy: Policy {
+            poll: Duration::from_secs(poll),
+            bake: Some(Duration::ZERO),
+            analysis: Analysis { mode: Mode::On, latency, ..Analysis::default() },
+            ..short().policy
+        },
         ..short()
     }
 }
@@ -74,7 +78,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
             .map(|index| Request {
                 subject: Subject::parse(&name(index), None).unwrap(),
                 alarms: vec![format!("alarm{index}")],
-                poll: Duration::from_millis(500),
+                policy: Policy { poll: Duration::from_millis(500), ..short().policy },
                 ..short()
             })
             .collect();

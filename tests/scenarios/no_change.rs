@@ -1,6 +1,7 @@
 //! A version that is stable already, or was rejected before, moves nothing, and costs nothing that a later rollback needs.
 
 use controller::{Request, Rollback};
+use rollout::policy::Policy;
 
 use crate::stage::{play_on, request, short};
 
@@ -12,7 +13,7 @@ fn nothing_to_roll_out_leaves_the_way_back_as_it_was() {
         let told = stage.rollout(&request()).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (0, "unchanged"), "{}", told.log);
         stage.assert_ended("42", "promoted");
-        let told = stage.rollout(&Request { require_change: true, ..request() }).await;
+        let told = stage.rollout(&Request { policy: Policy { require_change: true, ..Policy::default() }, ..request() }).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         // The rollback still knows what 42 replaced.
         assert!(matches!(stage.rollback(None).await, Rollback::Done { changed: true, .. }));
@@ -50,7 +51,7 @@ fn a_rejected_version_is_refused_until_asked_for_again() {
         assert_eq!(told.ending.exit_code, 3);
         assert!(told.log.contains("--again"), "{}", told.log);
         wait().await;
-        let told = stage.rollout(&Request { again: true, alarms: vec![], ..short() }).await;
+        let told = stage.rollout(&Request { alarms: vec![], policy: Policy { again: true, ..short().policy }, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("42", "promoted");
         assert!(!stage.alias().await.description.contains(" x="));

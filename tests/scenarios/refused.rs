@@ -3,6 +3,7 @@
 use controller::Request;
 use controller::port::Code;
 use rollout::plan::Preexisting;
+use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, assert_golden, play, play_on, request, short};
@@ -61,7 +62,11 @@ fn an_alias_on_latest_is_told_the_one_command_that_helps() {
 #[test]
 fn a_missing_function_is_no_first_deployment() {
     play_on("hello", async |stage| {
-        let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), create_alias: true, ..request() };
+        let missing = Request {
+            subject: rollout::Subject::parse("helo:Live", None).unwrap(),
+            policy: Policy { create_alias: true, ..Policy::default() },
+            ..request()
+        };
         assert_refused(&stage, &missing, &["Function not found"]).await;
         assert_eq!(stage.done("CreateAlias"), 0);
     });
@@ -89,7 +94,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
             http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=Live").body(body.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", put).await.unwrap().status().is_success());
         assert_refused(&stage, &request(), &["provisioned concurrency", "--allow-provisioned-concurrency"]).await;
-        let told = stage.rollout(&Request { allow_provisioned: true, ..short() }).await;
+        let told = stage.rollout(&Request { policy: Policy { allow_provisioned: true, ..short().policy }, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
     });
 }
@@ -99,7 +104,8 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["is in ALARM since"]).await;
-        let told = stage.rollout(&Request { preexisting: Preexisting::Wait, ..short() }).await;
+        let told =
+            stage.rollout(&Request { policy: Policy { preexisting: Preexisting::Wait, ..short().policy }, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert!(told.log.contains("waiting for HelloFooAlarm"), "{}", told.log);
     });
@@ -122,7 +128,7 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
         let fix = Request {
             subject: rollout::Subject::parse("broken:Live", None).unwrap(),
             alarms: vec!["Broken".into()],
-            preexisting: Preexisting::Ignore,
+            policy: Policy { preexisting: Preexisting::Ignore, ..short().policy },
             ..short()
         };
         let told = stage.rollout(&fix).await;

@@ -1,5 +1,6 @@
 //! All nine of `CodeDeploy`'s names give its weights at its times, over the wire too; and whoever owns the words keeps them.
 
+use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
@@ -15,8 +16,8 @@ fn the_nine_names_over_the_wire() {
                 schedule: prefixed.parse().unwrap(),
                 pre_hook: None,
                 post_hook: None,
-                bake: Some(Duration::ZERO),
                 alarms: vec![],
+                policy: Policy { bake: Some(Duration::ZERO), ..Policy::default() },
                 ..request()
             };
             let told = stage.rollout(&request).await;
@@ -47,8 +48,7 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
     play_on("hello-idle", async |stage| {
         let request = Request {
             schedule: "Linear50PercentEvery10Seconds".parse().unwrap(),
-            poll: Duration::from_millis(100),
-            bake: Some(Duration::from_secs(10)),
+            policy: Policy { poll: Duration::from_millis(100), bake: Some(Duration::from_secs(10)), ..Policy::default() },
             ..request()
         };
         let told = stage.rollout(&request).await;

@@ -12,6 +12,7 @@ use report::{Json, Plain, Recording, Reporter, Verified};
 use rollout::event::{Ending, Event, What};
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
+use rollout::policy::Policy;
 use rollout::{Subject, Version};
 use sim::{Account, CallRecord, Fault, Scenario, Time, World};
 use tokio::sync::watch;
@@ -239,7 +240,13 @@ pub(crate) fn request() -> Request {
 pub(crate) fn short() -> Request {
     let steps = [1000, 5000].map(|points| rollout::Weight::from_basis_points(points).unwrap());
     let schedule = rollout::Schedule::steps(&steps, Duration::from_secs(30)).unwrap();
-    Request { schedule, pre_hook: None, post_hook: None, bake: Some(Duration::from_secs(30)), ..request() }
+    Request {
+        schedule,
+        pre_hook: None,
+        post_hook: None,
+        policy: Policy { bake: Some(Duration::from_secs(30)), ..Policy::default() },
+        ..request()
+    }
 }
 
 /// Every decision of every story follows from its record.

@@ -6,6 +6,7 @@ use controller::{Ordered, Request, Rollback};
 use rollout::entry::Wishes;
 use rollout::event::What;
 use rollout::operate::Operation;
+use rollout::policy::Policy;
 
 use crate::stage::{Stage, assert_golden, play, play_on, request, short, subject};
 
@@ -146,7 +147,7 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
             let again = stage.rollout(&short()).await;
             assert_eq!(again.ending.exit_code, 3, "{}", again.log);
             assert!(again.log.contains("42 was rejected before"), "{}", again.log);
-            let meant = stage.rollout(&Request { again: true, ..short() }).await;
+            let meant = stage.rollout(&Request { policy: Policy { again: true, ..short().policy }, ..short() }).await;
             assert_eq!(meant.ending.exit_code, 0, "{}", meant.log);
         });
     }
@@ -270,7 +271,8 @@ fn a_first_deployment_is_finished_by_a_re_run() {
 #[test]
 fn a_held_rollout_is_gone_on_with_at_once() {
     play_on("hello", async |stage| {
-        let held = Request { on_interrupt: rollout::plan::OnInterrupt::Hold, ..request() };
+        let held =
+            Request { policy: Policy { on_interrupt: rollout::plan::OnInterrupt::Hold, ..Policy::default() }, ..request() };
         let moving = async {
             stage.until(|| stage.shares("42").len() >= 2).await;
         };
@@ -322,7 +324,7 @@ fn another_plan_bakes_as_long_as_it_says() {
         killed_at(&stage, &short(), 100).await;
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
         let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
-        let longer = Request { bake: Some(Duration::from_mins(20)), wishes, ..short() };
+        let longer = Request { wishes, policy: Policy { bake: Some(Duration::from_mins(20)), ..short().policy }, ..short() };
         assert_eq!(stage.rollout(&longer).await.ending.exit_code, 0);
         // The bake counts from when the step was due, the write was up to a poll later.
         let baked = stage.writes().last().unwrap().at.since(full);

@@ -8,6 +8,7 @@ use aws::Aws;
 use controller::Request;
 use rollout::entry::Wishes;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
+use rollout::policy::Policy;
 use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, Event, Time, World};
 
@@ -146,21 +147,24 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
     Request {
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
-        bake: Some(asked.bake),
-        poll: asked.poll,
         alarms: alarms(member).into_iter().take(asked.alarms).collect(),
-        preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
-        blind_limit: asked.blind_limit,
-        analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
         analysis_asked: true,
         pre_hook,
         post_hook,
-        on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
         wishes: Wishes {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
             replan: wish == Wish::Replan,
             adopt: wish == Wish::Adopt,
             supersede: wish == Wish::Supersede,
+        },
+        policy: Policy {
+            bake: Some(asked.bake),
+            poll: asked.poll,
+            preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
+            blind_limit: asked.blind_limit,
+            analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
+            on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
+            ..Policy::default()
         },
         ..Request::new(subject(member), Schedule::steps(&steps, asked.every).unwrap())
     }

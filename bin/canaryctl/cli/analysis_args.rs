@@ -87,7 +87,7 @@ impl AnalysisArgs {
         let unsaid = if low == LowTraffic::Probe { u64::from(count.unwrap_or(PROBES)) } else { 0 };
         let asked = self.min_requests.or(file.min_requests.as_ref().map(|at| at.value)).filter(|asked| *asked > 0);
         let mut analysis = Analysis {
-            mode: file.mode.as_ref().map_or(usual.mode, |at| mode(at.value)),
+            mode: file.mode.as_ref().map_or(usual.mode, |at| at.value),
             sensitive: file.alpha.as_ref().is_some_and(|at| at.value > usual.alpha()),
             latency: file.latency.as_ref().map_or(usual.latency, |at| latency(at.value)),
             min_requests: asked.unwrap_or(unsaid),
@@ -136,14 +136,6 @@ impl From<project::LowTraffic> for LowTraffic {
 /// Whether something was asked for that only counting calls can give.
 fn wants_calls(plan: &Analysis) -> bool {
     plan.min_requests > 0 || plan.on_low_traffic != OnLowTraffic::RollBack
-}
-
-fn mode(setting: project::AnalysisMode) -> Mode {
-    match setting {
-        project::AnalysisMode::On => Mode::On,
-        project::AnalysisMode::Observe => Mode::Observe,
-        project::AnalysisMode::Off => Mode::Off,
-    }
 }
 
 fn latency(setting: project::LatencyMode) -> Latency {
@@ -202,7 +194,7 @@ mod tests {
     #[test]
     fn what_is_typed_goes_before_the_file_and_the_file_before_what_is_usual() {
         let file = project::Analysis {
-            mode: Some(said(project::AnalysisMode::On)),
+            mode: Some(said(Mode::On)),
             alpha: Some(said(0.05)),
             min_requests: Some(said(200)),
             on_low_traffic: Some(said(project::LowTraffic::Probe)),

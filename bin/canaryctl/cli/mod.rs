@@ -5,5 +5,6 @@ pub(crate) mod analysis_args;
 pub(crate) mod artifact_args;
 pub(crate) mod common;
 pub(crate) mod config_args;
+mod policy_args;
 pub(crate) mod rollout;
 pub(crate) mod values;

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use rollout::{Schedule, Version, Weight};
 
 use super::analysis_args::AnalysisArgs;
 use super::artifact_args::Keeping;
 use super::common::Common;
-use super::values::{Alarm, alarm, duration, image, limit, percent, poll, version_description};
+use super::policy_args::PolicyArgs;
+use super::values::{Alarm, alarm, duration, image, percent, version_description};
 
 /// Roll out a new version of a function, a little at a time
 ///
@@ -40,9 +41,6 @@ pub(crate) struct Rollout {
     /// The time between two steps
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "steps", help_heading = "Schedule")]
     pub(crate) every: Option<Duration>,
-    /// How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Schedule")]
-    pub(crate) bake: Option<Duration>,
     /// Roll out this version instead of publishing one
     #[arg(long = "version", value_name = "N", conflicts_with_all = ["zip", "image", "description"], help_heading = "Version")]
     pub(crate) version_number: Option<Version>,
@@ -55,24 +53,9 @@ pub(crate) struct Rollout {
     /// The description of the version that is published
     #[arg(long, value_name = "TEXT", value_parser = version_description, help_heading = "Version")]
     pub(crate) description: Option<String>,
-    /// Roll the version out although it was rejected before
-    #[arg(long, help_heading = "Version")]
-    pub(crate) again: bool,
     /// An alarm to watch, by name or ARN; may be given several times
     #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, help_heading = "Watching")]
     pub(crate) alarms: Vec<Alarm>,
-    /// How often to look
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, help_heading = "Watching")]
-    pub(crate) poll: Duration,
-    /// An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]
-    #[arg(long, value_enum, value_name = "HOW", help_heading = "Watching")]
-    pub(crate) preexisting_alarm: Option<PreexistingAlarm>,
-    /// An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]
-    #[arg(long, value_enum, value_name = "HOW", help_heading = "Watching")]
-    pub(crate) insufficient_data: Option<InsufficientData>,
-    /// How long to hold while nothing can be read, before going back [default: 10m]
-    #[arg(long, value_name = "TIME", value_parser = limit, help_heading = "Watching")]
-    pub(crate) blind_limit: Option<Duration>,
     #[command(flatten)]
     pub(crate) comparing: AnalysisArgs,
     /// What to ask before any traffic moves: a function, by name or ARN, or an `https://` URL
@@ -84,24 +67,8 @@ pub(crate) struct Rollout {
     /// What to ask before the version is final: a function, by name or ARN, or an `https://` URL
     #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) post_hook: Option<String>,
-    /// What counts as a hook's success: `{"status":"Succeeded"}`, or any answer but an error
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Hooks")]
-    pub(crate) hook_answer: HookAnswer,
-    /// How long a hook may take, one that answers `InProgress` and reports later included
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = limit, help_heading = "Hooks")]
-    pub(crate) hook_timeout: Duration,
-    /// On SIGINT or SIGTERM: bring the traffic back, or leave the share as it is
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub(crate) on_interrupt: OnInterrupt,
-    /// Create the alias although the function has others
-    #[arg(long)]
-    pub(crate) create_alias: bool,
-    /// Exit 3 where there is nothing to roll out, instead of 0
-    #[arg(long)]
-    pub(crate) require_change: bool,
-    /// Go on although the alias has provisioned concurrency
-    #[arg(long)]
-    pub(crate) allow_provisioned_concurrency: bool,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Go on with a rollout under way although its process may still be there
     #[arg(long, help_heading = "Under way already")]
     pub(crate) take_over: bool,
@@ -138,32 +105,4 @@ pub(crate) struct Several {
     /// With `--each`, how many at a time [default: all]
     #[arg(long, value_name = "N", requires = "each", value_parser = clap::value_parser!(u16).range(1..), help_heading = SEVERAL)]
     pub(crate) max_parallel: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PreexistingAlarm {
-    Fail,
-    Ignore,
-    Wait,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InsufficientData {
-    Ok,
-    Hold,
-    Rollback,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HookAnswer {
-    #[default]
-    Status,
-    Any,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnInterrupt {
-    #[default]
-    Rollback,
-    Hold,
 }

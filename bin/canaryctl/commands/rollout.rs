@@ -34,7 +34,7 @@ async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Send
     let output = args.common.output;
     let telling = Telling::start(output, &args.keeping, wired.clock, 1)?;
     let identity = session::identity(&request.subject);
-    let budget = Budget::looking_every(args.poll);
+    let budget = Budget::looking_every(request.poll);
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let known = Known::default();
     let mut tell = |event: &Event| {
@@ -69,7 +69,7 @@ async fn together(
         request.beside = at_a_time;
     }
     let telling = Telling::start(args.common.output, &args.keeping, wired.clock, requests.len())?;
-    let budget = Budget::looking_every(args.poll.max(shortest_poll(at_a_time)));
+    let budget = Budget::looking_every(requests[0].poll.max(shortest_poll(at_a_time)));
     let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
     let mut told = |event: &Event| telling.tell(event);
     let ended = if args.several.each {

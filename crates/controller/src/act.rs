@@ -9,7 +9,7 @@ use rollout::event::{HookPhase, What};
 use rollout::narrate::Round;
 use rollout::note::Phase;
 use rollout::observation::{Candidate, Observation, Readiness};
-use rollout::plan::OnLowTraffic;
+use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::subject::Qualified;
 use rollout::timing::LATER_ANSWER;
 use rollout::write::desired;
@@ -182,7 +182,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             stable: self.plan.stable.zip(self.prepared.stable_arn()),
             candidate: self.prepared.candidate_arn(note.as_ref()),
             weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
-            any_answer: request.any_hook_answer,
+            any_answer: request.hook_answer == HookAnswer::Any,
             look: self.plan.poll.max(LATER_ANSWER),
         };
         let (cloud, clock) = (self.io.cloud, self.io.clock);

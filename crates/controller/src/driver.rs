@@ -118,7 +118,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     async fn round(&mut self, before: Option<&Round>) -> (Round, Option<Outcome>) {
         let seen = self.look().await;
         let leaves = self.io.interrupt() == Interrupt::Leave;
-        self.plan.on_interrupt = if leaves { OnInterrupt::Hold } else { self.io.request.on_interrupt };
+        self.plan.policy.on_interrupt = if leaves { OnInterrupt::Hold } else { self.io.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));

@@ -181,7 +181,7 @@ fn members(requests: &[Request]) -> Vec<Request> {
     for request in &mut requests {
         request.group.clone_from(&names);
         // One of them without anything new is no reason to refuse the others.
-        request.require_change = false;
+        request.policy.require_change = false;
         request.beside = names.len();
     }
     requests

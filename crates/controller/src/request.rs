@@ -1,5 +1,6 @@
 //! What was asked for? A rollout as the command line or a file put it, before anything was looked at.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use base64::Engine;
@@ -7,9 +8,8 @@ use base64::prelude::BASE64_STANDARD;
 use rollout::entry::Wishes;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{
-    Analysis, BLIND_LIMIT, DEFAULT_BAKE, Entry, HOOK_LIMIT, InsufficientData, Mode, OnInterrupt, Plan, Preexisting, Source,
-};
+use rollout::plan::{DEFAULT_BAKE, Entry, Mode, Plan, Source};
+use rollout::policy::Policy;
 use rollout::subject::Subject;
 use rollout::{Schedule, Time, Version};
 
@@ -19,7 +19,6 @@ use crate::port::{AlarmRule, Code};
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]
 pub struct Request {
     /// Which alias of which function.
     pub subject: Subject,
@@ -33,25 +32,15 @@ pub struct Request {
     pub description: Option<String>,
     /// Which share when.
     pub schedule: Schedule,
-    /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
-    pub bake: Option<Duration>,
-    /// How often to look; less often beside many others.
-    pub poll: Duration,
     /// How many rollouts share this process' calls at a time, this one among them.
     pub beside: usize,
     /// The names of the alarms to watch, those that are kept among them.
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
     pub kept: Vec<AlarmRule>,
-    /// About alarms that are red before.
-    pub preexisting: Preexisting,
-    /// About alarms without data.
-    pub insufficient: InsufficientData,
-    /// How long to hold while nothing can be read.
-    pub blind_limit: Duration,
-    /// How the calls of both versions are compared.
-    pub analysis: Analysis,
-    /// Whether that was asked for: then not being able to is a reason not to begin.
+    /// What was chosen about it.
+    pub policy: Policy,
+    /// Whether comparing the versions was asked for: then not being able to is a reason not to begin.
     pub analysis_asked: bool,
     /// The saved event to send the candidate, where that is to stand in for calls.
     pub probe_event: Option<Vec<u8>>,
@@ -61,20 +50,6 @@ pub struct Request {
     pub step_hook: Option<HookTarget>,
     /// What to ask before promoting.
     pub post_hook: Option<HookTarget>,
-    /// How long a hook may take.
-    pub hook_limit: Duration,
-    /// Take any answer of a hook but an error for success.
-    pub any_hook_answer: bool,
-    /// What a signal does.
-    pub on_interrupt: OnInterrupt,
-    /// Roll out a version that was rejected before.
-    pub again: bool,
-    /// Create the alias although the function has others.
-    pub create_alias: bool,
-    /// Treat nothing to roll out as a refusal.
-    pub require_change: bool,
-    /// Go on although the alias has provisioned concurrency.
-    pub allow_provisioned: bool,
     /// Tell what every decision rests on, too.
     pub observations: bool,
     /// What to do about a rollout that is under way already.
@@ -83,6 +58,14 @@ pub struct Request {
     pub group: Vec<String>,
     /// What is worth knowing of where all this was said: told with the warnings.
     pub notes: Vec<String>,
+}
+
+impl Deref for Request {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 impl Request {
@@ -95,27 +78,15 @@ impl Request {
             code: None,
             description: None,
             schedule,
-            bake: None,
-            poll: Duration::from_secs(5),
             beside: 1,
             alarms: Vec::new(),
             kept: Vec::new(),
-            preexisting: Preexisting::default(),
-            insufficient: InsufficientData::default(),
-            blind_limit: BLIND_LIMIT,
-            analysis: Analysis::default(),
+            policy: Policy::default(),
             analysis_asked: false,
             probe_event: None,
             pre_hook: None,
             step_hook: None,
             post_hook: None,
-            hook_limit: HOOK_LIMIT,
-            any_hook_answer: false,
-            on_interrupt: OnInterrupt::default(),
-            again: false,
-            create_alias: false,
-            require_change: false,
-            allow_provisioned: false,
             observations: false,
             wishes: Wishes::default(),
             group: Vec::new(),
@@ -139,21 +110,13 @@ impl Request {
             },
             schedule: self.schedule.clone(),
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
-            poll: self.poll.max(shortest_poll(self.beside)),
             alarms: self.alarms.clone(),
             kept: self.kept.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
-            preexisting: self.preexisting,
-            insufficient: self.insufficient,
-            blind_limit: self.blind_limit,
-            analysis: self.analysis,
+            policy: Policy { poll: self.poll.max(shortest_poll(self.beside)), ..self.policy },
             countable: true,
             pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
             step_hook: self.step_hook.as_ref().map(ToString::to_string),
             post_hook: self.post_hook.as_ref().map(ToString::to_string),
-            hook_limit: self.hook_limit,
-            on_interrupt: self.on_interrupt,
-            again: self.again,
-            require_change: self.require_change,
             group: self.group.clone(),
         }
     }

@@ -234,11 +234,8 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
         pre_hook: keys.pre_hook,
         post_hook: keys.post_hook,
         step_hook: keys.step_hook,
-        bake: keys.bake,
+        options: keys.options,
         analysis: keys.analysis.map(|analysis| analysis.value.0).unwrap_or_default(),
-        blind_limit: keys.blind_limit,
-        preexisting_alarm: keys.preexisting_alarm,
-        insufficient_data: keys.insufficient_data,
         version: keys.version,
         current_version: keys.current_version,
         ..FunctionSettings::new(key, function?)

@@ -115,16 +115,8 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
             Hook::LogicalId(id) => out.pair(key, &format!("{{logicalId: {}}}", text(id))),
         }
     }
-    for (key, span) in [("bake", &settings.bake), ("blindLimit", &settings.blind_limit)] {
-        if let Some(span) = span {
-            out.pair(key, &exact(span.value));
-        }
-    }
-    if let Some(setting) = &settings.preexisting_alarm {
-        out.pair("preexistingAlarm", setting.value.word());
-    }
-    if let Some(setting) = &settings.insufficient_data {
-        out.pair("insufficientData", setting.value.word());
+    for (key, at) in settings.options.iter() {
+        out.pair(key, &at.value.to_string());
     }
     analysis(out, &settings.analysis);
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rollout::plan::Mode;
 use rollout::subject::Qualified;
 use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
@@ -44,11 +45,13 @@ pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Op
 macro_rules! keys {
     ($(#[doc = $about:literal])* $visibility:vis struct $name:ident {
         $($(#[doc = $doc:literal])+ $key:literal $field:ident: $type:ty,)+
+        $(..$options:ident)?
     }) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug, Default, PartialEq)]
         $visibility struct $name {
             $($(#[doc = $doc])+ $visibility $field: Option<$crate::place::At<$type>>,)+
+            $($visibility $options: $crate::options::Options,)?
         }
 
         impl $crate::keys::Read for $name {
@@ -59,7 +62,8 @@ macro_rules! keys {
                         // A key without a value is a key that was commented out below.
                         $($key if node.is_null() => {})+
                         $($key => read.$field = $crate::keys::read(node, found),)+
-                        _ => $crate::keys::unknown(key, &[$($key),+], found),
+                        $(_ if read.$options.read(key, node, found) => {})?
+                        _ => $crate::keys::unknown(key, [$($key),+].into_iter()$(.chain(read.$options.keys()))?, found),
                     }
                 }
                 Some(read)
@@ -70,11 +74,12 @@ macro_rules! keys {
                 $(properties.insert($key.to_owned(), $crate::keys::described(
                     <$type as $crate::keys::Read>::schema(), &[$($doc),+]
                 ));)+
+                $(Self::default().$options.describe(&mut properties);)?
                 serde_json::json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
             }
 
             fn over(self, farther: Self) -> Self {
-                Self { $($field: $crate::keys::over(self.$field, farther.$field),)+ }
+                Self { $($field: $crate::keys::over(self.$field, farther.$field),)+ $($options: self.$options.over(farther.$options))? }
             }
         }
     };
@@ -127,11 +132,15 @@ pub(crate) fn entries<'a>(
 }
 
 /// A key that nobody knows.
-pub(crate) fn unknown(key: &crate::tree::Key, known: &[&str], found: &mut Findings) {
+pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'static str> + Clone, found: &mut Findings) {
     let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
-    let hint = strange.or_else(|| found.did_you_mean(&key.text, known.iter().copied()));
+    let hint = strange.or_else(|| found.did_you_mean(&key.text, known.clone()));
     let message = format!("unknown key `{}`", shown(&key.text));
-    found.hinted(&key.place, message, hint.unwrap_or_else(|| format!("the keys here are {}", listed(known))));
+    found.hinted(
+        &key.place,
+        message,
+        hint.unwrap_or_else(|| format!("the keys here are {}", listed(&known.collect::<Vec<_>>()))),
+    );
 }
 
 /// A word that is none of the choice.
@@ -282,6 +291,26 @@ impl Read for f64 {
 
     fn schema() -> serde_json::Value {
         json!({ "type": "number" })
+    }
+}
+
+impl Read for Mode {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        node.text().and_then(Self::named).or_else(|| no_word(node, Self::WORDS, found))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "enum": Self::WORDS })
+    }
+}
+
+impl Read for bool {
+    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        parsed(node, "`true` or `false`", found, |text| text.parse().ok())
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "boolean" })
     }
 }
 

@@ -21,6 +21,7 @@ mod finding;
 mod import;
 mod intrinsics;
 mod keys;
+mod options;
 mod place;
 mod sam;
 mod samconfig;
@@ -39,11 +40,9 @@ pub use alarm::{Alarm, Comparison, Definition, MissingData};
 pub use canary::schema;
 pub use finding::{Note, NoteKind, Problem, Problems};
 pub use import::canary_yml;
+pub use options::Options;
 pub use place::{At, Place};
-pub use settings::{
-    Analysis, AnalysisMode, FunctionRef, FunctionSettings, Hook, InsufficientDataSetting, LatencyMode, LowTraffic,
-    PreexistingAlarm, Project,
-};
+pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
 
 /// A file, as it was found.

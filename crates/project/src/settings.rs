@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rollout::hook::{HookError, HookUrl};
-use rollout::plan::{InsufficientData, Preexisting};
+use rollout::plan::Mode;
 use rollout::subject::Qualified;
 use rollout::{Arn, Schedule, Version, Weight};
 
@@ -12,6 +12,7 @@ use crate::Format;
 use crate::alarm::{Alarm, Definition};
 use crate::finding::{Findings, Note, Problems, did_you_mean};
 use crate::keys::{AliasName, Read, keys, scalar, shown, words};
+use crate::options::Options;
 use crate::place::{At, Place};
 use crate::tree::Node;
 
@@ -137,16 +138,10 @@ pub struct FunctionSettings {
     pub post_hook: Option<At<Hook>>,
     /// What to ask before each increase.
     pub step_hook: Option<At<Hook>>,
-    /// How long to watch at 100 %.
-    pub bake: Option<At<Duration>>,
+    /// What is chosen about its rollouts.
+    pub options: Options,
     /// How to compare the versions.
     pub analysis: Analysis,
-    /// How long to hold while nothing can be read.
-    pub blind_limit: Option<At<Duration>>,
-    /// About alarms that are red before.
-    pub preexisting_alarm: Option<At<PreexistingAlarm>>,
-    /// About alarms without data.
-    pub insufficient_data: Option<At<InsufficientDataSetting>>,
     /// The version to roll out, instead of publishing one.
     pub version: Option<At<Version>>,
     /// The version that the alias is expected to have before.
@@ -165,11 +160,8 @@ impl FunctionSettings {
             pre_hook: None,
             post_hook: None,
             step_hook: None,
-            bake: None,
+            options: Options::default(),
             analysis: Analysis::default(),
-            blind_limit: None,
-            preexisting_alarm: None,
-            insufficient_data: None,
             version: None,
             current_version: None,
         }
@@ -245,18 +237,6 @@ impl Read for Hook {
 }
 
 words! {
-    /// Whether the versions' own metrics are compared.
-    pub enum AnalysisMode {
-        /// Compared, and acted upon.
-        "on" On,
-        /// Compared and told.
-        "observe" Observe,
-        /// Not compared.
-        "off" Off,
-    }
-}
-
-words! {
     /// What slow calls are worth.
     pub enum LatencyMode {
         /// They are told.
@@ -278,55 +258,11 @@ words! {
     }
 }
 
-words! {
-    /// What to do about an alarm that is red before anything begins.
-    pub enum PreexistingAlarm {
-        /// Refuse to begin.
-        "fail" Fail,
-        /// Count only a fresh transition.
-        "ignore" Ignore,
-        /// Wait, an hour at most.
-        "wait" Wait,
-    }
-}
-
-words! {
-    /// What to make of an alarm without data.
-    pub enum InsufficientDataSetting {
-        /// No complaint.
-        "ok" Ok,
-        /// Hold the share, and go back when it lasts.
-        "hold" Hold,
-        /// Go back at once.
-        "rollback" RollBack,
-    }
-}
-
-impl From<PreexistingAlarm> for Preexisting {
-    fn from(setting: PreexistingAlarm) -> Self {
-        match setting {
-            PreexistingAlarm::Fail => Self::Fail,
-            PreexistingAlarm::Ignore => Self::Ignore,
-            PreexistingAlarm::Wait => Self::Wait,
-        }
-    }
-}
-
-impl From<InsufficientDataSetting> for InsufficientData {
-    fn from(setting: InsufficientDataSetting) -> Self {
-        match setting {
-            InsufficientDataSetting::Ok => Self::Ok,
-            InsufficientDataSetting::Hold => Self::Hold,
-            InsufficientDataSetting::RollBack => Self::RollBack,
-        }
-    }
-}
-
 keys! {
     /// How the versions are compared. What is `None` was left open.
     pub struct Analysis {
         /// Compare the versions' own metrics and act on it (`on`), only tell (`observe`), or neither (`off`).
-        "mode" mode: AnalysisMode,
+        "mode" mode: Mode,
         /// Slow calls are told (`report`) or count like errors (`enforce`).
         "latency" latency: LatencyMode,
         /// The largest chance of a false rollback over a whole rollout: 0.01, or 0.05 to notice sooner.
@@ -363,7 +299,7 @@ impl Read for AnalysisSetting {
     }
 
     fn schema() -> serde_json::Value {
-        serde_json::json!({ "anyOf": [AnalysisMode::schema(), Analysis::schema()] })
+        serde_json::json!({ "anyOf": [Mode::schema(), Analysis::schema()] })
     }
 
     fn over(self, farther: Self) -> Self {
@@ -400,16 +336,9 @@ keys! {
         "postTrafficHook" post_hook: Hook,
         /// What to ask before each increase.
         "stepHook" step_hook: Hook,
-        /// How long to watch at 100 % before it is final; 3 minutes where anything is watched.
-        "bake" bake: Duration,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
-        /// How long to hold while nothing can be read, before going back.
-        "blindLimit" blind_limit: Duration,
-        /// An alarm that is red before anything begins: refuse, count only a fresh transition, or wait.
-        "preexistingAlarm" preexisting_alarm: PreexistingAlarm,
-        /// An alarm without data: no complaint, hold, or go back.
-        "insufficientData" insufficient_data: InsufficientDataSetting,
+        ..options
     }
 }
 

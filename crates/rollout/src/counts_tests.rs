@@ -12,6 +12,7 @@ use crate::health::Health;
 use crate::note::{HookAttempt, Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Analysis, Mode, OnLowTraffic, Plan};
+use crate::policy::Policy;
 use crate::write::desired;
 use crate::{Cause, Outcome, Time};
 
@@ -57,7 +58,11 @@ fn plans() -> Vec<Plan> {
             (100, OnLowTraffic::Probe(3)),
         ] {
             for post_hook in [None, Some("post".to_owned())] {
-                plans.push(Plan { analysis: analysis(mode, min, policy), post_hook, ..plan() });
+                plans.push(Plan {
+                    policy: Policy { analysis: analysis(mode, min, policy), ..Policy::default() },
+                    post_hook,
+                    ..plan()
+                });
             }
         }
     }
@@ -159,7 +164,7 @@ fn check(plan: &Plan, seen: &Observation, note: &Note) {
     let told = || format!("{action:?}\nby {:?}\non {seen:#?}", plan.analysis);
     let share = note.phase.share();
     if plan.analysis.mode != Mode::On {
-        let off = Plan { analysis: Analysis::default(), ..plan.clone() };
+        let off = Plan { policy: Policy { analysis: Analysis::default(), ..plan.policy }, ..plan.clone() };
         assert_eq!(action, decide(&off, seen), "what only watches decides nothing: {}", told());
         return;
     }
@@ -241,7 +246,10 @@ fn always(plan: &Plan, opinion: Opinion, step_calls: u64) -> (u64, Outcome) {
 #[test]
 fn no_doubt_lasts_for_ever() {
     let with = |min_requests, on_low_traffic| Plan {
-        analysis: Analysis { mode: Mode::On, min_requests, max_hold: PATIENCE, on_low_traffic, ..Analysis::default() },
+        policy: Policy {
+            analysis: Analysis { mode: Mode::On, min_requests, max_hold: PATIENCE, on_low_traffic, ..Analysis::default() },
+            ..Policy::default()
+        },
         bake: Duration::from_mins(3),
         ..plan()
     };

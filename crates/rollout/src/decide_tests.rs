@@ -12,7 +12,8 @@ use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
 use crate::note::{AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use crate::plan::{Analysis, Entry, InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Source};
+use crate::policy::Policy;
 use crate::write::desired;
 use crate::{Cause, Outcome, Schedule, Time, Version, Weight};
 
@@ -37,29 +38,26 @@ pub(crate) fn plan() -> Plan {
         source: Source::Publish,
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
         bake: Duration::from_mins(3),
-        poll: Duration::from_secs(5),
         alarms: vec!["errors".into()],
         kept: Vec::new(),
-        preexisting: Preexisting::Fail,
-        insufficient: InsufficientData::Ok,
-        blind_limit: Duration::from_mins(10),
-        analysis: Analysis::default(),
+        policy: Policy { hook_limit: Duration::from_mins(16), ..Policy::default() },
         countable: true,
         pre_hook: None,
         step_hook: None,
         post_hook: None,
-        hook_limit: Duration::from_mins(16),
-        on_interrupt: OnInterrupt::RollBack,
-        again: false,
-        require_change: false,
         group: Vec::new(),
     }
 }
 
 fn plans() -> Vec<Plan> {
-    let hooked = Plan { pre_hook: Some("pre".into()), post_hook: Some("post".into()), on_interrupt: OnInterrupt::Hold, ..plan() };
+    let hooked = Plan {
+        pre_hook: Some("pre".into()),
+        post_hook: Some("post".into()),
+        policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() },
+        ..plan()
+    };
     let strict = Plan {
-        insufficient: InsufficientData::Hold,
+        policy: Policy { insufficient: InsufficientData::Hold, ..Policy::default() },
         schedule: Schedule::steps(&[points(1000), points(4000)], Duration::from_mins(1)).unwrap(),
         ..plan()
     };

@@ -13,12 +13,19 @@ use crate::group::{Called, Left, Member, Others, Stage, member, others};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase, write_description};
 use crate::observation::{Candidate, Observation, Readiness};
 use crate::plan::{Entry, OnInterrupt, Plan};
+use crate::policy::Policy;
 use crate::{Cause, Outcome, Schedule};
 
 /// Two steps, and a minute to each.
 pub(crate) fn group_plan(on_interrupt: OnInterrupt) -> Plan {
     let schedule = Schedule::steps(&[points(1000)], Duration::from_mins(1)).unwrap();
-    Plan { schedule, bake: Duration::from_mins(1), on_interrupt, group: vec!["a".into(), "b".into()], ..plan() }
+    Plan {
+        schedule,
+        bake: Duration::from_mins(1),
+        policy: Policy { on_interrupt, ..Policy::default() },
+        group: vec!["a".into(), "b".into()],
+        ..plan()
+    }
 }
 
 const FULL: Stage = Stage::Step(2);

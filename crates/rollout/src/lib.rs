@@ -47,6 +47,7 @@ pub mod observation;
 pub mod operate;
 pub mod outcome;
 pub mod plan;
+pub mod policy;
 mod position;
 pub mod report;
 pub mod schedule;

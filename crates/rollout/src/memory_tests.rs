@@ -19,6 +19,7 @@ use crate::memory::{GivingUp, Memory};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Observation, Readiness};
 use crate::plan::{Analysis, Mode, OnInterrupt, Plan};
+use crate::policy::Policy;
 use crate::timing::ROLLBACK_LIMIT;
 use crate::{Cause, Outcome, Schedule, Time, Weight};
 
@@ -222,7 +223,8 @@ fn a_note_that_is_gone_is_remembered_and_one_that_ended_is_not() {
 
 #[test]
 fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
-    let plan = Plan { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..plan() };
+    let plan =
+        Plan { policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..plan().policy }, ..plan() };
     let mut memory = Memory::default();
     memory.on_read(&plan, held(as_noted(&shift(&plan)), "1"), BEGUN);
     let alarms = Alarms::new(&plan, Vec::new(), None);
@@ -242,7 +244,10 @@ fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
 #[test]
 fn calls_are_counted_when_there_is_more_to_know() {
     let mode = Analysis { mode: Mode::On, ..Analysis::default() };
-    let plan = Plan { analysis: mode, ..group_plan(OnInterrupt::RollBack) };
+    let plan = Plan {
+        policy: Policy { analysis: mode, ..group_plan(OnInterrupt::RollBack).policy },
+        ..group_plan(OnInterrupt::RollBack)
+    };
     let minute = Time::from_secs(BEGUN.as_secs() / 60 * 60 + 60);
     let read = |failing| match found(Opinion::Pass, 0, minute) {
         Comparison::Read { at, finding, .. } => Comparison::Read { at, finding, failing },

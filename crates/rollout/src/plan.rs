@@ -1,10 +1,12 @@
 //! What is to be done? Everything that was chosen before the first write, so that nothing is left to choose later.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::note::{Owner, PlanHash, RolloutId};
+use crate::policy::Policy;
 pub use crate::timing::{BLIND_LIMIT, COUNTS_EVERY, DEFAULT_BAKE, HOOK_LIMIT, INVOCATION_LIMIT, MAX_HOLD};
 use crate::words::words;
 use crate::{Schedule, Time, Version};
@@ -144,6 +146,18 @@ words! {
     }
 }
 
+words! {
+    /// What counts as a hook's success.
+    #[derive(Default)]
+    pub enum HookAnswer {
+        /// A status that says so.
+        #[default]
+        Status = "status",
+        /// Any answer but an error.
+        Any = "any",
+    }
+}
+
 /// How a process comes to its rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Entry {
@@ -187,23 +201,13 @@ pub struct Plan {
     pub schedule: Schedule,
     /// How long the candidate is watched at 100 %.
     pub bake: Duration,
-    /// How often to look, 100 ms and more.
-    pub poll: Duration,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
     #[serde(rename = "managed_alarms")]
     pub kept: Vec<String>,
-    /// About alarms that were red before.
-    #[serde(rename = "preexisting_alarm")]
-    pub preexisting: Preexisting,
-    /// About alarms without data.
-    #[serde(rename = "insufficient_data")]
-    pub insufficient: InsufficientData,
-    /// How long to hold while nothing can be read.
-    pub blind_limit: Duration,
-    /// How the calls of both versions are compared.
-    pub analysis: Analysis,
+    /// What was chosen about it.
+    pub policy: Policy,
     /// Whether the calls may be counted at all: not part of what was chosen.
     pub countable: bool,
     /// The function to ask before any traffic moves.
@@ -212,17 +216,17 @@ pub struct Plan {
     pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
-    /// How long a hook may take, from the write that announces it.
-    pub hook_limit: Duration,
-    /// What a signal does.
-    pub on_interrupt: OnInterrupt,
-    /// Roll out a version that was rejected before.
-    pub again: bool,
-    /// Treat nothing to roll out as a refusal.
-    pub require_change: bool,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
+}
+
+impl Deref for Plan {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 impl Plan {
@@ -291,10 +295,16 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, kept, preexisting, insufficient, blind_limit, analysis, pre_hook, step_hook, post_hook, group,
-            // Who does it, when, and what changes nothing for a rollout under way.
-            id: _, owner: _, began: _, entry: _, stable: _, poll: _, countable: _, hook_limit: _, on_interrupt: _, again: _, require_change: _,
+            schedule, source, bake, alarms, kept, policy, pre_hook, step_hook, post_hook, group,
+            // Who does it, and when.
+            id: _, owner: _, began: _, entry: _, stable: _, countable: _,
         } = self;
+        #[rustfmt::skip]
+        let Policy {
+            preexisting, insufficient, blind_limit, analysis,
+            // What changes nothing for a rollout under way; and how long to bake, which the plan says.
+            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
+        } = policy;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;
         let weights: Vec<String> = schedule.weights().iter().map(|weight| weight.basis_points().to_string()).collect();
         let code = if let Source::Update(code) = source { Some(code) } else { None };

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::decide_tests::{plan, points};
 use crate::note::{Owner, PlanHash, RolloutId};
-use crate::plan::{Entry, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source, hash32};
+use crate::plan::{
+    Entry, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source, hash32,
+};
+use crate::policy::Policy;
 use crate::{Schedule, Time, Version};
 
 const ROWS: &str = "\
@@ -39,20 +42,20 @@ const CHOICES: &[(fn(&mut Plan), &str, &str, u32)] = &[
     (|plan| plan.bake = Duration::from_millis(1500), "bake=180000", "bake=1500", 0x4b66_4954),
     (|plan| plan.alarms.push("größe".into()), "alarms=6:errors,", "alarms=6:errors,7:größe,", 0x6284_2a85),
     (|plan| plan.kept.push("errors: above 5".into()), "managed_alarms=", "managed_alarms=15:errors: above 5,", 0x55f5_5ccc),
-    (|plan| plan.preexisting = Preexisting::Ignore, "preexisting_alarm=fail", "preexisting_alarm=ignore", 0x7c30_44f5),
-    (|plan| plan.preexisting = Preexisting::Wait, "preexisting_alarm=fail", "preexisting_alarm=wait", 0x4606_9e32),
-    (|plan| plan.insufficient = InsufficientData::Hold, "insufficient_data=ok", "insufficient_data=hold", 0xf87f_653e),
-    (|plan| plan.insufficient = InsufficientData::RollBack, "insufficient_data=ok", "insufficient_data=rollback", 0x96a2_6399),
-    (|plan| plan.blind_limit = Duration::from_mins(1), "blind_limit=600000", "blind_limit=60000", 0xb9c1_baf1),
-    (|plan| plan.analysis.mode = Mode::On, "analysis=off", "analysis=on", 0x7a5d_153f),
-    (|plan| plan.analysis.mode = Mode::Observe, "analysis=off", "analysis=observe", 0xd32d_38f8),
-    (|plan| plan.analysis.sensitive = true, "sensitive=false", "sensitive=true", 0x708b_ee6a),
-    (|plan| plan.analysis.latency = Latency::Enforce, "latency=report", "latency=enforce", 0xa3ad_5a77),
-    (|plan| plan.analysis.latency = Latency::Ignore, "latency=report", "latency=ignore", 0x169f_5323),
-    (|plan| plan.analysis.min_requests = 20, "min_requests=0", "min_requests=20", 0x6a03_13d9),
-    (|plan| plan.analysis.max_hold = Duration::from_mins(1), "max_hold=1800000", "max_hold=60000", 0x28d0_51a6),
-    (|plan| plan.analysis.on_low_traffic = OnLowTraffic::Promote, "on_low_traffic=rollback", "on_low_traffic=promote", 0x556a_4b09),
-    (|plan| plan.analysis.on_low_traffic = OnLowTraffic::Probe(20), "on_low_traffic=rollback", "on_low_traffic=probe 20", 0x2a09_77eb),
+    (|plan| plan.policy.preexisting = Preexisting::Ignore, "preexisting_alarm=fail", "preexisting_alarm=ignore", 0x7c30_44f5),
+    (|plan| plan.policy.preexisting = Preexisting::Wait, "preexisting_alarm=fail", "preexisting_alarm=wait", 0x4606_9e32),
+    (|plan| plan.policy.insufficient = InsufficientData::Hold, "insufficient_data=ok", "insufficient_data=hold", 0xf87f_653e),
+    (|plan| plan.policy.insufficient = InsufficientData::RollBack, "insufficient_data=ok", "insufficient_data=rollback", 0x96a2_6399),
+    (|plan| plan.policy.blind_limit = Duration::from_mins(1), "blind_limit=600000", "blind_limit=60000", 0xb9c1_baf1),
+    (|plan| plan.policy.analysis.mode = Mode::On, "analysis=off", "analysis=on", 0x7a5d_153f),
+    (|plan| plan.policy.analysis.mode = Mode::Observe, "analysis=off", "analysis=observe", 0xd32d_38f8),
+    (|plan| plan.policy.analysis.sensitive = true, "sensitive=false", "sensitive=true", 0x708b_ee6a),
+    (|plan| plan.policy.analysis.latency = Latency::Enforce, "latency=report", "latency=enforce", 0xa3ad_5a77),
+    (|plan| plan.policy.analysis.latency = Latency::Ignore, "latency=report", "latency=ignore", 0x169f_5323),
+    (|plan| plan.policy.analysis.min_requests = 20, "min_requests=0", "min_requests=20", 0x6a03_13d9),
+    (|plan| plan.policy.analysis.max_hold = Duration::from_mins(1), "max_hold=1800000", "max_hold=60000", 0x28d0_51a6),
+    (|plan| plan.policy.analysis.on_low_traffic = OnLowTraffic::Promote, "on_low_traffic=rollback", "on_low_traffic=promote", 0x556a_4b09),
+    (|plan| plan.policy.analysis.on_low_traffic = OnLowTraffic::Probe(20), "on_low_traffic=rollback", "on_low_traffic=probe 20", 0x2a09_77eb),
     (|plan| plan.pre_hook = Some("check".into()), "pre_hook=", "pre_hook=5:check,", 0x50cb_afbc),
     (|plan| plan.step_hook = Some("check".into()), "step_hook=", "step_hook=5:check,", 0xe673_cc06),
     (|plan| plan.post_hook = Some("check".into()), "post_hook=", "post_hook=5:check,", 0x1987_85fc),
@@ -91,12 +94,18 @@ fn who_rolls_out_and_when_is_no_choice() {
         entry: Entry::Adopt(Version::new(42).unwrap()),
         stable: None,
         source: Source::Version(Version::new(42).unwrap()),
-        poll: Duration::from_secs(1),
+        policy: Policy {
+            poll: Duration::from_secs(1),
+            hook_limit: Duration::from_mins(1),
+            hook_answer: HookAnswer::Any,
+            on_interrupt: OnInterrupt::Hold,
+            again: true,
+            create_alias: true,
+            require_change: true,
+            allow_provisioned: true,
+            ..Policy::default()
+        },
         countable: false,
-        hook_limit: Duration::from_mins(1),
-        on_interrupt: OnInterrupt::Hold,
-        again: true,
-        require_change: true,
         ..canary()
     };
     assert_eq!(other.hash(), canary().hash());

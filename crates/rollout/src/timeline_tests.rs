@@ -10,6 +10,7 @@ use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, poin
 use crate::note::{Note, Phase, write_description};
 use crate::observation::{Candidate, Certainty, Observation, Readiness};
 use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::write::desired;
 use crate::{Cause, Outcome, Weight};
 
@@ -68,7 +69,7 @@ fn the_nine_names_shift_when_code_deploy_does() {
 fn a_slow_poll_does_not_make_the_schedule_drift() {
     let plan = Plan {
         schedule: "Linear10PercentEvery7Seconds".parse().unwrap(),
-        poll: Duration::from_secs(3),
+        policy: Policy { poll: Duration::from_secs(3), ..Policy::default() },
         alarms: vec![],
         ..plan()
     };

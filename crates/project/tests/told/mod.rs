@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use project::{Alarm, Analysis, At, FunctionRef, FunctionSettings, Hook, Project};
+use rollout::policy::Value;
 use rollout::subject::Qualified;
 
 /// Everything that was read. With `places`, each value says where it stands.
@@ -53,10 +54,10 @@ impl Teller {
         line("pre hook", settings.pre_hook.as_ref().map(|at| self.at(at, hook)));
         line("post hook", settings.post_hook.as_ref().map(|at| self.at(at, hook)));
         line("step hook", settings.step_hook.as_ref().map(|at| self.at(at, hook)));
-        line("bake", settings.bake.as_ref().map(|at| self.at(at, |bake| format!("{bake:?}"))));
-        line("blind limit", settings.blind_limit.as_ref().map(|at| self.at(at, |limit| format!("{limit:?}"))));
-        line("preexisting alarm", settings.preexisting_alarm.as_ref().map(|at| self.at(at, |it| it.word().to_owned())));
-        line("insufficient data", settings.insufficient_data.as_ref().map(|at| self.at(at, |it| it.word().to_owned())));
+        for (key, at) in settings.options.iter() {
+            let spaced = |letter: char| if letter.is_uppercase() { format!(" {}", letter.to_lowercase()) } else { letter.into() };
+            line(&key.chars().map(spaced).collect::<String>(), Some(self.at(at, option)));
+        }
         line("version", settings.version.as_ref().map(|at| self.at(at, ToString::to_string)));
         line("current version", settings.current_version.as_ref().map(|at| self.at(at, ToString::to_string)));
         let analysis = self.analysis(&settings.analysis);
@@ -110,5 +111,12 @@ fn alarm(alarm: &Alarm) -> String {
             let dimensions = format!("{:?}", definition.dimensions);
             format!("kept {}: {definition}{datapoints}, missing is {missing}, {dimensions}", definition.name)
         }
+    }
+}
+
+fn option(value: &Value) -> String {
+    match value {
+        Value::Time(span) => format!("{span:?}"),
+        Value::Word(_) | Value::Switch(_) => value.to_string(),
     }
 }

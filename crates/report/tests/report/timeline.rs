@@ -5,6 +5,7 @@ use std::time::Duration;
 use report::{plan_json, plan_text};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
+use rollout::policy::Policy;
 use rollout::{Time, Version};
 use serde_json::{Value, json};
 
@@ -20,21 +21,13 @@ fn plan(schedule: &str) -> Plan {
         source: Source::Publish,
         schedule: schedule.parse().unwrap(),
         bake: Duration::from_mins(3),
-        poll: Duration::from_secs(5),
         alarms: vec!["HelloFooAlarm".to_owned()],
         kept: Vec::new(),
-        preexisting: Preexisting::Fail,
-        insufficient: InsufficientData::Ok,
-        blind_limit: Duration::from_mins(10),
-        analysis: rollout::plan::Analysis::default(),
+        policy: Policy::default(),
         countable: true,
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         step_hook: None,
-        hook_limit: rollout::plan::HOOK_LIMIT,
-        on_interrupt: OnInterrupt::RollBack,
-        again: false,
-        require_change: false,
         group: Vec::new(),
     }
 }
@@ -67,8 +60,8 @@ fn nothing_watched_is_said_plainly() {
         bake: Duration::ZERO,
         pre_hook: None,
         post_hook: None,
-        on_interrupt: OnInterrupt::Hold,
         source: Source::Version(Version::new(42).unwrap()),
+        policy: Policy { on_interrupt: OnInterrupt::Hold, ..plan("AllAtOnce").policy },
         ..plan("AllAtOnce")
     };
     let expected = "\
@@ -94,11 +87,17 @@ fn a_long_timeline_is_shortened() {
 
 #[test]
 fn every_policy_is_named() {
-    let other = Plan { insufficient: InsufficientData::Hold, preexisting: Preexisting::Wait, ..plan("AllAtOnce") };
+    let other = Plan {
+        policy: Policy { insufficient: InsufficientData::Hold, preexisting: Preexisting::Wait, ..plan("AllAtOnce").policy },
+        ..plan("AllAtOnce")
+    };
     let text = plan_text(&subject(), &other, None);
     assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
     assert!(text.contains("waits up to 1 h"), "{text}");
-    let other = Plan { insufficient: InsufficientData::RollBack, preexisting: Preexisting::Ignore, ..other };
+    let other = Plan {
+        policy: Policy { insufficient: InsufficientData::RollBack, preexisting: Preexisting::Ignore, ..other.policy },
+        ..other
+    };
     let text = plan_text(&subject(), &other, None);
     assert!(text.contains("no data takes all traffic back"), "{text}");
     assert!(text.contains("only going red again counts"), "{text}");

@@ -1,0 +1,251 @@
+//! What may be chosen about a rollout? One row for each option: its value where nothing is said, how it is written on the command line
+//! and in `canary.yml`, and what it is for.
+//!
+//! Command line, file and schema are made from these rows, and what they say is laid over each other by [`Policy::of`]. Whether an
+//! option makes another plan is said beside the plan's other rows, in [`Plan::hash`](crate::plan::Plan::hash).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Analysis, BLIND_LIMIT, HOOK_LIMIT, HookAnswer, InsufficientData, OnInterrupt, Preexisting};
+
+/// A value of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// One of the words of its kind.
+    Word(&'static str),
+    /// A time.
+    Time(Duration),
+    /// Whether it is set.
+    Switch(bool),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Time(span) => humantime::format_duration(*span).fmt(f),
+            Self::Switch(set) => set.fmt(f),
+        }
+    }
+}
+
+/// What one place says about options, by their names.
+pub type Layer = BTreeMap<&'static str, Value>;
+
+/// Which values an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A time within these bounds.
+    Time(Duration, Duration),
+    /// It is set or it is not.
+    Switch,
+}
+
+/// How an option is written in one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Spelling {
+    /// Its name there.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// An option of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Its field in [`Policy`].
+    pub name: &'static str,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// The options that it stands beside in the help; empty for those of no group.
+    pub group: &'static str,
+    /// What stands for its value in the help.
+    pub placeholder: &'static str,
+    /// How it is written on the command line.
+    pub flag: Spelling,
+    /// The value that the help shows where nothing is said; empty where `flag` says it in words.
+    pub shown: &'static str,
+    /// How it is written in `canary.yml`, where it may be.
+    pub key: Option<Spelling>,
+    set: fn(&mut Policy, Value),
+}
+
+/// Declares the options: `field: type = value where nothing is said`, and a row of how each is written.
+macro_rules! options {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $usual:expr, {
+        kind: $kind:expr, group: $group:literal, placeholder: $placeholder:literal,
+        flag: $flag:literal $about:literal, shown: $shown:literal, key: $key:expr,
+    })+) => {
+        /// Everything that was chosen about a rollout beside what is rolled out, when, and what is watched and asked.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(default)]
+        #[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]
+        pub struct Policy {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+            /// How the calls of both versions are compared.
+            pub analysis: Analysis,
+        }
+
+        impl Default for Policy {
+            /// What is done where nothing is said; the calls of both versions are not compared.
+            fn default() -> Self {
+                Self { $($field: $usual,)+ analysis: Analysis::default() }
+            }
+        }
+
+        /// All options but those of the comparison.
+        pub const OPTIONS: &[Choice] = &[$(Choice {
+            name: stringify!($field),
+            kind: $kind,
+            group: $group,
+            placeholder: $placeholder,
+            flag: Spelling { name: $flag, about: $about },
+            shown: $shown,
+            key: $key,
+            set: |policy, value| policy.$field.set(value),
+        },)+];
+    };
+}
+
+options! {
+    /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
+    bake: Option<Duration> = None, {
+        kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
+        flag: "bake" "How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]", shown: "",
+        key: key("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched."),
+    }
+    /// Roll out a version that was rejected before.
+    again: bool = false, {
+        kind: Kind::Switch, group: "Version", placeholder: "",
+        flag: "again" "Roll the version out although it was rejected before", shown: "",
+        key: None,
+    }
+    /// How often to look, 100 ms and more; less often beside many others.
+    poll: Duration = Duration::from_secs(5), {
+        kind: Kind::Time(Duration::from_millis(100), Duration::from_mins(1)), group: "Watching", placeholder: "TIME",
+        flag: "poll" "How often to look", shown: "5s",
+        key: None,
+    }
+    /// About alarms that were red before.
+    preexisting: Preexisting = Preexisting::Fail, {
+        kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
+        flag: "preexisting-alarm" "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]", shown: "",
+        key: key("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait."),
+    }
+    /// About alarms without data.
+    insufficient: InsufficientData = InsufficientData::Ok, {
+        kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
+        flag: "insufficient-data" "An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]", shown: "",
+        key: key("insufficientData", "An alarm without data: no complaint, hold, or go back."),
+    }
+    /// How long to hold while nothing can be read.
+    blind_limit: Duration = BLIND_LIMIT, {
+        kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
+        flag: "blind-limit" "How long to hold while nothing can be read, before going back [default: 10m]", shown: "",
+        key: key("blindLimit", "How long to hold while nothing can be read, before going back."),
+    }
+    /// What counts as a hook's success.
+    hook_answer: HookAnswer = HookAnswer::Status, {
+        kind: Kind::Words(HookAnswer::WORDS), group: "Hooks", placeholder: "HOW",
+        flag: "hook-answer" "What counts as a hook's success: `{\"status\":\"Succeeded\"}`, or any answer but an error", shown: "status",
+        key: None,
+    }
+    /// How long a hook may take, from the write that announces it.
+    hook_limit: Duration = HOOK_LIMIT, {
+        kind: Kind::Time(SECOND, Duration::MAX), group: "Hooks", placeholder: "TIME",
+        flag: "hook-timeout" "How long a hook may take, one that answers `InProgress` and reports later included", shown: "1h",
+        key: None,
+    }
+    /// What a signal does.
+    on_interrupt: OnInterrupt = OnInterrupt::RollBack, {
+        kind: Kind::Words(OnInterrupt::WORDS), group: "", placeholder: "HOW",
+        flag: "on-interrupt" "On SIGINT or SIGTERM: bring the traffic back, or leave the share as it is", shown: "rollback",
+        key: None,
+    }
+    /// Create the alias although the function has others.
+    create_alias: bool = false, {
+        kind: Kind::Switch, group: "", placeholder: "",
+        flag: "create-alias" "Create the alias although the function has others", shown: "",
+        key: None,
+    }
+    /// Treat nothing to roll out as a refusal.
+    require_change: bool = false, {
+        kind: Kind::Switch, group: "", placeholder: "",
+        flag: "require-change" "Exit 3 where there is nothing to roll out, instead of 0", shown: "",
+        key: None,
+    }
+    /// Go on although the alias has provisioned concurrency.
+    allow_provisioned: bool = false, {
+        kind: Kind::Switch, group: "", placeholder: "",
+        flag: "allow-provisioned-concurrency" "Go on although the alias has provisioned concurrency", shown: "",
+        key: None,
+    }
+}
+
+impl Policy {
+    /// What several layers come to, the nearest one first: of each option the nearest value, or what is usual where none says it.
+    pub fn of(layers: &[Layer]) -> Self {
+        let mut policy = Self::default();
+        for choice in OPTIONS {
+            if let Some(value) = layers.iter().find_map(|layer| layer.get(choice.name)) {
+                (choice.set)(&mut policy, *value);
+            }
+        }
+        policy
+    }
+}
+
+/// A field that a value can be put into. A value of another kind changes nothing.
+trait Field {
+    fn set(&mut self, value: Value);
+}
+
+impl Field for Duration {
+    fn set(&mut self, value: Value) {
+        if let Value::Time(span) = value {
+            *self = span;
+        }
+    }
+}
+
+impl Field for Option<Duration> {
+    fn set(&mut self, value: Value) {
+        if let Value::Time(span) = value {
+            *self = Some(span);
+        }
+    }
+}
+
+impl Field for bool {
+    fn set(&mut self, value: Value) {
+        if let Value::Switch(set) = value {
+            *self = set;
+        }
+    }
+}
+
+macro_rules! words_are_fields {
+    ($($name:ident)+) => {
+        $(impl Field for $name {
+            fn set(&mut self, value: Value) {
+                if let Value::Word(word) = value {
+                    *self = Self::named(word).unwrap_or(*self);
+                }
+            }
+        })+
+    };
+}
+
+words_are_fields!(Preexisting InsufficientData HookAnswer OnInterrupt);
+
+const fn key(name: &'static str, about: &'static str) -> Option<Spelling> {
+    Some(Spelling { name, about })
+}
+
+const SECOND: Duration = Duration::from_secs(1);
