@@ -127,15 +127,15 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Reads when those alarms were last red that may have been so since the last look.
     async fn read_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
-        let mut read = Ok(());
+        let mut unread = Ok(());
         for name in self.alarms.unsure(alarms) {
             match self.io.cloud.last_red(&name, self.alarms.history_from()).await {
                 Ok(Some(red)) => self.alarms.on_history(&name, red),
                 Ok(None) => {}
-                Err(error) => read = Err(error),
+                Err(error) => unread = Err(error),
             }
         }
-        read
+        unread
     }
 
     async fn look_at_candidate(&mut self) {
