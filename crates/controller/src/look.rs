@@ -6,7 +6,7 @@ use rollout::health::{AlarmSeen, Failing};
 use rollout::observation::{Candidate, Observation};
 use rollout::{Time, agenda, candidate};
 
-use crate::cloud::{Clock, Cloud, CloudError, Dated, Failure};
+use crate::cloud::{Clock, Cloud, CloudError, Dated, Failure, Held};
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
 
@@ -64,15 +64,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             None => (&mut reads).await,
         };
         drop(reads); // Others may wait for what a look that was cut short had begun to ask.
-        match alias {
-            Some(Ok(held)) => self.memory.on_read(&self.plan, held, self.io.now()),
-            // The function is gone, and its aliases with it.
-            Some(Err(error)) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
-            Some(Err(error)) => {
-                self.memory.on_read_failed(error.failure);
-                self.trouble(format!("the alias could not be read: {error}"));
-            }
-            None => {}
+        if let Some(read) = alias {
+            self.take_alias(read);
         }
         if let Some(counts) = counts {
             let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
@@ -93,6 +86,18 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.group.look(&self.plan, self.io.now());
         self.observation()
+    }
+
+    fn take_alias(&mut self, read: Result<Option<Held>, CloudError>) {
+        match read {
+            Ok(held) => self.memory.on_read(&self.plan, held, self.io.now()),
+            // The function is gone, and its aliases with it.
+            Err(error) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
+            Err(error) => {
+                self.memory.on_read_failed(error.failure);
+                self.trouble(format!("the alias could not be read: {error}"));
+            }
+        }
     }
 
     /// Whether this look is about moving with the others of a group, who all move at the same moment: what is known well enough to move
