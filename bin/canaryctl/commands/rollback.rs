@@ -7,7 +7,7 @@ use controller::port::{Clock, Cloud, Held};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
 use rollout::alias::standing;
-use rollout::bulk_rollback::{Sweep, swept};
+use rollout::bulk_rollback::{Found, Sweep, swept};
 use rollout::note::RolloutId;
 use rollout::operate::Operation;
 use rollout::subject::Subject;
@@ -124,7 +124,7 @@ impl Sweeping<'_> {
             .zip(&self.meant)
             .map(|(held, meant)| {
                 let alias = held.as_ref().map(|held| held.as_ref().map(|held| &held.alias)).map_err(|error| error.failure);
-                (alias, meant.as_slice())
+                Found { alias, meant }
             })
             .collect();
         let signals = signals::listen();

@@ -8,7 +8,7 @@ use rollout::{Time, agenda, candidate};
 
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
-use crate::port::{Clock, Cloud, CloudError, Dated, Failure};
+use crate::port::{Clock, Cloud, CloudError, Dated, Failure, Held};
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -58,15 +58,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             None => (&mut reads).await,
         };
         drop(reads); // Others may wait for what a look that was cut short had begun to ask.
-        match alias {
-            Some(Ok(held)) => self.memory.on_read(&self.plan, held, self.io.now()),
-            // The function is gone, and its aliases with it.
-            Some(Err(error)) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
-            Some(Err(error)) => {
-                self.memory.on_read_failed(error.failure);
-                self.trouble(format!("the alias could not be read: {error}"));
-            }
-            None => {}
+        if let Some(read) = alias {
+            self.take_alias(read);
         }
         if let Some(counts) = counts {
             let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
@@ -87,6 +80,18 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.group.look(&self.plan, self.io.now());
         self.observation()
+    }
+
+    fn take_alias(&mut self, read: Result<Option<Held>, CloudError>) {
+        match read {
+            Ok(held) => self.memory.on_read(&self.plan, held, self.io.now()),
+            // The function is gone, and its aliases with it.
+            Err(error) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
+            Err(error) => {
+                self.memory.on_read_failed(error.failure);
+                self.trouble(format!("the alias could not be read: {error}"));
+            }
+        }
     }
 
     /// Whether this look is about moving with the others of a group, who all move at the same moment: what is known well enough to move
@@ -121,15 +126,15 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Reads when those alarms were last red that may have been so since the last look.
     async fn read_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
-        let mut read = Ok(());
+        let mut unread = Ok(());
         for name in self.alarms.unsure(alarms) {
             match self.io.cloud.last_red(&name, self.alarms.history_from()).await {
                 Ok(Some(red)) => self.alarms.on_history(&name, red),
                 Ok(None) => {}
-                Err(error) => read = Err(error),
+                Err(error) => unread = Err(error),
             }
         }
-        read
+        unread
     }
 
     async fn look_at_candidate(&mut self) {

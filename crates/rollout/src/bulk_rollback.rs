@@ -18,17 +18,25 @@ pub enum Sweep {
     Back,
 }
 
-/// What is to be done to each: of its alias as it was read, and the rollouts of it that are meant, none where any is. One that is final
-/// already is a part of a rollout that others of it are in the midst of, and comes back with them; any other that is finished is left
-/// alone.
-pub fn swept(functions: &[(Result<Option<&Alias>, Failure>, &[RolloutId])]) -> Vec<Sweep> {
-    let notes: Vec<Option<Note>> = functions.iter().map(|(alias, _)| noted(alias.ok().flatten()?)).collect();
-    let live = |(note, (_, meant)): (&Option<Note>, &(_, &[RolloutId]))| {
+/// One of the functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// Its alias, as far as it could be read.
+    pub alias: Result<Option<&'a Alias>, Failure>,
+    /// The rollouts of it that are meant; none where any is.
+    pub meant: &'a [RolloutId],
+}
+
+/// What is to be done to each. One that is final already is a part of a rollout that others of it are in the midst of, and comes back with
+/// them; any other that is finished is left alone.
+pub fn swept(functions: &[Found<'_>]) -> Vec<Sweep> {
+    let notes: Vec<Option<Note>> = functions.iter().map(|found| noted(found.alias.ok().flatten()?)).collect();
+    let live = |(note, Found { meant, .. }): (&Option<Note>, &Found<'_>)| {
         let note = note.as_ref().filter(|note| !note.phase.is_terminal())?;
         (meant.is_empty() || meant.contains(&note.id)).then_some(note.id)
     };
     let live: BTreeSet<RolloutId> = notes.iter().zip(functions).filter_map(live).collect();
-    let take = |(note, (alias, meant)): (&Option<Note>, &(Result<Option<&Alias>, Failure>, &[RolloutId]))| {
+    let take = |(note, Found { alias, meant }): (&Option<Note>, &Found<'_>)| {
         let alias = match alias {
             // What is not there yet is not under way.
             Err(Failure::NotFound) => return Sweep::Nothing,
@@ -90,10 +98,15 @@ mod tests {
             (Err(Failure::NotFound), Sweep::Nothing, Sweep::Nothing),
             (Err(Failure::Throttled), Sweep::IfUnderWay(vec![id]), Sweep::IfUnderWay(vec![id])),
         ] {
-            let found = (found.as_ref().map(Option::as_ref).map_err(|failure| *failure), meant.as_slice());
+            let alias = found.as_ref().map(Option::as_ref).map_err(|failure| *failure);
+            let found = Found { alias, meant: &meant };
             assert_eq!(swept(&[found]), [alone], "{found:?}");
-            assert_eq!(swept(&[found, (Ok(Some(&running)), &[])])[0], beside, "{found:?}");
+            assert_eq!(swept(&[found, Found { alias: Ok(Some(&running)), meant: &[] }])[0], beside, "{found:?}");
         }
-        assert_eq!(swept(&[(Ok(Some(&as_noted(&other))), &[])]), [Sweep::IfUnderWay(vec![RolloutId(1)])], "any is meant");
+        assert_eq!(
+            swept(&[Found { alias: Ok(Some(&as_noted(&other))), meant: &[] }]),
+            [Sweep::IfUnderWay(vec![RolloutId(1)])],
+            "any is meant"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Whole groups, in a model of the aliases that takes every write: from every state that they can be in together, in several orders of
 //! their rounds, with a signal or a refusal at every moment. They always end, all final or all back.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "every other action is a write")]
+
 use std::time::Duration;
 
 use crate::alias::{Alias, Held, Revision, standing};
