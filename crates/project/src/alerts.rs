@@ -157,8 +157,6 @@ impl<'a> Keys<'a, '_> {
     }
 }
 
-/// What the plugin knows without being told: name, metric, statistic, threshold.
-
 /// A name as the framework and its plugins write it into ids.
 pub(crate) fn normalised(name: &str) -> String {
     let name = name.replace('-', "Dash").replace('_', "Underscore");
@@ -166,6 +164,7 @@ pub(crate) fn normalised(name: &str) -> String {
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
+/// What the plugin knows without being told: name, metric, statistic, threshold.
 const BUILT_IN: [(&str, &str, &str, f64); 4] = [
     ("functionInvocations", "Invocations", "Sum", 100.0),
     ("functionErrors", "Errors", "Sum", 1.0),

@@ -84,7 +84,6 @@ macro_rules! options {
     })+) => {
         /// Everything that was chosen about a rollout beside what is rolled out, when, and what is watched and asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]
         pub struct Policy {
             $($(#[doc = $doc])+ pub $field: $type,)+
             /// How the calls of both versions are compared.
@@ -104,7 +103,7 @@ macro_rules! options {
             kind: $kind,
             group: $group,
             placeholder: $placeholder,
-            flag: Spelling { name: $flag, about: $about },
+            flag: spelled($flag, $about),
             shown: $shown,
             key: $key,
             set: |policy, value| policy.$field.set(value),
@@ -117,7 +116,7 @@ options! {
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
         flag: "bake" "How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]", shown: "",
-        key: key("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched."),
+        key: Some(spelled("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched.")),
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
@@ -135,19 +134,19 @@ options! {
     preexisting: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
         flag: "preexisting-alarm" "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]", shown: "",
-        key: key("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait."),
+        key: Some(spelled("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait.")),
     }
     /// About alarms without data.
     insufficient: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
         flag: "insufficient-data" "An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]", shown: "",
-        key: key("insufficientData", "An alarm without data: no complaint, hold, or go back."),
+        key: Some(spelled("insufficientData", "An alarm without data: no complaint, hold, or go back.")),
     }
     /// How long to hold while nothing can be read.
     blind_limit: Duration = BLIND_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
         flag: "blind-limit" "How long to hold while nothing can be read, before going back [default: 10m]", shown: "",
-        key: key("blindLimit", "How long to hold while nothing can be read, before going back."),
+        key: Some(spelled("blindLimit", "How long to hold while nothing can be read, before going back.")),
     }
     /// What counts as a hook's success.
     hook_answer: HookAnswer = HookAnswer::Status, {
@@ -243,8 +242,8 @@ macro_rules! words_are_fields {
 
 words_are_fields!(Preexisting InsufficientData HookAnswer OnInterrupt);
 
-const fn key(name: &'static str, about: &'static str) -> Option<Spelling> {
-    Some(Spelling { name, about })
+const fn spelled(name: &'static str, about: &'static str) -> Spelling {
+    Spelling { name, about }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
