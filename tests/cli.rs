@@ -383,7 +383,7 @@ fn counts_from_a_file_are_tested_minute_by_minute() {
     assert_eq!(code, 0, "{out}");
     let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
-    assert_eq!(verdicts, ["hold", "roll_back", "roll_back"], "latched");
+    assert_eq!(verdicts, ["hold", "rollback", "rollback"], "latched");
     assert_eq!((&lines[2]["minute"], lines[2]["components"].as_array().unwrap().len()), (&3.into(), 6));
     let (code, out) = analyze(r#"{"canary_calls":60,"canary_errors":0,"stable_calls":540,"stable_errors":9}"#, &[]);
     assert_eq!(code, 0, "{out}");
@@ -423,7 +423,7 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     let output = served.run(&format!("{past} --output json"));
     let out = text(&output);
     let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap_or_else(|_| panic!("{out}"));
-    assert_eq!((code(&output), last["verdict"].as_str()), (0, Some("roll_back")), "{out}");
+    assert_eq!((code(&output), last["verdict"].as_str()), (0, Some("rollback")), "{out}");
     let output = served.run(past);
     assert!(text(&output).contains("times as often as stable"), "{}", text(&output));
 }

@@ -189,7 +189,7 @@ fn a_record_shows_what_was_tampered_with() {
     let events = folder.0.join("events.jsonl");
     let output = served.run(&format!("{SHORT} --events {} --observations --output json", events.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("observed"), "for the record alone");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("\"type\":\"observed\""), "for the record alone");
     let record = read(&events);
     let verify = |record: &str| {
         fs::write(&events, record).unwrap();
@@ -202,7 +202,7 @@ fn a_record_shows_what_was_tampered_with() {
         ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "makes it {\"v\":1"),
         ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "and what was seen makes it"),
         ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
-        ("a decision", record.replacen("\"action\":\"Shift", "\"action\":\"Promote", 1), "decided was Promote"),
+        ("a decision", record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1), "decided was {\"promote\""),
         (
             "the end",
             record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1),

@@ -4,33 +4,36 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rollout::plan::{Analysis, Latency, MAX_HOLD, Mode, OnLowTraffic};
+use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
+use rollout::timing::MAX_HOLD;
 
 use crate::cli::values::duration;
 use crate::error::Failure;
 
+/// Where the help lists these.
+const COMPARING: &str = "Comparing the versions";
+
 /// How the calls of both versions are compared.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "AnalysisArgs the versions")]
 pub(crate) struct AnalysisArgs {
     /// Compare the new version's calls with the old one's: `on`, `observe` (report, never act) or `off`; with a comma, `sensitive` (sooner,
     /// at a chance of a false rollback of 5 % instead of 1 %), and `latency=report`, `latency=enforce` or `latency=off` [default: on]
-    #[arg(long, value_name = "HOW,…", value_delimiter = ',', value_parser = word)]
+    #[arg(long, value_name = "HOW,…", value_delimiter = ',', value_parser = word, help_heading = COMPARING)]
     analysis: Vec<Word>,
     /// Let no step end before the new version has had so many calls in it [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = COMPARING)]
     min_requests: Option<u64>,
     /// How much longer than planned a step may last for want of calls [default: 30m]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
     /// What to do then: go back, go on, or send the new version a saved event and see [default: rollback]
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
     /// The event to send, as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = COMPARING)]
     probe_event: Option<PathBuf>,
     /// How often to send it [default: 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = COMPARING)]
     probe_count: Option<u32>,
 }
 

@@ -7,8 +7,8 @@ use controller::{Budget, Budgeted, compared_elsewhere};
 use project::Alarm;
 use report::{Prompt, Watch};
 use rollout::event::{Event, What};
-use rollout::plan::COUNTS_EVERY;
 use rollout::subject::Subject;
+use rollout::timing::COUNTS_EVERY;
 use rollout::{Alias, Time};
 use serde_json::Value;
 

@@ -11,9 +11,10 @@ use aws::Aws;
 use controller::{Budgeted, Identity, Interrupt, Ordered, operate};
 use report::{Order, Prompt};
 use rollout::event::{Event, What};
-use rollout::note::{AfterPause, PAUSE, RolloutId};
+use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::subject::Subject;
+use rollout::timing::PAUSE;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 

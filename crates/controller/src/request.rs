@@ -8,9 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use rollout::entry::Wishes;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
-use rollout::plan::{DEFAULT_BAKE, Entry, Mode, Plan, Source};
+use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::subject::Subject;
+use rollout::timing::DEFAULT_BAKE;
 use rollout::{Schedule, Time, Version};
 
 use sha2::{Digest, Sha256};

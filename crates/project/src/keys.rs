@@ -45,13 +45,13 @@ pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Op
 macro_rules! keys {
     ($(#[doc = $about:literal])* $visibility:vis struct $name:ident {
         $($(#[doc = $doc:literal])+ $key:literal $field:ident: $type:ty,)+
-        $(..$options:ident)?
+        $(..$options:ident: $rest:ty,)?
     }) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug, Default, PartialEq)]
         $visibility struct $name {
             $($(#[doc = $doc])+ $visibility $field: Option<$crate::place::At<$type>>,)+
-            $($visibility $options: $crate::options::Options,)?
+            $($visibility $options: $rest,)?
         }
 
         impl $crate::keys::Read for $name {
@@ -63,7 +63,7 @@ macro_rules! keys {
                         $($key if node.is_null() => {})+
                         $($key => read.$field = $crate::keys::read(node, found),)+
                         $(_ if read.$options.read(key, node, found) => {})?
-                        _ => $crate::keys::unknown(key, [$($key),+].into_iter()$(.chain(read.$options.keys()))?, found),
+                        _ => $crate::keys::unknown(key, [$($key),+].into_iter()$(.chain(<$rest>::keys()))?, found),
                     }
                 }
                 Some(read)
@@ -74,7 +74,7 @@ macro_rules! keys {
                 $(properties.insert($key.to_owned(), $crate::keys::described(
                     <$type as $crate::keys::Read>::schema(), &[$($doc),+]
                 ));)+
-                $(Self::default().$options.describe(&mut properties);)?
+                $(<$rest>::describe(&mut properties);)?
                 serde_json::json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
             }
 

@@ -30,7 +30,7 @@ impl Options {
     }
 
     /// The keys that there are.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+    pub(crate) fn keys() -> impl Iterator<Item = &'static str> + Clone {
         with_keys().map(|(_, key)| key.name)
     }
 
@@ -54,7 +54,7 @@ impl Options {
     }
 
     /// Says what an editor may know about each.
-    pub(crate) fn describe(&self, properties: &mut serde_json::Map<String, serde_json::Value>) {
+    pub(crate) fn describe(properties: &mut serde_json::Map<String, serde_json::Value>) {
         for (choice, key) in with_keys() {
             let schema = match choice.kind {
                 Kind::Words(words) => json!({ "enum": words }),

@@ -338,7 +338,7 @@ keys! {
         "stepHook" step_hook: Hook,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
-        ..options
+        ..options: Options,
     }
 }
 

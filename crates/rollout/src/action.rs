@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::group::state::Stage;
 use crate::health::{Doubt, Pass};
 use crate::observation::Observation;
-pub use crate::timing::SECOND_LOOK;
+use crate::timing::SECOND_LOOK;
 use crate::{Cause, Outcome, Time, Weight};
 
 /// The next thing to do.

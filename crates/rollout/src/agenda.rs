@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::Time;
-use crate::action::{Reason, SECOND_LOOK};
+use crate::action::Reason;
 use crate::alarms::Alarms;
 use crate::alias::{Standing, standing};
 use crate::comparison::Comparison;
 use crate::memory::Memory;
 use crate::note::Note;
-use crate::plan::{COUNTS_EVERY, Mode, Plan};
+use crate::plan::{Mode, Plan};
+use crate::timing::{COUNTS_EVERY, SECOND_LOOK};
 
 /// When the alarms are to be looked at again; once the way back is decided they have nothing more to say.
 pub fn next_alarms(plan: &Plan, memory: &Memory, alarms: &Alarms) -> Option<Time> {

@@ -10,13 +10,13 @@ use crate::action::{look_again, wait};
 use crate::alias::{Standing, standing};
 use crate::comparison::Probe;
 use crate::group::rules::together;
-use crate::health::{Doubt, Pass, SUSPICION_LIMIT, Verdict};
+use crate::health::{Doubt, Pass, Verdict};
 use crate::judge::{due, verdict, waited_enough};
 use crate::note::{AfterPause, Note, Noted, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
-use crate::plan::{COUNTS_EVERY, OnInterrupt, OnLowTraffic, Plan};
+use crate::plan::{OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
-use crate::timing::RENEWAL;
+use crate::timing::{COUNTS_EVERY, RENEWAL, SUSPICION_LIMIT};
 use crate::unmade::{ready, without_alias};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{InsufficientData, Plan, Preexisting};
-pub use crate::timing::SUSPICION_LIMIT;
 use crate::words::words;
 use crate::{Cause, Time};
 

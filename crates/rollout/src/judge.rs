@@ -4,10 +4,11 @@
 
 use crate::comparison::{Comparison, Finding, Opinion, Probe};
 use crate::format::grouped;
-use crate::health::{Doubt, Failing, Pass, SUSPICION_LIMIT, Verdict};
+use crate::health::{Doubt, Failing, Pass, Verdict};
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
 use crate::plan::{Mode, OnLowTraffic, Plan};
+use crate::timing::SUSPICION_LIMIT;
 use crate::{Cause, Time};
 
 /// Judges everything that was read, for the rollout of this note.

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::timing::PAUSE;
 use crate::words::words;
 use crate::{Cause, Time, Version, VersionError, Weight};
 

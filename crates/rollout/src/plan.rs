@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::note::{Owner, PlanHash, RolloutId};
 use crate::policy::Policy;
-pub use crate::timing::{BLIND_LIMIT, COUNTS_EVERY, DEFAULT_BAKE, HOOK_LIMIT, INVOCATION_LIMIT, MAX_HOLD};
-use crate::words::words;
+pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
+use crate::timing::COUNTS_EVERY;
 use crate::{Schedule, Time, Version};
 
 /// Where the candidate comes from.
@@ -23,139 +23,6 @@ pub enum Source {
     /// A version that exists.
     #[serde(rename = "version")]
     Version(Version),
-}
-
-words! {
-    /// What to do about an alarm that was red before the rollout began.
-    #[derive(Default)]
-    pub enum Preexisting {
-        /// Refuse to begin.
-        #[default]
-        Fail = "fail",
-        /// Begin; only a fresh transition to ALARM counts.
-        Ignore = "ignore",
-        /// Wait until it is green, an hour at most.
-        Wait = "wait",
-    }
-}
-
-words! {
-    /// What to make of an alarm in state `INSUFFICIENT_DATA`.
-    #[derive(Default)]
-    pub enum InsufficientData {
-        /// It does not complain, as `CodeDeploy` sees it.
-        #[default]
-        Ok = "ok",
-        /// Hold the share, and go back when it lasts.
-        Hold = "hold",
-        /// Go back at once.
-        RollBack = "rollback",
-    }
-}
-
-words! {
-    /// Whether the calls of both versions are compared, and what comes of it.
-    #[derive(Default)]
-    pub enum Mode {
-        /// It decides.
-        On = "on",
-        /// It is reported and decides nothing.
-        Observe = "observe",
-        /// It is not made.
-        #[default]
-        Off = "off",
-    }
-}
-
-words! {
-    /// What is made of slow calls.
-    #[derive(Default)]
-    pub enum Latency {
-        /// They are reported.
-        #[default]
-        Report = "report",
-        /// They decide.
-        Enforce = "enforce",
-        /// Nothing.
-        Ignore = "ignore",
-    }
-}
-
-/// What to do about a step that has not had its calls when it has waited long enough for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum OnLowTraffic {
-    /// Go back.
-    #[default]
-    #[serde(rename = "rollback")]
-    RollBack,
-    /// Go on without.
-    #[serde(rename = "promote")]
-    Promote,
-    /// Send the candidate so many saved events, and go on if it answers every one.
-    #[serde(rename = "probe")]
-    Probe(u32),
-}
-
-/// How the calls of both versions are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Analysis {
-    /// Whether it is.
-    pub mode: Mode,
-    /// Whether to notice sooner, at a chance of a false rollback of 5 % instead of 1 %.
-    pub sensitive: bool,
-    /// About slow calls.
-    pub latency: Latency,
-    /// The canary's calls without which no step ends; 0 asks for none.
-    pub min_requests: u64,
-    /// How much longer than planned a step may last for want of calls.
-    pub max_hold: Duration,
-    /// What then.
-    pub on_low_traffic: OnLowTraffic,
-}
-
-impl Default for Analysis {
-    /// No comparison.
-    fn default() -> Self {
-        Self {
-            mode: Mode::Off,
-            sensitive: false,
-            latency: Latency::Report,
-            min_requests: 0,
-            max_hold: MAX_HOLD,
-            on_low_traffic: OnLowTraffic::RollBack,
-        }
-    }
-}
-
-impl Analysis {
-    /// The largest chance of a false rollback over a whole rollout.
-    pub const fn alpha(&self) -> f64 {
-        if self.sensitive { 0.05 } else { 0.01 }
-    }
-}
-
-words! {
-    /// What a signal does.
-    #[derive(Default)]
-    pub enum OnInterrupt {
-        /// Bring the traffic back to stable.
-        #[default]
-        RollBack = "rollback",
-        /// Leave the share as it is, for another process to go on from.
-        Hold = "hold",
-    }
-}
-
-words! {
-    /// What counts as a hook's success.
-    #[derive(Default)]
-    pub enum HookAnswer {
-        /// A status that says so.
-        #[default]
-        Status = "status",
-        /// Any answer but an error.
-        Any = "any",
-    }
 }
 
 /// How a process comes to its rollout.
@@ -342,7 +209,7 @@ impl Plan {
 
 /// Texts so that none can be taken for several: `6:errors,7:latency,`.
 fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
-    texts.into_iter().map(|text| format!("{}:{text},", text.len())).collect()
+    texts.into_iter().flat_map(|text| [text.len().to_string(), ":".to_owned(), text.clone(), ",".to_owned()]).collect()
 }
 
 /// FNV-1a, 32 bits: the standard library's hashers promise nothing from one build to the next.

@@ -35,8 +35,10 @@ code=\n\
 group=\n";
 
 /// What is chosen, its row before and after, and the hash of all rows.
+type Choice = (fn(&mut Plan), &'static str, &'static str, u32);
+
 #[rustfmt::skip]
-const CHOICES: &[(fn(&mut Plan), &str, &str, u32)] = &[
+const CHOICES: &[Choice] = &[
     (|plan| plan.schedule = Schedule::steps(&[points(1000), points(5000)], Duration::from_mins(10)).unwrap(), "weights=1000,10000", "weights=1000,5000,10000", 0x5e06_ef9c),
     (|plan| plan.schedule = "Canary10Percent5Minutes".parse().unwrap(), "every=600000", "every=300000", 0xa606_8bfe),
     (|plan| plan.bake = Duration::from_millis(1500), "bake=180000", "bake=1500", 0x4b66_4954),

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Analysis, BLIND_LIMIT, HOOK_LIMIT, HookAnswer, InsufficientData, OnInterrupt, Preexisting};
+use crate::timing::{BLIND_LIMIT, DEFAULT_POLL, HOOK_LIMIT, MAX_HOLD};
+use crate::words::words;
 
 /// A value of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +79,15 @@ pub struct Choice {
 
 /// Declares the options: `field: type = value where nothing is said`, and a row of how each is written.
 macro_rules! options {
-    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $usual:expr, {
+    ($($(#[$about_field:meta])+ $field:ident: $type:ty = $usual:expr, {
         kind: $kind:expr, group: $group:literal, placeholder: $placeholder:literal,
         flag: $flag:literal $about:literal, shown: $shown:literal, key: $key:expr,
     })+) => {
         /// Everything that was chosen about a rollout beside what is rolled out, when, and what is watched and asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(default)]
-        #[expect(clippy::struct_excessive_bools, reason = "each is one independent choice of the user")]
         pub struct Policy {
-            $($(#[doc = $doc])+ pub $field: $type,)+
+            $($(#[$about_field])+ pub $field: $type,)+
             /// How the calls of both versions are compared.
             pub analysis: Analysis,
         }
@@ -105,7 +105,7 @@ macro_rules! options {
             kind: $kind,
             group: $group,
             placeholder: $placeholder,
-            flag: Spelling { name: $flag, about: $about },
+            flag: spelled($flag, $about),
             shown: $shown,
             key: $key,
             set: |policy, value| policy.$field.set(value),
@@ -118,7 +118,7 @@ options! {
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
         flag: "bake" "How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]", shown: "",
-        key: key("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched."),
+        key: Some(spelled("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched.")),
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
@@ -127,28 +127,30 @@ options! {
         key: None,
     }
     /// How often to look, 100 ms and more; less often beside many others.
-    poll: Duration = Duration::from_secs(5), {
+    poll: Duration = DEFAULT_POLL, {
         kind: Kind::Time(Duration::from_millis(100), Duration::from_mins(1)), group: "Watching", placeholder: "TIME",
         flag: "poll" "How often to look", shown: "5s",
         key: None,
     }
     /// About alarms that were red before.
+    #[serde(rename = "preexisting_alarm")]
     preexisting: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
         flag: "preexisting-alarm" "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]", shown: "",
-        key: key("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait."),
+        key: Some(spelled("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait.")),
     }
     /// About alarms without data.
+    #[serde(rename = "insufficient_data")]
     insufficient: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
         flag: "insufficient-data" "An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]", shown: "",
-        key: key("insufficientData", "An alarm without data: no complaint, hold, or go back."),
+        key: Some(spelled("insufficientData", "An alarm without data: no complaint, hold, or go back.")),
     }
     /// How long to hold while nothing can be read.
     blind_limit: Duration = BLIND_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
         flag: "blind-limit" "How long to hold while nothing can be read, before going back [default: 10m]", shown: "",
-        key: key("blindLimit", "How long to hold while nothing can be read, before going back."),
+        key: Some(spelled("blindLimit", "How long to hold while nothing can be read, before going back.")),
     }
     /// What counts as a hook's success.
     hook_answer: HookAnswer = HookAnswer::Status, {
@@ -244,8 +246,141 @@ macro_rules! words_are_fields {
 
 words_are_fields!(Preexisting InsufficientData HookAnswer OnInterrupt);
 
-const fn key(name: &'static str, about: &'static str) -> Option<Spelling> {
-    Some(Spelling { name, about })
+const fn spelled(name: &'static str, about: &'static str) -> Spelling {
+    Spelling { name, about }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+words! {
+    /// What to do about an alarm that was red before the rollout began.
+    #[derive(Default)]
+    pub enum Preexisting {
+        /// Refuse to begin.
+        #[default]
+        Fail = "fail",
+        /// Begin; only a fresh transition to ALARM counts.
+        Ignore = "ignore",
+        /// Wait until it is green, an hour at most.
+        Wait = "wait",
+    }
+}
+
+words! {
+    /// What to make of an alarm in state `INSUFFICIENT_DATA`.
+    #[derive(Default)]
+    pub enum InsufficientData {
+        /// It does not complain, as `CodeDeploy` sees it.
+        #[default]
+        Ok = "ok",
+        /// Hold the share, and go back when it lasts.
+        Hold = "hold",
+        /// Go back at once.
+        RollBack = "rollback",
+    }
+}
+
+words! {
+    /// Whether the calls of both versions are compared, and what comes of it.
+    #[derive(Default)]
+    pub enum Mode {
+        /// It decides.
+        On = "on",
+        /// It is reported and decides nothing.
+        Observe = "observe",
+        /// It is not made.
+        #[default]
+        Off = "off",
+    }
+}
+
+words! {
+    /// What is made of slow calls.
+    #[derive(Default)]
+    pub enum Latency {
+        /// They are reported.
+        #[default]
+        Report = "report",
+        /// They decide.
+        Enforce = "enforce",
+        /// Nothing.
+        Ignore = "ignore",
+    }
+}
+
+/// What to do about a step that has not had its calls when it has waited long enough for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum OnLowTraffic {
+    /// Go back.
+    #[default]
+    #[serde(rename = "rollback")]
+    RollBack,
+    /// Go on without.
+    #[serde(rename = "promote")]
+    Promote,
+    /// Send the candidate so many saved events, and go on if it answers every one.
+    #[serde(rename = "probe")]
+    Probe(u32),
+}
+
+/// How the calls of both versions are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Whether it is.
+    pub mode: Mode,
+    /// Whether to notice sooner, at a chance of a false rollback of 5 % instead of 1 %.
+    pub sensitive: bool,
+    /// About slow calls.
+    pub latency: Latency,
+    /// The canary's calls without which no step ends; 0 asks for none.
+    pub min_requests: u64,
+    /// How much longer than planned a step may last for want of calls.
+    pub max_hold: Duration,
+    /// What then.
+    pub on_low_traffic: OnLowTraffic,
+}
+
+impl Default for Analysis {
+    /// No comparison.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Off,
+            sensitive: false,
+            latency: Latency::Report,
+            min_requests: 0,
+            max_hold: MAX_HOLD,
+            on_low_traffic: OnLowTraffic::RollBack,
+        }
+    }
+}
+
+impl Analysis {
+    /// The largest chance of a false rollback over a whole rollout.
+    pub const fn alpha(&self) -> f64 {
+        if self.sensitive { 0.05 } else { 0.01 }
+    }
+}
+
+words! {
+    /// What a signal does.
+    #[derive(Default)]
+    pub enum OnInterrupt {
+        /// Bring the traffic back to stable.
+        #[default]
+        RollBack = "rollback",
+        /// Leave the share as it is, for another process to go on from.
+        Hold = "hold",
+    }
+}
+
+words! {
+    /// What counts as a hook's success.
+    #[derive(Default)]
+    pub enum HookAnswer {
+        /// A status that says so.
+        #[default]
+        Status = "status",
+        /// Any answer but an error.
+        Any = "any",
+    }
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Weight;
 use crate::format::exact;
-pub use crate::timing::MAX_INTERVAL;
+use crate::timing::MAX_INTERVAL;
 
 /// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
 ///

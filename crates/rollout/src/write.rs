@@ -8,10 +8,10 @@ use crate::action::Action;
 use crate::alias::{Alias, Audience, Standing, Target, standing};
 use crate::decide::unnamed;
 use crate::health::Doubt;
-use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, PAUSE, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
+use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
 use crate::plan::{Plan, Source};
-use crate::timing::{LANDED, LEASE, LEASE_GRACE};
+use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
 use crate::{Cause, Time, Version, Weight};
 
 /// The alias that `action` wants, or `None` where the action writes none: it waits, publishes, or there is no room for the note.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rollout::plan::{BLIND_LIMIT, HookAnswer, InsufficientData, OnInterrupt, Preexisting};
+use rollout::plan::{HookAnswer, InsufficientData, OnInterrupt, Preexisting};
 use rollout::policy::{Choice, Kind, Layer, OPTIONS, Policy, Value};
+use rollout::timing::BLIND_LIMIT;
 
 #[test]
 fn the_nearest_layer_that_says_it_has_its_way() {

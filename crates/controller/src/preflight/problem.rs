@@ -32,6 +32,7 @@ impl Problem {
     }
 
     /// With what to do about it.
+    #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
