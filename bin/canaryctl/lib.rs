@@ -24,7 +24,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::commands::{Cli, Command};
 use crate::error::Failure;
-use crate::ui::print::complain;
+use crate::ui::print::print_error;
 
 /// Runs the command that was typed and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -43,7 +43,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let log = fmt::layer().with_writer(io::stderr).with_filter(quiet.and(harmless));
     tracing_subscriber::registry().with(log).init();
     let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
-        complain("canaryctl failed unexpectedly; this is a bug\n  hint: `canaryctl status` says where the traffic is, `canaryctl rollback` brings it back");
+        print_error("canaryctl failed unexpectedly; this is a bug\n  hint: `canaryctl status` says where the traffic is, `canaryctl rollback` brings it back");
         1
     });
     ExitCode::from(code)
@@ -53,7 +53,7 @@ fn run(command: Command) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("the runtime could not be started: {error}"));
+            print_error(&format!("the runtime could not be started: {error}"));
             return 1;
         }
     };
@@ -61,7 +61,7 @@ fn run(command: Command) -> u8 {
     // A call that hangs in the background must not hold the exit up.
     runtime.shutdown_background();
     done.unwrap_or_else(|Failure { code, message }| {
-        complain(&message);
+        print_error(&message);
         code
     })
 }

@@ -5,8 +5,8 @@ use controller::Request;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::request::request;
-use crate::session::Wiring;
-use crate::target::resolve::{Located, Otherwise, locate_all};
+use crate::session::Session;
+use crate::target::resolve::{Located, OnConfigError, locate_all};
 
 /// The requests for all functions that are meant, in one AWS, one at least. Functions that go together are of one schedule.
 pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Request>), Failure> {
@@ -18,7 +18,7 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
             "`{flag}` is for one function, and none is named\n  hint: `canaryctl rollout <FUNCTION> {flag} …`"
         )));
     }
-    let (located, _) = locate_all(function, &args.several.only, &args.common, Otherwise::Fail).await?;
+    let (located, _) = locate_all(function, &args.several.only, &args.common, OnConfigError::Fail).await?;
     let mut requests = Vec::new();
     for one in &located {
         requests.push(request(args, one).await?);
@@ -35,12 +35,12 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
 /// Does something for each function that is meant, one after the other. The exit code is the worst of theirs.
 pub(crate) async fn for_each(
     args: &Rollout,
-    mut act: impl AsyncFnMut(&Wiring, &Request) -> Result<u8, Failure>,
+    mut act: impl AsyncFnMut(&Session, &Request) -> Result<u8, Failure>,
 ) -> Result<u8, Failure> {
     let (located, requests) = requests(args).await?;
     let mut code = 0;
     for (located, request) in located.iter().zip(&requests) {
-        code = code.max(act(&located.wired, request).await?);
+        code = code.max(act(&located.session, request).await?);
     }
     Ok(code)
 }

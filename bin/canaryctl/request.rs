@@ -7,7 +7,7 @@ use std::path::Path;
 use controller::port::Code;
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
-use rollout::entry::Wishes;
+use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
@@ -33,12 +33,12 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
-    let (alarms, kept) = names.alarms(args, said, story, policy.insufficient).await?;
+    let (alarms, managed) = names.alarms(args, said, story, policy.insufficient_data).await?;
     let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
-    elsewhere(&args.alarms, located.wired.aws.region())?;
+    elsewhere(&args.alarms, located.session.aws.region())?;
     Ok(Request {
         subject: located.subject.clone(),
         version,
@@ -46,9 +46,9 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         code,
         description: args.description.clone(),
         schedule,
-        beside: 1,
+        concurrent_rollouts: 1,
         alarms,
-        kept,
+        managed,
         policy,
         analysis_asked: args.comparing.asked(&analysis, &comparison),
         probe_event,
@@ -56,7 +56,12 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         post_hook: post_hook.or_else(|| usual(story.and_then(|story| story.post_hook))),
         step_hook,
         observations: args.keeping.observations,
-        wishes: Wishes { take_over: args.take_over, replan: args.replan, adopt: args.adopt, supersede: args.supersede },
+        takeover: TakeoverOptions {
+            take_over: args.take_over,
+            replan: args.replan,
+            adopt: args.adopt,
+            supersede: args.supersede,
+        },
         group: Vec::new(),
         notes: located.notes(),
     })
@@ -119,7 +124,7 @@ impl Names<'_> {
             return Ok(known.clone());
         }
         let Some(said) = &self.located.said else { return Ok(id.to_owned()) };
-        let name = resource(&self.located.wired, &said.project, id, &at.place).await?;
+        let name = resource(&self.located.session, &said.project, id, &at.place).await?;
         self.known.insert(id.to_owned(), name.clone());
         Ok(name)
     }
@@ -144,7 +149,7 @@ impl Names<'_> {
     /// An alarm's name; an ARN must be of this Region.
     fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
         let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
-        elsewhere([&alarm], self.located.wired.aws.region())
+        elsewhere([&alarm], self.located.session.aws.region())
             .map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
         Ok(alarm.name)
     }
@@ -155,19 +160,19 @@ impl Names<'_> {
         args: &Rollout,
         said: Option<&FunctionSettings>,
         story: Option<Defaults>,
-        insufficient: InsufficientData,
+        insufficient_data: InsufficientData,
     ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
-        let mut kept = Vec::new();
+        let mut managed = Vec::new();
         let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
         for at in said.filter(|_| args.alarms.is_empty()).into_iter().flat_map(|said| &said.alarms) {
             alarms.push(match &at.value {
                 Alarm::Name(name) => self.here(name, at)?,
                 Alarm::LogicalId(id) => self.of(id, at).await?,
                 Alarm::Definition(definition) => {
-                    if kept.iter().any(|known: &AlarmRule| known.name == definition.name) {
+                    if managed.iter().any(|known: &AlarmRule| known.name == definition.name) {
                         return Err(Failure::usage(format!("{}: alarm `{}` is defined twice", at.place, definition.name)));
                     }
-                    kept.push(rule(definition, at, insufficient)?);
+                    managed.push(rule(definition, at, insufficient_data)?);
                     definition.name.clone()
                 }
             });
@@ -177,13 +182,13 @@ impl Names<'_> {
         }
         let mut seen = BTreeSet::new();
         alarms.retain(|name| seen.insert(name.clone()));
-        Ok((alarms, kept))
+        Ok((alarms, managed))
     }
 }
 
 /// The alarm that a definition stands for.
-fn rule(definition: &Definition, at: &At<Alarm>, insufficient: InsufficientData) -> Result<AlarmRule, Failure> {
-    if insufficient == InsufficientData::RollBack {
+fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: InsufficientData) -> Result<AlarmRule, Failure> {
+    if insufficient_data == InsufficientData::RollBack {
         let text = "an alarm that is made has no data at first, and with `insufficientData: rollback` would always go back";
         return Err(Failure::usage(format!("{}: {text}\n  hint: `hold` waits for its first data", at.place)));
     }

@@ -3,32 +3,32 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::Identity;
 use controller::port::{Clock, CloudError};
 use rollout::Time;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::hash32;
-use rollout::subject::{Place, Subject};
+use rollout::target::{Place, Subject};
 use sim::{Account, Scenario, SimClock};
 
 use crate::cli::common::Common;
 use crate::error::Failure;
 
 /// AWS as this process is to see it.
-pub(crate) struct Wiring {
+pub(crate) struct Session {
     pub(crate) aws: Aws,
-    pub(crate) clock: Waiting,
+    pub(crate) clock: RuntimeClock,
 }
 
 /// The clock that the controller sleeps by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Waiting {
+pub(crate) enum RuntimeClock {
     Real,
     Simulated(SimClock),
 }
 
-impl Clock for Waiting {
+impl Clock for RuntimeClock {
     async fn sleep(&self, span: Duration) {
         match self {
             Self::Real => tokio::time::sleep(span).await,
@@ -37,7 +37,7 @@ impl Clock for Waiting {
     }
 }
 
-impl Waiting {
+impl RuntimeClock {
     /// The time for whoever only draws it.
     pub(crate) fn now(self) -> Time {
         let now = match self {
@@ -62,7 +62,7 @@ pub(crate) fn scenario(common: &Common) -> Result<Option<Scenario>, Failure> {
 pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<Scenario>) -> Result<Subject, Failure> {
     let told = scenario.map(Scenario::defaults);
     let function = function.or(told.map(|told| told.function)).unwrap_or_default();
-    let names_alias = function.parse::<rollout::subject::Qualified>().is_ok_and(|named| named.qualifier.is_some());
+    let names_alias = function.parse::<rollout::target::Qualified>().is_ok_and(|named| named.qualifier.is_some());
     let alias = common.alias.as_deref().or(told.map(|told| told.alias).filter(|_| !names_alias));
     Subject::parse(function, alias).map_err(|error| Failure::usage(error.to_string()))
 }
@@ -74,7 +74,7 @@ pub(crate) async fn wire(
     place: Option<&Place>,
     project: Option<String>,
     scenario: Option<Scenario>,
-) -> Result<Wiring, Failure> {
+) -> Result<Session, Failure> {
     // A Region in an ARN is meant; what the profile says would be somewhere else.
     let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
     let endpoint_url = common.endpoint_url.clone();
@@ -86,18 +86,21 @@ pub(crate) async fn wire(
         credentials_end: credentials_end(common),
     };
     let Some(story) = scenario else {
-        return Ok(Wiring { aws: connect(settings, Seams::default()).await.map_err(unset)?, clock: Waiting::Real });
+        return Ok(Session {
+            aws: connect(settings, ClientOverrides::default()).await.map_err(unset)?,
+            clock: RuntimeClock::Real,
+        });
     };
     let clock = SimClock::new(SystemTime::now(), common.speed);
     let account = Account::new(story.build(seed(), clock.now()), clock);
-    let seams = Seams {
+    let seams = ClientOverrides {
         http_client: Some(account.http_client()),
         time_source: Some(SharedTimeSource::new(clock)),
         sleep: Some(SharedAsyncSleep::new(clock)),
         credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
     };
     let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
-    Ok(Wiring { aws: connect(settings, seams).await.map_err(unset)?, clock: Waiting::Simulated(clock) })
+    Ok(Session { aws: connect(settings, seams).await.map_err(unset)?, clock: RuntimeClock::Simulated(clock) })
 }
 
 /// The Region that stands for none.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws::{AccessKey, Aws, Seams, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
+use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
 use aws_smithy_async::time::TimeSource;
 use sim::{Account, SimClock, Time};
 
@@ -38,7 +38,7 @@ impl Part {
 
     /// Its way to the account, whose clock this is.
     pub(crate) async fn connect(self, clock: SimClock) -> Aws {
-        let seams = Seams {
+        let seams = ClientOverrides {
             http_client: Some(self.http),
             time_source: Some(SharedTimeSource::new(Wrong(clock, self.skew))),
             sleep: Some(SharedAsyncSleep::new(clock)),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use controller::Request;
-use rollout::entry::Wishes;
-use rollout::event::What;
+use rollout::admission::TakeoverOptions;
+use rollout::event::EventKind;
 use rollout::plan::{Analysis, Mode};
 use sim::{Event, MetricFault, Shortfall, Time};
 
@@ -23,8 +23,8 @@ async fn killed(kind: &Kind, stage: &Stage, at: Duration) -> Told {
         told = stage.rollout(&request) => return told,
         () = stage.clock.0.sleep(at) => {}
     }
-    let wishes = Wishes { take_over: true, ..Wishes::default() };
-    stage.as_caller("SECOND").await.rollout(&Request { wishes, ..kind.request() }).await
+    let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
+    stage.as_caller("SECOND").await.rollout(&Request { takeover, ..kind.request() }).await
 }
 
 /// A process that takes over counts again from the first minute: whenever it comes, it ends as the calls of all minutes say, which is
@@ -73,7 +73,7 @@ fn an_outage_of_both_rolls_nothing_back_and_is_told() {
             assert_eq!(played.told.ending.exit_code, 0, "{rate} from minute {from}, seed {seed}: {}", played.told.log);
             assert!(failed(&played.minutes) > 20.0, "there was no outage: {:?}", played.minutes);
             // What has always been so is nothing that began.
-            let told = played.told.events.iter().any(|event| matches!(event.what, What::WorseTogether { .. }));
+            let told = played.told.events.iter().any(|event| matches!(event.what, EventKind::SharedDegradation { .. }));
             assert_eq!(told, from > 0, "{}", played.told.log);
         }
     }
@@ -92,7 +92,11 @@ fn a_share_that_does_not_arrive_is_held_and_goes_back_as_no_data() {
         // The first minutes are not finished: until they are, nobody can know. It never gets far, and never to the end.
         let shares: Vec<u64> = way(&stage).into_iter().map(|share| share.1).collect();
         assert!(shares.len() <= 6 && shares.last() == Some(&0), "{shares:?}");
-        let held = played.told.events.iter().any(|event| matches!(&event.what, What::Held { why } if why.contains("no calls")));
+        let held = played
+            .told
+            .events
+            .iter()
+            .any(|event| matches!(&event.what, EventKind::HoldingStep { why } if why.contains("no calls")));
         assert!(held, "{log}");
     });
 }
@@ -191,7 +195,7 @@ fn an_answer_in_part_is_no_answer() {
                 kind.play_on(&stage, |world| world.add_metric_fault(fault(from, until))).await
             });
             assert_eq!(played.told.ending.exit_code, 0, "{what}: {}", played.told.log);
-            let seen = |what: &What| matches!(what, What::SightLost { .. } | What::SightRegained);
+            let seen = |what: &EventKind| matches!(what, EventKind::MonitoringLost { .. } | EventKind::MonitoringRestored);
             assert_eq!(played.told.events.iter().filter(|event| seen(&event.what)).count(), 2, "{what}: {}", played.told.log);
         }
     }
@@ -210,7 +214,9 @@ fn calls_and_errors_come_from_one_series() {
         let Told { ending, log, events } = &played.told;
         assert_eq!(ending.exit_code, 0, "{log}");
         assert!(
-            !events.iter().any(|event| matches!(event.what, What::SightLost { .. } | What::Warning { transient: true, .. })),
+            !events
+                .iter()
+                .any(|event| matches!(event.what, EventKind::MonitoringLost { .. } | EventKind::Warning { transient: true, .. })),
             "{log}"
         );
         let counted = events.iter().filter_map(finding).map(|(_, numbers)| numbers.candidate.calls).max().unwrap();

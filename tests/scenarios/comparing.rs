@@ -237,7 +237,7 @@ fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
         let foresee = async |request: Request| {
             let identity = controller::Identity { id: rollout::note::RolloutId(1), owner: rollout::note::Owner::from_random(1) };
             let found = controller::preflight(&stage.aws, &stage.clock, &request, identity.id, identity.owner).await;
-            controller::foresee(&stage.aws, &request.subject, &found.plan).await.unwrap().unwrap()
+            controller::forecast(&stage.aws, &request.subject, &found.plan).await.unwrap().unwrap()
         };
         let linear = foresee(plan("Linear10PercentEvery1Minute")).await;
         let a_minute = linear.calls_a_minute.to_f64();

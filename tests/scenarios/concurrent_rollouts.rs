@@ -10,8 +10,8 @@ use std::time::Duration;
 use analysis::{Minute, Parameters, Test, dead};
 use controller::Request;
 use rollout::Version;
-use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Event, What};
+use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::event::{Event, EventKind};
 use rollout::plan::{Analysis, Latency, Mode};
 use rollout::policy::Policy;
 use sim::{Tally, Time, World};
@@ -126,7 +126,8 @@ pub(crate) async fn watched(stage: &Stage, rollout: impl Future<Output = Told>) 
         told = rollout => told,
         () = count(stage, &minutes) => unreachable!("it never ends"),
     };
-    let against = told.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == Opinion::RollBack)?.1)));
+    let against =
+        told.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == AnalysisVerdict::RollBack)?.1)));
     let noticed = against.map(|(at, numbers)| {
         let after = at.as_millis() - u64::try_from(opened.as_millis()).unwrap();
         (usize::try_from((after + 30_000) / 60_000).unwrap(), numbers.candidate.errors)
@@ -135,8 +136,8 @@ pub(crate) async fn watched(stage: &Stage, rollout: impl Future<Output = Told>) 
 }
 
 /// What was found in the counts, where this event tells that.
-pub(crate) fn finding(event: &Event) -> Option<(Opinion, &Numbers)> {
-    if let What::Compared { opinion, numbers, .. } = &event.what { Some((*opinion, numbers)) } else { None }
+pub(crate) fn finding(event: &Event) -> Option<(AnalysisVerdict, &Numbers)> {
+    if let EventKind::Compared { opinion, numbers, .. } = &event.what { Some((*opinion, numbers)) } else { None }
 }
 
 /// Counts what both versions did in each minute, a moment before the next one begins.

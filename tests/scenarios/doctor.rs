@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use controller::{Identity, Request, doctor};
-use rollout::diagnosis::{Diagnosis, Severity, Symptom};
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode};
 use rollout::policy::Policy;
@@ -13,15 +13,15 @@ use sim::{Effect, Fault, World};
 
 use crate::stage::{Stage, play, play_on, request};
 
-async fn examine(stage: &Stage, request: &Request) -> Diagnosis {
+async fn examine(stage: &Stage, request: &Request) -> DoctorReport {
     let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
     doctor(&stage.aws, &stage.clock, request, identity).await
 }
 
 /// The one symptom that says this.
-fn saying<'a>(found: &'a Diagnosis, words: &str) -> &'a Symptom {
-    let saying: Vec<&Symptom> = found.symptoms.iter().filter(|symptom| symptom.text.contains(words)).collect();
-    assert_eq!(saying.len(), 1, "`{words}` in {:#?}", found.symptoms);
+fn saying<'a>(found: &'a DoctorReport, words: &str) -> &'a Diagnosis {
+    let saying: Vec<&Diagnosis> = found.diagnoses.iter().filter(|symptom| symptom.text.contains(words)).collect();
+    assert_eq!(saying.len(), 1, "`{words}` in {:#?}", found.diagnoses);
     saying[0]
 }
 
@@ -83,9 +83,9 @@ fn every_trap_of_the_story_is_found() {
                 assert!(symptom.commands.concat().contains(command), "`{command}` in {symptom:#?}");
                 assert!(symptom.fix.is_some() || symptom.why.is_some() || words.contains("15m"), "{symptom:?}");
             }
-            assert_eq!(found.symptoms.len(), rows.len(), "{:#?}", found.symptoms);
+            assert_eq!(found.diagnoses.len(), rows.len(), "{:#?}", found.diagnoses);
             assert_eq!((found.unseen.len(), found.exit_code()), (0, 3), "{:?}", found.unseen);
-            assert!(found.symptoms.is_sorted_by_key(|symptom| symptom.severity), "the worst first");
+            assert!(found.diagnoses.is_sorted_by_key(|symptom| symptom.severity), "the worst first");
             assert_eq!(stage.writes().len(), 0);
         });
     }
@@ -121,7 +121,7 @@ fn an_account_without_any_is_met_with_silence() {
             let stage = Stage::furnished(settings, 7, sound).await;
             stage.sleep(1_800).await;
             let found = examine(&stage, &Request { policy: Policy { analysis: on(), ..Policy::default() }, ..request() }).await;
-            assert_eq!(found, Diagnosis::default());
+            assert_eq!(found, DoctorReport::default());
             assert_eq!(found.exit_code(), 0);
         });
     }
@@ -146,7 +146,7 @@ fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
             let found = examine(&stage, &request()).await;
             let symptom = saying(&found, "`old` (sqs) feeds version 41 of hello");
             assert_eq!(symptom.why.as_deref(), Some("it stays on 41 for ever: no rollout reaches it"));
-            assert_eq!(found.symptoms.len(), 1, "{:#?}", found.symptoms);
+            assert_eq!(found.diagnoses.len(), 1, "{:#?}", found.diagnoses);
         });
     }
 }
@@ -192,9 +192,9 @@ fn an_alarm_is_told_from_one_that_sees_nothing() {
             let found = examine(&stage, &watched).await;
             match expected {
                 Some(words) => assert_eq!(saying(&found, words).check, "alarm"),
-                None => assert_eq!(found.symptoms, [], "{put}"),
+                None => assert_eq!(found.diagnoses, [], "{put}"),
             }
-            assert_eq!(found.symptoms.len(), usize::from(expected.is_some()), "{put}: {:#?}", found.symptoms);
+            assert_eq!(found.diagnoses.len(), usize::from(expected.is_some()), "{put}: {:#?}", found.diagnoses);
         }
         let mut elsewhere = alarm("a", "Errors", "Sum", &whole);
         elsewhere["Namespace"] = "AWS/lambda".into();
@@ -206,7 +206,7 @@ fn an_alarm_is_told_from_one_that_sees_nothing() {
             world.put_alarm(&alarm("a", "Errors", "Sum", &with("42"))).unwrap();
         });
         let named = Request { version: rollout::Version::new(42), ..watched };
-        assert_eq!(examine(&stage, &named).await.symptoms, []);
+        assert_eq!(examine(&stage, &named).await.diagnoses, []);
     });
 }
 
@@ -226,7 +226,7 @@ fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
         let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), policy: Policy { bake, ..Policy::default() }, ..request() };
         saying(&examine(&stage, &hasty).await, "goes off after 1m of trouble and some 2m that CloudWatch is late");
         let patient = Request { policy: Policy { bake: Some(Duration::from_mins(3)), ..hasty.policy }, ..hasty };
-        assert_eq!(examine(&stage, &patient).await.symptoms, []);
+        assert_eq!(examine(&stage, &patient).await.diagnoses, []);
     });
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use controller::{Budget, Budgeted, GroupEnding, Identity, Interrupt, Request};
 use rollout::Subject;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
@@ -296,7 +296,7 @@ fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
         // Whoever waits says for whom, once a minute.
         let waits = told.events.iter().any(|event| {
             event.function == name(0)
-                && matches!(&event.what, What::Heartbeat { waiting_for, .. } if waiting_for.contains("function01:live to be ready for step 2"))
+                && matches!(&event.what, EventKind::Heartbeat { waiting_for, .. } if waiting_for.contains("function01:live to be ready for step 2"))
         });
         assert!(waits, "{:#?}", told.events);
     });

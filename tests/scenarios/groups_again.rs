@@ -250,7 +250,7 @@ fn what_one_cannot_go_on_with_none_does() {
         assert!(told.ended.endings[1].reason.detail.contains("by another plan"), "{:#?}", told.ended.endings);
         assert_eq!((0..3).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before, "a share that is left is left for all");
         for request in &mut changed {
-            request.wishes.replan = true;
+            request.takeover.replan = true;
         }
         assert_eq!(run(&stage, &changed, 9).await.ended.exit_code, 0);
         all_are(&stage, 3, "2", "promoted");
@@ -264,7 +264,7 @@ fn another_plan_after_the_commit_still_only_goes_forward() {
         killed(&stage, &requests(4), None).await;
         let mut changed = requests(4);
         for request in &mut changed {
-            (request.policy.bake, request.wishes.replan) = (Some(Duration::from_mins(1)), true);
+            (request.policy.bake, request.takeover.replan) = (Some(Duration::from_mins(1)), true);
         }
         stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
         let told = run(&stage, &changed, 8).await;

@@ -148,10 +148,10 @@ fn a_step_hook_is_asked_before_every_further_share() {
         };
         stage.with(asked)
     };
-    let stepped = |hook: &str| Request { step_hook: Some(hook.parse().unwrap()), ..short() };
+    let step_observed_at = |hook: &str| Request { step_hook: Some(hook.parse().unwrap()), ..short() };
     play(async move {
         let stage = Stage::story("hello").await;
-        let told = stage.rollout(&stepped("preHook")).await;
+        let told = stage.rollout(&step_observed_at("preHook")).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert_eq!(asked(&stage).len(), 2, "before 50 % and before 100 %: {}", told.log);
         let rises: Vec<_> = stage.writes().into_iter().filter(|write| write.after().unwrap().share("42") > 0.3).collect();
@@ -161,7 +161,7 @@ fn a_step_hook_is_asked_before_every_further_share() {
     play(async move {
         let stage = Stage::story("hello").await;
         stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
-        let told = stage.rollout(&stepped("preHook")).await;
+        let told = stage.rollout(&step_observed_at("preHook")).await;
         assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (11, "step_hook"), "{}", told.log);
         assert_eq!(stage.shares("42").into_iter().map(|share| share.1).collect::<Vec<_>>(), [10, 0]);
         assert!(stage.alias().await.description.contains("x=42s"), "it is remembered");

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use controller::port::{Call, Code};
-use controller::{Grant, Place, Request, least, least_to_roll_back};
+use controller::{Grant, Place, Request, permissions, rollback_permissions};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use rollout::policy::Policy;
 use sim::{Effect, Fault, World};
 
-use crate::keeping::errors;
+use crate::managed_alarms::errors;
 use crate::stage::{Stage, play, play_on, request, short};
 
 /// Every operation that a rollout or a person may call; a hook's own job calls the one that is left out.
@@ -64,7 +64,7 @@ fn called(stage: &Stage) -> BTreeSet<(String, String)> {
 /// Plays a rollout, once as it is and once with everything refused that its policy does not permit. What is permitted was called, or
 /// stands in `spare`, which says why.
 fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request, spare: &[&str]) {
-    let grants = least(request, &place(), false);
+    let grants = permissions(request, &place(), false);
     play(async {
         let stage = Stage::story(story).await;
         stage.with(furnish);
@@ -130,14 +130,14 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
     let kept = Request {
         code: Some(Code::Zip(b"PK\x03\x04".to_vec())),
         alarms: vec![rule.name.clone()],
-        kept: vec![rule],
+        managed: vec![rule],
         policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..short().policy },
         ..short()
     };
     // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
     let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
     assert_least("hello", |_| {}, &kept, &spare);
-    let alarms = least(&kept, &place(), false).into_iter().find(|grant| grant.id == "AlarmsThatAreKept").unwrap();
+    let alarms = permissions(&kept, &place(), false).into_iter().find(|grant| grant.id == "AlarmsThatAreKept").unwrap();
     assert_eq!(alarms.resources, ["arn:aws:cloudwatch:us-east-1:*:alarm:hello-canary-errors"]);
 }
 
@@ -176,7 +176,7 @@ fn a_rollback_and_the_doctor() {
     play_on("hello", async |stage| {
         stage.rollout(&short()).await;
         let operator = stage.as_caller("OPERATOR").await;
-        let grants = least_to_roll_back(&request().subject, &place());
+        let grants = rollback_permissions(&request().subject, &place());
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller("OPERATOR")));
         assert!(matches!(operator.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         let asked: BTreeSet<String> = stage.with(|world| {
@@ -191,7 +191,7 @@ fn a_rollback_and_the_doctor() {
         );
     });
     play_on("hello-traps", async |stage| {
-        let grants = least(&request(), &place(), true);
+        let grants = permissions(&request(), &place(), true);
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
         let identity = controller::Identity { id: rollout::note::RolloutId(7), owner: rollout::note::Owner::from_random(7) };
         let found = controller::doctor(&stage.aws, &stage.clock, &request(), identity).await;
@@ -204,7 +204,7 @@ fn a_function_by_its_arn_leaves_nothing_open() {
     let subject = rollout::Subject::parse("arn:aws-cn:lambda:cn-north-1:123456789012:function:hello:Live", None).unwrap();
     let far = Some("arn:aws:lambda:eu-west-1:210987654321:function:check:prod".parse().unwrap());
     let request = Request { subject, pre_hook: far, post_hook: Some("smoke".parse().unwrap()), ..request() };
-    let grants = least(&request, &Place { stack: Some("shop".to_owned()), ..place() }, false);
+    let grants = permissions(&request, &Place { stack: Some("shop".to_owned()), ..place() }, false);
     let of = |id: &str| grants.iter().find(|grant| grant.id == id).unwrap().resources.clone();
     assert_eq!(
         of("Hooks"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use controller::{Interrupt, Request};
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
@@ -102,8 +102,9 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         // It was tried for its quarter of an hour.
         assert!(told.ending.took_ms > 15 * 60 * 1000);
         // A record that gives up sooner is not of one piece.
-        let began = told.events.iter().find(|event| matches!(event.what, What::RollbackStarted { .. })).unwrap().at;
-        let early = |event: &&Event| !matches!(event.what, What::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
+        let began = told.events.iter().find(|event| matches!(event.what, EventKind::RollbackStarted { .. })).unwrap().at;
+        let early =
+            |event: &&Event| !matches!(event.what, EventKind::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
         let verified = verified(told.events.iter().filter(early));
         assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("it ends so")), "{verified:?}");
     });

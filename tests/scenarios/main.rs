@@ -22,7 +22,7 @@ mod hooks;
 mod hooks_at_urls;
 mod iam_policy;
 mod interrupted;
-mod keeping;
+mod managed_alarms;
 mod many_at_once;
 mod no_change;
 mod operators;

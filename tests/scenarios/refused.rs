@@ -104,8 +104,9 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["is in ALARM since"]).await;
-        let told =
-            stage.rollout(&Request { policy: Policy { preexisting: Preexisting::Wait, ..short().policy }, ..short() }).await;
+        let told = stage
+            .rollout(&Request { policy: Policy { preexisting_alarm: Preexisting::Wait, ..short().policy }, ..short() })
+            .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         assert!(told.log.contains("waiting for HelloFooAlarm"), "{}", told.log);
     });
@@ -128,7 +129,7 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
         let fix = Request {
             subject: rollout::Subject::parse("broken:Live", None).unwrap(),
             alarms: vec!["Broken".into()],
-            policy: Policy { preexisting: Preexisting::Ignore, ..short().policy },
+            policy: Policy { preexisting_alarm: Preexisting::Ignore, ..short().policy },
             ..short()
         };
         let told = stage.rollout(&fix).await;

@@ -9,7 +9,7 @@ use aws::Aws;
 use controller::port::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter, Verified};
-use rollout::event::{Ending, Event, What};
+use rollout::event::{Event, EventKind, RolloutSummary};
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::policy::Policy;
@@ -35,7 +35,7 @@ impl Sleeper {
 
 /// What a rollout came to, and what was told of it.
 pub(crate) struct Told {
-    pub(crate) ending: Ending,
+    pub(crate) ending: RolloutSummary,
     pub(crate) log: String,
     pub(crate) events: Vec<Event>,
 }
@@ -251,7 +251,7 @@ pub(crate) fn short() -> Request {
 
 /// Every decision of every story follows from its record.
 fn check(events: &[Event]) {
-    let decided = events.iter().filter(|event| matches!(event.what, What::Observed(_))).count();
+    let decided = events.iter().filter(|event| matches!(event.what, EventKind::Observed(_))).count();
     if decided > 0 {
         let verified = verified(events.iter());
         assert_eq!((verified.fault, verified.decisions), (None, decided));

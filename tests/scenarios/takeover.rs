@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use controller::{Ordered, Request, Rollback};
-use rollout::entry::Wishes;
-use rollout::event::What;
+use rollout::admission::TakeoverOptions;
+use rollout::event::EventKind;
 use rollout::operate::Operation;
 use rollout::policy::Policy;
 
@@ -77,7 +77,8 @@ fn an_owner_that_is_there_is_left_alone() {
 #[test]
 fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
     play_on("hello", async |stage| {
-        let (first, forced) = (request(), Request { wishes: Wishes { take_over: true, ..Wishes::default() }, ..request() });
+        let (first, forced) =
+            (request(), Request { takeover: TakeoverOptions { take_over: true, ..TakeoverOptions::default() }, ..request() });
         let second = stage.as_caller("SECOND").await;
         let later = async {
             stage.sleep(90).await;
@@ -85,7 +86,7 @@ fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
         };
         let (old, new) = tokio::join!(stage.rollout(&first), later);
         assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
-        let What::Started(started) = &new.events[0].what else { panic!("{:?}", new.events[0]) };
+        let EventKind::Started(started) = &new.events[0].what else { panic!("{:?}", new.events[0]) };
         let stands = started.stands.unwrap();
         assert!(stands.step > 0 && usize::from(stands.weight.basis_points()) == 1000 * stands.step, "{stands:?}");
         stage.assert_ended("42", "promoted");
@@ -102,8 +103,8 @@ fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
         let refused = stage.rollout(&other).await;
         assert_eq!(refused.ending.exit_code, 3);
         assert!(refused.log.contains("by another plan") && refused.log.contains("--replan"), "{}", refused.log);
-        let wishes = Wishes { replan: true, take_over: true, ..Wishes::default() };
-        let told = stage.rollout(&Request { wishes, ..other }).await;
+        let takeover = TakeoverOptions { replan: true, take_over: true, ..TakeoverOptions::default() };
+        let told = stage.rollout(&Request { takeover, ..other }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
         assert_eq!(shares, [10, 20, 30, 50, 75, 100]);
@@ -192,8 +193,8 @@ fn a_rollout_of_other_code_is_another_rollout() {
         killed_at(&stage, &request(), 20).await;
         let code = http::Request::put("/2015-03-31/functions/hello/code").body(r#"{"ZipFile":"UEsDBAo="}"#.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", code).await.unwrap().status().is_success());
-        let wishes = Wishes { take_over: true, ..Wishes::default() };
-        let refused = stage.rollout(&Request { wishes, ..request() }).await;
+        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
+        let refused = stage.rollout(&Request { takeover, ..request() }).await;
         assert_eq!(refused.ending.exit_code, 3);
         assert!(
             refused.log.contains("`$LATEST` has other code by now") && refused.log.contains("--supersede"),
@@ -201,8 +202,8 @@ fn a_rollout_of_other_code_is_another_rollout() {
             refused.log
         );
         // Put aside: the canary's share goes and the claim comes in one write, once 43 is ready.
-        let wishes = Wishes { supersede: true, ..Wishes::default() };
-        let told = stage.rollout(&Request { wishes, ..short() }).await;
+        let takeover = TakeoverOptions { supersede: true, ..TakeoverOptions::default() };
+        let told = stage.rollout(&Request { takeover, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("43", "promoted");
         let taken = stage
@@ -217,8 +218,8 @@ fn a_rollout_of_other_code_is_another_rollout() {
 #[test]
 fn the_one_that_is_put_aside_lets_go() {
     play_on("hello", async |stage| {
-        let (first, wishes) = (request(), Wishes { supersede: true, ..Wishes::default() });
-        let newer = Request { wishes, ..short() };
+        let (first, takeover) = (request(), TakeoverOptions { supersede: true, ..TakeoverOptions::default() });
+        let newer = Request { takeover, ..short() };
         let second = stage.as_caller("SECOND").await;
         let later = async {
             stage.sleep(90).await;
@@ -239,7 +240,8 @@ fn weights_that_nobody_noted_can_be_adopted() {
             world.set_alias("hello", "Live", "41", Some(("42", 0.15))).unwrap();
         });
         assert_eq!(stage.rollout(&short()).await.ending.exit_code, 3);
-        let told = stage.rollout(&Request { wishes: Wishes { adopt: true, ..Wishes::default() }, ..short() }).await;
+        let told =
+            stage.rollout(&Request { takeover: TakeoverOptions { adopt: true, ..TakeoverOptions::default() }, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("42", "promoted");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
@@ -289,8 +291,8 @@ fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| world.add_fault(sim::Fault::on("DescribeAlarms", sim::Effect::Deny)));
-        let wishes = Wishes { take_over: true, ..Wishes::default() };
-        let told = stage.as_caller("SECOND").await.rollout(&Request { wishes, ..request() }).await;
+        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
+        let told = stage.as_caller("SECOND").await.rollout(&Request { takeover, ..request() }).await;
         assert_eq!(told.ending.exit_code, 12, "{}", told.log);
         stage.assert_ended("41", "back");
     });
@@ -311,8 +313,8 @@ fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
             told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
             () = asking => {}
         }
-        let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
-        let told = stage.as_caller("SECOND").await.rollout(&Request { wishes, ..short() }).await;
+        let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
+        let told = stage.as_caller("SECOND").await.rollout(&Request { takeover, ..short() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
         stage.assert_ended("42", "promoted");
     });
@@ -323,8 +325,8 @@ fn another_plan_bakes_as_long_as_it_says() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &short(), 100).await;
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
-        let wishes = Wishes { take_over: true, replan: true, ..Wishes::default() };
-        let longer = Request { wishes, policy: Policy { bake: Some(Duration::from_mins(20)), ..short().policy }, ..short() };
+        let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
+        let longer = Request { takeover, policy: Policy { bake: Some(Duration::from_mins(20)), ..short().policy }, ..short() };
         assert_eq!(stage.rollout(&longer).await.ending.exit_code, 0);
         // The bake counts from when the step was due, the write was up to a poll later.
         let baked = stage.writes().last().unwrap().at.since(full);
@@ -336,8 +338,11 @@ fn another_plan_bakes_as_long_as_it_says() {
 fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 20).await;
-        for wishes in [Wishes { supersede: true, ..Wishes::default() }, Wishes { take_over: true, ..Wishes::default() }] {
-            let told = stage.rollout(&Request { version: rollout::Version::new(41), wishes, ..request() }).await;
+        for takeover in [
+            TakeoverOptions { supersede: true, ..TakeoverOptions::default() },
+            TakeoverOptions { take_over: true, ..TakeoverOptions::default() },
+        ] {
+            let told = stage.rollout(&Request { version: rollout::Version::new(41), takeover, ..request() }).await;
             assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         }
         assert_eq!(stage.alias().await.traffic(), "80 % on 41, 20 % on 42");

@@ -94,8 +94,8 @@ fn kill_and_finish(seed: u64, lives: Duration) {
     // SIGKILL; one that has ended already has ended.
     let _ = first.child.kill();
     let mut runs = vec![play.end(first)];
-    let goes_on = seed.is_multiple_of(2);
-    let next = if goes_on {
+    let resumes = seed.is_multiple_of(2);
+    let next = if resumes {
         play.rollout("SECOND", " --take-over")
     } else {
         play.process("PERSON", Role::RollBack, "rollback function00:live")
@@ -103,7 +103,7 @@ fn kill_and_finish(seed: u64, lives: Duration) {
     runs.push(play.end(next));
     let record = play.record(runs);
     assert_right(&record);
-    let finished = if goes_on { "42" } else { "41" };
+    let finished = if resumes { "42" } else { "41" };
     let right = record.last[0].version == finished && record.last[0].weights.is_empty();
     assert!(right, "killed after {lives:?}\n{}", record.told());
 }

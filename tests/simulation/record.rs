@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rollout::event::Ending;
+use rollout::event::RolloutSummary;
 use sim::{AliasState, CallRecord, Delivery, Time, World};
 
 use crate::note::{Note, split};
@@ -74,8 +74,8 @@ pub(crate) struct Left {
     pub(crate) said: String,
 }
 
-impl From<Ending> for Left {
-    fn from(ending: Ending) -> Self {
+impl From<RolloutSummary> for Left {
+    fn from(ending: RolloutSummary) -> Self {
         Self { code: ending.exit_code, kind: ending.reason.kind.word().to_owned(), said: ending.traffic }
     }
 }

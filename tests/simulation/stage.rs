@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws::Aws;
 use controller::Request;
-use rollout::entry::Wishes;
+use rollout::admission::TakeoverOptions;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::policy::Policy;
 use rollout::{Schedule, Subject, Version, Weight};
@@ -151,7 +151,7 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
         analysis_asked: true,
         pre_hook,
         post_hook,
-        wishes: Wishes {
+        takeover: TakeoverOptions {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
             replan: wish == Wish::Replan,
             adopt: wish == Wish::Adopt,
@@ -160,7 +160,7 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
         policy: Policy {
             bake: Some(asked.bake),
             poll: asked.poll,
-            preexisting: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
+            preexisting_alarm: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
             blind_limit: asked.blind_limit,
             analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
             on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },

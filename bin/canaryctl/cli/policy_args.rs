@@ -48,10 +48,10 @@ fn arg(choice: &'static Choice) -> Arg {
         Kind::Words(words) => arg.value_parser(
             PossibleValuesParser::new(words).map(|typed| Value::Word(words.iter().find(|word| **word == typed).unwrap_or(&""))),
         ),
-        Kind::Time(least, most) => arg.value_parser(ValueParser::new(move |text: &str| {
+        Kind::Time(permissions, most) => arg.value_parser(ValueParser::new(move |text: &str| {
             let span = duration(text)?;
-            let bounds = [least, most].map(humantime::format_duration);
-            if (least..=most).contains(&span) {
+            let bounds = [permissions, most].map(humantime::format_duration);
+            if (permissions..=most).contains(&span) {
                 Ok(Value::Time(span))
             } else if most == Duration::MAX {
                 Err(format!("{} and more", bounds[0]))

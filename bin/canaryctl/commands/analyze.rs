@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime};
 
 use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
 use clap::Args;
-use controller::port::{Cloud, Counted, Pair};
+use controller::port::{Cloud, MinuteCounts, VersionPair};
 use rollout::format::percent;
-use rollout::note::Noted;
+use rollout::note::NoteParse;
 use rollout::{Time, Version};
 use serde_json::{Value, json};
 
 use crate::cli::common::{Common, Output};
 use crate::cli::values::duration;
 use crate::error::Failure;
-use crate::target::resolve::{Located, Otherwise, locate};
-use crate::ui::print::{read, say};
+use crate::target::resolve::{Located, OnConfigError, locate};
+use crate::ui::print::{print_out, read};
 
 /// Test a canary against stable on counts from a file, or of a past rollout, minute by minute
 ///
@@ -96,19 +96,22 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         Output::Json => lines(test, &minutes)?,
         Output::Text => table(test, &minutes, &parameters),
     };
-    say(&out);
+    print_out(&out);
     Ok(0)
 }
 
 /// The minutes of a past rollout, every one from its first call to its last.
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
-    let Located { subject, wired, .. } = locate(function, &args.common, Otherwise::Fail).await?;
+    let Located { subject, session, .. } = locate(function, &args.common, OnConfigError::Fail).await?;
     let refused = |what: &str, hint: &str| Failure { code: 3, message: format!("{what}\n  hint: {hint}") };
-    let held =
-        wired.aws.alias(&subject).await.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
+    let held = session
+        .aws
+        .alias(&subject)
+        .await
+        .map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = match held.as_ref().map(|held| held.alias.noted()) {
-        Some(Noted::Note(note)) => Some(*note),
-        Some(Noted::Newer { .. } | Noted::Nothing) | None => None,
+        Some(NoteParse::Note(note)) => Some(*note),
+        Some(NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
     };
     let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
     let Some((stable, candidate)) = versions else {
@@ -116,12 +119,12 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
     };
     let from = match (args.since, &last) {
         (Some(Since::At(at)), _) => at,
-        (Some(Since::Ago(ago)), _) => wired.aws.time() - ago,
-        (None, Some(last)) => last.begun,
+        (Some(Since::Ago(ago)), _) => session.aws.time() - ago,
+        (None, Some(last)) => last.started_at,
         (None, None) => return Err(refused("since when is not known", "`--since 3h` says it")),
     };
-    let pair = Pair { subject: subject.clone(), stable, candidate, from, limits: None };
-    let found = wired.aws.counts(&[pair]).await.answer.pop().transpose();
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
     let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.is_empty() {
         let text = format!("CloudWatch has no calls of {stable} and {candidate} through {subject} since {from}");
@@ -134,10 +137,10 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
 }
 
 /// The minutes in a row: one without data is all zero.
-fn every_minute(found: &[Counted]) -> Result<Vec<Minute>, analysis::CountError> {
+fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, analysis::CountError> {
     let mut minutes = Vec::new();
     let mut next = found.first().map(|first| first.start);
-    for Counted { start, stable, candidate } in found {
+    for MinuteCounts { start, stable, candidate } in found {
         while next.is_some_and(|next| next < *start) {
             minutes.push(Minute::default());
             next = next.map(|next| next + Duration::from_mins(1));

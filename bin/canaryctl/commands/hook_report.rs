@@ -1,15 +1,15 @@
 //! `canaryctl hook report`: the later answer of a hook that said `InProgress`, left where the rollout looks for it.
 
 use clap::{Args, Subcommand, ValueEnum};
-use controller::port::{Cloud, Failure as Why};
+use controller::port::{Cloud, Failure as EndReason};
 use controller::tag_key;
 use rollout::arn::{Arn, unqualified};
 use serde_json::json;
 
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
-use crate::target::resolve::{Otherwise, locate};
-use crate::ui::print::say;
+use crate::target::resolve::{OnConfigError, locate};
+use crate::ui::print::print_out;
 
 /// What hooks and their jobs say to a rollout
 #[derive(Debug, Args)]
@@ -68,14 +68,14 @@ fn execution_id(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
-    let located = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
-    let (subject, wired) = (&located.subject, &located.wired);
+    let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
+    let (subject, session) = (&located.subject, &located.session);
     let refused = |what: String| Failure { code: 3, message: what };
     let given = subject.function.reference();
     let arn = if Arn::is_meant(&given) {
         given
     } else {
-        let found = wired.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
+        let found = session.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
         unqualified(&found.arn).to_owned()
     };
     let answer = match args.status {
@@ -84,13 +84,17 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
         Status::Failed => format!("Failed: {}", in_a_tag(&args.reason)),
     };
     let key = tag_key(&args.execution_id);
-    wired.aws.tag(&arn, &key, &answer).await.map_err(|error| {
-        let hint = if error.failure == Why::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
+    session.aws.tag(&arn, &key, &answer).await.map_err(|error| {
+        let hint = if error.failure == EndReason::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
         refused(format!("{error}{hint}"))
     })?;
     match args.common.output {
-        Output::Text => say(&format!("{key} = {answer}, on {arn}\n  its rollout reads it within a poll and takes it away\n")),
-        Output::Json => say(&format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer }))),
+        Output::Text => {
+            print_out(&format!("{key} = {answer}, on {arn}\n  its rollout reads it within a poll and takes it away\n"))
+        }
+        Output::Json => {
+            print_out(&format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })))
+        }
     }
     Ok(0)
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use controller::{Grant, Place, least, least_to_roll_back};
+use controller::{Grant, Place, permissions, rollback_permissions};
 use project::FunctionRef;
 use rollout::Subject;
 use serde::Serialize;
 
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::target::resolve::{Located, Otherwise, locate_all};
-use crate::ui::print::{murmur, say};
+use crate::target::resolve::{Located, OnConfigError, locate_all};
+use crate::ui::print::{print_info, print_out};
 use crate::{request, session};
 
 /// Print the least IAM policy for a rollout with these settings, as JSON
@@ -43,26 +43,26 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     if args.every.is_none() {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
-    let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, Otherwise::Fail).await?;
+    let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
     let (mut grants, mut told): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for one in &located {
-        let region = one.wired.aws.region().to_owned();
+        let region = one.session.aws.region().to_owned();
         let place =
             Place { region: Some(region).filter(|region| region != session::ANYWHERE), stack: stack(&args, one, rollback_only) };
         told.extend(about(&one.subject, &place));
         if rollback_only {
-            add(&mut grants, least_to_roll_back(&one.subject, &place));
+            add(&mut grants, rollback_permissions(&one.subject, &place));
             continue;
         }
         let request = request::request(&args, one).await?;
         told.extend(about_rollout(&args, request.create_alias));
-        add(&mut grants, least(&request, &place, with_doctor));
+        add(&mut grants, permissions(&request, &place, with_doctor));
     }
     let mut known = BTreeSet::new();
     for note in told.iter().filter(|note| known.insert(*note)) {
-        murmur(&format!("note: {note}\n"));
+        print_info(&format!("note: {note}\n"));
     }
-    say(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
+    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
     Ok(0)
 }
 

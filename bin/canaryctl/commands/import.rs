@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::session;
 use crate::target::config::LIMIT;
 use crate::target::resolve::resource;
-use crate::ui::print::{murmur, say};
+use crate::ui::print::{print_info, print_out};
 
 /// How long AWS is asked who else moves the aliases.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ Examples:
 pub(crate) struct Schema {}
 
 pub(crate) fn schema() -> Result<u8, Failure> {
-    say(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
+    print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
     Ok(0)
 }
 
@@ -51,20 +51,20 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     };
     let written = project::canary_yml(&project);
     match common.output {
-        Output::Text => say(&written),
+        Output::Text => print_out(&written),
         Output::Json => {
             let json = project::as_json("canary.yml", written.as_bytes())
                 .map_err(|problems| Failure { code: 1, message: problems.to_string() })?;
-            say(&format!("{json}\n"));
+            print_out(&format!("{json}\n"));
         }
     }
     for note in project.notes.iter().filter(|note| note.kind == NoteKind::Warning) {
-        murmur(&format!("warning: {note}\n"));
+        print_info(&format!("warning: {note}\n"));
     }
     let asked = tokio::time::timeout(PATIENCE, stacks(common, &project)).await;
     match asked.unwrap_or_else(|_| Err(format!("no answer within {}", rollout::format::exact(PATIENCE)))) {
-        Ok(warnings) => warnings.iter().for_each(|warning| murmur(&format!("warning: {warning}\n"))),
-        Err(why) => murmur(&format!("AWS was not asked who else moves the aliases: {why}\n")),
+        Ok(warnings) => warnings.iter().for_each(|warning| print_info(&format!("warning: {warning}\n"))),
+        Err(why) => print_info(&format!("AWS was not asked who else moves the aliases: {why}\n")),
     }
     Ok(0)
 }
@@ -74,18 +74,18 @@ async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Strin
     let said = |error: &CloudError| error.to_string();
     let scenario = session::scenario(common).map_err(|failure| failure.message)?;
     let region = project.region.as_ref().map(|region| region.value.clone());
-    let wired = session::wire(common, None, region, scenario).await.map_err(|failure| failure.message)?;
+    let session = session::wire(common, None, region, scenario).await.map_err(|failure| failure.message)?;
     let mut warnings = Vec::new();
     for settings in &project.functions {
         let function = match &settings.function.value {
             FunctionRef::Named(named) => Some(named.function.clone()),
             FunctionRef::LogicalId(id) => {
-                let name = resource(&wired, project, id, &settings.function.place).await.map_err(|failure| failure.message)?;
-                name.parse::<rollout::subject::Qualified>().ok().map(|named| named.function)
+                let name = resource(&session, project, id, &settings.function.place).await.map_err(|failure| failure.message)?;
+                name.parse::<rollout::target::Qualified>().ok().map(|named| named.function)
             }
         };
         let Some(function) = function else { continue };
-        match managed_by(&wired.aws, &function).await {
+        match managed_by(&session.aws, &function).await {
             Ok(stack) => warnings.extend(stack.map(|stack| resets(&function, &stack))),
             Err(error) if error.failure == controller::port::Failure::NotFound => {}
             Err(error) => return Err(said(&error)),

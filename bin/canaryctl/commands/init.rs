@@ -10,7 +10,7 @@ use project::{Format, discover, starter};
 use rollout::Subject;
 
 use crate::error::Failure;
-use crate::ui::print::{murmur, say};
+use crate::ui::print::{print_info, print_out};
 
 /// Begin: write a canary.yml for these functions into the working directory
 ///
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     let found = discover::look(Path::new(".")).map_err(|problems| Failure::usage(problems.to_string()))?;
     let there = found.is_some();
     // What is printed may go into a file; what is told beside it may not.
-    let tell = if args.ci.is_some() { murmur } else { say };
+    let tell = if args.ci.is_some() { print_info } else { print_out };
     match found {
         Some((name, Format::Canary)) if args.ci.is_none() => {
             let hint = "`canaryctl plan FUNCTION` shows what it says; `canaryctl schema` prints every key there is";
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
         if subjects.is_empty() {
             return Err(Failure::usage("a job is for a function\n  hint: `canaryctl init hello --ci github`"));
         }
-        say(&job(system, &subjects, there));
+        print_out(&job(system, &subjects, there));
     }
     Ok(0)
 }

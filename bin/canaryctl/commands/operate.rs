@@ -10,13 +10,13 @@ use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use serde_json::json;
 
-use super::rollback::Sweeping;
+use super::rollback::BulkRollbackRun;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
 use crate::session;
-use crate::target::resolve::{Located, Otherwise, locate, locate_all};
-use crate::ui::print::{complain, say};
+use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
+use crate::ui::print::{print_error, print_out};
 
 /// Which rollout an order is for
 #[derive(Debug, Args)]
@@ -145,7 +145,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
         ));
     }
     let common = &args.aim.common;
-    let (located, lost) = locate_all(None, &args.only, common, Otherwise::AsTyped).await?;
+    let (located, lost) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
     // As one, or each by itself.
     let mine = |name: &String| session::job(&session::SEVERAL).into_iter().chain(session::job(name)).collect();
@@ -154,7 +154,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(Sweeping { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(BulkRollbackRun { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
 fn no_job() -> Failure {
@@ -177,8 +177,8 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         ));
     }
     // An abort moves towards stable.
-    let otherwise = if operation == Operation::Abort { Otherwise::AsTyped } else { Otherwise::Fail };
-    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
+    let otherwise = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
     let mut meant = match target {
         Target::Any => vec![None],
         Target::Only(id) => vec![Some(id)],
@@ -189,7 +189,7 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
     let identity = session::identity(&subject);
     let order = async |rollout| {
         let aim = rollout::operate::Aim { rollout, step: args.expect_step };
-        operate(&wired.aws, &wired.clock, &subject, (operation, aim), identity, &mut |_, why| complain(&why)).await
+        operate(&session.aws, &session.clock, &subject, (operation, aim), identity, &mut |_, why| print_error(&why)).await
     };
     let mut ordered = order(meant.next().ok_or_else(no_job)?).await;
     while let (Ordered::Refused(..), Some(another)) = (&ordered, meant.next()) {
@@ -205,13 +205,13 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         }
     };
     match args.common.output {
-        Output::Text if code == 0 => say(&format!("{text}\n")),
-        Output::Text => complain(&text),
+        Output::Text if code == 0 => print_out(&format!("{text}\n")),
+        Output::Text => print_error(&text),
         Output::Json => {
             let (function, alias) = (&subject.function.name, &subject.alias);
-            let line = json!({ "v": FORMAT, "type": "outcome", "at": wired.aws.time(), "function": function, "alias": alias,
+            let line = json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
                 "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
-            say(&format!("{line}\n"));
+            print_out(&format!("{line}\n"));
         }
     }
     Ok(code)

@@ -1,59 +1,59 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
 use controller::port::Cloud;
-use controller::{Problem, Request, foresee, preflight};
+use controller::{Problem, Request, forecast, preflight};
 use rollout::event::FORMAT;
 use serde_json::json;
 
 use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::session::Wiring;
-use crate::ui::print::{complain, say};
+use crate::session::Session;
+use crate::ui::print::{print_error, print_out};
 use crate::{multi, session};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    multi::for_each(&args, async |wired, request| plan(&args, wired, request).await).await
+    multi::for_each(&args, async |session, request| plan(&args, session, request).await).await
 }
 
 /// Shows one function's plan.
-async fn plan(args: &Rollout, wired: &Wiring, request: &Request) -> Result<u8, Failure> {
+async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
     let identity = session::identity(&request.subject);
-    let mut found = preflight(&wired.aws, &wired.clock, request, identity.id, identity.owner).await;
-    if let Some(note) = &found.owned {
-        let (text, hint) = rollout::entry::owner_is_there(&request.subject, note);
+    let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;
+    if let Some(note) = &found.lease_holder {
+        let (text, hint) = rollout::admission::owner_is_there(&request.subject, note);
         found.problems.push(Problem::new(text).hint(hint));
     }
-    let (subject, now) = (&request.subject, wired.aws.time());
+    let (subject, now) = (&request.subject, session.aws.time());
     // What cannot be foretold is no reason to say less of the rest.
-    let foresight = foresee(&wired.aws, subject, &found.plan).await.ok().flatten();
+    let forecast = forecast(&session.aws, subject, &found.plan).await.ok().flatten();
     match args.common.output {
         Output::Text => {
-            say(&report::plan_text(subject, &found.plan, foresight.as_ref()));
-            for name in &found.red {
-                say(&format!("  waits     alarm {name} is in ALARM; it would be waited for, an hour at most\n"));
+            print_out(&report::plan_text(subject, &found.plan, forecast.as_ref()));
+            for name in &found.in_alarm {
+                print_out(&format!("  waits     alarm {name} is in ALARM; it would be waited for, an hour at most\n"));
             }
             if found.nothing_to_do {
-                say("  nothing   that version is stable already: there is nothing to roll out\n");
+                print_out("  nothing   that version is stable already: there is nothing to roll out\n");
             }
             for warning in found.told(subject) {
-                say(&format!("  warning   {warning}\n"));
+                print_out(&format!("  warning   {warning}\n"));
             }
             for problem in &found.problems {
-                complain(&problem.to_string());
+                print_error(&problem.to_string());
             }
         }
         Output::Json => {
-            say(&format!("{}\n", report::plan_json(subject, &found.plan, foresight.as_ref(), now)?));
+            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)?));
             let (function, alias) = (&subject.function.name, &subject.alias);
             for text in found.told(subject) {
                 let line =
                     json!({ "v": FORMAT, "type": "warning", "at": now, "function": function, "alias": alias, "text": text });
-                say(&format!("{line}\n"));
+                print_out(&format!("{line}\n"));
             }
             for Problem { text, hint, command } in &found.problems {
                 let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint, "command": command });
-                say(&format!("{line}\n"));
+                print_out(&format!("{line}\n"));
             }
         }
     }

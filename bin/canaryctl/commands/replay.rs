@@ -7,14 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use report::{Reporter, Saved};
 use rollout::Time;
-use rollout::event::What;
+use rollout::event::EventKind;
 
 use crate::cli::artifact_args::{Log, Reports};
 use crate::cli::common::Output;
 use crate::cli::values::speed;
 use crate::error::Failure;
 use crate::ui::artifacts::Named;
-use crate::ui::print::{complain, read, say};
+use crate::ui::print::{print_error, print_out, read};
 use crate::ui::reporters::{Screen, screen};
 
 /// Show a kept rollout again: in a terminal as it was to be seen, in a pipe as its log
@@ -75,7 +75,7 @@ const SPEED: f64 = 60.0;
 
 pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
-    let several = saved.events.iter().any(|event| matches!(event.what, What::GroupOutcome(_)));
+    let several = saved.events.iter().any(|event| matches!(event.what, EventKind::GroupOutcome(_)));
     let Screen { mut reporter, live } = screen(args.output, args.log.system(), several);
     let speed = args.speed.or(live.then_some(SPEED));
     let mut now: Option<Time> = None;
@@ -89,13 +89,13 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
     }
     let _ = reporter.finish();
     if args.output == Output::Text {
-        say(&saved.unfinished());
+        print_out(&saved.unfinished());
     }
     let mut code = 0;
     for Named { name, mut reporter } in args.reports.reporters(several) {
         let told: std::io::Result<()> = saved.events.iter().try_for_each(|event| reporter.event(event));
         if let Err(error) = told.and_then(|()| reporter.finish()) {
-            complain(&format!("`{name}` could not be written: {error}"));
+            print_error(&format!("`{name}` could not be written: {error}"));
             code = 1;
         }
     }
@@ -115,7 +115,7 @@ fn pass(reporter: &mut dyn Reporter, from: Option<Time>, until: Time, speed: f64
 
 pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
-    say(&match args.output {
+    print_out(&match args.output {
         Output::Text => report::explanation(&saved.events),
         Output::Json => report::explanation_json(&saved.events)?,
     });
@@ -129,7 +129,7 @@ pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
     })?;
     match verified.fault {
         None => {
-            say(&format!("✔ VERIFIED   {} decisions follow from what they rested on\n", verified.decisions));
+            print_out(&format!("✔ VERIFIED   {} decisions follow from what they rested on\n", verified.decisions));
             Ok(0)
         }
         Some(fault) => Err(Failure {

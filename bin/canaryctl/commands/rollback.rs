@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use controller::port::{Clock, Cloud, Held};
+use controller::port::{AliasSnapshot, Clock, Cloud};
 use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
 use futures_util::future::join_all;
-use rollout::alias::standing;
-use rollout::bulk_rollback::{Found, Sweep, swept};
+use rollout::alias::alias_state;
+use rollout::bulk_rollback::{BulkRollback, Found, bulk_rollback};
 use rollout::note::RolloutId;
 use rollout::operate::Operation;
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::{Alias, Time, Version};
 use serde_json::json;
 use tokio::sync::watch;
@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::limit;
 use crate::error::Failure;
-use crate::session::Waiting;
-use crate::target::resolve::{Located, Otherwise, locate, locate_all};
-use crate::ui::print::{complain, murmur, say};
+use crate::session::RuntimeClock;
+use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
+use crate::ui::print::{print_error, print_info, print_out};
 use crate::{session, signals};
 
 /// Bring the traffic back, now
@@ -64,23 +64,28 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
         return all(&args).await;
     }
-    let Located { subject, wired, .. } = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
     let identity = session::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
-    let (ended, told) = carry_out(&wired.aws, wired.clock, order, &mut signals).await;
+    let (ended, told) = carry_out(&session.aws, session.clock, order, &mut signals).await;
     Ok(told.tell(&ended, args.common.output))
 }
 
 /// Rolls back by hand, and hears only a signal that insists.
-async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mut watch::Receiver<Interrupt>) -> (Ended, Told) {
+async fn carry_out<C: Cloud>(
+    aws: &C,
+    clock: RuntimeClock,
+    order: Order,
+    signals: &mut watch::Receiver<Interrupt>,
+) -> (Ended, Told) {
     let began = clock.now();
     let mut told: Option<(Time, String)> = None;
     let mut tell = |at: Time, why: String| {
         // The same trouble over and over says nothing new.
         let known = told.as_ref().is_some_and(|(then, last)| *last == why && at.since(*then) < AGAIN);
         if !known {
-            complain(&why);
+            print_error(&why);
             told = Some((at, why));
         }
     };
@@ -94,7 +99,7 @@ async fn carry_out<C: Cloud>(aws: &C, clock: Waiting, order: Order, signals: &mu
 }
 
 /// Which rollouts are to be brought back, of several functions.
-pub(crate) struct Sweeping<'a> {
+pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
     /// How many could not be found: nobody knows where their traffic is.
     pub(crate) lost: usize,
@@ -105,19 +110,19 @@ pub(crate) struct Sweeping<'a> {
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let (located, lost) = locate_all(None, &args.only, &args.common, Otherwise::AsTyped).await?;
+    let (located, lost) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = Sweeping { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
+    let sweep = BulkRollbackRun { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
-impl Sweeping<'_> {
+impl BulkRollbackRun<'_> {
     /// Brings back every function that is under way, all at once, and says so for each. One that is final already is a part of a rollout
     /// that others of it are in the midst of, and comes back with them; any other that is finished is left alone.
     pub(crate) async fn run(&self) -> u8 {
-        let Some(Located { wired, .. }) = self.located.first() else { return UNCONFIRMED };
+        let Some(Located { session, .. }) = self.located.first() else { return UNCONFIRMED };
         let budget = Budget::default();
-        let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+        let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
         let seen = join_all(self.located.iter().map(|one| cloud.alias(&one.subject))).await;
         let found: Vec<_> = seen
             .iter()
@@ -129,17 +134,17 @@ impl Sweeping<'_> {
             .collect();
         let signals = signals::listen();
         let limit = self.limit;
-        let carried_out = join_all(self.located.iter().zip(swept(&found)).map(|(one, sweep)| {
+        let carried_out = join_all(self.located.iter().zip(bulk_rollback(&found)).map(|(one, sweep)| {
             let (cloud, signals) = (&cloud, &signals);
             async move {
                 let (subject, identity) = (one.subject.clone(), session::identity(&one.subject));
                 let order = Order { subject, to: None, limit, identity };
                 match sweep {
-                    Sweep::Nothing => None,
-                    Sweep::IfUnderWay(meant) => {
-                        Some(if_under_way(cloud, wired.clock, order, &meant, &mut signals.subscribe()).await)
+                    BulkRollback::Nothing => None,
+                    BulkRollback::IfUnderWay(meant) => {
+                        Some(if_under_way(cloud, session.clock, order, &meant, &mut signals.subscribe()).await)
                     }
-                    Sweep::Back => Some(carry_out(cloud, wired.clock, order, &mut signals.subscribe()).await),
+                    BulkRollback::Back => Some(carry_out(cloud, session.clock, order, &mut signals.subscribe()).await),
                 }
             }
         }))
@@ -149,14 +154,14 @@ impl Sweeping<'_> {
             match ended {
                 Some((ended, told)) => codes.push(told.tell(ended, self.output)),
                 None if self.output == Output::Text => {
-                    say(&format!("· LEFT ALONE   {}: no such rollout is under way\n", one.subject));
+                    print_out(&format!("· LEFT ALONE   {}: no such rollout is under way\n", one.subject));
                 }
-                None => murmur(&format!("{}: no such rollout is under way\n", one.subject)),
+                None => print_info(&format!("{}: no such rollout is under way\n", one.subject)),
             }
         }
         codes.extend((self.lost > 0).then_some(UNCONFIRMED));
         if codes.is_empty() {
-            complain(
+            print_error(
                 "no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished",
             );
         }
@@ -169,7 +174,7 @@ impl Sweeping<'_> {
 /// undone.
 async fn if_under_way<C: Cloud>(
     aws: &C,
-    clock: Waiting,
+    clock: RuntimeClock,
     order: Order,
     meant: &[RolloutId],
     signals: &mut watch::Receiver<Interrupt>,
@@ -179,7 +184,7 @@ async fn if_under_way<C: Cloud>(
     let mut ended = Ended::Nothing("no such rollout is under way".to_owned());
     for rollout in aims {
         let aim = rollout::operate::Aim { rollout, step: None };
-        let told = &mut |_, why: String| complain(&why);
+        let told = &mut |_, why: String| print_error(&why);
         let ordered = tokio::select! {
             ordered = operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, told) => ordered,
             () = insisted(signals) => Ordered::Unconfirmed("stopped at once".to_owned(), None),
@@ -196,8 +201,8 @@ async fn if_under_way<C: Cloud>(
     }
     // Somebody else was faster.
     if matches!(ended, Ended::Nothing(_))
-        && let Ok(Some(Held { alias, .. })) = aws.alias(&order.subject).await
-        && standing(&alias).live().is_none()
+        && let Ok(Some(AliasSnapshot { alias, .. })) = aws.alias(&order.subject).await
+        && alias_state(&alias).live().is_none()
     {
         ended = Ended::Done { alias, from: None, changed: false };
     }
@@ -232,29 +237,29 @@ impl Told {
         match ended {
             Ended::Done { alias, from, changed: true } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets none and is marked as rolled back"));
-                say(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took:.1} s{left}\n", alias.traffic()));
-                say(&format!("  next      canaryctl status {subject}\n"));
+                print_out(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took:.1} s{left}\n", alias.traffic()));
+                print_out(&format!("  next      canaryctl status {subject}\n"));
                 0
             }
             Ended::Done { alias, from, .. } => {
                 let none = from.map_or_else(String::new, |from| format!("; {from} gets none since it was taken back"));
-                say(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
-                say(&format!("  next      canaryctl rollback {subject} --to <N>   goes further back\n"));
+                print_out(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
+                print_out(&format!("  next      canaryctl rollback {subject} --to <N>   goes further back\n"));
                 0
             }
             Ended::Nothing(why) => {
-                complain(&format!(
+                print_error(&format!(
                     "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` goes to a version of your choice"
                 ));
                 3
             }
             Ended::Missing(why) => {
-                complain(&format!("{why}\n  hint: is this the right Region and account, and the right alias?"));
+                print_error(&format!("{why}\n  hint: is this the right Region and account, and the right alias?"));
                 3
             }
             Ended::Unconfirmed { why, command } => {
                 let by_hand = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
-                complain(&format!(
+                print_error(&format!(
                     "the rollback of {subject} is NOT CONFIRMED: nobody knows where its traffic is\n  why: {why}\n  hint: page someone, and run this by hand:\n  {by_hand}"
                 ));
                 20
@@ -290,7 +295,7 @@ impl Told {
             "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
             "next": next,
         });
-        say(&format!("{event}\n"));
+        print_out(&format!("{event}\n"));
         code
     }
 }

@@ -8,34 +8,34 @@ use tokio::sync::watch;
 use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::session::Wiring;
+use crate::session::Session;
 use crate::target::resolve::Located;
 use crate::ui::interactive::{Console, Known};
-use crate::ui::print::{murmur, say};
+use crate::ui::print::{print_info, print_out};
 use crate::ui::reporters::Telling;
 use crate::{multi, session, signals};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let stop = signals::listen();
     let (located, mut requests) = multi::requests(&args).await?;
-    let wired = &located[0].wired;
+    let session = &located[0].session;
     if args.common.stands_for_all(args.function.as_deref()) {
         tell(&args, &located);
     }
     if requests.len() == 1 {
-        one(&args, wired, requests.remove(0), stop).await
+        one(&args, session, requests.remove(0), stop).await
     } else {
-        together(&args, wired, requests, stop).await
+        together(&args, session, requests, stop).await
     }
 }
 
 /// Rolls out one function, with whoever sits before the terminal.
-async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
+async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
     let output = args.common.output;
-    let telling = Telling::start(output, &args.keeping, wired.clock, 1)?;
+    let telling = Telling::start(output, &args.keeping, session.clock, 1)?;
     let identity = session::identity(&request.subject);
     let budget = Budget::looking_every(request.poll);
-    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let known = Known::default();
     let mut tell = |event: &Event| {
         known.hear(event);
@@ -43,7 +43,7 @@ async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Send
     };
     let console = Console {
         cloud: &cloud,
-        clock: &wired.clock,
+        clock: &session.clock,
         subject: &request.subject,
         identity: session::identity(&request.subject),
         telling: &telling,
@@ -51,7 +51,7 @@ async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Send
         stop: stop.clone(),
         holds: request.on_interrupt == OnInterrupt::Hold,
     };
-    let rollout = controller::rollout(&cloud, &wired.clock, &request, identity, stop.subscribe(), &mut tell);
+    let rollout = controller::rollout(&cloud, &session.clock, &request, identity, stop.subscribe(), &mut tell);
     let (ending, left) = console.beside(telling.keys(), rollout).await;
     telling.end();
     Ok(left.settle(ending.exit_code).await)
@@ -60,17 +60,17 @@ async fn one(args: &Rollout, wired: &Wiring, request: Request, stop: watch::Send
 /// Rolls out several functions, as one or each by itself.
 async fn together(
     args: &Rollout,
-    wired: &Wiring,
+    session: &Session,
     mut requests: Vec<Request>,
     stop: watch::Sender<Interrupt>,
 ) -> Result<u8, Failure> {
     let at_a_time = args.several.max_parallel.map_or(requests.len(), usize::from).min(requests.len());
     for request in &mut requests {
-        request.beside = at_a_time;
+        request.concurrent_rollouts = at_a_time;
     }
-    let telling = Telling::start(args.common.output, &args.keeping, wired.clock, requests.len())?;
+    let telling = Telling::start(args.common.output, &args.keeping, session.clock, requests.len())?;
     let budget = Budget::looking_every(requests[0].poll.max(shortest_poll(at_a_time)));
-    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
+    let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut told = |event: &Event| telling.tell(event);
     let ended = if args.several.each {
         let requests: Vec<(Request, Identity)> = requests
@@ -80,10 +80,10 @@ async fn together(
                 (request, identity)
             })
             .collect();
-        controller::each(&cloud, &wired.clock, &requests, at_a_time, stop.subscribe(), &mut told).await
+        controller::each(&cloud, &session.clock, &requests, at_a_time, stop.subscribe(), &mut told).await
     } else {
         let identity = session::identity(&session::SEVERAL);
-        controller::group(&cloud, &wired.clock, &requests, identity, stop.subscribe(), &mut told).await
+        controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut told).await
     };
     drop(telling);
     Ok(ended.exit_code)
@@ -97,7 +97,7 @@ fn tell(args: &Rollout, located: &[Located]) {
     let file = located[0].said.as_ref().map_or("", |said| said.project.file.as_str());
     let text = format!("settings   {file}: {how}: {}\n", names.join(", "));
     match args.common.output {
-        Output::Text => say(&text),
-        Output::Json => murmur(&text),
+        Output::Text => print_out(&text),
+        Output::Json => print_info(&text),
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::error::Failure;
 use crate::signals;
-use crate::ui::print::say;
+use crate::ui::print::print_out;
 
 /// Serve a simulated AWS to any AWS client, in real time
 ///
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
     };
     let listener = TcpListener::bind(args.listen).await.map_err(busy)?;
     let address = listener.local_addr().map_err(busy)?;
-    say(&format!(
+    print_out(&format!(
         "a simulated AWS listens on http://{address}\n  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
     ));
     let mut signals = signals::listen().subscribe();

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use controller::port::Cloud;
-use rollout::alias::{Standing, standing};
+use rollout::alias::{AliasState, alias_state};
 
 use super::watch;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::{Alarm, alarm, poll};
 use crate::error::Failure;
-use crate::target::resolve::{Otherwise, locate};
-use crate::ui::print::say;
+use crate::target::resolve::{OnConfigError, locate};
+use crate::ui::print::print_out;
 
 /// Show what an alias is and what can be done about it
 #[derive(Debug, Args)]
@@ -38,8 +38,8 @@ pub(crate) struct Status {
 }
 
 pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
-    let located = locate(args.function.as_deref(), &args.common, Otherwise::AsTyped).await?;
-    let (subject, aws, output) = (&located.subject, &located.wired.aws, args.common.output);
+    let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
+    let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch
         && let Some(viewed) = watch::begin(&located, alias.as_ref(), &args.alarms)?
@@ -49,12 +49,12 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     let (alias, now) = (alias.as_ref(), aws.time());
     match output {
         Output::Text => {
-            let foreign = alias.is_some_and(|alias| matches!(standing(alias), Standing::Foreign { .. }));
+            let foreign = alias.is_some_and(|alias| matches!(alias_state(alias), AliasState::Foreign { .. }));
             // Not being allowed to know is no matter.
             let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
-            say(&report::status_text(subject, alias, provisioned, now));
+            print_out(&report::status_text(subject, alias, provisioned, now));
         }
-        Output::Json => say(&format!("{}\n", report::status_json(subject, alias, now)?)),
+        Output::Json => print_out(&format!("{}\n", report::status_json(subject, alias, now)?)),
     }
     Ok(if alias.is_some() { 0 } else { 3 })
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use controller::port::{Clock, Cloud};
-use controller::{Budget, Budgeted, compared_elsewhere};
+use controller::{Budget, Budgeted, remote_analysis};
 use project::Alarm;
 use report::{Prompt, Watch};
-use rollout::event::{Event, What};
-use rollout::subject::Subject;
+use rollout::event::{Event, EventKind};
+use rollout::target::Subject;
 use rollout::timing::COUNTS_EVERY;
 use rollout::{Alias, Time};
 use serde_json::Value;
@@ -16,9 +16,9 @@ use crate::cli::artifact_args::Log;
 use crate::cli::common::Output;
 use crate::cli::values;
 use crate::error::Failure;
-use crate::session::Waiting;
+use crate::session::RuntimeClock;
 use crate::target::resolve::Located;
-use crate::ui::print::say;
+use crate::ui::print::print_out;
 use crate::ui::reporters::{Screen, TICK, screen};
 
 /// A rollout under way, as it is first seen.
@@ -31,18 +31,18 @@ pub(crate) struct Viewed {
 
 /// What there is to watch; `None` where no rollout is under way.
 pub(crate) fn begin(located: &Located, alias: Option<&Alias>, alarms: &[values::Alarm]) -> Result<Option<Viewed>, Failure> {
-    let (subject, now) = (&located.subject, located.wired.aws.time());
+    let (subject, now) = (&located.subject, located.session.aws.time());
     let alarms = names(alarms, located);
     let Some((watch, told)) = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now)) else { return Ok(None) };
     Ok(Some(Viewed { watch, told, alarms, status: report::status_json(subject, alias, now)? }))
 }
 
 pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, output: Output) -> Result<u8, Failure> {
-    let Located { subject, wired, .. } = located;
+    let Located { subject, session, .. } = located;
     let Viewed { mut watch, mut told, alarms, status } = viewed;
     let budget = Budget::default();
-    let cloud = Budgeted::new(&wired.aws, &wired.clock, &budget);
-    let mut view = View::new(output, wired.clock);
+    let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
+    let mut view = View::new(output, session.clock);
     view.changed(&status)?;
     let mut beside = Beside { alarms, count_at: Some(cloud.time()), trouble: None };
     loop {
@@ -57,7 +57,7 @@ pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, outpu
                 view.changed(&report::status_json(subject, alias.as_ref(), cloud.time())?)?;
                 watch.look(alias.as_ref(), cloud.time())
             }
-            Err(error) => beside.complain(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
+            Err(error) => beside.print_error(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
         };
     }
 }
@@ -77,16 +77,16 @@ impl Beside {
         if !self.alarms.is_empty() {
             match cloud.alarms(&self.alarms, Time::default()).await {
                 Ok(seen) => told.extend(watch.look_at_alarms(&seen.answer, now)),
-                Err(error) => told.extend(self.complain(watch, format!("the alarms cannot be read: {error}"), now)),
+                Err(error) => told.extend(self.print_error(watch, format!("the alarms cannot be read: {error}"), now)),
             }
         }
         if self.count_at.is_some_and(|at| now >= at) && !watch.note().phase.share().is_zero() {
             self.count_at = Some(now + COUNTS_EVERY);
-            match compared_elsewhere(cloud, subject, watch.note()).await {
+            match remote_analysis(cloud, subject, watch.note()).await {
                 Ok(found) => told.extend(found.map(|finding| watch.compared(&finding, now))),
                 Err(error) => {
                     self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
-                    told.extend(self.complain(watch, format!("the calls cannot be counted: {error}"), now));
+                    told.extend(self.print_error(watch, format!("the calls cannot be counted: {error}"), now));
                 }
             }
         }
@@ -94,7 +94,7 @@ impl Beside {
     }
 
     /// Says that something could not be read, and not the same thing again and again.
-    fn complain(&mut self, watch: &mut Watch, why: String, now: Time) -> Vec<Event> {
+    fn print_error(&mut self, watch: &mut Watch, why: String, now: Time) -> Vec<Event> {
         if self.trouble.as_ref() == Some(&why) {
             return Vec::new();
         }
@@ -122,12 +122,12 @@ fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
 struct View {
     output: Output,
     screen: Screen,
-    clock: Waiting,
+    clock: RuntimeClock,
     written: Option<Value>,
 }
 
 impl View {
-    fn new(output: Output, clock: Waiting) -> Self {
+    fn new(output: Output, clock: RuntimeClock) -> Self {
         let mut screen = screen(output, Log::default().system(), false);
         // Nobody reading it is no reason to fail.
         let _ = screen.reporter.prompt(&Prompt::Watching);
@@ -141,7 +141,7 @@ impl View {
                 let _ = self.screen.reporter.event(event);
             }
         }
-        let ended = events.iter().any(|event| matches!(event.what, What::Outcome(_)));
+        let ended = events.iter().any(|event| matches!(event.what, EventKind::Outcome(_)));
         if ended {
             let _ = self.screen.reporter.finish();
         }
@@ -158,7 +158,7 @@ impl View {
             fields.remove("at");
         }
         if self.written.as_ref() != Some(&value) {
-            say(&format!("{status}\n"));
+            print_out(&format!("{status}\n"));
             self.written = Some(value);
         }
         Ok(())

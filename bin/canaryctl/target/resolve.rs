@@ -4,20 +4,20 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use controller::port::{Cloud, CloudError, Failure as Why};
+use controller::port::{Cloud, CloudError, Failure as EndReason};
 use project::{At, FunctionRef, FunctionSettings, Place, Project};
-use rollout::subject::{self, Qualified, Subject};
+use rollout::target::{self, Qualified, Subject};
 use sim::Scenario;
 
 use super::config::{LIMIT, LIMIT_IN_AN_INCIDENT};
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
-use crate::session::{self, Wiring};
-use crate::ui::print::{complain, murmur, say};
+use crate::session::{self, Session};
+use crate::ui::print::{print_error, print_info, print_out};
 
 /// What to do where the project cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Otherwise {
+pub(crate) enum OnConfigError {
     /// Fail: nothing is to be done by half of what was said.
     Fail,
     /// Take the name as it was typed: whoever wants the traffic back is not to be held up by a file.
@@ -27,10 +27,10 @@ pub(crate) enum Otherwise {
 /// The function that is meant.
 pub(crate) struct Located {
     pub(crate) subject: Subject,
-    pub(crate) wired: Rc<Wiring>,
+    pub(crate) session: Rc<Session>,
     pub(crate) scenario: Option<Scenario>,
     /// What the project says about it, where there is a project that knows it.
-    pub(crate) said: Option<Said>,
+    pub(crate) said: Option<ProjectSettings>,
     /// The file in which it was looked for in vain, and what may be meant.
     pub(crate) stranger_to: Option<String>,
 }
@@ -44,20 +44,20 @@ impl Located {
     /// What is worth knowing about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
-        stranger.chain(self.said.iter().flat_map(Said::notes)).collect()
+        stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
 /// What a project says about a function.
 #[derive(Clone, Debug)]
-pub(crate) struct Said {
+pub(crate) struct ProjectSettings {
     pub(crate) project: Project,
     pub(crate) settings: FunctionSettings,
     /// The alias that was typed behind the function's key.
     alias: Option<String>,
 }
 
-impl Said {
+impl ProjectSettings {
     /// What the project says, or that it does not know this function.
     fn of(project: Project, typed: &str) -> Result<Self, String> {
         match find(&project, typed) {
@@ -67,7 +67,7 @@ impl Said {
     }
 
     /// The Region that the function's own name puts it in.
-    fn place(&self) -> Option<&subject::Place> {
+    fn place(&self) -> Option<&target::Place> {
         match &self.settings.function.value {
             FunctionRef::Named(named) => named.function.place.as_ref(),
             FunctionRef::LogicalId(_) => None,
@@ -104,7 +104,7 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
     let same = |settings: &&FunctionSettings| match &settings.function.value {
         FunctionRef::LogicalId(_) => false,
         FunctionRef::Named(Qualified { function: named, .. }) => {
-            let region = |function: &rollout::subject::FunctionName| function.place.as_ref().map(|place| place.region.clone());
+            let region = |function: &rollout::target::FunctionName| function.place.as_ref().map(|place| place.region.clone());
             named.name == function.name
                 && !differ(named.account.as_ref(), function.account.as_ref())
                 && !differ(region(named).as_ref(), region(&function).as_ref())
@@ -113,7 +113,7 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
     project.functions.iter().find(same).map(|settings| (settings, qualifier))
 }
 
-impl Otherwise {
+impl OnConfigError {
     /// How long the project's file may take to be read.
     fn limit(self) -> Duration {
         if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
@@ -126,7 +126,7 @@ pub(crate) async fn locate_all(
     function: Option<&str>,
     only: &[String],
     common: &Common,
-    otherwise: Otherwise,
+    otherwise: OnConfigError,
 ) -> Result<(Vec<Located>, usize), Failure> {
     if common.stands_for_all(function) {
         locate_in_project(only, common, otherwise).await
@@ -136,48 +136,48 @@ pub(crate) async fn locate_all(
 }
 
 /// Finds the one function that is meant, and connects to its AWS.
-pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: Otherwise) -> Result<Located, Failure> {
+pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: OnConfigError) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
     let typed = function.or(scenario.map(|story| story.defaults().function)).unwrap_or_default();
     let as_typed = |failure: Failure| match otherwise {
-        Otherwise::Fail => Err(failure),
-        Otherwise::AsTyped => {
+        OnConfigError::Fail => Err(failure),
+        OnConfigError::AsTyped => {
             let subject = session::subject(function, common, scenario)?;
-            complain(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
+            print_error(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
             Ok(subject)
         }
     };
     let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
-    let (said, stranger_to) = match project.map(|project| Said::of(project, typed)) {
+    let (said, stranger_to) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
         Some(Err(stranger)) => (None, Some(stranger)),
         None => (None, None),
     };
-    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && otherwise == Otherwise::Fail) {
+    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && otherwise == OnConfigError::Fail) {
         return Err(Failure::usage(stranger.clone()));
     }
     let Some(said) = said else {
         let subject = session::subject(function, common, scenario)?;
-        let wired = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
-        return Ok(Located { subject, wired, scenario, said: None, stranger_to });
+        let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
+        return Ok(Located { subject, session, scenario, said: None, stranger_to });
     };
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
-    let wired = Rc::new(session::wire(common, place, said.region(), scenario).await?);
-    match function_name(&wired, &said, typed, otherwise).await {
+    let session = Rc::new(session::wire(common, place, said.region(), scenario).await?);
+    match function_name(&session, &said, typed, otherwise).await {
         Ok(named) => {
             let subject = with_alias(&named, &said, common, scenario)?;
             tell(common, &said, &subject);
-            Ok(Located { subject, wired, scenario, said: Some(said), stranger_to })
+            Ok(Located { subject, session, scenario, said: Some(said), stranger_to })
         }
-        Err(failure) => Ok(Located { subject: as_typed(failure)?, wired, scenario, said: None, stranger_to }),
+        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, stranger_to }),
     }
 }
 
 /// Finds functions of the project's file in one and the same AWS. In an incident one that cannot be found is told of, and no reason not
 /// to find the others.
-async fn locate_in_project(only: &[String], common: &Common, otherwise: Otherwise) -> Result<(Vec<Located>, usize), Failure> {
+async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = session::scenario(common)?;
     let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await?;
     let Some(project) = project else {
@@ -188,13 +188,13 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: Otherwis
         [] => project.functions.iter().map(|settings| settings.key.value.clone()).collect(),
         only => only.to_vec(),
     };
-    let said: Vec<Said> =
-        keys.iter().map(|key| Said::of(project.clone(), key)).collect::<Result<_, _>>().map_err(Failure::usage)?;
+    let said: Vec<ProjectSettings> =
+        keys.iter().map(|key| ProjectSettings::of(project.clone(), key)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let Some(first) = said.first() else {
         return Err(Failure::usage(format!("{} has no function to roll out", project.file)));
     };
-    let wired = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
-    let region = wired.aws.region();
+    let session = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
+    let region = session.aws.region();
     let (mut located, mut lost): (Vec<Located>, usize) = (Vec::new(), 0);
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
@@ -202,11 +202,11 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: Otherwis
             let hint = "roll out those of one Region at a time, with `--only`";
             return Err(Failure::usage(format!("{at}: `{typed}` is not in {region}, as the others are\n  hint: {hint}")));
         }
-        let named = function_name(&wired, &said, typed, otherwise).await;
+        let named = function_name(&session, &said, typed, otherwise).await;
         let subject = match named.and_then(|named| with_alias(&named, &said, common, scenario)) {
             Ok(subject) => subject,
-            Err(failure) if otherwise == Otherwise::AsTyped => {
-                complain(&format!("{}\n`{typed}` is not looked at", failure.message));
+            Err(failure) if otherwise == OnConfigError::AsTyped => {
+                print_error(&format!("{}\n`{typed}` is not looked at", failure.message));
                 lost += 1;
                 continue;
             }
@@ -218,7 +218,7 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: Otherwis
                 twin.key()
             )));
         }
-        located.push(Located { subject, wired: wired.clone(), scenario, said: Some(said), stranger_to: None });
+        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), stranger_to: None });
     }
     Ok((located, lost))
 }
@@ -238,7 +238,12 @@ fn stranger(project: &Project, typed: &str) -> String {
 }
 
 /// The function's name in AWS, looked up in the stack where the file has its logical id only; in an incident not for long.
-async fn function_name(wired: &Wiring, said: &Said, typed: &str, otherwise: Otherwise) -> Result<Qualified, Failure> {
+async fn function_name(
+    session: &Session,
+    said: &ProjectSettings,
+    typed: &str,
+    otherwise: OnConfigError,
+) -> Result<Qualified, Failure> {
     let At { value: function, place } = &said.settings.function;
     let id = match function {
         // Whoever typed an account meant it.
@@ -250,38 +255,42 @@ async fn function_name(wired: &Wiring, said: &Said, typed: &str, otherwise: Othe
         }
         FunctionRef::LogicalId(id) => id,
     };
-    let found = resource(wired, &said.project, id, place);
+    let found = resource(session, &said.project, id, place);
     let found = match otherwise {
-        Otherwise::Fail => found.await?,
-        Otherwise::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
+        OnConfigError::Fail => found.await?,
+        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
     };
     let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
     named.ok_or_else(|| refused(format!("{place}: `{id}` is no function")))
 }
 
 /// What a logical id stands for in the project's stack.
-pub(crate) async fn resource(wired: &Wiring, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
+pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
         return Err(Failure::usage(format!("{place}: `{id}` is looked up in a stack\n  hint: name it with `--stack`")));
     };
     let stack = &stack.value;
-    match wired.aws.resource(stack, id).await {
+    match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) => Err(refused(format!("{place}: `{id}` is not made yet in the stack `{stack}`"))),
-        Err(error) => Err(unresolved(&error, id, stack, place, wired.aws.region())),
+        Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
     let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
     match error.failure {
-        Why::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on it is needed")),
-        Why::Invalid | Why::NotFound => {
+        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on it is needed")),
+        EndReason::Invalid | EndReason::NotFound => {
             refused(format!("{text}\n  hint: is it deployed in {region}, under this name? `--stack` names another"))
         }
-        Why::Unsent | Why::Unsigned | Why::Outdated | Why::Conflict | Why::Throttled | Why::Unanswered | Why::NotExecuted => {
-            Failure { message: text, ..Failure::from(error.clone()) }
-        }
+        EndReason::Unsent
+        | EndReason::Unsigned
+        | EndReason::Outdated
+        | EndReason::Conflict
+        | EndReason::Throttled
+        | EndReason::Unanswered
+        | EndReason::NotExecuted => Failure { message: text, ..Failure::from(error.clone()) },
     }
 }
 
@@ -296,7 +305,12 @@ fn refused(message: String) -> Failure {
 }
 
 /// The alias: typed, or the file's, or the story's.
-fn with_alias(named: &Qualified, said: &Said, common: &Common, scenario: Option<Scenario>) -> Result<Subject, Failure> {
+fn with_alias(
+    named: &Qualified,
+    said: &ProjectSettings,
+    common: &Common,
+    scenario: Option<Scenario>,
+) -> Result<Subject, Failure> {
     let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
     let usual = said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|story| story.defaults().alias));
     let flag = common.alias.as_deref().or(usual.filter(|_| typed.is_empty()));
@@ -304,14 +318,14 @@ fn with_alias(named: &Qualified, said: &Said, common: &Common, scenario: Option<
 }
 
 /// Says which file was taken, and whom its name stands for.
-fn tell(common: &Common, said: &Said, subject: &Subject) {
+fn tell(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
     let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
     let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
     match common.output {
-        Output::Text => say(&text),
+        Output::Text => print_out(&text),
         // A program reads objects on stdout, and nothing else.
-        Output::Json => murmur(&text),
+        Output::Json => print_info(&text),
     }
 }

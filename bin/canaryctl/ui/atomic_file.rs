@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use report::Reporter;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 
 use crate::cli::artifact_args::Render;
 
@@ -50,7 +50,7 @@ impl AtTheEnd {
 impl Reporter for AtTheEnd {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.events.push(event.clone());
-        let ends = if self.several { matches!(event.what, What::GroupOutcome(_)) } else { event.ending().is_some() };
+        let ends = if self.several { matches!(event.what, EventKind::GroupOutcome(_)) } else { event.ending().is_some() };
         if ends { self.write() } else { Ok(()) }
     }
 

@@ -10,18 +10,18 @@ use std::time::Duration;
 use aws::Aws;
 use controller::{Budgeted, Identity, Interrupt, Ordered, operate};
 use report::{Order, Prompt};
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::{Aim, Operation};
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::timing::PAUSE;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::keys::{Keys, Pressed};
-use super::print::{complain, say};
+use super::print::{print_error, print_out};
 use super::reporters::Telling;
-use crate::session::Waiting;
+use crate::session::RuntimeClock;
 
 /// How long a question waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -44,9 +44,9 @@ impl Known {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub(crate) fn hear(&self, event: &Event) {
         match &event.what {
-            What::Started(started) => self.id.set(started.rollout_id.parse().ok()),
-            What::Paused { .. } => self.paused.set(true),
-            What::Resumed => self.paused.set(false),
+            EventKind::Started(started) => self.id.set(started.rollout_id.parse().ok()),
+            EventKind::Paused { .. } => self.paused.set(true),
+            EventKind::Resumed => self.paused.set(false),
             _ => {}
         }
     }
@@ -54,8 +54,8 @@ impl Known {
 
 /// Whoever sits before the live view, and what they ask for.
 pub(crate) struct Console<'a> {
-    pub(crate) cloud: &'a Budgeted<'a, Aws, Waiting>,
-    pub(crate) clock: &'a Waiting,
+    pub(crate) cloud: &'a Budgeted<'a, Aws, RuntimeClock>,
+    pub(crate) clock: &'a RuntimeClock,
     pub(crate) subject: &'a Subject,
     pub(crate) identity: Identity,
     pub(crate) telling: &'a Telling,
@@ -151,7 +151,7 @@ impl<'a> Console<'a> {
             if key == Some('y') {
                 self.confirmed(order, talk);
             } else {
-                self.show(talk, Prompt::Said(true, "nothing was done".to_owned()), Some(READING));
+                self.show(talk, Prompt::Message(true, "nothing was done".to_owned()), Some(READING));
             }
             return;
         }
@@ -190,7 +190,7 @@ impl<'a> Console<'a> {
         // Another rollout that may have come in its place is not meant.
         let aim = Aim { rollout: self.known.id.get(), step: None };
         talk.doing = Some(Box::pin(async move {
-            let mut trouble = |_, why: String| self.telling.prompt(Prompt::Said(false, why));
+            let mut trouble = |_, why: String| self.telling.prompt(Prompt::Message(false, why));
             let ordered = operate(self.cloud, self.clock, self.subject, (operation, aim), self.identity, &mut trouble).await;
             (order, ordered)
         }));
@@ -199,9 +199,9 @@ impl<'a> Console<'a> {
     /// Stops until it is called back, and says first what that means.
     async fn suspend(&self, keys: Option<&Keys>, talk: &mut Talk<'a>) {
         let Some(keys) = keys else { return };
-        self.telling.prompt(Prompt::Said(false, "^Z: suspended, nobody watches; `fg` goes on".to_owned()));
+        self.telling.prompt(Prompt::Message(false, "^Z: suspended, nobody watches; `fg` goes on".to_owned()));
         tokio::time::sleep(DRAWING).await;
-        self.telling.hush(|| keys.suspend());
+        self.telling.suspend_drawing(|| keys.suspend());
         talk.asked = None;
         self.show(talk, self.keys(), None);
     }
@@ -214,13 +214,13 @@ impl Left<'_> {
         let (order, ordered) = doing.await;
         match (order, &ordered) {
             (Order::RollBack, Ordered::Done(alias, does)) => {
-                say(&format!("✔ ROLLED BACK   {does}; {}\n", alias.traffic()));
+                print_out(&format!("✔ ROLLED BACK   {does}; {}\n", alias.traffic()));
                 13
             }
             (Order::RollBack, Ordered::Unconfirmed(why, by_hand)) => {
                 let hint =
                     by_hand.as_ref().map_or_else(String::new, |command| format!("\n  hint: run this by hand:\n  {command}"));
-                complain(&format!("the rollback is NOT CONFIRMED: {why}{hint}"));
+                print_error(&format!("the rollback is NOT CONFIRMED: {why}{hint}"));
                 20
             }
             _ => code,
@@ -251,9 +251,9 @@ fn said(order: Order, ordered: &Ordered) -> Prompt {
         Order::Leave => "not left",
     };
     match ordered {
-        Ordered::Done(_, does) => Prompt::Said(true, does.clone()),
-        Ordered::Already(why) => Prompt::Said(true, why.clone()),
-        Ordered::Refused(why, hint) => Prompt::Said(false, format!("{what}: {why}; {hint}")),
-        Ordered::Unconfirmed(why, _) => Prompt::Said(false, format!("NOT CONFIRMED: {why}")),
+        Ordered::Done(_, does) => Prompt::Message(true, does.clone()),
+        Ordered::Already(why) => Prompt::Message(true, why.clone()),
+        Ordered::Refused(why, hint) => Prompt::Message(false, format!("{what}: {why}; {hint}")),
+        Ordered::Unconfirmed(why, _) => Prompt::Message(false, format!("NOT CONFIRMED: {why}")),
     }
 }

@@ -6,17 +6,17 @@ use std::path::Path;
 use crate::error::Failure;
 
 /// An error for a person, on stderr.
-pub(crate) fn complain(message: &str) {
+pub(crate) fn print_error(message: &str) {
     let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
 }
 
 /// Something for a person beside what a program reads, on stderr.
-pub(crate) fn murmur(text: &str) {
+pub(crate) fn print_info(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Text for a person or a program, on stdout. Nobody reading it is no reason to fail.
-pub(crate) fn say(text: &str) {
+pub(crate) fn print_out(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

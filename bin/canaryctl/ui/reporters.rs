@@ -9,14 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use report::{Ci, Json, Live, Plain, Prompt, Reporter, Size};
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 
 use super::artifacts::{Look, Named, unwritten};
 use super::keys::Keys;
-use super::print::complain;
+use super::print::print_error;
 use crate::cli::artifact_args::Keeping;
 use crate::cli::common::Output;
-use crate::session::Waiting;
+use crate::session::RuntimeClock;
 
 /// How often a live view is drawn again where nothing happens.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -52,15 +52,15 @@ enum News {
 
 impl Telling {
     /// Starts the reporter that fits the output, and those that keep files, for so many functions.
-    pub(crate) fn start(output: Output, keeping: &Keeping, clock: Waiting, functions: usize) -> io::Result<Self> {
+    pub(crate) fn start(output: Output, keeping: &Keeping, clock: RuntimeClock, functions: usize) -> io::Result<Self> {
         let look = keeping.log.system();
         let several = functions > 1;
         let live = draws(output, look);
         let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look, several).reporter)], Vec::new()))?;
-        let kept = keeping.clone();
+        let managed = keeping.clone();
         // A terminal that nobody reads from must not keep the files from being written.
         let files = Worker::start("files", clock, move || {
-            let (named, complaints) = kept.reporters(several);
+            let (named, complaints) = managed.reporters(several);
             (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), complaints)
         })?;
         Ok(Self { screen, files, live, events: keeping.events.clone() })
@@ -79,7 +79,7 @@ impl Telling {
     }
 
     /// Keeps the screen quiet while something else writes on it.
-    pub(crate) fn hush(&self, during: impl FnOnce()) {
+    pub(crate) fn suspend_drawing(&self, during: impl FnOnce()) {
         let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
         during();
         *written = true;
@@ -100,7 +100,7 @@ impl Telling {
         for worker in workers {
             let complaints = worker.done.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_default();
             for complaint in complaints {
-                complain(&complaint);
+                print_error(&complaint);
             }
         }
     }
@@ -108,7 +108,7 @@ impl Telling {
     /// The same event; an end that asks for a why says where it is told.
     fn pointed(&self, event: &Event) -> Event {
         let mut event = event.clone();
-        if let (What::Outcome(ending), Some(path)) = (&mut event.what, &self.events)
+        if let (EventKind::Outcome(ending), Some(path)) = (&mut event.what, &self.events)
             && !ending.is_good()
         {
             ending.next.push(format!("canaryctl explain {}", path.display()));
@@ -128,7 +128,11 @@ impl Drop for Telling {
 type Reporters = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
-    fn start(name: &str, clock: Waiting, make: impl FnOnce() -> (Reporters, Vec<String>) + Send + 'static) -> io::Result<Self> {
+    fn start(
+        name: &str,
+        clock: RuntimeClock,
+        make: impl FnOnce() -> (Reporters, Vec<String>) + Send + 'static,
+    ) -> io::Result<Self> {
         let (news, received) = mpsc::channel::<News>();
         let (finished, done) = mpsc::channel();
         let written = Arc::new(Mutex::new(false));

@@ -8,18 +8,18 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use controller::port::{
-    AlarmRule, Call, Cloud, CloudError, Code, Configuration, Counted, Dated, EventSource, Failure, FunctionUrl, Held, KeptAlarm,
-    Page, Pair, Reply, Revision, Usual, Watch, Write,
+    AlarmRule, AliasSnapshot, Baseline, Call, Cloud, CloudError, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
+    HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
-use rollout::subject::{FunctionName, Qualified, Subject};
+use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
 use crate::alarms::alarm_name;
-use crate::answer::{self, AliasAnswer};
 use crate::connect::Aws;
+use crate::convert::{self, AliasAnswer};
 use crate::error::{failed, not_invoked, unreadable};
 use crate::{limits, metrics};
 
@@ -50,7 +50,7 @@ impl Cloud for Aws {
         self.expiry
     }
 
-    async fn alias(&self, subject: &Subject) -> Result<Option<Held>, CloudError> {
+    async fn alias(&self, subject: &Subject) -> Result<Option<AliasSnapshot>, CloudError> {
         let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
         match request.send().await.map_err(failed(Call::GetAlias)) {
             Ok(found) => held!(Call::GetAlias, found).map(Some),
@@ -60,7 +60,7 @@ impl Cloud for Aws {
         }
     }
 
-    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<Held, CloudError> {
+    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
         let request = self
             .lambda
             .update_alias()
@@ -68,7 +68,7 @@ impl Cloud for Aws {
             .name(&subject.alias)
             .function_version(desired.target.to_string())
             .description(&desired.description)
-            .routing_config(answer::routing(desired))
+            .routing_config(convert::routing(desired))
             .revision_id(&revision.0)
             .customize()
             .config_override(limits::write());
@@ -76,7 +76,7 @@ impl Cloud for Aws {
         held!(Call::UpdateAlias, written)
     }
 
-    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<Held, CloudError> {
+    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<AliasSnapshot, CloudError> {
         let request = self
             .lambda
             .create_alias()
@@ -84,7 +84,7 @@ impl Cloud for Aws {
             .name(&subject.alias)
             .function_version(desired.target.to_string())
             .description(&desired.description)
-            .routing_config(answer::routing(desired))
+            .routing_config(convert::routing(desired))
             .customize()
             .config_override(limits::write());
         let created = request.send().await.map_err(failed(Call::CreateAlias))?;
@@ -109,7 +109,7 @@ impl Cloud for Aws {
             .function_name(function.reference())
             .set_qualifier(version.map(|version| version.to_string()));
         let found = request.send().await.map_err(failed(operation))?;
-        answer::configuration(operation, &found)
+        convert::configuration(operation, &found)
     }
 
     async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
@@ -182,8 +182,8 @@ impl Cloud for Aws {
     async fn alarms(&self, names: &[String], _known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
         let at = self.time();
         let described = self.describe(names).await?;
-        let metric = described.metric.iter().map(|alarm| answer::metric_alarm(Call::DescribeAlarms, alarm));
-        let composite = described.composite.iter().map(|alarm| answer::composite_alarm(Call::DescribeAlarms, alarm));
+        let metric = described.metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
+        let composite = described.composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
         Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
@@ -198,24 +198,24 @@ impl Cloud for Aws {
             .history_item_type(HistoryItemType::StateUpdate)
             .start_date(DateTime::from_millis(since));
         let mut items = request.into_paginator().items().send();
-        let mut red = None;
+        let mut in_alarm = None;
         while let Some(item) = items.next().await {
             let item = item.map_err(failed(Call::DescribeAlarmHistory))?;
-            red = red.max(answer::went_red(item.timestamp(), item.history_data()));
+            in_alarm = in_alarm.max(convert::went_red(item.timestamp(), item.history_data()));
         }
-        Ok(red)
+        Ok(in_alarm)
     }
 
-    async fn counts(&self, pairs: &[Pair]) -> Dated<Vec<Result<Vec<Counted>, CloudError>>> {
+    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>> {
         let at = self.time();
         Dated { at, answer: metrics::counts(self, pairs).await }
     }
 
-    async fn usual(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
-        metrics::usual(self, subject, from, to, every).await
+    async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Baseline>, CloudError> {
+        metrics::baseline(self, subject, from, to, every).await
     }
 
-    async fn kept_alarm(&self, name: &str) -> Result<Option<KeptAlarm>, CloudError> {
+    async fn managed_alarm(&self, name: &str) -> Result<Option<ManagedAlarm>, CloudError> {
         self.standing_alarm(name).await
     }
 
@@ -260,7 +260,7 @@ impl Cloud for Aws {
         self.described(names).await
     }
 
-    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<Reply, CloudError> {
+    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<InvocationResult, CloudError> {
         let request = self
             .lambda
             .invoke()
@@ -272,14 +272,14 @@ impl Cloud for Aws {
             .customize()
             .config_override(limits::invocation(limit));
         let reply = request.send().await.map_err(not_invoked(Call::Invoke))?;
-        Ok(Reply {
-            log: answer::log(reply.log_result()),
+        Ok(InvocationResult {
+            log: convert::log(reply.log_result()),
             function_error: reply.function_error,
             payload: reply.payload.map(Blob::into_inner).unwrap_or_default(),
         })
     }
 
-    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<Page, CloudError> {
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
         self.send(url, payload, limit).await
     }
 

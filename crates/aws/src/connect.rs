@@ -21,8 +21,8 @@ use controller::port::{CloudError, Failure};
 use rollout::Time;
 
 use crate::clock::AwsClock;
-use crate::usual::NamedProfile;
-use crate::{limits, usual};
+use crate::defaults::NamedProfile;
+use crate::{defaults, limits};
 
 /// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ pub struct Settings {
 
 /// What the SDK can be given in place of its own parts. Everything else stays the same.
 #[derive(Debug, Default)]
-pub struct Seams {
+pub struct ClientOverrides {
     /// Carries the requests.
     pub http_client: Option<SharedHttpClient>,
     /// Tells the time.
@@ -103,21 +103,22 @@ impl Aws {
 ///
 /// # Errors
 /// [`Failure::Unsent`] where no Region is set, or a setting makes no sense. Missing credentials show with the first call.
-pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError> {
+pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, CloudError> {
     let Settings { profile, region, otherwise, endpoint_url, credentials_end } = settings;
-    let Seams { http_client, time_source, sleep, credentials } = seams;
+    let ClientOverrides { http_client, time_source, sleep, credentials } = seams;
     let http_client = match http_client {
         Some(client) => client,
         None => own_http_client()?,
     };
     let time_source = time_source.unwrap_or_default();
-    let mut usual = ProviderConfig::without_region().with_http_client(http_client.clone()).with_time_source(time_source.clone());
+    let mut baseline =
+        ProviderConfig::without_region().with_http_client(http_client.clone()).with_time_source(time_source.clone());
     if let Some(sleep) = &sleep {
-        usual = usual.with_sleep_impl(sleep.clone());
+        baseline = baseline.with_sleep_impl(sleep.clone());
     }
     let region = match region {
         Some(region) => Some(Region::new(region)),
-        None => usual::region(profile.as_deref(), &usual).await,
+        None => defaults::region(profile.as_deref(), &baseline).await,
     };
     let region = checked_region(region.or(otherwise.map(Region::new)))?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -142,7 +143,7 @@ pub async fn connect(settings: Settings, seams: Seams) -> Result<Aws, CloudError
     }
     loader = match (credentials, profile) {
         (Some(AccessKey { id, secret }), _) => loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl")),
-        (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &usual.with_region(Some(region.clone())))),
+        (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &baseline.with_region(Some(region.clone())))),
         (None, None) => loader,
     };
     Ok(Aws { expiry: credentials_end, ..build(loader, time_source, region.to_string()).await? })

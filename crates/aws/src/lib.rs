@@ -4,21 +4,21 @@
 //! own, and turns every answer and every failure into the port's words.
 
 mod alarms;
-mod answer;
 mod clock;
 mod cloud;
 mod connect;
+mod convert;
+mod defaults;
 mod error;
-mod kept;
+mod http_hook;
 mod limits;
+mod managed_alarm;
 mod metrics;
 mod permission;
-mod post;
 mod skew;
-mod surroundings;
-mod usual;
+mod triggers;
 
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 pub use aws_smithy_async::time::SharedTimeSource;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-pub use connect::{AccessKey, Aws, Seams, Settings, connect};
+pub use connect::{AccessKey, Aws, ClientOverrides, Settings, connect};

@@ -9,8 +9,8 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
-use controller::port::{Call, CloudError, Counted, Limits, Pair, Tally, Usual};
-use rollout::subject::{FunctionName, Subject};
+use controller::port::{Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
+use rollout::target::{FunctionName, Subject};
 use rollout::{Time, Version};
 
 use crate::connect::Aws;
@@ -22,7 +22,7 @@ type Question = (&'static str, String);
 /// The values of one series, by the start of their period.
 type Values = BTreeMap<Time, f64>;
 
-pub(crate) async fn counts(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
     let mut counted = Vec::new();
     let mut rest = pairs;
     while !rest.is_empty() {
@@ -34,7 +34,7 @@ pub(crate) async fn counts(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>
 }
 
 /// How many of these pairs, from the first one on, fit into one call.
-fn in_one_call(pairs: &[Pair]) -> usize {
+fn in_one_call(pairs: &[VersionPair]) -> usize {
     let mut queries = 0;
     let fits = pairs.iter().take_while(|pair| {
         queries += 2 * questions(pair.limits.as_ref(), true).len();
@@ -43,7 +43,7 @@ fn in_one_call(pairs: &[Pair]) -> usize {
     fits.count().max(1)
 }
 
-async fn counts_of(aws: &Aws, pairs: &[Pair]) -> Vec<Result<Vec<Counted>, CloudError>> {
+async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
     let mut queries = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
@@ -78,8 +78,8 @@ fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
 fn counted(
     answered: &BTreeMap<String, Result<Values, CloudError>>,
     index: usize,
-    pair: &Pair,
-) -> Result<Vec<Counted>, CloudError> {
+    pair: &VersionPair,
+) -> Result<Vec<MinuteCounts>, CloudError> {
     let count = questions(pair.limits.as_ref(), true).len();
     let series = |letter: char| {
         let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
@@ -96,7 +96,7 @@ fn counted(
     minutes.retain(|start| *start >= floor(pair.from));
     minutes
         .into_iter()
-        .map(|start| Ok(Counted { start, stable: tally(&stable, start)?, candidate: tally(&candidate, start)? }))
+        .map(|start| Ok(MinuteCounts { start, stable: tally(&stable, start)?, candidate: tally(&candidate, start)? }))
         .collect()
 }
 
@@ -104,7 +104,7 @@ fn missing() -> CloudError {
     unreadable(OPERATION, "a series that was asked for is missing")
 }
 
-fn tally(series: &[Values], start: Time) -> Result<Tally, CloudError> {
+fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
     let value = |place: usize| series.get(place).and_then(|values| values.get(&start)).copied();
     let number = |place: usize| match value(place).unwrap_or_default() {
         number if number.is_finite() && number >= 0.0 => Ok(number),
@@ -113,10 +113,16 @@ fn tally(series: &[Values], start: Time) -> Result<Tally, CloudError> {
     let (calls, errors) = (number(0)?, number(1)?);
     // Both are statistics of the same samples, each 0 or 1; one of them may have been looked at a moment later.
     let errors = errors.min(calls);
-    Ok(Tally { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
+    Ok(VersionCounts { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
 }
 
-pub(crate) async fn usual(aws: &Aws, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Usual>, CloudError> {
+pub(crate) async fn baseline(
+    aws: &Aws,
+    subject: &Subject,
+    from: Time,
+    to: Time,
+    every: Duration,
+) -> Result<Vec<Baseline>, CloudError> {
     let asked =
         [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
     let queries = asked
@@ -131,7 +137,7 @@ pub(crate) async fn usual(aws: &Aws, subject: &Subject, from: Time, to: Time, ev
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
-        .map(|(start, calls)| Usual {
+        .map(|(start, calls)| Baseline {
             start: *start,
             calls: *calls,
             errors: value(1, start).unwrap_or_default().clamp(0.0, *calls),

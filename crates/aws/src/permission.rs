@@ -6,10 +6,10 @@
 use aws_sdk_lambda::primitives::Blob;
 use controller::port::{Call, CloudError, Failure, Write};
 use rollout::Alias;
-use rollout::subject::Subject;
+use rollout::target::Subject;
 
-use crate::answer;
 use crate::connect::Aws;
+use crate::convert;
 use crate::error::failed;
 
 impl Aws {
@@ -35,7 +35,7 @@ impl Aws {
             .name(&subject.alias)
             .function_version(alias.map_or_else(|| NO_VERSION.to_owned(), |alias| alias.target.to_string()))
             .set_description(alias.map(|alias| alias.description.clone()))
-            .set_routing_config(alias.map(answer::routing))
+            .set_routing_config(alias.map(convert::routing))
             .revision_id(NO_REVISION);
         request.send().await.map(drop).map_err(failed(Call::UpdateAlias))
     }

@@ -10,7 +10,7 @@ use controller::AlarmRule;
 use controller::port::{Cloud, Code, Failure, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Alias, Version, Weight};
 use simulated::{Simulated, subject};
 
@@ -258,19 +258,19 @@ async fn a_rule_comes_back_as_it_was_put_with_its_tag() {
         missing_data: "notBreaching".to_owned(),
         dimensions,
     };
-    assert_eq!(simulated.aws.kept_alarm("kept").await, Ok(None));
+    assert_eq!(simulated.aws.managed_alarm("kept").await, Ok(None));
     simulated.aws.put_alarm(&sum, "hello:live").await.unwrap();
-    let found = simulated.aws.kept_alarm("kept").await.unwrap().unwrap();
-    assert_eq!((found.rule.as_ref(), found.owner.as_deref(), found.red), (Some(&sum), Some("hello:live"), false));
+    let found = simulated.aws.managed_alarm("kept").await.unwrap().unwrap();
+    assert_eq!((found.rule.as_ref(), found.owner.as_deref(), found.in_alarm), (Some(&sum), Some("hello:live"), false));
     let percentile = AlarmRule { metric: "Duration".to_owned(), statistic: "p99.5".to_owned(), datapoints: 3, ..sum };
     simulated.aws.put_alarm(&percentile, "hello:live").await.unwrap();
-    let found = simulated.aws.kept_alarm("kept").await.unwrap().unwrap();
+    let found = simulated.aws.managed_alarm("kept").await.unwrap().unwrap();
     assert_eq!((found.rule.as_ref(), found.owner.as_deref()), (Some(&percentile), Some("hello:live")), "the tag stays");
 
     simulated.account.with(|world| world.set_alarm_state("kept", "ALARM")).unwrap();
-    assert!(simulated.aws.kept_alarm("kept").await.unwrap().unwrap().red);
+    assert!(simulated.aws.managed_alarm("kept").await.unwrap().unwrap().in_alarm);
     simulated.aws.reset_alarm("kept").await.unwrap();
-    assert!(!simulated.aws.kept_alarm("kept").await.unwrap().unwrap().red);
+    assert!(!simulated.aws.managed_alarm("kept").await.unwrap().unwrap().in_alarm);
     simulated.account.with(|world| world.create_errors_alarm("theirs", "hello", 1.0)).unwrap();
-    assert_eq!(simulated.aws.kept_alarm("theirs").await.unwrap().unwrap().owner, None);
+    assert_eq!(simulated.aws.managed_alarm("theirs").await.unwrap().unwrap().owner, None);
 }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::SystemTime;
 
-use aws::{AccessKey, Aws, Seams, Settings, connect};
+use aws::{AccessKey, Aws, ClientOverrides, Settings, connect};
 use controller::port::{Cloud, CloudError, Failure, Revision};
 use rollout::alias::Target;
 use rollout::{Alias, Subject};
@@ -24,7 +24,7 @@ fn settings(region: &str, endpoint_url: &str) -> Settings {
 /// Everything real but the credentials.
 async fn real(settings: Settings) -> Result<Aws, CloudError> {
     let key = AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() };
-    connect(settings, Seams { credentials: Some(key), ..Seams::default() }).await
+    connect(settings, ClientOverrides { credentials: Some(key), ..ClientOverrides::default() }).await
 }
 
 /// How a write to this address fails.
@@ -61,7 +61,7 @@ fn secrets_are_not_shown() {
 async fn a_profile_that_does_not_exist_is_named_and_no_other_credentials_are_taken() {
     let profile = Some("surely-not-defined-anywhere".to_owned());
     let settings = Settings { profile, ..settings("us-east-1", "http://127.0.0.1:1") };
-    let aws = connect(settings, Seams::default()).await.expect("sound settings");
+    let aws = connect(settings, ClientOverrides::default()).await.expect("sound settings");
     let error = aws.alias(&subject("hello:live")).await.expect_err("nobody to ask as");
     assert_eq!(error.failure, Failure::Unsigned);
     assert!(error.message.contains("`surely-not-defined-anywhere`"), "{error}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use controller::port::{Cloud, Failure, Write};
 use rollout::alias::Target;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Alias, Version};
 use sim::{Effect, Fault};
 use simulated::{Simulated, subject};

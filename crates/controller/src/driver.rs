@@ -9,7 +9,7 @@ use rollout::Outcome;
 use rollout::action::Reason;
 use rollout::alarms::Alarms;
 use rollout::decide::decide;
-use rollout::event::{Ending, What};
+use rollout::event::{EventKind, RolloutSummary};
 use rollout::health::clock as clock_of;
 use rollout::memory::Memory;
 use rollout::narrate::{Round, narrate, observed, started};
@@ -17,15 +17,15 @@ use rollout::plan::{OnInterrupt, Plan};
 use rollout::{Time, agenda};
 use tokio::sync::watch;
 
-use crate::board::{Link, Seat};
-use crate::count::Metrics;
-use crate::interrupt::{Interrupt, told_more};
+use crate::event_sink::EventSink;
+use crate::group_board::{Link, MemberHandle};
+use crate::interrupt::{Interrupt, wait_for_new_signal};
 use crate::jobs::Jobs;
+use crate::metrics_poll::Metrics;
 use crate::port::{Clock, Cloud};
 use crate::preflight::Preflight;
 use crate::prepared::Prepared;
 use crate::request::Request;
-use crate::teller::Teller;
 
 /// What a rollout is driven with.
 pub(crate) struct Io<'a, C, K> {
@@ -48,7 +48,7 @@ impl<C: Cloud, K> Io<'_, C, K> {
 
     /// Ends when a signal comes that was not heard before; a closed channel never signals.
     pub(crate) fn signalled(&self) -> impl Future<Output = ()> + use<C, K> {
-        told_more(&self.interrupt)
+        wait_for_new_signal(&self.interrupt)
     }
 }
 
@@ -56,20 +56,20 @@ impl<C: Cloud, K> Io<'_, C, K> {
 pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
-    mut teller: Teller<'a>,
-    seat: Option<Seat<'a>>,
-) -> Ending {
+    mut sink: EventSink<'a>,
+    seat: Option<MemberHandle<'a>>,
+) -> RolloutSummary {
     let now = io.now();
-    teller.tell(now, started(&found.plan, found.goes_on.as_ref()));
+    sink.tell(now, started(&found.plan, found.resumes.as_ref()));
     if let Some(end) = io.cloud.expiry() {
         let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
-        teller.tell(io.now(), What::Warning { text, transient: false });
+        sink.tell(io.now(), EventKind::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {
-        teller.tell(io.now(), What::Warning { text, transient: false });
+        sink.tell(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
-    Box::pin(Driver::new(io, found, teller, Link::new(seat)).run()).await
+    Box::pin(Driver::new(io, found, sink, Link::new(seat)).run()).await
 }
 
 /// One process and the rollout it drives. All that it knows can be lost: the alias says what matters.
@@ -82,27 +82,27 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) prepared: Prepared,
     pub(crate) jobs: Jobs<'a>,
     pub(crate) group: Link<'a>,
-    pub(crate) teller: Teller<'a>,
+    pub(crate) sink: EventSink<'a>,
 }
 
 impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
-    fn new(io: Io<'a, C, K>, found: Preflight, teller: Teller<'a>, group: Link<'a>) -> Self {
-        let managed = io.request.kept.iter().map(|rule| rule.name.clone()).collect();
+    fn new(io: Io<'a, C, K>, found: Preflight, sink: EventSink<'a>, group: Link<'a>) -> Self {
+        let managed = io.request.managed.iter().map(|rule| rule.name.clone()).collect();
         Self {
             memory: Memory::new(found.alias),
-            alarms: Alarms::new(&found.plan, managed, found.goes_on.as_ref()),
-            metrics: Metrics::new(found.usual),
+            alarms: Alarms::new(&found.plan, managed, found.resumes.as_ref()),
+            metrics: Metrics::new(found.baseline),
             prepared: Prepared::new(found.stable),
             plan: found.plan,
             jobs: Jobs::new(),
             io,
             group,
-            teller,
+            sink,
         }
     }
 
     /// Repeats the round until it is over.
-    async fn run(mut self) -> Ending {
+    async fn run(mut self) -> RolloutSummary {
         let mut before: Option<Round> = None;
         loop {
             let (round, ended) = self.round(before.as_ref()).await;
@@ -123,7 +123,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
-            self.teller.tell(round.seen.now, self.prepared.in_full(what));
+            self.sink.tell(round.seen.now, self.prepared.in_full(what));
         }
         tracing::debug!(action = ?round.action, "decided");
         self.group.show(&self.plan, &round, ended.as_ref());
@@ -132,11 +132,11 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// Tells of a trouble, and of one that repeats itself once a minute.
     pub(crate) fn trouble(&mut self, why: String) {
-        self.teller.trouble(self.io.now(), why);
+        self.sink.trouble(self.io.now(), why);
     }
 
-    pub(crate) fn announce(&mut self, what: What) {
-        self.teller.tell(self.io.now(), what);
+    pub(crate) fn announce(&mut self, what: EventKind) {
+        self.sink.tell(self.io.now(), what);
     }
 
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.

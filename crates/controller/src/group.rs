@@ -7,27 +7,27 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use rollout::event::{Ending, Event, FORMAT, GroupOutcome, MemberEnding, What};
+use rollout::event::{Event, EventKind, FORMAT, GroupOutcome, MemberEnding, RolloutSummary};
 use rollout::group::{Joins, Left, Member, exit_code, joins, taken_out, under_way};
 use rollout::plan::Entry;
 use rollout::{Outcome, OutcomeKind, ReasonKind, Time};
 use tokio::sync::watch;
 
-use crate::board::Board;
+use crate::admission::{ends_before_it_begins, enter};
 use crate::driver::{Io, drive};
-use crate::enter::{ends_before_it_begins, enter};
+use crate::event_sink::EventSink;
+use crate::group_board::GroupBoard;
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, told};
 use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
-use crate::teller::Teller;
 
 /// How several rollouts ended.
 #[derive(Clone, Debug)]
 pub struct GroupEnding {
     /// Each one's ending; of a group in the order of the aliases' names, else as they were asked for.
-    pub endings: Vec<Ending>,
+    pub endings: Vec<RolloutSummary>,
     /// The exit code for all of them: 20 wins, then 21, then the first cause.
     pub exit_code: u8,
 }
@@ -35,7 +35,7 @@ pub struct GroupEnding {
 impl GroupEnding {
     /// Tells the end of all of them, after which nothing follows.
     fn told(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
-        let member = |(request, ending): (&Request, &Ending)| MemberEnding {
+        let member = |(request, ending): (&Request, &RolloutSummary)| MemberEnding {
             function: request.subject.function.name.clone(),
             alias: request.subject.alias.clone(),
             ending: ending.clone(),
@@ -43,7 +43,7 @@ impl GroupEnding {
         let members = requests.iter().zip(&self.endings).map(member).collect();
         let outcome = GroupOutcome { exit_code: self.exit_code, together, members };
         let (function, alias) = (String::new(), String::new());
-        tell(&Event { v: FORMAT, at, function, alias, what: What::GroupOutcome(Box::new(outcome)) });
+        tell(&Event { v: FORMAT, at, function, alias, what: EventKind::GroupOutcome(Box::new(outcome)) });
         self
     }
 }
@@ -56,7 +56,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     identity: Identity,
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
-) -> Ending {
+) -> RolloutSummary {
     run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell).await.endings.swap_remove(0)
 }
 
@@ -84,15 +84,15 @@ pub async fn each<C: Cloud, K: Clock>(
             (place, ending)
         })
     });
-    let mut endings: Vec<(usize, Ending)> = stream::iter(runs).buffer_unordered(at_a_time.max(1)).collect().await;
+    let mut endings: Vec<(usize, RolloutSummary)> = stream::iter(runs).buffer_unordered(at_a_time.max(1)).collect().await;
     endings.sort_by_key(|(place, _)| *place);
-    let endings: Vec<Ending> = endings.into_iter().map(|(_, ending)| ending).collect();
+    let endings: Vec<RolloutSummary> = endings.into_iter().map(|(_, ending)| ending).collect();
     let exit_code = exit_code(&codes(&endings), &left.borrow());
     let requests: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
     GroupEnding { endings, exit_code }.told(cloud.time(), &requests, false, tell)
 }
 
-fn codes(endings: &[Ending]) -> Vec<(u8, &ReasonKind)> {
+fn codes(endings: &[RolloutSummary]) -> Vec<(u8, &ReasonKind)> {
     endings.iter().map(|ending| (ending.exit_code, &ending.reason.kind)).collect()
 }
 
@@ -125,8 +125,8 @@ async fn run<C: Cloud, K: Clock>(
 ) -> GroupEnding {
     let shared = RefCell::new(tell);
     let mut tells: Vec<_> = requests.iter().map(|_| |event: &Event| (shared.borrow_mut())(event)).collect();
-    let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| Teller::new(request, tell)).collect();
-    let entering = requests.iter().zip(&mut tellers).map(|(request, teller)| enter(cloud, clock, request, identity, teller));
+    let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| EventSink::new(request, tell)).collect();
+    let entering = requests.iter().zip(&mut tellers).map(|(request, sink)| enter(cloud, clock, request, identity, sink));
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(join_all(entering)) => Some(found),
@@ -134,7 +134,7 @@ async fn run<C: Cloud, K: Clock>(
     };
     let Some(mut found) = found else {
         let detail = || Some("interrupted before anything began".to_owned());
-        let end = |teller: &mut Teller<'_>| teller.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
+        let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
     let as_one = requests.iter().any(|request| !request.group.is_empty());
@@ -145,8 +145,8 @@ async fn run<C: Cloud, K: Clock>(
     let stops = |found: &Preflight| as_one && !found.problems.is_empty() && taken_out(found).is_none();
     let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
     let refused = refused.map(|(request, _)| request.subject.to_string());
-    let board = Board::new(requests.iter().map(|request| request.subject.to_string()).collect());
-    let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut teller))| {
+    let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
+    let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
         let (seat, refused) = (as_one.then(|| board.seat(place)), refused.as_ref());
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
@@ -160,13 +160,13 @@ async fn run<C: Cloud, K: Clock>(
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             if ends.is_none() && held_up.is_some() {
-                teller.held_up();
+                sink.held_up();
             }
-            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, teller, seat).await };
+            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat).await };
             if let Some(seat) = seat {
                 seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(cause)), cloud.time());
             }
-            teller.end_before(cloud.time(), &found, &outcome, detail)
+            sink.end_before(cloud.time(), &found, &outcome, detail)
         }
     });
     let endings = Box::pin(join_all(drivers)).await;
@@ -182,7 +182,7 @@ fn members(requests: &[Request]) -> Vec<Request> {
         request.group.clone_from(&names);
         // One of them without anything new is no reason to refuse the others.
         request.policy.require_change = false;
-        request.beside = names.len();
+        request.concurrent_rollouts = names.len();
     }
     requests
 }
@@ -190,7 +190,7 @@ fn members(requests: &[Request]) -> Vec<Request> {
 /// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose way back was cut short, or a
 /// new one. Whether one is under way.
 fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
-    let met = found.iter().map(|found| (found.alias.as_ref(), &found.plan, found.goes_on.as_ref()));
+    let met = found.iter().map(|found| (found.alias.as_ref(), &found.plan, found.resumes.as_ref()));
     let live = under_way(met);
     for (request, found) in requests.iter().zip(found.iter_mut()) {
         if found.read && found.alias.is_none() {
@@ -198,8 +198,8 @@ fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
             found.problems.push(Problem::new(text).hint("roll it out by itself first, under its name"));
         }
         let Some(live) = &live else { continue };
-        let goes_on = found.goes_on.as_ref();
-        match joins(found.alias.as_ref(), &found.plan, goes_on, live, request.wishes.replan) {
+        let resumes = found.resumes.as_ref();
+        match joins(found.alias.as_ref(), &found.plan, resumes, live, request.takeover.replan) {
             Joins::Other(id) => {
                 let text = format!("rollout {id} is under way on it, and {} on others of its group", live.id);
                 found.problems.push(Problem::new(text).hint("`canaryctl status` of each says which is meant; end the other one"));
@@ -211,9 +211,9 @@ fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
                 found.plan.id = live.id;
                 found.plan.stable = note.stable;
                 found.plan.entry = Entry::TakeOver { from: note.owner, forced: false };
-                (found.nothing_to_do, found.goes_on) = (false, Some(*note));
+                (found.nothing_to_do, found.resumes) = (false, Some(*note));
                 found.problems.clear();
-                found.red.clear();
+                found.in_alarm.clear();
             }
         }
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use rollout::arn::unqualified;
 use rollout::event::HookPhase;
 use rollout::hook::{HookTarget, HookUrl};
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::timing::{INVOCATION_LIMIT, PAGE_LIMIT};
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
 use crate::backoff::Backoff;
-use crate::port::{Clock, Cloud, CloudError, Failure, Page, Reply};
+use crate::port::{Clock, Cloud, CloudError, Failure, HttpHookResponse, InvocationResult};
 
 /// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;
@@ -148,12 +148,12 @@ pub(crate) async fn invoke<C: Cloud, K: Clock>(
     clock: &K,
     function: &Qualified,
     payload: &[u8],
-) -> Result<Reply, CloudError> {
+) -> Result<InvocationResult, CloudError> {
     until_heard(clock, async || cloud.invoke(function, payload, INVOCATION_LIMIT).await).await
 }
 
 /// Asks at a URL once, and again a few times while nobody is there to hear it.
-async fn post<C: Cloud, K: Clock>(cloud: &C, clock: &K, url: &HookUrl, payload: &[u8]) -> Result<Page, CloudError> {
+async fn post<C: Cloud, K: Clock>(cloud: &C, clock: &K, url: &HookUrl, payload: &[u8]) -> Result<HttpHookResponse, CloudError> {
     until_heard(clock, async || cloud.post(url, payload, PAGE_LIMIT).await).await
 }
 
@@ -182,10 +182,10 @@ enum Judged {
 }
 
 /// A page that was found answers as a function does; any other status is a failure, whatever stands below it.
-fn judge_page(page: Page, any: bool) -> Judged {
-    let Page { status, location, body } = page;
+fn judge_page(page: HttpHookResponse, any: bool) -> Judged {
+    let HttpHookResponse { status, location, body } = page;
     match (status, location) {
-        (200..300, _) => judge(&Reply { payload: body, function_error: None, log: String::new() }, any),
+        (200..300, _) => judge(&InvocationResult { payload: body, function_error: None, log: String::new() }, any),
         (300..400, Some(location)) => {
             let hint = "redirects are not followed; name the URL that answers";
             Judged::Failed(format!("it redirects to {} (HTTP status {status})\n  hint: {hint}", host(&location)))
@@ -208,7 +208,7 @@ fn host(location: &str) -> String {
 }
 
 /// Only `{"status":"Succeeded"}` passes; with `any`, every answer but an error does.
-fn judge(reply: &Reply, any: bool) -> Judged {
+fn judge(reply: &InvocationResult, any: bool) -> Judged {
     let text = String::from_utf8_lossy(&reply.payload);
     if let Some(kind) = &reply.function_error {
         return Judged::Failed(format!("{} ({kind}){}{}", thrown(&text), legacy_hint(&text, &reply.log), tail(&reply.log)));
@@ -254,11 +254,11 @@ fn legacy_hint(payload: &str, log: &str) -> &'static str {
 }
 
 fn short(text: &str) -> String {
-    let mut kept: String = text.chars().take(200).collect();
-    if kept.len() < text.len() {
-        kept.push('…');
+    let mut managed: String = text.chars().take(200).collect();
+    if managed.len() < text.len() {
+        managed.push('…');
     }
-    kept
+    managed
 }
 
 pub(crate) fn tail(log: &str) -> String {
@@ -271,11 +271,15 @@ pub(crate) fn tail(log: &str) -> String {
 mod tests {
     use super::*;
 
-    fn reply(payload: &str) -> Reply {
-        Reply { payload: payload.as_bytes().to_vec(), function_error: None, log: "START\nlooked at it\nEND\n".to_owned() }
+    fn reply(payload: &str) -> InvocationResult {
+        InvocationResult {
+            payload: payload.as_bytes().to_vec(),
+            function_error: None,
+            log: "START\nlooked at it\nEND\n".to_owned(),
+        }
     }
 
-    fn why(reply: &Reply, any: bool) -> String {
+    fn why(reply: &InvocationResult, any: bool) -> String {
         match judge(reply, any) {
             Judged::Failed(why) => why,
             Judged::Passed | Judged::Later => panic!("no failure"),
@@ -307,7 +311,7 @@ mod tests {
     #[test]
     fn any_answer_passes_where_asked_for_but_no_error() {
         assert_eq!(judge(&reply("null"), true), Judged::Passed);
-        let thrown = Reply {
+        let thrown = InvocationResult {
             function_error: Some("Unhandled".into()),
             ..reply(r#"{"errorType":"TypeError","errorMessage":"x is undefined"}"#)
         };
@@ -317,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_hook_made_for_code_deploy_is_told_what_to_change() {
-        let thrown = Reply {
+        let thrown = InvocationResult {
             function_error: Some("Unhandled".into()),
             ..reply(r#"{"errorType":"DeploymentDoesNotExistException","errorMessage":"d-1"}"#)
         };

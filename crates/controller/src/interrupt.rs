@@ -24,7 +24,7 @@ pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: In
 }
 
 /// Ends when the process is told more than it has heard by now.
-pub(crate) fn told_more(interrupt: &watch::Receiver<Interrupt>) -> impl Future<Output = ()> + use<> {
+pub(crate) fn wait_for_new_signal(interrupt: &watch::Receiver<Interrupt>) -> impl Future<Output = ()> + use<> {
     let heard = *interrupt.borrow();
     let mut interrupt = interrupt.clone();
     async move {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use rollout::operate::{Aim, Operation, Ruling, rule};
-use rollout::subject::Subject;
+use rollout::operate::{Aim, Operation, OperatorDecision, rule};
+use rollout::target::Subject;
 use rollout::timing::{ORDER_LIMIT, ROLLBACK_LIMIT};
 use rollout::{Alias, Time, Weight};
 
 use crate::backoff::Backoff;
 use crate::identity::Identity;
-use crate::port::{Clock, Cloud, CloudError, Failure, Held};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
 use crate::swap::{Change, Step, swap};
 
 /// What became of an order.
@@ -56,16 +56,16 @@ impl Change for Given<'_> {
 
     const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
 
-    fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Ordered> {
+    fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, sent: Option<&Alias>) -> Step<Ordered> {
         let Some(held) = held else { return Step::End(missing(format!("{} does not exist", self.subject))) };
         match rule(self.operation, self.aim, &held.alias, now, self.identity.owner) {
-            Ruling::Done(why) => Step::End(Ordered::Already(why)),
+            OperatorDecision::Done(why) => Step::End(Ordered::Already(why)),
             // Our own write, its answer lost, has ended what the order was about.
-            Ruling::Refused { .. } if sent == Some(&held.alias) => {
+            OperatorDecision::Refused { .. } if sent == Some(&held.alias) => {
                 Step::End(Ordered::Done(held.alias.clone(), "done".to_owned()))
             }
-            Ruling::Refused { why, hint } => Step::Refuse(Ordered::Refused(why, hint)),
-            Ruling::Write { mut alias, does } => {
+            OperatorDecision::Refused { why, hint } => Step::Refuse(Ordered::Refused(why, hint)),
+            OperatorDecision::Write { mut alias, does } => {
                 for (_, weight) in alias.weights.iter_mut().filter(|(_, weight)| self.almost && *weight == Weight::FULL) {
                     *weight = Weight::ALMOST_FULL;
                 }

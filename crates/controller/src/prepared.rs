@@ -1,11 +1,11 @@
 //! What is known of the two versions of a rollout, while the new one is prepared and after?
 
 use rollout::Version;
-use rollout::event::What;
+use rollout::event::EventKind;
 use rollout::note::Note;
 use rollout::observation::Candidate;
 
-use crate::differences::differences;
+use crate::config_diff::differences;
 use crate::port::Configuration;
 
 /// What this process knows of both versions.
@@ -46,11 +46,11 @@ impl Prepared {
     }
 
     /// What happened, with what only this process knows of it: in what the candidate differs.
-    pub(crate) fn in_full(&self, what: What) -> What {
-        let What::VersionReady { version, .. } = what else { return what };
+    pub(crate) fn in_full(&self, what: EventKind) -> EventKind {
+        let EventKind::VersionReady { version, .. } = what else { return what };
         let known = self.stable.as_ref().zip(self.published.as_ref().filter(|(published, _)| *published == version));
         let differs = known.map(|(stable, (_, candidate))| differences(stable, candidate)).unwrap_or_default();
-        What::VersionReady { version, differs }
+        EventKind::VersionReady { version, differs }
     }
 
     /// The stable version's ARN.

@@ -1,7 +1,7 @@
 //! Does the candidate answer a saved event? What stands in for calls where nobody calls.
 
 use rollout::comparison::Probe;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 
 use crate::hooks::{invoke, tail, thrown};
 use crate::port::{Clock, Cloud};

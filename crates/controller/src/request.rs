@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rollout::entry::Wishes;
+use rollout::admission::TakeoverOptions;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
 use rollout::{Schedule, Time, Version};
 
@@ -34,11 +34,11 @@ pub struct Request {
     /// Which share when.
     pub schedule: Schedule,
     /// How many rollouts share this process' calls at a time, this one among them.
-    pub beside: usize,
+    pub concurrent_rollouts: usize,
     /// The names of the alarms to watch, those that are kept among them.
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
-    pub kept: Vec<AlarmRule>,
+    pub managed: Vec<AlarmRule>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether comparing the versions was asked for: then not being able to is a reason not to begin.
@@ -54,7 +54,7 @@ pub struct Request {
     /// Tell what every decision rests on, too.
     pub observations: bool,
     /// What to do about a rollout that is under way already.
-    pub wishes: Wishes,
+    pub takeover: TakeoverOptions,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     pub group: Vec<String>,
     /// What is worth knowing of where all this was said: told with the warnings.
@@ -79,9 +79,9 @@ impl Request {
             code: None,
             description: None,
             schedule,
-            beside: 1,
+            concurrent_rollouts: 1,
             alarms: Vec::new(),
-            kept: Vec::new(),
+            managed: Vec::new(),
             policy: Policy::default(),
             analysis_asked: false,
             probe_event: None,
@@ -89,7 +89,7 @@ impl Request {
             step_hook: None,
             post_hook: None,
             observations: false,
-            wishes: Wishes::default(),
+            takeover: TakeoverOptions::default(),
             group: Vec::new(),
             notes: Vec::new(),
         }
@@ -112,8 +112,8 @@ impl Request {
             schedule: self.schedule.clone(),
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),
             alarms: self.alarms.clone(),
-            kept: self.kept.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
-            policy: Policy { poll: self.poll.max(shortest_poll(self.beside)), ..self.policy },
+            managed: self.managed.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
+            policy: Policy { poll: self.poll.max(shortest_poll(self.concurrent_rollouts)), ..self.policy },
             countable: true,
             pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
             step_hook: self.step_hook.as_ref().map(ToString::to_string),
@@ -125,8 +125,12 @@ impl Request {
 
 /// The shortest poll of one of so many rollouts of a process, where it is not alone. They share five reads of aliases a second, one of
 /// which is left to whoever acts.
-pub fn shortest_poll(beside: usize) -> Duration {
-    if beside > 1 { Duration::from_millis(250) * u32::try_from(beside).unwrap_or(u32::MAX) } else { Duration::ZERO }
+pub fn shortest_poll(concurrent_rollouts: usize) -> Duration {
+    if concurrent_rollouts > 1 {
+        Duration::from_millis(250) * u32::try_from(concurrent_rollouts).unwrap_or(u32::MAX)
+    } else {
+        Duration::ZERO
+    }
 }
 
 /// Tells one package from another: the image's URI, or the hash that AWS will give the code.

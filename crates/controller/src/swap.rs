@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::timing::{HOPELESS, SECOND_LOOK};
 use rollout::{Alias, Time};
 
 use crate::backoff::Backoff;
-use crate::last_resort::update_alias;
-use crate::port::{Clock, Cloud, CloudError, Failure, Held, Revision};
+use crate::manual_command::update_alias;
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, Revision};
 
 /// What is to be done about an alias as it was read.
 pub(crate) enum Step<E> {
@@ -30,7 +30,7 @@ pub(crate) trait Change {
     const PAUSES: Backoff;
 
     /// Rules on what was read. `sent` is what was last tried to be written.
-    fn rule(&mut self, now: Time, held: Option<&Held>, sent: Option<&Alias>) -> Step<Self::End>;
+    fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, sent: Option<&Alias>) -> Step<Self::End>;
 
     /// The end that a write makes; `again` where it was not the first one.
     fn written(&mut self, alias: Alias, again: bool) -> Self::End;

@@ -1,6 +1,6 @@
 //! What does an `AppSpec` file roll out? `CodeDeploy`'s own format, for Lambda; the schedule and the alarms stand elsewhere.
 
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Subject, Version};
 
 use crate::finding::{Findings, NoteKind, Problems};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollout::Schedule;
-use rollout::subject::{DEFAULT_ALIAS, Qualified};
+use rollout::target::{DEFAULT_ALIAS, Qualified};
 use serde_json::json;
 
 use crate::finding::{Findings, Problems};

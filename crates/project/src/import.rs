@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 
 use rollout::format::exact;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Schedule, Weight};
 
 use crate::alarm::{Alarm, Comparison, Definition, LAMBDA, MissingData};

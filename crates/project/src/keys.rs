@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rollout::plan::Mode;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Schedule, Subject};
 
 use crate::alarm::Alarm;

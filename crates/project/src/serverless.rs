@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Arn, Schedule, Subject};
 
 use crate::alarm::Alarm;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollout::hook::{HookError, HookUrl};
 use rollout::plan::Mode;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 use rollout::{Arn, Schedule, Version, Weight};
 
 use crate::Format;

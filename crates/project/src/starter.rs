@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use rollout::Subject;
-use rollout::subject::DEFAULT_ALIAS;
+use rollout::target::DEFAULT_ALIAS;
 
 /// A file for these functions, no two of one name. Every line that is commented out may be used as it stands.
 pub fn starter(functions: &[Subject]) -> String {

@@ -12,9 +12,9 @@ use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
 
 use crate::counts::figure;
+use crate::format::version;
 use crate::record::{Count, Record};
 use crate::safe::clean;
-use crate::words::version;
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 56.0;
@@ -80,7 +80,7 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
             let _ = write!(text, " Slow were {} of stable's calls and {} of the candidate's.", percent[0], percent[1]);
         }
     }
-    if let Some((at, why)) = &record.way_back {
+    if let Some((at, why)) = &record.rollback_target {
         let _ = write!(text, " At {} the way back was decided: {why}.", clock(*at));
     }
     text
@@ -378,7 +378,7 @@ fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
 
 /// The moment of decision, through the whole picture.
 fn decision(record: &Record, axis: Axis, bottom: f64) -> Markup {
-    let decided = record.way_back.as_ref().map(|(at, _)| (*at, "the way back was decided"));
+    let decided = record.rollback_target.as_ref().map(|(at, _)| (*at, "the way back was decided"));
     let promoted = record.decisions.last().filter(|_| record.story.promoted).map(|last| (last.at, "promoted"));
     let Some((at, text)) = decided.or(promoted) else { return Markup::default() };
     let x = axis.x(at);

@@ -7,14 +7,14 @@ pub(crate) mod part;
 use std::io::{self, Write};
 
 use rollout::Weight;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::health::AlarmState;
 
 use crate::Reporter;
 use crate::ci::part::Part;
 use crate::ending::Block;
 use crate::plain::Lines;
-use crate::story::Story;
+use crate::rollout_state::Story;
 use crate::{github, gitlab};
 
 /// Whose log it is.
@@ -73,14 +73,14 @@ impl<W: Write> Ci<W> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "every other event belongs to the part that is open")]
 fn part(event: &Event, open: Option<Part>) -> Option<Part> {
     match &event.what {
-        What::Started(_) => Some(Part::Prepare),
-        What::WeightShifted { to, .. } if *to == Weight::FULL => Some(Part::Bake),
-        What::WeightShifted { .. } => Some(Part::Shift),
+        EventKind::Started(_) => Some(Part::Prepare),
+        EventKind::WeightShifted { to, .. } if *to == Weight::FULL => Some(Part::Bake),
+        EventKind::WeightShifted { .. } => Some(Part::Shift),
         // A way back is what everybody looks for, with the alarm that began it.
-        What::AlarmChanged { state: AlarmState::Alarm, .. }
-        | What::RollbackStarted { .. }
-        | What::Outcome(_)
-        | What::GroupOutcome(_) => None,
+        EventKind::AlarmChanged { state: AlarmState::Alarm, .. }
+        | EventKind::RollbackStarted { .. }
+        | EventKind::Outcome(_)
+        | EventKind::GroupOutcome(_) => None,
         _ => open,
     }
 }
@@ -96,7 +96,7 @@ impl<W: Write> Reporter for Ci<W> {
         }
         if self.system == System::GitHub {
             let subject = self.lines.story(event).map(Story::subject).unwrap_or_default();
-            if let What::Warning { text: warning, transient: false } = &event.what {
+            if let EventKind::Warning { text: warning, transient: false } = &event.what {
                 text.push_str(&github::annotation("warning", &subject, warning));
             }
             if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {
@@ -105,7 +105,7 @@ impl<W: Write> Reporter for Ci<W> {
                     &subject,
                 ));
             }
-            if let What::GroupOutcome(outcome) = &event.what {
+            if let EventKind::GroupOutcome(outcome) = &event.what {
                 text.push_str(&github::verdict(&Block::of_a_group(outcome), &self.lines.subject()));
             }
         }

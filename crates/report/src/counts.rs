@@ -1,13 +1,13 @@
 //! How do the calls of both versions look in the live view? A small table, what is still missing, and how fresh it is.
 
-use rollout::comparison::{Calls, Numbers, Opinion, Slow, Thousandths};
+use rollout::comparison::{AnalysisVerdict, Calls, Numbers, Slow, Thousandths};
 use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 use rollout::{Time, Weight};
 
-use crate::paint::{Line, Tone, row};
+use crate::rollout_state::{Counts, Story};
 use crate::safe::one_line;
-use crate::story::{Counts, Story};
+use crate::styled::{Line, Tone, row};
 
 /// The rows about the calls; none before the first count.
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
@@ -48,13 +48,13 @@ fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) ->
     row(word).with(tone, format!("{stable:<13}{candidate:<13}{beside}"))
 }
 
-fn errors(numbers: &Numbers, opinion: Opinion) -> Line {
+fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
     let Numbers { stable, candidate, ln_evidence, ln_threshold, .. } = numbers;
     let beside = format!("{:<7}evidence ", times(stable, candidate));
     let tone = match opinion {
-        Opinion::RollBack => Tone::Bad,
-        Opinion::Hold => Tone::Warn,
-        Opinion::Pass | Opinion::NoData | Opinion::LowPower => Tone::Good,
+        AnalysisVerdict::RollBack => Tone::Bad,
+        AnalysisVerdict::Hold => Tone::Warn,
+        AnalysisVerdict::Pass | AnalysisVerdict::NoData | AnalysisVerdict::LowPower => Tone::Good,
     };
     let threshold = ln_threshold.to_f64().exp();
     cells("errors", &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
@@ -103,9 +103,9 @@ fn interval(calls: &Calls) -> String {
     percent(format_args!("{low:.2}–{high:.2}"))
 }
 
-fn missing(numbers: &Numbers, opinion: Opinion) -> String {
+fn missing(numbers: &Numbers, opinion: AnalysisVerdict) -> String {
     match (opinion, numbers.missing_errors) {
-        (Opinion::RollBack, _) | (_, None) => String::new(),
+        (AnalysisVerdict::RollBack, _) | (_, None) => String::new(),
         (_, Some(count)) => format!("{} more errors of {} at least, to go back", grouped(count), numbers.candidate.version),
     }
 }
@@ -113,22 +113,22 @@ fn missing(numbers: &Numbers, opinion: Opinion) -> String {
 fn slow(slow: &Slow) -> Line {
     let beside = if slow.enforced { format!("evidence {}", figure(slow.ln_evidence)) } else { "report only".to_owned() };
     let word = format!("over {:.0} ms", slow.stable_limit_ms.to_f64());
-    let tone = if slow.enforced && slow.opinion == Opinion::RollBack { Tone::Bad } else { Tone::Plain };
+    let tone = if slow.enforced && slow.opinion == AnalysisVerdict::RollBack { Tone::Bad } else { Tone::Plain };
     row(&word).with(tone, format!("{:<13}{:<13}{beside}", slow.stable_percent.percent(), slow.candidate_percent.percent()))
 }
 
-fn verdict(opinion: Opinion, why: &str, numbers: &Numbers, now: Time) -> Line {
+fn verdict(opinion: AnalysisVerdict, why: &str, numbers: &Numbers, now: Time) -> Line {
     let fresh = numbers.counted_to.map_or_else(
         || "no call counted yet: CloudWatch is 1–3 min late".to_owned(),
         |to| format!("counted to {} ({} ago)", clock(to), duration(now.since(to))),
     );
     let line = row("");
     let line = match opinion {
-        Opinion::Pass => line.with(Tone::Good, "no complaint"),
-        Opinion::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
-        Opinion::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
-        Opinion::Hold => line.with(Tone::Warn, "suspicious: share not raised"),
-        Opinion::NoData | Opinion::RollBack => line.with(Tone::Bad, one_line(why)),
+        AnalysisVerdict::Pass => line.with(Tone::Good, "no complaint"),
+        AnalysisVerdict::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
+        AnalysisVerdict::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
+        AnalysisVerdict::Hold => line.with(Tone::Warn, "suspicious: share not raised"),
+        AnalysisVerdict::NoData | AnalysisVerdict::RollBack => line.with(Tone::Bad, one_line(why)),
     };
     line.with(Tone::Dim, format!("   {fresh}"))
 }

@@ -1,7 +1,7 @@
 //! How is a diagnosis told? Symptom by symptom, at 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
 
 use crate::safe::one_line;
-use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
 use rollout::event::FORMAT;
 use rollout::{Subject, Time};
 use serde::Serialize;
@@ -17,16 +17,16 @@ const CHECKED: &str = "everything that a rollout's preflight looks at, callers t
                        or come too late, and what a rollback would not undo";
 
 /// A diagnosis for people.
-pub fn doctor_text(subject: &Subject, diagnosis: &Diagnosis) -> String {
+pub fn doctor_text(subject: &Subject, diagnosis: &DoctorReport) -> String {
     let mut text = format!("{subject}   {}\n", counted(diagnosis));
-    for symptom in &diagnosis.symptoms {
+    for symptom in &diagnosis.diagnoses {
         text.push('\n');
         text.push_str(&told(symptom));
     }
     if !diagnosis.unseen.is_empty() {
         text.push('\n');
     }
-    for Unseen { what, why, permission } in &diagnosis.unseen {
+    for SkippedCheck { what, why, permission } in &diagnosis.unseen {
         let permission = permission.as_ref().map(|permission| format!("; {permission} is needed")).unwrap_or_default();
         row(&mut text, "? not seen", &format!("{what}: {why}{permission}"));
     }
@@ -35,7 +35,7 @@ pub fn doctor_text(subject: &Subject, diagnosis: &Diagnosis) -> String {
     text
 }
 
-fn counted(diagnosis: &Diagnosis) -> String {
+fn counted(diagnosis: &DoctorReport) -> String {
     let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let counts = Severity::ALL.map(|severity| (diagnosis.count(severity), severity.word()));
     let mut parts: Vec<String> =
@@ -49,7 +49,7 @@ fn counted(diagnosis: &Diagnosis) -> String {
     parts.join(", ")
 }
 
-fn told(symptom: &Symptom) -> String {
+fn told(symptom: &Diagnosis) -> String {
     let mut text = String::new();
     let mark = match symptom.severity {
         Severity::Problem => "✖ problem",
@@ -92,7 +92,7 @@ fn row(out: &mut String, word: &str, text: &str) {
 ///
 /// # Errors
 /// None that these values can cause.
-pub fn doctor_json(subject: &Subject, diagnosis: &Diagnosis, now: Time) -> serde_json::Result<String> {
+pub fn doctor_json(subject: &Subject, diagnosis: &DoctorReport, now: Time) -> serde_json::Result<String> {
     let mut lines = String::new();
     let mut line = |kind: &str, value: serde_json::Value| -> serde_json::Result<()> {
         let head = json!({ "v": FORMAT, "type": kind, "at": now, "function": subject.function.name, "alias": subject.alias });
@@ -102,7 +102,7 @@ pub fn doctor_json(subject: &Subject, diagnosis: &Diagnosis, now: Time) -> serde
         lines.push('\n');
         Ok(())
     };
-    for symptom in &diagnosis.symptoms {
+    for symptom in &diagnosis.diagnoses {
         line("symptom", value(symptom)?)?;
     }
     for unseen in &diagnosis.unseen {
@@ -132,14 +132,14 @@ mod tests {
         Subject::parse("hello:Live", None).unwrap()
     }
 
-    fn ill() -> Diagnosis {
+    fn ill() -> DoctorReport {
         let long = "the version to go back to, 41, is Inactive: it would fail its first calls, and whoever goes back to it waits";
         let command = format!("aws lambda invoke --function-name {} /dev/null", "x".repeat(90));
-        let symptom = Symptom::new(Severity::Problem, "preflight", long).fix("invoke it once").commands([command]);
-        let note = Symptom::new(Severity::Note, "one-way-door", "memory: 1 in 41, 2 in 42").why("it costs");
+        let symptom = Diagnosis::new(Severity::Problem, "preflight", long).fix("invoke it once").commands([command]);
+        let note = Diagnosis::new(Severity::Note, "one-way-door", "memory: 1 in 41, 2 in 42").why("it costs");
         let unseen =
-            Unseen { what: "the policy".to_owned(), why: "no".to_owned(), permission: Some("lambda:GetPolicy".to_owned()) };
-        Diagnosis { symptoms: vec![symptom, note], unseen: vec![unseen] }
+            SkippedCheck { what: "the policy".to_owned(), why: "no".to_owned(), permission: Some("lambda:GetPolicy".to_owned()) };
+        DoctorReport { diagnoses: vec![symptom, note], unseen: vec![unseen] }
     }
 
     #[test]
@@ -167,7 +167,7 @@ hello:Live   1 problem, 1 note, 1 not seen
 
     #[test]
     fn silence_says_what_was_looked_at() {
-        let text = doctor_text(&subject(), &Diagnosis::default());
+        let text = doctor_text(&subject(), &DoctorReport::default());
         assert!(text.starts_with("hello:Live   ✔ nothing found\n\n  looked at everything"), "{text}");
     }
 

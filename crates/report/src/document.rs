@@ -2,8 +2,8 @@
 //!
 //! Whoever wants each event as it happens reads the lines instead.
 
-use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Difference, Ending, Event, FORMAT, HookPhase, Started};
+use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::event::{Difference, Event, FORMAT, HookPhase, RolloutSummary, Started};
 use rollout::health::AlarmState;
 use rollout::{Time, Version, Weight};
 use serde::Serialize;
@@ -51,7 +51,7 @@ struct Rollout<'a> {
     last: Time,
     candidate: Option<Version>,
     started: Option<&'a Started>,
-    ending: Option<&'a Ending>,
+    ending: Option<&'a RolloutSummary>,
     #[serde(rename = "weights")]
     shares: Vec<Share>,
     counts: Vec<Count<'a>>,
@@ -73,7 +73,7 @@ struct Share {
 struct Count<'a> {
     at: Time,
     #[serde(rename = "verdict")]
-    opinion: Opinion,
+    opinion: AnalysisVerdict,
     why: &'a str,
     numbers: &'a Numbers,
 }

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use rollout::event::{Ending, Event};
+use rollout::event::{Event, RolloutSummary};
 use rollout::format::{duration, grouped, rate};
 use rollout::health::clock;
 use rollout::{Cause, OutcomeKind, ReasonKind, Version, Weight};
 
-use crate::arithmetic::in_figures;
-use crate::paint::{Line, Tone, row};
+use crate::alarm_reason::in_figures;
+use crate::format::{version, wrapped};
+use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
-use crate::story::Story;
-use crate::words::{version, wrapped};
+use crate::styled::{Line, Tone, row};
 
 /// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
 ///
@@ -41,7 +41,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn of(story: &Story, ending: &Ending) -> Self {
+    pub(crate) fn of(story: &Story, ending: &RolloutSummary) -> Self {
         Self {
             verdict: verdict(story, ending),
             spent: spent(ending),
@@ -116,7 +116,7 @@ pub(crate) struct Verdict {
     pub(crate) sentence: String,
 }
 
-fn verdict(story: &Story, ending: &Ending) -> Verdict {
+fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     let subject = story.subject();
     let (stable, candidate) = (ending.stable, version(ending.candidate));
     let stays = match stable {
@@ -130,7 +130,7 @@ fn verdict(story: &Story, ending: &Ending) -> Verdict {
         OutcomeKind::Refused => (Tone::Bad, '✖', "REFUSED", format!("{subject}: nothing has moved")),
         OutcomeKind::RolledBack => (Tone::Bad, '✖', "ROLLED BACK", stays),
         OutcomeKind::Superseded => (Tone::Bad, '✖', "SUPERSEDED", format!("{subject} is somebody else's now")),
-        OutcomeKind::Held => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
+        OutcomeKind::LeftInProgress => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
         OutcomeKind::Detached => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process goes on with it")),
         OutcomeKind::RollbackUnconfirmed => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
         OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, '✖', "FAILED", subject),
@@ -139,7 +139,7 @@ fn verdict(story: &Story, ending: &Ending) -> Verdict {
 }
 
 /// What it took, as far as it is known.
-fn spent(ending: &Ending) -> String {
+fn spent(ending: &RolloutSummary) -> String {
     let told = |millis: u64| duration(Duration::from_millis(millis));
     let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", told(took)));
     let of_alarm = if ending.reason.kind == ReasonKind::Cause(Cause::Alarm) { " the alarm" } else { "" };
@@ -149,7 +149,7 @@ fn spent(ending: &Ending) -> String {
     [took, noticed, reverted].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn why(story: &Story, ending: &Ending) -> Vec<String> {
+fn why(story: &Story, ending: &RolloutSummary) -> Vec<String> {
     let mut lines = clean_lines(&ending.reason.detail);
     if let Some(first) = lines.first_mut() {
         *first = in_figures(first);
@@ -167,7 +167,7 @@ fn why(story: &Story, ending: &Ending) -> Vec<String> {
 }
 
 /// How many calls a version that was taken back had, and what that cost.
-fn exposed(ending: &Ending) -> Option<String> {
+fn exposed(ending: &RolloutSummary) -> Option<String> {
     let over = matches!(ending.outcome, OutcomeKind::RolledBack | OutcomeKind::RollbackUnconfirmed);
     let (exposed, requests) = ending.exposed.zip(ending.requests).filter(|(exposed, _)| over && *exposed > 0)?;
     let stable = version(ending.stable);
@@ -182,7 +182,7 @@ fn exposed(ending: &Ending) -> Option<String> {
     ))
 }
 
-fn now(story: &Story, ending: &Ending) -> String {
+fn now(story: &Story, ending: &RolloutSummary) -> String {
     let mut now = one_line(&ending.traffic);
     if ending.outcome == OutcomeKind::RollbackUnconfirmed {
         let meant = ending
@@ -202,10 +202,11 @@ fn now(story: &Story, ending: &Ending) -> String {
 }
 
 /// Whether the note now remembers the candidate as rejected.
-fn is_marked(story: &Story, ending: &Ending) -> bool {
+fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
     // What spoke up before the candidate had a share says nothing about the candidate.
-    let guilty = story.share.is_some() && story.way_back.as_ref().is_some_and(|way_back| way_back.cause.rejects());
+    let guilty =
+        story.share.is_some() && story.rollback_target.as_ref().is_some_and(|rollback_target| rollback_target.cause.rejects());
     by_a_person || guilty
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rollout::comparison::Opinion;
+use rollout::comparison::AnalysisVerdict;
 use rollout::event::{Event, FORMAT};
 use rollout::format::{duration, grouped};
 use rollout::health::{AlarmState, clock};
@@ -14,9 +14,9 @@ use serde_json::json;
 
 use crate::counts::figure;
 use crate::ending::lines;
+use crate::format::{joined, version};
 use crate::record::{Record, records};
 use crate::safe::one_line;
-use crate::words::{joined, version};
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {
@@ -56,7 +56,7 @@ pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
 /// When it was decided, and what was known then.
 fn grounds(record: &Record) -> Vec<String> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let at = record.way_back.as_ref().map_or(record.last, |(at, _)| *at);
+    let at = record.rollback_target.as_ref().map_or(record.last, |(at, _)| *at);
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
@@ -93,7 +93,7 @@ fn evidence(record: &Record, at: Time) -> String {
     let Some(count) = record.counts.iter().rfind(|count| count.at <= at) else { return "nothing was counted".to_owned() };
     let (ln, threshold) = (count.numbers.ln_evidence, figure(count.numbers.ln_threshold));
     let missing = match count.numbers.missing_errors {
-        Some(missing) if count.opinion != Opinion::RollBack => {
+        Some(missing) if count.opinion != AnalysisVerdict::RollBack => {
             format!("; {} more errors of {} would have been proof", grouped(missing), count.numbers.candidate.version)
         }
         Some(_) | None => String::new(),
@@ -143,7 +143,7 @@ fn otherwise(record: &Record) -> Vec<String> {
         OutcomeKind::Unchanged => {
             vec!["code or settings in `$LATEST` that stable does not have: publishing then gives a new version".to_owned()]
         }
-        OutcomeKind::Held => vec![
+        OutcomeKind::LeftInProgress => vec![
             format!("without the signal {}", onwards(record)),
             "with `--on-interrupt rollback`, the default, the signal would have taken all traffic back".to_owned(),
         ],
@@ -154,24 +154,24 @@ fn otherwise(record: &Record) -> Vec<String> {
 }
 
 fn taken_back(record: &Record) -> Vec<String> {
-    let Some(way_back) = &record.story.way_back else { return Vec::new() };
+    let Some(rollback_target) = &record.story.rollback_target else { return Vec::new() };
     let onwards = onwards(record);
-    match way_back.cause {
-        Cause::Alarm => alarmed(record, way_back.at, &onwards),
-        Cause::Analysis => analysed(record, way_back.at, &onwards),
+    match rollback_target.cause {
+        Cause::Alarm => alarmed(record, rollback_target.at, &onwards),
+        Cause::Analysis => analysed(record, rollback_target.at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if way_back.cause == Cause::PostHook { promoted } else { onwards };
+            let then = if rollback_target.cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("with {{\"status\":\"Succeeded\"}} from {name} {then}")]
         }
         Cause::Blind | Cause::NoData => {
             let since = record.blind.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it was lost at {}", duration(way_back.at.since(since)), clock(since))
+                format!(", {} after it was lost at {}", duration(rollback_target.at.since(since)), clock(since))
             });
             vec![
-                format!("sight again before {}{waited}; then {onwards}", clock(way_back.at)),
+                format!("sight again before {}{waited}; then {onwards}", clock(rollback_target.at)),
                 "a longer `--blind-limit` would have held the share for longer".to_owned(),
             ]
         }
@@ -206,7 +206,7 @@ fn analysed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
     let Some(last) = known.next() else { return vec![format!("with answers to its saved events {onwards}")] };
     let threshold = figure(last.numbers.ln_threshold);
     let mut rows = vec![format!("with evidence below {threshold} {onwards}; it was {}", figure(last.numbers.ln_evidence))];
-    if let Some(before) = known.next().filter(|before| before.opinion != Opinion::RollBack) {
+    if let Some(before) = known.next().filter(|before| before.opinion != AnalysisVerdict::RollBack) {
         let (at, evidence) = (clock(before.at), figure(before.numbers.ln_evidence));
         rows.push(format!("at the count before, {at}, it was {evidence}: {}", before.why));
     }

@@ -1,11 +1,11 @@
 //! What does GitHub Actions take? Its commands in the log, and the values that later steps read.
 
-use rollout::event::Ending;
+use rollout::event::RolloutSummary;
 
 use crate::ci::part::Part;
 use crate::ending::Block;
-use crate::paint::Tone;
 use crate::safe::{github_data, github_output, github_property, one_line};
+use crate::styled::Tone;
 
 pub(crate) const GROUP_END: &str = "::endgroup::\n";
 
@@ -32,7 +32,7 @@ pub(crate) fn verdict(block: &Block, subject: &str) -> String {
 }
 
 /// What a rollout came to, by name.
-pub(crate) fn values(ending: &Ending) -> Vec<(&'static str, String)> {
+pub(crate) fn values(ending: &RolloutSummary) -> Vec<(&'static str, String)> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let version = |version: Option<rollout::Version>| version.map_or_else(String::new, |version| version.to_string());
     vec![
@@ -51,7 +51,7 @@ pub(crate) fn values(ending: &Ending) -> Vec<(&'static str, String)> {
 }
 
 /// The lines of `$GITHUB_OUTPUT`: the outputs of the step.
-pub fn github_outputs(ending: &Ending) -> String {
+pub fn github_outputs(ending: &RolloutSummary) -> String {
     values(ending).into_iter().map(|(name, value)| github_output(name, &value)).collect()
 }
 

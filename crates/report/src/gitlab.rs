@@ -1,7 +1,7 @@
 //! What does GitLab take? Sections in the log, and a dotenv file that later jobs read.
 
 use rollout::Time;
-use rollout::event::Ending;
+use rollout::event::RolloutSummary;
 
 use crate::ci::part::Part;
 use crate::github::values;
@@ -17,7 +17,7 @@ pub(crate) fn section_end(part: Part, at: Time) -> String {
 }
 
 /// The lines of a dotenv file: `CANARYCTL_OUTCOME=promoted` and the like. A value there has one line, and no escapes.
-pub fn dotenv(ending: &Ending) -> String {
+pub fn dotenv(ending: &RolloutSummary) -> String {
     let line = |(name, value): (&str, String)| format!("CANARYCTL_{}={}\n", name.to_uppercase(), one_line(&value));
     values(ending).into_iter().map(line).collect()
 }

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What, Why};
+use rollout::event::{EndReason, Event, EventKind, GroupOutcome, MemberEnding, RolloutSummary};
 use rollout::format::duration;
 use rollout::{Cause, OutcomeKind, ReasonKind};
 
-use crate::arithmetic::in_figures;
+use crate::alarm_reason::in_figures;
 use crate::ending::{Block, Verdict};
-use crate::paint::Tone;
+use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
-use crate::story::Story;
+use crate::styled::Tone;
 
 /// How many functions are named one by one.
 const NAMED: usize = 3;
 
 /// How several functions ended, where these events are of several.
 pub(crate) fn outcome(events: &[Event]) -> Option<&GroupOutcome> {
-    events.iter().rev().find_map(|event| if let What::GroupOutcome(outcome) = &event.what { Some(&**outcome) } else { None })
+    events.iter().rev().find_map(|event| if let EventKind::GroupOutcome(outcome) = &event.what { Some(&**outcome) } else { None })
 }
 
 /// One function among several: its name, what became of it, why, and where its traffic is.
@@ -27,17 +27,17 @@ pub(crate) fn row(member: &MemberEnding) -> [String; 4] {
 }
 
 /// The ending that these events come to: the only one, or of several functions the one that the exit code is about.
-pub fn last_ending(events: &[Event]) -> Option<Ending> {
+pub fn last_ending(events: &[Event]) -> Option<RolloutSummary> {
     match outcome(events) {
         Some(outcome) => of_all(outcome),
         None => events.iter().rev().find_map(Event::ending).cloned(),
     }
 }
 
-fn of_all(outcome: &GroupOutcome) -> Option<Ending> {
+fn of_all(outcome: &GroupOutcome) -> Option<RolloutSummary> {
     let member = deciding(outcome).into_iter().next().or(outcome.members.first())?;
-    let reason = Why { detail: why(member), ..member.ending.reason.clone() };
-    Some(Ending { exit_code: outcome.exit_code, reason, traffic: now(outcome), ..member.ending.clone() })
+    let reason = EndReason { detail: why(member), ..member.ending.reason.clone() };
+    Some(RolloutSummary { exit_code: outcome.exit_code, reason, traffic: now(outcome), ..member.ending.clone() })
 }
 
 impl Block {
@@ -111,9 +111,12 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
             let unconfirmed = count(outcome, &OutcomeKind::RollbackUnconfirmed);
             (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {}: page someone", functions(all)))
         }
-        30 => {
-            (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{} keep their shares", functions(count(outcome, &OutcomeKind::Held))))
-        }
+        30 => (
+            Tone::Warn,
+            '▸',
+            "LEFT IN PROGRESS",
+            format!("{} keep their shares", functions(count(outcome, &OutcomeKind::LeftInProgress))),
+        ),
         21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, &OutcomeKind::Superseded), functions(all))),
         _ if back > 0 && back + count(outcome, &OutcomeKind::Unchanged) + count(outcome, &OutcomeKind::Refused) == all => {
             (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay as they were", functions(all)))
@@ -138,7 +141,7 @@ fn now(outcome: &GroupOutcome) -> String {
         (OutcomeKind::RolledBack, "on stable"),
         (OutcomeKind::Unchanged, "as they were"),
         (OutcomeKind::Refused, "as they were"),
-        (OutcomeKind::Held, "with a share"),
+        (OutcomeKind::LeftInProgress, "with a share"),
         (OutcomeKind::Detached, "with their owners"),
         (OutcomeKind::Superseded, "somebody else's"),
         (OutcomeKind::Failed, "failed"),

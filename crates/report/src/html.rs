@@ -15,11 +15,11 @@ use rollout::{Time, Version, Weight};
 use crate::chart::chart;
 use crate::counts::figure;
 use crate::ending::Block;
+use crate::format::{schedule, short, version, versions};
 use crate::group;
-use crate::paint::Tone;
 use crate::record::{Answer, Decision, Hook, Record, records};
 use crate::safe::{clean, one_line, prose};
-use crate::words::{schedule, short, version, versions};
+use crate::styled::Tone;
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
@@ -372,7 +372,7 @@ fn differences(record: &Record) -> Markup {
 }
 
 fn log(record: &Record) -> Markup {
-    let row = |(at, told): &(Time, crate::sentence::Told)| {
+    let row = |(at, told): &(Time, crate::messages::LogLine)| {
         let text = html! { (prose(&told.text)) @if !told.under.is_empty() { pre { (verbatim(&told.under)) } } };
         vec![time(*at), html! { (told.word) }, text]
     };

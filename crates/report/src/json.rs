@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use serde::Serialize;
 
 use crate::Reporter;
@@ -31,7 +31,7 @@ impl<W: Write> Json<W> {
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         // Told for the record alone, or not known well enough to be written again.
-        if matches!(event.what, What::Observed(_) | What::Unknown) {
+        if matches!(event.what, EventKind::Observed(_) | EventKind::Unknown) {
             return Ok(());
         }
         self.line(event)

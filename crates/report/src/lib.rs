@@ -5,7 +5,7 @@
 //! writing are handed back, and it is the caller's promise that they never change a rollout. A saved file of events renders like
 //! the rollout did.
 
-mod arithmetic;
+mod alarm_reason;
 mod chart;
 mod ci;
 mod counts;
@@ -13,32 +13,32 @@ mod doctor;
 mod document;
 mod ending;
 mod error;
+mod event_log;
 mod explain;
-mod foresight;
-mod frame;
+mod forecast;
+mod format;
 mod github;
 mod gitlab;
 mod group;
 mod html;
 mod json;
 mod live;
+mod live_frame;
+mod live_group;
 mod live_layout;
 mod markdown;
-mod paint;
+mod messages;
 mod plain;
 mod prompt;
 mod record;
 mod recording;
+mod remote_watch;
+mod rollout_state;
 mod safe;
-mod saved;
-mod sentence;
 mod status;
-mod story;
-mod table;
+mod styled;
 mod timeline;
 mod verify;
-mod watching;
-mod words;
 
 use std::io;
 
@@ -50,23 +50,23 @@ pub use doctor::{doctor_json, doctor_text};
 pub use document::document;
 pub use ending::end_block;
 pub use error::error_text;
+pub use event_log::{Saved, read};
 pub use explain::{explanation, explanation_json};
-pub use frame::{LiveState, frame};
 pub use github::github_outputs;
 pub use gitlab::dotenv;
 pub use group::last_ending;
 pub use html::html;
 pub use json::Json;
 pub use live::{Live, Size};
+pub use live_frame::{LiveState, frame};
 pub use markdown::markdown;
 pub use plain::Plain;
 pub use prompt::{Order, Prompt};
 pub use recording::Recording;
-pub use saved::{Saved, read};
+pub use remote_watch::Watch;
 pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
 pub use verify::{Verified, verify};
-pub use watching::Watch;
 
 /// Somebody who tells a rollout.
 ///

@@ -9,11 +9,11 @@ use crossterm::cursor::MoveUp;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate};
 use crossterm::{queue, terminal};
 use rollout::Time;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 
 use crate::Reporter;
 use crate::ending::{self, Block};
-use crate::frame::{LiveState, ROWS, rows as rows_of};
+use crate::live_frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
 use crate::prompt::Prompt;
 
@@ -119,17 +119,17 @@ impl<W: Write> Live<W> {
     fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
         let block = match &event.what {
-            What::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
-            What::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
+            EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
+            EventKind::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
             // Of several the line is enough.
-            What::Outcome(_) => return told,
+            EventKind::Outcome(_) => return told,
             _ => None,
         };
         if let Some(block) = block {
             let block = ending::lines(&block, Some(size.0));
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
-        let kept = matches!(event.what, What::Warning { .. } | What::HookFailed { .. });
+        let kept = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
         if kept || Self::is_small(size) { told } else { Vec::new() }
     }
 }
@@ -152,7 +152,7 @@ impl<W: Write> Reporter for Live<W> {
         self.state.add(event);
         let told = self.lines.tell(event);
         let above = self.lasting(event, told, self.size());
-        self.ended |= if self.of_a_group { matches!(event.what, What::GroupOutcome(_)) } else { event.ending().is_some() };
+        self.ended |= if self.of_a_group { matches!(event.what, EventKind::GroupOutcome(_)) } else { event.ending().is_some() };
         self.draw(&above)
     }
 

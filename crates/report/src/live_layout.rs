@@ -3,7 +3,7 @@
 use rollout::Time;
 use rollout::health::clock;
 
-use crate::paint::{Line, Tone};
+use crate::styled::{Line, Tone};
 
 /// Where the sentences of what happened begin: after the time and the word.
 pub(crate) const TEXT_AT: usize = 22;

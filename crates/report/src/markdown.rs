@@ -10,11 +10,11 @@ use rollout::health::clock;
 
 use crate::counts::figure;
 use crate::ending::Block;
+use crate::format::version;
 use crate::group;
 use crate::html::{chosen, compared_versions};
 use crate::record::{Decision, Record, records};
 use crate::safe::{code, one_line, plain};
-use crate::words::version;
 
 /// The most rows that a table shows: CI systems cut a summary that is too long, and leave nothing of it.
 const ROWS: usize = 100;
@@ -130,7 +130,7 @@ fn differences(page: &mut String, record: &Record) {
 }
 
 fn timeline(page: &mut String, record: &Record) {
-    let row = |(at, told): &(Time, crate::sentence::Told)| vec![clock(*at), told.word.to_owned(), plain(&told.text)];
+    let row = |(at, told): &(Time, crate::messages::LogLine)| vec![clock(*at), told.word.to_owned(), plain(&told.text)];
     let rows: Vec<Vec<String>> = record.log.iter().map(row).collect();
     table(page, "Timeline", &["Time", "What", "Detail"], &rows);
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use rollout::event::{Ending, Event, What};
+use rollout::event::{Event, EventKind, RolloutSummary};
 use rollout::health::clock;
 use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
 use crate::ending::{self, Block};
+use crate::messages::{LogLine, sentences};
+use crate::rollout_state::Story;
 use crate::safe::inert;
-use crate::sentence::{Told, sentences};
-use crate::story::Story;
 
 /// Writes plain lines.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Lines {
 
     /// Takes an event into account and gives its lines.
     pub(crate) fn tell(&mut self, event: &Event) -> Vec<String> {
-        if let What::GroupOutcome(outcome) = &event.what {
+        if let EventKind::GroupOutcome(outcome) = &event.what {
             return block(&Block::of_a_group(outcome)).iter().map(|line| inert(line)).collect();
         }
         let story = self.stories.entry((event.function.clone(), event.alias.clone())).or_default();
@@ -84,7 +84,7 @@ impl Lines {
     }
 
     fn change(&self, event: &Event) -> Vec<String> {
-        let beat = matches!(event.what, What::Heartbeat { .. });
+        let beat = matches!(event.what, EventKind::Heartbeat { .. });
         if beat && self.last.is_some_and(|last| event.at.since(last) < QUIET) {
             return Vec::new();
         }
@@ -98,13 +98,13 @@ impl Lines {
     }
 
     /// One function's end among others: a line, and what an incident needs of it.
-    fn ended(&self, event: &Event, ending: &Ending) -> Vec<String> {
+    fn ended(&self, event: &Event, ending: &RolloutSummary) -> Vec<String> {
         let Some(story) = self.story(event) else { return Vec::new() };
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
         let why = why.first().map_or("", String::as_str);
         let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
         let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
-        written(event.at, &story.subject(), self.widest(), &Told { word: "ended", text, under })
+        written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
     }
 
     /// What is known of the event's function.
@@ -119,13 +119,13 @@ impl Lines {
     }
 
     /// Whether this function's end is told where people look first: of several, those that came along are not.
-    pub(crate) fn stands_out(&self, ending: &Ending) -> bool {
+    pub(crate) fn stands_out(&self, ending: &RolloutSummary) -> bool {
         !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
 }
 
-fn written(at: Time, subject: &str, widest: usize, told: &Told) -> Vec<String> {
-    let Told { word, text, under } = told;
+fn written(at: Time, subject: &str, widest: usize, told: &LogLine) -> Vec<String> {
+    let LogLine { word, text, under } = told;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
     let indent = " ".repeat("14:02:13".len() + 2 + widest + 2 + WORD + 2);
     // The bar keeps a log's own text from being taken for a line, or a command, of the log that it stands in.

@@ -4,10 +4,10 @@
 
 use rollout::Weight;
 
-use crate::paint::{Line, Tone};
+use crate::format::{operand, version};
+use crate::rollout_state::Story;
 use crate::safe::one_line;
-use crate::story::Story;
-use crate::words::{operand, version};
+use crate::styled::{Line, Tone};
 
 /// What stands at the foot of the live view, beside how to go back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Prompt {
     /// The order is being carried out.
     Doing(Order),
     /// What came of it, in words; whether that is what was wanted.
-    Said(bool, String),
+    Message(bool, String),
     /// A signal was heard, and this is what it does.
     Signal {
         /// Whether a signal leaves the share as it is.
@@ -80,8 +80,8 @@ impl Prompt {
             Self::Watching => Line::default().with(Tone::Dim, "  ^C stops watching; the rollout goes on"),
             Self::Ask(order) => strong(question(story, *order)).with(Tone::Plain, "  y to confirm, any other key: no"),
             Self::Doing(order) => strong(format!("{} …", doing(*order))),
-            Self::Said(true, text) => Line::default().with(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
-            Self::Said(false, text) => Line::default().with(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
+            Self::Message(true, text) => Line::default().with(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
+            Self::Message(false, text) => Line::default().with(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
             Self::Signal { insists: true, .. } => warn("^C again: leaving at once".to_owned()),
             Self::Signal { insists: false, holds } => warn(signal(story, *holds)),
         })
@@ -90,7 +90,7 @@ impl Prompt {
     /// Whether it has to be seen although no frame is drawn.
     pub(crate) fn lasts(&self) -> bool {
         match self {
-            Self::Ask(_) | Self::Said(..) | Self::Signal { .. } => true,
+            Self::Ask(_) | Self::Message(..) | Self::Signal { .. } => true,
             Self::None | Self::Keys { .. } | Self::Watching | Self::Doing(_) => false,
         }
     }

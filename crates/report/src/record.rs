@@ -5,17 +5,17 @@
 
 use std::time::Duration;
 
-use rollout::comparison::{Numbers, Opinion};
-use rollout::event::{Difference, Ending, Event, HookPhase, What};
+use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 
-use crate::arithmetic::in_figures;
+use crate::alarm_reason::in_figures;
 use crate::ending::Block;
+use crate::format::{short, version};
+use crate::messages::{LogLine, sentences};
+use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
-use crate::sentence::{Told, sentences};
-use crate::story::Story;
-use crate::words::{short, version};
 
 /// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]
@@ -35,16 +35,16 @@ pub(crate) struct Record {
     pub(crate) blind: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
     /// When the way back was decided, and why.
-    pub(crate) way_back: Option<(Time, String)>,
-    pub(crate) log: Vec<(Time, Told)>,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) rollback_target: Option<(Time, String)>,
+    pub(crate) log: Vec<(Time, LogLine)>,
+    pub(crate) ending: Option<RolloutSummary>,
 }
 
 /// What one count of the calls said.
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
     pub(crate) at: Time,
-    pub(crate) opinion: Opinion,
+    pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
 }
@@ -96,7 +96,7 @@ pub(crate) struct Decision {
 pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     // The end of several functions is none of one.
-    for event in events.iter().filter(|event| !matches!(event.what, What::GroupOutcome(_))) {
+    for event in events.iter().filter(|event| !matches!(event.what, EventKind::GroupOutcome(_))) {
         let same = |record: &&mut Record| {
             record.ending.is_none() && record.story.function == event.function && record.story.alias == event.alias
         };
@@ -145,53 +145,55 @@ impl Record {
         self.last = self.last.max(at);
         self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
         match &event.what {
-            What::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
-            What::Warning { text, transient: false } => self.warnings.push(one_line(text)),
-            What::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
-            What::WeightShifted { to, because, .. } => {
+            EventKind::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
+            EventKind::Warning { text, transient: false } => self.warnings.push(one_line(text)),
+            EventKind::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
+            EventKind::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
                 self.decide(at, format!("{to} to {}", version(self.story.candidate)), because);
             }
-            What::AliasCreated { version } => {
+            EventKind::AliasCreated { version } => {
                 self.shares.push((at, Weight::FULL));
                 self.decide(at, format!("created on {version}"), "a first version has nothing to share with");
             }
-            What::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
-            What::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
-            What::Compared { opinion, why, numbers } => {
+            EventKind::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
+            EventKind::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
+            EventKind::Compared { opinion, why, numbers } => {
                 let (why, numbers) = (one_line(why), (**numbers).clone());
                 self.counts.push(Count { at, opinion: *opinion, why, numbers });
             }
-            What::SightLost { why } => {
+            EventKind::MonitoringLost { why } => {
                 self.blind.push((at, None));
                 self.decide(at, "held: blind".to_owned(), why);
             }
-            What::SightRegained => self.sees_again(at),
-            What::Paused { until, .. } => self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until))),
-            What::Held { why } => self.hold(at, why),
-            What::HookStarted { hook, name, .. } => {
+            EventKind::MonitoringRestored => self.sees_again(at),
+            EventKind::Paused { until, .. } => {
+                self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until)))
+            }
+            EventKind::HoldingStep { why } => self.hold(at, why),
+            EventKind::HookStarted { hook, name, .. } => {
                 self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
             }
-            What::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
-            What::HookFailed { hook, name, reason } => {
+            EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
+            EventKind::HookFailed { hook, name, reason } => {
                 if self.hooks.last().is_none_or(|asked| asked.answer.is_some()) {
                     self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
                 }
                 let took = self.hooks.last().map_or(Duration::ZERO, |asked| at.since(asked.asked));
                 self.answered(false, took, reason);
             }
-            What::RollbackStarted { why, .. } => {
+            EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
                 let goal = self.story.stable().map_or_else(|| "ended".to_owned(), |stable| format!("back to {stable}"));
                 self.decide(at, goal, &why);
-                self.way_back = Some((at, why));
+                self.rollback_target = Some((at, why));
             }
-            What::Restored { .. } => self.shares.push((at, Weight::ZERO)),
-            What::Promoted { version } => {
+            EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
+            EventKind::Promoted { version } => {
                 self.shares.push((at, Weight::FULL));
                 self.decide(at, format!("promoted {version}"), "the schedule is through and nothing spoke against it");
             }
-            What::Outcome(ending) => self.ending = Some((**ending).clone()),
+            EventKind::Outcome(ending) => self.ending = Some((**ending).clone()),
             _ => {}
         }
     }

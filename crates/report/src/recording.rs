@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use rollout::event::{Event, Observed, What};
+use rollout::event::{Event, EventKind, Observed};
 use serde_json::{Map, Value, json};
 
 use crate::{Json, Reporter};
@@ -55,7 +55,7 @@ impl<W: Write> Recording<W> {
 
 impl<W: Write> Reporter for Recording<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        if let What::Observed(observed) = &event.what { self.observed(event, observed) } else { self.json.event(event) }
+        if let EventKind::Observed(observed) = &event.what { self.observed(event, observed) } else { self.json.event(event) }
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -2,15 +2,15 @@
 //!
 //! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
 
-use rollout::alias::{Alias, Audience, Contention, Standing, Target, standing};
+use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
 use rollout::format::duration;
-use rollout::note::{AfterPause, Note, Noted, Phase};
+use rollout::note::{AfterPause, Note, NoteParse, Phase};
 use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
 use serde::Serialize;
 
+use crate::format::{joined, operand, version, when};
+use crate::remote_watch::outcome;
 use crate::safe::{clean_lines, one_line};
-use crate::watching::outcome;
-use crate::words::{joined, operand, version, when};
 
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
 ///
@@ -23,7 +23,7 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
         sheet.next(&format!("canaryctl rollout {} --type <SCHEDULE>", operand_of(subject)), "creates it on a new version");
         return sheet.text();
     };
-    let found = standing(alias);
+    let found = alias_state(alias);
     sheet.title = title(subject, alias, &found);
     sheet.row("traffic", &alias.traffic());
     explain(&mut sheet, subject, alias, &found, provisioned, now);
@@ -80,23 +80,25 @@ impl Sheet {
     }
 }
 
-fn title(subject: &Subject, alias: &Alias, found: &Standing) -> String {
+fn title(subject: &Subject, alias: &Alias, found: &AliasState) -> String {
     match found {
-        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => {
+        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => {
             let candidate = note.candidate.map_or_else(|| "a new version".to_owned(), |version| version.to_string());
             let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
             format!("{subject}   {versions}   rollout {}", note.id)
         }
-        Standing::Idle(_) | Standing::Foreign { .. } | Standing::ClearedByHand(_) => format!("{subject}   {}", alias.target),
-        Standing::PromotedElsewhere(_) | Standing::Contended { .. } => format!("{subject}   {}", alias.target),
+        AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::ClearedByHand(_) => {
+            format!("{subject}   {}", alias.target)
+        }
+        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => format!("{subject}   {}", alias.target),
     }
 }
 
-fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing, provisioned: Option<bool>, now: Time) {
+fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasState, provisioned: Option<bool>, now: Time) {
     let rollback = format!("canaryctl rollback {}", operand_of(subject));
     match found {
-        Standing::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
-        Standing::Foreign { .. } => {
+        AliasState::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
+        AliasState::Foreign { .. } => {
             let who = match provisioned {
                 Some(true) => "AWS moving this alias' provisioned concurrency, or somebody else's rollout",
                 Some(false) => "somebody else's rollout",
@@ -112,20 +114,20 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
             }
             sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
         }
-        Standing::Claimed(note) | Standing::Running(note) => {
+        AliasState::Claimed(note) | AliasState::Running(note) => {
             sheet.row("is", &under_way(note, now));
             live(sheet, subject, note, now);
         }
-        Standing::SetByHand(note, weight) => {
+        AliasState::SetByHand(note, weight) => {
             let meant = note.phase.share();
             sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there"));
             live(sheet, subject, note, now);
         }
-        Standing::ClearedByHand(_) => {
+        AliasState::ClearedByHand(_) => {
             sheet.row("is", &found.describe(Audience::Reader));
             sheet.next(&rollback, "writes that down where the rollout's owner has not");
         }
-        Standing::PromotedElsewhere(note) => {
+        AliasState::PromotedElsewhere(note) => {
             sheet.row("is", &found.describe(Audience::Reader));
             if let Some(stable) = note.stable {
                 sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
@@ -135,7 +137,7 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &Standing
                 &format!("leaves it on {} and ends the rollout", alias.target),
             );
         }
-        Standing::Contended { why, .. } => {
+        AliasState::Contended { why, .. } => {
             sheet.row("is", &found.describe(Audience::Reader));
             contended(sheet, subject, alias, *why);
         }
@@ -148,7 +150,7 @@ fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contentio
             sheet.next(&format!("canaryctl status {}", operand_of(subject)), "with that version of canaryctl");
         }
         Contention::Changed => {
-            if let Noted::Note(note) = alias.noted()
+            if let NoteParse::Note(note) = alias.noted()
                 && let Some(stable) = note.stable
             {
                 let command = format!("canaryctl rollback {} --to {stable}", operand_of(subject));
@@ -253,7 +255,7 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
     let rollout = format!("canaryctl rollout {operand} --type <SCHEDULE>");
     match note {
         None => {
-            sheet.row("is", &format!("idle: {}", Standing::Idle(None).describe(Audience::Reader)));
+            sheet.row("is", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
             sheet.next(&rollout, "rolls out a new version");
         }
         Some(note) => last(sheet, &operand, alias, note, now),
@@ -304,7 +306,7 @@ struct Status {
     function: String,
     alias: String,
     /// In one word, the row of the table of standings; `missing` where there is no alias.
-    standing: &'static str,
+    alias_state: &'static str,
     traffic: Option<String>,
     stable: Option<String>,
     candidate: Option<Version>,
@@ -325,9 +327,9 @@ struct Status {
 
 impl Status {
     fn of(subject: &Subject, alias: Option<&Alias>, now: Time) -> Self {
-        let found = alias.map(standing);
-        let note = found.as_ref().and_then(Standing::note);
-        let live = found.as_ref().and_then(Standing::live);
+        let found = alias.map(alias_state);
+        let note = found.as_ref().and_then(AliasState::note);
+        let live = found.as_ref().and_then(AliasState::live);
         let (step, steps) = match live.map(|note| note.phase) {
             Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
             Some(_) | None => (None, None),
@@ -336,7 +338,7 @@ impl Status {
         let candidate = live.and_then(|note| note.candidate).or(canary.map(|(version, _)| version));
         let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
         let id = match &found {
-            Some(Standing::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
+            Some(AliasState::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
             Some(_) | None => note.map(|note| (note.id.to_string(), note.owner.to_string())),
         };
         Self {
@@ -345,7 +347,7 @@ impl Status {
             at: now,
             function: subject.function.name.clone(),
             alias: subject.alias.clone(),
-            standing: found.as_ref().map_or("missing", word),
+            alias_state: found.as_ref().map_or("missing", word),
             traffic: alias.map(Alias::traffic),
             stable: stable(alias, live),
             candidate,
@@ -373,17 +375,17 @@ fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
     }
 }
 
-fn word(found: &Standing) -> &'static str {
+fn word(found: &AliasState) -> &'static str {
     match found {
-        Standing::Idle(_) => "idle",
-        Standing::Foreign { .. } => "foreign",
-        Standing::Claimed(_) => "acquired",
-        Standing::Running(_) => "running",
-        Standing::SetByHand(..) => "set_by_hand",
-        Standing::ClearedByHand(_) => "cleared_by_hand",
-        Standing::PromotedElsewhere(_) => "promoted_elsewhere",
-        Standing::Contended { why: Contention::Changed, .. } => "contended",
-        Standing::Contended { why: Contention::NewerFormat, .. } => "newer_format",
+        AliasState::Idle(_) => "idle",
+        AliasState::Foreign { .. } => "foreign",
+        AliasState::Claimed(_) => "acquired",
+        AliasState::Running(_) => "running",
+        AliasState::SetByHand(..) => "set_by_hand",
+        AliasState::ClearedByHand(_) => "cleared_by_hand",
+        AliasState::PromotedElsewhere(_) => "promoted_elsewhere",
+        AliasState::Contended { why: Contention::Changed, .. } => "contended",
+        AliasState::Contended { why: Contention::NewerFormat, .. } => "newer_format",
     }
 }
 

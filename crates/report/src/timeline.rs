@@ -5,19 +5,19 @@
 use std::time::Duration;
 
 use rollout::event::FORMAT;
-use rollout::foresight::Foresight;
+use rollout::forecast::Forecast;
 use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
 use serde::Serialize;
 
-use crate::foresight;
+use crate::forecast;
+use crate::format::{joined, operand, short};
 use crate::safe::one_line;
-use crate::words::{joined, operand, short};
 
 /// The timeline of a plan for people; every line is ended.
-pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) -> String {
+pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) -> String {
     let mut lines = vec![title(subject, plan)];
     let mut row = |word: &str, text: String| lines.push(format!("  {word:<10}{text}"));
     if let Some(hook) = &plan.pre_hook {
@@ -41,7 +41,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
     for (at, text) in watched(plan).into_iter().enumerate() {
         row(if at == 0 { "watched" } else { "" }, text);
     }
-    for (at, text) in foresight.map(foresight::rows).unwrap_or_default().into_iter().enumerate() {
+    for (at, text) in forecast.map(forecast::rows).unwrap_or_default().into_iter().enumerate() {
         row(if at == 0 { "sees" } else { "" }, text);
     }
     row("stopped", on_interrupt(plan).to_owned());
@@ -56,8 +56,8 @@ pub fn plan_text(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>) 
 ///
 /// # Errors
 /// None that these values can cause.
-pub fn plan_json(subject: &Subject, plan: &Plan, foresight: Option<&Foresight>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Planned { foresight: foresight.cloned(), ..Planned::of(subject, plan, now) })
+pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> serde_json::Result<String> {
+    serde_json::to_string(&Planned { forecast: forecast.cloned(), ..Planned::of(subject, plan, now) })
 }
 
 /// How many rows of steps are shown one by one.
@@ -137,17 +137,18 @@ fn watched(plan: &Plan) -> Vec<String> {
         rows.push(format!("not readable: holds the share, goes back after {limit} (--blind-limit)"));
         return rows;
     }
-    let kept = |name: &&String| plan.kept.iter().any(|rule| rule.strip_prefix(*name).is_some_and(|rest| rest.starts_with(": ")));
-    rows.extend(plan.alarms.iter().filter(|name| !kept(name)).map(|name| format!("alarm {}", one_line(name))));
-    rows.extend(plan.kept.iter().map(|rule| format!("keeps alarm {}", one_line(rule))));
+    let managed =
+        |name: &&String| plan.managed.iter().any(|rule| rule.strip_prefix(*name).is_some_and(|rest| rest.starts_with(": ")));
+    rows.extend(plan.alarms.iter().filter(|name| !managed(name)).map(|name| format!("alarm {}", one_line(name))));
+    rows.extend(plan.managed.iter().map(|rule| format!("keeps alarm {}", one_line(rule))));
     rows.push(format!("every {}; an alarm in ALARM takes all traffic back", duration(plan.poll)));
-    rows.push(match plan.insufficient {
+    rows.push(match plan.insufficient_data {
         InsufficientData::Ok => "no data counts as no complaint (--insufficient-data ok)".to_owned(),
         InsufficientData::Hold => format!("no data holds the share, for {limit} at most (--insufficient-data hold)"),
         InsufficientData::RollBack => "no data takes all traffic back (--insufficient-data rollback)".to_owned(),
     });
     rows.push(
-        match plan.preexisting {
+        match plan.preexisting_alarm {
             Preexisting::Fail => "red before it begins: refused (--preexisting-alarm fail)",
             Preexisting::Ignore => "red before it begins: only going red again counts (--preexisting-alarm ignore)",
             Preexisting::Wait => "red before it begins: waits up to 1 h for it (--preexisting-alarm wait)",
@@ -218,7 +219,7 @@ struct Planned {
     post_hook: Option<String>,
     watched: bool,
     alarms: Vec<String>,
-    kept_alarms: Vec<String>,
+    managed_alarms: Vec<String>,
     poll_ms: u64,
     analysis: &'static str,
     sensitive: bool,
@@ -231,7 +232,7 @@ struct Planned {
     blind_limit_seconds: u64,
     on_interrupt: &'static str,
     plan_hash: String,
-    foresight: Option<Foresight>,
+    forecast: Option<Forecast>,
 }
 
 /// One step of a plan.
@@ -270,7 +271,7 @@ impl Planned {
             post_hook: plan.post_hook.clone(),
             watched: plan.watches(),
             alarms: plan.alarms.clone(),
-            kept_alarms: plan.kept.clone(),
+            managed_alarms: plan.managed.clone(),
             poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
             analysis: plan.comparing().word(),
             sensitive: plan.analysis.sensitive,
@@ -286,12 +287,12 @@ impl Planned {
                 OnLowTraffic::Promote => "promote",
                 OnLowTraffic::Probe(_) => "probe",
             },
-            insufficient_data: match plan.insufficient {
+            insufficient_data: match plan.insufficient_data {
                 InsufficientData::Ok => "ok",
                 InsufficientData::Hold => "hold",
                 InsufficientData::RollBack => "rollback",
             },
-            preexisting_alarm: match plan.preexisting {
+            preexisting_alarm: match plan.preexisting_alarm {
                 Preexisting::Fail => "fail",
                 Preexisting::Ignore => "ignore",
                 Preexisting::Wait => "wait",
@@ -302,7 +303,7 @@ impl Planned {
                 OnInterrupt::Hold => "hold",
             },
             plan_hash: plan.hash().to_string(),
-            foresight: None,
+            forecast: None,
         }
     }
 }

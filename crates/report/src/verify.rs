@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rollout::decide::decide;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::health::clock;
 use rollout::memory::GivingUp;
 use rollout::narrate::{Round, narrate};
@@ -128,7 +128,7 @@ impl Thread {
     }
 
     fn told(&mut self, number: usize, event: &Event) -> Option<String> {
-        if event.what == What::Unknown {
+        if event.what == EventKind::Unknown {
             return None;
         }
         if let Some(due) = self.due.pop_front() {
@@ -136,15 +136,15 @@ impl Thread {
             return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
         }
         // Another process, with a plan and a memory of its own.
-        if matches!(event.what, What::Started(_)) {
+        if matches!(event.what, EventKind::Started(_)) {
             *self = Self::default();
         }
         let ending = event.ending()?;
-        let goes_on = self.before.take().is_some();
+        let resumes = self.before.take().is_some();
         let Some(outcome) = self.ends.take() else {
             // A process that was refused says no more of the one that was killed before it; but nobody gives up before the time.
-            let gave_up = matches!(ending.outcome, OutcomeKind::RollbackUnconfirmed | OutcomeKind::Held);
-            return (goes_on && gave_up).then(|| format!("line {number}: it ends so, and line {} makes it go on", self.said));
+            let gave_up = matches!(ending.outcome, OutcomeKind::RollbackUnconfirmed | OutcomeKind::LeftInProgress);
+            return (resumes && gave_up).then(|| format!("line {number}: it ends so, and line {} makes it go on", self.said));
         };
         let differs = (ending.exit_code, &ending.outcome) != (outcome.exit_code(), &outcome.kind());
         differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
@@ -159,7 +159,7 @@ impl Thread {
 /// An event without what no decision knows: in what two versions differ, only the process saw that told it.
 fn as_decided(event: &Event) -> Event {
     let mut event = event.clone();
-    if let What::VersionReady { differs, .. } = &mut event.what {
+    if let EventKind::VersionReady { differs, .. } = &mut event.what {
         differs.clear();
     }
     event

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::group::state::Stage;
-use crate::health::{Doubt, Pass};
+use crate::health::{HoldReason, Pass};
 use crate::observation::Observation;
 use crate::timing::SECOND_LOOK;
 use crate::{Cause, Outcome, Time, Weight};
@@ -22,7 +22,7 @@ pub enum Action {
     Publish,
     /// Make the alarms that are kept, or change them, for the candidate.
     #[serde(rename = "update_managed_alarms")]
-    KeepAlarms,
+    ManageAlarms,
     /// Write that the pre-traffic hook is about to be invoked.
     #[serde(rename = "announce_pre_hook")]
     AnnouncePreHook,
@@ -58,7 +58,7 @@ pub enum Action {
         until: Time,
         /// Which doubt makes it last.
         #[serde(rename = "reason")]
-        doubt: Doubt,
+        doubt: HoldReason,
         /// In words.
         why: String,
     },
@@ -156,7 +156,7 @@ pub enum Reason {
     LookingAgain,
     /// The others of its group are not that far.
     #[serde(rename = "group")]
-    Together {
+    SharedDegradation {
         /// What all of them have to reach, or to be ready for.
         stage: Stage,
         /// The one that is furthest from it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Time;
 use crate::action::Reason;
 use crate::alarms::Alarms;
-use crate::alias::{Standing, standing};
+use crate::alias::{AliasState, alias_state};
 use crate::comparison::Comparison;
 use crate::memory::Memory;
 use crate::note::Note;
@@ -35,7 +35,7 @@ pub fn next_counts(plan: &Plan, memory: &Memory, known: &Comparison, tried: Opti
         return Some(tried + plan.poll);
     }
     // Somebody's pause, or somebody's share, can be overdue for long.
-    let on_schedule = memory.alias().is_some_and(|alias| matches!(standing(alias), Standing::Running(_)));
+    let on_schedule = memory.alias().is_some_and(|alias| matches!(alias_state(alias), AliasState::Running(_)));
     let soon = tried + COUNTS_EVERY + plan.poll;
     let due = note.due.filter(|due| on_schedule && note.pause.is_none() && *due <= soon);
     let full_minute = Time::from_secs((tried.as_secs() / 60 + 1) * 60);

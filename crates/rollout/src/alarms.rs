@@ -6,7 +6,7 @@ use crate::timing::CLOCKS_APART;
 use std::collections::BTreeMap;
 
 use crate::Time;
-use crate::health::{AlarmSeen, AlarmState, Failing, Health};
+use crate::health::{AlarmSeen, AlarmState, Health, ReadError};
 use crate::note::{Note, Phase};
 use crate::plan::Plan;
 
@@ -27,13 +27,13 @@ pub struct Alarms {
 
 impl Alarms {
     /// Those of a plan, `managed` among them, none read yet.
-    pub fn new(plan: &Plan, managed: Vec<String>, goes_on: Option<&Note>) -> Self {
+    pub fn new(plan: &Plan, managed: Vec<String>, resumes: Option<&Note>) -> Self {
         // Whoever went on from the claim, by the same plan, had seen to them.
-        let past_claim = goes_on.filter(|note| note.phase != Phase::Claim && note.plan == Some(plan.hash()));
+        let past_claim = resumes.filter(|note| note.phase != Phase::Claim && note.plan == Some(plan.hash()));
         let managed_since = (managed.is_empty() || past_claim.is_some()).then(Time::default);
         let watches = plan.alarms.len() > if managed_since.is_some() { 0 } else { managed.len() };
         let health = if watches { unread("the alarms were not read yet") } else { Health::Unwatched };
-        let known_to = goes_on.map_or(plan.began, |note| note.begun);
+        let known_to = resumes.map_or(plan.began, |note| note.started_at);
         Self { health, known_to, tried: None, last_alarm_at: BTreeMap::new(), managed, managed_since }
     }
 
@@ -100,9 +100,9 @@ impl Alarms {
 
     /// Takes over what was read of them at that time, and whether their history could be read. Without it, it is no look that anything
     /// may rest on; but what is in ALARM in it is in ALARM.
-    pub fn on_read(&mut self, plan: &Plan, at: Time, mut alarms: Vec<AlarmSeen>, failing: Option<Failing>) {
+    pub fn on_read(&mut self, plan: &Plan, at: Time, mut alarms: Vec<AlarmSeen>, failing: Option<ReadError>) {
         for alarm in &mut alarms {
-            alarm.red = self.last_alarm_at.get(&alarm.name).copied();
+            alarm.in_alarm = self.last_alarm_at.get(&alarm.name).copied();
         }
         let exists = |name: &String| alarms.iter().any(|alarm| alarm.name == *name);
         let missing = self.watching(plan).into_iter().filter(|name| !exists(name)).collect();
@@ -114,7 +114,7 @@ impl Alarms {
     }
 
     /// Notes that they could not be read.
-    pub fn on_read_failed(&mut self, new: Failing) {
+    pub fn on_read_failed(&mut self, new: ReadError) {
         match &mut self.health {
             Health::Read { failing, .. } => *failing = Some(new),
             Health::Unread { why } => *why = new.why,

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::note::{self, Note, Noted, Owner, RolloutId};
+use crate::note::{self, Note, NoteParse, Owner, RolloutId};
 use crate::{Version, Weight};
 
 /// What an alias points at.
@@ -42,7 +42,7 @@ impl fmt::Display for Target {
 
 /// An alias as it was read or written, and the revision to write on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct AliasSnapshot {
     /// The alias.
     pub alias: Alias,
     /// Its revision.
@@ -71,7 +71,7 @@ impl Alias {
     }
 
     /// What is noted at the end of the description.
-    pub fn noted(&self) -> Noted {
+    pub fn noted(&self) -> NoteParse {
         note::read_description(&self.description).1
     }
 
@@ -111,7 +111,7 @@ pub enum Contention {
 
 /// What an alias is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum AliasState {
     /// No rollout is under way; it may be claimed. With the terminal note of the last one.
     Idle(Option<Note>),
     /// Weights that nobody here wrote: somebody else's rollout, or AWS moving provisioned concurrency. To be left alone.
@@ -142,7 +142,7 @@ pub enum Standing {
     },
 }
 
-impl Standing {
+impl AliasState {
     /// The note of the rollout under way, if one is and the alias stands as it says or as a person set it.
     pub fn live(&self) -> Option<&Note> {
         match self {
@@ -175,7 +175,7 @@ pub enum Audience {
     Loser,
 }
 
-impl Standing {
+impl AliasState {
     /// What the alias is, in a sentence. How far a rollout under way is, is not said here.
     pub fn describe(&self, audience: Audience) -> String {
         let named =
@@ -223,21 +223,21 @@ impl Standing {
 /// | live | anything else | anything | contended |
 ///
 /// A first deployment has no stable version: its alias points at the candidate from the beginning, and that is running.
-pub fn standing(alias: &Alias) -> Standing {
+pub fn alias_state(alias: &Alias) -> AliasState {
     let note = match alias.noted() {
-        Noted::Nothing => None,
-        Noted::Note(note) => Some(*note),
-        Noted::Newer { id, owner } => return Standing::Contended { id, owner, why: Contention::NewerFormat },
+        NoteParse::Nothing => None,
+        NoteParse::Note(note) => Some(*note),
+        NoteParse::Newer { id, owner } => return AliasState::Contended { id, owner, why: Contention::NewerFormat },
     };
     let canary = alias.canary();
     let note = match (note, canary) {
-        (None, Some((version, weight))) => return Standing::Foreign { version, weight },
+        (None, Some((version, weight))) => return AliasState::Foreign { version, weight },
         (Some(note), Some((version, weight))) if note.phase.is_terminal() => {
             debug_assert!(note.phase.share().is_zero());
-            return Standing::Foreign { version, weight };
+            return AliasState::Foreign { version, weight };
         }
-        (None, None) => return Standing::Idle(None),
-        (Some(note), None) if note.phase.is_terminal() => return Standing::Idle(Some(note)),
+        (None, None) => return AliasState::Idle(None),
+        (Some(note), None) if note.phase.is_terminal() => return AliasState::Idle(Some(note)),
         (Some(note), _) => note,
     };
     let on_stable = note.stable.is_some() && alias.target.version() == note.stable;
@@ -246,16 +246,16 @@ pub fn standing(alias: &Alias) -> Standing {
     match canary {
         Some((version, weight)) if on_stable && note.candidate == Some(version) => {
             if weight.stands_for(share) {
-                Standing::Running(note)
+                AliasState::Running(note)
             } else {
-                Standing::SetByHand(note, weight)
+                AliasState::SetByHand(note, weight)
             }
         }
-        None if on_stable && share.is_zero() => Standing::Claimed(note),
-        None if on_stable => Standing::ClearedByHand(note),
-        None if on_candidate && note.stable.is_none() => Standing::Running(note),
-        None if on_candidate => Standing::PromotedElsewhere(note),
-        Some(_) | None => Standing::Contended { id: note.id, owner: note.owner, why: Contention::Changed },
+        None if on_stable && share.is_zero() => AliasState::Claimed(note),
+        None if on_stable => AliasState::ClearedByHand(note),
+        None if on_candidate && note.stable.is_none() => AliasState::Running(note),
+        None if on_candidate => AliasState::PromotedElsewhere(note),
+        Some(_) | None => AliasState::Contended { id: note.id, owner: note.owner, why: Contention::Changed },
     }
 }
 
@@ -312,7 +312,7 @@ mod tests {
         ];
         for (note, target, canary, expected) in rows {
             let alias = alias(target, canary, note);
-            let found = format!("{:?}", standing(&alias));
+            let found = format!("{:?}", alias_state(&alias));
             assert!(found.starts_with(expected), "{note} at {target} with {canary:?}: {found}");
         }
     }
@@ -321,7 +321,7 @@ mod tests {
     fn a_newer_note_is_nobodys_to_touch() {
         let mut newer = alias(41, Some((42, 1000)), "");
         newer.description = "[canaryctl/9 7f3ac2e1 k4q9 new things]".to_owned();
-        assert!(matches!(standing(&newer), Standing::Contended { why: Contention::NewerFormat, .. }));
+        assert!(matches!(alias_state(&newer), AliasState::Contended { why: Contention::NewerFormat, .. }));
     }
 
     #[test]

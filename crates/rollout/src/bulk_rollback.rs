@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::alias::{Alias, standing};
+use crate::alias::{Alias, alias_state};
 use crate::failure::Failure;
-use crate::note::{Note, Noted, Phase, RolloutId};
+use crate::note::{Note, NoteParse, Phase, RolloutId};
 
 /// What is to be done to one of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sweep {
+pub enum BulkRollback {
     /// Nothing: no such rollout is under way.
     Nothing,
     /// It is brought back if one of these rollouts of it turns out to be under way, or any where none is named: a finished one is not
@@ -29,7 +29,7 @@ pub struct Found<'a> {
 
 /// What is to be done to each. One that is final already is a part of a rollout that others of it are in the midst of, and comes back with
 /// them; any other that is finished is left alone.
-pub fn swept(functions: &[Found<'_>]) -> Vec<Sweep> {
+pub fn bulk_rollback(functions: &[Found<'_>]) -> Vec<BulkRollback> {
     let notes: Vec<Option<Note>> = functions.iter().map(|found| noted(found.alias.ok().flatten()?)).collect();
     let live = |(note, Found { meant, .. }): (&Option<Note>, &Found<'_>)| {
         let note = note.as_ref().filter(|note| !note.phase.is_terminal())?;
@@ -39,17 +39,19 @@ pub fn swept(functions: &[Found<'_>]) -> Vec<Sweep> {
     let take = |(note, Found { alias, meant }): (&Option<Note>, &Found<'_>)| {
         let alias = match alias {
             // What is not there yet is not under way.
-            Err(Failure::NotFound) => return Sweep::Nothing,
+            Err(Failure::NotFound) => return BulkRollback::Nothing,
             // Whose alias cannot be read may be.
-            Err(_) => return Sweep::IfUnderWay(meant.to_vec()),
+            Err(_) => return BulkRollback::IfUnderWay(meant.to_vec()),
             Ok(alias) => alias,
         };
         match note.as_ref().filter(|note| live.contains(&note.id)) {
             // By its id: what ends meanwhile is not undone in its place.
-            Some(note) if alias.is_some_and(|alias| standing(alias).live().is_some()) => Sweep::IfUnderWay(vec![note.id]),
+            Some(note) if alias.is_some_and(|alias| alias_state(alias).live().is_some()) => {
+                BulkRollback::IfUnderWay(vec![note.id])
+            }
             // Changed by something else in its midst; or final by its plan, as a part of what others are in the midst of.
-            Some(note) if !note.phase.is_terminal() || is_final(note) => Sweep::Back,
-            Some(_) | None => Sweep::Nothing,
+            Some(note) if !note.phase.is_terminal() || is_final(note) => BulkRollback::Back,
+            Some(_) | None => BulkRollback::Nothing,
         }
     };
     notes.iter().zip(functions).map(take).collect()
@@ -58,8 +60,8 @@ pub fn swept(functions: &[Found<'_>]) -> Vec<Sweep> {
 /// The note of an alias, whether or not the alias stands as it says.
 fn noted(alias: &Alias) -> Option<Note> {
     match alias.noted() {
-        Noted::Note(note) => Some(*note),
-        Noted::Newer { .. } | Noted::Nothing => None,
+        NoteParse::Note(note) => Some(*note),
+        NoteParse::Newer { .. } | NoteParse::Nothing => None,
     }
 }
 
@@ -83,29 +85,29 @@ mod tests {
         let end = note(&plan, Phase::Promoted);
         let other = Note { id: RolloutId(1), ..shift(&plan) };
         let running = as_noted(&shift(&plan));
-        let under_way = Sweep::IfUnderWay(vec![id]);
+        let under_way = BulkRollback::IfUnderWay(vec![id]);
         for (found, alone, beside) in [
             (Ok(Some(as_noted(&shift(&plan)))), under_way.clone(), under_way),
-            (Ok(Some(as_noted(&end))), Sweep::Nothing, Sweep::Back),
-            (Ok(Some(as_noted(&Note { plan: None, ..end.clone() }))), Sweep::Nothing, Sweep::Nothing),
-            (Ok(Some(as_noted(&Note { id: RolloutId(1), ..end }))), Sweep::Nothing, Sweep::Nothing),
-            (Ok(Some(as_noted(&note(&plan, Phase::Back(Cause::Alarm))))), Sweep::Nothing, Sweep::Nothing),
-            (Ok(Some(as_noted(&other))), Sweep::Nothing, Sweep::Nothing),
+            (Ok(Some(as_noted(&end))), BulkRollback::Nothing, BulkRollback::Back),
+            (Ok(Some(as_noted(&Note { plan: None, ..end.clone() }))), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Ok(Some(as_noted(&Note { id: RolloutId(1), ..end }))), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Ok(Some(as_noted(&note(&plan, Phase::Back(Cause::Alarm))))), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Ok(Some(as_noted(&other))), BulkRollback::Nothing, BulkRollback::Nothing),
             // Its share was cleared by hand, and its note stands.
-            (Ok(Some(alias(41, 0, Some(&shift(&plan))))), Sweep::Back, Sweep::Back),
-            (Ok(Some(alias(41, 0, None))), Sweep::Nothing, Sweep::Nothing),
-            (Ok(None), Sweep::Nothing, Sweep::Nothing),
-            (Err(Failure::NotFound), Sweep::Nothing, Sweep::Nothing),
-            (Err(Failure::Throttled), Sweep::IfUnderWay(vec![id]), Sweep::IfUnderWay(vec![id])),
+            (Ok(Some(alias(41, 0, Some(&shift(&plan))))), BulkRollback::Back, BulkRollback::Back),
+            (Ok(Some(alias(41, 0, None))), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Ok(None), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Err(Failure::NotFound), BulkRollback::Nothing, BulkRollback::Nothing),
+            (Err(Failure::Throttled), BulkRollback::IfUnderWay(vec![id]), BulkRollback::IfUnderWay(vec![id])),
         ] {
             let alias = found.as_ref().map(Option::as_ref).map_err(|failure| *failure);
             let found = Found { alias, meant: &meant };
-            assert_eq!(swept(&[found]), [alone], "{found:?}");
-            assert_eq!(swept(&[found, Found { alias: Ok(Some(&running)), meant: &[] }])[0], beside, "{found:?}");
+            assert_eq!(bulk_rollback(&[found]), [alone], "{found:?}");
+            assert_eq!(bulk_rollback(&[found, Found { alias: Ok(Some(&running)), meant: &[] }])[0], beside, "{found:?}");
         }
         assert_eq!(
-            swept(&[Found { alias: Ok(Some(&as_noted(&other))), meant: &[] }]),
-            [Sweep::IfUnderWay(vec![RolloutId(1)])],
+            bulk_rollback(&[Found { alias: Ok(Some(&as_noted(&other))), meant: &[] }]),
+            [BulkRollback::IfUnderWay(vec![RolloutId(1)])],
             "any is meant"
         );
     }

@@ -3,7 +3,7 @@
 //! Who asks AWS is not said here.
 
 use crate::Version;
-use crate::alias::{Standing, standing};
+use crate::alias::{AliasState, alias_state};
 use crate::failure::Failure;
 use crate::memory::Memory;
 use crate::note::Phase;
@@ -98,7 +98,7 @@ impl Facts<'_> {
 pub fn to_look_at(plan: &Plan, memory: &Memory, known: &Candidate) -> Option<Option<Version>> {
     let note = memory.note(plan);
     let preparing = match memory.alias() {
-        Some(alias) => matches!(standing(alias), Standing::Claimed(note) if note.phase == Phase::Claim) && note.is_some(),
+        Some(alias) => matches!(alias_state(alias), AliasState::Claimed(note) if note.phase == Phase::Claim) && note.is_some(),
         None => plan.stable.is_none() && !memory.claimed(),
     };
     let superseding = matches!(plan.entry, Entry::Supersede(_)) && !memory.claimed();

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::format::{percent, rate};
-use crate::health::Failing;
+use crate::health::ReadError;
 use crate::words::words;
 use crate::{Time, Version};
 
@@ -18,7 +18,7 @@ pub enum Comparison {
     Unread {
         /// Why.
         #[serde(rename = "read_error")]
-        failing: Failing,
+        failing: ReadError,
     },
     /// As last counted.
     #[serde(rename = "read")]
@@ -27,26 +27,26 @@ pub enum Comparison {
         at: Time,
         /// What was found.
         #[serde(rename = "result")]
-        finding: Box<Finding>,
+        finding: Box<AnalysisResult>,
         /// Why a later attempt to count failed, if one did.
         #[serde(rename = "read_error")]
-        failing: Option<Failing>,
+        failing: Option<ReadError>,
     },
 }
 
 impl Comparison {
     /// Nothing yet.
     pub fn uncounted() -> Self {
-        Self::Unread { failing: Failing { why: "no calls were counted yet".to_owned(), throttled: false } }
+        Self::Unread { failing: ReadError { why: "no calls were counted yet".to_owned(), throttled: false } }
     }
 }
 
 /// What the counts say, and the counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Finding {
+pub struct AnalysisResult {
     /// In a word.
     #[serde(rename = "verdict")]
-    pub opinion: Opinion,
+    pub opinion: AnalysisVerdict,
     /// In a sentence, with the arithmetic.
     pub why: String,
     /// When what it rests on began, where that is known.
@@ -57,14 +57,14 @@ pub struct Finding {
     pub step_calls: u64,
     /// Trouble that both versions have alike, where there is such.
     #[serde(rename = "shared_degradation")]
-    pub together: Option<Together>,
+    pub together: Option<SharedDegradation>,
     /// The numbers.
     pub numbers: Numbers,
 }
 
 /// Both versions got worse together: it is not the release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Together {
+pub struct SharedDegradation {
     /// Since when.
     pub since: Time,
     /// With times and rates.
@@ -73,7 +73,7 @@ pub struct Together {
 
 words! {
     /// What a test of counts says.
-    pub enum Opinion {
+    pub enum AnalysisVerdict {
         /// Nothing speaks against the canary.
         Pass = "pass",
         /// Suspicious: not to be given more.
@@ -151,7 +151,7 @@ pub struct Slow {
     pub ln_threshold: Thousandths,
     /// What it says.
     #[serde(rename = "verdict")]
-    pub opinion: Opinion,
+    pub opinion: AnalysisVerdict,
 }
 
 /// A number with three decimals: whole inside, a plain number in JSON.
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn thousandths_are_plain_numbers_in_json() {
         for (number, json) in [(0.0, "0.0"), (4.605_17, "4.605"), (-1.5, "-1.5")] {
-            let kept = Thousandths::from_f64(number);
-            let text = serde_json::to_string(&kept).unwrap();
+            let managed = Thousandths::from_f64(number);
+            let text = serde_json::to_string(&managed).unwrap();
             assert_eq!(text, json);
-            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), kept);
+            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), managed);
         }
         assert_eq!(Thousandths::from_f64(f64::NAN), Thousandths(0));
         assert_eq!(Thousandths::from_f64(f64::INFINITY), Thousandths(i64::MAX));

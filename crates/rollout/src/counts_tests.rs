@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Target, standing};
-use crate::comparison::{Calls, Comparison, Finding, Numbers, Opinion, Probe, Thousandths};
+use crate::alias::{Alias, Target, alias_state};
+use crate::comparison::{AnalysisResult, AnalysisVerdict, Calls, Comparison, Numbers, Probe, Thousandths};
 use crate::decide::{Action, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
 use crate::health::Health;
@@ -19,7 +19,7 @@ use crate::{Cause, Outcome, Time};
 const LIMIT: Duration = Duration::from_mins(10);
 const PATIENCE: Duration = Duration::from_mins(5);
 
-pub(crate) fn found(opinion: Opinion, step_calls: u64, at: Time) -> Comparison {
+pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comparison {
     let calls = |number| Calls {
         version: version(number),
         calls: step_calls,
@@ -37,7 +37,7 @@ pub(crate) fn found(opinion: Opinion, step_calls: u64, at: Time) -> Comparison {
         counted_to: None,
         slow: None,
     };
-    let finding = Finding { opinion, why: "as counted".into(), happened: None, step_calls, together: None, numbers };
+    let finding = AnalysisResult { opinion, why: "as counted".into(), happened: None, step_calls, together: None, numbers };
     Comparison::Read { at, finding: Box::new(finding), failing: None }
 }
 
@@ -99,7 +99,13 @@ fn notes(plan: &Plan) -> Vec<Note> {
 
 fn comparisons(now: Time) -> Vec<Comparison> {
     let mut all = vec![Comparison::uncounted()];
-    for opinion in [Opinion::Pass, Opinion::Hold, Opinion::RollBack, Opinion::NoData, Opinion::LowPower] {
+    for opinion in [
+        AnalysisVerdict::Pass,
+        AnalysisVerdict::Hold,
+        AnalysisVerdict::RollBack,
+        AnalysisVerdict::NoData,
+        AnalysisVerdict::LowPower,
+    ] {
         for calls in [0, 99, 100] {
             for age in [0, 60, 80] {
                 all.push(found(opinion, calls, now - Duration::from_secs(age)));
@@ -138,7 +144,7 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation, &Note)) {
     }
 }
 
-fn red(seen: &Observation) -> bool {
+fn in_alarm(seen: &Observation) -> bool {
     matches!(&seen.health, Health::Read { alarms, .. } if alarms.iter().any(|alarm| alarm.state == crate::health::AlarmState::Alarm))
 }
 
@@ -147,9 +153,9 @@ fn counts_allow(plan: &Plan, seen: &Observation, note: &Note) -> bool {
     let Comparison::Read { at, finding, .. } = &seen.comparison else { return false };
     let recent = seen.now.since(*at) <= Duration::from_secs(70);
     let fair = match finding.opinion {
-        Opinion::Pass | Opinion::LowPower => true,
-        Opinion::Hold => note.held >= LIMIT,
-        Opinion::RollBack | Opinion::NoData => false,
+        AnalysisVerdict::Pass | AnalysisVerdict::LowPower => true,
+        AnalysisVerdict::Hold => note.held >= LIMIT,
+        AnalysisVerdict::RollBack | AnalysisVerdict::NoData => false,
     };
     let waited = note.waited >= PATIENCE;
     let many = finding.step_calls >= plan.analysis.min_requests
@@ -169,9 +175,9 @@ fn check(plan: &Plan, seen: &Observation, note: &Note) {
         return;
     }
     let judged = !share.is_zero();
-    let worse = matches!(&seen.comparison, Comparison::Read { finding, .. } if finding.opinion == Opinion::RollBack);
+    let worse = matches!(&seen.comparison, Comparison::Read { finding, .. } if finding.opinion == AnalysisVerdict::RollBack);
     let failed = worse || matches!(seen.probe, Probe::Failed(_));
-    if judged && failed && !red(seen) {
+    if judged && failed && !in_alarm(seen) {
         assert_eq!(action, Action::RollBack(Cause::Analysis), "{}", told());
     }
     match &action {
@@ -180,7 +186,7 @@ fn check(plan: &Plan, seen: &Observation, note: &Note) {
         Action::Extend { until, .. } => {
             assert!(judged && note.due.is_none_or(|due| seen.now >= due) && *until > seen.now, "{}", told());
             let written = desired(plan, seen, &action).unwrap();
-            let after = standing(&written).note().unwrap().clone();
+            let after = alias_state(&written).note().unwrap().clone();
             assert_eq!((after.due, after.since, after.phase), (Some(*until), note.since, note.phase));
             // A step ends on a full minute.
             let minute = Duration::from_mins(1);
@@ -215,7 +221,7 @@ fn counts_are_a_reason_of_their_own_and_never_the_only_permission() {
 }
 
 /// Runs a rollout whose counts always say the same; gives how long it took, in seconds, and how it ended.
-fn always(plan: &Plan, opinion: Opinion, step_calls: u64) -> (u64, Outcome) {
+fn always(plan: &Plan, opinion: AnalysisVerdict, step_calls: u64) -> (u64, Outcome) {
     let alias = Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() });
     // A full minute, on which shares change.
     let opened = plan.next_change(BEGUN);
@@ -255,15 +261,15 @@ fn no_doubt_lasts_for_ever() {
     };
     let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
     // Nine minutes of steps and three of bake.
-    assert_eq!(always(&with(0, roll_back), Opinion::Pass, 0), (720, Outcome::Promoted));
-    assert_eq!(always(&with(100, roll_back), Opinion::Pass, 100), (720, Outcome::Promoted));
+    assert_eq!(always(&with(0, roll_back), AnalysisVerdict::Pass, 0), (720, Outcome::Promoted));
+    assert_eq!(always(&with(100, roll_back), AnalysisVerdict::Pass, 100), (720, Outcome::Promoted));
     // A suspicion that never grows costs ten minutes, once.
-    assert_eq!(always(&with(0, roll_back), Opinion::Hold, 1_000), (720 + 600, Outcome::Promoted));
+    assert_eq!(always(&with(0, roll_back), AnalysisVerdict::Hold, 1_000), (720 + 600, Outcome::Promoted));
     // One minute of the first step, and then as long as was said.
-    assert_eq!(always(&with(0, roll_back), Opinion::NoData, 0), (60 + 300, Outcome::RolledBack(Cause::NoData)));
-    assert_eq!(always(&with(100, roll_back), Opinion::LowPower, 99), (60 + 300, Outcome::RolledBack(Cause::LowTraffic)));
+    assert_eq!(always(&with(0, roll_back), AnalysisVerdict::NoData, 0), (60 + 300, Outcome::RolledBack(Cause::NoData)));
+    assert_eq!(always(&with(100, roll_back), AnalysisVerdict::LowPower, 99), (60 + 300, Outcome::RolledBack(Cause::LowTraffic)));
     // Every one of the ten steps, the one at 100 % among them, waits for its calls.
-    assert_eq!(always(&with(100, promote), Opinion::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
+    assert_eq!(always(&with(100, promote), AnalysisVerdict::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
     // The saved events are sent once, and stand in for the calls from then on.
-    assert_eq!(always(&with(100, probe), Opinion::LowPower, 0), (720 + 300, Outcome::Promoted));
+    assert_eq!(always(&with(100, probe), AnalysisVerdict::LowPower, 0), (720 + 300, Outcome::Promoted));
 }

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 pub use crate::action::{Action, Reason};
 use crate::action::{look_again, wait};
-use crate::alias::{Standing, standing};
+use crate::alias::{AliasState, alias_state};
 use crate::comparison::Probe;
+use crate::first_deployment::{ready, without_alias};
 use crate::group::rules::together;
-use crate::health::{Doubt, Pass, Verdict};
-use crate::judge::{due, verdict, waited_enough};
-use crate::note::{AfterPause, Note, Noted, Pause, Phase};
+use crate::health::{HoldReason, Pass, Verdict};
+use crate::note::{AfterPause, Note, NoteParse, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
 use crate::timing::{COUNTS_EVERY, RENEWAL, SUSPICION_LIMIT};
-use crate::unmade::{ready, without_alias};
+use crate::verdict::{due, verdict, waited_enough};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
 /// How many times as long as blindness a throttle is put up with: it comes from this account's own calls, and it passes.
@@ -32,7 +32,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
 fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
     let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
     // A way back that had no room for its note is one all the same.
-    if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == Noted::Nothing) {
+    if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == NoteParse::Nothing) {
         return Action::Finish(Outcome::RolledBack(cause));
     }
     match position(plan, seen, alias) {
@@ -47,14 +47,16 @@ fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
         Position::Lost if seen.claimed => Action::Finish(Outcome::Superseded),
         Position::Lost => Action::Finish(Outcome::Refused),
         // Our claim may still be on its way; a write in between takes its revision away.
-        Position::Entering(_) if (seen.interrupted || seen.stuck.is_some()) && seen.unanswered.is_some() => Action::Confirm,
-        Position::Entering(_) | Position::Superseding(_) if seen.interrupted || seen.stuck.is_some() => {
+        Position::Entering(_) if (seen.interrupted || seen.write_blocked.is_some()) && seen.unanswered.is_some() => {
+            Action::Confirm
+        }
+        Position::Entering(_) | Position::Superseding(_) if seen.interrupted || seen.write_blocked.is_some() => {
             Action::Finish(Outcome::Refused)
         }
         Position::Entering(action) => action,
         Position::Superseding(theirs) => supersede(plan, seen, &theirs),
-        Position::Ours(note) => go_on(plan, seen, &note, None),
-        Position::SetByHand(note, weight) => go_on(plan, seen, &note, Some(weight)),
+        Position::Ours(note) => continue_rollout(plan, seen, &note, None),
+        Position::SetByHand(note, weight) => continue_rollout(plan, seen, &note, Some(weight)),
     }
 }
 
@@ -89,9 +91,11 @@ fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
     }
     match verdict(plan, seen, note) {
         Verdict::Fail { cause, .. } if moved => Action::RollBack(cause),
-        Verdict::Fail { .. } | Verdict::Pass(_) | Verdict::Doubt { .. } | Verdict::NoData { .. } | Verdict::Unreadable { .. } => {
-            Action::Finish(Outcome::Superseded)
-        }
+        Verdict::Fail { .. }
+        | Verdict::Pass(_)
+        | Verdict::HoldReason { .. }
+        | Verdict::NoData { .. }
+        | Verdict::Unreadable { .. } => Action::Finish(Outcome::Superseded),
     }
 }
 
@@ -129,13 +133,13 @@ fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
 }
 
 /// Goes on with a rollout that is ours; `by_hand` is the share that a person gave its canary.
-fn go_on(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) -> Action {
+fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) -> Action {
     let verdict = verdict(plan, seen, note);
     if let Some(cause) = reason_to_stop(plan, seen, note, &verdict) {
         return Action::RollBack(cause);
     }
     if seen.interrupted {
-        return if note.lease.is_some() { Action::Release } else { Action::Finish(Outcome::Held) };
+        return if note.lease.is_some() { Action::Release } else { Action::Finish(Outcome::LeftInProgress) };
     }
     if let Some(action) = bookkeeping(plan, seen, note, &verdict) {
         return action;
@@ -161,7 +165,7 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     if seen.interrupted && !held {
         return Some(Cause::Signal);
     }
-    if seen.stuck.is_some() {
+    if seen.write_blocked.is_some() {
         return Some(Cause::Failed);
     }
     let late = note.hook.is_some_and(|hook| seen.now >= hook.deadline) && matches!(seen.hook, Hook::Running(_));
@@ -187,21 +191,23 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     match verdict {
         Verdict::Unreadable { .. } if used_up => Some(Cause::Blind),
         Verdict::NoData { .. } if used_up => Some(Cause::NoData),
-        Verdict::Doubt { doubt: Doubt::NoCalls, .. } if waited_in_vain(plan, seen, note) => Some(Cause::NoData),
-        Verdict::Doubt { doubt: Doubt::TooFew, .. } if waited_in_vain(plan, seen, note) => {
+        Verdict::HoldReason { doubt: HoldReason::NoCalls, .. } if waited_in_vain(plan, seen, note) => Some(Cause::NoData),
+        Verdict::HoldReason { doubt: HoldReason::TooFew, .. } if waited_in_vain(plan, seen, note) => {
             let unsent = matches!(seen.probe, Probe::Unsent(_));
-            let gives_up = plan.analysis.on_low_traffic == OnLowTraffic::RollBack || unsent;
-            gives_up.then_some(Cause::LowTraffic)
+            let give_up_outcome = plan.analysis.on_low_traffic == OnLowTraffic::RollBack || unsent;
+            give_up_outcome.then_some(Cause::LowTraffic)
         }
-        Verdict::Unreadable { .. } | Verdict::NoData { .. } | Verdict::Doubt { .. } | Verdict::Pass(_) | Verdict::Fail { .. } => {
-            None
-        }
+        Verdict::Unreadable { .. }
+        | Verdict::NoData { .. }
+        | Verdict::HoldReason { .. }
+        | Verdict::Pass(_)
+        | Verdict::Fail { .. } => None,
     }
 }
 
 /// Whether a step that was to rise by itself has waited for calls as long as it may. What a person holds is not waiting.
 fn waited_in_vain(plan: &Plan, seen: &Observation, note: &Note) -> bool {
-    let on_schedule = seen.alias.as_ref().is_some_and(|alias| matches!(standing(alias), Standing::Running(_)));
+    let on_schedule = seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::Running(_)));
     on_schedule && note.pause.is_none() && waited_enough(plan, seen, note)
 }
 
@@ -209,8 +215,10 @@ fn waited_in_vain(plan: &Plan, seen: &Observation, note: &Note) -> bool {
 fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) -> Option<Action> {
     // First of all: whoever takes over knows no other time than the note's.
     let has_share = !note.phase.share().is_zero() && note.phase != Phase::Post;
-    if let Some(stepped) = seen.stepped.filter(|stepped| has_share && *stepped > note.since + plan.tolerance()) {
-        return Some(Action::Postpone(stepped.ceil_to_second()));
+    if let Some(step_observed_at) =
+        seen.step_observed_at.filter(|step_observed_at| has_share && *step_observed_at > note.since + plan.tolerance())
+    {
+        return Some(Action::Postpone(step_observed_at.ceil_to_second()));
     }
     let blind = matches!(verdict, Verdict::Unreadable { .. } | Verdict::NoData { .. });
     match note.blind {
@@ -242,15 +250,15 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
     let due = due(plan, note);
     let pass = match verdict {
         Verdict::Pass(pass) => pass,
-        Verdict::Doubt { .. } if seen.now < due => return not_due(seen, note, due),
-        Verdict::Doubt { doubt, why } => return doubtful(plan, seen, note, doubt, why),
+        Verdict::HoldReason { .. } if seen.now < due => return not_due(seen, note, due),
+        Verdict::HoldReason { doubt, why } => return doubtful(plan, seen, note, doubt, why),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why, .. } | Verdict::Fail { why, .. } => {
             return wait(seen, seen.now + plan.poll, Reason::Blind(why));
         }
     };
-    if !seen.kept && note.phase != Phase::Claim {
-        return Action::KeepAlarms;
+    if !seen.managed && note.phase != Phase::Claim {
+        return Action::ManageAlarms;
     }
     match note.phase {
         Phase::Claim => prepare(plan, seen, note, pass),
@@ -289,8 +297,10 @@ fn not_due(seen: &Observation, note: &Note, due: Time) -> Action {
 
 /// A step that is due, and not enough to go on with: it is made longer a minute at a time, which is how often there is more to
 /// know. The note keeps how long that has gone on; when it has gone on too long there is no such doubt, or a reason to stop.
-fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: Doubt, why: String) -> Action {
-    if matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_)) && doubt == Doubt::TooFew && waited_enough(plan, seen, note)
+fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: HoldReason, why: String) -> Action {
+    if matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_))
+        && doubt == HoldReason::TooFew
+        && waited_enough(plan, seen, note)
     {
         return match seen.probe {
             Probe::NotSent => Action::Probe,
@@ -300,8 +310,8 @@ fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: Doubt, why: Str
         };
     }
     let left = match doubt {
-        Doubt::Suspicious => SUSPICION_LIMIT.saturating_sub(note.held),
-        Doubt::NoCalls | Doubt::TooFew => plan.analysis.max_hold.saturating_sub(note.waited),
+        HoldReason::Suspicious => SUSPICION_LIMIT.saturating_sub(note.held),
+        HoldReason::NoCalls | HoldReason::TooFew => plan.analysis.max_hold.saturating_sub(note.waited),
     };
     let longer = left.clamp(Duration::from_secs(1), COUNTS_EVERY);
     let due = due(plan, note);
@@ -340,7 +350,7 @@ fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
         return Action::RollBack(cause);
     }
     match ready(plan, seen, Action::RollBack(Cause::Failed)) {
-        Ok(_) if !seen.kept => Action::KeepAlarms,
+        Ok(_) if !seen.managed => Action::ManageAlarms,
         Ok(_) if plan.pre_hook.is_some() => Action::AnnouncePreHook,
         Ok(_) => first_share(plan, seen, pass),
         Err(action) => action,

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Standing, Target, standing};
+use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::decide::{Action, decide};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
-use crate::note::{AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, RolloutId, write_description};
+use crate::note::{AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Source};
 use crate::policy::Policy;
@@ -39,7 +39,7 @@ pub(crate) fn plan() -> Plan {
         schedule: "Linear10PercentEvery1Minute".parse().unwrap(),
         bake: Duration::from_mins(3),
         alarms: vec!["errors".into()],
-        kept: Vec::new(),
+        managed: Vec::new(),
         policy: Policy { hook_limit: Duration::from_mins(16), ..Policy::default() },
         countable: true,
         pre_hook: None,
@@ -57,12 +57,12 @@ fn plans() -> Vec<Plan> {
         ..plan()
     };
     let strict = Plan {
-        policy: Policy { insufficient: InsufficientData::Hold, ..Policy::default() },
+        policy: Policy { insufficient_data: InsufficientData::Hold, ..Policy::default() },
         schedule: Schedule::steps(&[points(1000), points(4000)], Duration::from_mins(1)).unwrap(),
         ..plan()
     };
-    let stepped = Plan { step_hook: Some("step".into()), ..plan() };
-    vec![plan(), hooked, strict, stepped]
+    let step_observed_at = Plan { step_hook: Some("step".into()), ..plan() };
+    vec![plan(), hooked, strict, step_observed_at]
 }
 
 fn notes(plan: &Plan) -> Vec<Option<Note>> {
@@ -116,7 +116,7 @@ pub(crate) fn healths(now: Time) -> Vec<Health> {
         name: "errors".into(),
         state,
         since,
-        red: None,
+        in_alarm: None,
         fires_after: None,
         metric: None,
         reason: "7 >= 1".into(),
@@ -171,8 +171,8 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             check(&seen);
                         }
                         seen.candidate = Candidate::Published(version(42), Readiness::Ready);
-                        for (hook, kept) in hooks.iter().flat_map(|hook| [(hook, true), (hook, false)]) {
-                            seen = Observation { hook: hook.clone(), kept, ..seen };
+                        for (hook, managed) in hooks.iter().flat_map(|hook| [(hook, true), (hook, false)]) {
+                            seen = Observation { hook: hook.clone(), managed, ..seen };
                             check(&seen);
                         }
                     }
@@ -189,7 +189,7 @@ fn is_green(plan: &Plan, seen: &Observation) -> bool {
             let fine = |alarm: &AlarmSeen| match alarm.state {
                 AlarmState::Ok => true,
                 AlarmState::Alarm => false,
-                AlarmState::InsufficientData => plan.insufficient == InsufficientData::Ok,
+                AlarmState::InsufficientData => plan.insufficient_data == InsufficientData::Ok,
             };
             missing.is_empty() && seen.now.since(*at) <= Duration::from_secs(10) && alarms.iter().all(fine)
         }
@@ -203,8 +203,8 @@ fn is_red(seen: &Observation) -> bool {
 
 pub(crate) fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
     match seen.alias.as_ref()?.noted() {
-        Noted::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
-        Noted::Note(_) | Noted::Newer { .. } | Noted::Nothing => None,
+        NoteParse::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
+        NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing => None,
     }
 }
 
@@ -218,7 +218,7 @@ fn check(plan: &Plan, seen: &Observation) {
     let action = decide(plan, seen);
     let told = || format!("{action:?}\non {seen:#?}");
     let note = my_note(plan, seen);
-    let found = seen.alias.as_ref().map(standing);
+    let found = seen.alias.as_ref().map(alias_state);
     let written = desired(plan, seen, &action);
 
     // Whatever is written keeps the user's text, and only stable and candidate ever get traffic by it.
@@ -238,12 +238,12 @@ fn check(plan: &Plan, seen: &Observation) {
     // No share, no hook and no promotion before the alarms are about this version.
     let away = matches!(action, Action::Shift { .. } | Action::Create(_) | Action::Promote(_));
     let asks = matches!(action, Action::AnnouncePreHook | Action::AnnouncePostHook | Action::InvokeHook);
-    assert!(seen.kept || !(away || asks), "{}", told());
-    assert!(!seen.kept || action != Action::KeepAlarms, "{}", told());
+    assert!(seen.managed || !(away || asks), "{}", told());
+    assert!(!seen.managed || action != Action::ManageAlarms, "{}", told());
     check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     if let Some(note) =
-        note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(Standing::Idle(_))))
+        note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(AliasState::Idle(_))))
     {
         let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
         assert_eq!(action, Action::Finish(expected), "{}", told());
@@ -257,11 +257,11 @@ fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written
     let published = if let Candidate::Published(version, _) = seen.candidate { Some(version) } else { None };
     let new = published.filter(|published| *published != version(41));
     let Some(note) = note.filter(|note| note.phase == Phase::Claim) else { return };
-    if matches!(seen.alias.as_ref().map(standing), Some(Standing::Claimed(_))) && matches!(action, Action::Wait { .. }) {
+    if matches!(seen.alias.as_ref().map(alias_state), Some(AliasState::Claimed(_))) && matches!(action, Action::Wait { .. }) {
         assert!(new.is_none() || note.candidate == new, "{}", told());
     }
     if *action == Action::Renew {
-        let renewed = standing(written.unwrap()).note().unwrap().clone();
+        let renewed = alias_state(written.unwrap()).note().unwrap().clone();
         let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap();
         assert_eq!(renewed.candidate, note.candidate.or(new), "{}", told());
         assert!(
@@ -275,11 +275,11 @@ fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written
 /// What is ours is brought back when it must be; what is not ours is left alone.
 fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, writes: bool) {
     let told = || format!("{action:?}\non {seen:#?}");
-    let found = seen.alias.as_ref().map(standing);
+    let found = seen.alias.as_ref().map(alias_state);
     match (&found, note) {
-        (Some(Standing::Idle(_)), _) => {}
+        (Some(AliasState::Idle(_)), _) => {}
         // What is not ours is never written to.
-        (Some(Standing::Claimed(theirs) | Standing::Running(theirs) | Standing::SetByHand(theirs, _)), None)
+        (Some(AliasState::Claimed(theirs) | AliasState::Running(theirs) | AliasState::SetByHand(theirs, _)), None)
             if theirs.id == plan.id && is_red(seen) && seen.claimed =>
         {
             // Ours until another process took it over: on a red alarm it may be brought back by whoever sees it.
@@ -291,7 +291,8 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             };
             assert!(fair, "{}", told());
         }
-        (Some(_), None) | (Some(Standing::Contended { .. } | Standing::PromotedElsewhere(_) | Standing::Foreign { .. }), _) => {
+        (Some(_), None)
+        | (Some(AliasState::Contended { .. } | AliasState::PromotedElsewhere(_) | AliasState::Foreign { .. }), _) => {
             assert!(!writes, "{}", told());
             let told_apart = match action {
                 Action::Wait { .. } => seen.certainty == Certainty::Read,
@@ -302,16 +303,16 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             assert!(told_apart, "{}", told());
         }
         // What a person took away is not given back.
-        (Some(Standing::ClearedByHand(_)), Some(_)) => assert_eq!(*action, Action::RollBack(Cause::Hand)),
+        (Some(AliasState::ClearedByHand(_)), Some(_)) => assert_eq!(*action, Action::RollBack(Cause::Hand)),
         // A red alarm, or a signal, brings ours back; a share set by hand too.
-        (Some(Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..)), Some(note)) => {
+        (Some(AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..)), Some(note)) => {
             let hold = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
             match action {
                 Action::RollBack(_) => {}
                 Action::Release => assert!(seen.interrupted && hold && !is_red(seen), "{}", told()),
                 _ => assert!(!is_red(seen) && !seen.interrupted, "{}", told()),
             }
-            if matches!(found, Some(Standing::SetByHand(..))) {
+            if matches!(found, Some(AliasState::SetByHand(..))) {
                 let still = matches!(
                     action,
                     Action::RollBack(_)
@@ -334,8 +335,8 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
 fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, after: u16) {
     let told = || format!("{action:?}\non {seen:#?}");
     let note = note.unwrap_or_else(|| panic!("moved what is not ours: {}", told()));
-    let found = standing(seen.alias.as_ref().unwrap());
-    assert!(matches!(found, Standing::Claimed(_) | Standing::Running(_)), "{}", told());
+    let found = alias_state(seen.alias.as_ref().unwrap());
+    assert!(matches!(found, AliasState::Claimed(_) | AliasState::Running(_)), "{}", told());
     assert!(is_green(plan, seen) && !seen.interrupted && note.blind.is_none(), "{}", told());
     let Action::Shift { step, .. } = action else { panic!("only a shift raises a share: {}", told()) };
     assert_eq!(plan.schedule.weight(*step).basis_points(), after, "{}", told());
@@ -355,13 +356,13 @@ fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&No
 /// What is written is what it is meant to be when it is read again.
 fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Option<&Alias>) {
     let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
-    let result = written.map(standing);
+    let result = written.map(alias_state);
     match action {
         Action::Claim => {
             assert!(!seen.claimed && !seen.interrupted, "{}", told());
-            assert!(matches!(result, Some(Standing::Claimed(note)) if note.owner == plan.owner), "{}", told());
+            assert!(matches!(result, Some(AliasState::Claimed(note)) if note.owner == plan.owner), "{}", told());
         }
-        Action::Shift { .. } => assert!(matches!(result, Some(Standing::Running(_))), "{}", told()),
+        Action::Shift { .. } => assert!(matches!(result, Some(AliasState::Running(_))), "{}", told()),
         Action::Promote(_) => {
             let note = my_note(plan, seen).unwrap();
             assert!(is_green(plan, seen) && !seen.interrupted, "{}", told());
@@ -370,15 +371,15 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
                 Phase::Post => seen.hook == Hook::Succeeded || plan.post_hook.is_none(),
                 _ => false,
             };
-            assert!(ripe && matches!(result, Some(Standing::Idle(Some(_)))), "{}", told());
+            assert!(ripe && matches!(result, Some(AliasState::Idle(Some(_)))), "{}", told());
         }
         Action::RollBack(cause) => {
             let written = written.unwrap();
             assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
-            let Some(Standing::Idle(Some(note))) = result else { panic!("{}", told()) };
+            let Some(AliasState::Idle(Some(note))) = result else { panic!("{}", told()) };
             assert_eq!(note.phase, Phase::Back(*cause));
             let given = |note: &Note| !note.phase.share().is_zero() || note.phase == Phase::Promoted;
-            let had_share = standing(seen.alias.as_ref().unwrap()).note().is_some_and(given);
+            let had_share = alias_state(seen.alias.as_ref().unwrap()).note().is_some_and(given);
             let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
             assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
         }

@@ -30,7 +30,7 @@ impl Severity {
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Symptom {
+pub struct Diagnosis {
     /// How much it matters.
     pub severity: Severity,
     /// What was looked at, in a word for programs.
@@ -45,7 +45,7 @@ pub struct Symptom {
     pub commands: Vec<String>,
 }
 
-impl Symptom {
+impl Diagnosis {
     /// A symptom that nothing more is known of.
     pub fn new(severity: Severity, check: &'static str, text: impl Into<String>) -> Self {
         Self { severity, check, text: text.into(), why: None, fix: None, commands: Vec::new() }
@@ -72,7 +72,7 @@ impl Symptom {
 
 /// Something that was to be looked at and could not be: not known to be well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unseen {
+pub struct SkippedCheck {
     /// What.
     pub what: String,
     /// Why not.
@@ -83,21 +83,21 @@ pub struct Unseen {
 
 /// All that the doctor has to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnosis {
+pub struct DoctorReport {
     /// What was found, the worst first.
-    pub symptoms: Vec<Symptom>,
+    pub diagnoses: Vec<Diagnosis>,
     /// What could not be looked at.
-    pub unseen: Vec<Unseen>,
+    pub unseen: Vec<SkippedCheck>,
 }
 
-impl Diagnosis {
+impl DoctorReport {
     /// How many symptoms there are of a kind.
     pub fn count(&self, severity: Severity) -> usize {
-        self.symptoms.iter().filter(|symptom| symptom.severity == severity).count()
+        self.diagnoses.iter().filter(|symptom| symptom.severity == severity).count()
     }
 
     /// 3 where something ought to be mended; notes, and what could not be seen, are told and count for nothing.
     pub fn exit_code(&self) -> u8 {
-        if self.symptoms.iter().any(|symptom| symptom.severity < Severity::Note) { 3 } else { 0 }
+        if self.diagnoses.iter().any(|symptom| symptom.severity < Severity::Note) { 3 } else { 0 }
     }
 }

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::action::Action;
-use crate::comparison::{Numbers, Opinion, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
 use crate::health::AlarmState;
 use crate::note::AfterPause;
 use crate::observation::Observation;
@@ -34,7 +34,7 @@ pub struct Event {
     pub alias: String,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
 }
 
 words! {
@@ -52,7 +52,7 @@ words! {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
-pub enum What {
+pub enum EventKind {
     /// The rollout was planned and checked; nothing is written yet.
     #[serde(rename = "started")]
     Started(Started),
@@ -67,7 +67,7 @@ pub enum What {
     },
     /// The alias is claimed.
     #[serde(rename = "acquired")]
-    Claimed,
+    Acquired,
     /// The given code is in `$LATEST`.
     #[serde(rename = "code_updated")]
     CodeUpdated,
@@ -88,7 +88,7 @@ pub enum What {
     },
     /// An alarm that is kept is about the candidate now.
     #[serde(rename = "managed_alarm")]
-    AlarmKept {
+    ManagedAlarm {
         /// Its name.
         name: String,
         /// What became of it, and its rule.
@@ -166,7 +166,7 @@ pub enum What {
     Compared {
         /// What that says.
         #[serde(rename = "verdict")]
-        opinion: Opinion,
+        opinion: AnalysisVerdict,
         /// In half a sentence, with the arithmetic.
         why: String,
         /// The numbers.
@@ -174,7 +174,7 @@ pub enum What {
     },
     /// Both versions got worse together: not the release.
     #[serde(rename = "shared_degradation")]
-    WorseTogether {
+    SharedDegradation {
         /// Since when.
         since: Time,
         /// With times and rates.
@@ -200,13 +200,13 @@ pub enum What {
     },
     /// What is watched cannot be read any more, or has no data.
     #[serde(rename = "monitoring_lost")]
-    SightLost {
+    MonitoringLost {
         /// Why.
         why: String,
     },
     /// It can be read again.
     #[serde(rename = "monitoring_restored")]
-    SightRegained,
+    MonitoringRestored,
     /// A person holds the share where it is; it stays watched.
     #[serde(rename = "paused")]
     Paused {
@@ -220,7 +220,7 @@ pub enum What {
     Resumed,
     /// The share stays where it is: why.
     #[serde(rename = "holding")]
-    Held {
+    HoldingStep {
         /// In words.
         why: String,
     },
@@ -267,7 +267,7 @@ pub enum What {
     Observed(Box<Observed>),
     /// It is over. Always the last event, and exactly one.
     #[serde(rename = "outcome")]
-    Outcome(Box<Ending>),
+    Outcome(Box<RolloutSummary>),
     /// Several functions have ended, rolled out as one or beside each other: the last event of all, of no function in particular.
     #[serde(rename = "group_outcome")]
     GroupOutcome(Box<GroupOutcome>),
@@ -318,12 +318,12 @@ pub struct Started {
     pub post_hook: Option<String>,
     /// Where it stands already, where another process began it.
     #[serde(rename = "resumes_at", default, skip_serializing_if = "Option::is_none")]
-    pub stands: Option<Stands>,
+    pub stands: Option<ResumesAt>,
 }
 
 /// Where a rollout stands that is gone on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stands {
+pub struct ResumesAt {
     /// The candidate's share.
     pub weight: Weight,
     /// Which step that is, from 1; 0 before the first.
@@ -391,7 +391,7 @@ impl fmt::Display for Difference {
 
 /// Why it ended so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
+pub struct EndReason {
     /// In one word, for programs.
     pub kind: ReasonKind,
     /// In a sentence, for people.
@@ -418,18 +418,18 @@ pub struct MemberEnding {
     pub alias: String,
     /// How it ended.
     #[serde(flatten)]
-    pub ending: Ending,
+    pub ending: RolloutSummary,
 }
 
 /// The end of a rollout, and what it took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ending {
+pub struct RolloutSummary {
     /// How it ended.
     pub outcome: OutcomeKind,
     /// The exit code that says so.
     pub exit_code: u8,
     /// Why.
-    pub reason: Why,
+    pub reason: EndReason,
     /// The stable version, where there is one.
     pub stable: Option<Version>,
     /// The candidate, where there is one.
@@ -459,12 +459,12 @@ pub struct Ending {
 
 impl Event {
     /// The ending, where this is the last event.
-    pub fn ending(&self) -> Option<&Ending> {
-        if let What::Outcome(ending) = &self.what { Some(ending) } else { None }
+    pub fn ending(&self) -> Option<&RolloutSummary> {
+        if let EventKind::Outcome(ending) = &self.what { Some(ending) } else { None }
     }
 }
 
-impl Ending {
+impl RolloutSummary {
     /// Whether this is what was wanted.
     pub fn is_good(&self) -> bool {
         self.exit_code == Outcome::Promoted.exit_code()

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Held, Revision, standing};
+use crate::alias::{Alias, AliasSnapshot, Revision, alias_state};
 use crate::decide::{Action, decide};
 use crate::decide_tests::{BEGUN, healths, version};
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ enum Disturbance {
 /// A member: what it plans, its alias, what its process remembers of it, and what it shows.
 struct Actor {
     plan: Plan,
-    alias: Held,
+    alias: AliasSnapshot,
     memory: Memory,
     shown: (Member, Time),
     ended: Option<Outcome>,
@@ -41,11 +41,11 @@ struct Actor {
 
 impl Actor {
     fn new(plan: &Plan, alias: Alias, now: Time) -> Self {
-        let note = standing(&alias).note().filter(|note| note.id == plan.id).cloned();
+        let note = alias_state(&alias).note().filter(|note| note.id == plan.id).cloned();
         let entry = note.as_ref().map_or(Entry::Fresh, |note| Entry::TakeOver { from: note.owner, forced: true });
         let plan = Plan { entry, ..plan.clone() };
         let memory = Memory::new(Some(alias.clone()));
-        let alias = Held { alias, revision: Revision(String::new()) };
+        let alias = AliasSnapshot { alias, revision: Revision(String::new()) };
         Self { plan, alias, memory, shown: (Member::UNKNOWN, now), ended: None }
     }
 
@@ -54,10 +54,10 @@ impl Actor {
         if !self.memory.is_written() {
             self.memory.on_read(&self.plan, Some(self.alias.clone()), now);
         }
-        let [green, _, red, _, _, _] = healths(now).try_into().unwrap();
+        let [green, _, in_alarm, _, _, _] = healths(now).try_into().unwrap();
         let seen = Observation {
             candidate: Candidate::Published(version(42), Readiness::Ready),
-            health: self.memory.health(&self.plan, if is_red { &red } else { &green }, now),
+            health: self.memory.health(&self.plan, if is_red { &in_alarm } else { &green }, now),
             interrupted,
             others: Some(others),
             ..self.memory.observation(now, false)
@@ -73,7 +73,7 @@ impl Actor {
             _ => {
                 let alias = desired(&self.plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
                 let revision = Revision(format!("{}'", self.alias.revision.0));
-                self.alias = Held { alias, revision };
+                self.alias = AliasSnapshot { alias, revision };
                 self.memory.on_written(&self.plan, &action, self.alias.clone(), now);
                 return true;
             }
@@ -171,8 +171,8 @@ fn reachable(starts: &[Start]) -> bool {
     let in_order = fresh.is_none_or(|first| starts[first..].iter().all(|start| *start == Start::Fresh));
     let unmoved = fresh.is_none() || steps().all(|step| step == 0);
     let whole = !starts.contains(&Start::Final) || steps().all(|step| step == 2);
-    let begun = starts.iter().any(|start| start.is_live()) || starts.iter().all(|start| *start == Start::Fresh);
-    near && in_order && unmoved && whole && begun
+    let started_at = starts.iter().any(|start| start.is_live()) || starts.iter().all(|start| *start == Start::Fresh);
+    near && in_order && unmoved && whole && started_at
 }
 
 fn starts(many: usize) -> Vec<Vec<Start>> {
@@ -212,7 +212,7 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     let for_the_next = disturbance == Disturbance::Signal(0) && places.iter().all(|place| as_found(place) || back(place));
     let ended_so = |outcome: Outcome| all.iter().any(|actor| actor.ended.as_ref() == Some(&outcome));
     // Held on purpose is a whole group too: nobody of it goes back, unless somebody was back before.
-    let left_so = hold && signalled && ended_so(Outcome::Held);
+    let left_so = hold && signalled && ended_so(Outcome::LeftInProgress);
     let was_back = starts.iter().any(|start| matches!(start, Start::Back(cause) if *cause != Cause::Unchanged));
     let none_back = places.iter().all(|place| !matches!(all[*place].ended, Some(Outcome::RolledBack(_))));
     let whole = on(41) || on(42) || signalled && left || for_the_next || left_so && (was_back || none_back);

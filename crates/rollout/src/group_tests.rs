@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Standing, Target, standing};
+use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::decide::{Action, Reason, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, nothing_but, plan, points, version};
-use crate::group::{Called, Left, Member, Others, Stage, member, others};
+use crate::group::{Left, Member, Others, RollbackTrigger, Stage, member, others};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase, write_description};
 use crate::observation::{Candidate, Observation, Readiness};
 use crate::plan::{Entry, OnInterrupt, Plan};
@@ -91,7 +91,7 @@ fn aliases(plan: &Plan) -> Vec<Alias> {
 }
 
 fn companies() -> Vec<Others> {
-    let called = |cause| Some(Called { by: "b".into(), cause });
+    let called = |cause| Some(RollbackTrigger { by: "b".into(), cause });
     let places = [
         (Stage::Outside, Stage::Outside),
         (Stage::Claimed, Stage::Claimed),
@@ -140,19 +140,19 @@ fn companies() -> Vec<Others> {
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
     let now = BEGUN + Duration::from_secs(90);
     let company = companies();
-    let [green, _, red, _, _, unread] = healths(now).try_into().unwrap();
+    let [green, _, in_alarm, _, _, unread] = healths(now).try_into().unwrap();
     let flags = [(None, None, false), (Some(Cause::Alarm), None, false), (None, Some("denied"), false), (None, None, true)];
     for alias in aliases(plan) {
         for claimed in [true, false] {
-            for health in [&green, &red, &unread] {
-                for (failed, stuck, interrupted) in flags {
+            for health in [&green, &in_alarm, &unread] {
+                for (failed, write_blocked, interrupted) in flags {
                     let known = nothing_but(Some(alias.clone()));
                     let planned_on = (!claimed).then(|| alias.clone());
                     let remembered = claimed.then(|| shift(plan));
                     let candidate = Candidate::Published(version(42), Readiness::Ready);
-                    let (health, stuck) = (health.clone(), stuck.map(ToOwned::to_owned));
+                    let (health, write_blocked) = (health.clone(), write_blocked.map(ToOwned::to_owned));
                     let mut seen = Observation { now, claimed, planned_on, remembered, candidate, health, ..known };
-                    seen = Observation { failed, stuck, interrupted, ..seen };
+                    seen = Observation { failed, write_blocked, interrupted, ..seen };
                     for others in &company {
                         seen.others = Some(others.clone());
                         check(&seen);
@@ -166,7 +166,8 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
 /// Whether this plan made the alias' version final.
 fn is_final(seen: &Observation) -> bool {
     let alias = seen.alias.as_ref().unwrap();
-    let terminal = matches!(standing(alias), Standing::Idle(Some(note)) if note.phase == Phase::Promoted && note.plan.is_some());
+    let terminal =
+        matches!(alias_state(alias), AliasState::Idle(Some(note)) if note.phase == Phase::Promoted && note.plan.is_some());
     terminal && alias.target == Target::Version(version(42))
 }
 
@@ -174,7 +175,7 @@ fn check(plan: &Plan, seen: &Observation) {
     let (action, others) = (decide(plan, seen), seen.others.clone().unwrap());
     let alone = decide(plan, &Observation { others: None, ..seen.clone() });
     let told = || format!("{action:?}, alone {alone:?}\non {seen:#?}");
-    let found = standing(seen.alias.as_ref().unwrap());
+    let found = alias_state(seen.alias.as_ref().unwrap());
     let mine = found.live().is_some_and(|note| note.owner == plan.owner);
     let may_act = seen.claimed || plan.entry != Entry::Fresh;
     let ends_here = is_final(seen) && may_act;
@@ -197,7 +198,7 @@ fn check(plan: &Plan, seen: &Observation) {
         assert!(!called && !others.taken_over && others.ready >= Stage::Step(step) && action == alone, "{}", told());
     }
     if let Action::Promote(_) = action {
-        let full = matches!(&found, Standing::Running(note) if matches!(note.phase, Phase::Bake | Phase::Post));
+        let full = matches!(&found, AliasState::Running(note) if matches!(note.phase, Phase::Bake | Phase::Post));
         assert!(!called && !others.taken_over && full, "{}", told());
         let leads = others.leads && others.ready == Stage::Final && matches!(alone, Action::Promote(_));
         assert!(committed || leads, "{}", told());
@@ -206,7 +207,7 @@ fn check(plan: &Plan, seen: &Observation) {
         panic!("{}", told());
     }
     // Nobody is done with holding while another may still go back.
-    assert!(action != Action::Finish(Outcome::Held) || !others.open, "{}", told());
+    assert!(action != Action::Finish(Outcome::LeftInProgress) || !others.open, "{}", told());
     // Of its own, the group adds no way back but one that it was called to.
     if let Action::RollBack(cause) = action {
         assert!(action == alone || cause == Cause::Group && called, "{}", told());
@@ -217,21 +218,22 @@ fn check(plan: &Plan, seen: &Observation) {
 }
 
 /// At 100 % and held by nobody, it becomes final, whatever is red; one that is final waits only for those who still go on.
-fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &Standing, otherwise: bool) {
+fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &AliasState, otherwise: bool) {
     let told = || format!("{action:?}\non {seen:#?}");
     if otherwise {
         return;
     }
-    if let (true, None, Standing::Running(note)) = (others.committed, seen.failed, found)
+    if let (true, None, AliasState::Running(note)) = (others.committed, seen.failed, found)
         && matches!(note.phase, Phase::Bake | Phase::Post)
         && note.pause.is_none()
         && note.owner == plan().owner
     {
-        let forward = matches!(action, Action::Promote(_)) || seen.stuck.is_some() && *action == Action::Finish(Outcome::Failed);
+        let forward =
+            matches!(action, Action::Promote(_)) || seen.write_blocked.is_some() && *action == Action::Finish(Outcome::Failed);
         assert!(forward, "{}", told());
     }
     if is_final(seen) && seen.claimed && seen.failed.is_none() {
-        let waits = matches!(action, Action::Wait { why: Reason::Together { stage: Stage::Final, .. }, .. });
+        let waits = matches!(action, Action::Wait { why: Reason::SharedDegradation { stage: Stage::Final, .. }, .. });
         let ends = *action == Action::Finish(Outcome::Promoted);
         assert!(if others.under_way { waits || ends && others.at == Stage::Final } else { ends }, "{}", told());
     }
@@ -242,7 +244,7 @@ fn without_company(plan: &Plan, seen: &Observation, others: &Others, action: &Ac
     let free = others.called.is_none() && !others.taken_over && !others.committed && !others.moved;
     let ahead = others.at == Stage::Final && others.leads && !others.under_way;
     // A share that cannot be taken over is worse here: the others come back without it.
-    let left_behind = *action == Action::Finish(Outcome::RollbackUnconfirmed) && seen.stuck.is_some();
+    let left_behind = *action == Action::Finish(Outcome::RollbackUnconfirmed) && seen.write_blocked.is_some();
     if free && ahead && !is_final(seen) && !left_behind && plan.on_interrupt == OnInterrupt::RollBack {
         assert_eq!(action, alone, "{seen:#?}");
     }
@@ -267,7 +269,8 @@ fn shows(plan: &Plan, seen: &Observation, action: &Action) {
         assert_eq!(shown.ready, Stage::Step(*step), "{}", told());
     }
     // Whoever has finished in good order, or holds what it has, has not left.
-    let stays = matches!(action, Action::Finish(Outcome::Promoted | Outcome::Unchanged | Outcome::Held) | Action::Release);
+    let stays =
+        matches!(action, Action::Finish(Outcome::Promoted | Outcome::Unchanged | Outcome::LeftInProgress) | Action::Release);
     assert!(!stays || shown.left.is_none(), "{shown:?} {}", told());
 }
 

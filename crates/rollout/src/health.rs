@@ -34,7 +34,7 @@ pub struct AlarmSeen {
     pub since: Time,
     /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
     #[serde(rename = "last_alarm_at")]
-    pub red: Option<Time>,
+    pub in_alarm: Option<Time>,
     /// How long its condition must hold before it fires, where it says so.
     pub fires_after: Option<Duration>,
     /// The metric it watches, where it watches just one.
@@ -67,7 +67,7 @@ pub enum Health {
         missing: Vec<String>,
         /// Why a later attempt to read them failed, if one did.
         #[serde(rename = "read_error")]
-        failing: Option<Failing>,
+        failing: Option<ReadError>,
     },
     /// Never read in this process.
     #[serde(rename = "unread")]
@@ -79,7 +79,7 @@ pub enum Health {
 
 /// Why something could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Failing {
+pub struct ReadError {
     /// In words.
     pub why: String,
     /// Whether it was one call too many for AWS: that says nothing about what would have been read, and passes.
@@ -88,11 +88,11 @@ pub struct Failing {
 
 /// Permission to move traffic away from stable. It can be written, never read: no text is made into one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Pass(Grounds);
+pub struct Pass(PassBasis);
 
 /// What a pass rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-enum Grounds {
+enum PassBasis {
     #[serde(rename = "evidence")]
     Evidence { alarms: usize, compared: Option<String> },
     #[serde(rename = "configuration")]
@@ -102,7 +102,7 @@ enum Grounds {
 impl Pass {
     /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few calls are to be no matter.
     pub fn by_configuration(&self) -> bool {
-        matches!(self.0, Grounds::Configuration { .. })
+        matches!(self.0, PassBasis::Configuration { .. })
     }
 
     /// The pass as half a sentence.
@@ -112,37 +112,37 @@ impl Pass {
             alarms => format!("none of {alarms} alarms"),
         };
         match &self.0 {
-            Grounds::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
-            Grounds::Evidence { alarms: count, compared: None } => alarms(count),
-            Grounds::Evidence { alarms: count, compared: Some(compared) } => format!("{}, {compared}", alarms(count)),
-            Grounds::Configuration { why } => why.clone(),
+            PassBasis::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
+            PassBasis::Evidence { alarms: count, compared: None } => alarms(count),
+            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}, {compared}", alarms(count)),
+            PassBasis::Configuration { why } => why.clone(),
         }
     }
 
     /// A pass of the counts, which say this.
     pub(crate) fn compared(phrase: String) -> Self {
-        Self(Grounds::Evidence { alarms: 0, compared: Some(phrase) })
+        Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase) })
     }
 
     /// What every member of a group has passed by the time that one of them is final.
     pub(crate) fn of_the_group() -> Self {
-        Self(Grounds::Evidence { alarms: 0, compared: Some("all of its group had passed everything".to_owned()) })
+        Self(PassBasis::Evidence { alarms: 0, compared: Some("all of its group had passed everything".to_owned()) })
     }
 
     /// A pass for want of calls, where the configuration says that this is no matter.
     pub(crate) fn unseen(why: String) -> Self {
-        Self(Grounds::Configuration { why })
+        Self(PassBasis::Configuration { why })
     }
 
     /// The alarms' pass and the counts' together.
     pub(crate) fn and(self, counts: Self) -> Self {
         match (self.0, counts.0) {
-            (Grounds::Configuration { .. }, counts) => Self(counts),
-            (Grounds::Evidence { alarms, .. }, Grounds::Evidence { compared, .. }) => {
-                Self(Grounds::Evidence { alarms, compared })
+            (PassBasis::Configuration { .. }, counts) => Self(counts),
+            (PassBasis::Evidence { alarms, .. }, PassBasis::Evidence { compared, .. }) => {
+                Self(PassBasis::Evidence { alarms, compared })
             }
-            (Grounds::Evidence { alarms, .. }, Grounds::Configuration { why }) => {
-                Self(Grounds::Evidence { alarms, compared: Some(why) })
+            (PassBasis::Evidence { alarms, .. }, PassBasis::Configuration { why }) => {
+                Self(PassBasis::Evidence { alarms, compared: Some(why) })
             }
         }
     }
@@ -163,9 +163,9 @@ pub enum Verdict {
         alarm: Option<String>,
     },
     /// Not enough speaks for going on: the share stays where it is, for a limited time.
-    Doubt {
+    HoldReason {
         /// What kind of doubt.
-        doubt: Doubt,
+        doubt: HoldReason,
         /// In words.
         why: String,
     },
@@ -185,7 +185,7 @@ pub enum Verdict {
 
 words! {
     /// Why a share is better not raised, though nothing is proven.
-    pub enum Doubt {
+    pub enum HoldReason {
         /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
         Suspicious = "suspicious",
         /// The canary has no calls although it should have.
@@ -195,7 +195,7 @@ words! {
     }
 }
 
-impl Doubt {
+impl HoldReason {
     /// How it reads before what was counted.
     pub(crate) fn phrase(self) -> &'static str {
         match self {
@@ -206,17 +206,17 @@ impl Doubt {
 }
 
 impl Health {
-    /// Judges the alarms as they were read, for a rollout that began at `begun`.
-    pub(crate) fn verdict(&self, plan: &Plan, begun: Time, now: Time) -> Verdict {
+    /// Judges the alarms as they were read, for a rollout that began at `started_at`.
+    pub(crate) fn verdict(&self, plan: &Plan, started_at: Time, now: Time) -> Verdict {
         let (at, alarms, missing, failing) = match self {
             Self::Unwatched => {
-                return Verdict::Pass(Pass(Grounds::Configuration { why: "nothing is watched".to_owned() }));
+                return Verdict::Pass(Pass(PassBasis::Configuration { why: "nothing is watched".to_owned() }));
             }
             Self::Unread { why } => return Verdict::Unreadable { why: why.clone(), throttled: false },
             Self::Read { at, alarms, missing, failing } => (*at, alarms, missing, failing),
         };
         // The beginning is noted in whole seconds, rounded up.
-        let counts = |at: &Time| plan.preexisting != Preexisting::Ignore || *at + Duration::from_secs(1) > begun;
+        let counts = |at: &Time| plan.preexisting_alarm != Preexisting::Ignore || *at + Duration::from_secs(1) > started_at;
         // What was seen in ALARM stays seen, however old the look is: it only ever moves traffic towards stable.
         for alarm in alarms {
             if alarm.state == AlarmState::Alarm && counts(&alarm.since) {
@@ -224,8 +224,8 @@ impl Health {
                 return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.
-            if let Some(red) = alarm.red.filter(|red| *red + Duration::from_secs(1) > begun) {
-                let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(red));
+            if let Some(in_alarm) = alarm.in_alarm.filter(|in_alarm| *in_alarm + Duration::from_secs(1) > started_at) {
+                let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(in_alarm));
                 return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
         }
@@ -233,12 +233,12 @@ impl Health {
             return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more"), throttled: false };
         }
         if now.since(at) > plan.freshness() {
-            let old = || Failing { why: "the last look is too old".to_owned(), throttled: false };
-            let Failing { why, throttled } = failing.clone().unwrap_or_else(old);
+            let old = || ReadError { why: "the last look is too old".to_owned(), throttled: false };
+            let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
             return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-        match (silent, plan.insufficient) {
+        match (silent, plan.insufficient_data) {
             (Some(silent), InsufficientData::Hold) => {
                 Verdict::NoData { why: format!("alarm `{}` has no data since {}", silent.name, clock(silent.since)) }
             }
@@ -247,7 +247,7 @@ impl Health {
                 Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
             }
             (None, _) | (Some(_), InsufficientData::Ok) => {
-                Verdict::Pass(Pass(Grounds::Evidence { alarms: alarms.len(), compared: None }))
+                Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }))
             }
         }
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::subject::{Qualified, SubjectError};
+use crate::target::{Qualified, SubjectError};
 
 /// What a hook is asked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

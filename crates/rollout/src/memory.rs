@@ -7,11 +7,11 @@ use crate::timing::{REFUSED, ROLLBACK_LIMIT, SECOND_LOOK};
 use std::time::Duration;
 
 use crate::action::{Action, Reason};
-use crate::alias::{Held, Revision, standing};
+use crate::alias::{AliasSnapshot, Revision, alias_state};
 use crate::comparison::{Comparison, Probe};
 use crate::failure::Failure;
-use crate::health::{Failing, Health};
-use crate::note::{Note, Noted};
+use crate::health::{Health, ReadError};
+use crate::note::{Note, NoteParse};
 use crate::observation::{Candidate, Certainty, Hook, Observation};
 use crate::plan::Plan;
 use crate::{Alias, Cause, Outcome, Time, Weight};
@@ -44,7 +44,7 @@ pub struct Memory {
 /// What is known of the alias, and how surely.
 #[derive(Clone, Debug, Default)]
 struct Sight {
-    held: Option<Held>,
+    held: Option<AliasSnapshot>,
     unchanged_since: Option<Time>,
     /// When it was last read or written with success.
     last_read_at: Option<Time>,
@@ -87,7 +87,7 @@ impl GivingUp {
             return None;
         }
         let since = *self.since.get_or_insert(seen.now);
-        let outcome = if *action == Action::Release { Outcome::Held } else { Outcome::RollbackUnconfirmed };
+        let outcome = if *action == Action::Release { Outcome::LeftInProgress } else { Outcome::RollbackUnconfirmed };
         (seen.stop_now || seen.now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
     }
 }
@@ -99,7 +99,7 @@ impl Memory {
     }
 
     /// The alias as last read or written, with its revision.
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&AliasSnapshot> {
         self.sight.held.as_ref()
     }
 
@@ -110,7 +110,7 @@ impl Memory {
 
     /// The note on the alias, where it is this rollout's and this process'.
     pub fn note(&self, plan: &Plan) -> Option<Note> {
-        let note = standing(self.alias()?).note()?.clone();
+        let note = alias_state(self.alias()?).note()?.clone();
         (note.id == plan.id && note.owner == plan.owner).then_some(note)
     }
 
@@ -150,7 +150,7 @@ impl Memory {
     }
 
     /// Takes over what a read says, unless it is older than this process' own last write.
-    pub fn on_read(&mut self, plan: &Plan, held: Option<Held>, now: Time) {
+    pub fn on_read(&mut self, plan: &Plan, held: Option<AliasSnapshot>, now: Time) {
         let stale = held.as_ref().is_some_and(|held| self.sight.replaced.contains(&held.revision));
         if !stale {
             self.take(plan, held, now);
@@ -163,7 +163,7 @@ impl Memory {
     }
 
     /// Takes over what the answer to a write says the alias is.
-    pub fn on_written(&mut self, plan: &Plan, action: &Action, held: Held, now: Time) {
+    pub fn on_written(&mut self, plan: &Plan, action: &Action, held: AliasSnapshot, now: Time) {
         if let Action::RollBack(cause) = action {
             self.restored = Some(*cause);
         }
@@ -196,11 +196,11 @@ impl Memory {
     /// after the time that nothing can be read.
     pub fn on_not_managed(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) -> bool {
         let since = *self.unmanaged_since.get_or_insert(now);
-        let gives_up = matches!(failure, Failure::Denied | Failure::Invalid) || now.since(since) >= plan.blind_limit;
-        if gives_up {
+        let give_up_outcome = matches!(failure, Failure::Denied | Failure::Invalid) || now.since(since) >= plan.blind_limit;
+        if give_up_outcome {
             self.unmanageable = Some(why.to_owned());
         }
-        gives_up
+        give_up_outcome
     }
 
     /// Notes that something was waited for: what was established by a write before that has to be read again.
@@ -214,7 +214,7 @@ impl Memory {
             self.failed.get_or_insert(*cause);
         }
         // Whoever waits for the others after the full minute has waited for that, and a lease that is renewed changes nothing.
-        let waits = matches!(action, Action::Wait { why: Reason::FullMinute | Reason::Together { .. }, .. });
+        let waits = matches!(action, Action::Wait { why: Reason::FullMinute | Reason::SharedDegradation { .. }, .. });
         let still = self.ready.filter(|ready| plan.met(*ready, seen.now).is_some());
         let since = if waits { still.or(Some(seen.now)) } else { self.ready };
         self.ready = since.filter(|_| waits || *action == Action::Renew);
@@ -234,13 +234,13 @@ impl Memory {
             failed: self.failed,
             restored: self.restored,
             blind: self.blind,
-            stepped: self.step_observed_at,
+            step_observed_at: self.step_observed_at,
             full_weight_refused: self.writes.full_weight_refused,
             planned_on: self.planned_on.clone(),
             remembered: self.remembered.clone(),
-            stuck: self.writes.refused.clone().or_else(|| self.unmanageable.clone()),
+            write_blocked: self.writes.refused.clone().or_else(|| self.unmanageable.clone()),
             candidate: Candidate::Unknown,
-            kept: true,
+            managed: true,
             hook: Hook::NotInvoked,
             ready: self.ready,
             health: Health::Unwatched,
@@ -260,7 +260,7 @@ impl Memory {
         let why = "the alias cannot be read".to_owned();
         match (alarms, self.sight.last_read_at) {
             (Health::Read { at, alarms, missing, .. }, Some(read)) => {
-                let failing = Some(Failing { why, throttled: self.sight.throttled });
+                let failing = Some(ReadError { why, throttled: self.sight.throttled });
                 Health::Read { at: read.min(*at), alarms: alarms.clone(), missing: missing.clone(), failing }
             }
             (Health::Read { .. } | Health::Unwatched | Health::Unread { .. }, _) => Health::Unread { why },
@@ -277,12 +277,12 @@ impl Memory {
         }
     }
 
-    fn take(&mut self, plan: &Plan, held: Option<Held>, now: Time) {
+    fn take(&mut self, plan: &Plan, held: Option<AliasSnapshot>, now: Time) {
         let same = self.sight.unchanged_since.is_some() && held == self.sight.held;
         if !same {
             self.sight.unchanged_since = Some(now);
         }
-        let share = |held: &Option<Held>| standing(&held.as_ref()?.alias).live().map(|note| note.phase.share());
+        let share = |held: &Option<AliasSnapshot>| alias_state(&held.as_ref()?.alias).live().map(|note| note.phase.share());
         let (before, after) = (share(&self.sight.held), share(&held));
         if after > before && before.is_some() {
             self.step_observed_at = Some(now);
@@ -292,7 +292,7 @@ impl Memory {
         let mine = self.note(plan);
         self.claimed |= mine.is_some();
         // A note that is gone is remembered as it was; one that is terminal, or another's, ends the memory.
-        if mine.is_some() || self.alias().is_none_or(|alias| alias.noted() != Noted::Nothing) {
+        if mine.is_some() || self.alias().is_none_or(|alias| alias.noted() != NoteParse::Nothing) {
             self.remembered = mine.filter(|note| !note.phase.is_terminal());
         }
     }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::action::{Action, Reason};
 use crate::agenda::{next_alarms, next_counts, rest};
 use crate::alarms::Alarms;
-use crate::alias::{Alias, Held, Revision};
+use crate::alias::{Alias, AliasSnapshot, Revision};
 use crate::candidate::{Facts, State, Update};
-use crate::comparison::{Comparison, Opinion};
+use crate::comparison::{AnalysisVerdict, Comparison};
 use crate::counts_tests::found;
 use crate::decide_tests::{BEGUN, healths, plan, points, version};
 use crate::failure::Failure;
-use crate::group::{Called, Others, others};
+use crate::group::{Others, RollbackTrigger, others};
 use crate::group_tests::{alias, as_noted, group_plan, note, shift};
-use crate::health::{AlarmSeen, AlarmState, Failing, Health};
+use crate::health::{AlarmSeen, AlarmState, Health, ReadError};
 use crate::memory::{GivingUp, Memory};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Observation, Readiness};
@@ -26,8 +26,8 @@ use crate::{Cause, Outcome, Schedule, Time, Weight};
 const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn held(alias: Alias, revision: &str) -> Held {
-    Held { alias, revision: Revision(revision.to_owned()) }
+fn held(alias: Alias, revision: &str) -> AliasSnapshot {
+    AliasSnapshot { alias, revision: Revision(revision.to_owned()) }
 }
 
 fn seen_at(now: Time) -> Observation {
@@ -35,7 +35,7 @@ fn seen_at(now: Time) -> Observation {
 }
 
 fn called() -> Others {
-    let called = Some(Called { by: "b".into(), cause: Some(Cause::Alarm) });
+    let called = Some(RollbackTrigger { by: "b".into(), cause: Some(Cause::Alarm) });
     Others { called, ..others(std::iter::empty(), 0, &plan(), BEGUN) }
 }
 
@@ -46,7 +46,7 @@ fn a_way_back_is_given_up_after_its_quarter_of_an_hour_and_no_sooner() {
     for (action, others, outcome) in [
         (back.clone(), None, Some(Outcome::RollbackUnconfirmed)),
         (Action::Confirm, None, Some(Outcome::RollbackUnconfirmed)),
-        (Action::Release, None, Some(Outcome::Held)),
+        (Action::Release, None, Some(Outcome::LeftInProgress)),
         (Action::TakeOver, Some(called()), Some(Outcome::RollbackUnconfirmed)),
         (Action::TakeOver, None, None),
         (Action::Renew, None, None),
@@ -99,7 +99,7 @@ fn refusals_are_the_last_word_after_a_minute_and_of_a_claim_at_once() {
             memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
             let mut refused = |after| {
                 memory.on_write_failed(&plan, &action, failure, "no", BEGUN + after);
-                memory.observation(BEGUN + after, false).stuck.is_some()
+                memory.observation(BEGUN + after, false).write_blocked.is_some()
             };
             let counts = refusals.contains(&failure) && matches!(action, Action::Claim | Action::Renew);
             let at_once = counts && action == Action::Claim;
@@ -113,7 +113,7 @@ fn refusals_are_the_last_word_after_a_minute_and_of_a_claim_at_once() {
     memory.on_write_failed(&plan, &Action::Renew, Failure::Denied, "no", BEGUN);
     memory.on_written(&plan, &Action::Renew, held(as_noted(&shift(&plan)), "2"), BEGUN + SECOND);
     memory.on_write_failed(&plan, &Action::Renew, Failure::Denied, "no", BEGUN + MINUTE);
-    assert_eq!(memory.observation(BEGUN + MINUTE, false).stuck, None);
+    assert_eq!(memory.observation(BEGUN + MINUTE, false).write_blocked, None);
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn a_full_weight_is_refused_once_without_counting() {
         let mut memory = Memory::default();
         memory.on_write_failed(&plan, &action, failure, "no", BEGUN);
         let seen = memory.observation(BEGUN, false);
-        assert_eq!((seen.full_weight_refused, seen.stuck), (known, None), "{step} {failure:?}");
+        assert_eq!((seen.full_weight_refused, seen.write_blocked), (known, None), "{step} {failure:?}");
         // The second time it is a refusal like every other.
         for after in [MINUTE, MINUTE * 2] {
             memory.on_write_failed(&plan, &action, failure, "no", BEGUN + after);
         }
-        assert_eq!(memory.observation(BEGUN, false).stuck.is_some(), failure != Failure::Throttled, "{step} {failure:?}");
+        assert_eq!(memory.observation(BEGUN, false).write_blocked.is_some(), failure != Failure::Throttled, "{step} {failure:?}");
     }
 }
 
@@ -164,7 +164,7 @@ fn what_was_read_once_is_certain_when_it_was_read_again_a_second_later() {
     let found = || Some(held(as_noted(&shift(&plan)), "1"));
     for alias in [found(), None] {
         let mut memory = Memory::default();
-        let mut reads = |alias: &Option<Held>, after| {
+        let mut reads = |alias: &Option<AliasSnapshot>, after| {
             memory.on_read(&plan, alias.clone(), BEGUN + after);
             memory.observation(BEGUN + after, false).certainty
         };
@@ -187,7 +187,7 @@ fn what_was_read_once_is_certain_when_it_was_read_again_a_second_later() {
 fn whoever_cannot_read_the_alias_is_as_blind_as_without_alarms() {
     let plan = plan();
     let limit = plan.freshness();
-    let [green, _, red, _, _, _] = healths(BEGUN + MINUTE).try_into().unwrap();
+    let [green, _, in_alarm, _, _, _] = healths(BEGUN + MINUTE).try_into().unwrap();
     let mut memory = Memory::default();
     assert!(matches!(memory.health(&plan, &green, BEGUN), Health::Unread { .. }), "never read");
     memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
@@ -195,10 +195,12 @@ fn whoever_cannot_read_the_alias_is_as_blind_as_without_alarms() {
     for failure in [Failure::Throttled, Failure::Unsent] {
         memory.on_read_failed(failure);
         let now = BEGUN + limit + Duration::from_millis(1);
-        let Health::Read { at, alarms, failing, .. } = memory.health(&plan, &red, now) else { panic!("what is red stays so") };
+        let Health::Read { at, alarms, failing, .. } = memory.health(&plan, &in_alarm, now) else {
+            panic!("what is red stays so")
+        };
         assert_eq!((at, alarms[0].state), (BEGUN, AlarmState::Alarm), "no newer than the alias");
         let why = "the alias cannot be read".to_owned();
-        assert_eq!(failing, Some(Failing { why, throttled: failure == Failure::Throttled }));
+        assert_eq!(failing, Some(ReadError { why, throttled: failure == Failure::Throttled }));
         assert!(matches!(memory.health(&plan, &Health::Unwatched, now), Health::Unread { .. }));
     }
 }
@@ -249,11 +251,11 @@ fn calls_are_counted_when_there_is_more_to_know() {
         ..group_plan(OnInterrupt::RollBack)
     };
     let minute = Time::from_secs(BEGUN.as_secs() / 60 * 60 + 60);
-    let read = |failing| match found(Opinion::Pass, 0, minute) {
+    let read = |failing| match found(AnalysisVerdict::Pass, 0, minute) {
         Comparison::Read { at, finding, .. } => Comparison::Read { at, finding, failing },
         Comparison::Unread { .. } => panic!("it was counted"),
     };
-    let failing = Failing { why: "no".into(), throttled: false };
+    let failing = ReadError { why: "no".into(), throttled: false };
     let pause = Some(Pause { until: minute + MINUTE * 9, then: AfterPause::Resume });
     let due = |at| Note { due: Some(at), ..shift(&plan) };
     let tried = minute + SECOND * 5;
@@ -287,33 +289,33 @@ fn a_rest_is_a_poll_at_the_most_and_ends_with_the_next_look() {
 /// An alarm in state `state` since that long after the beginning.
 fn alarm(state: AlarmState, since: Time) -> AlarmSeen {
     let name = "errors".to_owned();
-    AlarmSeen { name, state, since, red: None, fires_after: None, metric: None, reason: String::new() }
+    AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason: String::new() }
 }
 
 #[test]
 fn an_alarm_that_changed_since_the_last_look_is_looked_up() {
     let plan = plan();
     let mut alarms = Alarms::new(&plan, Vec::new(), None);
-    let mut look = |state, since, at, history: Option<Time>, failing: Option<Failing>| {
+    let mut look = |state, since, at, history: Option<Time>, failing: Option<ReadError>| {
         let mut read = vec![alarm(state, since)];
         let unsure = alarms.unsure(&mut read);
-        if let Some(red) = history {
-            alarms.on_history("errors", red);
+        if let Some(in_alarm) = history {
+            alarms.on_history("errors", in_alarm);
         }
         alarms.on_read(&plan, at, read, failing);
         let Health::Read { at, alarms, .. } = alarms.health() else { panic!() };
-        (unsure.len(), *at, alarms[0].red)
+        (unsure.len(), *at, alarms[0].in_alarm)
     };
-    let (ok, red) = (AlarmState::Ok, AlarmState::Alarm);
+    let (ok, in_alarm) = (AlarmState::Ok, AlarmState::Alarm);
     let at = |seconds| BEGUN + Duration::from_secs(seconds);
     assert_eq!(look(ok, BEGUN - MINUTE, at(10), None, None), (0, at(10), None));
     // Two services' clocks may differ by 5 seconds.
     assert_eq!(look(ok, at(5), at(20), None, None), (1, at(20), None));
     assert_eq!(look(ok, at(14), at(30), None, None), (0, at(30), None));
-    assert_eq!(look(red, at(29), at(40), None, None), (0, at(40), Some(at(29))));
+    assert_eq!(look(in_alarm, at(29), at(40), None, None), (0, at(40), Some(at(29))));
     assert_eq!(look(ok, at(38), at(50), Some(at(36)), None), (1, at(50), Some(at(36))));
     // Without the history nothing may rest on it, and the next look asks for it again.
-    let failing = Some(Failing { why: "denied".into(), throttled: false });
+    let failing = Some(ReadError { why: "denied".into(), throttled: false });
     assert_eq!(look(ok, at(55), at(60), None, failing), (1, at(50), Some(at(36))));
     assert_eq!(look(ok, at(55), at(70), None, None), (1, at(70), Some(at(36))));
 }

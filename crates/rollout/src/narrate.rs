@@ -4,16 +4,16 @@
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
-use crate::alias::{Alias, standing};
-use crate::comparison::{Comparison, Finding, Opinion, Probe};
-use crate::event::{HookPhase, Observed, Stands, Started, What};
+use crate::alias::{Alias, alias_state};
+use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
+use crate::event::{EventKind, HookPhase, Observed, ResumesAt, Started};
 use crate::format::exact;
 use crate::group::state::waits_for;
-use crate::health::{AlarmSeen, AlarmState, Doubt, Health, Verdict};
-use crate::judge::verdict;
-use crate::note::{Note, Noted, Phase};
+use crate::health::{AlarmSeen, AlarmState, Health, HoldReason, Verdict};
+use crate::note::{Note, NoteParse, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
+use crate::verdict::verdict;
 use crate::{Cause, Time, Weight};
 
 /// One look, and what was decided on it.
@@ -26,12 +26,12 @@ pub struct Round {
 }
 
 /// The first event of a rollout, or of one that is gone on with.
-pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
-    let candidate = goes_on.and_then(|note| note.candidate).or(match plan.source {
+pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
+    let candidate = resumes.and_then(|note| note.candidate).or(match plan.source {
         Source::Version(version) => Some(version),
         Source::Publish | Source::Update(_) => None,
     });
-    What::Started(Started {
+    EventKind::Started(Started {
         rollout_id: plan.id.to_string(),
         stable: plan.stable,
         candidate,
@@ -44,12 +44,12 @@ pub fn started(plan: &Plan, goes_on: Option<&Note>) -> What {
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         post_hook: plan.post_hook.clone(),
-        stands: goes_on.map(|note| stands(plan, note)),
+        stands: resumes.map(|note| stands(plan, note)),
     })
 }
 
-fn stands(plan: &Plan, note: &Note) -> Stands {
-    Stands { weight: note.phase.share(), step: step(plan, note.phase), next_at: note.due }
+fn stands(plan: &Plan, note: &Note) -> ResumesAt {
+    ResumesAt { weight: note.phase.share(), step: step(plan, note.phase), next_at: note.due }
 }
 
 /// Which step a phase belongs to; 0 before the first.
@@ -62,13 +62,13 @@ fn step(plan: &Plan, phase: Phase) -> usize {
 }
 
 /// What a round's decision rested on.
-pub fn observed(plan: &Plan, round: &Round) -> What {
+pub fn observed(plan: &Plan, round: &Round) -> EventKind {
     let (plan, seen, action) = (plan.clone(), round.seen.clone(), round.action.clone());
-    What::Observed(Box::new(Observed { plan, seen, action }))
+    EventKind::Observed(Box::new(Observed { plan, seen, action }))
 }
 
 /// Tells what happened between two rounds.
-pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
+pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
     let mut told = Vec::new();
     let earlier = before.map(|round| &round.seen);
     told.extend(about_alarms(earlier, &now.seen));
@@ -84,8 +84,8 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
 
 fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
     match seen.alias.as_ref().map(Alias::noted) {
-        Some(Noted::Note(note)) if note.id == plan.id => Some(*note),
-        Some(Noted::Note(_) | Noted::Newer { .. } | Noted::Nothing) | None => None,
+        Some(NoteParse::Note(note)) if note.id == plan.id => Some(*note),
+        Some(NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
     }
 }
 
@@ -96,7 +96,7 @@ fn alarms(seen: &Observation) -> &[AlarmSeen] {
     }
 }
 
-fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
     let known = earlier.map(alarms).unwrap_or_default();
     let changed = |alarm: &&AlarmSeen| match known.iter().find(|known| known.name == alarm.name) {
         Some(known) => known.state != alarm.state,
@@ -106,18 +106,18 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
 }
 
 /// An alarm whose state is another one than before.
-pub fn alarm_changed(alarm: &AlarmSeen) -> What {
-    What::AlarmChanged { name: alarm.name.clone(), state: alarm.state, since: alarm.since, reason: alarm.told() }
+pub fn alarm_changed(alarm: &AlarmSeen) -> EventKind {
+    EventKind::AlarmChanged { name: alarm.name.clone(), state: alarm.state, since: alarm.since, reason: alarm.told() }
 }
 
-fn counted(seen: &Observation) -> Option<(Time, &Finding)> {
+fn counted(seen: &Observation) -> Option<(Time, &AnalysisResult)> {
     match &seen.comparison {
         Comparison::Read { at, finding, .. } => Some((*at, finding)),
         Comparison::Unread { .. } => None,
     }
 }
 
-fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
     let Some((at, finding)) = counted(now) else { return Vec::new() };
     let known = earlier.and_then(counted);
     if known.is_some_and(|known| known.0 == at) {
@@ -128,31 +128,31 @@ fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
     if let Some(together) = &finding.together
         && known.is_none_or(|known| known.1.together.is_none())
     {
-        told.push(What::WorseTogether { since: together.since, why: together.why.clone() });
+        told.push(EventKind::SharedDegradation { since: together.since, why: together.why.clone() });
     }
     told
 }
 
 /// What a count of the calls says.
-pub fn compared(finding: &Finding) -> What {
-    let Finding { opinion, why, numbers, .. } = finding;
-    What::Compared { opinion: *opinion, why: why.clone(), numbers: Box::new(numbers.clone()) }
+pub fn compared(finding: &AnalysisResult) -> EventKind {
+    let AnalysisResult { opinion, why, numbers, .. } = finding;
+    EventKind::Compared { opinion: *opinion, why: why.clone(), numbers: Box::new(numbers.clone()) }
 }
 
-fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<What> {
+fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<EventKind> {
     if earlier.is_some_and(|earlier| earlier.probe == now.probe) {
         return None;
     }
     match (&now.probe, plan.analysis.on_low_traffic) {
         (Probe::NotSent, _) => None,
-        (Probe::Running, OnLowTraffic::Probe(count)) => Some(What::ProbeStarted { count }),
+        (Probe::Running, OnLowTraffic::Probe(count)) => Some(EventKind::ProbeStarted { count }),
         (Probe::Running, OnLowTraffic::RollBack | OnLowTraffic::Promote) => None,
-        (Probe::Passed(count), _) => Some(What::ProbeSucceeded { count: *count }),
-        (Probe::Failed(reason) | Probe::Unsent(reason), _) => Some(What::ProbeFailed { reason: reason.clone() }),
+        (Probe::Passed(count), _) => Some(EventKind::ProbeSucceeded { count: *count }),
+        (Probe::Failed(reason) | Probe::Unsent(reason), _) => Some(EventKind::ProbeFailed { reason: reason.clone() }),
     }
 }
 
-fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<What> {
+fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
     let Candidate::Published(version, readiness) = &now.candidate else { return Vec::new() };
     let (known, ready) = match earlier.map(|earlier| &earlier.candidate) {
         Some(Candidate::Published(_, readiness)) => (true, *readiness == Readiness::Ready),
@@ -164,15 +164,15 @@ fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation
     // A note that names it comes from a process that has told it.
     let named = note_of(plan, now).is_some_and(|note| note.candidate.is_some());
     if !known && !named && !matches!(plan.source, Source::Version(_)) {
-        told.push(What::Published { version: *version });
+        told.push(EventKind::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
-        told.push(What::VersionReady { version: *version, differs: Vec::new() });
+        told.push(EventKind::VersionReady { version: *version, differs: Vec::new() });
     }
     told
 }
 
-fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<What> {
+fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<EventKind> {
     let note = note_of(plan, now);
     let (hook, name) = match note.as_ref().map(|note| note.phase) {
         None | Some(Phase::Claim | Phase::Pre) => (HookPhase::PreTraffic, plan.pre_hook.clone()?),
@@ -187,18 +187,18 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
         Hook::NotInvoked => None,
         Hook::Running(_) => {
             let attempt = note.and_then(|note| note.hook).map_or(1, |attempt| attempt.number);
-            Some(What::HookStarted { hook, name, attempt })
+            Some(EventKind::HookStarted { hook, name, attempt })
         }
         Hook::Succeeded => {
             let asked = if let Some(Hook::Running(asked)) = earlier.map(|earlier| &earlier.hook) { *asked } else { now.now };
             let took_ms = u64::try_from(now.now.since(asked).as_millis()).unwrap_or(u64::MAX);
-            Some(What::HookSucceeded { hook, name, took_ms })
+            Some(EventKind::HookSucceeded { hook, name, took_ms })
         }
-        Hook::Failed(reason) => Some(What::HookFailed { hook, name, reason: reason.clone() }),
+        Hook::Failed(reason) => Some(EventKind::HookFailed { hook, name, reason: reason.clone() }),
     }
 }
 
-fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
+fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
     let Some(note) = note_of(plan, &now.seen) else { return Vec::new() };
     let earlier = before.and_then(|before| note_of(plan, &before.seen));
     // An id made from a CI run's may stand there from an earlier attempt: that end is told already.
@@ -210,8 +210,8 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
     match &earlier {
         // It was told by the process that began it.
         None if gone_on_with => {}
-        None if note.stable.is_none() => told.extend(note.candidate.map(|version| What::AliasCreated { version })),
-        None => told.push(What::Claimed),
+        None if note.stable.is_none() => told.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
+        None => told.push(EventKind::Acquired),
         Some(_) => {}
     }
     told.extend(about_holding(earlier.as_ref(), &note, || why_blind(plan, before.unwrap_or(now))));
@@ -233,30 +233,30 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<What> {
 }
 
 /// What keeps the share where it is, and the end of that: what one note has of it and the one before had not.
-pub fn about_holding(earlier: Option<&Note>, note: &Note, why_blind: impl FnOnce() -> String) -> Vec<What> {
+pub fn about_holding(earlier: Option<&Note>, note: &Note, why_blind: impl FnOnce() -> String) -> Vec<EventKind> {
     let mut told = Vec::new();
     let live = !note.phase.is_terminal();
     match (earlier.and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(What::SightLost { why: why_blind() }),
-        (Some(_), None) if live => told.push(What::SightRegained),
+        (None, Some(_)) => told.push(EventKind::MonitoringLost { why: why_blind() }),
+        (Some(_), None) if live => told.push(EventKind::MonitoringRestored),
         (None | Some(_), None | Some(_)) => {}
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            told.push(What::Paused { until: pause.until, then: pause.then });
+            told.push(EventKind::Paused { until: pause.until, then: pause.then });
         }
-        (Some(_), None) if live => told.push(What::Resumed),
+        (Some(_), None) if live => told.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
     }
     told
 }
 
 /// The end that a terminal note tells of; `moved` says whether the candidate had any traffic.
-pub fn about_end(note: &Note, moved: bool) -> Option<What> {
+pub fn about_end(note: &Note, moved: bool) -> Option<EventKind> {
     match note.phase {
-        Phase::Promoted => note.candidate.map(|version| What::Promoted { version }),
+        Phase::Promoted => note.candidate.map(|version| EventKind::Promoted { version }),
         Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => None,
-        Phase::Back(_) => Some(What::Restored { version: note.stable, moved }),
+        Phase::Back(_) => Some(EventKind::Restored { version: note.stable, moved }),
         Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => None,
     }
 }
@@ -267,22 +267,25 @@ fn why_blind(plan: &Plan, now: &Round) -> String {
         None => now.seen.health.verdict(plan, now.seen.now, now.seen.now),
     };
     match judged {
-        Verdict::Unreadable { why, .. } | Verdict::NoData { why } | Verdict::Doubt { why, .. } | Verdict::Fail { why, .. } => why,
+        Verdict::Unreadable { why, .. }
+        | Verdict::NoData { why }
+        | Verdict::HoldReason { why, .. }
+        | Verdict::Fail { why, .. } => why,
         Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
     }
 }
 
-fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> What {
+fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> EventKind {
     let steps = plan.schedule.len();
     let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
         Some(_) | None => ("it was written before".to_owned(), false),
     };
-    What::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
+    EventKind::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
 }
 
-fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What> {
+fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {
     let earlier = before.map(|before| &before.action);
     if let Action::RollBack(cause) = &now.action {
         let told = matches!(earlier, Some(Action::RollBack(_))) || matches!(cause, Cause::Unchanged | Cause::Rejected);
@@ -291,14 +294,14 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<What
     if let Action::Extend { doubt, why, .. } = &now.action {
         // Every further minute of it is seen in the heartbeats.
         let known = note_of(plan, &now.seen).is_some_and(|note| match doubt {
-            Doubt::Suspicious => !note.held.is_zero(),
-            Doubt::NoCalls | Doubt::TooFew => !note.waited.is_zero(),
+            HoldReason::Suspicious => !note.held.is_zero(),
+            HoldReason::NoCalls | HoldReason::TooFew => !note.waited.is_zero(),
         });
-        return (!known).then(|| What::Held { why: format!("{}{why}", doubt.phrase()) });
+        return (!known).then(|| EventKind::HoldingStep { why: format!("{}{why}", doubt.phrase()) });
     }
     let Action::Wait { why, .. } = &now.action else { return None };
     let same = matches!(earlier, Some(Action::Wait { why: earlier, .. }) if earlier == why);
-    held(why).filter(|_| !same).map(|why| What::Held { why })
+    held(why).filter(|_| !same).map(|why| EventKind::HoldingStep { why })
 }
 
 /// The sentence for a wait that is not on the schedule; `None` for one that is.
@@ -319,19 +322,19 @@ fn held(why: &Reason) -> Option<String> {
         | Reason::Paused(_)
         | Reason::LookingAgain
         // How long that goes on is seen in the heartbeats.
-        | Reason::Together { .. } => None,
+        | Reason::SharedDegradation { .. } => None,
     }
 }
 
 /// Why traffic goes back, and since when there was reason to.
-fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
-    let tell = |why, happened, alarm| What::RollbackStarted { cause, why, happened, alarm };
+fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind {
+    let tell = |why, happened, alarm| EventKind::RollbackStarted { cause, why, happened, alarm };
     let note = note_of(plan, seen);
     let judged = match &note {
         Some(note) => verdict(plan, seen, note),
         None => seen.health.verdict(plan, seen.now, seen.now),
     };
-    if let Verdict::Doubt { why, .. } = &judged
+    if let Verdict::HoldReason { why, .. } = &judged
         && matches!(cause, Cause::NoData | Cause::LowTraffic)
     {
         if matches!(seen.probe, Probe::Unsent(_)) {
@@ -345,13 +348,14 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
     {
         if cause == Cause::Analysis {
             // A probe that failed happened just now.
-            let counted = counted(seen).filter(|(_, finding)| finding.opinion == Opinion::RollBack);
+            let counted = counted(seen).filter(|(_, finding)| finding.opinion == AnalysisVerdict::RollBack);
             return tell(why, counted.and_then(|(_, finding)| finding.happened), None);
         }
-        let red = alarms(seen).iter().find(|red| red.state != AlarmState::Ok && alarm.as_ref() == Some(&red.name));
-        return tell(why, red.map(|red| red.since), alarm);
+        let in_alarm =
+            alarms(seen).iter().find(|in_alarm| in_alarm.state != AlarmState::Ok && alarm.as_ref() == Some(&in_alarm.name));
+        return tell(why, in_alarm.map(|in_alarm| in_alarm.since), alarm);
     }
-    if let (Cause::Failed, Some(why)) = (cause, &seen.stuck) {
+    if let (Cause::Failed, Some(why)) = (cause, &seen.write_blocked) {
         return tell(why.clone(), None, None);
     }
     if let (Cause::Group, Some(called)) = (cause, seen.others.as_ref().and_then(|others| others.called.as_ref())) {
@@ -378,19 +382,19 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> What {
     tell(why, None, None)
 }
 
-fn heartbeat(before: Option<&Round>, now: &Round) -> Option<What> {
+fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
     let Action::Wait { until, why } = &now.action else { return None };
     let before = before?;
     let alias = now.seen.alias.as_ref()?;
-    let found = standing(alias);
+    let found = alias_state(alias);
     let note = found.live()?;
-    let minute = |seen: &Observation| seen.now.since(note.begun).as_secs() / 60;
+    let minute = |seen: &Observation| seen.now.since(note.started_at).as_secs() / 60;
     if minute(&before.seen) == minute(&now.seen) {
         return None;
     }
     let weight = alias.canary().map_or(Weight::ZERO, |(_, weight)| weight);
     let next_at = Some(*until).filter(|_| matches!(why, Reason::NotDue | Reason::Baking));
-    Some(What::Heartbeat { weight, next_at, waiting_for: waiting_for(why) })
+    Some(EventKind::Heartbeat { weight, next_at, waiting_for: waiting_for(why) })
 }
 
 fn waiting_for(why: &Reason) -> String {
@@ -407,7 +411,7 @@ fn waiting_for(why: &Reason) -> String {
         Reason::Blind(_) => "what is watched to be readable again",
         Reason::NoData(_) => "the alarms to have data",
         Reason::LookingAgain => "a second look",
-        Reason::Together { stage, last } => return waits_for(*stage, last.as_deref()),
+        Reason::SharedDegradation { stage, last } => return waits_for(*stage, last.as_deref()),
     };
     what.to_owned()
 }

@@ -202,7 +202,7 @@ pub struct Note {
     pub candidate: Option<Version>,
     /// When the rollout began.
     #[serde(rename = "started_at")]
-    pub begun: Time,
+    pub started_at: Time,
     /// Since when the phase and its step are in force; in a terminal note, when it ended.
     pub since: Time,
     /// When the next change is due, where one is.
@@ -240,7 +240,7 @@ impl Note {
             phase,
             stable: None,
             candidate: None,
-            begun: at,
+            started_at: at,
             since: at,
             due: None,
             lease: None,
@@ -258,7 +258,7 @@ impl Note {
 
 /// What the end of a description says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Noted {
+pub enum NoteParse {
     /// Nothing of ours.
     Nothing,
     /// A note.
@@ -273,13 +273,13 @@ pub enum Noted {
 }
 
 /// Parts a description into the user's own text and the note at its end. Anything malformed is text.
-pub fn read_description(description: &str) -> (&str, Noted) {
-    let Some(start) = description.rfind(OPENING) else { return (description, Noted::Nothing) };
+pub fn read_description(description: &str) -> (&str, NoteParse) {
+    let Some(start) = description.rfind(OPENING) else { return (description, NoteParse::Nothing) };
     let (text, note) = description.split_at(start);
     // A console or an editor may leave white space behind it.
     match parse(note.trim_end()) {
         Some(noted) => (text.strip_suffix(' ').unwrap_or(text), noted),
-        None => (description, Noted::Nothing),
+        None => (description, NoteParse::Nothing),
     }
 }
 
@@ -319,7 +319,7 @@ impl fmt::Display for Note {
             Phase::Back(cause) => write!(f, " {}", cause.word())?,
             Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted => {}
         }
-        write!(f, " t={} s={}", seconds(self.begun), seconds(self.since))?;
+        write!(f, " t={} s={}", seconds(self.started_at), seconds(self.since))?;
         if let Some(due) = self.due {
             write!(f, " d={}", seconds(due))?;
         }
@@ -356,7 +356,7 @@ impl fmt::Display for Note {
     }
 }
 
-fn parse(text: &str) -> Option<Noted> {
+fn parse(text: &str) -> Option<NoteParse> {
     let inner = text.strip_prefix(OPENING)?.strip_suffix(']')?;
     let mut words = inner.split(' ');
     let format: u32 = words.next().filter(|word| plain_digits(word))?.parse().ok()?;
@@ -364,7 +364,7 @@ fn parse(text: &str) -> Option<Noted> {
     let owner = words.next().filter(|word| word.len() == 4)?;
     let owner = Owner(u32::try_from(from_base36(owner)?).ok()?);
     if format != 1 {
-        return (format > 1).then_some(Noted::Newer { id, owner });
+        return (format > 1).then_some(NoteParse::Newer { id, owner });
     }
     let word = words.next()?;
     let (stable, candidate) =
@@ -390,12 +390,12 @@ fn parse(text: &str) -> Option<Noted> {
         read_field(&mut note, key, value)?;
     }
     let complete = keys.contains('t') && keys.contains('s') && (note.candidate.is_some() || note.phase.share().is_zero());
-    complete.then(|| Noted::Note(Box::new(note)))
+    complete.then(|| NoteParse::Note(Box::new(note)))
 }
 
 fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
     match key {
-        "t" => note.begun = time(value)?,
+        "t" => note.started_at = time(value)?,
         "s" => note.since = time(value)?,
         "d" => note.due = Some(time(value)?),
         "l" => note.lease = Some(time(value)?),

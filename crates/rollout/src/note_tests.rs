@@ -11,8 +11,8 @@ const EXAMPLE: &str = "[canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 3/10 t=towpnp 
 
 fn read(description: &str) -> (&str, Option<Note>) {
     match read_description(description) {
-        (text, Noted::Note(note)) => (text, Some(*note)),
-        (text, Noted::Nothing | Noted::Newer { .. }) => (text, None),
+        (text, NoteParse::Note(note)) => (text, Some(*note)),
+        (text, NoteParse::Nothing | NoteParse::Newer { .. }) => (text, None),
     }
 }
 
@@ -39,7 +39,7 @@ fn reads_the_documented_example() {
 fn a_later_format_is_recognised_and_left_alone() {
     let (text, noted) = read_description("mine [canaryctl/2 7f3ac2e1 k4q9 whatever {comes} next]");
     assert_eq!(text, "mine");
-    assert!(matches!(noted, Noted::Newer { id: RolloutId(0x7f3a_c2e1), .. }));
+    assert!(matches!(noted, NoteParse::Newer { id: RolloutId(0x7f3a_c2e1), .. }));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn anything_malformed_is_the_users_text() {
         "[canaryctl/1 7f3ac2e1 k4q9 claim 41>- t=1 s=1 x=1a,2a,3a,4a]",
         "[canaryctl/1 7f3ac2e1 k4q9 claim 41>- t=1 s=1 x=1z]",
     ] {
-        assert_eq!(read_description(broken), (broken, Noted::Nothing));
+        assert_eq!(read_description(broken), (broken, NoteParse::Nothing));
     }
 }
 
@@ -93,14 +93,14 @@ prop_compose! {
     fn any_note()(
         (id, owner, phase, plan) in (any::<u32>(), any::<u32>(), any_phase(), any::<Option<u32>>()),
         (stable, candidate, previous) in (proptest::option::of(any_version()), any_version(), proptest::option::of(any_version())),
-        (begun, since, due, lease, blind) in (any_time(), any_time(), proptest::option::of(any_time()), proptest::option::of(any_time()), proptest::option::of(any_time())),
+        (started_at, since, due, lease, blind) in (any_time(), any_time(), proptest::option::of(any_time()), proptest::option::of(any_time()), proptest::option::of(any_time())),
         pause in proptest::option::of((any_time(), any::<bool>())),
         hook in proptest::option::of((1..=9u8, any_time())),
         (held, waited) in (0..600u64, 0..7200u64),
         rejected in proptest::collection::vec((any_version(), proptest::sample::select(vec![Cause::Alarm, Cause::Hand, Cause::PostHook])), 0..=3),
     ) -> Note {
         Note {
-            id: RolloutId(id), owner: Owner::from_random(owner), phase, stable, candidate: Some(candidate), begun, since, due, lease,
+            id: RolloutId(id), owner: Owner::from_random(owner), phase, stable, candidate: Some(candidate), started_at, since, due, lease,
             pause: pause.map(|(until, back)| Pause { until, then: if back { AfterPause::RollBack } else { AfterPause::Resume } }),
             blind, hook: hook.map(|(number, deadline)| HookAttempt { number, deadline }),
             held: Duration::from_secs(held), waited: Duration::from_secs(waited), previous, plan: plan.map(PlanHash),
@@ -120,8 +120,8 @@ proptest! {
     fn keeps_the_users_words(text in "\\PC{0,60}", note in any_note()) {
         if let Some(description) = write_description(&text, &note) {
             prop_assert!(length(&description) <= DESCRIPTION_LIMIT);
-            let (kept, read_back) = read(&description);
-            prop_assert_eq!(kept, text);
+            let (managed, read_back) = read(&description);
+            prop_assert_eq!(managed, text);
             prop_assert_eq!(read_back.unwrap().phase, note.phase);
         }
     }

@@ -104,7 +104,7 @@ pub struct Observation {
     pub blind: Option<Time>,
     /// When this process first saw the step that is in force, where it saw it come.
     #[serde(rename = "step_observed_at")]
-    pub stepped: Option<Time>,
+    pub step_observed_at: Option<Time>,
     /// Whether AWS has refused a weight of exactly 100 %.
     #[serde(default)]
     pub full_weight_refused: bool,
@@ -115,12 +115,12 @@ pub struct Observation {
     pub remembered: Option<Note>,
     /// Why AWS will not take this rollout's writes, where it has said so again and again.
     #[serde(rename = "write_blocked")]
-    pub stuck: Option<String>,
+    pub write_blocked: Option<String>,
     /// The version to roll out.
     pub candidate: Candidate,
     /// Whether the alarms that are kept are about that version; so too where there are none.
     #[serde(rename = "managed_alarms_current")]
-    pub kept: bool,
+    pub managed: bool,
     /// The hook that the note announces.
     pub hook: Hook,
     /// Since when this process has waited for the full minute, if it has: nothing else keeps the share from rising.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Standing, Target, standing};
+use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::note::{self, AfterPause, Note, Owner, Pause, Phase, RolloutId};
 use crate::write::back;
 use crate::{Cause, Time, Weight};
@@ -41,7 +41,7 @@ pub struct Aim {
 
 /// What comes of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
+pub enum OperatorDecision {
     /// This is to be written.
     Write {
         /// The alias.
@@ -61,8 +61,8 @@ pub enum Ruling {
 }
 
 /// Rules on an order.
-pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Owner) -> Ruling {
-    let found = standing(alias);
+pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Owner) -> OperatorDecision {
+    let found = alias_state(alias);
     let Some(note) = found.live() else { return over(operation, aim, &found) };
     if aim.rollout.is_some_and(|id| id != note.id) {
         return refused(format!("the rollout under way is {}, another one", note.id), "name that one, or leave it alone");
@@ -79,23 +79,23 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
             let note = Note { pause: Some(Pause { until, then }), ..note.clone() };
             noted(alias, &note, format!("paused until {}", crate::health::clock(until)))
         }
-        Operation::Resume if note.pause.is_none() => Ruling::Done("it is not paused".to_owned()),
+        Operation::Resume if note.pause.is_none() => OperatorDecision::Done("it is not paused".to_owned()),
         Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "goes on".to_owned()),
         Operation::Promote => promote(&found, alias, note, now),
         Operation::PromoteNow => promote_now(alias, note, now),
     }
 }
 
-fn refused(why: impl Into<String>, hint: &str) -> Ruling {
-    Ruling::Refused { why: why.into(), hint: hint.to_owned() }
+fn refused(why: impl Into<String>, hint: &str) -> OperatorDecision {
+    OperatorDecision::Refused { why: why.into(), hint: hint.to_owned() }
 }
 
 /// Where no rollout is under way. One that this order aims at and that is back already is what was wanted.
-fn over(operation: Operation, aim: Aim, found: &Standing) -> Ruling {
+fn over(operation: Operation, aim: Aim, found: &AliasState) -> OperatorDecision {
     let last = found.note().filter(|note| aim.rollout.is_none_or(|id| id == note.id));
     match (operation, last.map(|note| note.phase)) {
         (Operation::Abort, Some(Phase::Back(_))) if aim.rollout.is_some() => {
-            Ruling::Done("it was brought back before".to_owned())
+            OperatorDecision::Done("it was brought back before".to_owned())
         }
         _ => refused(
             "no such rollout is under way",
@@ -104,22 +104,22 @@ fn over(operation: Operation, aim: Aim, found: &Standing) -> Ruling {
     }
 }
 
-fn noted(alias: &Alias, note: &Note, does: String) -> Ruling {
+fn noted(alias: &Alias, note: &Note, does: String) -> OperatorDecision {
     match note::write_description(alias.text(), note) {
-        Some(description) => Ruling::Write { alias: Alias { description, ..alias.clone() }, does },
+        Some(description) => OperatorDecision::Write { alias: Alias { description, ..alias.clone() }, does },
         None => refused("the alias' description leaves no room for that", "shorten your own part of it"),
     }
 }
 
-fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> Ruling {
+fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> OperatorDecision {
     let to = note.stable.map_or_else(
         || "ended; a first deployment has nothing to go back to".to_owned(),
         |stable| format!("{} to {stable}", Weight::FULL),
     );
-    Ruling::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
+    OperatorDecision::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
 }
 
-fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
+fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
     let hint = "`--now --reason …` makes it final at once, unwatched";
     let Some(candidate) = note.candidate.filter(|_| !matches!(note.phase, Phase::Claim | Phase::Pre)) else {
         return refused(
@@ -127,8 +127,8 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
             "wait for the first share",
         );
     };
-    if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, Standing::Running(_))) {
-        return Ruling::Done(format!("the candidate has {} already", Weight::FULL));
+    if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, AliasState::Running(_))) {
+        return OperatorDecision::Done(format!("the candidate has {} already", Weight::FULL));
     }
     if note.blind.is_some() {
         return refused("what is watched cannot be read: nobody would notice a failure", hint);
@@ -142,7 +142,7 @@ fn promote(found: &Standing, alias: &Alias, note: &Note, now: Time) -> Ruling {
     noted(&alias, &baking, format!("{} to {candidate}; its owner bakes it, then it is final", Weight::FULL))
 }
 
-fn promote_now(alias: &Alias, note: &Note, now: Time) -> Ruling {
+fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
     // Nobody knows yet whether it can take traffic at all.
     let Some(candidate) = note.candidate.filter(|_| note.phase != Phase::Claim) else {
         return refused("the candidate is not there yet", "wait for it to be published and ready");
@@ -154,7 +154,7 @@ fn promote_now(alias: &Alias, note: &Note, now: Time) -> Ruling {
         ..Note::new(note.id, note.owner, Phase::Promoted, now.ceil_to_second())
     };
     // No plan made it final: a group that it belongs to is not.
-    let ended = Note { begun: note.begun, ..ended };
+    let ended = Note { started_at: note.started_at, ..ended };
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() };
     noted(&alias, &ended, format!("{candidate} is the alias' version"))
 }
@@ -191,13 +191,13 @@ mod tests {
         Phase::Shift { weight: Weight::from_basis_points(1000).unwrap(), step: 1, steps: 10 }
     }
 
-    fn ruled(operation: Operation, aim: Aim, alias: &Alias) -> Ruling {
+    fn ruled(operation: Operation, aim: Aim, alias: &Alias) -> OperatorDecision {
         rule(operation, aim, alias, NOW, Owner::from_random(9))
     }
 
-    fn written(ruling: &Ruling) -> (Alias, Note) {
-        let Ruling::Write { alias, .. } = ruling else { panic!("{ruling:?}") };
-        (alias.clone(), standing(alias).note().unwrap().clone())
+    fn written(ruling: &OperatorDecision) -> (Alias, Note) {
+        let OperatorDecision::Write { alias, .. } = ruling else { panic!("{ruling:?}") };
+        (alias.clone(), alias_state(alias).note().unwrap().clone())
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(note.pause, Some(Pause { until: NOW + Duration::from_mins(30), then: AfterPause::RollBack }));
         let paused = alias(shift(), |note| note.pause = Some(Pause { until: NOW, then: AfterPause::Resume }));
         assert_eq!(written(&ruled(Operation::Resume, Aim::default(), &paused)).1.pause, None);
-        assert!(matches!(ruled(Operation::Resume, Aim::default(), &before), Ruling::Done(_)));
+        assert!(matches!(ruled(Operation::Resume, Aim::default(), &before), OperatorDecision::Done(_)));
     }
 
     #[test]
@@ -224,10 +224,13 @@ mod tests {
             alias(shift(), |note| note.blind = Some(NOW)),
             alias(Phase::Claim, |_| {}),
         ] {
-            assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), Ruling::Refused { .. }));
+            assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), OperatorDecision::Refused { .. }));
         }
         // Not even by force before it is known to be ready.
-        assert!(matches!(ruled(Operation::PromoteNow, Aim::default(), &alias(Phase::Claim, |_| {})), Ruling::Refused { .. }));
+        assert!(matches!(
+            ruled(Operation::PromoteNow, Aim::default(), &alias(Phase::Claim, |_| {})),
+            OperatorDecision::Refused { .. }
+        ));
         let (after, note) = written(&ruled(Operation::PromoteNow, Aim::default(), &alias(shift(), |note| note.lease = None)));
         assert_eq!((after.target, after.weights.len(), note.phase), (Target::Version(version(42)), 0, Phase::Promoted));
         assert_eq!((note.stable, note.owner), (Version::new(41), Owner::from_random(1)));
@@ -242,12 +245,12 @@ mod tests {
         let named = written(&ruled(Operation::Abort, mine, &alias(Phase::Claim, |_| {}))).1;
         assert_eq!(named.rejected, [note::Rejected { version: version(42), cause: Cause::Abort }]);
         let other = Aim { rollout: Some(RolloutId(8)), step: None };
-        assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), Ruling::Refused { .. }));
-        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), Ruling::Refused { .. }));
-        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Back(Cause::Signal), |_| {})), Ruling::Done(_)));
+        assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), OperatorDecision::Refused { .. }));
+        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), OperatorDecision::Refused { .. }));
+        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Back(Cause::Signal), |_| {})), OperatorDecision::Done(_)));
         assert!(matches!(
             ruled(Operation::Abort, Aim::default(), &alias(Phase::Back(Cause::Signal), |_| {})),
-            Ruling::Refused { .. }
+            OperatorDecision::Refused { .. }
         ));
     }
 
@@ -255,11 +258,11 @@ mod tests {
     fn a_step_that_has_passed_is_not_acted_on() {
         for (step, fits) in [(1, true), (2, false)] {
             let aim = Aim { rollout: None, step: Some(step) };
-            assert_eq!(matches!(ruled(Operation::Abort, aim, &alias(shift(), |_| {})), Ruling::Write { .. }), fits);
+            assert_eq!(matches!(ruled(Operation::Abort, aim, &alias(shift(), |_| {})), OperatorDecision::Write { .. }), fits);
         }
         assert!(matches!(
             ruled(Operation::Promote, Aim { rollout: None, step: Some(1) }, &alias(Phase::Bake, |_| {})),
-            Ruling::Refused { .. }
+            OperatorDecision::Refused { .. }
         ));
     }
 }

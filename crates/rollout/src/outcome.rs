@@ -117,7 +117,7 @@ pub enum Outcome {
     Superseded,
     /// Left in progress on purpose: the canary keeps its share.
     #[serde(rename = "held")]
-    Held,
+    LeftInProgress,
     /// Left running under another owner.
     #[serde(rename = "detached")]
     Detached,
@@ -153,7 +153,7 @@ impl Outcome {
             },
             Self::RollbackUnconfirmed => 20,
             Self::Superseded => 21,
-            Self::Held | Self::Detached => 30,
+            Self::LeftInProgress | Self::Detached => 30,
         }
     }
 
@@ -165,7 +165,7 @@ impl Outcome {
             Self::Refused => OutcomeKind::Refused,
             Self::RolledBack(_) => OutcomeKind::RolledBack,
             Self::Superseded => OutcomeKind::Superseded,
-            Self::Held => OutcomeKind::Held,
+            Self::LeftInProgress => OutcomeKind::LeftInProgress,
             Self::Detached => OutcomeKind::Detached,
             Self::RollbackUnconfirmed => OutcomeKind::RollbackUnconfirmed,
             Self::Failed => OutcomeKind::Failed,
@@ -179,7 +179,7 @@ impl Outcome {
             Self::Unchanged => ReasonKind::Cause(Cause::Unchanged),
             Self::Superseded => ReasonKind::Cause(Cause::Superseded),
             Self::Failed => ReasonKind::Cause(Cause::Failed),
-            Self::Promoted | Self::Refused | Self::Held | Self::Detached | Self::RollbackUnconfirmed => {
+            Self::Promoted | Self::Refused | Self::LeftInProgress | Self::Detached | Self::RollbackUnconfirmed => {
                 ReasonKind::Outcome(self.kind())
             }
         }
@@ -210,9 +210,9 @@ pub enum OutcomeKind {
     /// See [`Outcome::Superseded`].
     #[serde(rename = "superseded")]
     Superseded,
-    /// See [`Outcome::Held`].
+    /// See [`Outcome::LeftInProgress`].
     #[serde(rename = "held")]
-    Held,
+    LeftInProgress,
     /// See [`Outcome::Detached`].
     #[serde(rename = "detached")]
     Detached,
@@ -236,7 +236,7 @@ impl OutcomeKind {
             Self::Refused => "refused",
             Self::RolledBack => "rolled_back",
             Self::Superseded => "superseded",
-            Self::Held => "held",
+            Self::LeftInProgress => "held",
             Self::Detached => "detached",
             Self::RollbackUnconfirmed => "rollback_unconfirmed",
             Self::Failed => "failed",

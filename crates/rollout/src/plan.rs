@@ -72,7 +72,7 @@ pub struct Plan {
     pub alarms: Vec<String>,
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
     #[serde(rename = "managed_alarms")]
-    pub kept: Vec<String>,
+    pub managed: Vec<String>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether the calls may be counted at all: not part of what was chosen.
@@ -162,13 +162,13 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, kept, policy, pre_hook, step_hook, post_hook, group,
+            schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, group,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _,
         } = self;
         #[rustfmt::skip]
         let Policy {
-            preexisting, insufficient, blind_limit, analysis,
+            preexisting_alarm, insufficient_data, blind_limit, analysis,
             // What changes nothing for a rollout under way; and how long to bake, which the plan says.
             poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
         } = policy;
@@ -186,9 +186,9 @@ impl Plan {
             ("every", millis(&schedule.every())),
             ("bake", millis(bake)),
             ("alarms", texts(alarms)),
-            ("managed_alarms", texts(kept)),
-            ("preexisting_alarm", preexisting.word().to_owned()),
-            ("insufficient_data", insufficient.word().to_owned()),
+            ("managed_alarms", texts(managed)),
+            ("preexisting_alarm", preexisting_alarm.word().to_owned()),
+            ("insufficient_data", insufficient_data.word().to_owned()),
             ("blind_limit", millis(blind_limit)),
             ("analysis", mode.word().to_owned()),
             ("sensitive", sensitive.to_string()),

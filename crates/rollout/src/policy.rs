@@ -134,14 +134,14 @@ options! {
     }
     /// About alarms that were red before.
     #[serde(rename = "preexisting_alarm")]
-    preexisting: Preexisting = Preexisting::Fail, {
+    preexisting_alarm: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
         flag: "preexisting-alarm" "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]", shown: "",
         key: Some(spelled("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait.")),
     }
     /// About alarms without data.
     #[serde(rename = "insufficient_data")]
-    insufficient: InsufficientData = InsufficientData::Ok, {
+    insufficient_data: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
         flag: "insufficient-data" "An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]", shown: "",
         key: Some(spelled("insufficientData", "An alarm without data: no complaint, hold, or go back.")),

@@ -1,8 +1,8 @@
 //! What is the alias to this rollout? The standing, seen by one process with its id, its token and its way in.
 
 use crate::action::Action;
-use crate::alias::{Alias, Standing, standing};
-use crate::note::{Note, Noted};
+use crate::alias::{Alias, AliasState, alias_state};
+use crate::note::{Note, NoteParse};
 use crate::observation::Observation;
 use crate::plan::{Entry, Plan};
 use crate::{Version, Weight};
@@ -35,25 +35,25 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
     }
     let unchanged = seen.planned_on.as_ref() == Some(alias);
     let mine = |note: &Note| note.id == plan.id && note.owner == plan.owner;
-    match standing(alias) {
+    match alias_state(alias) {
         // An id made from a CI run's may have stood here before: only an end since we began is ours.
-        Standing::Idle(Some(note))
-            if note.id == plan.id && (seen.claimed || entered(plan) || (!unchanged && note.begun >= plan.began)) =>
+        AliasState::Idle(Some(note))
+            if note.id == plan.id && (seen.claimed || entered(plan) || (!unchanged && note.started_at >= plan.began)) =>
         {
             Position::Ended(note)
         }
-        Standing::Idle(_) => {
+        AliasState::Idle(_) => {
             let same = plan.stable.is_some() && alias.target.version() == plan.stable;
             // The plan is for the alias as it was: who loses the swap has lost, though the winner may be gone again by now.
             let fresh = plan.entry == Entry::Fresh && same && unchanged && !seen.claimed;
             if fresh { Position::Entering(Action::Claim) } else { Position::Lost }
         }
-        Standing::Claimed(note) | Standing::Running(note) if mine(&note) => Position::Ours(note),
-        Standing::SetByHand(note, weight) if mine(&note) => Position::SetByHand(note, weight),
-        Standing::ClearedByHand(note) if mine(&note) => Position::ClearedByHand,
-        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) => others(plan, seen, note),
-        Standing::Foreign { version, .. } => foreign(plan, seen, alias, version),
-        Standing::ClearedByHand(_) | Standing::PromotedElsewhere(_) | Standing::Contended { .. } => Position::Lost,
+        AliasState::Claimed(note) | AliasState::Running(note) if mine(&note) => Position::Ours(note),
+        AliasState::SetByHand(note, weight) if mine(&note) => Position::SetByHand(note, weight),
+        AliasState::ClearedByHand(note) if mine(&note) => Position::ClearedByHand,
+        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => others(plan, seen, note),
+        AliasState::Foreign { version, .. } => foreign(plan, seen, alias, version),
+        AliasState::ClearedByHand(_) | AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
     }
 }
 
@@ -87,7 +87,7 @@ fn foreign(plan: &Plan, seen: &Observation, alias: &Alias, version: Version) -> 
 
 /// Whether nothing is gone from the alias but the note that this process last saw.
 fn vanished(seen: &Observation, alias: &Alias) -> bool {
-    let Some(note) = seen.remembered.as_ref().filter(|_| alias.noted() == Noted::Nothing) else { return false };
+    let Some(note) = seen.remembered.as_ref().filter(|_| alias.noted() == NoteParse::Nothing) else { return false };
     let share = note.phase.share();
     let as_noted = match alias.canary() {
         Some((version, weight)) => note.candidate == Some(version) && weight.stands_for(share),

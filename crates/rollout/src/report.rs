@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::comparison::{Numbers, Thousandths};
-use crate::event::{Ending, Event, What, Why};
+use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::hook::HookUrl;
 use crate::note::RolloutId;
 use crate::{Cause, Outcome, ReasonKind, Time, Version};
@@ -29,21 +29,21 @@ impl Report {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub fn add(&mut self, event: &Event) {
         match &event.what {
-            What::Started(started) => {
+            EventKind::Started(started) => {
                 self.started = Some(event.at);
                 self.rollout_id.clone_from(&started.rollout_id);
                 self.stable = started.stable;
                 self.candidate = started.candidate;
             }
-            What::Published { version } | What::AliasCreated { version } => self.candidate = Some(*version),
-            What::RollbackStarted { cause, why, happened, .. } => {
+            EventKind::Published { version } | EventKind::AliasCreated { version } => self.candidate = Some(*version),
+            EventKind::RollbackStarted { cause, why, happened, .. } => {
                 self.cause = Some((*cause, why.clone()));
                 self.happened = *happened;
                 self.noticed = Some(event.at);
             }
-            What::Compared { numbers, .. } => self.counted = Some((**numbers).clone()),
-            What::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
-            What::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
+            EventKind::Compared { numbers, .. } => self.counted = Some((**numbers).clone()),
+            EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
+            EventKind::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
             _ => {}
         }
     }
@@ -61,14 +61,14 @@ impl Report {
 
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
     /// where the traffic is.
-    pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> Ending {
+    pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> RolloutSummary {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let known = self.cause.as_ref().map(|(_, why)| why.clone());
         let traffic = if *outcome == Outcome::RollbackUnconfirmed { "unknown".to_owned() } else { traffic };
-        Ending {
+        RolloutSummary {
             outcome: outcome.kind(),
             exit_code: outcome.exit_code(),
-            reason: Why {
+            reason: EndReason {
                 kind: if self.held_up { ReasonKind::HeldUp } else { outcome.reason() },
                 detail: detail.or(known).unwrap_or_else(|| self.phrase(outcome).to_owned()),
             },
@@ -94,7 +94,7 @@ impl Report {
             Outcome::Refused => "refused before anything moved",
             Outcome::RolledBack(cause) => cause.phrase(),
             Outcome::Superseded => "somebody else owns the alias or changed it; it was left alone",
-            Outcome::Held => "left in progress on purpose; the canary keeps its share",
+            Outcome::LeftInProgress => "left in progress on purpose; the canary keeps its share",
             Outcome::Detached => "left to the process that owns it",
             Outcome::RollbackUnconfirmed => "the way back was not confirmed",
             Outcome::Failed => "something unexpected happened",
@@ -117,7 +117,7 @@ impl Report {
                 if elsewhere { vec![status] } else { vec![logs, status] }
             }
             Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
-            Outcome::Held => vec![rollback, status],
+            Outcome::LeftInProgress => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
         }
     }

@@ -32,8 +32,8 @@ struct Kept {
 impl TryFrom<Kept> for Schedule {
     type Error = ScheduleError;
 
-    fn try_from(kept: Kept) -> Result<Self, ScheduleError> {
-        let Kept { name, weights, every } = kept;
+    fn try_from(managed: Kept) -> Result<Self, ScheduleError> {
+        let Kept { name, weights, every } = managed;
         Ok(Self { name, ..Self::steps(&weights, every)? })
     }
 }

@@ -88,14 +88,15 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
         lease: Some(BEGUN + Duration::from_hours(1)),
         ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
     };
-    let stepped = BEGUN + Duration::from_millis(7_300);
+    let step_observed_at = BEGUN + Duration::from_millis(7_300);
     let alias = Alias {
         target: Target::Version(version(41)),
         weights: vec![(version(42), points(1000))],
         description: write_description("", &note).unwrap(),
     };
-    let health = healths(stepped).remove(0);
-    let known = Observation { now: stepped, stepped: Some(stepped), health, ..nothing_but(Some(alias)) };
+    let health = healths(step_observed_at).remove(0);
+    let known =
+        Observation { now: step_observed_at, step_observed_at: Some(step_observed_at), health, ..nothing_but(Some(alias)) };
     let mut seen = Observation { certainty: Certainty::Written, ..known };
     let action = decide(&plan, &seen);
     assert_eq!(action, Action::Postpone(BEGUN + Duration::from_secs(8)));
@@ -142,7 +143,7 @@ fn whoever_goes_on_never_cuts_a_step_short() {
         };
         let seen = Observation { now: since + Duration::from_secs(later), ..nothing_but(Some(alias)) };
         let taken = desired(&plan, &seen, &Action::TakeOver).unwrap();
-        let taken = crate::alias::standing(&taken).live().unwrap().clone();
+        let taken = crate::alias::alias_state(&taken).live().unwrap().clone();
         assert_eq!((taken.since, taken.due), (since, Some(since + Duration::from_secs(lost) + every)), "{later}");
     }
 }

@@ -8,11 +8,11 @@ use serde_json::{from_str, to_string};
 
 use crate::action::{Action, Reason};
 use crate::alias::Target;
-use crate::comparison::{Comparison, Opinion, Probe};
-use crate::event::{Event, HookPhase, What};
+use crate::comparison::{AnalysisVerdict, Comparison, Probe};
+use crate::event::{Event, EventKind, HookPhase};
 use crate::group::Stage;
-use crate::health::{AlarmState, Doubt, Health, Pass};
-use crate::note::{AfterPause, Note, Noted, Phase, read_description};
+use crate::health::{AlarmState, Health, HoldReason, Pass};
+use crate::note::{AfterPause, Note, NoteParse, Phase, read_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting, Source};
 use crate::{Cause, Outcome, OutcomeKind, ReasonKind, Time, Weight};
@@ -49,37 +49,37 @@ macro_rules! written {
     };
 }
 
-frozen!(events, What {
-    What::Started(_) => r#"{"type":"started","rollout_id":"7f3ac2e1","stable":"41","candidate":null,"schedule":"Canary10Percent5Minutes","weights":[0.1,1.0],"every_seconds":300,"bake_seconds":180,"alarms":["errors"],"analysis":"on","pre_hook":null,"step_hook":"check","post_hook":null,"resumes_at":{"weight":0.1,"step":1,"next_at":"2026-11-23T14:03:13.000Z"}}"#,
-    What::Warning { .. } => r#"{"type":"warning","text":"the alias could not be read","transient":true}"#,
-    What::Claimed => r#"{"type":"acquired"}"#,
-    What::CodeUpdated => r#"{"type":"code_updated"}"#,
-    What::Published { .. } => r#"{"type":"published","version":"42"}"#,
-    What::VersionReady { .. } => r#"{"type":"version_ready","version":"42","differences":[{"name":"memory","stable":"128 MB","candidate":"256 MB"},{"name":"environment","added":["A"],"removed":["B"],"changed":["C"]}]}"#,
-    What::AlarmKept { .. } => r#"{"type":"managed_alarm","name":"errors","text":"made"}"#,
-    What::HookStarted { .. } => r#"{"type":"hook_started","hook":"pre-traffic","name":"check","attempt":1}"#,
-    What::HookSucceeded { .. } => r#"{"type":"hook_succeeded","hook":"step","name":"check","took_ms":120}"#,
-    What::HookFailed { .. } => r#"{"type":"hook_failed","hook":"post-traffic","name":"check","reason":"it threw"}"#,
-    What::AliasCreated { .. } => r#"{"type":"alias_created","version":"1"}"#,
-    What::WeightShifted { .. } => r#"{"type":"weight_shifted","from":0.0,"to":0.1,"step":1,"steps":2,"next_at":null,"reason":"no alarm","by_configuration":false}"#,
-    What::AlarmChanged { .. } => r#"{"type":"alarm_changed","name":"errors","state":"ALARM","since":"2026-11-23T14:03:13.000Z","reason":"Errors 7"}"#,
-    What::Compared { .. } => r#"{"type":"compared","verdict":"low_power","why":"too few","numbers":{"stable":{"version":"41","invocations":90,"errors":1,"errors_percent":[0.0,2.5]},"candidate":{"version":"42","invocations":10,"errors":0,"errors_percent":[0.0,30.0]},"ln_evidence":0.125,"ln_threshold":4.605,"missing_errors":3,"extra_failures":0.0,"observed_percent":10.0,"counted_to":"2026-11-23T14:03:00.000Z","slow":{"enforced":false,"stable_limit_ms":120.0,"candidate_limit_ms":130.0,"stable_percent":1.0,"candidate_percent":2.0,"ln_evidence":0.0,"ln_threshold":4.605,"verdict":"pass"}}}"#,
-    What::WorseTogether { .. } => r#"{"type":"shared_degradation","since":"2026-11-23T14:03:00.000Z","why":"both fail"}"#,
-    What::ProbeStarted { .. } => r#"{"type":"probe_started","count":20}"#,
-    What::ProbeSucceeded { .. } => r#"{"type":"probe_succeeded","count":20}"#,
-    What::ProbeFailed { .. } => r#"{"type":"probe_failed","reason":"it threw"}"#,
-    What::SightLost { .. } => r#"{"type":"monitoring_lost","why":"throttled"}"#,
-    What::SightRegained => r#"{"type":"monitoring_restored"}"#,
-    What::Paused { .. } => r#"{"type":"paused","until":"2026-11-23T15:03:13.000Z","then":"rollback"}"#,
-    What::Resumed => r#"{"type":"resumed"}"#,
-    What::Held { .. } => r#"{"type":"holding","why":"no data"}"#,
-    What::Heartbeat { .. } => r#"{"type":"heartbeat","weight":0.1,"next_at":"2026-11-23T14:03:13.000Z","waiting_for":"the next step"}"#,
-    What::RollbackStarted { .. } => r#"{"type":"rollback_started","cause":"alarm","why":"it went off","happened_at":"2026-11-23T14:03:13.000Z","alarm":"errors"}"#,
-    What::Restored { .. } => r#"{"type":"restored","version":"41","moved":true}"#,
-    What::Promoted { .. } => r#"{"type":"promoted","version":"42"}"#,
-    What::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
-    What::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
-} but What::Observed(_) | What::Unknown);
+frozen!(events, EventKind {
+    EventKind::Started(_) => r#"{"type":"started","rollout_id":"7f3ac2e1","stable":"41","candidate":null,"schedule":"Canary10Percent5Minutes","weights":[0.1,1.0],"every_seconds":300,"bake_seconds":180,"alarms":["errors"],"analysis":"on","pre_hook":null,"step_hook":"check","post_hook":null,"resumes_at":{"weight":0.1,"step":1,"next_at":"2026-11-23T14:03:13.000Z"}}"#,
+    EventKind::Warning { .. } => r#"{"type":"warning","text":"the alias could not be read","transient":true}"#,
+    EventKind::Acquired => r#"{"type":"acquired"}"#,
+    EventKind::CodeUpdated => r#"{"type":"code_updated"}"#,
+    EventKind::Published { .. } => r#"{"type":"published","version":"42"}"#,
+    EventKind::VersionReady { .. } => r#"{"type":"version_ready","version":"42","differences":[{"name":"memory","stable":"128 MB","candidate":"256 MB"},{"name":"environment","added":["A"],"removed":["B"],"changed":["C"]}]}"#,
+    EventKind::ManagedAlarm { .. } => r#"{"type":"managed_alarm","name":"errors","text":"made"}"#,
+    EventKind::HookStarted { .. } => r#"{"type":"hook_started","hook":"pre-traffic","name":"check","attempt":1}"#,
+    EventKind::HookSucceeded { .. } => r#"{"type":"hook_succeeded","hook":"step","name":"check","took_ms":120}"#,
+    EventKind::HookFailed { .. } => r#"{"type":"hook_failed","hook":"post-traffic","name":"check","reason":"it threw"}"#,
+    EventKind::AliasCreated { .. } => r#"{"type":"alias_created","version":"1"}"#,
+    EventKind::WeightShifted { .. } => r#"{"type":"weight_shifted","from":0.0,"to":0.1,"step":1,"steps":2,"next_at":null,"reason":"no alarm","by_configuration":false}"#,
+    EventKind::AlarmChanged { .. } => r#"{"type":"alarm_changed","name":"errors","state":"ALARM","since":"2026-11-23T14:03:13.000Z","reason":"Errors 7"}"#,
+    EventKind::Compared { .. } => r#"{"type":"compared","verdict":"low_power","why":"too few","numbers":{"stable":{"version":"41","invocations":90,"errors":1,"errors_percent":[0.0,2.5]},"candidate":{"version":"42","invocations":10,"errors":0,"errors_percent":[0.0,30.0]},"ln_evidence":0.125,"ln_threshold":4.605,"missing_errors":3,"extra_failures":0.0,"observed_percent":10.0,"counted_to":"2026-11-23T14:03:00.000Z","slow":{"enforced":false,"stable_limit_ms":120.0,"candidate_limit_ms":130.0,"stable_percent":1.0,"candidate_percent":2.0,"ln_evidence":0.0,"ln_threshold":4.605,"verdict":"pass"}}}"#,
+    EventKind::SharedDegradation { .. } => r#"{"type":"shared_degradation","since":"2026-11-23T14:03:00.000Z","why":"both fail"}"#,
+    EventKind::ProbeStarted { .. } => r#"{"type":"probe_started","count":20}"#,
+    EventKind::ProbeSucceeded { .. } => r#"{"type":"probe_succeeded","count":20}"#,
+    EventKind::ProbeFailed { .. } => r#"{"type":"probe_failed","reason":"it threw"}"#,
+    EventKind::MonitoringLost { .. } => r#"{"type":"monitoring_lost","why":"throttled"}"#,
+    EventKind::MonitoringRestored => r#"{"type":"monitoring_restored"}"#,
+    EventKind::Paused { .. } => r#"{"type":"paused","until":"2026-11-23T15:03:13.000Z","then":"rollback"}"#,
+    EventKind::Resumed => r#"{"type":"resumed"}"#,
+    EventKind::HoldingStep { .. } => r#"{"type":"holding","why":"no data"}"#,
+    EventKind::Heartbeat { .. } => r#"{"type":"heartbeat","weight":0.1,"next_at":"2026-11-23T14:03:13.000Z","waiting_for":"the next step"}"#,
+    EventKind::RollbackStarted { .. } => r#"{"type":"rollback_started","cause":"alarm","why":"it went off","happened_at":"2026-11-23T14:03:13.000Z","alarm":"errors"}"#,
+    EventKind::Restored { .. } => r#"{"type":"restored","version":"41","moved":true}"#,
+    EventKind::Promoted { .. } => r#"{"type":"promoted","version":"42"}"#,
+    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
+    EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
+} but EventKind::Observed(_) | EventKind::Unknown);
 
 frozen!(outcomes, OutcomeKind {
     OutcomeKind::Promoted => r#""promoted""#,
@@ -87,7 +87,7 @@ frozen!(outcomes, OutcomeKind {
     OutcomeKind::Refused => r#""refused""#,
     OutcomeKind::RolledBack => r#""rolled_back""#,
     OutcomeKind::Superseded => r#""superseded""#,
-    OutcomeKind::Held => r#""held""#,
+    OutcomeKind::LeftInProgress => r#""held""#,
     OutcomeKind::Detached => r#""detached""#,
     OutcomeKind::RollbackUnconfirmed => r#""rollback_unconfirmed""#,
     OutcomeKind::Failed => r#""failed""#,
@@ -192,7 +192,7 @@ written!(actions, Action {
     Action::Claim, Action::Claim => r#""acquire""#,
     Action::UpdateCode, Action::UpdateCode => r#""update_code""#,
     Action::Publish, Action::Publish => r#""publish""#,
-    Action::KeepAlarms, Action::KeepAlarms => r#""update_managed_alarms""#,
+    Action::ManageAlarms, Action::ManageAlarms => r#""update_managed_alarms""#,
     Action::AnnouncePreHook, Action::AnnouncePreHook => r#""announce_pre_hook""#,
     Action::AnnouncePostHook, Action::AnnouncePostHook => r#""announce_post_hook""#,
     Action::AnnounceStepHook, Action::AnnounceStepHook => r#""announce_step_hook""#,
@@ -200,7 +200,7 @@ written!(actions, Action {
     Action::Create(_), Action::Create(Pass::unseen("nothing is watched".into())) => r#"{"create":{"configuration":{"why":"nothing is watched"}}}"#,
     Action::Shift { .. }, Action::Shift { step: 1, since: AT, pass: Pass::compared("alike".into()) } => r#"{"shift":{"step":1,"since":"2026-11-23T14:03:13.000Z","pass":{"evidence":{"alarms":0,"compared":"alike"}}}}"#,
     Action::Postpone(_), Action::Postpone(AT) => r#"{"postpone":"2026-11-23T14:03:13.000Z"}"#,
-    Action::Extend { .. }, Action::Extend { until: AT, doubt: Doubt::TooFew, why: "1 of 20".into() } => r#"{"extend":{"until":"2026-11-23T14:03:13.000Z","reason":"too_few_invocations","why":"1 of 20"}}"#,
+    Action::Extend { .. }, Action::Extend { until: AT, doubt: HoldReason::TooFew, why: "1 of 20".into() } => r#"{"extend":{"until":"2026-11-23T14:03:13.000Z","reason":"too_few_invocations","why":"1 of 20"}}"#,
     Action::Probe, Action::Probe => r#""probe""#,
     Action::GoBlind, Action::GoBlind => r#""note_monitoring_lost""#,
     Action::SeeAgain, Action::SeeAgain => r#""note_monitoring_restored""#,
@@ -231,7 +231,7 @@ written!(waits, Reason {
     Reason::FullMinute, Reason::FullMinute => r#""full_minute""#,
     Reason::Probing, Reason::Probing => r#""probing""#,
     Reason::LookingAgain, Reason::LookingAgain => r#""looking_again""#,
-    Reason::Together { .. }, Reason::Together { stage: Stage::Step(2), last: Some("pricing".into()) } => r#"{"group":{"stage":{"step":2},"last":"pricing"}}"#,
+    Reason::SharedDegradation { .. }, Reason::SharedDegradation { stage: Stage::Step(2), last: Some("pricing".into()) } => r#"{"group":{"stage":{"step":2},"last":"pricing"}}"#,
 });
 
 written!(ends, Outcome {
@@ -240,7 +240,7 @@ written!(ends, Outcome {
     Outcome::Refused, Outcome::Refused => r#""refused""#,
     Outcome::RolledBack(_), Outcome::RolledBack(Cause::Alarm) => r#"{"rolled_back":"alarm"}"#,
     Outcome::Superseded, Outcome::Superseded => r#""superseded""#,
-    Outcome::Held, Outcome::Held => r#""held""#,
+    Outcome::LeftInProgress, Outcome::LeftInProgress => r#""held""#,
     Outcome::Detached, Outcome::Detached => r#""detached""#,
     Outcome::RollbackUnconfirmed, Outcome::RollbackUnconfirmed => r#""rollback_unconfirmed""#,
     Outcome::Failed, Outcome::Failed => r#""failed""#,
@@ -256,8 +256,8 @@ fn words() {
         "alarm analysis pre_hook step_hook post_hook blind no_data low_traffic hand abort signal superseded failed unchanged rejected group"
     );
     assert_eq!(all(AlarmState::ALL), "OK ALARM INSUFFICIENT_DATA");
-    assert_eq!(all(Doubt::ALL), "suspicious no_invocations too_few_invocations");
-    assert_eq!(all(Opinion::ALL), "pass hold rollback no_data low_power");
+    assert_eq!(all(HoldReason::ALL), "suspicious no_invocations too_few_invocations");
+    assert_eq!(all(AnalysisVerdict::ALL), "pass hold rollback no_data low_power");
     assert_eq!(all(HookPhase::ALL), "pre-traffic step post-traffic");
     assert_eq!(all(Certainty::ALL), "written read read_twice");
     assert_eq!(all(AfterPause::ALL), "resume rollback");
@@ -291,12 +291,12 @@ fn notes() {
         };
         let owner = crate::note::Owner::from_random(0);
         let text = line(&Note::new(crate::note::RolloutId(0), owner, phase, AT));
-        let (_, Noted::Note(note)) = read_description(text) else { panic!("{text}") };
+        let (_, NoteParse::Note(note)) = read_description(text) else { panic!("{text}") };
         assert_eq!((note.to_string().as_str(), line(&note), note.phase.word()), (text, text, word));
         seen += 1;
     }
     assert_eq!(seen, 7);
-    let (_, Noted::Note(note)) = read_description(line(&Note::new(
+    let (_, NoteParse::Note(note)) = read_description(line(&Note::new(
         crate::note::RolloutId(0),
         crate::note::Owner::from_random(0),
         Phase::Shift { weight: weight(), step: 1, steps: 10 },
@@ -326,14 +326,14 @@ fn readers_tolerate_what_they_do_not_know() {
     let event = |rest: &str| -> Event {
         from_str(&format!(r#"{{"v":1,"at":"2026-11-23T14:03:13.000Z","function":"hello","alias":"live",{rest}}}"#)).unwrap()
     };
-    assert_eq!(event(r#""type":"danced","how":"well""#).what, What::Unknown);
-    assert_eq!(event(r#""type":"acquired","by":{"whom":["me"]}"#).what, What::Claimed);
+    assert_eq!(event(r#""type":"danced","how":"well""#).what, EventKind::Unknown);
+    assert_eq!(event(r#""type":"acquired","by":{"whom":["me"]}"#).what, EventKind::Acquired);
     let ended = r#""type":"outcome","outcome":"adjourned","exit_code":99,"reason":{"kind":"sunset","detail":"","more":1},"stable":null,"candidate":null,"rollout_id":"","traffic":"","took_ms":0,"noticed_ms":null,"reverted_ms":null,"next":[]"#;
     let event = event(ended);
     let ending = event.ending().unwrap();
     assert_eq!((ending.outcome.word(), ending.reason.kind.word()), ("adjourned", "sunset"));
     assert!(to_string(&event).unwrap().contains(r#""outcome":"adjourned","exit_code":99,"reason":{"kind":"sunset","#));
     let started = r#"{"type":"started","rollout_id":"7f3ac2e1","stable":null,"candidate":null,"schedule":"","weights":[],"every_seconds":0,"bake_seconds":0,"alarms":[],"analysis":"clairvoyance","pre_hook":null,"post_hook":null}"#;
-    let What::Started(started) = from_str(started).unwrap() else { panic!("a start") };
+    let EventKind::Started(started) = from_str(started).unwrap() else { panic!("a start") };
     assert_eq!(started.analysis, None);
 }

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::alias::{Alias, Audience, Standing, Target, standing};
+use crate::alias::{Alias, AliasState, Audience, Target, alias_state};
 use crate::decide::unnamed;
-use crate::health::Doubt;
-use crate::note::{self, AfterPause, HookAttempt, Note, Noted, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
+use crate::health::HoldReason;
+use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::{Candidate, Observation};
 use crate::plan::{Plan, Source};
 use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
@@ -17,7 +17,7 @@ use crate::{Cause, Time, Version, Weight};
 /// The alias that `action` wants, or `None` where the action writes none: it waits, publishes, or there is no room for the note.
 pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     let Some(alias) = &seen.alias else { return create(plan, seen, action) };
-    let found = standing(alias);
+    let found = alias_state(alias);
     // These find no note of a live rollout.
     if *action == Action::Claim {
         return claim(plan, seen, alias, &found);
@@ -50,8 +50,8 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
             let from = note.due.filter(|due| seen.now <= *due + plan.tolerance()).unwrap_or(seen.now.ceil_to_second());
             let (longer, due) = (until.since(from), Some(*until));
             let note = match doubt {
-                Doubt::Suspicious => Note { due, held: note.held + longer, ..note },
-                Doubt::NoCalls | Doubt::TooFew => Note { due, waited: note.waited + longer, ..note },
+                HoldReason::Suspicious => Note { due, held: note.held + longer, ..note },
+                HoldReason::NoCalls | HoldReason::TooFew => Note { due, waited: note.waited + longer, ..note },
             };
             renoted(seen, alias, note)
         }
@@ -66,7 +66,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
-        Action::Wait { .. } | Action::KeepAlarms | Action::Finish(_) => None,
+        Action::Wait { .. } | Action::ManageAlarms | Action::Finish(_) => None,
     }
 }
 
@@ -104,8 +104,8 @@ fn fresh(plan: &Plan, now: Time, phase: Phase, candidate: Option<Version>) -> No
     Note { stable: plan.stable, candidate, lease, plan: hash, ..Note::new(plan.id, plan.owner, phase, at) }
 }
 
-fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &Standing) -> Option<Alias> {
-    let Standing::Idle(last) = found else { return None };
+fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> Option<Alias> {
+    let AliasState::Idle(last) = found else { return None };
     let last = last.as_ref();
     let candidate = match plan.source {
         Source::Version(version) => Some(version),
@@ -169,7 +169,7 @@ fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
         (Phase::Shift { weight, step, steps }, plan.schedule.every())
     };
     // The last rollout's note may still stand beside them.
-    let known = if let Noted::Note(last) = alias.noted() { last.rejected } else { Vec::new() };
+    let known = if let NoteParse::Note(last) = alias.noted() { last.rejected } else { Vec::new() };
     let note =
         Note { due: Some(plan.next_change(since + wait)), rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
     let rejected = without_candidate(plan, &note);
@@ -203,7 +203,7 @@ fn hook_deadline(plan: &Plan, now: Time) -> Time {
 
 fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {
     let number = match note.hook {
-        Some(hook) if standing(alias).note().is_some_and(|noted| noted.phase == note.phase) => hook.number.saturating_add(1),
+        Some(hook) if alias_state(alias).note().is_some_and(|noted| noted.phase == note.phase) => hook.number.saturating_add(1),
         Some(_) | None => 1,
     };
     let hook = Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) });
@@ -282,7 +282,7 @@ fn rejected_too(note: &Note, candidate: Option<Version>, cause: Cause) -> Vec<Re
 
 /// What a rollback by hand does to an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WayBack {
+pub enum RollbackTarget {
     /// This is to be written: all traffic on the version it points at.
     Write {
         /// The alias to write.
@@ -299,61 +299,67 @@ pub enum WayBack {
 /// Where a rollback by hand leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
 ///
 /// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
-pub fn way_back(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> WayBack {
-    let found = standing(alias);
+pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> RollbackTarget {
+    let found = alias_state(alias);
     if let Some(to) = to {
         return way_to(now, alias, &found, owner, id, to);
     }
     let write = |note: &Note| {
         let (from, written) = (note.candidate, back(now, alias, note, owner, None, Cause::Hand));
-        WayBack::Write { alias: written, from, changes: true }
+        RollbackTarget::Write { alias: written, from, changes: true }
     };
     match &found {
         // Nothing of the new rollout exists yet: what has the traffic is what the last one promoted.
-        Standing::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => {
+        AliasState::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => {
             let undone =
                 Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
             write(&undone)
         }
-        Standing::Claimed(note) | Standing::Running(note) | Standing::SetByHand(note, _) | Standing::ClearedByHand(note) => {
+        AliasState::Claimed(note)
+        | AliasState::Running(note)
+        | AliasState::SetByHand(note, _)
+        | AliasState::ClearedByHand(note) => {
             if note.stable.is_none() {
-                return WayBack::Nothing("this is a first deployment: there is no version to go back to".to_owned());
+                return RollbackTarget::Nothing("this is a first deployment: there is no version to go back to".to_owned());
             }
             write(note)
         }
-        Standing::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
+        AliasState::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
             match note.stable {
                 Some(_) => write(note),
-                None => WayBack::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target)),
+                None => RollbackTarget::Nothing(format!(
+                    "{} was the first deployment: there is no version to go back to",
+                    alias.target
+                )),
             }
         }
         // The last rollout never moved anything: what has the traffic is what the one before it promoted.
-        Standing::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
+        AliasState::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
             let undone =
                 Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
             write(&undone)
         }
         // What publishing gave was stable itself.
-        Standing::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => {
-            WayBack::Nothing(format!("the last rollout found nothing new, and none before it is remembered on {}", alias.target))
+        AliasState::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => RollbackTarget::Nothing(
+            format!("the last rollout found nothing new, and none before it is remembered on {}", alias.target),
+        ),
+        AliasState::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
+            RollbackTarget::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
-        Standing::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
-            WayBack::Write { alias: alias.clone(), from: note.candidate, changes: false }
+        AliasState::Idle(Some(note)) if note.stable.is_none() && note.candidate == alias.target.version() => {
+            RollbackTarget::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target))
         }
-        Standing::Idle(Some(note)) if note.stable.is_none() && note.candidate == alias.target.version() => {
-            WayBack::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target))
+        AliasState::Idle(Some(_)) => {
+            RollbackTarget::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
         }
-        Standing::Idle(Some(_)) => {
-            WayBack::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
-        }
-        Standing::Idle(None) | Standing::PromotedElsewhere(_) => WayBack::Nothing(found.describe(Audience::Reader)),
-        Standing::Foreign { version, weight } => {
-            WayBack::Nothing(format!("{weight} of the traffic is on {version}, and no note says which version is the good one"))
-        }
+        AliasState::Idle(None) | AliasState::PromotedElsewhere(_) => RollbackTarget::Nothing(found.describe(Audience::Reader)),
+        AliasState::Foreign { version, weight } => RollbackTarget::Nothing(format!(
+            "{weight} of the traffic is on {version}, and no note says which version is the good one"
+        )),
         // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
-        Standing::Contended { .. } => match contended_on_stable(alias) {
+        AliasState::Contended { .. } => match contended_on_stable(alias) {
             Some(note) => write(&note),
-            None => WayBack::Nothing(found.describe(Audience::Reader)),
+            None => RollbackTarget::Nothing(found.describe(Audience::Reader)),
         },
     }
 }
@@ -365,16 +371,16 @@ fn never_moved(note: &Note) -> bool {
 
 /// The live note of an alias that has weights which no write of its rollout made, where it still points at the note's stable version.
 fn contended_on_stable(alias: &Alias) -> Option<Note> {
-    let Noted::Note(note) = alias.noted() else { return None };
+    let NoteParse::Note(note) = alias.noted() else { return None };
     let (canary, _) = alias.canary()?;
     let on_stable = note.stable.is_some() && note.stable == alias.target.version();
     on_stable.then_some(Note { candidate: note.candidate.or(Some(canary)), ..*note })
 }
 
-fn way_to(now: Time, alias: &Alias, found: &Standing, owner: Owner, id: RolloutId, to: Version) -> WayBack {
+fn way_to(now: Time, alias: &Alias, found: &AliasState, owner: Owner, id: RolloutId, to: Version) -> RollbackTarget {
     let (target, weights) = (Target::Version(to), Vec::new());
-    if alias.target == target && alias.canary().is_none() && matches!(found, Standing::Idle(_)) {
-        return WayBack::Write { alias: alias.clone(), from: None, changes: false };
+    if alias.target == target && alias.canary().is_none() && matches!(found, AliasState::Idle(_)) {
+        return RollbackTarget::Write { alias: alias.clone(), from: None, changes: false };
     }
     let from = alias.canary().map(|(version, _)| version).filter(|version| *version != to).or(alias.target.version());
     let from = from.filter(|version| *version != to);
@@ -384,5 +390,5 @@ fn way_to(now: Time, alias: &Alias, found: &Standing, owner: Owner, id: RolloutI
     let base = Note { stable: Some(to), candidate: from, previous: None, rejected, ..base };
     let note = Note { owner, phase: Phase::Back(Cause::Hand), rejected: rejected_too(&base, from, Cause::Hand), ..base };
     let description = note::write_description_at_all_costs(alias.text(), &terminal(note, now));
-    WayBack::Write { alias: Alias { target, weights, description }, from, changes: true }
+    RollbackTarget::Write { alias: Alias { target, weights, description }, from, changes: true }
 }

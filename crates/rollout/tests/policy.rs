@@ -15,8 +15,8 @@ fn the_nearest_layer_that_says_it_has_its_way() {
     let expected = Policy {
         bake: Some(Duration::from_secs(1)),
         on_interrupt: OnInterrupt::Hold,
-        preexisting: Preexisting::Wait,
-        insufficient: InsufficientData::RollBack,
+        preexisting_alarm: Preexisting::Wait,
+        insufficient_data: InsufficientData::RollBack,
         ..Policy::default()
     };
     assert_eq!(Policy::of(&[typed, file, framework]), expected);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
 use rollout::format::exact;
-use rollout::subject::{FunctionName, Subject};
+use rollout::target::{FunctionName, Subject};
 use rollout::timing::CLOUDWATCH_LAG;
 
 use crate::port::{Call, Cloud, Failure, Series, Watch};
@@ -17,12 +17,12 @@ pub(super) async fn look<C: Cloud>(
     request: &Request,
     found: &Preflight,
     aliases: Option<Vec<String>>,
-    out: &mut Diagnosis,
+    out: &mut DoctorReport,
 ) {
-    let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
+    let of_the_candidate = |name: &&String| !request.managed.iter().any(|rule| rule.name == **name);
     let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
     let mut watches = described(cloud, names, out).await;
-    watches.extend(request.kept.iter().map(|rule| Watch {
+    watches.extend(request.managed.iter().map(|rule| Watch {
         name: rule.name.clone(),
         series: vec![Series {
             namespace: rule.namespace.clone(),
@@ -38,17 +38,17 @@ pub(super) async fn look<C: Cloud>(
     let gone = gone(cloud, request, series(), out).await;
     let known = Known { subject: &request.subject, aliases, gone };
     for watch in &watches {
-        out.symptoms.extend(watch.series.iter().flat_map(|series| about(&known, request, &watch.name, series)));
-        out.symptoms.extend(late(watch, found));
+        out.diagnoses.extend(watch.series.iter().flat_map(|series| about(&known, request, &watch.name, series)));
+        out.diagnoses.extend(late(watch, found));
         if watch.series.is_empty() && watch.children.is_empty() {
             let what = format!("what alarm `{}` watches", watch.name);
-            out.unseen.push(Unseen { what, why: "it is calculated, and no metric is named".to_owned(), permission: None });
+            out.unseen.push(SkippedCheck { what, why: "it is calculated, and no metric is named".to_owned(), permission: None });
         }
     }
 }
 
 /// The alarms, and those that composite ones look at, each once: they may look at one another.
-async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut Diagnosis) -> Vec<Watch> {
+async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut DoctorReport) -> Vec<Watch> {
     let (mut watches, mut next): (Vec<Watch>, Vec<String>) = (Vec::new(), names);
     let mut asked: BTreeSet<String> = next.iter().cloned().collect();
     while !next.is_empty() {
@@ -79,7 +79,7 @@ async fn gone<'a, C: Cloud>(
     cloud: &C,
     request: &Request,
     series: impl Iterator<Item = &'a Series>,
-    out: &mut Diagnosis,
+    out: &mut DoctorReport,
 ) -> BTreeSet<String> {
     let named = series.filter(|series| series.namespace == LAMBDA).filter_map(|series| series.dimensions.get(FUNCTION));
     let others: BTreeSet<&String> = named.filter(|name| **name != request.subject.function.name && !name.contains(':')).collect();
@@ -101,9 +101,9 @@ async fn gone<'a, C: Cloud>(
 }
 
 /// What is wrong with one metric of an alarm.
-fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> Vec<Symptom> {
+fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> Vec<Diagnosis> {
     let mut out = Vec::new();
-    let warning = |text: String, why: &str| Symptom::new(Severity::Warning, "alarm", text).why(why);
+    let warning = |text: String, why: &str| Diagnosis::new(Severity::Warning, "alarm", text).why(why);
     if let Some(text) = misnamed(series) {
         out.push(
             warning(format!("alarm `{alarm}` watches {text}"), NEVER).fix("set it on `AWS/Lambda`, with the metric's exact name"),
@@ -125,7 +125,7 @@ fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> 
             _ => return out,
         };
         let text = format!("alarm `{alarm}` takes the {} of Errors", series.statistic);
-        out.push(Symptom::new(Severity::Warning, "alarm", text).why(why).fix("take the `Sum`"));
+        out.push(Diagnosis::new(Severity::Warning, "alarm", text).why(why).fix("take the `Sum`"));
     }
     out
 }
@@ -187,7 +187,7 @@ fn shown(dimensions: &BTreeMap<String, String>) -> String {
 }
 
 /// An alarm that goes off in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
-fn late(watch: &Watch, found: &Preflight) -> Option<Symptom> {
+fn late(watch: &Watch, found: &Preflight) -> Option<Diagnosis> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
     let told = exact;
     (needs <= lasts && needs + CLOUDWATCH_LAG > lasts).then(|| {
@@ -198,7 +198,7 @@ fn late(watch: &Watch, found: &Preflight) -> Option<Symptom> {
             told(CLOUDWATCH_LAG),
             told(lasts)
         );
-        Symptom::new(Severity::Warning, "alarm", text)
+        Diagnosis::new(Severity::Warning, "alarm", text)
             .why("trouble of the first share is seen when everything is over")
             .fix("a shorter period, fewer of them, or a longer `--bake`")
     })

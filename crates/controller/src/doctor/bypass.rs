@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rollout::Arn;
-use rollout::diagnosis::{Diagnosis, Severity, Symptom};
-use rollout::subject::{Qualified, Subject};
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity};
+use rollout::target::{Qualified, Subject};
 
-use crate::last_resort::quoted;
+use crate::manual_command::quoted;
 use crate::port::{Call, Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
-use crate::preflight::callers::{Bypass, Permit, bypasses, unseen};
+use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, unseen};
 use crate::request::Request;
 
 /// How far back calls are counted.
@@ -24,7 +24,7 @@ pub(super) async fn look<C: Cloud>(
     request: &Request,
     found: &Preflight,
     aliases: Option<&[String]>,
-    out: &mut Diagnosis,
+    out: &mut DoctorReport,
 ) {
     let subject = &request.subject;
     let mut ways = found.callers.bypass.clone();
@@ -41,21 +41,21 @@ pub(super) async fn look<C: Cloud>(
             }
         }
     }
-    out.symptoms.extend(ways.iter().map(|way| match way {
+    out.diagnoses.extend(ways.iter().map(|way| match way {
         Bypass::Source(source) => of_source(subject, source),
         Bypass::Url(url) => of_url(subject, url),
-        Bypass::Permit(permit) => of_permit(subject, permit),
+        Bypass::PolicyStatement(permit) => of_permit(subject, permit),
     }));
     if let Some(aliases) = aliases {
         count(cloud, subject, aliases, out).await;
     }
 }
 
-fn symptom(check: &'static str, subject: &Subject, text: String) -> Symptom {
+fn symptom(check: &'static str, subject: &Subject, text: String) -> Diagnosis {
     let why = format!(
         "such calls get the code of `$LATEST` as soon as it is there, whatever share {subject} gives it, and no rollback reaches them"
     );
-    Symptom::new(Severity::Warning, check, text).why(why)
+    Diagnosis::new(Severity::Warning, check, text).why(why)
 }
 
 /// A text as a shell takes it, bare where that is the same.
@@ -64,7 +64,7 @@ fn word(text: &str) -> String {
     if text.chars().all(plain) && !text.is_empty() { text.to_owned() } else { quoted(text) }
 }
 
-fn of_source(subject: &Subject, source: &EventSource) -> Symptom {
+fn of_source(subject: &Subject, source: &EventSource) -> Diagnosis {
     let (name, function) = (source.name(), &subject.function);
     let fixed = Arn::parse(&source.function).and_then(Arn::qualifier).filter(|version| *version != "$LATEST");
     let text = match fixed {
@@ -85,7 +85,7 @@ fn of_source(subject: &Subject, source: &EventSource) -> Symptom {
     symptom.fix("let the mapping call the alias").commands([command])
 }
 
-fn of_url(subject: &Subject, url: &FunctionUrl) -> Symptom {
+fn of_url(subject: &Subject, url: &FunctionUrl) -> Diagnosis {
     let (function, alias) = (subject.function.reference(), &subject.alias);
     let text = format!("the function URL {} calls {} itself, not the alias", url.url, subject.function);
     symptom("function-url", subject, text)
@@ -99,7 +99,7 @@ fn of_url(subject: &Subject, url: &FunctionUrl) -> Symptom {
         ])
 }
 
-fn of_permit(subject: &Subject, permit: &Permit) -> Symptom {
+fn of_permit(subject: &Subject, permit: &PolicyStatement) -> Diagnosis {
     let (function, alias) = (subject.function.reference(), &subject.alias);
     let text = format!("{} may call {} itself, by {}", permit.who(), subject.function, permit.statement());
     let symptom = symptom("policy", subject, text);
@@ -122,7 +122,7 @@ fn of_permit(subject: &Subject, permit: &Permit) -> Symptom {
 }
 
 /// Calls by no alias, as CloudWatch has counted them. Other aliases are somebody's own.
-async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut Diagnosis) {
+async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut DoctorReport) {
     let function = &subject.function;
     let own = [function.name.clone(), format!("{}:$LATEST", function.name)];
     let through = aliases.iter().map(|alias| format!("{}:{alias}", function.name));
@@ -148,5 +148,5 @@ async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: 
         return;
     };
     let fix = format!("look where the plain name or ARN of {function} is called, and have {subject} called there");
-    out.symptoms.push(symptom("direct-calls", subject, text).fix(fix));
+    out.diagnoses.push(symptom("direct-calls", subject, text).fix(fix));
 }

@@ -4,11 +4,11 @@
 
 mod alarms;
 mod bypass;
-mod doors;
+mod irreversible;
 
-use rollout::diagnosis::{Diagnosis, Severity, Symptom, Unseen};
-use rollout::entry::owner_is_there;
-use rollout::subject::Subject;
+use rollout::admission::owner_is_there;
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
+use rollout::target::Subject;
 
 use crate::identity::Identity;
 use crate::port::{Call, Clock, Cloud};
@@ -18,14 +18,14 @@ use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
 /// Looks at a rollout as it was asked for, and at everything around it.
-pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> Diagnosis {
+pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> DoctorReport {
     let found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
-    let mut out = Diagnosis { symptoms: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
+    let mut out = DoctorReport { diagnoses: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
     let mut aliases = None;
-    if found.owned.is_some() {
+    if found.lease_holder.is_some() {
         let what = "callers, versions, permissions, alarms' states and hooks".to_owned();
         let why = "a rollout is under way, and was looked at alone".to_owned();
-        out.unseen.push(Unseen { what, why, permission: None });
+        out.unseen.push(SkippedCheck { what, why, permission: None });
     } else if found.read {
         match cloud.alias_names(&request.subject.function).await {
             Ok(names) => aliases = Some(names),
@@ -33,41 +33,41 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
         }
     }
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
-    Box::pin(doors::look(cloud, request, &found, &mut out)).await;
+    Box::pin(irreversible::look(cloud, request, &found, &mut out)).await;
     Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));
-    out.symptoms.sort_by_key(|symptom| symptom.severity);
+    out.diagnoses.sort_by_key(|symptom| symptom.severity);
     out
 }
 
 /// What keeps a rollout from beginning, and what it would warn of.
-fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Symptom> {
-    let owned = found.owned.as_ref().map(|note| {
+fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Diagnosis> {
+    let lease_holder = found.lease_holder.as_ref().map(|note| {
         let (text, hint) = owner_is_there(subject, note);
         Problem::new(text).hint(hint)
     });
-    let problems = found.problems.iter().chain(&owned).map(problem);
+    let problems = found.problems.iter().chain(&lease_holder).map(problem);
     let stack = found.stack.as_ref().map(|stack| {
-        Symptom::new(Severity::Warning, "stack", resets(&subject.function, stack))
+        Diagnosis::new(Severity::Warning, "stack", resets(&subject.function, stack))
             .why("a deploy in the middle of a rollout ends it, and one after it may put the traffic back on an earlier version")
             .fix(
                 "deploy the stack before a rollout and never during one, or take the alias out of its template: one that is removed \
                  with `DeletionPolicy: Retain` stays as it is",
             )
     });
-    let red = found.red.iter().map(|name| {
-        Symptom::new(
+    let in_alarm = found.in_alarm.iter().map(|name| {
+        Diagnosis::new(
             Severity::Warning,
             "alarm",
             format!("alarm `{name}` is in ALARM: a rollout would wait for it, an hour at most"),
         )
     });
-    let warnings = found.warnings.iter().map(|text| Symptom::new(Severity::Warning, "preflight", text));
-    problems.chain(stack).chain(red).chain(warnings).collect()
+    let warnings = found.warnings.iter().map(|text| Diagnosis::new(Severity::Warning, "preflight", text));
+    problems.chain(stack).chain(in_alarm).chain(warnings).collect()
 }
 
-fn problem(problem: &Problem) -> Symptom {
-    let symptom = Symptom::new(Severity::Problem, "preflight", &problem.text).commands(problem.command.clone());
+fn problem(problem: &Problem) -> Diagnosis {
+    let symptom = Diagnosis::new(Severity::Problem, "preflight", &problem.text).commands(problem.command.clone());
     match &problem.hint {
         Some(hint) => symptom.fix(hint),
         None => symptom,
@@ -75,13 +75,13 @@ fn problem(problem: &Problem) -> Symptom {
 }
 
 /// Permissions that cannot be asked for without using them.
-fn unasked(request: &Request) -> Vec<Unseen> {
-    let told = |what: &str, permissions: &str| Unseen {
+fn unasked(request: &Request) -> Vec<SkippedCheck> {
+    let told = |what: &str, permissions: &str| SkippedCheck {
         what: what.to_owned(),
         why: format!("there is no asking without writing; {permissions} are needed"),
         permission: None,
     };
     let keeping = "cloudwatch:PutMetricAlarm, cloudwatch:TagResource and cloudwatch:SetAlarmState";
-    let keeps = (!request.kept.is_empty()).then(|| told("whether alarms may be kept", keeping));
+    let keeps = (!request.managed.is_empty()).then(|| told("whether alarms may be kept", keeping));
     keeps.into_iter().collect()
 }

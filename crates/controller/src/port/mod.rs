@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
-use rollout::subject::{FunctionName, Qualified, Subject};
+use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
 pub use calls::{Call, CallLimit};
 pub use error::CloudError;
-pub use rollout::alias::{Held, Revision};
+pub use rollout::alias::{AliasSnapshot, Revision};
 pub use rollout::candidate::{State, Update};
 pub use rollout::failure::Failure;
 pub use types::*;
@@ -46,7 +46,7 @@ pub trait Cloud {
     fn expiry(&self) -> Option<Time>;
 
     /// Reads the alias; `None` where it does not exist. A missing function is an error.
-    fn alias(&self, subject: &Subject) -> impl Future<Output = Result<Option<Held>, CloudError>>;
+    fn alias(&self, subject: &Subject) -> impl Future<Output = Result<Option<AliasSnapshot>, CloudError>>;
 
     /// Writes the whole alias if it still has this revision.
     fn update_alias(
@@ -54,10 +54,10 @@ pub trait Cloud {
         subject: &Subject,
         desired: &Alias,
         revision: &Revision,
-    ) -> impl Future<Output = Result<Held, CloudError>>;
+    ) -> impl Future<Output = Result<AliasSnapshot, CloudError>>;
 
     /// Creates the alias; an existing one is [`Failure::Conflict`].
-    fn create_alias(&self, subject: &Subject, desired: &Alias) -> impl Future<Output = Result<Held, CloudError>>;
+    fn create_alias(&self, subject: &Subject, desired: &Alias) -> impl Future<Output = Result<AliasSnapshot, CloudError>>;
 
     /// The names of a function's aliases.
     fn alias_names(&self, function: &FunctionName) -> impl Future<Output = Result<Vec<String>, CloudError>>;
@@ -104,19 +104,19 @@ pub trait Cloud {
 
     /// Counts the calls of each pair's versions, minute by minute, in the pairs' order. Minutes in which neither has data are left
     /// out; what is given of one pair is whole, or an error.
-    fn counts(&self, pairs: &[Pair]) -> impl Future<Output = Dated<Vec<Result<Vec<Counted>, CloudError>>>>;
+    fn counts(&self, pairs: &[VersionPair]) -> impl Future<Output = Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>>>;
 
     /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
-    fn usual(
+    fn baseline(
         &self,
         subject: &Subject,
         from: Time,
         to: Time,
         every: Duration,
-    ) -> impl Future<Output = Result<Vec<Usual>, CloudError>>;
+    ) -> impl Future<Output = Result<Vec<Baseline>, CloudError>>;
 
     /// What the alarm of this name is, and whose; `None` where there is none.
-    fn kept_alarm(&self, name: &str) -> impl Future<Output = Result<Option<KeptAlarm>, CloudError>>;
+    fn managed_alarm(&self, name: &str) -> impl Future<Output = Result<Option<ManagedAlarm>, CloudError>>;
 
     /// Makes an alarm, tagged as kept for `owner`, or changes it to this. Doing it twice does it once.
     fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> impl Future<Output = Result<(), CloudError>>;
@@ -150,11 +150,16 @@ pub trait Cloud {
     fn watches(&self, names: &[String]) -> impl Future<Output = Result<Vec<Watch>, CloudError>>;
 
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
-    fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Reply, CloudError>>;
+    fn invoke(
+        &self,
+        function: &Qualified,
+        payload: &[u8],
+        limit: Duration,
+    ) -> impl Future<Output = Result<InvocationResult, CloudError>>;
 
     /// Sends a hook's question to its URL once, signed by nobody, and waits for the answer. Redirects are not followed. One that says
     /// it was too much is [`Failure::Throttled`]; every other status is an answer.
-    fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Result<Page, CloudError>>;
+    fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Result<HttpHookResponse, CloudError>>;
 
     /// Whether a write would be permitted. It is asked for on conditions that nothing meets, so that nothing is written: neither
     /// the answer to that nor any other refusal but [`Failure::Denied`] speaks against it.

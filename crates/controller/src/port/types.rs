@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollout::alias::Revision;
 use rollout::candidate::{Facts, State, Update};
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::{Alias, Time, Version};
 
 use super::calls::Call;
@@ -34,7 +34,7 @@ pub struct Configuration {
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
     /// Everything else that makes one version another than the next: environment, memory, layers and the like.
-    pub frozen: Frozen,
+    pub frozen: FunctionConfigSnapshot,
 }
 
 impl Configuration {
@@ -53,7 +53,7 @@ impl Configuration {
 
 /// What a version freezes beside its code, its role and its dead-letter queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frozen {
+pub struct FunctionConfigSnapshot {
     /// What runs it: `nodejs22.x`.
     pub runtime: Option<String>,
     /// What of its code is called.
@@ -93,7 +93,7 @@ pub enum Code {
 
 /// The two versions of a rollout, whose calls are to be counted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pair {
+pub struct VersionPair {
     /// The alias that both are called through.
     pub subject: Subject,
     /// The stable version.
@@ -138,18 +138,18 @@ pub struct Dated<T> {
 
 /// One minute of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Counted {
+pub struct MinuteCounts {
     /// When it began.
     pub start: Time,
     /// Stable's calls.
-    pub stable: Tally,
+    pub stable: VersionCounts,
     /// The candidate's.
-    pub candidate: Tally,
+    pub candidate: VersionCounts,
 }
 
 /// The calls of one version that began in a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct VersionCounts {
     /// All of them.
     pub calls: f64,
     /// Those that threw or timed out.
@@ -164,7 +164,7 @@ pub struct Tally {
 
 /// What the calls of an alias were like in a part of the past.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usual {
+pub struct Baseline {
     /// When it began.
     pub start: Time,
     /// How many calls there were.
@@ -207,7 +207,7 @@ impl Write<'_> {
 
 /// What an invocation came back with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct InvocationResult {
     /// The answer, as the function gave it.
     pub payload: Vec<u8>,
     /// `Handled` or `Unhandled` where the function threw or timed out.
@@ -218,7 +218,7 @@ pub struct Reply {
 
 /// What a URL answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct HttpHookResponse {
     /// The status.
     pub status: u16,
     /// Where it would rather be asked.
@@ -270,13 +270,13 @@ impl fmt::Display for AlarmRule {
 
 /// An alarm of that name, as it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct KeptAlarm {
+pub struct ManagedAlarm {
     /// What it looks at; `None` where that is more than a rule can say.
     pub rule: Option<AlarmRule>,
     /// What its tag says: the function and alias that it is kept for.
     pub owner: Option<String>,
     /// Whether it is in ALARM.
-    pub red: bool,
+    pub in_alarm: bool,
 }
 
 /// What feeds a queue or a stream to a function.

@@ -6,27 +6,27 @@ use rollout::Time;
 use rollout::format::exact;
 use rollout::health::AlarmState;
 use rollout::plan::{Plan, Preexisting};
-use rollout::subject::Subject;
+use rollout::target::Subject;
 
 use super::problem::Problem;
-use crate::port::{AlarmRule, Call, Cloud, Failure, KeptAlarm, TAG};
+use crate::port::{AlarmRule, Call, Cloud, Failure, ManagedAlarm, TAG};
 use crate::request::Request;
 
 #[derive(Default)]
 pub(crate) struct Alarms {
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<String>,
-    pub(crate) red: Vec<String>,
+    pub(crate) in_alarm: Vec<String>,
 }
 
 /// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
-pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, goes_on: bool) -> Alarms {
+pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, resumes: bool) -> Alarms {
     let mut out = Alarms::default();
-    out.problems.extend(Box::pin(about_kept(cloud, request)).await);
+    out.problems.extend(Box::pin(about_managed(cloud, request)).await);
     // What the alarms of the last version say is no matter; and those of the next one are not there yet.
-    let of_the_candidate = |name: &&String| !request.kept.iter().any(|rule| rule.name == **name);
+    let of_the_candidate = |name: &&String| !request.managed.iter().any(|rule| rule.name == **name);
     let names: Vec<String> = request.alarms.iter().filter(of_the_candidate).cloned().collect();
-    for AlarmRule { name, period, datapoints, .. } in &request.kept {
+    for AlarmRule { name, period, datapoints, .. } in &request.managed {
         out.warnings.extend(too_slow(name, *period * *datapoints, plan));
     }
     if names.is_empty() {
@@ -55,10 +55,10 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
             continue;
         };
         out.warnings.extend(alarm.fires_after.and_then(|needs| too_slow(name, needs, plan)));
-        match (alarm.state, request.preexisting) {
-            _ if goes_on => {}
+        match (alarm.state, request.preexisting_alarm) {
+            _ if resumes => {}
             (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}
-            (AlarmState::Alarm, Preexisting::Wait) => out.red.push(name.clone()),
+            (AlarmState::Alarm, Preexisting::Wait) => out.in_alarm.push(name.clone()),
             (AlarmState::Alarm, Preexisting::Fail) => out.problems.push(
                 Problem::new(format!(
                     "alarm `{name}` is in ALARM since {}, before anything began: {}",
@@ -98,10 +98,10 @@ async fn missing_alarm<C: Cloud>(cloud: &C, name: &str) -> Problem {
 }
 
 /// What keeps an alarm from being made or changed, if anything does.
-async fn about_kept<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
+async fn about_managed<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for rule in &request.kept {
-        match cloud.kept_alarm(&rule.name).await {
+    for rule in &request.managed {
+        match cloud.managed_alarm(&rule.name).await {
             Ok(found) => problems.extend(found.and_then(|found| foreign(&rule.name, &found, &request.subject))),
             Err(error) => {
                 let text = format!("alarm `{}` is to be kept, and cannot be looked at: {error}", rule.name);
@@ -112,7 +112,7 @@ async fn about_kept<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
     problems
 }
 
-pub(crate) fn foreign(name: &str, found: &KeptAlarm, subject: &Subject) -> Option<Problem> {
+pub(crate) fn foreign(name: &str, found: &ManagedAlarm, subject: &Subject) -> Option<Problem> {
     let whose = match &found.owner {
         Some(owner) if *owner == subject.to_string() => return None,
         Some(owner) => format!("alarm `{name}` is kept for {owner}"),

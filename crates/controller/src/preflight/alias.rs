@@ -59,7 +59,7 @@ fn listed(names: &[String]) -> String {
 pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
     let subject = &request.subject;
     let function = &subject.function;
-    let begins = found.goes_on.as_ref().is_none_or(|note| note.candidate.is_none());
+    let begins = found.resumes.as_ref().is_none_or(|note| note.candidate.is_none());
     let publishes = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
     let ask = async |asked: bool, write: Write<'_>, text: String| {
         let error = if asked { cloud.may_write(subject, &write).await.err()? } else { return None };

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use rollout::Arn;
-use rollout::diagnosis::Unseen;
+use rollout::diagnosis::SkippedCheck;
 use rollout::format::exact;
-use rollout::subject::{Qualified, Subject};
+use rollout::target::{Qualified, Subject};
 use serde_json::Value;
 
 use crate::port::{Call, Clock, Cloud, CloudError, EventSource, Failure, FunctionUrl};
@@ -20,12 +20,12 @@ pub enum Bypass {
     /// An address.
     Url(FunctionUrl),
     /// Somebody whom the function's policy lets call it.
-    Permit(Permit),
+    PolicyStatement(PolicyStatement),
 }
 
 /// Who may call a function, by one statement of its policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Permit {
+pub struct PolicyStatement {
     /// The statement's id, where it has one.
     pub id: Option<String>,
     /// Who: a service, an account, an ARN or `*`.
@@ -46,7 +46,7 @@ pub struct Callers {
     /// Ways around it.
     pub bypass: Vec<Bypass>,
     /// What could not be seen.
-    pub unseen: Vec<Unseen>,
+    pub unseen: Vec<SkippedCheck>,
 }
 
 /// How long a rollout waits to know this.
@@ -63,7 +63,7 @@ pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &
         () = clock.sleep(PATIENCE) => {
             let why = format!("no answer within {}", exact(PATIENCE));
             let what = "event source mappings, function URLs and the policy of the function".to_owned();
-            Callers { bypass: Vec::new(), unseen: vec![Unseen { what, why, permission: None }] }
+            Callers { bypass: Vec::new(), unseen: vec![SkippedCheck { what, why, permission: None }] }
         }
     }
 }
@@ -90,16 +90,16 @@ async fn look<C: Cloud>(cloud: &C, subject: &Subject) -> Callers {
         Err(error) => missed("function URLs", Call::ListFunctionUrlConfigs, &error),
     }
     match permits {
-        Ok(permits) => found.bypass.extend(permits.into_iter().map(Bypass::Permit)),
+        Ok(permits) => found.bypass.extend(permits.into_iter().map(Bypass::PolicyStatement)),
         Err(error) => missed("the policy of the function", Call::GetPolicy, &error),
     }
     found
 }
 
 /// What could not be seen, and for want of which permission.
-pub(crate) fn unseen(what: &str, call: Call, error: &CloudError) -> Unseen {
+pub(crate) fn unseen(what: &str, call: Call, error: &CloudError) -> SkippedCheck {
     let permission = (error.failure == Failure::Denied).then(|| call.permission().to_owned());
-    Unseen { what: what.to_owned(), why: error.to_string(), permission }
+    SkippedCheck { what: what.to_owned(), why: error.to_string(), permission }
 }
 
 /// Whether a mapping calls, and not through an alias.
@@ -116,7 +116,7 @@ fn is_unpublished(arn: &str) -> bool {
 }
 
 /// The statements of a policy that let somebody call the function, other than by its URL.
-fn permits(policy: &str) -> Result<Vec<Permit>, CloudError> {
+fn permits(policy: &str) -> Result<Vec<PolicyStatement>, CloudError> {
     let policy: Value = serde_json::from_str(policy).map_err(|error| CloudError {
         failure: Failure::Unanswered,
         operation: Call::GetPolicy.name(),
@@ -127,7 +127,7 @@ fn permits(policy: &str) -> Result<Vec<Permit>, CloudError> {
     Ok(statements.into_iter().filter_map(permit).collect())
 }
 
-fn permit(statement: &Value) -> Option<Permit> {
+fn permit(statement: &Value) -> Option<PolicyStatement> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let member = |name: &str| statement.get(name);
     let actions = member("Action").map(several).unwrap_or_default();
@@ -150,7 +150,7 @@ fn permit(statement: &Value) -> Option<Permit> {
     let principals = by_kind.chain([principal]).filter_map(text).collect();
     let (source_arn, source_account) = (told("aws:sourcearn"), told("aws:sourceaccount"));
     let known = usize::from(source_arn.is_some()) + usize::from(source_account.is_some());
-    Some(Permit {
+    Some(PolicyStatement {
         id: member("Sid").and_then(text),
         principals,
         action,
@@ -186,7 +186,7 @@ impl Bypass {
         match self {
             Self::Source(source) => format!("the event source mapping of {}", source.name()),
             Self::Url(url) => format!("the function URL {}", url.url),
-            Self::Permit(permit) => format!("{} by {}", permit.who(), permit.statement()),
+            Self::PolicyStatement(permit) => format!("{} by {}", permit.who(), permit.statement()),
         }
     }
 }
@@ -199,7 +199,7 @@ impl EventSource {
     }
 }
 
-impl Permit {
+impl PolicyStatement {
     /// Who it is for.
     pub(crate) fn who(&self) -> String {
         if self.principals.iter().any(|principal| principal == "*") { "anybody".to_owned() } else { self.principals.join(", ") }

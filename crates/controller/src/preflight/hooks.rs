@@ -3,7 +3,7 @@
 use rollout::Version;
 use rollout::hook::HookTarget;
 use rollout::plan::OnLowTraffic;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 
 use super::problem::Problem;
 use crate::port::{Call, Cloud, CloudError};

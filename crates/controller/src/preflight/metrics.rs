@@ -1,19 +1,19 @@
 //! What was the alias used to before, and can calls be counted and tell anything?
 
-use rollout::alias::standing;
+use rollout::alias::alias_state;
 use rollout::plan::{Latency, Mode, Plan};
 use rollout::{Alias, Time};
 
 use super::problem::Problem;
-use crate::compare::{PAST, Reference, expected_calls, limits};
-use crate::port::{Cloud, Failure, Usual};
+use crate::metrics_analysis::{PAST, Reference, expected_calls, limits};
+use crate::port::{Baseline, Cloud, Failure};
 use crate::request::Request;
 
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<String>,
-    pub(crate) usual: Reference,
+    pub(crate) baseline: Reference,
     /// Calls may not be counted, and nobody asked for it.
     pub(crate) denied: bool,
 }
@@ -23,15 +23,15 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
     let mut out = Counts::default();
     // A first deployment has nothing to compare with.
     let Some(alias) = alias.filter(|_| request.analysis.mode != Mode::Off) else { return out };
-    let found = standing(alias);
-    let start = found.live().map_or(began, |note| note.begun);
-    match cloud.usual(&request.subject, start - PAST, start, PAST).await {
+    let found = alias_state(alias);
+    let start = found.live().map_or(began, |note| note.started_at);
+    match cloud.baseline(&request.subject, start - PAST, start, PAST).await {
         // An hour that does not begin on the hour may come in two parts, of which the larger one's percentiles mean more.
         Ok(parts) => {
-            let sum = |of: fn(&Usual) -> f64| parts.iter().map(of).fold(0.0, |sum, part| sum + part);
+            let sum = |of: fn(&Baseline) -> f64| parts.iter().map(of).fold(0.0, |sum, part| sum + part);
             let (calls, errors) = (sum(|part| part.calls), sum(|part| part.errors));
             let largest = parts.iter().copied().max_by(|one, other| one.calls.total_cmp(&other.calls));
-            out.usual = Some(Usual { calls, errors, ..largest.unwrap_or_default() });
+            out.baseline = Some(Baseline { calls, errors, ..largest.unwrap_or_default() });
         }
         Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
             let problem = Problem::new(format!("the calls of the versions cannot be counted: {error}"));
@@ -51,19 +51,20 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
 }
 
 /// Slow calls cannot be told without knowing what was slow before.
-pub(crate) fn slowness(request: &Request, plan: &Plan, usual: &Reference) -> Option<Problem> {
+pub(crate) fn slowness(request: &Request, plan: &Plan, baseline: &Reference) -> Option<Problem> {
     let enforced = request.analysis.latency == Latency::Enforce && plan.comparing() != Mode::Off && plan.stable.is_some();
-    if !enforced || limits(plan, usual).is_some() {
+    if !enforced || limits(plan, baseline).is_some() {
         return None;
     }
-    let calls = usual.as_ref().map_or_else(|| "could not be read".to_owned(), |usual| format!("had {:.0} calls", usual.timed));
+    let calls =
+        baseline.as_ref().map_or_else(|| "could not be read".to_owned(), |baseline| format!("had {:.0} calls", baseline.timed));
     let text = format!("what is slow cannot be told: the hour before {calls}, and 100 are needed");
     Some(Problem::new(text).hint("`--analysis latency=report` goes on without acting on it"))
 }
 
 /// The warning that hardly anything can be seen, where that is known beforehand.
-pub(crate) fn low_power(plan: &Plan, usual: &Reference) -> Option<String> {
-    let expected = expected_calls(plan, usual).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
+pub(crate) fn low_power(plan: &Plan, baseline: &Reference) -> Option<String> {
+    let expected = expected_calls(plan, baseline).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
     if plan.schedule.len() == 1 {
         let text = "both versions never have calls at the same time, so that only one that answers nothing at all can be seen";
         return Some(format!("{}: {text}", plan.schedule));

@@ -8,13 +8,13 @@ mod metrics;
 pub(crate) mod problem;
 pub(crate) mod versions;
 
-use rollout::alias::{Standing, standing};
-use rollout::entry::{Way, way_in};
+use rollout::admission::{Admission, admission};
+use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
 use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
-use rollout::subject::Subject;
+use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK};
 
 use crate::port::{Call, Clock, Cloud};
@@ -41,7 +41,8 @@ impl Preflight {
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
     let subject = &request.subject;
     let mut read = cloud.alias(subject).await;
-    if read.as_ref().is_ok_and(|held| held.as_ref().is_some_and(|held| !matches!(standing(&held.alias), Standing::Idle(_)))) {
+    if read.as_ref().is_ok_and(|held| held.as_ref().is_some_and(|held| !matches!(alias_state(&held.alias), AliasState::Idle(_))))
+    {
         clock.sleep(SECOND_LOOK).await;
         read = cloud.alias(subject).await;
     }
@@ -61,27 +62,27 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         warnings: [request.notes.clone(), counts.warnings].concat(),
         callers: Callers::default(),
         stack: None,
-        red: Vec::new(),
+        in_alarm: Vec::new(),
         alias,
         read,
         stable: None,
         nothing_to_do: false,
-        goes_on: None,
-        usual: counts.usual,
-        owned: None,
+        resumes: None,
+        baseline: counts.baseline,
+        lease_holder: None,
     };
     find_way_in(cloud, request, &mut found);
-    if found.owned.is_some() {
+    if found.lease_holder.is_some() {
         return found;
     }
-    found.warnings.extend(low_power(&found.plan, &found.usual));
+    found.warnings.extend(low_power(&found.plan, &found.baseline));
     let (problems, callers) =
         tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
     let problems = [counts.problems, problems].concat();
     // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
-    if found.goes_on.is_some() {
+    if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
     } else {
         found.problems.extend(problems);
@@ -91,7 +92,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
 
 /// Everything that the alias alone does not tell: versions, permissions, alarms, hooks, credentials.
 async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = slowness(request, &found.plan, &found.usual).into_iter().collect();
+    let mut problems: Vec<Problem> = slowness(request, &found.plan, &found.baseline).into_iter().collect();
     if found.read {
         let (versions, concurrency, denied) = tokio::join!(
             versions(cloud, request, found),
@@ -110,14 +111,14 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         }
     }
     let (alarms, pre, step, post, probe) = tokio::join!(
-        alarms(cloud, request, &found.plan, found.goes_on.is_some()),
+        alarms(cloud, request, &found.plan, found.resumes.is_some()),
         hook(cloud, request.pre_hook.as_ref()),
         hook(cloud, request.step_hook.as_ref()),
         hook(cloud, request.post_hook.as_ref()),
         probe(cloud, request, found.plan.stable)
     );
     problems.extend(alarms.problems);
-    found.red = alarms.red;
+    found.in_alarm = alarms.in_alarm;
     found.warnings.extend(alarms.warnings);
     problems.extend([pre, step, post, probe].into_iter().flatten());
     problems.extend(about_credentials(cloud, &found.plan));
@@ -127,8 +128,8 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
 /// Whether this process may drive a rollout here, and which: a new one, or one that another process left.
 fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
     let Some(alias) = &found.alias else { return };
-    match way_in(&request.subject, &standing(alias), found.plan.hash(), request.wishes, cloud.time()) {
-        Way::In(entry, note) => {
+    match admission(&request.subject, &alias_state(alias), found.plan.hash(), request.takeover, cloud.time()) {
+        Admission::In(entry, note) => {
             found.plan.entry = entry;
             let Some(note) = note else { return };
             found.plan.stable = note.stable;
@@ -141,11 +142,11 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
             });
             if matches!(entry, Entry::TakeOver { .. }) {
                 found.plan.id = note.id;
-                found.goes_on = Some(note);
+                found.resumes = Some(note);
             }
         }
-        Way::Wait { note, .. } => found.owned = Some(note),
-        Way::No { why, hint } => found.problems.push(Problem::new(why).hint(hint)),
+        Admission::Wait { note, .. } => found.lease_holder = Some(note),
+        Admission::No { why, hint } => found.problems.push(Problem::new(why).hint(hint)),
     }
 }
 

@@ -7,7 +7,7 @@ use rollout::note::Note;
 use rollout::plan::Plan;
 
 use super::callers::Callers;
-use crate::port::{CloudError, Configuration, Failure, Usual};
+use crate::port::{Baseline, CloudError, Configuration, Failure};
 
 /// Something that keeps a rollout from beginning, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub struct Preflight {
     /// The stack that the function belongs to.
     pub stack: Option<String>,
     /// Alarms that are red and that the request says to wait for.
-    pub red: Vec<String>,
+    pub in_alarm: Vec<String>,
     /// The alias as it was read.
     pub alias: Option<Alias>,
     /// Whether it could be read.
@@ -91,9 +91,9 @@ pub struct Preflight {
     /// Whether the version asked for is the stable one already.
     pub nothing_to_do: bool,
     /// The note of the rollout that is gone on with, where one is.
-    pub goes_on: Option<Note>,
+    pub resumes: Option<Note>,
     /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
-    pub usual: Option<Usual>,
+    pub baseline: Option<Baseline>,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
-    pub owned: Option<Note>,
+    pub lease_holder: Option<Note>,
 }

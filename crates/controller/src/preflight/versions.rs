@@ -1,9 +1,9 @@
 //! Can the version to go back to and the one to roll out share an alias, and is this command for what is under way?
 
 use rollout::arn::unqualified;
-use rollout::note::Noted;
+use rollout::note::NoteParse;
 use rollout::plan::Entry;
-use rollout::subject::FunctionName;
+use rollout::target::FunctionName;
 use rollout::{Cause, Version};
 
 use super::problem::{Preflight, Problem, unreadable};
@@ -34,19 +34,19 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
             }
         }
     }
-    let goes_on = found
-        .goes_on
+    let resumes = found
+        .resumes
         .as_ref()
         .and_then(|note| note.candidate.map(|candidate| (format!("rollout {} under way", note.id), candidate)));
     let adopts =
         if let Entry::Adopt(version) = found.plan.entry { Some(("the share to adopt".to_owned(), version)) } else { None };
-    match (goes_on.or(adopts), request.version) {
+    match (resumes.or(adopts), request.version) {
         (Some((what, candidate)), version) => {
             out.mismatch = continued(cloud, request, &what, candidate, version).await;
             let adopts = matches!(found.plan.entry, Entry::Adopt(_));
             out.problems.extend(known_bad(found, candidate).filter(|_| adopts && !request.again));
         }
-        (None, _) if found.goes_on.is_some() => {}
+        (None, _) if found.resumes.is_some() => {}
         (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
         (None, None) => out.problems.extend(to_publish(cloud, request, out.stable.as_ref()).await),
     }
@@ -90,7 +90,7 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
 
 /// What the note on the alias, whatever else it says, knows against a version.
 fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
-    let Noted::Note(note) = found.alias.as_ref()?.noted() else { return None };
+    let NoteParse::Note(note) = found.alias.as_ref()?.noted() else { return None };
     let rejected = note.rejected.iter().find(|rejected| rejected.version == version)?;
     Some(rejected_before(version, rejected.cause))
 }

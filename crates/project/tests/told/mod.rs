@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use project::{Alarm, Analysis, At, FunctionRef, FunctionSettings, Hook, Project};
 use rollout::policy::Value;
-use rollout::subject::Qualified;
+use rollout::target::Qualified;
 
 /// Everything that was read. With `places`, each value says where it stands.
 pub(crate) fn told(project: &Project, places: bool) -> String {

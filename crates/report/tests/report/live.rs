@@ -1,7 +1,7 @@
 //! The live view: what a frame shows at two widths, and that it stays in its place on a screen.
 
 use report::{Live, LiveState, Order, Prompt, Reporter, Size, frame};
-use rollout::event::{Stands, What};
+use rollout::event::{EventKind, ResumesAt};
 use unicode_width::UnicodeWidthStr;
 
 use crate::fixtures::{self, at, events, known, text, weight};
@@ -70,8 +70,8 @@ fn what_is_held_is_said_to_be_held() {
 #[test]
 fn a_rollout_that_another_process_began_stands_where_it_stands() {
     let mut started = events("alarm").remove(0);
-    if let What::Started(started) = &mut started.what {
-        started.stands = Some(Stands { weight: weight(3000), step: 3, next_at: Some(at(42)) });
+    if let EventKind::Started(started) = &mut started.what {
+        started.stands = Some(ResumesAt { weight: weight(3000), step: 3, next_at: Some(at(42)) });
     }
     let shown = fixtures::shown(&known(LiveState::default(), [&started]), at(0), 80);
     assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
@@ -117,12 +117,12 @@ fn without_color(text: &str) -> String {
 #[test]
 fn many_steps_and_many_alarms_are_summed_up() {
     let mut started = events("alarm").remove(0);
-    if let What::Started(started) = &mut started.what {
+    if let EventKind::Started(started) = &mut started.what {
         started.weights = (1..=100).map(|percent| weight(percent * 100)).collect();
         started.alarms = (1..=20).map(|number| format!("Alarm{number}")).collect();
     }
-    let mut red = events("alarm").into_iter().find(|event| matches!(event.what, What::AlarmChanged { .. })).unwrap();
-    if let What::AlarmChanged { name, .. } = &mut red.what {
+    let mut red = events("alarm").into_iter().find(|event| matches!(event.what, EventKind::AlarmChanged { .. })).unwrap();
+    if let EventKind::AlarmChanged { name, .. } = &mut red.what {
         "Alarm20".clone_into(name);
     }
     let lines = frame(&known(LiveState::default(), [&started, &red]), at(110), 80, false);

@@ -176,7 +176,7 @@ fn a_document_holds_what_the_events_hold() {
         assert_eq!(rollout["function"], "hello", "{name}");
         let ending = events.last().unwrap().ending();
         assert_eq!(rollout["ending"]["exit_code"].as_u64(), ending.map(|ending| u64::from(ending.exit_code)), "{name}");
-        let shifts = events.iter().filter(|event| matches!(event.what, rollout::event::What::WeightShifted { .. })).count();
+        let shifts = events.iter().filter(|event| matches!(event.what, rollout::event::EventKind::WeightShifted { .. })).count();
         assert!(rollout["weights"].as_array().unwrap().len() >= shifts, "{name}");
     }
 }

@@ -1,7 +1,7 @@
 //! Several functions at a time: a row for each in the live view, a line for each end, and one end for all that says it in ten lines.
 
 use report::{Ci, Live, LiveState, Plain, Size, System, document, frame, html, markdown};
-use rollout::event::{Ending, Event, GroupOutcome, MemberEnding, What};
+use rollout::event::{Event, EventKind, GroupOutcome, MemberEnding, RolloutSummary};
 
 use crate::fixtures::{self, at, events, known, told};
 
@@ -20,14 +20,14 @@ fn group() -> Vec<Event> {
 
 fn ending(function: &str, outcome: &str, exit_code: u8, kind: &str, detail: &str) -> MemberEnding {
     let of_mails = story("mails").iter().find_map(Event::ending).unwrap().clone();
-    let reason = rollout::event::Why { kind: serde_json::from_value(kind.into()).unwrap(), detail: detail.to_owned() };
-    let ending = Ending { outcome: serde_json::from_value(outcome.into()).unwrap(), exit_code, reason, ..of_mails };
+    let reason = rollout::event::EndReason { kind: serde_json::from_value(kind.into()).unwrap(), detail: detail.to_owned() };
+    let ending = RolloutSummary { outcome: serde_json::from_value(outcome.into()).unwrap(), exit_code, reason, ..of_mails };
     MemberEnding { function: function.to_owned(), alias: "live".to_owned(), ending }
 }
 
 fn end(exit_code: u8, members: Vec<MemberEnding>) -> Event {
     let outcome = GroupOutcome { exit_code, together: true, members };
-    let what = What::GroupOutcome(Box::new(outcome));
+    let what = EventKind::GroupOutcome(Box::new(outcome));
     Event { v: 1, at: at(120), function: String::new(), alias: String::new(), what }
 }
 

@@ -59,7 +59,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
     assert_eq!(text(&running(Some(102))), expected);
     let expected = json!({
         "v": 1, "type": "status", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
-        "standing": "running", "traffic": "70 % on 41, 30 % on 42", "stable": "41", "candidate": "42", "weight": 0.3,
+        "alias_state": "running", "traffic": "70 % on 41, 30 % on 42", "stable": "41", "candidate": "42", "weight": 0.3,
         "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "orphaned": false,
         "next_step_at": "2026-11-23T14:03:33.000Z", "paused": false, "last_outcome": null, "last_cause": null, "rejected": ["39"],
     });
@@ -107,7 +107,7 @@ type Row = (Alias, &'static str, &'static str, &'static str);
 fn check(rows: impl IntoIterator<Item = Row>) {
     for (alias, word, said, command) in rows {
         let text = text(&alias);
-        assert_eq!(json(&alias)["standing"], word, "{text}");
+        assert_eq!(json(&alias)["alias_state"], word, "{text}");
         assert!(text.contains(said), "{said}: {text}");
         let next = format!("\n  next      {command}");
         assert!(text.contains(&next), "{command}: {text}");
@@ -242,7 +242,7 @@ fn an_alias_that_does_not_exist() {
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
     assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
     let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();
-    assert_eq!((&json["standing"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
+    assert_eq!((&json["alias_state"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
 }
 
 #[test]

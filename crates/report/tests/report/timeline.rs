@@ -22,7 +22,7 @@ fn plan(schedule: &str) -> Plan {
         schedule: schedule.parse().unwrap(),
         bake: Duration::from_mins(3),
         alarms: vec!["HelloFooAlarm".to_owned()],
-        kept: Vec::new(),
+        managed: Vec::new(),
         policy: Policy::default(),
         countable: true,
         pre_hook: Some("preHook".to_owned()),
@@ -88,14 +88,18 @@ fn a_long_timeline_is_shortened() {
 #[test]
 fn every_policy_is_named() {
     let other = Plan {
-        policy: Policy { insufficient: InsufficientData::Hold, preexisting: Preexisting::Wait, ..plan("AllAtOnce").policy },
+        policy: Policy {
+            insufficient_data: InsufficientData::Hold,
+            preexisting_alarm: Preexisting::Wait,
+            ..plan("AllAtOnce").policy
+        },
         ..plan("AllAtOnce")
     };
     let text = plan_text(&subject(), &other, None);
     assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
     assert!(text.contains("waits up to 1 h"), "{text}");
     let other = Plan {
-        policy: Policy { insufficient: InsufficientData::RollBack, preexisting: Preexisting::Ignore, ..other.policy },
+        policy: Policy { insufficient_data: InsufficientData::RollBack, preexisting_alarm: Preexisting::Ignore, ..other.policy },
         ..other
     };
     let text = plan_text(&subject(), &other, None);
@@ -123,9 +127,9 @@ fn the_plan_for_programs() {
         "steps": [{"after_seconds": 0, "weight": 0.1}, {"after_seconds": 300, "weight": 1.0}],
         "every_seconds": 300, "bake_seconds": 180, "total_seconds": 480,
         "pre_hook": "preHook", "step_hook": null, "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
-        "watched": true, "alarms": ["HelloFooAlarm"], "kept_alarms": [], "poll_ms": 5000, "analysis": "off",
+        "watched": true, "alarms": ["HelloFooAlarm"], "managed_alarms": [], "poll_ms": 5000, "analysis": "off",
         "sensitive": false, "latency": "report", "min_requests": 0, "max_hold_seconds": 1800, "on_low_traffic": "rollback", "insufficient_data": "ok", "preexisting_alarm": "fail",
-        "blind_limit_seconds": 600, "on_interrupt": "rollback", "foresight": null,
+        "blind_limit_seconds": 600, "on_interrupt": "rollback", "forecast": null,
     });
     assert_eq!(found, expected);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use report::{LiveState, Watch};
 use rollout::alias::Alias;
-use rollout::event::{Event, What};
+use rollout::event::{Event, EventKind};
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, RolloutId};
 use rollout::{Cause, Time, Version, Weight};
@@ -25,7 +25,7 @@ fn shift(weight: u16, step: u16) -> Phase {
 /// The alias as its owner has it, `seconds` after the rollout began.
 fn alias(phase: Phase, seconds: u64, change: impl FnOnce(&mut Note)) -> Alias {
     let mut note = Note::new(RolloutId(7), Owner::from_random(1), phase, at(seconds));
-    (note.begun, note.lease) = (BEGUN, Some(at(3600)));
+    (note.started_at, note.lease) = (BEGUN, Some(at(3600)));
     (note.stable, note.candidate) = (Version::new(41), Version::new(42));
     note.due = Some(at(seconds + 60));
     change(&mut note);
@@ -89,7 +89,7 @@ fn a_whole_rollout() {
         assert!(place > from, "{line} comes too early: {log}");
         from = place;
     }
-    let ends: Vec<usize> = (0..events.len()).filter(|index| matches!(events[*index].what, What::Outcome(_))).collect();
+    let ends: Vec<usize> = (0..events.len()).filter(|index| matches!(events[*index].what, EventKind::Outcome(_))).collect();
     assert_eq!(ends, [events.len() - 1]);
     assert_eq!(events.last().unwrap().ending().unwrap().exit_code, 0);
 }
@@ -103,7 +103,7 @@ fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
         name: "errors".to_owned(),
         state: AlarmState::Ok,
         since: BEGUN - Duration::from_secs(42),
-        red: None,
+        in_alarm: None,
         reason: "below".to_owned(),
         metric: None,
         fires_after: None,

@@ -1,7 +1,7 @@
 //! Which members belong to one rollout, and to which? From their aliases as a new process finds them, before anything is written.
 
 use super::state::Left;
-use crate::alias::{Alias, Standing, standing};
+use crate::alias::{Alias, AliasState, alias_state};
 use crate::note::{Note, Phase, RolloutId};
 use crate::plan::Plan;
 use crate::{Cause, Outcome};
@@ -22,12 +22,12 @@ pub enum Joins {
 /// The rollout that some of these are in the midst of, or one whose way back was cut short: each one's alias, plan, and the note that it
 /// goes on with. `None` where none is under way.
 pub fn under_way<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan, Option<&'a Note>)> + Clone) -> Option<Note> {
-    found.clone().find_map(|(_, _, goes_on)| goes_on.cloned()).or_else(|| cut_short(found.map(|(alias, plan, _)| (alias, plan))))
+    found.clone().find_map(|(_, _, resumes)| resumes.cloned()).or_else(|| cut_short(found.map(|(alias, plan, _)| (alias, plan))))
 }
 
 /// How a member belongs to the rollout that `live` tells of; with `replanned` its end by any plan counts.
-pub fn joins(alias: Option<&Alias>, plan: &Plan, goes_on: Option<&Note>, live: &Note, replanned: bool) -> Joins {
-    match goes_on {
+pub fn joins(alias: Option<&Alias>, plan: &Plan, resumes: Option<&Note>, live: &Note, replanned: bool) -> Joins {
+    match resumes {
         Some(note) if note.id != live.id => Joins::Other(note.id),
         Some(_) => Joins::GoesOn,
         None => ended_within(alias, plan, live, replanned).map_or(Joins::Begins, |note| Joins::Ended(Box::new(note))),
@@ -36,12 +36,12 @@ pub fn joins(alias: Option<&Alias>, plan: &Plan, goes_on: Option<&Note>, live: &
 
 /// How a member ended that somebody took out of its rollout while no process watched: by hand, or otherwise.
 pub fn taken_out(alias: Option<&Alias>) -> Option<(Outcome, Left)> {
-    match standing(alias?) {
-        Standing::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
-        Standing::PromotedElsewhere(_) | Standing::Contended { .. } | Standing::Foreign { .. } => {
+    match alias_state(alias?) {
+        AliasState::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
+        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } | AliasState::Foreign { .. } => {
             Some((Outcome::Superseded, Left::Lost))
         }
-        Standing::Idle(_) | Standing::Claimed(_) | Standing::Running(_) | Standing::SetByHand(..) => None,
+        AliasState::Idle(_) | AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..) => None,
     }
 }
 
@@ -57,17 +57,21 @@ fn cut_short<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan)>) -> 
 fn ended_within(alias: Option<&Alias>, plan: &Plan, live: &Note, replanned: bool) -> Option<Note> {
     let note = terminal(alias)?;
     let planned = note.plan == Some(plan.hash()) || (replanned && note.plan.is_some());
-    (planned && note.id == live.id && note.since >= live.begun).then_some(note)
+    (planned && note.id == live.id && note.since >= live.started_at).then_some(note)
 }
 
 /// The terminal note of an alias that is idle, where a plan has ended so.
 fn terminal(alias: Option<&Alias>) -> Option<Note> {
-    let Some(Standing::Idle(Some(note))) = alias.map(standing) else { return None };
+    let Some(AliasState::Idle(Some(note))) = alias.map(alias_state) else { return None };
     note.plan.is_some().then_some(note)
 }
 
 /// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
 fn split(one: &Note, other: &Note) -> bool {
     let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
-    one.id == other.id && one.phase == Phase::Promoted && back(other) && one.since >= other.begun && other.since >= one.begun
+    one.id == other.id
+        && one.phase == Phase::Promoted
+        && back(other)
+        && one.since >= other.started_at
+        && other.since >= one.started_at
 }

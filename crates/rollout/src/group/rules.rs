@@ -10,9 +10,9 @@
 //!    then on nothing automatic goes back, and whoever stands at 100 % becomes final, unless a person holds it.
 //! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
 
-use super::state::{Called, Left, Member, Others, Stage};
+use super::state::{Left, Member, Others, RollbackTrigger, Stage};
 use crate::action::{Action, Reason, look_again, wait};
-use crate::alias::standing;
+use crate::alias::alias_state;
 use crate::health::Pass;
 use crate::note::{Note, Phase};
 use crate::observation::Observation;
@@ -41,12 +41,12 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         match member.left {
             // Who went back for a cause of its own says more than who came along.
             Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
-                seen.called = Some(Called { by: name.to_owned(), cause: Some(cause) });
+                seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: Some(cause) });
             }
             // Whoever has the first of them has them all; a later one that another process still has is lost.
             Some(Left::TakenOver) if index < place => seen.taken_over = true,
             Some(Left::Lost | Left::TakenOver) if seen.called.is_none() => {
-                seen.called = Some(Called { by: name.to_owned(), cause: None });
+                seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: None });
             }
             Some(Left::Back(_) | Left::Lost | Left::TakenOver) | None => {}
         }
@@ -87,14 +87,14 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
         Action::Claim | Action::TakeOver => Stage::Claimed,
         Action::Shift { step, .. } => Stage::Step(*step),
         Action::Promote(_) => Stage::Final,
-        Action::Wait { why: Reason::Together { stage, .. }, .. } if *stage > Stage::Claimed => *stage,
+        Action::Wait { why: Reason::SharedDegradation { stage, .. }, .. } if *stage > Stage::Claimed => *stage,
         // Nothing but the clock keeps it from the next step.
         Action::Wait { why: Reason::FullMinute, .. } => at.next(),
         _ => at,
     };
     let ended = matches!(action, Action::Finish(_));
     let released = seen.interrupted && !leased(seen) && matches!(action, Action::Wait { .. });
-    let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::Held));
+    let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::LeftInProgress));
     Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds }
 }
 
@@ -114,7 +114,7 @@ fn stage(plan: &Plan, note: &Note) -> Stage {
 fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Position>) -> Option<Left> {
     let others_too = seen.others.as_ref().is_some_and(|others| others.taken_over);
     let elsewhere = |note: &Note| note.id == plan.id && note.owner != plan.owner;
-    let live = seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(elsewhere));
+    let live = seen.alias.as_ref().map(alias_state).is_some_and(|found| found.live().is_some_and(elsewhere));
     // One that is still to be taken over is in nobody's hands.
     let nobodys = matches!(position, Some(Position::Entering(_)));
     let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
@@ -186,7 +186,7 @@ fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, act
     if others.taken_over || seen.interrupted && !others.owned && !goes_back {
         return None;
     }
-    if seen.stuck.is_some() {
+    if seen.write_blocked.is_some() {
         let moved = seen.alias.as_ref().is_some_and(|alias| alias.canary().is_some());
         let outcome = if others.committed && !called { Outcome::Failed } else { Outcome::RollbackUnconfirmed };
         return (moved && *action == Action::Finish(Outcome::Refused)).then_some(Action::Finish(outcome));
@@ -216,7 +216,7 @@ fn go_final(seen: &Observation, position: Option<&Position>, action: &Action) ->
     if !full || seen.restored.is_some() || *action == Action::Confirm {
         return None;
     }
-    Some(if seen.stuck.is_some() { Action::Finish(Outcome::Failed) } else { Action::Promote(Pass::of_the_group()) })
+    Some(if seen.write_blocked.is_some() { Action::Finish(Outcome::Failed) } else { Action::Promote(Pass::of_the_group()) })
 }
 
 /// No claim out of order, no step before all others may take it, and no version final before all have passed everything.
@@ -225,7 +225,7 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
     let (reached, needs) = match &action {
         Action::Claim | Action::TakeOver | Action::Supersede | Action::Adopt => (others.before, Stage::Claimed),
         // Whoever puts another rollout aside publishes first.
-        Action::UpdateCode | Action::Publish | Action::KeepAlarms | Action::AnnouncePreHook if seen.claimed => {
+        Action::UpdateCode | Action::Publish | Action::ManageAlarms | Action::AnnouncePreHook if seen.claimed => {
             (others.at, Stage::Claimed)
         }
         Action::Shift { step, .. } => (others.ready, Stage::Step(*step)),
@@ -235,7 +235,7 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
         Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => {
             return release(seen, others);
         }
-        Action::Finish(Outcome::Held) => return release(seen, others),
+        Action::Finish(Outcome::LeftInProgress) => return release(seen, others),
         _ => return action,
     };
     if reached >= needs { action } else { waiting(plan, seen, others, needs) }
@@ -246,16 +246,16 @@ fn release(seen: &Observation, others: &Others) -> Action {
     match (leased(seen), others.open) {
         (true, _) => Action::Release,
         (false, true) => look_again(seen),
-        (false, false) => Action::Finish(Outcome::Held),
+        (false, false) => Action::Finish(Outcome::LeftInProgress),
     }
 }
 
 fn leased(seen: &Observation) -> bool {
-    seen.alias.as_ref().map(standing).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()))
+    seen.alias.as_ref().map(alias_state).is_some_and(|found| found.live().is_some_and(|note| note.lease.is_some()))
 }
 
 fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {
-    let why = Reason::Together { stage, last: others.last.clone() };
+    let why = Reason::SharedDegradation { stage, last: others.last.clone() };
     wait(seen, seen.now + plan.poll, why)
 }
 

@@ -84,14 +84,14 @@ impl Member {
 
 /// Why everybody comes back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Called {
+pub struct RollbackTrigger {
     /// The member that goes back.
     pub by: String,
     /// Why; `None` where it is lost.
     pub cause: Option<Cause>,
 }
 
-impl Called {
+impl RollbackTrigger {
     pub(super) fn knows_why(&self) -> bool {
         !matches!(self.cause, None | Some(Cause::Group))
     }
@@ -112,7 +112,7 @@ impl Called {
 pub struct Others {
     /// Who calls everybody back, if anybody does.
     #[serde(rename = "rollback_trigger")]
-    pub called: Option<Called>,
+    pub called: Option<RollbackTrigger>,
     /// Whether another process goes on with this group.
     pub taken_over: bool,
     /// Whether one of them is final by this plan.

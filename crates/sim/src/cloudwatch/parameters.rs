@@ -110,7 +110,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// An integer within `least..=most`, if it is there.
+    /// An integer within `iam..=most`, if it is there.
     pub(super) fn integer_within(self, name: &str, least: u32, most: u32) -> Result<Option<u32>, Fault> {
         let Some(number) = self.integer(name)? else { return Ok(None) };
         let shown = number.to_string();

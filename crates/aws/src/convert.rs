@@ -1,0 +1,285 @@
+//! What did AWS say? Its answers in the port's words.
+//!
+//! An answer that lacks what a decision would rest on is an error, never a default.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
+    TracingMode, VpcConfigResponse,
+};
+use aws_smithy_types::{DateTime, base64};
+use controller::port::{AliasSnapshot, Call, CloudError, Configuration, FunctionConfigSnapshot, Revision, State, Update};
+use rollout::alias::Target;
+use rollout::health::{AlarmSeen, AlarmState};
+use rollout::plan::hash32;
+use rollout::{Alias, Time, Weight};
+
+use crate::alarms::fires_after;
+use crate::error::unreadable;
+
+/// An alias as three operations answer it, each with a type of its own.
+pub(crate) struct AliasAnswer<'a> {
+    pub(crate) operation: Call,
+    pub(crate) function_version: Option<&'a str>,
+    pub(crate) description: Option<&'a str>,
+    pub(crate) routing: Option<&'a AliasRoutingConfiguration>,
+    pub(crate) revision_id: Option<&'a str>,
+}
+
+impl AliasAnswer<'_> {
+    pub(crate) fn held(self) -> Result<AliasSnapshot, CloudError> {
+        let operation = self.operation;
+        let target = match required(operation, "FunctionVersion", self.function_version)? {
+            LATEST => Target::Latest,
+            number => Target::Version(number.parse().map_err(|error| unreadable(operation, format!("{error}")))?),
+        };
+        let weights = self.routing.and_then(AliasRoutingConfiguration::additional_version_weights);
+        let mut weights = weights
+            .into_iter()
+            .flatten()
+            .map(|(version, fraction)| {
+                let version = version.parse().map_err(|error| unreadable(operation, format!("{error}")))?;
+                let weight = Weight::from_fraction(*fraction);
+                let weight = weight.ok_or_else(|| unreadable(operation, format!("a weight of {fraction}")))?;
+                Ok((version, weight))
+            })
+            .collect::<Result<Vec<_>, CloudError>>()?;
+        weights.sort_unstable();
+        let revision = Revision(required(operation, "RevisionId", self.revision_id)?.to_owned());
+        let description = self.description.unwrap_or_default().to_owned();
+        Ok(AliasSnapshot { alias: Alias { target, weights, description }, revision })
+    }
+}
+
+/// The weights as AWS takes them. Never left out: where they are, AWS keeps those that are there.
+pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
+    let weights: HashMap<String, f64> =
+        alias.weights.iter().map(|(version, weight)| (version.to_string(), weight.fraction())).collect();
+    AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
+}
+
+pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOutput) -> Result<Configuration, CloudError> {
+    let text = |name, value| required(operation, name, value).map(str::to_owned);
+    Ok(Configuration {
+        arn: text("FunctionArn", answer.function_arn())?,
+        version: text("Version", answer.version())?,
+        code_sha256: text("CodeSha256", answer.code_sha256())?,
+        revision: Revision(text("RevisionId", answer.revision_id())?),
+        state: state(answer.state(), answer.state_reason()),
+        update: update(answer.last_update_status(), answer.last_update_status_reason()),
+        role: text("Role", answer.role())?,
+        dead_letter: answer
+            .dead_letter_config()
+            .and_then(|queue| queue.target_arn())
+            .filter(|arn| !arn.is_empty())
+            .map(str::to_owned),
+        frozen: frozen(answer),
+    })
+}
+
+/// What a version freezes beside its code.
+fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
+    let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let vpc = answer.vpc_config();
+    let environment = answer.environment();
+    let unreadable = environment.is_some_and(|environment| environment.error().is_some());
+    let variables = environment.and_then(|environment| environment.variables()).into_iter().flatten();
+    // Of a variable's value no more than a hash leaves this function.
+    let hashed = variables.map(|(name, value)| (name.clone(), hash32(value.as_bytes()))).collect();
+    FunctionConfigSnapshot {
+        runtime: text(answer.runtime().map(Runtime::as_str)),
+        handler: text(answer.handler()),
+        memory: answer.memory_size(),
+        timeout: answer.timeout(),
+        storage: answer.ephemeral_storage().map(EphemeralStorage::size),
+        architectures: answer.architectures().iter().map(|architecture| architecture.as_str().to_owned()).collect(),
+        package: text(answer.package_type().map(PackageType::as_str)),
+        tracing: text(answer.tracing_config().and_then(|tracing| tracing.mode()).map(TracingMode::as_str)),
+        snap_start: text(answer.snap_start().and_then(|snap_start| snap_start.apply_on()).map(SnapStartApplyOn::as_str)),
+        layers: answer.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
+        subnets: sorted(vpc.map(VpcConfigResponse::subnet_ids)),
+        security_groups: sorted(vpc.map(VpcConfigResponse::security_group_ids)),
+        environment: (!unreadable).then_some(hashed),
+    }
+}
+
+/// Names of things that stand in no order.
+fn sorted(names: Option<&[String]>) -> Vec<String> {
+    let mut names = names.unwrap_or_default().to_vec();
+    names.sort_unstable();
+    names
+}
+
+fn state(state: Option<&LambdaState>, reason: Option<&str>) -> State {
+    match state {
+        // Functions from before there were states have none, and are ready.
+        None | Some(LambdaState::Active) => State::Active,
+        Some(LambdaState::Pending) => State::Pending,
+        Some(LambdaState::Inactive | LambdaState::Deactivating | LambdaState::Deactivated) => State::Inactive,
+        Some(other) => State::Failed(because(other.as_str(), reason)),
+    }
+}
+
+fn update(status: Option<&LastUpdateStatus>, reason: Option<&str>) -> Update {
+    match status {
+        None | Some(LastUpdateStatus::Successful) => Update::Successful,
+        Some(LastUpdateStatus::InProgress) => Update::InProgress,
+        Some(other) => Update::Failed(because(other.as_str(), reason)),
+    }
+}
+
+fn because(word: &str, reason: Option<&str>) -> String {
+    reason.filter(|reason| !reason.is_empty()).map_or_else(|| format!("its state is {word}"), str::to_owned)
+}
+
+pub(crate) fn metric_alarm(operation: Call, alarm: &MetricAlarm) -> Result<AlarmSeen, CloudError> {
+    AlarmAnswer {
+        name: alarm.alarm_name(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
+        reason: alarm.state_reason(),
+        metric: alarm.metric_name(),
+        fires_after: fires_after(alarm),
+    }
+    .seen(operation)
+}
+
+pub(crate) fn composite_alarm(operation: Call, alarm: &CompositeAlarm) -> Result<AlarmSeen, CloudError> {
+    AlarmAnswer {
+        name: alarm.alarm_name(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
+        reason: alarm.state_reason(),
+        metric: None,
+        fires_after: None,
+    }
+    .seen(operation)
+}
+
+/// What the two kinds of alarm have in common.
+struct AlarmAnswer<'a> {
+    name: Option<&'a str>,
+    state: Option<&'a StateValue>,
+    since: Option<&'a DateTime>,
+    reason: Option<&'a str>,
+    metric: Option<&'a str>,
+    fires_after: Option<Duration>,
+}
+
+impl AlarmAnswer<'_> {
+    fn seen(self, operation: Call) -> Result<AlarmSeen, CloudError> {
+        let name = required(operation, "AlarmName", self.name)?.to_owned();
+        let state = match self.state {
+            Some(StateValue::Ok) => AlarmState::Ok,
+            Some(StateValue::Alarm) => AlarmState::Alarm,
+            Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
+            Some(other) => return Err(unreadable(operation, format!("alarm `{name}` is in the state `{other}`"))),
+            None => return Err(unreadable(operation, format!("alarm `{name}` has no state"))),
+        };
+        let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
+        let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
+        let metric = self.metric.map(str::to_owned);
+        let (fires_after, reason) = (self.fires_after, self.reason.unwrap_or_default().to_owned());
+        Ok(AlarmSeen { name, state, since, in_alarm: None, fires_after, metric, reason })
+    }
+}
+
+/// When an alarm went to ALARM, if that is what this item of its history tells. What it holds is JSON behind no type.
+pub(crate) fn went_red(at: Option<&DateTime>, data: Option<&str>) -> Option<Time> {
+    let data: serde_json::Value = serde_json::from_str(data?).ok()?;
+    let in_alarm = data.pointer("/newState/stateValue").and_then(serde_json::Value::as_str) == Some("ALARM");
+    at.filter(|_| in_alarm)
+        .and_then(|at| at.to_millis().ok())
+        .and_then(|millis| u64::try_from(millis).ok())
+        .map(Time::from_millis)
+}
+
+/// The end of an invocation's log. What cannot be read of it is left out: nothing depends on it.
+pub(crate) fn log(encoded: Option<&str>) -> String {
+    let bytes = encoded.and_then(|text| base64::decode(text).ok()).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn required<'a>(operation: Call, name: &str, value: Option<&'a str>) -> Result<&'a str, CloudError> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| unreadable(operation, format!("no {name}")))
+}
+
+const LATEST: &str = "$LATEST";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use controller::port::Failure;
+
+    fn alias<'a>(
+        version: Option<&'a str>,
+        revision: Option<&'a str>,
+        routing: Option<&'a AliasRoutingConfiguration>,
+    ) -> AliasAnswer<'a> {
+        AliasAnswer { operation: Call::GetAlias, function_version: version, description: None, routing, revision_id: revision }
+    }
+
+    fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
+        AliasRoutingConfiguration::builder().additional_version_weights(version, weight).build()
+    }
+
+    #[test]
+    fn an_alias_without_what_matters_is_unreadable() {
+        assert!(alias(Some("1"), Some("r"), None).held().is_ok());
+        let (too_much, unpublished) = (weights("2", 1.5), weights("$LATEST", 0.5));
+        for (answer, word) in [
+            (alias(None, Some("r"), None), "FunctionVersion"),
+            (alias(Some("one"), Some("r"), None), "`one`"),
+            (alias(Some("1"), None, None), "RevisionId"),
+            (alias(Some("1"), Some(""), None), "RevisionId"),
+            (alias(Some("1"), Some("r"), Some(&too_much)), "1.5"),
+            (alias(Some("1"), Some("r"), Some(&unpublished)), "`$LATEST`"),
+        ] {
+            let error = answer.held().unwrap_err();
+            assert_eq!(error.failure, Failure::Unanswered);
+            assert!(error.message.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_whose_state_is_not_known_is_never_taken_for_a_good_one() {
+        let at = DateTime::from_secs(1_764_000_000);
+        let alarm = || MetricAlarm::builder().alarm_name("a").state_transitioned_timestamp(at);
+        let found = metric_alarm(Call::DescribeAlarms, &alarm().state_value(StateValue::Ok).build()).unwrap();
+        assert_eq!((found.state, found.since), (AlarmState::Ok, Time::from_secs(1_764_000_000)));
+        for unusable in [
+            alarm().build(),
+            alarm().state_value(StateValue::from("NEW_STATE")).build(),
+            MetricAlarm::builder().alarm_name("a").state_value(StateValue::Ok).build(),
+        ] {
+            let error = metric_alarm(Call::DescribeAlarms, &unusable).unwrap_err();
+            assert_eq!(error.failure, Failure::Unanswered);
+            assert!(error.message.contains("alarm `a`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_ready_is_ready() {
+        assert_eq!(state(None, None), State::Active);
+        assert_eq!(state(Some(&LambdaState::Pending), None), State::Pending);
+        assert_eq!(state(Some(&LambdaState::Deactivating), None), State::Inactive);
+        assert_eq!(state(Some(&LambdaState::Failed), Some("no image")), State::Failed("no image".to_owned()));
+        for other in [LambdaState::ActiveNonInvocable, LambdaState::Deleting, LambdaState::from("New")] {
+            assert_eq!(state(Some(&other), None), State::Failed(format!("its state is {other}")));
+        }
+        assert_eq!(update(None, None), Update::Successful);
+        let failed = update(Some(&LastUpdateStatus::Failed), Some("disk full"));
+        assert_eq!(failed, Update::Failed("disk full".to_owned()));
+    }
+
+    #[test]
+    fn a_log_is_decoded_as_far_as_it_can_be() {
+        assert_eq!(log(Some("U1RBUlQ=")), "START");
+        assert_eq!(log(Some("not base 64!")), "");
+        assert_eq!(log(None), "");
+    }
+}

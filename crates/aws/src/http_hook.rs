@@ -1,0 +1,131 @@
+//! What does a hook's URL answer? One question by the SDK's own HTTP client, signed by nobody.
+//!
+//! No redirect is followed, no more is read than can be shown, and what the server says of the time is not AWS' time.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
+use aws_smithy_async::future::timeout::Timeout;
+use aws_smithy_async::rt::sleep::AsyncSleep;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::ErrorMetadata;
+use controller::port::{CloudError, Failure, HttpHookResponse};
+use http_body_util::BodyExt;
+use rollout::hook::HookUrl;
+
+use crate::connect::Aws;
+use crate::error::{failed, unreadable};
+use crate::limits::CONNECT;
+
+/// An answer whose body is still to be read.
+#[derive(Debug)]
+struct Begun {
+    status: u16,
+    location: Option<String>,
+    body: SdkBody,
+}
+
+/// Leaves the body unread: how much there is of it is for whoever answers to say.
+#[derive(Debug)]
+struct Unread;
+
+impl DeserializeResponse for Unread {
+    fn deserialize_streaming(&self, response: &mut HttpResponse) -> Option<Result<Output, OrchestratorError<Error>>> {
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        let location = response.headers().get("location").map(str::to_owned);
+        Some(Ok(Output::erase(Begun { status: response.status().as_u16(), location, body })))
+    }
+
+    fn deserialize_nonstreaming(&self, _: &HttpResponse) -> Result<Output, OrchestratorError<Error>> {
+        Err(OrchestratorError::other("it is read as it comes"))
+    }
+}
+
+impl Aws {
+    /// Sends `payload` to `url` and reads what it answers, all within `limit`.
+    pub(crate) async fn send(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
+        let asked = async {
+            let begun = self.begin(url, payload).await?;
+            let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error.to_string()))?;
+            Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
+        };
+        let Some(sleep) = self.config.sleep_impl() else { return Err(unusable("nothing can be waited for")) };
+        let page = Timeout::new(Box::pin(asked), sleep.sleep(limit)).await;
+        let page = page.map_err(|_| CloudError {
+            failure: Failure::Unanswered,
+            operation: OPERATION,
+            message: format!("nothing within {} s", limit.as_secs()),
+            code: None,
+        })??;
+        if page.status == 429 {
+            let message = "HTTP status 429: too many requests".to_owned();
+            return Err(CloudError { failure: Failure::Throttled, operation: OPERATION, message, code: None });
+        }
+        Ok(page)
+    }
+
+    async fn begin(&self, url: &HookUrl, payload: &[u8]) -> Result<Begun, CloudError> {
+        let (Some(http_client), Some(time_source), Some(sleep)) =
+            (self.config.http_client(), self.config.time_source(), self.config.sleep_impl())
+        else {
+            return Err(unusable("no HTTP client"));
+        };
+        let (path, payload) = (url.secret_path().to_owned(), payload.to_vec());
+        let request = move |()| -> Result<HttpRequest, BoxError> {
+            let mut request = HttpRequest::new(SdkBody::from(payload.clone()));
+            request.set_method("POST")?;
+            request.set_uri(path.as_str())?;
+            for (name, value) in
+                [("content-type", "application/json"), ("accept", "application/json"), ("user-agent", "canaryctl")]
+            {
+                request.headers_mut().try_insert(name, value)?;
+            }
+            request.headers_mut().try_insert("content-length", payload.len().to_string())?;
+            Ok(request)
+        };
+        let operation = Operation::builder()
+            .service_name("hook")
+            .operation_name(OPERATION)
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client)
+            .time_source(time_source)
+            .sleep_impl(sleep)
+            .endpoint_url(url.origin())
+            .no_auth()
+            .no_retry()
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .serializer(request)
+            .deserializer_impl::<Begun, ErrorMetadata>(Unread)
+            .build();
+        operation.invoke(()).await.map_err(failed(OPERATION))
+    }
+}
+
+/// The beginning of a body: what comes after that is not asked for.
+async fn read(mut body: SdkBody) -> Result<Vec<u8>, BoxError> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data[..data.len().min(LONGEST - read.len())]);
+        }
+        if read.len() == LONGEST {
+            break;
+        }
+    }
+    Ok(read)
+}
+
+fn unusable(message: &str) -> CloudError {
+    CloudError { failure: Failure::Unsent, operation: OPERATION, message: message.to_owned(), code: None }
+}
+
+const OPERATION: &str = "POST";
+
+/// How much of an answer is read, in bytes: more than any hook has to say.
+const LONGEST: usize = 64 * 1024;

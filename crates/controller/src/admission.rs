@@ -1,0 +1,86 @@
+//! When may a rollout begin, or be gone on with? Looks until that is settled: nothing is written here.
+
+use std::time::Duration;
+
+use rollout::admission::{owner_is_there, under_way};
+use rollout::event::EventKind;
+use rollout::note::Note;
+use rollout::timing::RED_LIMIT;
+use rollout::{Outcome, Time};
+
+use crate::event_sink::EventSink;
+use crate::identity::Identity;
+use crate::interrupt::Interrupt;
+use crate::port::{Clock, Cloud};
+use crate::preflight::{Preflight, Problem, preflight};
+use crate::request::Request;
+
+/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
+pub(crate) async fn enter<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    request: &Request,
+    identity: Identity,
+    sink: &mut EventSink<'_>,
+) -> Preflight {
+    let mut first: Option<Time> = None;
+    let mut lease_holder: Option<Note> = None;
+    loop {
+        let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+        let now = cloud.time();
+        // Only an answer tells what time it is.
+        let began = *first.get_or_insert(now);
+        if let Some(ended) =
+            lease_holder.as_ref().filter(|_| found.read && found.lease_holder.is_none() && found.resumes.is_none())
+        {
+            let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
+            found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
+            return found;
+        }
+        if let Some(note) = found.lease_holder.clone() {
+            // Every write of an owner renews its lease; what others write on the note leaves it as it is.
+            if lease_holder
+                .as_ref()
+                .is_some_and(|known| (known.id, known.owner, known.lease) != (note.id, note.owner, note.lease))
+            {
+                let (why, hint) = owner_is_there(&request.subject, &note);
+                found.problems.push(Problem::new(why).hint(hint));
+                return found;
+            }
+            let lease = note.lease.unwrap_or(now);
+            if lease_holder.is_none() {
+                let waits = format!("{}: waiting whether it is still there", under_way(&request.subject, &note));
+                sink.tell(now, EventKind::HoldingStep { why: waits });
+            }
+            lease_holder = Some(note);
+            clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
+        } else if found.problems.is_empty() && !found.in_alarm.is_empty() && now.since(began) < RED_LIMIT {
+            let why = format!("waiting for {} to be green before anything begins", found.in_alarm.join(", "));
+            sink.tell(now, EventKind::HoldingStep { why });
+            clock.sleep(request.poll.max(Duration::from_secs(15))).await;
+        } else {
+            return found;
+        }
+    }
+}
+
+/// The outcome of a rollout that does not begin, and why; `None` where it may.
+pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, request: &Request) -> Option<(Outcome, String)> {
+    let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+    if !problems.is_empty() {
+        return Some((Outcome::Refused, problems.join("\n")));
+    }
+    if interrupt != Interrupt::None {
+        return Some((Outcome::Refused, "interrupted before anything began".to_owned()));
+    }
+    if !found.in_alarm.is_empty() {
+        let limit = rollout::format::exact(RED_LIMIT);
+        return Some((
+            Outcome::Refused,
+            format!("{} stayed in ALARM for {limit}, before anything began", found.in_alarm.join(", ")),
+        ));
+    }
+    let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };
+    let stable = found.plan.stable?;
+    found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is stable already")))
+}

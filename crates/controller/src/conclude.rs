@@ -1,0 +1,88 @@
+//! What is said at the end? The reason and the whereabouts of the traffic, where the events alone do not tell them.
+
+use rollout::alias::{AliasState, Audience, alias_state};
+use rollout::event::RolloutSummary;
+use rollout::health::Health;
+use rollout::observation::{Candidate, Observation, Readiness};
+use rollout::plan::Entry;
+use rollout::{Cause, Outcome};
+
+use crate::driver::Driver;
+use crate::event_sink::traffic;
+use crate::manual_command;
+use crate::port::{Clock, Cloud};
+use crate::preflight::versions::rejected_before;
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation) -> RolloutSummary {
+        let alias = seen.alias.as_ref();
+        let (detail, command) = match outcome {
+            Outcome::RollbackUnconfirmed => {
+                let cause = self.memory.failed().unwrap_or(Cause::Hand);
+                let region = self.io.cloud.region();
+                let command =
+                    alias.map(|alias| manual_command::command(&self.plan, &self.io.request.subject, region, alias, seen, cause));
+                (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
+            }
+            Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
+            Outcome::Failed => (why_failed(seen), None),
+            Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::LeftInProgress | Outcome::Detached => {
+                (None, None)
+            }
+        };
+        // Not having seen the alias for too long is not knowing that there is none.
+        let traffic = match (alias, unseen(seen)) {
+            (None, Some(_)) => "unknown: the alias could not be read".to_owned(),
+            (alias, _) => traffic(alias),
+        };
+        self.sink.end(seen.now, outcome, detail, traffic, command)
+    }
+
+    /// Why this rollout was refused, or who has the alias now.
+    fn whose(&self, seen: &Observation) -> String {
+        if let Some(refusal) = self.memory.refused() {
+            return refusal.clone();
+        }
+        if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.memory.claimed()) {
+            let limit = rollout::format::exact(self.plan.blind_limit);
+            return format!("nothing could be told for {limit}, before anything was claimed: {why}");
+        }
+        let found = seen.alias.as_ref().map(alias_state);
+        let ended_here =
+            found.as_ref().and_then(AliasState::note).filter(|note| note.id == self.plan.id && note.phase.is_terminal());
+        match (&seen.candidate, ended_here.is_some() || matches!(self.plan.entry, Entry::Supersede(_)), found) {
+            (Candidate::Published(version, _), true, _) if Some(*version) == self.plan.stable => {
+                format!("nothing to roll out: publishing gave {version}, which is stable already")
+            }
+            (Candidate::Published(version, Readiness::Unfit(why)), true, _) => format!("{version} cannot be rolled out: {why}"),
+            (Candidate::Published(version, _), true, found) => {
+                let rejected = found.as_ref().and_then(AliasState::note).into_iter().flat_map(|note| &note.rejected);
+                let cause = rejected.into_iter().find(|rejected| rejected.version == *version).map(|rejected| rejected.cause);
+                match cause {
+                    Some(cause) => rejected_before(*version, cause).to_string(),
+                    None => format!("{version} is what the other rollout is of"),
+                }
+            }
+            (Candidate::Failed(why), true, _) => why.clone(),
+            (_, _, Some(found)) => found.describe(Audience::Loser),
+            (_, _, None) => "the alias does not exist any more".to_owned(),
+        }
+    }
+}
+
+/// Why nothing could be seen at the end, if nothing could.
+fn unseen(seen: &Observation) -> Option<String> {
+    match &seen.health {
+        Health::Unread { why } => Some(why.clone()),
+        Health::Read { failing, .. } => failing.as_ref().map(|failing| failing.why.clone()),
+        Health::Unwatched => None,
+    }
+}
+
+fn why_failed(seen: &Observation) -> Option<String> {
+    match &seen.candidate {
+        _ if seen.write_blocked.is_some() => seen.write_blocked.clone(),
+        Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why)) => Some(why.clone()),
+        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Published(..) => None,
+    }
+}

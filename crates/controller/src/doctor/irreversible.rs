@@ -1,0 +1,77 @@
+//! What does a rollback not undo? Where stable and candidate differ in more than their code.
+//!
+//! Names and sizes are told, never the value of a variable. Another role or dead-letter queue is refused elsewhere.
+
+use rollout::diagnosis::{Diagnosis, DoctorReport, Severity};
+
+use crate::config_diff::differences;
+use crate::port::{Call, Cloud, Configuration, FunctionConfigSnapshot};
+use crate::preflight::Preflight;
+use crate::preflight::callers::unseen;
+use crate::request::Request;
+
+pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, out: &mut DoctorReport) {
+    let Some(stable) = &found.stable else { return };
+    let version = found.resumes.as_ref().and_then(|note| note.candidate).or(request.version);
+    match cloud.configuration(&request.subject.function, version).await {
+        Ok(candidate) => out.diagnoses.extend(doors(stable, &candidate)),
+        // A version that does not exist is told of already.
+        Err(_) if version.is_some() => {}
+        Err(error) => out.unseen.push(unseen("what the new version will be", Call::GetFunctionConfiguration, &error)),
+    }
+}
+
+/// Each difference that matters once a rollback is wanted, and why.
+fn doors(stable: &Configuration, candidate: &Configuration) -> Vec<Diagnosis> {
+    let (old, new) = (&stable.frozen, &candidate.frozen);
+    let secret = (old.environment.is_none() || new.environment.is_none())
+        .then(|| door("environment: it cannot be decrypted, so that nobody knows whether it differs".to_owned(), ENVIRONMENT));
+    let found = differences(stable, candidate).into_iter().filter_map(|difference| {
+        let why = why(&difference.name, old, new)?;
+        Some(door(format!("{difference}, from {} to {}", stable.version, candidate.version), why))
+    });
+    secret.into_iter().chain(found).collect()
+}
+
+fn door(text: String, why: &str) -> Diagnosis {
+    Diagnosis::new(Severity::Note, "one-way-door", text).why(why)
+}
+
+/// Why a rollback does not take this back; `None` where it does, or where it is refused elsewhere.
+fn why(name: &str, old: &FunctionConfigSnapshot, new: &FunctionConfigSnapshot) -> Option<&'static str> {
+    Some(match name {
+        "environment" => ENVIRONMENT,
+        "runtime" | "package" => RUNTIME,
+        "handler" => HANDLER,
+        "architecture" => ARCHITECTURE,
+        "layers" if old.layers.is_empty() => ADDED,
+        "layers" | "the order or place of its parts" => LAYERS,
+        "memory" => MEMORY,
+        "timeout" if new.timeout < old.timeout => SHORTER,
+        "timeout" => LONGER,
+        "storage" => STORAGE,
+        "subnets" | "security groups" if old.subnets.is_empty() => ENTERED,
+        "subnets" | "security groups" => NETWORK,
+        _ => return None,
+    })
+}
+
+const ENVIRONMENT: &str = "a rollback brings the old variables back, not what they stand for: tables, queues, secrets and flags that the \
+                           old version needs must be there until the rollout is final, and both versions use theirs side by side";
+const RUNTIME: &str =
+    "the old version goes on running on its runtime; once AWS has ended that one, no fix of it can be published any more";
+const HANDLER: &str = "another entry point starts other code: whatever it opens and sends at its start is not taken back";
+const ARCHITECTURE: &str =
+    "both versions differ in speed and cost, which a comparison of their durations takes for the new code's doing";
+const LAYERS: &str =
+    "a rollback brings the old layers back; once they are deleted, no fix of the old version can be published any more";
+const ADDED: &str =
+    "a rollback does without them again: what they have set up at their start stays, such as agents, metrics and connections";
+const MEMORY: &str = "memory buys processor time: both versions differ in speed and cost, which a comparison of their durations takes for \
+                      the new code's doing";
+const SHORTER: &str = "calls that the old version finished in time are cut off in the new one, and count as its errors";
+const LONGER: &str = "callers wait longer for the new version, and queues need a visibility time-out that is longer still";
+const STORAGE: &str = "what the new version leaves there does not fit the old one, should a call be tried again on it";
+const ENTERED: &str = "in a VPC the new version reaches only what its subnets and security groups let it reach, the public internet by a \
+                       NAT alone";
+const NETWORK: &str = "a rollback needs the old subnets and security groups: deleting them breaks the version to go back to";

@@ -1,0 +1,128 @@
+//! What do the members of a group show each other? A board in the memory of the one process that drives them all.
+//!
+//! What it says can be lost: a new process reads it off the aliases. What follows from it is the pure core's.
+
+use std::cell::RefCell;
+
+use rollout::action::{Action, Reason};
+use rollout::group::{Member, Others, Stage, member, others};
+use rollout::narrate::Round;
+use rollout::plan::Plan;
+use rollout::{Outcome, Time};
+use tokio::sync::watch;
+
+/// What every member shows.
+#[derive(Debug)]
+pub(crate) struct GroupBoard {
+    names: Vec<String>,
+    members: RefCell<Vec<(Member, Time)>>,
+    /// Who left, in this order.
+    left: RefCell<Vec<usize>>,
+    changed: watch::Sender<()>,
+}
+
+impl GroupBoard {
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        let members = RefCell::new(vec![(Member::UNKNOWN, Time::default()); names.len()]);
+        Self { names, members, left: RefCell::default(), changed: watch::Sender::new(()) }
+    }
+
+    pub(crate) fn seat(&self, place: usize) -> MemberHandle<'_> {
+        MemberHandle { board: self, place }
+    }
+
+    /// Who left, the first one first.
+    pub(crate) fn left(&self) -> Vec<usize> {
+        self.left.borrow().clone()
+    }
+}
+
+/// One member's place at the board.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemberHandle<'a> {
+    board: &'a GroupBoard,
+    place: usize,
+}
+
+impl MemberHandle<'_> {
+    /// What the others are doing now.
+    pub(crate) fn others(&self, plan: &Plan, now: Time) -> Others {
+        let members = self.board.members.borrow();
+        let shown = self.board.names.iter().zip(members.iter()).map(|(name, (member, at))| (name.as_str(), *member, *at));
+        others(shown, self.place, plan, now)
+    }
+
+    /// Shows them what this one is doing.
+    pub(crate) fn show(&self, member: Member, now: Time) {
+        let before = std::mem::replace(&mut self.board.members.borrow_mut()[self.place], (member, now));
+        let mut left = self.board.left.borrow_mut();
+        if member.left.is_some() && !left.contains(&self.place) {
+            left.push(self.place);
+        }
+        if before.0 != member {
+            self.board.changed.send_replace(());
+        }
+    }
+
+    /// Ends once the others do something that matters to whoever has seen them so and waits for this.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what matters is seen again.
+    pub(crate) async fn called(&self, plan: &Plan, known: &Others, awaited: Option<Stage>, now: impl Fn() -> Time) {
+        let mut changed = self.board.changed.subscribe();
+        while !self.others(plan, now()).matter(known, awaited) {
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// A driver's link to the others of its group, where it is not alone.
+pub(crate) struct Link<'a> {
+    seat: Option<MemberHandle<'a>>,
+    /// What the others were last seen to do.
+    pub(crate) others: Option<Others>,
+    /// What they are waited for.
+    awaited: Option<Stage>,
+    /// Whether they ended a wait: then what was read a moment ago is not read again.
+    pub(crate) woken: bool,
+}
+
+impl<'a> Link<'a> {
+    pub(crate) fn new(seat: Option<MemberHandle<'a>>) -> Self {
+        Self { seat, others: None, awaited: None, woken: false }
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        self.seat.is_none()
+    }
+
+    /// Looks at what the others are doing.
+    pub(crate) fn look(&mut self, plan: &Plan, now: Time) {
+        self.others = self.seat.as_ref().map(|seat| seat.others(plan, now));
+    }
+
+    /// Shows the others what came of a round, and how it ended, if it did.
+    pub(crate) fn show(&mut self, plan: &Plan, Round { seen, action }: &Round, ended: Option<&Outcome>) {
+        self.awaited =
+            if let Action::Wait { why: Reason::SharedDegradation { stage, .. }, .. } = action { Some(*stage) } else { None };
+        let Some(seat) = &self.seat else { return };
+        let shows = |action: &Action| seat.show(member(plan, seen, action), seen.now);
+        match ended {
+            Some(outcome) => shows(&Action::Finish(outcome.clone())),
+            None => shows(action),
+        }
+    }
+
+    /// Ends once the others do something that matters to this one; never where it is alone.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what matters is seen again.
+    pub(crate) async fn called(&self, plan: &Plan, now: impl Fn() -> Time) {
+        match (&self.seat, &self.others) {
+            (Some(seat), Some(known)) => seat.called(plan, known, self.awaited, now).await,
+            (Some(_) | None, _) => std::future::pending().await,
+        }
+    }
+}

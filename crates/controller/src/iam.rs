@@ -1,0 +1,164 @@
+//! Which permissions does this rollout need? Each with the resources it is needed on, and no others; asked of nobody.
+//!
+//! What is not known, such as the account, stands as `*`.
+
+use std::collections::BTreeSet;
+
+use rollout::Arn;
+use rollout::hook::HookTarget;
+use rollout::plan::{Mode, OnLowTraffic};
+use rollout::target::{FunctionName, Qualified, Subject};
+
+use crate::port::Call;
+use crate::request::Request;
+
+/// Where things are, as far as that is known without asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The Region.
+    pub region: Option<String>,
+    /// The stack in which names are looked up, where they are.
+    pub stack: Option<String>,
+}
+
+/// Permissions that go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What they are for, in letters and digits.
+    pub id: &'static str,
+    /// The permissions.
+    pub actions: Vec<&'static str>,
+    /// On what.
+    pub resources: Vec<String>,
+}
+
+impl Grant {
+    fn of(id: &'static str, calls: &[Call], resources: Vec<String>) -> Self {
+        Self { id, actions: calls.iter().map(|call| call.permission()).collect(), resources }
+    }
+}
+
+/// Whatever a rollout calls, or a later process that goes on with it; with `doctor`, what that asks beside.
+pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
+    let arns = Arns { subject: &request.subject, place };
+    let (function, versions) = (arns.function(None), arns.function(Some("*")));
+    let hooks: Vec<&HookTarget> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
+    let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
+    alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
+    alias.extend(request.create_alias.then_some(Call::CreateAlias));
+    let mut releases = Vec::new();
+    releases.extend(request.version.is_none().then_some(Call::PublishVersion));
+    releases.extend(request.code.is_some().then_some(Call::UpdateFunctionCode));
+    releases.extend((request.create_alias || doctor).then_some(Call::ListAliases));
+    let mut grants = vec![
+        Grant::of("Alias", &alias, vec![function.clone(), arns.function(Some(&request.subject.alias))]),
+        Grant::of("Versions", &[Call::GetFunctionConfiguration], vec![function.clone(), versions.clone()]),
+        Grant::of("Function", &releases, vec![function.clone()]),
+    ];
+    if !hooks.is_empty() {
+        // At a URL nobody asks for a permission.
+        let named = |hook: &&HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
+        let called: BTreeSet<String> = hooks.iter().filter_map(named).collect();
+        grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
+        grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
+    }
+    if let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic {
+        grants.push(Grant::of("SavedEvents", &[Call::Invoke], vec![versions]));
+    }
+    if !request.alarms.is_empty() {
+        // Asked for on less than everything, AWS leaves composite alarms out of its answers.
+        grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
+    }
+    if !request.managed.is_empty() {
+        let resources = request.managed.iter().map(|rule| arns.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
+        let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
+        let mut managed = Grant::of("AlarmsThatAreKept", &calls, resources);
+        // An alarm is put with its tag.
+        managed.actions.push("cloudwatch:TagResource");
+        grants.push(managed);
+    }
+    if request.analysis.mode != Mode::Off || doctor {
+        grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
+    }
+    grants.extend(arns.stack());
+    let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
+    warnings.extend(hooks.is_empty().then_some(Call::ListTags));
+    grants.push(Grant::of("Warnings", &warnings, vec![function]));
+    grants.push(Grant::of("WarningsOfQueues", &[Call::ListEventSourceMappings], everything()));
+    grants.retain(|grant| !grant.actions.is_empty());
+    grants
+}
+
+/// What `rollback` calls.
+pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
+    let arns = Arns { subject, place };
+    let resources = vec![arns.function(None), arns.function(Some(&subject.alias))];
+    let alias = Grant::of("Alias", &[Call::GetAlias, Call::UpdateAlias], resources);
+    [alias].into_iter().chain(arns.stack()).collect()
+}
+
+fn everything() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+/// Names of things, in full.
+struct Arns<'a> {
+    subject: &'a Subject,
+    place: &'a Place,
+}
+
+impl Arns<'_> {
+    /// The function that is rolled out, or what this qualifier makes of it.
+    fn function(&self, qualifier: Option<&str>) -> String {
+        self.lambda(&self.subject.function, qualifier)
+    }
+
+    /// Another function, in the same place where nothing else was said.
+    fn other(&self, named: &Qualified) -> String {
+        self.lambda(&named.function, named.qualifier.as_deref())
+    }
+
+    fn lambda(&self, function: &FunctionName, qualifier: Option<&str>) -> String {
+        let (partition, region) = match &function.place {
+            Some(place) => (place.partition.clone(), place.region.clone()),
+            None => (self.partition(), self.region()),
+        };
+        let account = function.account.clone().unwrap_or_else(|| self.account());
+        let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        let resource = format!("function:{}{qualifier}", function.name);
+        Arn { partition: &partition, service: "lambda", region: &region, account: &account, resource: &resource }.to_string()
+    }
+
+    fn stack(&self) -> Option<Grant> {
+        let stack = self.place.stack.as_ref()?;
+        let arn = if Arn::is_meant(stack) { stack.clone() } else { self.here("cloudformation", &format!("stack/{stack}/*")) };
+        Some(Grant::of("LogicalIds", &[Call::DescribeStackResource], vec![arn]))
+    }
+
+    /// A resource where the function is.
+    fn here(&self, service: &str, resource: &str) -> String {
+        let (partition, region, account) = (&self.partition(), &self.region(), &self.account());
+        Arn { partition, service, region, account, resource }.to_string()
+    }
+
+    fn account(&self) -> String {
+        self.subject.function.account.clone().unwrap_or_else(|| "*".to_owned())
+    }
+
+    fn region(&self) -> String {
+        let own = self.subject.function.place.as_ref().map(|place| place.region.clone());
+        own.or_else(|| self.place.region.clone()).unwrap_or_else(|| "*".to_owned())
+    }
+
+    fn partition(&self) -> String {
+        if let Some(place) = &self.subject.function.place {
+            return place.partition.clone();
+        }
+        match self.region() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+        .to_owned()
+    }
+}

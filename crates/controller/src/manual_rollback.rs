@@ -1,0 +1,115 @@
+//! How does a person bring the traffic back? Two calls where all goes well; as often as it takes where not.
+
+use std::time::Duration;
+
+use rollout::alias::Target;
+use rollout::target::Subject;
+use rollout::write::{RollbackTarget, rollback_target};
+use rollout::{Alias, Time, Version};
+
+use crate::backoff::Backoff;
+use crate::identity::Identity;
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
+use crate::swap::{Change, Step, swap};
+
+/// How a rollback by hand ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rollback {
+    /// All traffic is where it should be; established by a write.
+    Done {
+        /// The alias as written.
+        alias: Alias,
+        /// The version that gets no more traffic.
+        from: Option<Version>,
+        /// Whether anything had to change.
+        changed: bool,
+    },
+    /// There is nothing to go back from, or nowhere to go: why.
+    Nothing(String),
+    /// There is no such function or alias.
+    Missing(String),
+    /// Nobody knows where the traffic is.
+    Unconfirmed {
+        /// Why.
+        why: String,
+        /// The command to run by hand, once it is known what should stand there.
+        command: Option<String>,
+    },
+}
+
+/// What to roll back, and for how long to try.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which alias of which function.
+    pub subject: Subject,
+    /// Go to this version, whatever the note says.
+    pub to: Option<Version>,
+    /// How long to keep trying.
+    pub limit: Duration,
+    /// The token that the note will carry, so that no other process takes it for its own.
+    pub identity: Identity,
+}
+
+/// Brings the alias back, by compare and swap, until a write establishes it or the limit passes. `tell` hears of every trouble.
+///
+/// Which version is to get no traffic, and which all of it, is fixed at the first read: should the alias have moved on by the time of
+/// a later one, so that the version gets none any more, nothing else is touched.
+pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, tell: &mut dyn FnMut(Time, String)) -> Rollback {
+    swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false }, tell).await
+}
+
+/// A way back.
+struct Back<'a> {
+    order: &'a Order,
+    /// The version that is to get no traffic, and the one that is to get it: fixed at the first read.
+    fixed: Option<(Option<Version>, Target)>,
+    /// Whether the write in hand changes anything.
+    changes: bool,
+}
+
+impl Change for Back<'_> {
+    type End = Rollback;
+
+    const PAUSES: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
+
+    fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, _: Option<&Alias>) -> Step<Rollback> {
+        let Order { subject, to, identity: Identity { id, owner }, .. } = self.order;
+        let Some(held) = held else { return Step::Refuse(Rollback::Missing(format!("{subject} does not exist"))) };
+        let mut way = rollback_target(now, &held.alias, *owner, *id, *to);
+        if let Some((Some(leaving), target)) = self.fixed {
+            if held.alias.share_of(leaving).is_zero() {
+                // It was done in the meantime, by whomever: establish it, whatever else the alias has become.
+                way = RollbackTarget::Write { alias: held.alias.clone(), from: Some(leaving), changes: false };
+            } else if !matches!(&way, RollbackTarget::Write { from: Some(from), .. } if *from == leaving) {
+                way = rollback_target(now, &held.alias, *owner, *id, target.version());
+            }
+        }
+        match way {
+            RollbackTarget::Nothing(why) => Step::Refuse(Rollback::Nothing(why)),
+            RollbackTarget::Write { alias, from, changes } => {
+                self.fixed.get_or_insert((from, alias.target));
+                self.changes = changes;
+                Step::Write(held.revision.clone(), alias)
+            }
+        }
+    }
+
+    fn written(&mut self, alias: Alias, again: bool) -> Rollback {
+        let from = self.fixed.and_then(|(leaving, _)| leaving);
+        // What an earlier try of ours changed, its answer lost, was changed all the same.
+        Rollback::Done { alias, from, changed: self.changes || again }
+    }
+
+    fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Rollback> {
+        match (error.failure, writing) {
+            (Failure::NotFound, false) => Some(Rollback::Missing(error.to_string())),
+            // A plain no, and nothing has changed by it.
+            (Failure::NotFound | Failure::Invalid, true) => Some(Rollback::Nothing(error.to_string())),
+            _ => None,
+        }
+    }
+
+    fn gave_up(&self, why: String, command: Option<String>) -> Rollback {
+        Rollback::Unconfirmed { why, command }
+    }
+}

@@ -1,0 +1,377 @@
+//! What do the counted calls come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
+//!
+//! Everything is recomputed from the rollout's first minute each time, so that late and growing minutes, and a process that takes
+//! over, need nothing of their own.
+
+use std::time::Duration;
+
+use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths};
+use rollout::format::{grouped, percent, rate};
+use rollout::health::clock;
+use rollout::note::{Note, Phase};
+use rollout::plan::{Latency, Plan};
+use rollout::timing::CLOUDWATCH_SETTLED;
+use rollout::{Time, Version, Weight};
+
+use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
+
+/// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
+pub(crate) type Reference = Option<Baseline>;
+
+/// How long the hour before the rollout is.
+pub(crate) const PAST: Duration = Duration::from_hours(1);
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// The calls of both versions that cannot all be missing by chance.
+const MANY: f64 = 100.0;
+
+/// From which duration on calls that are still running are missing in the newest minutes, in milliseconds.
+const LONG: f64 = 20_000.0;
+
+/// What counts as slow, from what was usual: the 90th percentile of 100 calls or more, the 99th of 1,000 or more.
+///
+/// The candidate's limits lie a quarter and 10 ms above stable's: by so much it may be slower.
+pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
+    let baseline = baseline.as_ref().filter(|_| plan.analysis.latency != Latency::Ignore)?;
+    let limit = |at: f64| Limit { stable: at, candidate: 1.25 * at + 10.0 };
+    let p90 = baseline.p90.filter(|at| baseline.timed >= 100.0 && *at > 0.0).map(limit)?;
+    let p99 = baseline.p99.filter(|at| baseline.timed >= 1_000.0 && *at > 0.0).map(limit);
+    Some(Limits { p90, p99, decide: plan.analysis.latency == Latency::Enforce })
+}
+
+/// How many calls the canary can be expected to have while stable has some too, if the traffic stays as it was.
+pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
+    let a_minute = baseline.as_ref().map(|baseline| baseline.calls / (PAST.as_secs_f64() / 60.0))?;
+    let minutes = plan.schedule.every().as_secs_f64() / 60.0;
+    let mixed = plan.schedule.weights().iter().filter(|weight| **weight < Weight::FULL);
+    Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * minutes * a_minute))
+}
+
+/// The calls of the canary in the minutes of the step in force; the minute in which it began counts whole.
+pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
+    let of_step = counted.iter().filter(|minute| minute.start + MINUTE > note.since);
+    whole(of_step.map(|minute| minute.candidate.calls).sum())
+}
+
+/// What the minutes counted so far say of a rollout, and what not even a sound answer of AWS may say.
+pub(crate) fn find(
+    plan: &Plan,
+    note: &Note,
+    all: &[MinuteCounts],
+    baseline: &Reference,
+    now: Time,
+) -> Result<AnalysisResult, String> {
+    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("there are no two versions to compare")?;
+    if plan.analysis.latency == Latency::Enforce && limits(plan, baseline).is_none() {
+        return Err("nothing says what was slow before".to_owned());
+    }
+    let counted = finished(all, baseline, now);
+    let said = |error: &dyn std::fmt::Display| format!("what was counted makes no sense: {error}");
+    let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
+    let slow = slowness(plan, &counted, baseline).map_err(|error| said(&error))?;
+    let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
+    let parameters = parameters(plan, enforced);
+    let test = Test::of(&parameters, &minutes).map_err(|error| said(&error))?;
+    let told = test.explain();
+    let versions = (stable, candidate);
+    let numbers = Numbers {
+        stable: calls(stable, &told.stable),
+        candidate: calls(candidate, &told.canary),
+        ln_evidence: Thousandths::from_f64(test.ln_e()),
+        ln_threshold: Thousandths::from_f64(parameters.ln_threshold()),
+        missing_errors: told.missing_bad.map(whole),
+        extra_failures: Thousandths::from_f64(told.extra_bad),
+        seen_percent: seen(note, &counted),
+        counted_to: counted.last().map(|minute| minute.start + MINUTE),
+        slow,
+    };
+    let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, baseline) };
+    let verdict = test.verdict(&outlook);
+    // What speaks against the canary is not explained away by trouble that stable has, too: it may be the canary's doing.
+    let alone = matches!(verdict, Verdict::Hold | Verdict::RollBack);
+    let shared = both_worse(versions, &counted, &minutes, baseline).filter(|_| !alone);
+    let mut finding = AnalysisResult {
+        opinion: opinion(verdict),
+        why: String::new(),
+        happened: counted.iter().find(|minute| minute.candidate.errors > 0.0).map(|minute| minute.start.max(note.started_at)),
+        step_calls: step_calls(note, all),
+        together: shared,
+        numbers,
+    };
+    finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
+    if finding.opinion != AnalysisVerdict::RollBack
+        && let Some(why) = unknown(plan, note, all, &finding.numbers, baseline, now)
+    {
+        (finding.opinion, finding.why) = (AnalysisVerdict::NoData, why);
+    }
+    if finding.opinion != AnalysisVerdict::RollBack
+        && let Some(found) = dead(&minutes).filter(|_| !was_dead(baseline))
+    {
+        finding.opinion = AnalysisVerdict::RollBack;
+        let concurrent_rollouts = match whole(found.stable_calls) {
+            0 => String::new(),
+            calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
+        };
+        finding.why = format!(
+            "{candidate} failed every one of its {} calls from the start{concurrent_rollouts}",
+            grouped(whole(found.canary_calls))
+        );
+    }
+    slower(&mut finding);
+    Ok(finding)
+}
+
+fn calls(version: Version, rate: &Rate) -> Calls {
+    let percent = |part: f64| Thousandths::from_f64(100.0 * part);
+    let errors_percent = [percent(rate.interval.0), percent(rate.interval.1)];
+    Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
+}
+
+/// The canary's part of the calls, where the step in force has whole minutes of calls, and enough of them.
+fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
+    let of_step = counted.iter().filter(|minute| minute.start >= note.since);
+    let (canary, all) = of_step
+        .fold((0.0, 0.0), |sum, minute| (sum.0 + minute.candidate.calls, sum.1 + minute.candidate.calls + minute.stable.calls));
+    (all >= ENOUGH_TO_SEE).then(|| Thousandths::from_f64(100.0 * canary / all))
+}
+
+/// Of fewer calls luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a share of
+/// 10 % are 3 points of 400 calls.
+const ENOUGH_TO_SEE: f64 = 400.0;
+
+/// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.
+fn was_dead(baseline: &Reference) -> bool {
+    baseline.as_ref().is_some_and(|baseline| baseline.errors * 2.0 > baseline.calls)
+}
+
+fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
+    let share = if latency_enforced { Parameters::ERRORS_SHARE } else { 1.0 };
+    Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
+}
+
+/// The minutes whose calls have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
+/// began, but only when it is over.
+fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<MinuteCounts> {
+    // The first calls that end are the short ones: what was usual before tells how long the others may take.
+    let before = baseline.as_ref().and_then(|baseline| baseline.p99).unwrap_or_default();
+    let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
+    let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
+    let over = |minute: &&MinuteCounts| wait.is_zero() || now.since(minute.start + MINUTE) >= wait;
+    counted.iter().filter(over).copied().collect()
+}
+
+/// Why there is nothing to go by, though there should be: no count is not a good one.
+fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, baseline: &Reference, now: Time) -> Option<String> {
+    let candidate = numbers.candidate.version;
+    let raw: f64 = all.iter().map(|minute| minute.candidate.calls).sum();
+    if numbers.candidate.calls == 0 && raw > 0.0 {
+        return Some(format!(
+            "the calls of {candidate} are not to be judged yet: some run so long that only those that failed are over"
+        ));
+    }
+    // The first share came no later than the steps before this one took.
+    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
+    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
+    let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
+    let settled = shared.saturating_sub(CLOUDWATCH_SETTLED).as_secs_f64() / 60.0;
+    let expected = baseline.as_ref().map_or(0.0, |baseline| baseline.calls / 60.0) * settled;
+    let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
+    (silent && expected >= MANY).then(|| {
+        format!("no call of either version is counted, though about {} should have come by now", grouped(whole(expected)))
+    })
+}
+
+fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
+    let MinuteCounts { stable, candidate, .. } = minute;
+    Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
+}
+
+/// Calls that the canary should have had by now, at the least: its share hardly ever was below the first step's, or the one in force.
+/// Taken from stable's calls in minutes that are all there.
+fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
+    let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
+    let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
+    plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
+}
+
+fn opinion(verdict: Verdict) -> AnalysisVerdict {
+    match verdict {
+        Verdict::Pass => AnalysisVerdict::Pass,
+        Verdict::Hold => AnalysisVerdict::Hold,
+        Verdict::RollBack => AnalysisVerdict::RollBack,
+        Verdict::NoData => AnalysisVerdict::NoData,
+        Verdict::LowPower => AnalysisVerdict::LowPower,
+    }
+}
+
+fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &AnalysisResult, due: f64) -> String {
+    let Numbers { stable, candidate, .. } = &finding.numbers;
+    let rates = format!(
+        "errors of {} {} ({}/{}) against {} ({}/{}) of {}",
+        candidate.version,
+        candidate.rate(),
+        grouped(candidate.errors),
+        grouped(candidate.calls),
+        stable.rate(),
+        grouped(stable.errors),
+        grouped(stable.calls),
+        stable.version
+    );
+    match finding.opinion {
+        AnalysisVerdict::RollBack => {
+            let times = shown_ratio(parameters, minutes).ok().flatten();
+            let bound = percent(plan.analysis.alpha() * 100.0);
+            format!(
+                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} of rollouts at most",
+                candidate.version,
+                times.map_or_else(|| "more often than".to_owned(), |times| format!("at least {times} times as often as")),
+                stable.version,
+                grouped(candidate.errors),
+                grouped(candidate.calls),
+                grouped(stable.errors),
+                grouped(stable.calls),
+            )
+        }
+        AnalysisVerdict::Hold => {
+            let evidence = |ln: Thousandths| format!("{:.1}", ln.to_f64().exp());
+            let threshold = finding.numbers.ln_threshold.to_f64().exp();
+            format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
+        }
+        AnalysisVerdict::NoData => format!(
+            "{} has no calls, though about {} should have come to it by now: its share does not arrive, or is not counted",
+            candidate.version,
+            grouped(whole(due))
+        ),
+        AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {
+            format!("no call of {} counted yet", candidate.version)
+        }
+        AnalysisVerdict::LowPower => format!("{rates}, too few to see anything but a dead version"),
+        AnalysisVerdict::Pass => rates,
+    }
+}
+
+/// Trouble of both versions, in words.
+fn both_worse(
+    (stable, candidate): (Version, Version),
+    counted: &[MinuteCounts],
+    minutes: &[Minute],
+    baseline: &Reference,
+) -> Option<SharedDegradation> {
+    let before = baseline.as_ref().map_or((0.0, 0.0), |baseline| (baseline.calls, baseline.errors));
+    let found = together(before, minutes)?;
+    let since = counted.get(found.since)?.start;
+    // As parts of a million, so that they are told like every other rate.
+    let told = |part: f64| rate(whole(part * 1e6), 1_000_000);
+    let why = format!(
+        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; that is not the release",
+        clock(since),
+        told(found.before),
+        told(found.stable),
+        told(found.canary)
+    );
+    Some(SharedDegradation { since, why })
+}
+
+/// Slow calls, tested; `None` where nothing says what slow is, or no duration is known yet.
+fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Result<Option<Slow>, analysis::CountError> {
+    let Some(limits) = limits(plan, baseline) else { return Ok(None) };
+    let Ok(mut test) = LatencyTest::new(plan.analysis.alpha(), limits.p99.is_some()) else { return Ok(None) };
+    let mut slow = [(0.0, 0.0), (0.0, 0.0)];
+    for minute in counted {
+        let at = |place: usize| {
+            let ((stable, all_stable), (candidate, all_candidate)) =
+                (beyond(&minute.stable, place), beyond(&minute.candidate, place));
+            Minute::new(all_candidate, candidate, all_stable, stable)
+        };
+        let p99 = if limits.p99.is_some() { Some(at(1)?) } else { None };
+        test.fold(&SlowMinute { p90: at(0)?, p99 });
+        for (sum, tally) in slow.iter_mut().zip([&minute.stable, &minute.candidate]) {
+            let (bad, all) = beyond(tally, 0);
+            *sum = (sum.0 + bad, sum.1 + all);
+        }
+    }
+    let [stable, candidate] = slow.map(|(bad, all)| if all > 0.0 { 100.0 * bad / all } else { 0.0 });
+    let threshold = test.tests().next().map_or(0.0, |test| test.parameters().ln_threshold());
+    Ok(Some(Slow {
+        enforced: plan.analysis.latency == Latency::Enforce,
+        stable_limit_ms: Thousandths::from_f64(limits.p90.stable),
+        candidate_limit_ms: Thousandths::from_f64(limits.p90.candidate),
+        stable_percent: Thousandths::from_f64(stable),
+        candidate_percent: Thousandths::from_f64(candidate),
+        ln_evidence: Thousandths::from_f64(test.ln_e()),
+        ln_threshold: Thousandths::from_f64(threshold),
+        opinion: opinion(test.verdict(&Outlook { due: Some(0.0), in_all: None })),
+    }))
+}
+
+/// The calls of one version beyond a limit, and all those whose duration is known.
+fn beyond(tally: &VersionCounts, place: usize) -> (f64, f64) {
+    match tally.within.get(place).copied().flatten() {
+        Some(percent) => (tally.timed * (1.0 - (percent / 100.0).clamp(0.0, 1.0)), tally.timed),
+        // No rank is no data: such calls are left out on both sides.
+        None => (0.0, 0.0),
+    }
+}
+
+/// Lets slow calls count, where they are to: they roll back and hold like errors, and pass nothing.
+fn slower(finding: &mut AnalysisResult) {
+    let Some(slow) = finding.numbers.slow.as_ref().filter(|slow| slow.enforced) else { return };
+    let Numbers { stable, candidate, .. } = &finding.numbers;
+    let why = || {
+        format!(
+            "{} is slower than {}: {} of its calls took more than {:.0} ms, where {} took more than {:.0} ms",
+            candidate.version,
+            stable.version,
+            slow.candidate_percent.percent(),
+            slow.candidate_limit_ms.to_f64(),
+            slow.stable_percent.percent(),
+            slow.stable_limit_ms.to_f64()
+        )
+    };
+    match (finding.opinion, slow.opinion) {
+        (AnalysisVerdict::RollBack, _) => {}
+        (_, AnalysisVerdict::RollBack) => {
+            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None)
+        }
+        (AnalysisVerdict::Pass | AnalysisVerdict::LowPower, AnalysisVerdict::Hold) => {
+            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why())
+        }
+        (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
+    }
+}
+
+/// A count as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates; counts are not negative"
+)]
+pub(crate) fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use rollout::note::{Owner, Phase, RolloutId};
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_seen_in_whole_minutes_of_its_step_and_in_enough_calls() {
+        let since = Time::from_secs(1_795_000_020);
+        let note = Note { since, ..Note::new(RolloutId(1), Owner::from_random(1), Phase::Claim, since) };
+        let minute = |start: Time, stable: f64, candidate: f64| MinuteCounts {
+            start,
+            stable: VersionCounts { calls: stable, ..VersionCounts::default() },
+            candidate: VersionCounts { calls: candidate, ..VersionCounts::default() },
+        };
+        let (before, first, second) = (since - MINUTE, since, since + MINUTE);
+        assert_eq!(seen(&note, &[minute(before, 900.0, 100.0)]), None);
+        // Two of five are no forty per cent.
+        assert_eq!(seen(&note, &[minute(first, 3.0, 2.0)]), None);
+        let both = [minute(before, 0.0, 9_000.0), minute(first, 200.0, 20.0), minute(second, 160.0, 20.0)];
+        assert_eq!(seen(&note, &both), Some(Thousandths::from_f64(10.0)));
+    }
+}

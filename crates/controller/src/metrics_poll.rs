@@ -1,0 +1,91 @@
+//! When are calls counted, and what is kept of that? Once a minute, or just before the share would rise.
+
+use rollout::comparison::Comparison;
+use rollout::health::ReadError;
+use rollout::memory::Memory;
+use rollout::plan::Plan;
+use rollout::{Subject, Time, agenda};
+
+use crate::metrics_analysis::{Reference, find, limits, step_calls};
+use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
+
+/// What is known of the calls of both versions.
+pub(crate) struct Metrics {
+    /// What the alias was used to before.
+    baseline: Reference,
+    /// When calls were last tried to be counted.
+    tried: Option<Time>,
+    counted: Vec<MinuteCounts>,
+    comparison: Comparison,
+}
+
+impl Metrics {
+    pub(crate) fn new(baseline: Reference) -> Self {
+        Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
+    }
+
+    /// When calls are to be counted again.
+    pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
+        agenda::next_counts(plan, memory, &self.comparison, self.tried)
+    }
+
+    /// What is to be counted now.
+    pub(crate) fn pair(&self, plan: &Plan, memory: &Memory, subject: &Subject, now: Time) -> Option<VersionPair> {
+        self.due(plan, memory).filter(|due| now >= *due)?;
+        let note = agenda::compared(plan, memory)?;
+        Some(VersionPair {
+            subject: subject.clone(),
+            stable: note.stable?,
+            candidate: note.candidate?,
+            // The minute in which it began may have calls of an earlier rollout of the same versions.
+            from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
+            limits: limits(plan, &self.baseline),
+        })
+    }
+
+    /// Takes over what was counted on an attempt at `tried`.
+    ///
+    /// # Errors
+    /// Nothing could be counted, or made of it: why.
+    pub(crate) fn take(
+        &mut self,
+        (plan, memory): (&Plan, &Memory),
+        tried: Time,
+        counts: Dated<Result<Vec<MinuteCounts>, CloudError>>,
+        now: Time,
+    ) -> Result<(), String> {
+        self.tried = Some(tried);
+        let Dated { at, answer: counts } = counts;
+        let Some(note) = agenda::compared(plan, memory) else { return Ok(()) };
+        let failed = |why: String, throttled| ReadError { why: format!("the calls cannot be counted: {why}"), throttled };
+        let found = match counts {
+            Ok(counted) => {
+                let found = find(plan, &note, &counted, &self.baseline, now);
+                self.counted = counted;
+                found.map_err(|why| failed(why, false))
+            }
+            Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
+        };
+        match found {
+            Ok(finding) => self.comparison = Comparison::Read { at, finding: Box::new(finding), failing: None },
+            Err(failing) => {
+                let why = failing.why.clone();
+                match &mut self.comparison {
+                    Comparison::Read { failing: known, .. } => *known = Some(failing),
+                    Comparison::Unread { failing: known } => *known = failing,
+                }
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found, with the calls of the step that is in force by now.
+    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
+        let mut comparison = self.comparison.clone();
+        if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
+            finding.step_calls = step_calls(&note, &self.counted);
+        }
+        comparison
+    }
+}

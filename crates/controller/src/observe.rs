@@ -1,0 +1,178 @@
+//! What is there to see? One look at the alias, the alarms and the candidate, gathered into an observation.
+
+use rollout::timing::{COUNT_LIMIT, CREDENTIALS_END};
+
+use rollout::health::{AlarmSeen, ReadError};
+use rollout::observation::{Candidate, Observation};
+use rollout::{Time, agenda, candidate};
+
+use crate::driver::Driver;
+use crate::interrupt::Interrupt;
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Dated, Failure};
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
+    pub(crate) async fn look(&mut self) -> Observation {
+        let started = self.io.now();
+        // Publishing and the like take their time; what was established before them is not fresh any more.
+        if self.memory.age(started).is_none_or(|age| age >= self.plan.poll) {
+            self.memory.on_waited();
+        }
+        let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
+        let fresh = self.moves_with_others(started) || self.memory.is_written();
+        let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
+        let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
+        let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
+        let in_hand = self.memory.held().is_some();
+        let (signalled, at_once) = (self.io.signalled(), self.io.interrupt() == Interrupt::AtOnce && in_hand);
+        let mut reads = Box::pin(async {
+            let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
+            let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching, known).await) } else { None } };
+            let counts = async {
+                let pair = pair.as_ref()?;
+                tokio::select! {
+                    mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
+                    // The alarms, read beside it, must not grow old over it.
+                    () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(uncounted()) }),
+                }
+            };
+            if request.concurrent_rollouts > 1 {
+                // The alias is queued for, and the alarms, which others may have read before, must not grow older over it.
+                let alias = alias.await;
+                let (alarms, counts) = tokio::join!(alarms, counts);
+                (alias, alarms, counts)
+            } else {
+                tokio::join!(alias, alarms, counts)
+            }
+        });
+        let cut = tokio::select! {
+            biased;
+            () = std::future::ready(()), if at_once => None,
+            read = &mut reads => Some(read),
+            () = signalled => None,
+        };
+        let (alias, alarms, counts) = match cut {
+            Some(read) => read,
+            // With an alias in hand there is something to act on; the write finds out whether it still stands.
+            None if in_hand => (None, None, None),
+            None => (&mut reads).await,
+        };
+        drop(reads); // Others may wait for what a look that was cut short had begun to ask.
+        if let Some(read) = alias {
+            self.take_alias(read);
+        }
+        if let Some(counts) = counts {
+            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
+            taken.unwrap_or_else(|why| self.trouble(why));
+        }
+        let signalled = self.io.signalled();
+        let more = async {
+            if let Some(alarms) = alarms {
+                self.alarms.on_tried(started);
+                self.take_alarms(alarms).await;
+            }
+            self.look_at_candidate().await;
+        };
+        // Reads only: they may be cut off anywhere.
+        tokio::select! {
+            () = more => {}
+            () = signalled => {}
+        }
+        self.group.look(&self.plan, self.io.now());
+        self.observation()
+    }
+
+    fn take_alias(&mut self, read: Result<Option<AliasSnapshot>, CloudError>) {
+        match read {
+            Ok(held) => self.memory.on_read(&self.plan, held, self.io.now()),
+            // The function is gone, and its aliases with it.
+            Err(error) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
+            Err(error) => {
+                self.memory.on_read_failed(error.failure);
+                self.trouble(format!("the alias could not be read: {error}"));
+            }
+        }
+    }
+
+    /// Whether this look is about moving with the others of a group, who all move at the same moment: what is known well enough to move
+    /// on is not read again for that.
+    fn moves_with_others(&mut self, now: Time) -> bool {
+        let called = std::mem::take(&mut self.group.woken) || (!self.group.is_alone() && self.memory.is_ready());
+        called && agenda::moves_unread(&self.plan, &self.memory, now)
+    }
+
+    pub(crate) fn next_alarms(&self) -> Option<Time> {
+        agenda::next_alarms(&self.plan, &self.memory, &self.alarms)
+    }
+
+    async fn take_alarms(&mut self, read: Result<Dated<Vec<AlarmSeen>>, CloudError>) {
+        match read {
+            Ok(Dated { at, answer: mut alarms }) => {
+                let failing = self.read_history(&mut alarms).await.err().map(|error| self.unread(&error));
+                self.alarms.on_read(&self.plan, at, alarms, failing);
+            }
+            Err(error) => {
+                let failing = self.unread(&error);
+                self.alarms.on_read_failed(failing);
+            }
+        }
+    }
+
+    fn unread(&mut self, error: &CloudError) -> ReadError {
+        let why = format!("the alarms cannot be read: {error}");
+        self.trouble(why.clone());
+        ReadError { why, throttled: error.failure == Failure::Throttled }
+    }
+
+    /// Reads when those alarms were last red that may have been so since the last look.
+    async fn read_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
+        let mut unread = Ok(());
+        for name in self.alarms.unsure(alarms) {
+            match self.io.cloud.last_red(&name, self.alarms.history_from()).await {
+                Ok(Some(in_alarm)) => self.alarms.on_history(&name, in_alarm),
+                Ok(None) => {}
+                Err(error) => unread = Err(error),
+            }
+        }
+        unread
+    }
+
+    async fn look_at_candidate(&mut self) {
+        let Some(version) = candidate::to_look_at(&self.plan, &self.memory, &self.prepared.candidate) else { return };
+        let request = self.io.request;
+        match (self.io.cloud.configuration(&request.subject.function, version).await, version) {
+            (Ok(configuration), Some(version)) => self.prepared.take_published(version, configuration),
+            (Ok(configuration), None) => self.prepared.take_latest(request.code.is_some(), configuration),
+            (Err(error), Some(version)) if error.failure == Failure::NotFound => {
+                self.prepared.candidate = Candidate::Failed(format!("{version} does not exist: {error}"));
+            }
+            (Err(error), _) => self.trouble(format!("the version to roll out could not be read: {error}")),
+        }
+    }
+
+    fn observation(&self) -> Observation {
+        let now = self.io.now();
+        Observation {
+            candidate: self.prepared.candidate.clone(),
+            managed: self.alarms.ready(),
+            hook: self.jobs.hook(&self.plan, &self.memory),
+            health: self.memory.health(&self.plan, self.alarms.health(), now),
+            comparison: self.metrics.comparison(&self.plan, &self.memory),
+            probe: self.jobs.probe.clone(),
+            interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
+            others: self.group.others.clone(),
+            ..self.memory.observation(now, self.io.interrupt() == Interrupt::AtOnce)
+        }
+    }
+
+    /// Whether the credentials are about to end and nothing will renew them: then what a signal would do is done now.
+    fn credentials_end(&self, now: Time) -> bool {
+        self.io.cloud.expiry().is_some_and(|end| now + CREDENTIALS_END >= end)
+    }
+}
+
+/// What counting comes to that takes too long.
+fn uncounted() -> CloudError {
+    let message = format!("no answer in {} s", COUNT_LIMIT.as_secs());
+    CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
+}

@@ -1,0 +1,210 @@
+//! How is an action carried out? One call each; refused, throttled or unanswered, nothing is guessed: the next round looks again.
+
+use std::time::Duration;
+
+use rollout::action::{Action, Reason};
+use rollout::candidate::not_prepared;
+use rollout::comparison::Probe;
+use rollout::event::{EventKind, HookPhase};
+use rollout::narrate::Round;
+use rollout::note::Phase;
+use rollout::observation::{Candidate, Observation, Readiness};
+use rollout::plan::{HookAnswer, OnLowTraffic};
+use rollout::target::Qualified;
+use rollout::timing::LATER_ANSWER;
+use rollout::write::desired;
+use rollout::{Alias, Weight};
+
+use crate::backoff::Backoff;
+use crate::driver::Driver;
+use crate::hooks::{Question, ask};
+use crate::interrupt::{Interrupt, told};
+use crate::jobs::announced;
+use crate::managed_alarms::{Done, keep};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
+use crate::preflight::alarms::PERMISSIONS;
+use crate::probe::probe;
+
+/// How long to wait before it is tried again to see to an alarm.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// The shortest and the longest pause after a failed call.
+const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
+
+impl<C: Cloud, K: Clock> Driver<'_, C, K> {
+    /// Carries out what was decided.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action is one conditional write")]
+    pub(crate) async fn perform(&mut self, round: &Round) {
+        let Round { seen, action } = round;
+        match action {
+            Action::Wait { until, why } => self.rest(*until, why).await,
+            Action::UpdateCode => self.update_code().await,
+            Action::Publish => self.publish().await,
+            // Boxed: rare, and large beside what every round needs on the stack.
+            Action::ManageAlarms => Box::pin(self.keep_alarms()).await,
+            Action::InvokeHook => self.invoke_hook().await,
+            Action::Probe => self.send_probes(),
+            Action::Finish(_) => {}
+            Action::Create(_) => {
+                if let Some(alias) = desired(&self.plan, seen, action) {
+                    let answer = self.io.cloud.create_alias(&self.io.request.subject, &alias).await;
+                    self.written(action, answer).await;
+                }
+            }
+            _ => match desired(&self.plan, seen, action).zip(self.memory.held().cloned()) {
+                Some((alias, held)) => self.write(action, &alias, &held).await,
+                None => self.no_room(seen).await,
+            },
+        }
+    }
+
+    async fn write(&mut self, action: &Action, alias: &Alias, held: &AliasSnapshot) {
+        // Whoever insists is told that nobody knows; nothing less cuts a write off.
+        let answer = tokio::select! {
+            biased;
+            answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
+            () = told(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
+        };
+        self.written(action, answer).await;
+    }
+
+    async fn written(&mut self, action: &Action, answer: Result<AliasSnapshot, CloudError>) {
+        match answer {
+            Ok(held) => self.memory.on_written(&self.plan, action, held, self.io.now()),
+            Err(error) => self.not_written(action, error).await,
+        }
+    }
+
+    async fn not_written(&mut self, action: &Action, error: CloudError) {
+        self.memory.on_write_failed(&self.plan, action, error.failure, &error.to_string(), self.io.now());
+        match error.failure {
+            // Somebody wrote in between, or our own lost write has landed: the next look tells which.
+            Failure::Outdated => {}
+            Failure::Unanswered => self.trouble(format!("no answer to a write, looking whether it landed: {error}")),
+            Failure::NotFound | Failure::Denied | Failure::Invalid => self.trouble(format!("a write was refused: {error}")),
+            Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
+                self.trouble(format!("a write was not taken, trying again: {error}"));
+            }
+        }
+        self.pause(PAUSES.after(self.memory.failures())).await;
+        // What is to be done about it shows in the alias, whoever called meanwhile.
+        self.group.woken = false;
+    }
+
+    /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
+    async fn no_room(&mut self, seen: &Observation) {
+        let why = "the alias' description leaves no room for the rollout's note: holding".to_owned();
+        self.trouble(why.clone());
+        self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
+    }
+
+    async fn update_code(&mut self) {
+        let Some(code) = &self.io.request.code else { return };
+        match self.io.cloud.update_code(&self.io.request.subject.function, code).await {
+            Ok(hash) => {
+                self.prepared.on_updated(hash);
+                self.announce(EventKind::CodeUpdated);
+            }
+            Err(error) => self.not_prepared("the code could not be updated", error).await,
+        }
+    }
+
+    async fn publish(&mut self) {
+        let Some(latest) = self.prepared.latest.clone() else { return };
+        let request = self.io.request;
+        match self.io.cloud.publish(&request.subject.function, &latest, request.description.as_deref()).await {
+            Ok(version) => self.prepared.candidate = Candidate::Published(version, Readiness::Pending),
+            Err(error) => self.not_prepared("the version could not be published", error).await,
+        }
+    }
+
+    async fn not_prepared(&mut self, what: &str, error: CloudError) {
+        let why = format!("{what}: {error}");
+        self.prepared.candidate = not_prepared(error.failure, why.clone());
+        if self.prepared.candidate == Candidate::Settling {
+            self.trouble(why);
+            self.pause(PAUSES.longest.min(self.plan.poll)).await;
+        }
+    }
+
+    /// Sees to the alarms of the candidate; from then on they are watched.
+    async fn keep_alarms(&mut self) {
+        let candidate = match &self.prepared.candidate {
+            Candidate::Published(version, _) => Some(*version),
+            Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
+        };
+        let note = || self.memory.note(&self.plan);
+        let Some(candidate) = candidate.or_else(|| note()?.candidate) else { return };
+        let (cloud, request) = (self.io.cloud, self.io.request);
+        let moved = self.memory.alias().is_some_and(|alias| alias.canary().is_some());
+        for rule in &request.managed {
+            match keep(cloud, &request.subject, rule, candidate, moved).await {
+                Ok(Done { name, text }) => self.announce(EventKind::ManagedAlarm { name, text }),
+                Err(error) => return self.not_kept(&rule.name, &error).await,
+            }
+        }
+        self.alarms.on_managed(moved, self.io.now());
+        self.memory.on_waited();
+    }
+
+    async fn not_kept(&mut self, name: &str, error: &CloudError) {
+        let mut why = format!("alarm `{name}` could not be kept: {error}");
+        if error.failure == Failure::Denied && error.code.is_some() {
+            why = format!("{why}\n  hint: {PERMISSIONS}");
+        }
+        self.memory.on_waited();
+        if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
+            return;
+        }
+        self.trouble(why);
+        self.pause(AGAIN.min(self.plan.poll)).await;
+    }
+
+    /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
+    async fn invoke_hook(&mut self) {
+        let Some(announced @ (phase, attempt, _)) = announced(&self.plan, &self.memory) else { return };
+        let request = self.io.request;
+        let hook = match phase {
+            HookPhase::PreTraffic => &request.pre_hook,
+            HookPhase::Step => &request.step_hook,
+            HookPhase::PostTraffic => &request.post_hook,
+        };
+        let Some(hook) = hook.clone() else { return };
+        let note = self.memory.note(&self.plan);
+        let question = Question {
+            hook,
+            phase,
+            attempt,
+            step: note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None }),
+            rollout_id: self.plan.id.to_string(),
+            function: request.subject.function.name.clone(),
+            alias: request.subject.alias.clone(),
+            stable: self.plan.stable.zip(self.prepared.stable_arn()),
+            candidate: self.prepared.candidate_arn(note.as_ref()),
+            weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
+            any_answer: request.hook_answer == HookAnswer::Any,
+            look: self.plan.poll.max(LATER_ANSWER),
+        };
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+    }
+
+    /// Sends the saved events off; their answers are awaited while the loop rests.
+    fn send_probes(&mut self) {
+        let candidate = self.memory.note(&self.plan).and_then(|note| note.candidate);
+        let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
+            (self.io.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
+        else {
+            self.jobs.probe = Probe::Unsent("there is no saved event to send".to_owned());
+            return;
+        };
+        let candidate = Qualified { function: self.io.request.subject.function.clone(), qualifier: Some(version.to_string()) };
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        self.jobs.probe(async move { probe(cloud, clock, &candidate, &event, count).await });
+    }
+}
+
+/// What a write came to that nobody waited for.
+fn cut_off() -> CloudError {
+    CloudError { failure: Failure::Unanswered, operation: "UpdateAlias", message: "not waited for".to_owned(), code: None }
+}

@@ -1,0 +1,251 @@
+//! How many calls may this process make? One budget for every rollout in it, because AWS has one for the whole account.
+//!
+//! Lambda allows 15 control calls a second in an account and Region, whoever makes them. Reads of aliases keep to a part of that, and
+//! a write that clears an alias' weights goes before everything else.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rollout::health::AlarmSeen;
+use rollout::hook::HookUrl;
+use rollout::target::{FunctionName, Qualified, Subject};
+use rollout::timing::{COUNTS_EVERY, COUNTS_SERVE, DEFAULT_POLL};
+use rollout::{Alias, Time, Version};
+
+use crate::batch::Gatherer;
+
+use crate::port::{
+    AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
+    FunctionUrl, HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch, Write,
+};
+
+/// Control calls a second, all together AWS' limit for the account: of these most are for anything,
+const CALLS: f64 = 12.0;
+
+/// and some are kept for writes that take traffic off a canary.
+const WAYS_BACK: f64 = 3.0;
+
+/// Reads of aliases a second, of all rollouts together.
+const ALIAS_READS: f64 = 5.0;
+
+/// Calls that were not used, and refill by the second.
+#[derive(Debug)]
+struct Bucket {
+    rate: f64,
+    /// Below zero where calls are promised that have to wait.
+    left: f64,
+    at: Option<Time>,
+}
+
+impl Bucket {
+    const fn new(rate: f64) -> Self {
+        Self { rate, left: rate, at: None }
+    }
+
+    fn refill(&mut self, now: Time) {
+        if let Some(at) = self.at {
+            self.left = (self.left + now.since(at).as_secs_f64() * self.rate).min(self.rate);
+        }
+        self.at = Some(now);
+    }
+
+    /// Promises one call, and says how long to wait for it. Whoever comes first is served first; nobody has to be there for the next
+    /// one to be served, so that a call that is given up, or not asked about for a while, holds nobody up.
+    fn promise(&mut self, now: Time) -> Duration {
+        self.refill(now);
+        self.left -= 1.0;
+        if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.rate) }
+    }
+
+    /// Takes one call if one is left.
+    fn take(&mut self, now: Time) -> bool {
+        self.refill(now);
+        let taken = self.left >= 1.0;
+        self.left -= if taken { 1.0 } else { 0.0 };
+        taken
+    }
+}
+
+/// The calls that all rollouts of a process share.
+#[derive(Debug)]
+pub struct Budget {
+    calls: RefCell<Bucket>,
+    ways_back: RefCell<Bucket>,
+    alias_reads: RefCell<Bucket>,
+    counts: Gatherer<VersionPair, Vec<MinuteCounts>>,
+    alarms: Gatherer<String, Option<AlarmSeen>>,
+}
+
+impl Default for Budget {
+    /// For rollouts that look every five seconds, as they do where nothing else is said.
+    fn default() -> Self {
+        Self::looking_every(DEFAULT_POLL)
+    }
+}
+
+impl Budget {
+    /// For rollouts that look so often.
+    pub fn looking_every(poll: Duration) -> Self {
+        let [calls, ways_back, alias_reads] = [CALLS, WAYS_BACK, ALIAS_READS].map(|rate| RefCell::new(Bucket::new(rate)));
+        let (counts, alarms) = (Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), Gatherer::new(poll, poll));
+        Self { calls, ways_back, alias_reads, counts, alarms }
+    }
+}
+
+/// A cloud whose calls keep to a budget.
+#[derive(Debug)]
+pub struct Budgeted<'a, C, K> {
+    cloud: &'a C,
+    clock: &'a K,
+    budget: &'a Budget,
+}
+
+impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
+    /// The same cloud, within this budget.
+    pub fn new(cloud: &'a C, clock: &'a K, budget: &'a Budget) -> Self {
+        Self { cloud, clock, budget }
+    }
+
+    async fn take(&self, bucket: &RefCell<Bucket>) {
+        let wait = bucket.borrow_mut().promise(self.cloud.time());
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// Ends when this call's turn has come.
+    async fn turn(&self, call: Call) {
+        match call.limit() {
+            CallLimit::Own => {}
+            CallLimit::Control => self.take(&self.budget.calls).await,
+            CallLimit::AliasRead => {
+                self.take(&self.budget.alias_reads).await;
+                self.take(&self.budget.calls).await;
+            }
+        }
+    }
+}
+
+/// Methods of the port that make this call once its turn has come.
+macro_rules! in_turn {
+    ($($call:ident: $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, CloudError> {
+            self.turn(Call::$call).await;
+            self.cloud.$name($($argument),*).await
+        })*
+    };
+}
+
+impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
+    fn time(&self) -> Time {
+        self.cloud.time()
+    }
+
+    fn region(&self) -> &str {
+        self.cloud.region()
+    }
+
+    fn expiry(&self) -> Option<Time> {
+        self.cloud.expiry()
+    }
+
+    in_turn! {
+        GetAlias: alias(subject: &Subject) -> Option<AliasSnapshot>;
+        CreateAlias: create_alias(subject: &Subject, desired: &Alias) -> AliasSnapshot;
+        ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
+        GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
+        GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
+        UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
+        ListTags: tags(arn: &str) -> BTreeMap<String, String>;
+        TagResource: tag(arn: &str, key: &str, value: &str) -> ();
+        UntagResource: untag(arn: &str, key: &str) -> ();
+        ListEventSourceMappings: event_sources(function: &Qualified) -> Vec<EventSource>;
+        ListFunctionUrlConfigs: function_urls(function: &FunctionName) -> Vec<FunctionUrl>;
+        GetPolicy: policy(function: &FunctionName) -> Option<String>;
+        Invoke: invoke(function: &Qualified, payload: &[u8], limit: Duration) -> InvocationResult;
+        Invoke: invocable(function: &Qualified) -> ();
+        DescribeAlarms: managed_alarm(name: &str) -> Option<ManagedAlarm>;
+        DescribeAlarms: alarm_names(prefix: &str) -> Vec<String>;
+        DescribeAlarms: watches(names: &[String]) -> Vec<Watch>;
+        DescribeAlarmHistory: last_red(name: &str, since: Time) -> Option<Time>;
+        PutMetricAlarm: put_alarm(rule: &AlarmRule, owner: &str) -> ();
+        SetAlarmState: reset_alarm(name: &str) -> ();
+        GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
+        GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
+    }
+
+    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
+        // A way back, or a promotion; in either case the last write that matters.
+        let goes_first = desired.canary().is_none() && self.budget.ways_back.borrow_mut().take(self.cloud.time());
+        if !goes_first {
+            self.turn(Call::UpdateAlias).await;
+        }
+        self.cloud.update_alias(subject, desired, revision).await
+    }
+
+    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+        self.turn(write.call()).await;
+        self.cloud.may_write(subject, write).await
+    }
+
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
+        self.cloud.post(url, payload, limit).await
+    }
+
+    async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
+        let send = async |names: Vec<String>| match self.cloud.alarms(&names, known).await {
+            Ok(Dated { answer, .. }) => {
+                names.iter().map(|name| Ok(answer.iter().find(|alarm| alarm.name == *name).cloned())).collect()
+            }
+            Err(error) => vec![Err(error); names.len()],
+        };
+        let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
+        let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
+    }
+
+    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>> {
+        let send = async |pairs: Vec<VersionPair>| self.cloud.counts(&pairs).await.answer;
+        self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), send).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_more_than_the_rate_and_whoever_came_first_goes_first() {
+        let mut bucket = Bucket::new(CALLS);
+        let opened = Time::from_secs(1_795_000_000);
+        // A hundred come at once: what is there is given at once, and the rest one after the other.
+        let waits: Vec<Duration> = (0..100).map(|_| bucket.promise(opened)).collect();
+        assert!(waits.is_sorted());
+        assert_eq!(waits.iter().filter(|wait| wait.is_zero()).count(), 12);
+        let last = waits.last().unwrap().as_secs_f64();
+        assert!((last - 88.0 / CALLS).abs() < 0.01, "{last}");
+        // Whoever comes later waits behind them, and no longer than that.
+        let later = bucket.promise(opened + Duration::from_secs(7));
+        assert!((later.as_secs_f64() - (89.0 / CALLS - 7.0)).abs() < 0.01, "{later:?}");
+        assert_eq!(bucket.promise(opened + Duration::from_mins(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_way_back_does_not_queue_while_any_are_kept() {
+        let mut bucket = Bucket::new(WAYS_BACK);
+        let now = Time::from_secs(1_795_000_000);
+        assert_eq!((0..5).map(|_| bucket.take(now)).collect::<Vec<_>>(), [true, true, true, false, false]);
+        assert!(bucket.take(now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_costs_nothing_but_the_refill() {
+        let mut bucket = Bucket::new(1.0);
+        assert_eq!(bucket.promise(Time::from_secs(100)), Duration::ZERO);
+        assert_eq!(bucket.promise(Time::from_secs(50)), Duration::from_secs(1));
+        assert_eq!(bucket.promise(Time::from_secs(52)), Duration::ZERO);
+    }
+}

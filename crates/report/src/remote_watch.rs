@@ -1,0 +1,262 @@
+//! What is to be seen of a rollout that runs elsewhere? The events that its alias alone tells, from one read to the next.
+//!
+//! The note has the step, the hook, the pause and the times, but no schedule, no hook's name and no count of calls: those are left
+//! out. Nothing is asked or written from here, and whoever watches decides nothing.
+
+use std::collections::BTreeMap;
+
+use rollout::alias::{Alias, AliasState, Contention, alias_state};
+use rollout::comparison::AnalysisResult;
+use rollout::event::{Event, EventKind, FORMAT, HookPhase, Started};
+use rollout::health::{AlarmSeen, AlarmState};
+use rollout::narrate::{self, about_end, about_holding, alarm_changed};
+use rollout::note::{Note, Phase};
+use rollout::report::Report;
+use rollout::{Cause, Outcome, Subject, Time, Weight};
+
+/// How often in a row something foreign is read before it is believed: reads can be stale, and an owner mends its note.
+const BELIEVED: u8 = 3;
+
+/// A rollout that is watched.
+#[derive(Debug)]
+pub struct Watch {
+    subject: Subject,
+    report: Report,
+    /// The note as last read.
+    known: Note,
+    /// The share that was told last, and the one that stood on the alias, which a person may have set.
+    share: Weight,
+    stood: Weight,
+    steps: usize,
+    orphaned: bool,
+    alarms: BTreeMap<String, AlarmState>,
+    foreign: u8,
+}
+
+impl Watch {
+    /// Begins to watch, if a rollout is under way, and tells what there is to know of it. `alarms` are the names of those that are
+    /// looked at.
+    pub fn begin(subject: &Subject, alias: &Alias, alarms: &[String], now: Time) -> Option<(Self, Vec<Event>)> {
+        let note = alias_state(alias).live()?.clone();
+        let mut watch = Self {
+            subject: subject.clone(),
+            report: Report::default(),
+            known: Note { phase: Phase::Claim, pause: None, blind: None, hook: None, ..note.clone() },
+            share: Weight::ZERO,
+            stood: Weight::ZERO,
+            steps: 0,
+            orphaned: false,
+            alarms: BTreeMap::new(),
+            foreign: 0,
+        };
+        let started = EventKind::Started(Started {
+            rollout_id: note.id.to_string(),
+            stable: note.stable,
+            candidate: note.candidate,
+            schedule: String::new(),
+            weights: Vec::new(),
+            every_seconds: 0,
+            bake_seconds: 0,
+            alarms: alarms.to_vec(),
+            analysis: None,
+            pre_hook: None,
+            step_hook: None,
+            post_hook: None,
+            stands: None,
+        });
+        let mut told = vec![watch.event(note.started_at.min(now), started)];
+        told.extend(watch.look(Some(alias), now));
+        Some((watch, told))
+    }
+
+    /// What another read tells. Nothing follows an outcome.
+    pub fn look(&mut self, alias: Option<&Alias>, now: Time) -> Vec<Event> {
+        let found = alias.map(alias_state);
+        let ours = found.as_ref().and_then(AliasState::note).filter(|note| note.id == self.known.id).cloned();
+        let (Some(note), Some(alias), Some(found)) = (ours, alias, found) else {
+            return self.foreign(alias, now);
+        };
+        if matches!(found, AliasState::PromotedElsewhere(_) | AliasState::Contended { why: Contention::Changed, .. }) {
+            return self.foreign(Some(alias), now);
+        }
+        self.foreign = 0;
+        let mut told = self.about_version(&note);
+        told.extend(self.about_hook(&note, now));
+        told.extend(self.about_share(&note));
+        told.extend(self.about_holding(&note, &found, now));
+        let ended = note.phase.is_terminal();
+        told.extend(about_end(&note, !self.share.is_zero()));
+        self.known = note;
+        let since = self.known.since.min(now);
+        let mut events: Vec<Event> = told
+            .into_iter()
+            .map(|what| {
+                // A step is in force since then, whenever it was read.
+                let at = if matches!(
+                    what,
+                    EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. }
+                ) {
+                    since
+                } else {
+                    now
+                };
+                self.event(at, what)
+            })
+            .collect();
+        if ended {
+            events.push(self.end(&outcome(self.known.phase), alias.traffic(), since));
+        }
+        events
+    }
+
+    /// What a look at the alarms tells.
+    pub fn look_at_alarms(&mut self, alarms: &[AlarmSeen], now: Time) -> Vec<Event> {
+        let changed = alarms.iter().filter(|alarm| self.alarms.insert(alarm.name.clone(), alarm.state) != Some(alarm.state));
+        let told: Vec<EventKind> = changed.map(alarm_changed).collect();
+        told.into_iter().map(|what| self.event(now, what)).collect()
+    }
+
+    /// What another count of the calls tells.
+    pub fn compared(&mut self, finding: &AnalysisResult, now: Time) -> Event {
+        self.event(now, narrate::compared(finding))
+    }
+
+    /// What the alias remembers, as last read.
+    pub fn note(&self) -> &Note {
+        &self.known
+    }
+
+    /// Says that something could not be read.
+    pub fn trouble(&mut self, why: String, now: Time) -> Event {
+        self.event(now, EventKind::Warning { text: why, transient: true })
+    }
+
+    fn event(&mut self, at: Time, what: EventKind) -> Event {
+        let (function, alias) = (self.subject.function.name.clone(), self.subject.alias.clone());
+        let event = Event { v: FORMAT, at, function, alias, what };
+        self.report.add(&event);
+        event
+    }
+
+    fn end(&mut self, outcome: &Outcome, traffic: String, at: Time) -> Event {
+        let ending = self.report.ending(&self.subject.to_string(), outcome, None, traffic, at);
+        self.event(at, EventKind::Outcome(Box::new(ending)))
+    }
+
+    /// Another rollout's note, none, or one that does not fit its alias.
+    fn foreign(&mut self, alias: Option<&Alias>, now: Time) -> Vec<Event> {
+        self.foreign += 1;
+        if self.foreign < BELIEVED {
+            return Vec::new();
+        }
+        let traffic = alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic);
+        vec![self.end(&Outcome::Superseded, traffic, now)]
+    }
+
+    fn about_version(&self, note: &Note) -> Vec<EventKind> {
+        let Some(version) = note.candidate else { return Vec::new() };
+        let prepares = |phase: Phase| matches!(phase, Phase::Claim | Phase::Back(_));
+        let mut told = Vec::new();
+        if self.known.candidate.is_none() {
+            told.push(EventKind::Published { version });
+        }
+        if prepares(self.known.phase) && !prepares(note.phase) {
+            told.push(EventKind::VersionReady { version, differs: Vec::new() });
+        }
+        told
+    }
+
+    fn about_hook(&self, note: &Note, now: Time) -> Vec<EventKind> {
+        let hook = |phase: Phase| match phase {
+            Phase::Pre => Some(HookPhase::PreTraffic),
+            Phase::Shift { .. } => Some(HookPhase::Step),
+            Phase::Post => Some(HookPhase::PostTraffic),
+            Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
+        };
+        let mut told = Vec::new();
+        let moved = self.known.phase != note.phase;
+        if let (Some(asked), Some(_), true) =
+            (hook(self.known.phase), self.known.hook, moved && !matches!(note.phase, Phase::Back(_)))
+        {
+            let took_ms = u64::try_from(now.since(self.known.since).as_millis()).unwrap_or(u64::MAX);
+            // How long a step's hook took is not in the note.
+            if asked != HookPhase::Step {
+                told.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
+            }
+        }
+        if let (Some(hook), Some(attempt)) = (hook(note.phase), note.hook)
+            && (moved || self.known.hook != note.hook)
+        {
+            told.push(EventKind::HookStarted { hook, name: "the hook".to_owned(), attempt: attempt.number });
+        }
+        told
+    }
+
+    fn about_share(&mut self, note: &Note) -> Option<EventKind> {
+        let (from, to) = (self.share, note.phase.share());
+        if let Phase::Shift { steps, .. } = note.phase {
+            self.steps = usize::from(steps);
+        }
+        if to.is_zero() || to == from || note.stable.is_none() {
+            return None;
+        }
+        let (step, because) = match note.phase {
+            Phase::Shift { step, steps, .. } => (usize::from(step), format!("step {step} of {steps}")),
+            Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => {
+                (self.steps, "the last step".to_owned())
+            }
+        };
+        (self.share, self.stood) = (to, to);
+        let steps = self.steps;
+        Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
+    }
+
+    /// Whatever keeps the share where it is, and the end of that.
+    fn about_holding(&mut self, note: &Note, found: &AliasState, now: Time) -> Vec<EventKind> {
+        if note.phase.is_terminal() {
+            return Vec::new();
+        }
+        let known = &self.known;
+        let mut told = about_holding(Some(known), note, || "what is watched cannot be read by its owner".to_owned());
+        if note.waited > known.waited && known.waited.is_zero() {
+            told.push(EventKind::HoldingStep { why: "this step lasts longer, for want of calls of the new version".to_owned() });
+        }
+        if note.held > known.held {
+            told.push(EventKind::HoldingStep { why: "this step lasts longer, for a suspicion that is not proven".to_owned() });
+        }
+        let orphaned = note.lease.is_none_or(|lease| lease <= now);
+        if orphaned && !self.orphaned {
+            told.push(EventKind::Warning {
+                text: "nobody watches over this rollout any more: its lease is over".to_owned(),
+                transient: false,
+            });
+        }
+        self.orphaned = orphaned;
+        let (weight, waiting_for) = match found {
+            AliasState::SetByHand(_, weight) => (*weight, "somebody who set another share by hand"),
+            AliasState::ClearedByHand(_) => (Weight::ZERO, "its owner to end it: somebody took the share away by hand"),
+            AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::Claimed(_) | AliasState::Running(_) => {
+                (note.phase.share(), "the next step")
+            }
+            AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => return told,
+        };
+        let put_off = known.due != note.due && known.phase == note.phase;
+        if put_off || weight != self.stood {
+            self.stood = weight;
+            told.push(EventKind::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
+        }
+        told
+    }
+}
+
+/// The outcome that a terminal phase keeps.
+pub(crate) fn outcome(phase: Phase) -> Outcome {
+    match phase {
+        Phase::Back(Cause::Unchanged) => Outcome::Unchanged,
+        Phase::Back(Cause::Rejected) => Outcome::Refused,
+        Phase::Back(Cause::Superseded) => Outcome::Superseded,
+        Phase::Back(Cause::Failed) => Outcome::Failed,
+        Phase::Back(cause) => Outcome::RolledBack(cause),
+        Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => Outcome::Promoted,
+    }
+}

@@ -1,0 +1,194 @@
+//! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
+
+use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::event::{Event, EventKind, HookPhase, ResumesAt, Started};
+use rollout::health::AlarmState;
+use rollout::plan::Mode;
+use rollout::{Cause, Time, Version, Weight};
+
+/// How far a hook is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mark {
+    #[default]
+    Awaited,
+    Running(Time),
+    Succeeded(u64),
+    Failed,
+}
+
+/// An alarm that is watched, as far as it was told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) told: Option<(AlarmState, Time)>,
+}
+
+/// The way back, once it has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WayBack {
+    pub(crate) at: Time,
+    pub(crate) cause: Cause,
+}
+
+/// Traffic on stable again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Restoration {
+    pub(crate) at: Time,
+    pub(crate) version: Option<Version>,
+}
+
+/// A share that the candidate was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) weight: Weight,
+    pub(crate) step: usize,
+    pub(crate) steps: usize,
+    pub(crate) since: Time,
+    pub(crate) next_at: Option<Time>,
+}
+
+/// The calls of both versions, as last counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) opinion: AnalysisVerdict,
+    pub(crate) why: String,
+    pub(crate) numbers: Numbers,
+    /// Whether this is another opinion than the one before.
+    pub(crate) turned: bool,
+}
+
+/// Everything that the events so far add up to.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that has happened or has not")]
+pub(crate) struct Story {
+    pub(crate) function: String,
+    pub(crate) alias: String,
+    pub(crate) started: Option<(Time, Started)>,
+    pub(crate) claimed: bool,
+    pub(crate) candidate: Option<Version>,
+    pub(crate) ready: bool,
+    pub(crate) created: bool,
+    pub(crate) pre_hook: Mark,
+    pub(crate) step_hook: Mark,
+    pub(crate) post_hook: Mark,
+    pub(crate) share: Option<Share>,
+    pub(crate) by_hand: Option<Weight>,
+    pub(crate) alarms: Vec<Watched>,
+    pub(crate) blind: Option<(Time, String)>,
+    /// Until when a person holds the share.
+    pub(crate) paused: Option<Time>,
+    pub(crate) counts: Option<Counts>,
+    pub(crate) rollback_target: Option<WayBack>,
+    pub(crate) restored: Option<Restoration>,
+    pub(crate) promoted: bool,
+}
+
+impl Story {
+    /// Takes one more event into account.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
+    pub(crate) fn add(&mut self, event: &Event) {
+        self.function.clone_from(&event.function);
+        self.alias.clone_from(&event.alias);
+        match &event.what {
+            EventKind::Started(started) => self.start(event.at, started),
+            EventKind::Acquired => self.claimed = true,
+            EventKind::Published { version } => self.candidate = Some(*version),
+            EventKind::VersionReady { version, .. } => {
+                self.candidate = Some(*version);
+                self.ready = true;
+            }
+            EventKind::AliasCreated { version } => {
+                self.candidate = Some(*version);
+                (self.ready, self.created) = (true, true);
+            }
+            EventKind::HookStarted { hook, .. } => *self.hook(*hook) = Mark::Running(event.at),
+            EventKind::HookSucceeded { hook, took_ms, .. } => *self.hook(*hook) = Mark::Succeeded(*took_ms),
+            EventKind::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
+            EventKind::WeightShifted { to, step, steps, next_at, .. } => {
+                self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
+                (self.by_hand, self.paused) = (None, None);
+            }
+            EventKind::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
+            EventKind::Compared { opinion, why, numbers } => {
+                let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
+                self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
+            }
+            EventKind::MonitoringLost { why } => self.blind = Some((event.at, why.clone())),
+            EventKind::MonitoringRestored => self.blind = None,
+            EventKind::Paused { until, .. } => self.paused = Some(*until),
+            EventKind::Resumed => self.paused = None,
+            EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
+            EventKind::RollbackStarted { cause, .. } => self.rollback_target = Some(WayBack { at: event.at, cause: *cause }),
+            EventKind::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
+            EventKind::Promoted { .. } => self.promoted = true,
+            _ => {}
+        }
+    }
+
+    /// How people call the alias: `hello:live`.
+    pub(crate) fn subject(&self) -> String {
+        format!("{}:{}", self.function, self.alias)
+    }
+
+    /// The version to go back to, where there is one.
+    pub(crate) fn stable(&self) -> Option<Version> {
+        self.started.as_ref().and_then(|(_, started)| started.stable)
+    }
+
+    /// Whether a first deployment has made its alias.
+    pub(crate) fn exists(&self) -> bool {
+        self.created || self.started.as_ref().is_some_and(|(_, started)| started.stands.is_some())
+    }
+
+    /// Whether the rollout began after that moment.
+    pub(crate) fn began_after(&self, at: Time) -> bool {
+        self.started.as_ref().is_some_and(|(began, _)| *began > at)
+    }
+
+    /// Whether only the alias is known, because the rollout runs elsewhere.
+    pub(crate) fn elsewhere(&self) -> bool {
+        self.started.as_ref().is_some_and(|(_, started)| started.is_elsewhere())
+    }
+
+    /// Whether it is known that nothing is watched.
+    pub(crate) fn unwatched(&self) -> bool {
+        let known =
+            |started: &Started| started.alarms.is_empty() && started.analysis != Some(Mode::On) && !started.is_elsewhere();
+        self.started.as_ref().is_some_and(|(_, started)| known(started))
+    }
+
+    fn start(&mut self, at: Time, started: &Started) {
+        self.candidate = started.candidate;
+        self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), told: None }).collect();
+        if let Some(ResumesAt { weight, step, next_at }) = started.stands {
+            self.claimed = true;
+            if !weight.is_zero() {
+                self.ready = true;
+                self.share = Some(Share { weight, step, steps: started.weights.len(), since: at, next_at });
+            }
+        }
+        self.started = Some((at, started.clone()));
+    }
+
+    fn hook(&mut self, hook: HookPhase) -> &mut Mark {
+        match hook {
+            HookPhase::PreTraffic => &mut self.pre_hook,
+            HookPhase::Step => &mut self.step_hook,
+            HookPhase::PostTraffic => &mut self.post_hook,
+        }
+    }
+
+    fn alarm(&mut self, name: &str, state: AlarmState, since: Time) {
+        let told = Some((state, since));
+        match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
+            Some(alarm) => alarm.told = told,
+            None => self.alarms.push(Watched { name: name.to_owned(), told }),
+        }
+    }
+
+    fn beat(&mut self, weight: Weight, next_at: Option<Time>) {
+        let Some(share) = &mut self.share else { return };
+        self.by_hand = Some(weight).filter(|weight| *weight != share.weight);
+        share.next_at = next_at.or(share.next_at);
+    }
+}

@@ -1,0 +1,176 @@
+//! May this process drive a rollout on this alias, and how? Read from the alias alone, before anything is written.
+
+use crate::alias::{AliasState, Audience, Contention};
+use crate::health::clock;
+use crate::note::{Note, PlanHash};
+use crate::plan::Entry;
+use crate::{Subject, Time};
+
+/// What the user asked for, should a rollout be under way already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent wish of the user")]
+pub struct TakeoverOptions {
+    /// Go on with it although its owner may still be there.
+    pub take_over: bool,
+    /// Go on with it by another plan.
+    pub replan: bool,
+    /// Take weights that nobody noted for this rollout's own.
+    pub adopt: bool,
+    /// Put it aside.
+    pub supersede: bool,
+}
+
+/// Whether and how there is a way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// This way; with the note of the rollout that is gone on with or put aside.
+    In(Entry, Option<Note>),
+    /// Its owner may still be there; when this lease is over and nothing has shown that it is, it may be gone on with.
+    Wait {
+        /// The note as it is now. Any other one with the same owner shows that the owner is there.
+        note: Note,
+        /// When the lease is over.
+        until: Time,
+    },
+    /// None.
+    No {
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+/// Finds the way in.
+pub fn admission(subject: &Subject, found: &AliasState, plan: PlanHash, takeover: TakeoverOptions, now: Time) -> Admission {
+    let said = format!("{subject}: {}", found.describe(Audience::Reader));
+    match found {
+        AliasState::Idle(_) => Admission::In(Entry::Fresh, None),
+        AliasState::Foreign { version, .. } if takeover.adopt => Admission::In(Entry::Adopt(*version), None),
+        AliasState::Foreign { version, weight } => no(
+            format!("{weight} of {subject} is on {version} already, and no note says why"),
+            "another tool's rollout, or AWS moving provisioned concurrency: let it end, clear the weights by hand, or `--adopt` them".to_owned(),
+        ),
+        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => live(subject, note, plan, takeover, now),
+        AliasState::ClearedByHand(_) => no(said, format!("`canaryctl rollback {subject}` ends it cleanly")),
+        AliasState::PromotedElsewhere(note) => {
+            let now = note.candidate.map_or_else(|| "<N>".to_owned(), |version| version.to_string());
+            no(said, format!("`canaryctl rollback {subject} --to {now}` leaves it there and ends the rollout"))
+        }
+        AliasState::Contended { why: Contention::NewerFormat, .. } => no(said, "use that version, or a later one".to_owned()),
+        AliasState::Contended { why: Contention::Changed, .. } => no(
+            said,
+            format!("`canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` decides it"),
+        ),
+    }
+}
+
+fn no(why: String, hint: String) -> Admission {
+    Admission::No { why, hint }
+}
+
+fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOptions, now: Time) -> Admission {
+    if takeover.supersede && note.stable.is_none() {
+        return no(
+            format!("{}, a first deployment: there is no version to put in its place", under_way(subject, note)),
+            "the same command as then finishes it".to_owned(),
+        );
+    }
+    if takeover.supersede {
+        return Admission::In(Entry::Supersede(note.id), Some(note.clone()));
+    }
+    if note.plan != Some(plan) && !takeover.replan {
+        return no(
+            format!("{}, by another plan", under_way(subject, note)),
+            format!(
+                "the same command as then goes on with it, `--replan` goes on with this plan, `--supersede` puts it aside; `canaryctl rollback {subject}` ends it"
+            ),
+        );
+    }
+    let way = Admission::In(Entry::TakeOver { from: note.owner, forced: takeover.take_over }, Some(note.clone()));
+    match note.lease {
+        Some(until) if now < until && !takeover.take_over => Admission::Wait { note: note.clone(), until },
+        Some(_) | None => way,
+    }
+}
+
+/// Who has the alias, since when: `rollout 7f3ac2e1 of 42 is under way on hello:live since 14:00:07, owner k4q9 until 14:11:07`.
+pub fn under_way(subject: &Subject, note: &Note) -> String {
+    let candidate = note.candidate.map_or_else(String::new, |version| format!(" of {version}"));
+    let lease = note
+        .lease
+        .map_or_else(|| ", without an owner".to_owned(), |lease| format!(", owner {} until {}", note.owner, clock(lease)));
+    format!("rollout {}{candidate} is under way on {subject} since {}{lease}", note.id, clock(note.started_at))
+}
+
+/// What to say where the owner turned out to be there.
+pub fn owner_is_there(subject: &Subject, note: &Note) -> (String, String) {
+    let hint = format!(
+        "wait for it, take it over with `--take-over`, put it aside with `--supersede`, or end it with `canaryctl rollback {subject}`"
+    );
+    (under_way(subject, note), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Version;
+    use crate::note::{Owner, Phase, RolloutId};
+
+    const NOW: Time = Time::from_secs(1_795_000_000);
+
+    fn note(lease: Option<u64>, plan: u32) -> Note {
+        Note {
+            stable: Version::new(41),
+            candidate: Version::new(42),
+            lease: lease.map(Time::from_secs),
+            plan: Some(PlanHash(plan)),
+            ..Note::new(RolloutId(1), Owner::from_random(2), Phase::Claim, NOW)
+        }
+    }
+
+    fn way(found: &AliasState, takeover: TakeoverOptions) -> Admission {
+        admission(&Subject::parse("hello", None).unwrap(), found, PlanHash(1), takeover, NOW)
+    }
+
+    /// Every combination of lease, plan and wishes on a live rollout.
+    #[test]
+    fn an_owner_that_may_be_there_is_not_replaced_unasked() {
+        for bits in 0..16_u8 {
+            let wish = |bit: u8| bits & (1 << bit) != 0;
+            let takeover = TakeoverOptions { take_over: wish(0), replan: wish(1), adopt: wish(2), supersede: wish(3) };
+            for lease in [None, Some(NOW.as_secs() - 1), Some(NOW.as_secs()), Some(NOW.as_secs() + 60)] {
+                for plan in [1, 2] {
+                    let alive = lease.is_some_and(|lease| lease > NOW.as_secs());
+                    let found = way(&AliasState::Running(note(lease, plan)), takeover);
+                    let expected = match (takeover, plan) {
+                        (TakeoverOptions { supersede: true, .. }, _) => "In(Supersede",
+                        (TakeoverOptions { replan: false, .. }, 2) => "No",
+                        (TakeoverOptions { take_over: false, .. }, _) if alive => "Wait",
+                        _ => "In(TakeOver",
+                    };
+                    assert!(format!("{found:?}").starts_with(expected), "{takeover:?} {lease:?} {plan}: {found:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_without_a_note_are_adopted_only_where_asked_for() {
+        let foreign = AliasState::Foreign { version: Version::new(42).unwrap(), weight: crate::Weight::FULL };
+        assert!(matches!(
+            way(&foreign, TakeoverOptions { take_over: true, replan: true, supersede: true, adopt: false }),
+            Admission::No { .. }
+        ));
+        assert!(matches!(
+            way(&foreign, TakeoverOptions { adopt: true, ..TakeoverOptions::default() }),
+            Admission::In(Entry::Adopt(_), None)
+        ));
+    }
+
+    #[test]
+    fn taking_over_where_there_is_nothing_to_take_over_is_harmless() {
+        let all = TakeoverOptions { take_over: true, replan: true, adopt: true, supersede: true };
+        assert_eq!(way(&AliasState::Idle(None), all), Admission::In(Entry::Fresh, None));
+    }
+}

@@ -1,0 +1,58 @@
+//! What can a schedule see? What is foretold of it from yesterday's traffic, as a plan tells it. Nothing is computed here.
+
+use crate::Time;
+use crate::comparison::Thousandths;
+use serde::Serialize;
+
+/// What a schedule is expected to see and to cost, should the traffic be as yesterday.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forecast {
+    /// The beginning of yesterday's traffic that this is taken from.
+    pub from: Time,
+    /// Its end.
+    pub to: Time,
+    /// Calls of the alias a minute.
+    pub calls_a_minute: Thousandths,
+    /// Per cent of them that failed.
+    pub errors_percent: Thousandths,
+    /// Part by part of the schedule, while both versions have calls.
+    pub parts: Vec<Part>,
+    /// What a new version that fails 5 % of its calls costs, and one that fails all of them.
+    pub costs: Vec<Cost>,
+    /// A schedule of the same length that sees more, or costs less.
+    pub better: Option<Better>,
+}
+
+/// A step, or a few of them together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Its steps, counted from 1.
+    pub steps: [usize; 2],
+    /// Calls of the canary in it.
+    pub canary_calls: u64,
+    /// The smallest rate of errors, in per cent, that is noticed by its end with 95 % probability; `None` where even a version that
+    /// fails always may go unnoticed.
+    pub smallest_percent: Option<Thousandths>,
+}
+
+/// What a bad version costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Per cent of its calls that fail.
+    pub fails_percent: u64,
+    /// Minutes until it is noticed, in a typical case, `CloudWatch` being two minutes late; `None` where it is not.
+    pub minutes: Option<Thousandths>,
+    /// Calls that fail by then, or by the end of the schedule.
+    pub failed_calls: u64,
+}
+
+/// Another schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Better {
+    /// Its name.
+    pub schedule: String,
+    /// The smallest rate of errors that it notices, in per cent.
+    pub smallest_percent: Option<Thousandths>,
+    /// What a version that fails 5 % of its calls costs there.
+    pub failed_calls: u64,
+}

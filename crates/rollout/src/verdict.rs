@@ -1,0 +1,92 @@
+//! What do alarms and counts say together? One verdict for a rollout as its note tells it.
+//!
+//! Whatever speaks against the candidate outweighs what could not be read, which outweighs a doubt, which outweighs a pass.
+
+use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
+use crate::format::grouped;
+use crate::health::{HoldReason, Pass, ReadError, Verdict};
+use crate::note::{Note, Phase};
+use crate::observation::Observation;
+use crate::plan::{Mode, OnLowTraffic, Plan};
+use crate::timing::SUSPICION_LIMIT;
+use crate::{Cause, Time};
+
+/// Judges everything that was read, for the rollout of this note.
+pub(crate) fn verdict(plan: &Plan, seen: &Observation, note: &Note) -> Verdict {
+    let alarms = seen.health.verdict(plan, note.started_at, seen.now);
+    let Some(counts) = counts(plan, seen, note) else { return alarms };
+    match (alarms, counts) {
+        (alarms @ Verdict::Fail { .. }, _) => alarms,
+        (_, counts @ Verdict::Fail { .. }) => counts,
+        (alarms @ (Verdict::Unreadable { .. } | Verdict::NoData { .. }), _) => alarms,
+        (Verdict::Pass(alarms), Verdict::Pass(counts)) => Verdict::Pass(alarms.and(counts)),
+        (Verdict::Pass(_) | Verdict::HoldReason { .. }, counts) => counts,
+    }
+}
+
+/// When the next change of a rollout is due. A promotion by hand does not know how long the plan bakes.
+pub(crate) fn due(plan: &Plan, note: &Note) -> Time {
+    note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since })
+}
+
+/// Whether the step in force has waited for calls as long as it may.
+pub(crate) fn waited_enough(plan: &Plan, seen: &Observation, note: &Note) -> bool {
+    seen.now >= due(plan, note) && note.waited >= plan.analysis.max_hold
+}
+
+/// What the counts say; `None` where they are not to decide.
+fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
+    if plan.comparing() != Mode::On || note.stable.is_none() {
+        return None;
+    }
+    if note.phase.share().is_zero() {
+        return Some(Verdict::Pass(Pass::compared("nothing to compare before its first calls".to_owned())));
+    }
+    if let Probe::Failed(why) = &seen.probe {
+        return Some(Verdict::Fail { cause: Cause::Analysis, why: why.clone(), alarm: None });
+    }
+    let (at, finding, failing) = match &seen.comparison {
+        Comparison::Unread { failing: ReadError { why, throttled } } => {
+            return Some(Verdict::Unreadable { why: why.clone(), throttled: *throttled });
+        }
+        Comparison::Read { at, finding, failing } => (*at, finding, failing),
+    };
+    // What was found worse once is worse, however old the counts are.
+    if finding.opinion == AnalysisVerdict::RollBack {
+        return Some(Verdict::Fail { cause: Cause::Analysis, why: finding.why.clone(), alarm: None });
+    }
+    if seen.now.since(at) > plan.counts_freshness() {
+        let old = || ReadError { why: "the last counts are too old".to_owned(), throttled: false };
+        let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
+        return Some(Verdict::Unreadable { why, throttled });
+    }
+    Some(match finding.opinion {
+        AnalysisVerdict::NoData => Verdict::HoldReason { doubt: HoldReason::NoCalls, why: finding.why.clone() },
+        AnalysisVerdict::Hold if note.held < SUSPICION_LIMIT => {
+            Verdict::HoldReason { doubt: HoldReason::Suspicious, why: finding.why.clone() }
+        }
+        AnalysisVerdict::Hold | AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::RollBack => {
+            enough(plan, seen, note, finding)
+        }
+    })
+}
+
+/// Whether the canary has had the calls that were asked for, or what stands in for them.
+fn enough(plan: &Plan, seen: &Observation, note: &Note, finding: &AnalysisResult) -> Verdict {
+    let (has, wants) = (finding.step_calls, plan.analysis.min_requests);
+    // At the post-traffic hook no step is in force any more.
+    if has >= wants || note.phase == Phase::Post {
+        return Verdict::Pass(Pass::compared(finding.why.clone()));
+    }
+    if let Probe::Passed(count) = seen.probe {
+        return Verdict::Pass(Pass::compared(format!("it answered {count} of {count} saved events")));
+    }
+    if let Probe::Unsent(why) = &seen.probe {
+        return Verdict::HoldReason { doubt: HoldReason::TooFew, why: why.clone() };
+    }
+    let few = format!("{} of the {} calls that each step wants were counted", grouped(has), grouped(wants));
+    if plan.analysis.on_low_traffic == OnLowTraffic::Promote && waited_enough(plan, seen, note) {
+        return Verdict::Pass(Pass::unseen(format!("{few}: going on as configured")));
+    }
+    Verdict::HoldReason { doubt: HoldReason::TooFew, why: few }
+}
