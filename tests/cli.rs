@@ -32,7 +32,7 @@ fn exit_1_what_cannot_be_published_moves_nothing() {
     served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9)));
     let output = served.run(SHORT);
     assert_eq!(code(&output), 1, "{}", text(&output));
-    assert!(text(&output).contains("100 % on 1"), "{}", text(&output));
+    assert!(text(&output).contains("100% on 1"), "{}", text(&output));
     assert!(served.share("2") == 0.0);
 }
 
@@ -42,9 +42,9 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     let rows = [
         ("rollout hello", "no schedule was named"),
         ("rollout hello --type Linear10PercentEvery1Minuet", "did you mean `Linear10PercentEvery1Minute`?"),
-        ("rollout hello --type Canary0Percent5Minutes", "above 0 %"),
-        ("rollout hello --type Canary100Percent5Minutes", "below 100 %"),
-        ("rollout hello --type Canary101Percent5Minutes", "below 100 %"),
+        ("rollout hello --type Canary0Percent5Minutes", "above 0%"),
+        ("rollout hello --type Canary100Percent5Minutes", "below 100%"),
+        ("rollout hello --type Canary101Percent5Minutes", "below 100%"),
         ("rollout hello --type Linear10PercentEvery0Minutes", "between 1 second and 2,880 minutes"),
         ("rollout hello --steps 50,10 --every 1m", "steps must rise"),
         ("rollout hello --steps 0,10 --every 1m", "above 0"),
@@ -91,7 +91,7 @@ fn exit_3_refused_with_every_problem_and_nothing_moved() {
     let served = Served::start();
     let output = served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody");
     assert_eq!(code(&output), 3, "{}", text(&output));
-    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100 % on 1"] {
+    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100% on 1"] {
         assert!(text(&output).contains(word), "{}", text(&output));
     }
     assert_eq!(served.writes(), 0);

@@ -89,21 +89,16 @@ fn ended_with(code: i32) -> String {
 #[test]
 fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let rows = [
-        (0, "✔ PROMOTED   hello:live is on 2", "100 % on 2", "canaryctl rollback hello:live"),
-        (1, "✖ FAILED   hello:live", "100 % on 1", "canaryctl status hello:live"),
-        (3, "✖ REFUSED   hello:live: nothing has moved", "100 % on 1", "canaryctl status hello:live"),
-        (10, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
-        (11, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
-        (12, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
-        (13, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
-        (
-            20,
-            "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone",
-            "unknown: it should be 100 % on 1",
-            "aws lambda update-alias",
-        ),
-        (21, "✖ SUPERSEDED   hello:live is somebody else's now", "100 % on 3", "canaryctl status hello:live"),
-        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps its share", "90 % on 1, 10 % on 2", "canaryctl rollback hello:live"),
+        (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live"),
+        (1, "✖ FAILED   hello:live", "100% on 1", "canaryctl status hello:live"),
+        (3, "✖ REFUSED   hello:live: nothing has moved", "100% on 1", "canaryctl status hello:live"),
+        (10, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
+        (11, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
+        (12, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
+        (13, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
+        (20, "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone", "unknown: it should be 100% on 1", "aws lambda update-alias"),
+        (21, "✖ SUPERSEDED   hello:live is somebody else's now", "100% on 3", "canaryctl status hello:live"),
+        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps its share", "90% on 1, 10% on 2", "canaryctl rollback hello:live"),
     ];
     let told: Vec<_> = rows
         .iter()
@@ -171,7 +166,7 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     let output = run(&format!("replay {}", events.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert!(
-        text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10 % on 2, as last told"),
+        text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10% on 2, as last told"),
         "{}",
         text(&output)
     );

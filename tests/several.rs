@@ -87,7 +87,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     assert_eq!(shares(&served), ["100"; 3]);
     for words in [
         "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
-        "orders:live  shifted   10 % to 2",
+        "orders:live  shifted   10% to 2",
         "mails:live   ended     ✔ PROMOTED",
         "✔ PROMOTED   all 3 functions are on their new versions",
     ] {
@@ -184,7 +184,7 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     let output = folder.run(&served, "rollback");
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
-    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100 % on 1"))), "{told}");
+    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100% on 1"))), "{told}");
     let (code_of_rollout, told) = finish(again);
     assert_eq!(code_of_rollout, 13, "{told}");
     assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
@@ -212,7 +212,7 @@ fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
         "LEFT ALONE   mails:live",
         "LEFT ALONE   missing:live",
         "LEFT ALONE   other:live",
-        "ROLLED BACK   bills:live: 100 % on 1",
+        "ROLLED BACK   bills:live: 100% on 1",
     ] {
         assert!(told.contains(words), "no `{words}` in {told}");
     }

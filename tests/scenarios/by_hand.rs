@@ -134,7 +134,7 @@ fn a_share_set_in_the_console_is_held_and_still_watched() {
         let asked = request();
         let (told, ()) = tokio::join!(stage.rollout(&asked), set);
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("40 %"), "{}", told.log);
+        assert!(told.log.contains("40%"), "{}", told.log);
         stage.assert_ended("41", "back");
     });
 }

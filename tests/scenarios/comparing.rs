@@ -49,7 +49,7 @@ fn a_good_version_goes_through_on_one_question_a_minute() {
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
-        assert!(told.log.contains("errors of 42 0 %"), "{}", told.log);
+        assert!(told.log.contains("errors of 42 0%"), "{}", told.log);
     });
 }
 

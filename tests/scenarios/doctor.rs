@@ -73,7 +73,7 @@ fn every_trap_of_the_story_is_found() {
                 (Severity::Note, "runtime nodejs22.x → nodejs24.x", ""),
                 (Severity::Note, "layers (+shared:7)", ""),
                 (Severity::Note, "memory 128 MB → 256 MB", ""),
-                (Severity::Note, "timeout 3 s → 2 s", ""),
+                (Severity::Note, "timeout 3s → 2s", ""),
                 (Severity::Note, "subnets (+subnet-1)", ""),
                 (Severity::Note, "security groups (+sg-1)", ""),
             ];
@@ -317,7 +317,7 @@ fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_kn
                        the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` says how to move them";
         assert_eq!(told.log.matches(warning).count(), 1, "{}", told.log);
         let (before, _) = told.log.split_once(warning).unwrap();
-        assert!(!before.contains("claimed") && !before.contains("10 %"), "before anything begins: {before}");
+        assert!(!before.contains("claimed") && !before.contains("10%"), "before anything begins: {before}");
         let page = report::html(&told.events);
         assert!(page.contains("CALLERS BYPASS hello:Live"), "{page}");
         assert!(report::markdown(&told.events).contains("CALLERS BYPASS hello:Live"));

@@ -177,7 +177,7 @@ fn a_note_that_has_no_room_any_more_hides_no_alarm() {
         let asked = request();
         let (told, ()) = tokio::join!(stage.rollout(&asked), scribbled);
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert_eq!(stage.alias().await.traffic(), "100 % on 41");
+        assert_eq!(stage.alias().await.traffic(), "100% on 41");
         assert_eq!(stage.alias().await.description, "x".repeat(250));
     });
 }

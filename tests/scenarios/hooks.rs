@@ -153,7 +153,7 @@ fn a_step_hook_is_asked_before_every_further_share() {
         let stage = Stage::story("hello").await;
         let told = stage.rollout(&step_observed_at("preHook")).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(asked(&stage).len(), 2, "before 50 % and before 100 %: {}", told.log);
+        assert_eq!(asked(&stage).len(), 2, "before 50% and before 100%: {}", told.log);
         let rises: Vec<_> = stage.writes().into_iter().filter(|write| write.after().unwrap().share("42") > 0.3).collect();
         assert!(asked(&stage)[0] < rises[0].at, "{}", told.log);
         stage.assert_conditional();

@@ -60,7 +60,7 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
         assert_golden("a_signal_holds_the_share", &told.log);
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"));
         let alias = stage.alias().await;
-        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         // The lease is given up.
         assert!(
             alias.description.contains("shift 41>42 20% 2/10") && !alias.description.contains(" l="),
@@ -76,7 +76,7 @@ fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
         let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"), "{}", told.log);
         let alias = stage.alias().await;
-        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         assert!(!alias.description.contains(" l="), "the lease is given up: {}", alias.description);
         // The same plan goes on with it at once.
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);

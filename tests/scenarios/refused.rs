@@ -46,7 +46,7 @@ fn weights_of_somebody_else_are_left_alone() {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
         });
-        assert_refused(&stage, &request(), &["10 % of hello:Live is on 42 already"]).await;
+        assert_refused(&stage, &request(), &["10% of hello:Live is on 42 already"]).await;
     });
 }
 

@@ -345,7 +345,7 @@ fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
             let told = stage.rollout(&Request { version: rollout::Version::new(41), takeover, ..request() }).await;
             assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
         }
-        assert_eq!(stage.alias().await.traffic(), "80 % on 41, 20 % on 42");
+        assert_eq!(stage.alias().await.traffic(), "80% on 41, 20% on 42");
     });
 }
 

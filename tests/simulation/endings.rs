@@ -197,7 +197,7 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         }
         let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
         let whole =
-            |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100 % on {}", change.after.version);
+            |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
         let unmade = !changes.iter().any(|change| change.call.at <= at);
         let right = unmade || seen.iter().any(|change| whole(&change));
         ensure(right, || format!("{} ended at {:.3} and said {left:?}", run.caller, record.seconds(at)))?;

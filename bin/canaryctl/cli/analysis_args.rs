@@ -17,7 +17,7 @@ const COMPARING: &str = "Comparing the versions";
 #[derive(Debug, Args)]
 pub(crate) struct AnalysisArgs {
     /// Compare the new version's calls with the old one's: `on`, `observe` (report, never act) or `off`; with a comma, `sensitive` (sooner,
-    /// at a chance of a false rollback of 5 % instead of 1 %), and `latency=report`, `latency=enforce` or `latency=off` [default: on]
+    /// at a chance of a false rollback of 5% instead of 1%), and `latency=report`, `latency=enforce` or `latency=off` [default: on]
     #[arg(long, value_name = "HOW,…", value_delimiter = ',', value_parser = word, help_heading = COMPARING)]
     analysis: Vec<Word>,
     /// Let no step end before the new version has had so many calls in it [default: 0]

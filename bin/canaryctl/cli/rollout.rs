@@ -15,7 +15,7 @@ use super::values::{Alarm, alarm, duration, image, percent, version_description}
 /// Roll out a new version of a function, a little at a time
 ///
 /// Publishes `$LATEST` (or takes a version that exists), asks the pre-traffic hook, moves the alias' traffic by the schedule while it
-/// watches, bakes at 100 %, asks the post-traffic hook, and makes the version the alias' own. Whatever fails on the way, the traffic
+/// watches, bakes at 100%, asks the post-traffic hook, and makes the version the alias' own. Whatever fails on the way, the traffic
 /// goes back.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]

@@ -65,7 +65,7 @@ pub(crate) struct Operator {
     pub(crate) aim: Aim,
 }
 
-/// Give a rollout's candidate 100 % now; its process bakes it and makes it final
+/// Give a rollout's candidate 100% now; its process bakes it and makes it final
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -26,7 +26,7 @@ pub struct Traffic {
 pub struct Sight {
     /// Calls that the canary gets in this step.
     pub canary_calls: f64,
-    /// The smallest rate of bad calls, 0 to 1, that is noticed with 95 % probability from the first step to the end of this
+    /// The smallest rate of bad calls, 0 to 1, that is noticed with 95% probability from the first step to the end of this
     /// one; `None` where even a canary that answers nothing well may go unnoticed.
     pub smallest: Option<f64>,
 }

@@ -13,7 +13,7 @@ pub struct Rate {
     pub bad: f64,
     /// Their part, 0 to 1; `None` without calls.
     pub rate: Option<f64>,
-    /// Where the rate lies with 95 % confidence (Wilson's interval), for one look; from 0 to 1 without calls.
+    /// Where the rate lies with 95% confidence (Wilson's interval), for one look; from 0 to 1 without calls.
     pub interval: (f64, f64),
 }
 
@@ -105,7 +105,7 @@ impl Test {
     }
 }
 
-/// 95 % of a normal distribution lie within so many standard deviations.
+/// 95% of a normal distribution lie within so many standard deviations.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
         let minutes = [minute([100.0, 1.0, 900.0, 9.0]), minute([900.0, 90.0, 100.0, 10.0])];
         let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
         assert!(told.extra_bad.abs() < 1e-9, "{}", told.extra_bad);
-        // Alone at 100 %, it is held against stable's rate so far.
+        // Alone at 100%, it is held against stable's rate so far.
         let minutes = [minute([10.0, 0.0, 90.0, 9.0]), minute([100.0, 30.0, 0.0, 0.0])];
         let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
         assert!((told.extra_bad - 19.0).abs() < 1e-9, "{}", told.extra_bad);

@@ -17,7 +17,7 @@ pub struct Dead {
 
 /// Whether the canary has answered nothing well so far, and enough was asked of it, though stable fails less than half its calls.
 ///
-/// It needs no call of stable's, so that it sees at 100 %, and where hardly anybody calls, what the test cannot. A canary that is
+/// It needs no call of stable's, so that it sees at 100%, and where hardly anybody calls, what the test cannot. A canary that is
 /// as good as a stable which fails at every second call would look so in one rollout of a thousand; at one in ten, in one of 10¹⁰.
 pub fn dead(minutes: &[Minute]) -> Option<Dead> {
     let all = minutes.iter().fold(Minute::default(), |sum, minute| sum.plus(minute));

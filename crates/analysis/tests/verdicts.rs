@@ -44,7 +44,7 @@ fn without_a_forecast_the_counts_speak_for_themselves() {
 
 #[test]
 fn two_bad_calls_roll_nothing_back() {
-    // At 0.1 % each is worth up to 6.9: far more than it takes, but two are an accident.
+    // At 0.1% each is worth up to 6.9: far more than it takes, but two are an accident.
     let test = Test::of(&Parameters::default(), &[minute([10.0, 2.0, 9990.0, 0.0])]).unwrap();
     assert!(test.ln_e() > test.parameters().ln_threshold() && !test.rolls_back());
     assert_eq!(test.verdict(&Outlook::default()), Verdict::Hold);
@@ -111,7 +111,7 @@ fn later_steps_see_more() {
     let seen = sights(&Parameters::default(), &steps, &Traffic::new(600.0, 0.001).unwrap()).unwrap();
     let smallest: Vec<f64> = seen.iter().map(|sight| sight.smallest.unwrap()).collect();
     assert!(smallest.windows(2).all(|pair| pair[1] <= pair[0]), "{smallest:?}");
-    assert!((smallest[8] - smallest[9]).abs() < 1e-12, "at 100 % nothing is learnt");
+    assert!((smallest[8] - smallest[9]).abs() < 1e-12, "at 100% nothing is learnt");
     assert!((seen[2].canary_calls - 180.0).abs() < 1e-9);
     // A call a minute: one canary call or two, and nothing that they could tell.
     let seen = sights(&Parameters::default(), &linear(1.0)[..2], &Traffic::new(1.0, 0.0).unwrap()).unwrap();

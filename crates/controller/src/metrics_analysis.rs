@@ -138,7 +138,7 @@ fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
 }
 
 /// Of fewer calls luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a share of
-/// 10 % are 3 points of 400 calls.
+/// 10% are 3 points of 400 calls.
 const ENOUGH_TO_SEE: f64 = 400.0;
 
 /// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.

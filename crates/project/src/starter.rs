@@ -33,10 +33,10 @@ pub fn starter(functions: &[Subject]) -> String {
 const HEAD: &str = "\
 # What `canaryctl rollout` does, and `canaryctl plan` shows. `canaryctl schema` prints every key there is, for editors.
 defaults:                                # for every function
-  type: Canary10Percent5Minutes          # 10 % for five minutes, then everything
+  type: Canary10Percent5Minutes          # 10% for five minutes, then everything
   # type: Linear10PercentEvery1Minute    # or so, or by `steps: [1, 5, 25, 50]` and `every: 5m`
   # alias: live
-  # bake: 3m                             # how long 100 % is watched before it is final
+  # bake: 3m                             # how long 100% is watched before it is final
   # alarms: [HelloErrors]                # what counts beside the calls of both versions, which are compared anyway
   # preTrafficHook: checkEnvironment     # who is asked before any traffic moves: a function, or an https:// URL
   # stepHook: checkOrders                # before every further share

@@ -24,11 +24,11 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_what_to_do() {
-        let hint = "did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100 % on 41.".to_owned();
+        let hint = "did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100% on 41.".to_owned();
         assert_eq!(
             error_text("alarm `HelloFoAlarm` does not exist in us-east-1", &[hint]),
             "error: alarm `HelloFoAlarm` does not exist in us-east-1\n  \
-             hint: did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100 % on 41.\n"
+             hint: did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100% on 41.\n"
         );
     }
 

@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn a_command_stays_one_line_and_one_command() {
         assert_eq!(
-            annotation("error", "a:b, 5 %", "5 %\r\n::set-output name=x::y"),
-            "::error title=a%3Ab%2C 5 %25::5 %25%0A::set-output name=x::y\n"
+            annotation("error", "a:b, 5%", "5%\r\n::set-output name=x::y"),
+            "::error title=a%3Ab%2C 5%25::5%25%0A::set-output name=x::y\n"
         );
     }
 }

@@ -44,7 +44,7 @@ pub enum Order {
     Pause,
     /// Go on.
     Resume,
-    /// 100 % now.
+    /// 100% now.
     Promote,
     /// All traffic to stable.
     RollBack,

@@ -90,7 +90,7 @@ impl Alias {
         }
     }
 
-    /// Where the traffic is, in words: `90 % on 41, 10 % on 42`.
+    /// Where the traffic is, in words: `90% on 41, 10% on 42`.
     pub fn traffic(&self) -> String {
         match self.canary() {
             Some((version, weight)) if weight == Weight::FULL => format!("{weight} on {version}"),
@@ -326,10 +326,10 @@ mod tests {
 
     #[test]
     fn tells_where_traffic_is() {
-        assert_eq!(alias(41, Some((42, 250)), "").traffic(), "97.5 % on 41, 2.5 % on 42");
-        assert_eq!(alias(41, Some((42, 10_000)), "").traffic(), "100 % on 42");
-        assert_eq!(alias(41, Some((42, 0)), "").traffic(), "100 % on 41");
-        assert_eq!(alias(0, None, "").traffic(), "100 % on $LATEST");
+        assert_eq!(alias(41, Some((42, 250)), "").traffic(), "97.5% on 41, 2.5% on 42");
+        assert_eq!(alias(41, Some((42, 10_000)), "").traffic(), "100% on 42");
+        assert_eq!(alias(41, Some((42, 0)), "").traffic(), "100% on 41");
+        assert_eq!(alias(0, None, "").traffic(), "100% on $LATEST");
         let running = alias(41, Some((42, 250)), "");
         let total: u32 =
             [41, 42, 43].map(|number| u32::from(running.share_of(Version::new(number).unwrap()).basis_points())).iter().sum();

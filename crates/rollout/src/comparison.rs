@@ -121,12 +121,12 @@ pub struct Calls {
     pub calls: u64,
     /// How many of them failed.
     pub errors: u64,
-    /// Between which per cents the rate of errors lies, with 95 % confidence; 0 to 100 without calls.
+    /// Between which per cents the rate of errors lies, with 95% confidence; 0 to 100 without calls.
     pub errors_percent: [Thousandths; 2],
 }
 
 impl Calls {
-    /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12 %`; `no calls` without any.
+    /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12%`; `no calls` without any.
     pub fn rate(&self) -> String {
         rate(self.errors, self.calls)
     }
@@ -165,7 +165,7 @@ impl Thousandths {
         Self((number * 1000.0).round() as i64)
     }
 
-    /// The number as one of per cent, with one decimal: `5.0 %`.
+    /// The number as one of per cent, with one decimal: `5.0%`.
     pub fn percent(self) -> String {
         percent(format_args!("{:.1}", self.to_f64()))
     }

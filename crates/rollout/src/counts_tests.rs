@@ -268,7 +268,7 @@ fn no_doubt_lasts_for_ever() {
     // One minute of the first step, and then as long as was said.
     assert_eq!(always(&with(0, roll_back), AnalysisVerdict::NoData, 0), (60 + 300, Outcome::RolledBack(Cause::NoData)));
     assert_eq!(always(&with(100, roll_back), AnalysisVerdict::LowPower, 99), (60 + 300, Outcome::RolledBack(Cause::LowTraffic)));
-    // Every one of the ten steps, the one at 100 % among them, waits for its calls.
+    // Every one of the ten steps, the one at 100% among them, waits for its calls.
     assert_eq!(always(&with(100, promote), AnalysisVerdict::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
     // The saved events are sent once, and stand in for the calls from then on.
     assert_eq!(always(&with(100, probe), AnalysisVerdict::LowPower, 0), (720 + 300, Outcome::Promoted));

@@ -349,7 +349,7 @@ fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&No
             assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told());
             assert!(plan.step_hook.is_none() || seen.hook == Hook::Succeeded, "{}", told());
         }
-        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100 %: {}", told()),
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100%: {}", told()),
     }
 }
 

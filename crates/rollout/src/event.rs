@@ -302,7 +302,7 @@ pub struct Started {
     pub weights: Vec<Weight>,
     /// The seconds between two steps.
     pub every_seconds: u64,
-    /// The seconds at 100 %.
+    /// The seconds at 100%.
     pub bake_seconds: u64,
     /// The alarms that are watched.
     pub alarms: Vec<String>,

@@ -17,7 +17,7 @@ pub struct Forecast {
     pub errors_percent: Thousandths,
     /// Part by part of the schedule, while both versions have calls.
     pub parts: Vec<Part>,
-    /// What a new version that fails 5 % of its calls costs, and one that fails all of them.
+    /// What a new version that fails 5% of its calls costs, and one that fails all of them.
     pub costs: Vec<Cost>,
     /// A schedule of the same length that sees more, or costs less.
     pub better: Option<Better>,
@@ -30,7 +30,7 @@ pub struct Part {
     pub steps: [usize; 2],
     /// Calls of the canary in it.
     pub canary_calls: u64,
-    /// The smallest rate of errors, in per cent, that is noticed by its end with 95 % probability; `None` where even a version that
+    /// The smallest rate of errors, in per cent, that is noticed by its end with 95% probability; `None` where even a version that
     /// fails always may go unnoticed.
     pub smallest_percent: Option<Thousandths>,
 }
@@ -53,6 +53,6 @@ pub struct Better {
     pub schedule: String,
     /// The smallest rate of errors that it notices, in per cent.
     pub smallest_percent: Option<Thousandths>,
-    /// What a version that fails 5 % of its calls costs there.
+    /// What a version that fails 5% of its calls costs there.
     pub failed_calls: u64,
 }

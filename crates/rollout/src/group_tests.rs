@@ -217,7 +217,7 @@ fn check(plan: &Plan, seen: &Observation) {
     shows(plan, seen, &action);
 }
 
-/// At 100 % and held by nobody, it becomes final, whatever is red; one that is final waits only for those who still go on.
+/// At 100% and held by nobody, it becomes final, whatever is red; one that is final waits only for those who still go on.
 fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &AliasState, otherwise: bool) {
     let told = || format!("{action:?}\non {seen:#?}");
     if otherwise {

@@ -8,7 +8,7 @@
 //! - **stable**: the alias' version; **candidate**: the version being rolled out, called the **canary** while it has a share
 //! - **weight**: the canary's share, in basis points
 //! - **plan**, **step**: what was chosen beforehand, and one rise of the weight in it
-//! - **bake**: watching the canary at 100 % before it is promoted
+//! - **bake**: watching the canary at 100% before it is promoted
 //! - **shift**: raise the weight by a step; **promote**: make the candidate the alias' version
 //! - **roll back**: put all traffic on stable
 //! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it

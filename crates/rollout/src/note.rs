@@ -97,7 +97,7 @@ pub enum Phase {
     /// The pre-traffic hook is due or runs: nothing has moved.
     #[serde(rename = "pre")]
     Pre,
-    /// The candidate has this share, below 100 %.
+    /// The candidate has this share, below 100%.
     #[serde(rename = "shift")]
     Shift {
         /// The share that was set.
@@ -107,10 +107,10 @@ pub enum Phase {
         /// How many steps there are.
         steps: u16,
     },
-    /// The candidate has 100 % and is watched.
+    /// The candidate has 100% and is watched.
     #[serde(rename = "bake")]
     Bake,
-    /// The candidate has 100 % and the post-traffic hook is due or runs.
+    /// The candidate has 100% and the post-traffic hook is due or runs.
     #[serde(rename = "post")]
     Post,
     /// Terminal: the candidate has become the alias' version.

@@ -105,7 +105,7 @@ pub struct Observation {
     /// When this process first saw the step that is in force, where it saw it come.
     #[serde(rename = "step_observed_at")]
     pub step_observed_at: Option<Time>,
-    /// Whether AWS has refused a weight of exactly 100 %.
+    /// Whether AWS has refused a weight of exactly 100%.
     #[serde(default)]
     pub full_weight_refused: bool,
     /// The alias as it was when the plan was made for it; `None` where there was none.

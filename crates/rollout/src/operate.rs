@@ -22,7 +22,7 @@ pub enum Operation {
     },
     /// End the pause.
     Resume,
-    /// Give the candidate 100 % now; its owner bakes it and promotes it.
+    /// Give the candidate 100% now; its owner bakes it and promotes it.
     Promote,
     /// Make the candidate the alias' version now, unwatched.
     PromoteNow,

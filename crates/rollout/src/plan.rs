@@ -66,7 +66,7 @@ pub struct Plan {
     pub source: Source,
     /// Which share when.
     pub schedule: Schedule,
-    /// How long the candidate is watched at 100 %.
+    /// How long the candidate is watched at 100%.
     pub bake: Duration,
     /// The alarms that are watched.
     pub alarms: Vec<String>,

@@ -114,11 +114,11 @@ macro_rules! options {
 }
 
 options! {
-    /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
+    /// How long to watch at 100%; `None` is 3 minutes where anything is watched, else nothing.
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
-        flag: "bake" "How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]", shown: "",
-        key: Some(spelled("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched.")),
+        flag: "bake" "How long to watch at 100% before it is final [default: 3m where anything is watched, else 0]", shown: "",
+        key: Some(spelled("bake", "How long to watch at 100% before it is final; 3 minutes where anything is watched.")),
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
@@ -328,7 +328,7 @@ pub enum OnLowTraffic {
 pub struct Analysis {
     /// Whether it is.
     pub mode: Mode,
-    /// Whether to notice sooner, at a chance of a false rollback of 5 % instead of 1 %.
+    /// Whether to notice sooner, at a chance of a false rollback of 5% instead of 1%.
     pub sensitive: bool,
     /// About slow calls.
     pub latency: Latency,

@@ -10,9 +10,9 @@ use crate::Weight;
 use crate::format::exact;
 use crate::timing::MAX_INTERVAL;
 
-/// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
+/// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100%.
 ///
-/// Promises: at least one step, strictly rising, none of them 0, the last one 100 %, at most [`MAX_STEPS`].
+/// Promises: at least one step, strictly rising, none of them 0, the last one 100%, at most [`MAX_STEPS`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Kept")]
 pub struct Schedule {
@@ -69,7 +69,7 @@ pub enum ScheduleError {
         /// The name that is written most alike.
         nearest: String,
     },
-    /// A share of 0 or of 100 % and more.
+    /// A share of 0 or of 100% and more.
     #[error(
         "`{given}`: a share lies above {} and below {}\n  hint: `AllAtOnce` moves everything in one step",
         Weight::ZERO,
@@ -104,7 +104,7 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// A schedule of steps given one by one, `every` apart. 100 % is added where it is missing.
+    /// A schedule of steps given one by one, `every` apart. 100% is added where it is missing.
     ///
     /// # Errors
     /// Steps that do not rise, a share of 0, too many of them, an interval out of range.
@@ -135,22 +135,22 @@ impl Schedule {
         Ok(Self { name, weights, every })
     }
 
-    /// The share of step `step`, counted from 1; beyond the last one, 100 %.
+    /// The share of step `step`, counted from 1; beyond the last one, 100%.
     pub fn weight(&self, step: usize) -> Weight {
         step.checked_sub(1).and_then(|index| self.weights.get(index)).copied().unwrap_or(Weight::FULL)
     }
 
-    /// Every step's share, in order. The last one is 100 %.
+    /// Every step's share, in order. The last one is 100%.
     pub fn weights(&self) -> &[Weight] {
         &self.weights
     }
 
-    /// How many steps there are, the one to 100 % included.
+    /// How many steps there are, the one to 100% included.
     pub fn len(&self) -> usize {
         self.weights.len()
     }
 
-    /// Never: a schedule has at least the step to 100 %.
+    /// Never: a schedule has at least the step to 100%.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
     }
@@ -160,7 +160,7 @@ impl Schedule {
         self.every
     }
 
-    /// The time from the first step to the one to 100 %.
+    /// The time from the first step to the one to 100%.
     pub fn duration(&self) -> Duration {
         let waits = u32::try_from(self.weights.len().saturating_sub(1)).unwrap_or(u32::MAX);
         self.every.saturating_mul(waits)
@@ -215,7 +215,7 @@ impl FromStr for Schedule {
     }
 }
 
-/// Multiples of `share` below 100 %, then 100 %.
+/// Multiples of `share` below 100%, then 100%.
 fn rising(share: Weight) -> Vec<Weight> {
     let stride = usize::from(share.basis_points());
     let below = (share.basis_points()..Weight::FULL.basis_points()).step_by(stride.max(1));

@@ -77,8 +77,8 @@ frozen!(events, EventKind {
     EventKind::RollbackStarted { .. } => r#"{"type":"rollback_started","cause":"alarm","why":"it went off","happened_at":"2026-11-23T14:03:13.000Z","alarm":"errors"}"#,
     EventKind::Restored { .. } => r#"{"type":"restored","version":"41","moved":true}"#,
     EventKind::Promoted { .. } => r#"{"type":"promoted","version":"42"}"#,
-    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
-    EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
+    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
+    EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
 } but EventKind::Observed(_) | EventKind::Unknown);
 
 frozen!(outcomes, OutcomeKind {

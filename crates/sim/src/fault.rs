@@ -185,7 +185,7 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::everywhere(Effect::LostAnswer).chance(0.25));
         let hit = effects(&mut faults, "Invoke", "A", 0..4_000).into_iter().flatten().count();
-        assert!((900..1_100).contains(&hit), "{hit} of 4000 at 25 %");
+        assert!((900..1_100).contains(&hit), "{hit} of 4000 at 25%");
     }
 
     #[test]

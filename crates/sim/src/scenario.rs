@@ -207,7 +207,7 @@ fn bad_weather(world: &mut World) {
 
 const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "hello", description: "a healthy new version, 10 calls a second", story: Story::Healthy },
-    Scenario { name: "hello-errors", description: "the new version fails 5 % of its calls", story: Story::Errors },
+    Scenario { name: "hello-errors", description: "the new version fails 5% of its calls", story: Story::Errors },
     Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook says no", story: Story::PreHookFails },
     Scenario { name: "hello-post-hook-fails", description: "the post-traffic hook says no", story: Story::PostHookFails },
     Scenario { name: "hello-first", description: "the first deployment: no version, no alias", story: Story::First },
@@ -398,6 +398,6 @@ mod tests {
             .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &update))
             .filter(|reply| matches!(reply.answer, crate::world::Answer::Lost))
             .count();
-        assert!((10..50).contains(&lost), "{lost} of 200 at 15 %");
+        assert!((10..50).contains(&lost), "{lost} of 200 at 15%");
     }
 }

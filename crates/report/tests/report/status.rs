@@ -50,8 +50,8 @@ fn running(lease: Option<i64>) -> Alias {
 fn a_rollout_under_way() {
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
-  traffic   70 % on 41, 30 % on 42
-  is        step 3 of 10, 30 % since 14:02:33 (18 s); next change at 14:03:33 (in 42 s)
+  traffic   70% on 41, 30% on 42
+  is        step 3 of 10, 30% since 14:02:33 (18s); next change at 14:03:33 (in 42s)
   owner     k4q9, taken to be alive until 14:04:33
   rejected  39 (rolled back by hand); refused without --again
   next      canaryctl rollback hello   puts all traffic on 41
@@ -59,7 +59,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
     assert_eq!(text(&running(Some(102))), expected);
     let expected = json!({
         "v": 1, "type": "status", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
-        "alias_state": "running", "traffic": "70 % on 41, 30 % on 42", "stable": "41", "candidate": "42", "weight": 0.3,
+        "alias_state": "running", "traffic": "70% on 41, 30% on 42", "stable": "41", "candidate": "42", "weight": 0.3,
         "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "orphaned": false,
         "next_step_at": "2026-11-23T14:03:33.000Z", "paused": false, "last_outcome": null, "last_cause": null, "rejected": ["39"],
     });
@@ -69,7 +69,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
 #[test]
 fn an_owner_that_died_or_left() {
     let dead = text(&running(Some(-100)));
-    assert!(dead.contains("  owner     none: k4q9 was last due at 14:01:11, 1m40s ago; nobody goes on with it\n"), "{dead}");
+    assert!(dead.contains("  owner     none: k4q9 was last due at 14:01:11, 1m 40s ago; nobody goes on with it\n"), "{dead}");
     assert_eq!(json(&running(Some(-100)))["orphaned"], true);
     let left = text(&running(None));
     assert!(left.contains("  owner     none: k4q9 left it in progress; nobody goes on with it\n"), "{left}");
@@ -88,10 +88,10 @@ fn paused_and_blind_and_asking_a_hook() {
     let alias = alias(41, Some((42, 10_000)), &format!("post 41>42 {fields}"));
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
-  traffic   100 % on 42
-  is        asking the post-traffic hook since 14:02:33 (18 s)
+  traffic   100% on 42
+  is        asking the post-traffic hook since 14:02:33 (18s)
   paused    until 14:12:51, then it goes back
-  blind     since 14:02:46 (5 s): what is watched cannot be read
+  blind     since 14:02:46 (5s): what is watched cannot be read
   hook      attempt 2, counts as failed at 14:17:51
   owner     k4q9, taken to be alive until 14:04:33
   next      canaryctl resume hello     ends the pause
@@ -157,27 +157,27 @@ fn every_other_standing_has_its_words_and_its_command() {
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {live}")),
             "running",
-            "the bake ends at 14:03:33 (in 42 s)",
+            "the bake ends at 14:03:33 (in 42s)",
             "canaryctl rollback hello ",
         ),
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, Some(-1), Some(102)))),
             "running",
-            "(18 s); the bake is over",
+            "(18s); the bake is over",
             "canaryctl rollback hello ",
         ),
         // Promoted by hand.
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, None, Some(102)))),
             "running",
-            "(18 s); its owner ends the bake",
+            "(18s); its owner ends the bake",
             "canaryctl rollback hello ",
         ),
         (alias(1, None, &format!("post ->1 {live}")), "running", "the post-traffic hook", "canaryctl status hello "),
         (
             alias(41, Some((42, 500)), &format!("bake 41>42 {live}")),
             "set_by_hand",
-            "5 % where the rollout set 100 %",
+            "5% where the rollout set 100%",
             "canaryctl rollback hello ",
         ),
         (
@@ -213,8 +213,8 @@ fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let told = |provisioned| status_text(&subject(), Some(&foreign), provisioned, now());
     let expected = "\
 hello:live   42
-  traffic   100 % on 41
-  is        41 has 100 % and no note says why; canaryctl leaves it alone:
+  traffic   100% on 41
+  is        41 has 100% and no note says why; canaryctl leaves it alone:
             AWS moving this alias' provisioned concurrency, or somebody else's rollout
   next      canaryctl status hello             again in some minutes: AWS takes the weights away when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42
@@ -275,7 +275,7 @@ fn held_up_by_what_the_calls_say() {
         alias(41, Some((42, 3000)), &format!("shift 41>42 30% 3/10 {}{fields}", times(-138, -18, Some(42), Some(300))))
     };
     let told = text(&note(" a=3c w=8c"));
-    assert!(told.contains("  held      this step lasts 5 min longer so far, for want of calls of the new version\n"), "{told}");
-    assert!(told.contains("2 min in all so far, for suspicions that were not proven"), "{told}");
+    assert!(told.contains("  held      this step lasts 5m longer so far, for want of calls of the new version\n"), "{told}");
+    assert!(told.contains("2m in all so far, for suspicions that were not proven"), "{told}");
     assert!(!text(&note("")).contains("held"));
 }

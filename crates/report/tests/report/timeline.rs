@@ -35,18 +35,18 @@ fn plan(schedule: &str) -> Plan {
 #[test]
 fn a_timeline_with_everything_in_it() {
     let expected = "\
-hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6 min
+hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6m
   before    pre-traffic hook preHook says whether any traffic moves
-  t = 0     30 %
-  1 min     60 %
-  2 min     90 %
-  3 min     100 %, then baked for 3 min: watched, and one write away from stable
-  6 min     post-traffic hook postHook, then promoted; back to 41 should it fail
+  t = 0     30%
+  1m     60%
+  2m     90%
+  3m     100%, then baked for 3m: watched, and one write away from stable
+  6m     post-traffic hook postHook, then promoted; back to 41 should it fail
   watched   alarm HelloFooAlarm
-            every 5 s; an alarm in ALARM takes all traffic back
+            every 5s; an alarm in ALARM takes all traffic back
             no data counts as no complaint (--insufficient-data ok)
             red before it begins: refused (--preexisting-alarm fail)
-            not readable: holds the share, goes back after 10 min (--blind-limit)
+            not readable: holds the share, goes back after 10m (--blind-limit)
   stopped   a signal takes all traffic back (--on-interrupt rollback)
   go back   canaryctl rollback hello
 ";
@@ -66,7 +66,7 @@ fn nothing_watched_is_said_plainly() {
     };
     let expected = "\
 hello:live   41 ▸ 42   AllAtOnce
-  t = 0     100 %
+  t = 0     100%
   t = 0     promoted
   watched   nothing is watched: the schedule alone moves traffic
   stopped   a signal leaves the share as it is (--on-interrupt hold)
@@ -79,7 +79,7 @@ hello:live   41 ▸ 42   AllAtOnce
 fn a_long_timeline_is_shortened() {
     let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"), None);
     assert!(
-        text.contains("  3 min     4 %\n  …         94 more steps, one every 1 min\n  1h38m     99 %\n  1h39m     100 %,"),
+        text.contains("  3m     4%\n  …         94 more steps, one every 1m\n  1h 38m     99%\n  1h 39m     100%,"),
         "{text}"
     );
     assert!(text.lines().count() <= 20, "{text}");
@@ -96,8 +96,8 @@ fn every_policy_is_named() {
         ..plan("AllAtOnce")
     };
     let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
-    assert!(text.contains("waits up to 1 h"), "{text}");
+    assert!(text.contains("no data holds the share, for 10m at most"), "{text}");
+    assert!(text.contains("waits up to 1h"), "{text}");
     let other = Plan {
         policy: Policy { insufficient_data: InsufficientData::RollBack, preexisting_alarm: Preexisting::Ignore, ..other.policy },
         ..other
@@ -111,8 +111,8 @@ fn every_policy_is_named() {
 fn a_first_deployment_has_no_steps_and_no_way_back() {
     let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") }, None);
     assert!(text.contains("first deployment"), "{text}");
-    assert!(text.contains("  t = 0     the alias is created on it: 100 % at once"), "{text}");
-    assert!(!text.contains("10 %") && !text.contains("rollback hello"), "{text}");
+    assert!(text.contains("  t = 0     the alias is created on it: 100% at once"), "{text}");
+    assert!(!text.contains("10%") && !text.contains("rollback hello"), "{text}");
 }
 
 #[test]

@@ -71,14 +71,14 @@ fn a_whole_rollout() {
         "42 published",
         "42 can take traffic",
         "the hook asked (pre-traffic)",
-        "the hook succeeded in 6 s",
-        "10 % to 42: step 1 of 3",
+        "the hook succeeded in 6s",
+        "10% to 42: step 1 of 3",
         "by hand until 14:12:13",
         "no more: it goes on",
-        "50 % to 42: step 2 of 3",
-        "cannot be read by its owner; holding 50 %",
+        "50% to 42: step 2 of 3",
+        "cannot be read by its owner; holding 50%",
         "everything can be read again",
-        "100 % to 42: the last step",
+        "100% to 42: the last step",
         "42 is the alias' version now",
         "✔ PROMOTED   hello:live is on 42",
     ];
@@ -114,10 +114,10 @@ fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
 hello:live   41 ▸ 42   runs elsewhere                            00000007  01:18
   ✔ preflight   ✔ version 42
   step 1 of 3  ██████████····················
-  share     set 10 %   next step in 0:42
-  alarms    ✔ errors OK 2 min
+  share     set 10%   next step in 0:42
+  alarms    ✔ errors OK 2m
   14:03:13  version   42 can take traffic
-  14:03:13  shifted   10 % to 42: step 1 of 3
+  14:03:13  shifted   10% to 42: step 1 of 3
   to go back:  canaryctl rollback hello";
     assert_eq!(shown(&known(LiveState::default(), &events), at(78), 80), expected);
 }
@@ -127,7 +127,7 @@ fn a_way_back_and_a_rollout_that_is_somebody_elses_end_it_too() {
     let (log, events) =
         told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (20, Some(alias(Phase::Back(Cause::Alarm), 19, |_| {})))]);
     assert_eq!(events.last().unwrap().ending().unwrap().exit_code, 10);
-    assert!(log.contains("✖ ROLLED BACK   hello:live stays on 41") && log.contains("100 % on 41, confirmed"), "{log}");
+    assert!(log.contains("✖ ROLLED BACK   hello:live stays on 41") && log.contains("100% on 41, confirmed"), "{log}");
     // One stale read, or two, are not believed.
     let foreign = || Some(Alias { description: String::new(), ..alias(shift(10, 1), 8, |_| {}) });
     let again = || Some(alias(shift(10, 1), 8, |_| {}));
@@ -148,6 +148,6 @@ fn an_owner_that_is_gone_and_a_share_set_by_hand_are_said_once() {
     let (log, _) = told(&[(9, orphan()), (14, orphan()), (19, orphan())]);
     assert_eq!(log.matches("nobody watches over this rollout any more").count(), 1, "{log}");
     let (log, _) = told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (50, by_hand()), (55, by_hand())]);
-    assert_eq!(log.matches("5 % on 42").count(), 1, "{log}");
+    assert_eq!(log.matches("5% on 42").count(), 1, "{log}");
     assert!(Watch::begin(&subject(), &alias(Phase::Promoted, 8, |_| {}), &[], at(9)).is_none());
 }

@@ -7,7 +7,7 @@
 //! The rules, in their order:
 //! 1. A member that goes back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
 //! 2. The first version that becomes final, after all members have passed everything, is the commit: one write to one alias. From
-//!    then on nothing automatic goes back, and whoever stands at 100 % becomes final, unless a person holds it.
+//!    then on nothing automatic goes back, and whoever stands at 100% becomes final, unless a person holds it.
 //! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
 
 use super::state::{Left, Member, Others, RollbackTrigger, Stage};
@@ -209,7 +209,7 @@ fn end_with_the_others(plan: &Plan, seen: &Observation, others: &Others, action:
     if early { waiting(plan, seen, others, Stage::Final) } else { action }
 }
 
-/// After the commit whoever stands at 100 % becomes final; what a person does to it comes first.
+/// After the commit whoever stands at 100% becomes final; what a person does to it comes first.
 fn go_final(seen: &Observation, position: Option<&Position>, action: &Action) -> Option<Action> {
     let Some(Position::Ours(note)) = position else { return None };
     let full = matches!(note.phase, Phase::Bake | Phase::Post) && note.pause.is_none();

@@ -219,7 +219,7 @@ mod tests {
         let plain = behaviour(&[("SIM_LATENCY_MS", "40"), ("SIM_ERROR_RATE", "0.5")]).unwrap();
         let (mut one, mut other) = (luck(), luck());
         let slow = (0..10_000).filter(|_| tail.run(&mut one, 0.0).duration == Duration::from_millis(900)).count();
-        assert!((400..600).contains(&slow), "{slow} of 10000 at 5 %");
+        assert!((400..600).contains(&slow), "{slow} of 10000 at 5%");
         (0..10_000).for_each(|_| assert_eq!(plain.run(&mut other, 0.0).duration, Duration::from_millis(40)));
         assert_eq!(one.errors.u64(..), other.errors.u64(..));
         let timed_out = behaviour(&[("SIM_SLOW_SHARE", "1"), ("SIM_SLOW_MS", "3001")]).unwrap();
@@ -235,7 +235,7 @@ mod tests {
         };
         assert_eq!((failed("0", 0.0), failed("0", 1.0), failed("1", 0.0)), (0, 10_000, 10_000));
         let both = failed("0.2", 0.5);
-        assert!((5_800..6_200).contains(&both), "{both} of 10000 at 60 %");
+        assert!((5_800..6_200).contains(&both), "{both} of 10000 at 60%");
     }
 
     #[test]
