@@ -46,7 +46,7 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExpectedError {
     /// A number out of its range.
-    #[error("the {name} is {value}: it lies between 0 and {most}")]
+    #[error("the {name} is {value}: it must be between 0 and {most}")]
     Range {
         /// Which one, in words.
         name: &'static str,
@@ -78,8 +78,8 @@ impl Traffic {
     /// # Errors
     /// A negative number, too many calls, a rate that is no fraction.
     pub fn new(calls_per_minute: f64, stable_rate: f64) -> Result<Self, ExpectedError> {
-        within("number of calls a minute", calls_per_minute, 1e9)?;
-        within("rate of bad calls", stable_rate, 1.0)?;
+        within("number of invocations per minute", calls_per_minute, 1e9)?;
+        within("rate of failed invocations", stable_rate, 1.0)?;
         Ok(Self { calls_per_minute, stable_rate })
     }
 }
@@ -115,7 +115,7 @@ pub fn sights(parameters: &Parameters, steps: &[Step], traffic: &Traffic) -> Res
 /// # Errors
 /// Parameters that make no sense; a rate that is no fraction.
 pub fn notice(parameters: &Parameters, steps: &[Step], traffic: &Traffic, canary_rate: f64) -> Result<Notice, ExpectedError> {
-    within("canary's rate of bad calls", canary_rate, 1.0)?;
+    within("canary's rate of failed invocations", canary_rate, 1.0)?;
     let mut test = Test::new(parameters)?;
     let path = Path::of(steps, traffic, FINE);
     let mut passed = 0.0;

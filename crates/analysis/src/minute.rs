@@ -19,7 +19,7 @@ pub const MOST_CALLS: f64 = 1e15;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CountError {
     /// Not a number, or without end.
-    #[error("{count} is {value}, not a number of calls")]
+    #[error("{count} is {value}, not a number of invocations")]
     NotFinite {
         /// Which count.
         count: &'static str,
@@ -35,7 +35,7 @@ pub enum CountError {
         value: f64,
     },
     /// More than can be counted exactly.
-    #[error("{count} is {value}: more than {MOST_CALLS} calls in a minute are not counted exactly")]
+    #[error("{count} is {value}: more than {MOST_CALLS} invocations in a minute cannot be counted exactly")]
     TooMany {
         /// Which count.
         count: &'static str,
@@ -43,7 +43,7 @@ pub enum CountError {
         value: f64,
     },
     /// More bad calls than calls.
-    #[error("{count} is {bad}, more than the {calls} calls there were")]
+    #[error("{count} is {bad}, more than the {calls} invocations in total")]
     MoreBadThanCalls {
         /// Which count.
         count: &'static str,
@@ -135,8 +135,8 @@ mod tests {
         assert_eq!(said([-1.0, 0.0, 9.0, 0.0]), "canary_calls is -1: a count is never negative");
         assert_eq!(said([1.0, 2.0, 9.0, 0.0]), "canary_errors is 2, more than the 1 calls there were");
         assert_eq!(said([1.0, 0.0, 9.0, 9.5]), "stable_errors is 9.5, more than the 9 calls there were");
-        assert_eq!(said([1.0, 0.0, f64::NAN, 0.0]), "stable_calls is NaN, not a number of calls");
-        assert_eq!(said([1.0, f64::INFINITY, 9.0, 0.0]), "canary_errors is inf, not a number of calls");
+        assert_eq!(said([1.0, 0.0, f64::NAN, 0.0]), "stable_calls is NaN, not a number of invocations");
+        assert_eq!(said([1.0, f64::INFINITY, 9.0, 0.0]), "canary_errors is inf, not a number of invocations");
         assert_eq!(
             said([2e15, 0.0, 9.0, 0.0]),
             "canary_calls is 2000000000000000: more than 1000000000000000 calls in a minute are not counted exactly"

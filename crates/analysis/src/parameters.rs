@@ -40,7 +40,7 @@ pub struct Outage {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParameterError {
     /// A number out of its range.
-    #[error("the {name} is {value}: it lies {range}")]
+    #[error("the {name} is {value}: it must be {range}")]
     Range {
         /// Which one, in words.
         name: &'static str,
@@ -53,13 +53,13 @@ pub enum ParameterError {
     #[error("a test needs at least one alternative")]
     NoAlternative,
     /// More bets than are of any use.
-    #[error("{given} alternatives: 20 are the most")]
+    #[error("{given} alternatives: the maximum is 20")]
     TooManyAlternatives {
         /// How many there were.
         given: usize,
     },
     /// An outage that is tolerated, or that comes without calls that succeed.
-    #[error("an outage from {stable} to {canary}: the canary's rate lies above the {tolerated} that is tolerated, and below 1")]
+    #[error("an outage from {stable} to {canary}: the canary's rate must be above the tolerated {tolerated} and below 1")]
     Outage {
         /// Stable's rate.
         stable: f64,
@@ -127,14 +127,19 @@ impl Parameters {
         within("bound on false rollbacks", self.alpha, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
         within("tolerated ratio", self.ratio, |it| (1.0..=1000.0).contains(&it), "between 1 and 1,000")?;
         within("tolerated margin", self.margin, |it| (0.0..1.0).contains(&it), "between 0 and 1, below 1")?;
-        within("start of the trouble", self.start, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
-        within("size of a bucket", self.bucket_min, |it| (1.0..=1e12).contains(&it), "between 1 and 10¹² calls")?;
-        within("least number of bad calls", self.min_canary_bad, |it| (0.0..=1e12).contains(&it), "between 0 and 10¹²")?;
+        within("start of the degradation", self.start, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
+        within("size of a bucket", self.bucket_min, |it| (1.0..=1e12).contains(&it), "between 1 and 10¹² invocations")?;
+        within(
+            "minimum number of failed invocations",
+            self.min_canary_bad,
+            |it| (0.0..=1e12).contains(&it),
+            "between 0 and 10¹²",
+        )?;
         within("evidence to hold at", self.hold_at, |it| it > 1.0 && it.is_finite(), "above 1")?;
-        within("share of the bound", self.share, |it| it > 0.0 && it <= 1.0, "above 0 and at most at 1")?;
+        within("share of the bound", self.share, |it| it > 0.0 && it <= 1.0, "above 0 and at most 1")?;
         within("bound times its share", self.alpha * self.share, |it| it > 0.0, "above 0")?;
         for alternative in &self.alternatives {
-            within("alternative", *alternative, |it| it > 1.0 && it <= 1e6, "above 1 and at most at 10⁶")?;
+            within("alternative", *alternative, |it| it > 1.0 && it <= 1e6, "above 1 and at most 10⁶")?;
         }
         if self.alternatives.len() > 20 {
             return Err(ParameterError::TooManyAlternatives { given: self.alternatives.len() });
@@ -177,11 +182,14 @@ mod tests {
         assert_eq!(said(&|it| it.ratio = 0.9), "the tolerated ratio is 0.9: it lies between 1 and 1,000");
         assert_eq!(said(&|it| it.margin = 1.0), "the tolerated margin is 1: it lies between 0 and 1, below 1");
         assert_eq!(said(&|it| it.start = 1.0), "the start of the trouble is 1: it lies above 0 and below 1");
-        assert_eq!(said(&|it| it.bucket_min = 0.5), "the size of a bucket is 0.5: it lies between 1 and 10¹² calls");
-        assert_eq!(said(&|it| it.min_canary_bad = -1.0), "the least number of bad calls is -1: it lies between 0 and 10¹²");
+        assert_eq!(said(&|it| it.bucket_min = 0.5), "the size of a bucket is 0.5: it lies between 1 and 10¹² invocations");
+        assert_eq!(
+            said(&|it| it.min_canary_bad = -1.0),
+            "the minimum number of failed invocations is -1: it lies between 0 and 10¹²"
+        );
         assert_eq!(said(&|it| it.hold_at = 1.0), "the evidence to hold at is 1: it lies above 1");
         assert_eq!(said(&|it| it.share = 1.5), "the share of the bound is 1.5: it lies above 0 and at most at 1");
-        assert_eq!(said(&|it| it.alternatives = vec![1.0]), "the alternative is 1: it lies above 1 and at most at 10⁶");
+        assert_eq!(said(&|it| it.alternatives = vec![1.0]), "the alternative is 1: it lies above 1 and at most 10⁶");
         assert_eq!(said(&|it| it.alternatives = vec![2.0; 21]), "21 alternatives: 20 are the most");
         assert_eq!(said(&|it| (it.alternatives, it.outage) = (Vec::new(), None)), "a test needs at least one alternative");
         assert_eq!(

@@ -26,7 +26,7 @@ pub struct SeriesError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// A cell that is no number.
-    #[error("{column} is `{cell}`, not a number\n  hint: a header names {names}", names = COLUMNS.join(", "))]
+    #[error("{column} is `{cell}`, not a number\n  hint: the header columns are {names}", names = COLUMNS.join(", "))]
     NotANumber {
         /// Its column.
         column: &'static str,
@@ -42,7 +42,7 @@ pub enum Problem {
         expected: usize,
     },
     /// A header that lacks a column.
-    #[error("the header has no column {column}\n  hint: it names {names}", names = COLUMNS.join(", "))]
+    #[error("the header has no column {column}\n  hint: it has {names}", names = COLUMNS.join(", "))]
     Missing {
         /// Which one.
         column: &'static str,
@@ -180,7 +180,7 @@ mod tests {
         let said = |text: &str| parse(text).unwrap_err().to_string();
         assert_eq!(said("1,0,9,0\n\n1,2,9,0\n"), "line 3: canary_errors is 2, more than the 1 calls there were");
         assert_eq!(said("1,0,9\n"), "line 1: 3 columns where 4 are expected");
-        assert_eq!(said("1,0,9,nan\n"), "line 1: stable_errors is NaN, not a number of calls");
+        assert_eq!(said("1,0,9,nan\n"), "line 1: stable_errors is NaN, not a number of invocations");
         assert!(
             said("a,b,c,d\n1,0,9,0")
                 .starts_with("line 1: canary_calls is `a`, not a number\n  hint: a header names canary_calls")

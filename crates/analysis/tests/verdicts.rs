@@ -142,7 +142,7 @@ fn nothing_is_foretold_from_nonsense() {
     );
     assert_eq!(
         Traffic::new(-1.0, 0.0).unwrap_err().to_string(),
-        "the number of calls a minute is -1: it lies between 0 and 1000000000"
+        "the number of invocations per minute is -1: it lies between 0 and 1000000000"
     );
     assert!(notice(&Parameters::default(), &[], &Traffic::new(1.0, 0.0).unwrap(), 2.0).is_err());
 }

@@ -60,7 +60,10 @@ impl ProvideCredentials for NamedProfile {
             self.files.provide_credentials().await.map_err(|error| {
                 if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
                     // All that is left to report is which profile was meant.
-                    CredentialsError::invalid_configuration(format!("the profile `{}` does not exist or has none", self.name))
+                    CredentialsError::invalid_configuration(format!(
+                        "the profile `{}` does not exist or has no Region",
+                        self.name
+                    ))
                 } else {
                     error
                 }

@@ -120,6 +120,6 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
 
 /// An answer that does not hold what was asked for.
 fn left_out() -> CloudError {
-    let message = "an answer to another question".to_owned();
+    let message = "the response does not contain what was requested".to_owned();
     CloudError { failure: Failure::Unanswered, operation: "DescribeAlarms, GetMetricData", message, code: None }
 }

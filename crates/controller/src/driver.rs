@@ -62,7 +62,10 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     let now = io.now();
     sink.tell(now, started(&found.plan, found.resumes.as_ref()));
     if let Some(end) = io.cloud.expiry() {
-        let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
+        let text = format!(
+            "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",
+            clock_of(end)
+        );
         sink.tell(io.now(), EventKind::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {

@@ -158,7 +158,7 @@ fn percent(rate: f64) -> Thousandths {
     Thousandths::from_f64(rate * 100.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a number of calls or steps, told in round numbers")]
+#[expect(clippy::cast_precision_loss, reason = "a number of invocations or steps, rounded")]
 fn exact(count: u64) -> f64 {
     count as f64
 }

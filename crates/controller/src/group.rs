@@ -133,8 +133,8 @@ async fn run<C: Cloud, K: Clock>(
         () = told(interrupt.clone(), Interrupt::Leave) => None,
     };
     let Some(mut found) = found else {
-        let detail = || Some("interrupted before anything began".to_owned());
-        let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
+        let detail = || Some("interrupted before the rollout started".to_owned());
+        let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "unchanged".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
     let as_one = requests.iter().any(|request| !request.group.is_empty());
@@ -156,7 +156,7 @@ async fn run<C: Cloud, K: Clock>(
                 (Some((_, detail)), Some((outcome, left))) => (Some((outcome, detail)), left),
                 (ends, _) => (ends, Left::Lost),
             };
-            let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
+            let (goes, begin) = if live { ("resumed", "be resumed") } else { ("started", "start") };
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             if ends.is_none() && held_up.is_some() {
@@ -194,15 +194,17 @@ fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
     let live = under_way(met);
     for (request, found) in requests.iter().zip(found.iter_mut()) {
         if found.read && found.alias.is_none() {
-            let text = "there is no such alias yet: a first deployment has nothing to go back to when the others do";
-            found.problems.push(Problem::new(text).hint("roll it out by itself first, under its name"));
+            let text = "the alias does not exist yet: a first deployment cannot roll back with its group";
+            found.problems.push(Problem::new(text).hint("roll it out alone first"));
         }
         let Some(live) = &live else { continue };
         let resumes = found.resumes.as_ref();
         match joins(found.alias.as_ref(), &found.plan, resumes, live, request.takeover.replan) {
             Joins::Other(id) => {
-                let text = format!("rollout {id} is under way on it, and {} on others of its group", live.id);
-                found.problems.push(Problem::new(text).hint("`canaryctl status` of each says which is meant; end the other one"));
+                let text = format!("rollout {id} is in progress on it, and {} on other functions of its group", live.id);
+                found
+                    .problems
+                    .push(Problem::new(text).hint("check each with `canaryctl status`, and end the one that is not wanted"));
             }
             Joins::GoesOn => {}
             Joins::Begins => found.plan.id = live.id,

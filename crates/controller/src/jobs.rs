@@ -1,4 +1,4 @@
-//! What is under way beside the loop? A hook's invocation and the candidate's answers to saved events, both awaited while it rests.
+//! What is under way beside the loop? A hook's invocation and the candidate's answers to test events, both awaited while it rests.
 
 use std::pin::Pin;
 use std::task::Poll;

@@ -55,9 +55,9 @@ pub(crate) async fn keep<C: Cloud>(
         cloud.reset_alarm(&rule.name).await?;
     }
     let what = match (equal, found.is_some()) {
-        (true, _) => "stands",
-        (false, true) => "changed",
-        (false, false) => "made",
+        (true, _) => "unchanged",
+        (false, true) => "updated",
+        (false, false) => "created",
     };
     Ok(Done { name: wanted.name.clone(), text: format!("{what}: {wanted}") })
 }

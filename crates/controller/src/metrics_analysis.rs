@@ -63,12 +63,12 @@ pub(crate) fn find(
     baseline: &Reference,
     now: Time,
 ) -> Result<AnalysisResult, String> {
-    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("there are no two versions to compare")?;
+    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("only one version is known: nothing can be compared")?;
     if plan.analysis.latency == Latency::Enforce && limits(plan, baseline).is_none() {
-        return Err("nothing says what was slow before".to_owned());
+        return Err("the durations before the rollout are not known".to_owned());
     }
     let counted = finished(all, baseline, now);
-    let said = |error: &dyn std::fmt::Display| format!("what was counted makes no sense: {error}");
+    let said = |error: &dyn std::fmt::Display| format!("the counts are not valid: {error}");
     let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
     let slow = slowness(plan, &counted, baseline).map_err(|error| said(&error))?;
     let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
@@ -115,7 +115,7 @@ pub(crate) fn find(
             calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
         };
         finding.why = format!(
-            "{candidate} failed every one of its {} calls from the start{concurrent_rollouts}",
+            "{candidate} failed all of its {} invocations from the start{concurrent_rollouts}",
             grouped(whole(found.canary_calls))
         );
     }
@@ -168,7 +168,7 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
     let raw: f64 = all.iter().map(|minute| minute.candidate.calls).sum();
     if numbers.candidate.calls == 0 && raw > 0.0 {
         return Some(format!(
-            "the calls of {candidate} are not to be judged yet: some run so long that only those that failed are over"
+            "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
         ));
     }
     // The first share came no later than the steps before this one took.
@@ -179,7 +179,7 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
     let expected = baseline.as_ref().map_or(0.0, |baseline| baseline.calls / 60.0) * settled;
     let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
     (silent && expected >= MANY).then(|| {
-        format!("no call of either version is counted, though about {} should have come by now", grouped(whole(expected)))
+        format!("no invocation of either version was counted, although about {} were expected by now", grouped(whole(expected)))
     })
 }
 
@@ -209,14 +209,11 @@ fn opinion(verdict: Verdict) -> AnalysisVerdict {
 fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &AnalysisResult, due: f64) -> String {
     let Numbers { stable, candidate, .. } = &finding.numbers;
     let rates = format!(
-        "errors of {} {} ({}/{}) against {} ({}/{}) of {}",
-        candidate.version,
+        "errors {} ({}/{}) vs {} on {}",
         candidate.rate(),
         grouped(candidate.errors),
         grouped(candidate.calls),
         stable.rate(),
-        grouped(stable.errors),
-        grouped(stable.calls),
         stable.version
     );
     match finding.opinion {
@@ -224,7 +221,7 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
             let times = shown_ratio(parameters, minutes).ok().flatten();
             let bound = percent(plan.analysis.alpha() * 100.0);
             format!(
-                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} of rollouts at most",
+                "{} fails {} {}: {} of {} invocations vs {} of {}; a version that is no worse is rolled back in at most {bound} of rollouts",
                 candidate.version,
                 times.map_or_else(|| "more often than".to_owned(), |times| format!("at least {times} times as often as")),
                 stable.version,
@@ -240,14 +237,14 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
             format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
         }
         AnalysisVerdict::NoData => format!(
-            "{} has no calls, though about {} should have come to it by now: its share does not arrive, or is not counted",
+            "{} has no invocations, although about {} were expected by now: its traffic does not arrive or is not counted",
             candidate.version,
             grouped(whole(due))
         ),
         AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {
-            format!("no call of {} counted yet", candidate.version)
+            format!("no invocation of {} counted yet", candidate.version)
         }
-        AnalysisVerdict::LowPower => format!("{rates}, too few to see anything but a dead version"),
+        AnalysisVerdict::LowPower => format!("{rates}; too few invocations to detect anything but near-total failure"),
         AnalysisVerdict::Pass => rates,
     }
 }
@@ -265,7 +262,7 @@ fn both_worse(
     // As parts of a million, so that they are told like every other rate.
     let told = |part: f64| rate(whole(part * 1e6), 1_000_000);
     let why = format!(
-        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; that is not the release",
+        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; the release is not the cause",
         clock(since),
         told(found.before),
         told(found.stable),
@@ -321,7 +318,7 @@ fn slower(finding: &mut AnalysisResult) {
     let Numbers { stable, candidate, .. } = &finding.numbers;
     let why = || {
         format!(
-            "{} is slower than {}: {} of its calls took more than {:.0} ms, where {} took more than {:.0} ms",
+            "{} is slower than {}: {} of its invocations took more than {:.0} ms, compared with {} over {:.0} ms",
             candidate.version,
             stable.version,
             slow.candidate_percent.percent(),

@@ -57,7 +57,7 @@ impl Metrics {
         self.tried = Some(tried);
         let Dated { at, answer: counts } = counts;
         let Some(note) = agenda::compared(plan, memory) else { return Ok(()) };
-        let failed = |why: String, throttled| ReadError { why: format!("the calls cannot be counted: {why}"), throttled };
+        let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
                 let found = find(plan, &note, &counted, &self.baseline, now);

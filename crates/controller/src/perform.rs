@@ -80,10 +80,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match error.failure {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
-            Failure::Unanswered => self.trouble(format!("no answer to a write, looking whether it landed: {error}")),
-            Failure::NotFound | Failure::Denied | Failure::Invalid => self.trouble(format!("a write was refused: {error}")),
+            Failure::Unanswered => {
+                self.trouble(format!("no response to an update of the alias, checking whether it was applied: {error}"))
+            }
+            Failure::NotFound | Failure::Denied | Failure::Invalid => {
+                self.trouble(format!("AWS refused an update of the alias: {error}"))
+            }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
-                self.trouble(format!("a write was not taken, trying again: {error}"));
+                self.trouble(format!("an update of the alias failed, retrying: {error}"));
             }
         }
         self.pause(PAUSES.after(self.memory.failures())).await;
@@ -93,7 +97,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
     async fn no_room(&mut self, seen: &Observation) {
-        let why = "the alias' description leaves no room for the rollout's note: holding".to_owned();
+        let why = "the alias' description has no room for what the rollout records: holding".to_owned();
         self.trouble(why.clone());
         self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
     }
@@ -148,7 +152,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn not_kept(&mut self, name: &str, error: &CloudError) {
-        let mut why = format!("alarm `{name}` could not be kept: {error}");
+        let mut why = format!("managed alarm `{name}` could not be created or updated: {error}");
         if error.failure == Failure::Denied && error.code.is_some() {
             why = format!("{why}\n  hint: {PERMISSIONS}");
         }
@@ -195,7 +199,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
             (self.io.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
         else {
-            self.jobs.probe = Probe::Unsent("there is no saved event to send".to_owned());
+            self.jobs.probe = Probe::Unsent("there is no test event to send".to_owned());
             return;
         };
         let candidate = Qualified { function: self.io.request.subject.function.clone(), qualifier: Some(version.to_string()) };
@@ -206,5 +210,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
 /// What a write came to that nobody waited for.
 fn cut_off() -> CloudError {
-    CloudError { failure: Failure::Unanswered, operation: "UpdateAlias", message: "not waited for".to_owned(), code: None }
+    CloudError {
+        failure: Failure::Unanswered,
+        operation: "UpdateAlias",
+        message: "interrupted before the response".to_owned(),
+        code: None,
+    }
 }

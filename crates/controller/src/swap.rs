@@ -85,7 +85,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
             return change.gave_up(error.to_string(), command);
         }
         if error.failure != Failure::Outdated {
-            tell(now, format!("trying again: {error}"));
+            tell(now, format!("retrying: {error}"));
         }
         failures += 1;
         clock.sleep(T::PAUSES.after(failures)).await;

@@ -181,29 +181,31 @@ impl AliasState {
         let named =
             |version: Option<Version>| version.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
         match (self, audience) {
-            (Self::Idle(_), Audience::Loser) => "somebody else ended the rollout or moved the alias".to_owned(),
-            (Self::Idle(None), Audience::Reader) => "no rollout is under way, and none is remembered".to_owned(),
-            (Self::Idle(Some(_)), Audience::Reader) => "no rollout is under way".to_owned(),
-            (Self::Foreign { version, weight }, _) => format!("{version} has {weight} and no note says why"),
+            (Self::Idle(_), Audience::Loser) => "something else ended the rollout or changed the alias".to_owned(),
+            (Self::Idle(None), Audience::Reader) => "no rollout is in progress, and no earlier one is recorded".to_owned(),
+            (Self::Idle(Some(_)), Audience::Reader) => "no rollout is in progress".to_owned(),
+            (Self::Foreign { version, weight }, _) => {
+                format!("{version} has {weight} of the traffic, and no rollout is recorded")
+            }
             (Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _), _) => {
                 format!("rollout {} of owner {} has the alias", note.id, note.owner)
             }
             (Self::ClearedByHand(note), _) => {
                 let version = named(note.candidate);
-                format!("cleared by hand: a person took the share of {version} away, which ends rollout {}", note.id)
+                format!("cleared manually: the traffic of {version} was removed, which ends rollout {}", note.id)
             }
             (Self::PromotedElsewhere(note), _) => {
                 let version = named(note.candidate);
-                format!("{version} was made the alias' version by something else, in the middle of rollout {}", note.id)
+                format!("something else made {version} the alias' version during rollout {}", note.id)
             }
             (Self::Contended { id, why: Contention::NewerFormat, .. }, _) => {
-                format!("in the hands of a newer canaryctl, which this one cannot read (rollout {id})")
+                format!("a newer canaryctl controls the alias, and this one cannot read what it recorded (rollout {id})")
             }
             (Self::Contended { why: Contention::Changed, .. }, Audience::Loser) => {
-                "somebody else changed the alias' versions in mid-rollout".to_owned()
+                "something else changed the alias' versions during the rollout".to_owned()
             }
             (Self::Contended { id, why: Contention::Changed, .. }, Audience::Reader) => {
-                format!("changed by something else in the middle of rollout {id}: note and alias do not fit")
+                format!("something else changed the alias during rollout {id}: it no longer matches what the rollout recorded")
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::note::{Note, NoteParse, Phase, RolloutId};
 /// What is to be done to one of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkRollback {
-    /// Nothing: no such rollout is under way.
+    /// Nothing: no such rollout is in progress.
     Nothing,
     /// It is brought back if one of these rollouts of it turns out to be under way, or any where none is named: a finished one is not
     /// undone.

@@ -37,7 +37,7 @@ pub enum Comparison {
 impl Comparison {
     /// Nothing yet.
     pub fn uncounted() -> Self {
-        Self::Unread { failing: ReadError { why: "no calls were counted yet".to_owned(), throttled: false } }
+        Self::Unread { failing: ReadError { why: "no invocations have been counted yet".to_owned(), throttled: false } }
     }
 }
 

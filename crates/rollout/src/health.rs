@@ -108,13 +108,13 @@ impl Pass {
     /// The pass as half a sentence.
     pub fn phrase(&self) -> String {
         let alarms = |alarms: &usize| match alarms {
-            1 => "no alarm".to_owned(),
-            alarms => format!("none of {alarms} alarms"),
+            1 => "1 alarm OK".to_owned(),
+            alarms => format!("{alarms} alarms OK"),
         };
         match &self.0 {
             PassBasis::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
             PassBasis::Evidence { alarms: count, compared: None } => alarms(count),
-            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}, {compared}", alarms(count)),
+            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}; {compared}", alarms(count)),
             PassBasis::Configuration { why } => why.clone(),
         }
     }
@@ -126,7 +126,7 @@ impl Pass {
 
     /// What every member of a group has passed by the time that one of them is final.
     pub(crate) fn of_the_group() -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: Some("all of its group had passed everything".to_owned()) })
+        Self(PassBasis::Evidence { alarms: 0, compared: Some("all functions of its group had passed every check".to_owned()) })
     }
 
     /// A pass for want of calls, where the configuration says that this is no matter.
@@ -199,7 +199,7 @@ impl HoldReason {
     /// How it reads before what was counted.
     pub(crate) fn phrase(self) -> &'static str {
         match self {
-            Self::Suspicious => "suspicious, not proven: ",
+            Self::Suspicious => "possibly worse, not yet certain: ",
             Self::NoCalls | Self::TooFew => "",
         }
     }
@@ -225,25 +225,25 @@ impl Health {
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.
             if let Some(in_alarm) = alarm.in_alarm.filter(|in_alarm| *in_alarm + Duration::from_secs(1) > started_at) {
-                let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(in_alarm));
+                let why = format!("alarm `{}` went to ALARM at {} and has left it since", alarm.name, clock(in_alarm));
                 return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
         }
         if let Some(name) = missing.first() {
-            return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more"), throttled: false };
+            return Verdict::Unreadable { why: format!("alarm `{name}` no longer exists"), throttled: false };
         }
         if now.since(at) > plan.freshness() {
-            let old = || ReadError { why: "the last look is too old".to_owned(), throttled: false };
+            let old = || ReadError { why: "the last reading of the alarms is too old".to_owned(), throttled: false };
             let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
             return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
         match (silent, plan.insufficient_data) {
             (Some(silent), InsufficientData::Hold) => {
-                Verdict::NoData { why: format!("alarm `{}` has no data since {}", silent.name, clock(silent.since)) }
+                Verdict::NoData { why: format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since)) }
             }
             (Some(silent), InsufficientData::RollBack) => {
-                let why = format!("alarm `{}` has no data since {}", silent.name, clock(silent.since));
+                let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
                 Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
             }
             (None, _) | (Some(_), InsufficientData::Ok) => {

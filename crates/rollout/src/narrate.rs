@@ -271,7 +271,7 @@ fn why_blind(plan: &Plan, now: &Round) -> String {
         | Verdict::NoData { why }
         | Verdict::HoldReason { why, .. }
         | Verdict::Fail { why, .. } => why,
-        Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
+        Verdict::Pass(_) => "CloudWatch could not be read for a moment".to_owned(),
     }
 }
 
@@ -280,7 +280,7 @@ fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> Ev
     let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
-        Some(_) | None => ("it was written before".to_owned(), false),
+        Some(_) | None => ("written earlier".to_owned(), false),
     };
     EventKind::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
 }
@@ -308,7 +308,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<Even
 fn held(why: &Reason) -> Option<String> {
     match why {
         Reason::SetByHand(weight) => {
-            Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
+            Some(format!("traffic was set manually to {weight}: holding it, still watching"))
         }
         Reason::Blind(why) | Reason::NoData(why) => Some(why.clone()),
         Reason::Settling
@@ -341,7 +341,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
             return tell(why.clone(), None, None);
         }
         let limit = exact(plan.analysis.max_hold);
-        return tell(format!("{why}, though the step lasted {limit} longer than planned"), None, None);
+        return tell(format!("{why}, although the step was extended by {limit}"), None, None);
     }
     if let Verdict::Fail { cause: found, why, alarm } = judged
         && found == cause
@@ -373,7 +373,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
         (Cause::Blind | Cause::NoData, _, _) => {
             let limit = exact(plan.blind_limit);
             format!(
-                "nothing could be told for {limit}: {}",
+                "monitoring was unavailable for {limit}: {}",
                 why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
@@ -399,18 +399,18 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
 
 fn waiting_for(why: &Reason) -> String {
     let what = match why {
-        Reason::Settling => "`$LATEST` to settle",
+        Reason::Settling => "`$LATEST` to finish its update",
         Reason::Preparing => "the version to become Active",
         Reason::HookRunning => "the hook's answer",
-        Reason::FullMinute => "the full minute",
-        Reason::Probing => "the candidate's answers to saved events",
+        Reason::FullMinute => "a full minute of metrics",
+        Reason::Probing => "the candidate's answers to test events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
         Reason::Paused(_) => "the end of the pause",
-        Reason::SetByHand(_) => "somebody to take the share back or the rollout to be ended by hand",
-        Reason::Blind(_) => "what is watched to be readable again",
+        Reason::SetByHand(_) => "the manually set traffic to be reset, or the rollout to be ended",
+        Reason::Blind(_) => "CloudWatch",
         Reason::NoData(_) => "the alarms to have data",
-        Reason::LookingAgain => "a second look",
+        Reason::LookingAgain => "a second reading of the alias",
         Reason::SharedDegradation { stage, last } => return waits_for(*stage, last.as_deref()),
     };
     what.to_owned()

@@ -79,7 +79,7 @@ pub enum Hook {
 
 /// Everything that is known right now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any combination is possible")]
 pub struct Observation {
     /// AWS' time.
     pub now: Time,

@@ -77,22 +77,22 @@ impl Cause {
     /// How the cause reads behind "rolled back:".
     pub fn phrase(self) -> &'static str {
         match self {
-            Self::Alarm => "an alarm went off",
+            Self::Alarm => "an alarm fired",
             Self::Analysis => "the new version is worse",
             Self::PreHook => "the pre-traffic hook failed",
             Self::StepHook => "a step hook failed",
             Self::PostHook => "the post-traffic hook failed",
             Self::Blind => "alarms or metrics could not be read",
-            Self::NoData => "what is watched has no data",
-            Self::LowTraffic => "too little traffic to tell",
-            Self::Hand => "rolled back by hand",
+            Self::NoData => "the alarms have no data",
+            Self::LowTraffic => "too few invocations",
+            Self::Hand => "rolled back manually",
             Self::Abort => "aborted",
             Self::Signal => "interrupted by a signal",
-            Self::Superseded => "another rollout took its place",
-            Self::Failed => "the rollout could not go on",
+            Self::Superseded => "superseded by another rollout",
+            Self::Failed => "the rollout could not continue",
             Self::Unchanged => "nothing to roll out",
             Self::Rejected => "the version was rejected before",
-            Self::Group => "another function of its group went back",
+            Self::Group => "another function of its group rolled back",
         }
     }
 }

@@ -71,7 +71,7 @@ pub enum ScheduleError {
     },
     /// A share of 0 or of 100% and more.
     #[error(
-        "`{given}`: a share lies above {} and below {}\n  hint: `AllAtOnce` moves everything in one step",
+        "`{given}`: the traffic of a step must be above {} and below {}\n  hint: `AllAtOnce` shifts everything in one step",
         Weight::ZERO,
         Weight::FULL
     )]
@@ -80,7 +80,7 @@ pub enum ScheduleError {
         given: String,
     },
     /// A wait of nothing, or of more than two days.
-    #[error("`{given}`: the time between two steps lies between 1 second and 2,880 minutes")]
+    #[error("`{given}`: the time between two steps must be between 1 second and 2,880 minutes")]
     Interval {
         /// What was written.
         given: String,
@@ -94,7 +94,7 @@ pub enum ScheduleError {
         after: Weight,
     },
     /// More steps than anybody can follow.
-    #[error("`{given}` makes {steps} steps; {MAX_STEPS} are the most\n  hint: take a larger share per step")]
+    #[error("`{given}` has {steps} steps; the maximum is {MAX_STEPS}\n  hint: shift more traffic in each step")]
     TooMany {
         /// What was written.
         given: String,

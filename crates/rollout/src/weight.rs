@@ -103,7 +103,7 @@ impl Serialize for Weight {
 impl<'de> Deserialize<'de> for Weight {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fraction = f64::deserialize(deserializer)?;
-        Self::from_fraction(fraction).ok_or_else(|| serde::de::Error::custom("a weight lies between 0 and 1"))
+        Self::from_fraction(fraction).ok_or_else(|| serde::de::Error::custom("a weight must be between 0 and 1"))
     }
 }
 

@@ -320,7 +320,7 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
         | AliasState::SetByHand(note, _)
         | AliasState::ClearedByHand(note) => {
             if note.stable.is_none() {
-                return RollbackTarget::Nothing("this is a first deployment: there is no version to go back to".to_owned());
+                return RollbackTarget::Nothing("this is a first deployment: there is no version to roll back to".to_owned());
             }
             write(note)
         }
@@ -328,7 +328,7 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             match note.stable {
                 Some(_) => write(note),
                 None => RollbackTarget::Nothing(format!(
-                    "{} was the first deployment: there is no version to go back to",
+                    "{} was the first deployment: there is no version to roll back to",
                     alias.target
                 )),
             }
@@ -341,20 +341,20 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
         }
         // What publishing gave was stable itself.
         AliasState::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => RollbackTarget::Nothing(
-            format!("the last rollout found nothing new, and none before it is remembered on {}", alias.target),
+            format!("the last rollout found nothing new, and no earlier rollout of {} is recorded", alias.target),
         ),
         AliasState::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
             RollbackTarget::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
         AliasState::Idle(Some(note)) if note.stable.is_none() && note.candidate == alias.target.version() => {
-            RollbackTarget::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target))
+            RollbackTarget::Nothing(format!("{} was the first deployment: there is no version to roll back to", alias.target))
         }
         AliasState::Idle(Some(_)) => {
-            RollbackTarget::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
+            RollbackTarget::Nothing(format!("something else moved the alias to {} after the last rollout", alias.target))
         }
         AliasState::Idle(None) | AliasState::PromotedElsewhere(_) => RollbackTarget::Nothing(found.describe(Audience::Reader)),
         AliasState::Foreign { version, weight } => RollbackTarget::Nothing(format!(
-            "{weight} of the traffic is on {version}, and no note says which version is the good one"
+            "{version} has {weight} of the traffic, and no rollout is recorded that says which version is stable"
         )),
         // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
         AliasState::Contended { .. } => match contended_on_stable(alias) {

@@ -81,7 +81,7 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
         (_, Some(Position::Ours(note) | Position::SetByHand(note, _))) => stage(plan, note),
         (_, _) => Stage::Outside,
     };
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action goes nowhere")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action moves no traffic")]
     let ready = match action {
         // Seen before its write is answered: whoever is told to stop meanwhile counts with it.
         Action::Claim | Action::TakeOver => Stage::Claimed,
@@ -118,7 +118,7 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
     // One that is still to be taken over is in nobody's hands.
     let nobodys = matches!(position, Some(Position::Entering(_)));
     let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that goes on")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that continues")]
     match action {
         Action::RollBack(Cause::Unchanged) => None,
         Action::RollBack(cause) | Action::Finish(Outcome::RolledBack(cause)) => Some(Left::Back(*cause)),

@@ -34,10 +34,10 @@ impl Stage {
     /// The stage as what is waited for.
     fn phrase(self) -> String {
         match self {
-            Self::Outside => "to begin".to_owned(),
-            Self::Claimed => "to be claimed".to_owned(),
+            Self::Outside => "to start".to_owned(),
+            Self::Claimed => "to acquire its alias".to_owned(),
             Self::Step(step) => format!("to be ready for step {step}"),
-            Self::Final => "to pass everything".to_owned(),
+            Self::Final => "to pass every check".to_owned(),
         }
     }
 }
@@ -99,16 +99,16 @@ impl RollbackTrigger {
     /// Why everybody comes back, in words.
     pub fn phrase(&self) -> String {
         match self.cause {
-            Some(Cause::Group) => format!("{} went back with its group", self.by),
-            Some(cause) => format!("{} goes back: {}", self.by, cause.phrase()),
-            None => format!("{} could not begin, or somebody else has it", self.by),
+            Some(Cause::Group) => format!("{} rolled back with its group", self.by),
+            Some(cause) => format!("{} rolls back: {}", self.by, cause.phrase()),
+            None => format!("{} could not start, or another owner has it", self.by),
         }
     }
 }
 
 /// What the others of a group are doing, as one member sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any combination is possible")]
 pub struct Others {
     /// Who calls everybody back, if anybody does.
     #[serde(rename = "rollback_trigger")]
