@@ -151,7 +151,7 @@ fn watched(plan: &Plan) -> Vec<String> {
         match plan.preexisting_alarm {
             Preexisting::Fail => "red before it begins: refused (--preexisting-alarm fail)",
             Preexisting::Ignore => "red before it begins: only going red again counts (--preexisting-alarm ignore)",
-            Preexisting::Wait => "red before it begins: waits up to 1 h for it (--preexisting-alarm wait)",
+            Preexisting::Wait => "red before it begins: waits up to 1h for it (--preexisting-alarm wait)",
         }
         .to_owned(),
     );

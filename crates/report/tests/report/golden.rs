@@ -9,7 +9,7 @@ use rollout::event::Event;
 use rollout::report::Report;
 use rollout::{Cause, Outcome};
 
-use crate::fixtures::{alias, events, log as plain, text, told};
+use crate::fixtures::{alias, events, golden, log as plain, text, told};
 
 #[test]
 fn every_story_reads_as_it_is_kept() {
@@ -29,9 +29,10 @@ fn every_story_reads_as_it_is_kept() {
         ("refused", "refused before anything moved"),
     ];
     for (name, story) in stories {
-        let (events, log) = (events(name), text(&format!("{name}.txt")));
+        let events = events(name);
+        let log = plain(&events);
+        golden(&format!("{name}.txt"), &log);
         assert_eq!(told(&events, |out| Box::new(Json::new(out))), text(&format!("{name}.jsonl")), "{story}");
-        assert_eq!(plain(&events), log, "{story}");
         assert!(!log.contains('\u{1b}'), "{story}: no escape codes");
         // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
         let last: Vec<&str> = log.lines().rev().take(10).collect();

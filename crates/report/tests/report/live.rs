@@ -18,7 +18,7 @@ fn shown(name: &str, seconds: u64, width: usize) -> String {
 #[test]
 fn a_step_in_force_at_80_columns() {
     let expected = "\
-hello:live   41 ▸ 42   Linear 10% every minute   7f3ac2e1  01:19 of about 12:00
+hello:live   41 ▸ 42   Linear 10% every minute    7f3ac2e1  01:19 of about 12:00
   ✔ preflight   ✔ version 42
   10 ██ 20 █░ 30 ·· 40 ·· 50 ·· 60 ·· 70 ·· 80 ·· 90 ·· 100 ·  bake 3m
   share     set 20%   next 30% in 0:42   done about 14:14

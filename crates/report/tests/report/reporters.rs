@@ -15,12 +15,7 @@ fn events(name: &str) -> Vec<Event> {
 }
 
 fn golden(file: &str, text: &str) {
-    let path = fixtures::file("recorded").join(file);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(known == text, "{file} is not the golden one; BLESS=1 writes it anew\n--- golden\n{known}\n--- now\n{text}");
+    fixtures::golden(&format!("recorded/{file}"), text);
 }
 
 #[test]

@@ -42,9 +42,9 @@ fn a_row_for_each_and_trouble_first() {
     let shown = fixtures::shown(&state, at(110), 100);
     let expected = "\
 3 functions   Linear 10% every minute   01:50 of about 12:00
-  mails:live   41 ▸ 42    20%    ✖ 1 in ALARM  back: an alarm went off
-  bills:live   41 ▸ 42    20%    ✔ alarms 1  next in 0:11
-  orders:live  41 ▸ 42    20%    ✔ alarms 1  next in 0:11";
+  mails:live   41 ▸ 42    20%     ✖ 1 in ALARM  back: an alarm went off
+  bills:live   41 ▸ 42    20%     ✔ alarms 1  next in 0:11
+  orders:live  41 ▸ 42    20%     ✔ alarms 1  next in 0:11";
     assert!(shown.starts_with(expected), "{shown}");
     assert!(shown.ends_with("  to go back:  canaryctl rollback"), "{shown}");
     for width in [60, 80, 200] {

@@ -38,10 +38,10 @@ fn a_timeline_with_everything_in_it() {
 hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6m
   before    pre-traffic hook preHook says whether any traffic moves
   t = 0     30%
-  1m     60%
-  2m     90%
-  3m     100%, then baked for 3m: watched, and one write away from stable
-  6m     post-traffic hook postHook, then promoted; back to 41 should it fail
+  1m        60%
+  2m        90%
+  3m        100%, then baked for 3m: watched, and one write away from stable
+  6m        post-traffic hook postHook, then promoted; back to 41 should it fail
   watched   alarm HelloFooAlarm
             every 5s; an alarm in ALARM takes all traffic back
             no data counts as no complaint (--insufficient-data ok)
@@ -79,7 +79,7 @@ hello:live   41 ▸ 42   AllAtOnce
 fn a_long_timeline_is_shortened() {
     let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"), None);
     assert!(
-        text.contains("  3m     4%\n  …         94 more steps, one every 1m\n  1h 38m     99%\n  1h 39m     100%,"),
+        text.contains("  3m        4%\n  …         94 more steps, one every 1m\n  1h 38m    99%\n  1h 39m    100%,"),
         "{text}"
     );
     assert!(text.lines().count() <= 20, "{text}");
