@@ -178,7 +178,7 @@ fn a_document_holds_what_the_events_hold() {
 
 #[test]
 fn nothing_is_told_of_no_events() {
-    assert!(html(&[]).contains("There are no events to tell of."));
+    assert!(html(&[]).contains("There are no events."));
     assert!(markdown(&[]).contains("There are no events"));
     assert!(explanation(&[]).contains("There are no events"));
 }
