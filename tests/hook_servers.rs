@@ -122,6 +122,6 @@ fn a_plan_says_that_a_url_is_asked_first_when_it_counts() {
     let asked = "https://hooks.example/succeeds?token=hush";
     let output = run(&format!("plan hello --simulate --no-config --post-hook {asked}"));
     assert_eq!(code(&output), 0, "{}", text(&output));
-    let words = "post-traffic hook https://hooks.example/succeeds (first asked when it counts)";
+    let words = "post-traffic hook https://hooks.example/succeeds (not checked before the rollout)";
     assert!(text(&output).contains(words) && !text(&output).contains("hush"), "{}", text(&output));
 }

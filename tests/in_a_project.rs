@@ -301,7 +301,7 @@ fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
     let folder = Folder::new("kept", &[("canary.yml", yaml)]);
     let output = folder.run(&served, "plan hello");
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("keeps alarm hello-canary-errors: Sum of AWS/Lambda Errors"), "{}", text(&output));
+    assert!(text(&output).contains("managed alarm hello-canary-errors: Sum of AWS/Lambda Errors"), "{}", text(&output));
     assert_eq!(calls(&served, "PutMetricAlarm"), 0, "a plan changes nothing");
     let output = folder.run(&served, "rollout hello --bake 1s");
     assert_eq!(code(&output), 0, "{}", text(&output));

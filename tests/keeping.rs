@@ -91,14 +91,14 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let rows = [
         (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live"),
         (1, "✖ FAILED   hello:live", "100% on 1", "canaryctl status hello:live"),
-        (3, "✖ REFUSED   hello:live: nothing has moved", "100% on 1", "canaryctl status hello:live"),
+        (3, "✖ REFUSED   hello:live: traffic unchanged", "100% on 1", "canaryctl status hello:live"),
         (10, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
         (11, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
         (12, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
         (13, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
         (20, "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone", "unknown: it should be 100% on 1", "aws lambda update-alias"),
-        (21, "✖ SUPERSEDED   hello:live is somebody else's now", "100% on 3", "canaryctl status hello:live"),
-        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps its share", "90% on 1, 10% on 2", "canaryctl rollback hello:live"),
+        (21, "✖ SUPERSEDED   another owner has hello:live", "100% on 3", "canaryctl status hello:live"),
+        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic", "90% on 1, 10% on 2", "canaryctl rollback hello:live"),
     ];
     let told: Vec<_> = rows
         .iter()
@@ -147,7 +147,7 @@ fn what_was_kept_shows_the_rollout_again() {
     let json = run(&format!("replay {} --output json", path("e")));
     assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.0.join("e")));
     let why = run(&format!("explain {}", path("e")));
-    assert!(text(&why).contains("What would have had to differ\n  `errors` in ALARM before "), "{}", text(&why));
+    assert!(text(&why).contains("What would have changed the outcome\n  `errors` in ALARM before "), "{}", text(&why));
     // Nothing is left beside the files.
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 5);
 }
@@ -166,7 +166,7 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     let output = run(&format!("replay {}", events.display()));
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert!(
-        text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10% on 2, as last told"),
+        text(&output).contains("▸ INCOMPLETE   hello:live") && text(&output).contains("10% on 2, at the last event"),
         "{}",
         text(&output)
     );
@@ -194,15 +194,15 @@ fn a_record_shows_what_was_tampered_with() {
     let (code, out) = verify(&record);
     assert!(code == 0 && out.starts_with("✔ VERIFIED   "), "{out}");
     for (what, tampered, word) in [
-        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "makes it {\"v\":1"),
-        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "and what was seen makes it"),
+        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "follows {\"v\":1"),
+        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "but the observation leads to"),
         ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
-        ("a decision", record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1), "decided was {\"promote\""),
         (
-            "the end",
-            record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1),
-            "makes it promoted, exit code 0",
+            "a decision",
+            record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1),
+            "the recorded decision is {\"promote\"",
         ),
+        ("the end", record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1), "follows promoted, exit code 0"),
         ("a line left out", without(&record, "\"type\":\"promoted\""), "\"type\":\"promoted\""),
     ] {
         assert_ne!(tampered, record, "{what}");

@@ -106,7 +106,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     // Once more there is nothing to do.
     let output = folder.run(&served, "rollout --poll 500ms --analysis off");
     assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("✔ NOTHING TO ROLL OUT   3 functions stay as they are"), "{}", text(&output));
+    assert!(text(&output).contains("✔ NOTHING TO ROLL OUT   3 functions: traffic unchanged"), "{}", text(&output));
     let output = folder.run(&served, "rollout --poll 500ms --analysis off --require-change");
     assert_eq!(code(&output), 3, "{}", text(&output));
 }
@@ -187,7 +187,7 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100% on 1"))), "{told}");
     let (code_of_rollout, told) = finish(again);
     assert_eq!(code_of_rollout, 13, "{told}");
-    assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
+    assert!(told.contains("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{told}");
     // Nothing is under way any more, and what is finished stays finished.
     let output = folder.run(&served, "rollback");
     assert_eq!(code(&output), 3, "{}", text(&output));

@@ -44,7 +44,7 @@ fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
         })
         .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("paused    by hand until"), "{}", told.log);
+        assert!(told.log.contains("paused    manually until"), "{}", told.log);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -129,7 +129,7 @@ fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
         play_on("hello", async |stage| {
             let told = promoted_while_going_back(&stage, promotion).await;
             assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100% on 41"), "{}", told.log);
-            assert!(told.log.contains("restored  100% to 41"), "{}", told.log);
+            assert!(told.log.contains("restored  100% of traffic to 41"), "{}", told.log);
             stage.assert_ended("41", "back");
             stage.assert_conditional();
             let description = stage.alias().await.description;

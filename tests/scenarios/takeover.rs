@@ -34,7 +34,7 @@ fn the_same_command_goes_on_where_a_killed_process_stood() {
         // Every share once, in order, and the pre-traffic hook was asked once.
         let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
         assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
-        assert!(!told.log.contains("preHook asked"), "{}", told.log);
+        assert!(!told.log.contains("preHook invoked"), "{}", told.log);
     });
 }
 

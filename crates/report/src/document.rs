@@ -1,6 +1,6 @@
 //! What does a program read of a whole rollout? One JSON document: the end, and everything over time.
 //!
-//! Whoever wants each event as it happens reads the lines instead.
+//! For each event as it happens there are the JSON lines.
 
 use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, FORMAT, HookPhase, RolloutSummary, Started};
@@ -32,7 +32,7 @@ struct Document<'a> {
     rollouts: Vec<Rollout<'a>>,
 }
 
-/// What several rollouts came to.
+/// The result of a group.
 #[derive(Serialize)]
 struct Several {
     exit_code: u8,

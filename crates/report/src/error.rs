@@ -4,7 +4,7 @@ use crate::safe::clean_lines;
 
 /// `error: …`, and a line `  hint: …` for every hint; each line ended.
 ///
-/// Lines after the first one of `message` are kept under it: a message may bring its own hint.
+/// A message may have more lines, for example its own hint.
 pub fn error_text(message: &str, hints: &[String]) -> String {
     let message = or_else_something(&clean_lines(message));
     let mut text = vec![format!("error: {}", message.join("\n  "))];
@@ -13,7 +13,7 @@ pub fn error_text(message: &str, hints: &[String]) -> String {
 }
 
 fn or_else_something(lines: &[String]) -> Vec<String> {
-    let nothing = vec!["something failed and did not say what".to_owned()];
+    let nothing = vec!["something failed without a message".to_owned()];
     let lines: Vec<String> = lines.iter().map(|line| line.trim_start().to_owned()).collect();
     if lines.is_empty() { nothing } else { lines }
 }

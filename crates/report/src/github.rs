@@ -1,4 +1,4 @@
-//! What does GitHub Actions take? Its commands in the log, and the values that later steps read.
+//! What does GitHub Actions read? Commands in the log, and values for later steps.
 
 use rollout::event::RolloutSummary;
 
@@ -13,7 +13,7 @@ pub(crate) fn group(part: Part, subject: &str) -> String {
     format!("::group::{}\n", github_data(&one_line(&format!("{} {subject}", part.words().1))))
 }
 
-/// A line that stands at the top of the run, too.
+/// A line that is also shown at the top of the run.
 pub(crate) fn annotation(kind: &str, title: &str, text: &str) -> String {
     format!("::{kind} title={}::{}\n", github_property(title), github_data(text))
 }
@@ -31,7 +31,7 @@ pub(crate) fn verdict(block: &Block, subject: &str) -> String {
     annotation(kind, &format!("{} {subject}", block.verdict.word), &text)
 }
 
-/// What a rollout came to, by name.
+/// The result of a rollout, by name.
 pub(crate) fn values(ending: &RolloutSummary) -> Vec<(&'static str, String)> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let version = |version: Option<rollout::Version>| version.map_or_else(String::new, |version| version.to_string());

@@ -1,6 +1,6 @@
-//! What can be shown to anybody after a rollout? One page: the verdict, a picture, and the tables behind it.
+//! What can be shown to anyone after a rollout? One page: the verdict, a chart, and the tables behind it.
 //!
-//! One file that asks for nothing else: no script, no font, no network. Long tables are folded, and stay folded on paper.
+//! One file without scripts, fonts or network. Long tables are folded, and stay folded on paper.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub fn html(events: &[Event]) -> String {
                 main {
                     @if records.is_empty() {
                         h1 { "No rollout" }
-                        p { "There are no events to tell of." }
+                        p { "There are no events." }
                     }
                     @if let Some(outcome) = several { (all(outcome)) }
                     @for (index, record) in records.iter().enumerate() { (article(record, index)) }
@@ -58,15 +58,15 @@ pub fn html(events: &[Event]) -> String {
 
 const STYLE: &str = include_str!("page.css");
 
-/// How many rows of a table stand open; the rest is folded, and on paper left out.
+/// How many rows of a table are open; the rest is folded, and left out on paper.
 const OPEN_ROWS: usize = 14;
 
-/// What is too wide for a small screen is moved sideways, by keys too.
+/// Lets a wide element scroll sideways, with the keyboard too.
 fn wide(what: &Markup) -> Markup {
     html! { div.wide tabindex="0" { (what) } }
 }
 
-/// What became of several functions: for all of them, and each in a row.
+/// The outcome of several functions: for all of them, and each in a row.
 fn all(outcome: &GroupOutcome) -> Markup {
     let block = Block::of_a_group(outcome);
     let rows: Vec<_> = outcome.members.iter().map(|member| group::row(member).map(|cell| prose(&cell)).to_vec()).collect();
@@ -74,7 +74,7 @@ fn all(outcome: &GroupOutcome) -> Markup {
         article {
             (verdict(&block, &block.spent))
             h2 { "Functions" }
-            (table("What became of each", &["Function", "Outcome", "Why", "Now"], &rows))
+            (table("Outcome of each function", &["Function", "Outcome", "Why", "Now"], &rows))
         }
     }
 }
@@ -136,7 +136,7 @@ fn lines(lines: impl Iterator<Item = Markup>) -> Markup {
     html! { @for (index, line) in lines.enumerate() { @if index > 0 { br; } (line) } }
 }
 
-/// When it was, and what it took.
+/// When it was, and how long it took.
 fn spent(record: &Record, spent: &str) -> String {
     let day = record.began.to_string();
     let times = format!("{}, {} to {} UTC", day.get(..10).unwrap_or(&day), clock(record.began), clock(record.last));
@@ -149,14 +149,14 @@ fn legend(record: &Record) -> Markup {
         span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
         @if record.compared() {
             " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
-            " · errors stand where the calls were, evidence where it was counted"
+            " · errors are at the time of the invocations, evidence at the time of the count"
         }
-        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: the share that was seen" }
+        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: observed traffic" }
         " · times are UTC"
     }
 }
 
-/// A table, with the earlier rows of a long one folded: the last ones say how it ended.
+/// A table, with the earlier rows of a long one folded: the last ones show the end.
 fn table(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
     if rows.len() <= OPEN_ROWS {
         return whole(caption, head, rows);
@@ -191,7 +191,7 @@ fn whole(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
     })
 }
 
-/// A table under a heading of its own; nothing where it has no rows.
+/// A table with a heading; nothing if it has no rows.
 fn section(title: &str, caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
         @if !rows.is_empty() {
@@ -217,7 +217,7 @@ fn against(numbers: &Numbers) -> String {
     format!("{} of {}", figure(numbers.ln_evidence), figure(numbers.ln_threshold))
 }
 
-/// The table of what the picture shows.
+/// The numbers of the chart.
 fn counts(record: &Record) -> Markup {
     let minutes = record.minutes();
     let Some(last) = minutes.last() else { return Markup::default() };
@@ -238,20 +238,20 @@ fn counts(record: &Record) -> Markup {
         Some(slow) => format!("Over {:.0} ms", slow.stable_limit_ms.to_f64()),
         None => "Slow".to_owned(),
     };
-    let head = ["Counted", "Share", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
-    folded("The calls, added up since the rollout began", &head, &rows)
+    let head = ["Counted", "Traffic", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
+    folded("Invocations since the rollout started, in total", &head, &rows)
 }
 
 fn decisions(record: &Record) -> Markup {
     let compared = record.compared();
     let row = |decision: &Decision| {
-        let evidence = decision.numbers.as_ref().map_or_else(|| "not yet counted".to_owned(), against);
+        let evidence = decision.numbers.as_ref().map_or_else(|| "not counted yet".to_owned(), against);
         let cells = [time(decision.at), text(&decision.what), prose(&decision.because)];
         cells.into_iter().chain(compared.then(|| text(&evidence))).collect()
     };
     let rows: Vec<Vec<Markup>> = record.decisions.iter().map(row).collect();
     let head = ["Time", "Decision", "Because", "Evidence"];
-    section("Decisions", "What was decided, and on what", &head[..if compared { 4 } else { 3 }], &rows)
+    section("Decisions", "Decisions and their reasons", &head[..if compared { 4 } else { 3 }], &rows)
 }
 
 fn hooks(record: &Record) -> Markup {
@@ -260,7 +260,7 @@ fn hooks(record: &Record) -> Markup {
         vec![time(hook.asked), text(hook.phase.word()), text(&hook.name), answer(hook.answer.as_ref()), text(&took)]
     };
     let rows: Vec<Vec<Markup>> = record.hooks.iter().map(row).collect();
-    section("Hooks", "Who was asked, and what they said", &["Asked", "Phase", "Hook", "Answer", "Took"], &rows)
+    section("Hooks", "Hooks and their answers", &["Invoked", "Phase", "Hook", "Answer", "Took"], &rows)
 }
 
 fn answer(answer: Option<&Answer>) -> Markup {
@@ -294,7 +294,7 @@ fn alarms(record: &Record) -> Markup {
     }
     let silent = watched.iter().filter(|name| record.alarms.iter().all(|alarm| alarm.name != **name));
     rows.extend(silent.map(|name| [one_line(name).as_str(), "OK", "", "throughout"].map(text).to_vec()));
-    section("Alarms", "What the alarms said", &["Alarm", "State", "Since", "Reason"], &rows)
+    section("Alarms", "States of the alarms", &["Alarm", "State", "Since", "Reason"], &rows)
 }
 
 fn warnings(record: &Record) -> Markup {
@@ -319,11 +319,11 @@ pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
         ("Bake", duration(Duration::from_secs(*bake_seconds))),
         ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
         (
-            "Calls of both versions",
+            "Comparison",
             match analysis {
-                Some(Mode::On) => "compared".to_owned(),
-                Some(Mode::Observe) => "compared, reported only".to_owned(),
-                Some(Mode::Off) | None => "not compared".to_owned(),
+                Some(Mode::On) => "invocations of both versions".to_owned(),
+                Some(Mode::Observe) => "invocations of both versions, report only".to_owned(),
+                Some(Mode::Off) | None => "off".to_owned(),
             },
         ),
         ("Pre-traffic hook", or_none(pre_hook.as_ref())),
@@ -348,7 +348,7 @@ fn settings(record: &Record) -> Markup {
     }
 }
 
-/// In what the versions differ: what of it, stable's, the candidate's.
+/// How the versions differ: setting, stable's value, the candidate's value.
 pub(crate) fn compared_versions(record: &Record) -> Vec<[String; 3]> {
     let names = |sign: &str, names: &[String]| names.iter().map(|name| format!("{sign}{}", one_line(name))).collect::<Vec<_>>();
     let row = |differs: &Difference| {
@@ -368,7 +368,7 @@ pub(crate) fn compared_versions(record: &Record) -> Vec<[String; 3]> {
 fn differences(record: &Record) -> Markup {
     let rows: Vec<_> = compared_versions(record).iter().map(|row| row.each_ref().map(|cell| text(cell)).to_vec()).collect();
     let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
-    section("Versions", &format!("In what {candidate} differs from {stable}"), &["", &stable, &candidate], &rows)
+    section("Versions", &format!("Differences between {stable} and {candidate}"), &["", &stable, &candidate], &rows)
 }
 
 fn log(record: &Record) -> Markup {
@@ -377,5 +377,5 @@ fn log(record: &Record) -> Markup {
         vec![time(*at), html! { (told.word) }, text]
     };
     let rows: Vec<Vec<Markup>> = record.log.iter().map(row).collect();
-    folded("The whole log", &["Time", "What", ""], &rows)
+    folded("Full log", &["Time", "What", ""], &rows)
 }

@@ -1,6 +1,6 @@
 //! What does the live view show at one moment? A pure function from what is known, the time and the width to lines of text.
 //!
-//! It knows no terminal: who draws the lines, and where, is not said here. What is not known is left out.
+//! It does not draw and does not know the terminal. What is not known is left out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use crate::styled::{Line, Tone, row};
 /// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
 
-/// How far the right side of the first row may be from the left one: eyes lose a line that is longer.
+/// How wide the first row may be.
 const WIDEST: usize = 110;
 
-/// How many events are kept in sight.
+/// How many of the last events are shown.
 const RECENT: usize = 3;
 
 /// How many alarms are shown one by one.
@@ -37,7 +37,7 @@ const ALARMS: usize = 6;
 pub struct LiveState {
     pub(crate) story: Story,
     pub(crate) prompt: Prompt,
-    /// Each of several functions; none where there is one.
+    /// The functions of a group; `None` for a single function.
     stories: Option<Stories>,
     recent: VecDeque<(Time, &'static str, String)>,
 }
@@ -92,15 +92,16 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
-    lines.push(row("share").joined(share(story, now, width)));
+    lines.push(row("traffic").joined(share(story, now, width)));
     if let Some((since, why)) = &story.blind {
-        lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
+        let text = format!("since {}: {}", clock(*since), one_line(why));
+        lines.push(row("warning").with(Tone::Warn, text));
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
     let mut told = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
-        // The last one is why things are as they are: it is to be read to its end.
+        // The last one explains the current state: it is shown whole.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
         told.push(happened(*at, word, &parts.next().unwrap_or_default()));
@@ -120,7 +121,7 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
     let right = Line::default().with(Tone::Dim, right);
     let words = match started.stable {
-        _ if started.is_elsewhere() => "runs elsewhere".to_owned(),
+        _ if started.is_elsewhere() => "driven by another process".to_owned(),
         Some(_) => schedule(started),
         None => "first deployment".to_owned(),
     };
@@ -162,7 +163,7 @@ fn ticks(story: &Story, now: Time) -> Line {
     line
 }
 
-/// The steps in a row, or as a bar where there are too many of them. A first deployment has none.
+/// The steps in a row, or as a bar if there are too many. A first deployment has none.
 fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
     let at = story.share.map_or(0, |share| share.step);
@@ -189,7 +190,7 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     Some(progress(at, started.weights.len()).joined(tail))
 }
 
-/// How far the steps are, without their shares.
+/// How far the steps are, without their weights.
 fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
@@ -215,10 +216,11 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
-        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no version to go back to".to_owned()));
+        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
     }
     if story.rollback_target.is_some() {
-        let text = stable.map_or_else(|| "stopping".to_owned(), |stable| format!("going back: all traffic to {stable}"));
+        let text =
+            stable.map_or_else(|| "ending the rollout".to_owned(), |stable| format!("rolling back: all traffic to {stable}"));
         return Line::default().with(Tone::Bad, text);
     }
     let candidate = version(story.candidate);
@@ -235,24 +237,24 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     };
     let line = Line::plain(format!("set {}", share.weight)).joined(seen(story, share.weight));
     if let Some(weight) = story.by_hand {
-        return line.with(Tone::Warn, format!(", but {weight} was set by hand: held there"));
+        return line.with(Tone::Warn, format!(", but {weight} was set manually: holding it"));
     }
     if story.blind.is_some() {
-        return line.with(Tone::Warn, ", held while blind");
+        return line.with(Tone::Warn, ", holding: monitoring unavailable");
     }
     if let Some(until) = story.paused {
         return line.with(Tone::Warn, format!("   paused until {} (in {})", clock(until), countdown(until.since(now))));
     }
     let next = next(story, share, now);
     let long = line.clone().with(Tone::Plain, next.as_str());
-    let fits = row("share").width() + long.width() <= width;
+    let fits = row("traffic").width() + long.width() <= width;
     if fits { long } else { line.with(Tone::Plain, next.replace(" about ", " ")) }
 }
 
 fn first_step(story: &Story) -> String {
     let Some((_, started)) = &story.started else { return String::new() };
     match started.weights.first() {
-        Some(first) if started.stable.is_some() => format!("   first {first} to {}", version(story.candidate)),
+        Some(first) if started.stable.is_some() => format!("   first step {first} to {}", version(story.candidate)),
         Some(_) | None => String::new(),
     }
 }
@@ -282,14 +284,15 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         return Vec::new();
     }
     if story.alarms.is_empty() && story.elsewhere() {
-        return vec![row("alarms").with(Tone::Dim, "known to its own process; `--alarm NAME` shows one here")];
+        return vec![row("alarms").with(Tone::Dim, "only the rollout's process knows them; `--alarm NAME` adds one")];
     }
     if story.alarms.is_empty() {
-        let alone = if story.unwatched() && story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
+        let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let red = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
-    let sorted: Vec<&Watched> = story.alarms.iter().filter(red).chain(story.alarms.iter().filter(|alarm| !red(alarm))).collect();
+    let not_ok = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
+    let sorted: Vec<&Watched> =
+        story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
     let mut lines = Vec::new();
     for (index, alarm) in sorted.iter().take(ALARMS).enumerate() {
         lines.push(row(if index == 0 { "alarms" } else { "" }).joined(alarm_line(story, alarm, now)));
@@ -307,7 +310,7 @@ fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
         Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
-        // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
+        // An alarm that is OK at the first reading has no event, and the alias is acquired after that reading.
         None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };

@@ -1,4 +1,4 @@
-//! What does the live view show of several functions? A row for each, those in trouble first; the whole keeps to one screen.
+//! What does the live view show of several functions? A row for each on one screen, those with problems first.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(crate) type Stories = BTreeMap<(String, String), Story>;
 /// How many rows there are at most.
 const FUNCTIONS: usize = 16;
 
-/// How wide a name may stand.
+/// How wide a name may be.
 const NAME: usize = 32;
 
 /// The rows of several functions; `recent` is what happened last in any of them.
@@ -28,7 +28,7 @@ pub(crate) fn rows<'a>(
     width: usize,
 ) -> Rows {
     let mut sorted: Vec<&Story> = stories.values().collect();
-    sorted.sort_by_key(|story| trouble(story));
+    sorted.sort_by_key(|story| rank(story));
     let name = sorted.iter().map(|story| story.subject().chars().count()).max().unwrap_or(0).min(NAME);
     let mut body = vec![header(stories, now)];
     body.extend(sorted.iter().take(FUNCTIONS).map(|story| function(story, name, now)));
@@ -40,7 +40,7 @@ pub(crate) fn rows<'a>(
         let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
         told.push(happened(*at, word, &text));
     }
-    let foot = Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, "canaryctl rollback");
+    let foot = Line::default().with(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
     Rows { body, told, foot: vec![foot] }
 }
 
@@ -51,8 +51,8 @@ fn header(stories: &Stories, now: Time) -> Line {
     line.with(Tone::Plain, format!("   {}", schedule(started))).with(Tone::Dim, took)
 }
 
-/// Where it stands among the others: what goes wrong is what everybody looks for.
-fn trouble(story: &Story) -> u8 {
+/// Its place among the others: problems first.
+fn rank(story: &Story) -> u8 {
     let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _))));
     match (story.rollback_target.is_some() || alarmed, story.by_hand.is_some() || story.blind.is_some() || story.paused.is_some())
     {
@@ -86,35 +86,39 @@ fn alarms(story: &Story) -> Line {
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
 }
 
-/// What it is doing, or waits for.
+/// What it does or waits for.
 fn state(story: &Story, now: Time) -> (Tone, String) {
     if let Some(rollback_target) = &story.rollback_target {
-        let word = if story.restored.is_some() { "back" } else { "going back" };
+        let word = if story.restored.is_some() { "rolled back" } else { "rolling back" };
         return (Tone::Bad, format!("{word}: {}", rollback_target.cause.phrase()));
     }
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());
     }
     if let Some((since, _)) = &story.blind {
-        return (Tone::Warn, format!("blind since {}", clock(*since)));
+        return (Tone::Warn, format!("monitoring unavailable since {}", clock(*since)));
     }
     if let Some(until) = story.paused {
         return (Tone::Warn, format!("paused until {}", clock(until)));
     }
     if let Some(weight) = story.by_hand {
-        return (Tone::Warn, format!("{weight} set by hand"));
+        return (Tone::Warn, format!("{weight} set manually"));
     }
     let next = story.share.and_then(|share| Some((share, share.next_at?)));
     match (next, story.claimed, story.ready) {
         (Some((share, at)), _, _) => {
-            let what = if share.weight == Weight::FULL { "final" } else { "next" };
+            let what = if share.weight == Weight::FULL { "promotion" } else { "next step" };
             (
                 Tone::Plain,
-                if at > now { format!("{what} in {}", countdown(at.since(now))) } else { format!("{what} with the others") },
+                if at > now {
+                    format!("{what} in {}", countdown(at.since(now)))
+                } else {
+                    format!("{what}: waiting for the others")
+                },
             )
         }
         (None, _, true) => (Tone::Plain, "ready".to_owned()),
-        (None, true, false) => (Tone::Plain, "claimed".to_owned()),
+        (None, true, false) => (Tone::Plain, "acquired".to_owned()),
         (None, false, false) => (Tone::Dim, "preflight".to_owned()),
     }
 }

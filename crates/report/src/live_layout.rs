@@ -1,20 +1,20 @@
-//! How are the rows of the live view laid out, of one function as of several? What gives way on a low screen, and where texts begin.
+//! How are the rows of the live view laid out, for one function or several? What is cut on a low screen, and where texts begin.
 
 use rollout::Time;
 use rollout::health::clock;
 
 use crate::styled::{Line, Tone};
 
-/// Where the sentences of what happened begin: after the time and the word.
+/// The column where the sentences of the last events begin: after time and label.
 pub(crate) const TEXT_AT: usize = 22;
 
-/// The rows of the live view, in the order in which a low screen can do without them.
+/// The rows of the live view; a low screen cuts the first parts first.
 pub(crate) struct Rows {
     /// What is known.
     pub(crate) body: Vec<Line>,
     /// What happened last, oldest first.
     pub(crate) told: Vec<Line>,
-    /// How to go back, and what is asked; to be kept whatever does not fit.
+    /// How to roll back, and the keys: never cut.
     pub(crate) foot: Vec<Line>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be pasted into a ticket, or stands at the top of a CI run? The same report in Markdown.
+//! What can be pasted into a ticket or shown at the top of a CI run? The same report in Markdown.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ use crate::html::{chosen, compared_versions};
 use crate::record::{Decision, Record, records};
 use crate::safe::{code, one_line, plain};
 
-/// The most rows that a table shows: CI systems cut a summary that is too long, and leave nothing of it.
+/// The most rows of a table: CI systems drop a summary that is too long.
 const ROWS: usize = 100;
 
 /// The report about the rollouts of these events, in Markdown.
@@ -38,7 +38,7 @@ pub fn markdown(events: &[Event]) -> String {
         differences(&mut page, record);
         timeline(&mut page, record);
     }
-    if page.is_empty() { "There are no events to tell of.\n".to_owned() } else { page }
+    if page.is_empty() { "There are no events.\n".to_owned() } else { page }
 }
 
 fn verdict(page: &mut String, block: &Block, warnings: &[String]) {
@@ -103,7 +103,7 @@ fn hooks(page: &mut String, record: &Record) {
             vec![clock(hook.asked), hook.phase.word().to_owned(), plain(&hook.name), answer, took]
         })
         .collect();
-    table(page, "Hooks", &["Asked", "Phase", "Hook", "Answer", "Took"], &rows);
+    table(page, "Hooks", &["Invoked", "Phase", "Hook", "Answer", "Took"], &rows);
 }
 
 fn alarms(page: &mut String, record: &Record) {

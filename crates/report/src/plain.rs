@@ -1,4 +1,4 @@
-//! What does a log show? One line a change, a heartbeat where nothing else was written, the end; no escape codes.
+//! What does a log show? One line for each change, a heartbeat if nothing else was written, the end; no escape codes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -45,13 +45,13 @@ impl<W: Write> Reporter for Plain<W> {
     }
 }
 
-/// A heartbeat this soon after another line says nothing that is not known.
+/// A heartbeat this soon after another line is left out.
 const QUIET: Duration = Duration::from_secs(30);
 
 /// How wide the words before the sentences are.
 const WORD: usize = 8;
 
-/// The lines that events make, for whoever writes them.
+/// The lines of events, for several reporters.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     stories: BTreeMap<(String, String), Story>,
@@ -97,7 +97,7 @@ impl Lines {
         self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0)
     }
 
-    /// One function's end among others: a line, and what an incident needs of it.
+    /// One function's end in a group: a line, and the command if the rollback is not confirmed.
     fn ended(&self, event: &Event, ending: &RolloutSummary) -> Vec<String> {
         let Some(story) = self.story(event) else { return Vec::new() };
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
@@ -118,7 +118,7 @@ impl Lines {
         one.map_or_else(|| "all functions".to_owned(), Story::subject)
     }
 
-    /// Whether this function's end is told where people look first: of several, those that came along are not.
+    /// Whether this function's end gets an annotation: in a group only those with their own cause do.
     pub(crate) fn stands_out(&self, ending: &RolloutSummary) -> bool {
         !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
@@ -128,7 +128,7 @@ fn written(at: Time, subject: &str, widest: usize, told: &LogLine) -> Vec<String
     let LogLine { word, text, under } = told;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
     let indent = " ".repeat("14:02:13".len() + 2 + widest + 2 + WORD + 2);
-    // The bar keeps a log's own text from being taken for a line, or a command, of the log that it stands in.
+    // The bar marks foreign text: it is no line or command of this log.
     let under = under.iter().map(|line| format!("{indent}| {line}"));
     [first].into_iter().chain(under).map(|line| line.trim_end().to_owned()).collect()
 }

@@ -1,7 +1,6 @@
-//! What is there to report of a rollout, whole? Its events added up for whoever looks back: shares, counts, alarms, hooks and
-//! decisions over time.
+//! What is there to report of a whole rollout? Its events added up: weights, counts, alarms, hooks and decisions over time.
 //!
-//! The live view needs the last state of each; a report needs all of them. How any of it looks is not said here.
+//! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
 use std::time::Duration;
 
@@ -23,24 +22,24 @@ pub(crate) struct Record {
     pub(crate) story: Story,
     pub(crate) began: Time,
     pub(crate) last: Time,
-    /// The candidate's share from each moment on.
+    /// The candidate's weight from each moment on.
     pub(crate) shares: Vec<(Time, Weight)>,
     pub(crate) counts: Vec<Count>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) hooks: Vec<Hook>,
-    /// What the candidate has otherwise than stable.
+    /// How the candidate differs from stable.
     pub(crate) differs: Vec<Difference>,
     pub(crate) decisions: Vec<Decision>,
-    /// When nothing could be told: from then, until then.
+    /// When monitoring was unavailable: from, until.
     pub(crate) blind: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
-    /// When the way back was decided, and why.
+    /// When the rollback was decided, and why.
     pub(crate) rollback_target: Option<(Time, String)>,
     pub(crate) log: Vec<(Time, LogLine)>,
     pub(crate) ending: Option<RolloutSummary>,
 }
 
-/// What one count of the calls said.
+/// The result of one count of the invocations.
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
     pub(crate) at: Time,
@@ -49,7 +48,7 @@ pub(crate) struct Count {
     pub(crate) numbers: Numbers,
 }
 
-/// What was told of one alarm.
+/// The states of one alarm.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
@@ -64,13 +63,13 @@ pub(crate) struct Seen {
     pub(crate) reason: String,
 }
 
-/// A hook that was asked.
+/// A hook that was invoked.
 #[derive(Clone, Debug)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
     pub(crate) asked: Time,
-    /// Whether all was well, what was said, and the end of the hook's log.
+    /// Whether it succeeded, the time it took, and the end of its log.
     pub(crate) answer: Option<Answer>,
 }
 
@@ -82,20 +81,20 @@ pub(crate) struct Answer {
     pub(crate) lines: Vec<String>,
 }
 
-/// Something that was decided, and what on.
+/// A decision and its reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Decision {
     pub(crate) at: Time,
     pub(crate) what: String,
     pub(crate) because: String,
-    /// The numbers of that moment, where calls were counted.
+    /// The counts at that moment, if there were any.
     pub(crate) numbers: Option<Numbers>,
 }
 
 /// Adds events up: a record for every rollout in them, in the order they began.
 pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
-    // The end of several functions is none of one.
+    // The end of a group is not the end of one function.
     for event in events.iter().filter(|event| !matches!(event.what, EventKind::GroupOutcome(_))) {
         let same = |record: &&mut Record| {
             record.ending.is_none() && record.story.function == event.function && record.story.alias == event.alias
@@ -117,12 +116,12 @@ impl Record {
         self.ending.as_ref().map_or_else(|| Block::unfinished(&self.story), |ending| Block::of(&self.story, ending))
     }
 
-    /// The share of the candidate at a moment.
+    /// The weight of the candidate at a moment.
     pub(crate) fn share_at(&self, at: Time) -> Weight {
         self.shares.iter().rfind(|(since, _)| *since <= at).map_or(Weight::ZERO, |(_, weight)| *weight)
     }
 
-    /// Whether any call was counted.
+    /// Whether any invocation was counted.
     pub(crate) fn compared(&self) -> bool {
         self.counts.iter().any(|count| count.numbers.counted_to.is_some())
     }
@@ -150,11 +149,11 @@ impl Record {
             EventKind::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             EventKind::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
-                self.decide(at, format!("{to} to {}", version(self.story.candidate)), because);
+                self.decide(at, format!("{to} of traffic to {}", version(self.story.candidate)), because);
             }
             EventKind::AliasCreated { version } => {
                 self.shares.push((at, Weight::FULL));
-                self.decide(at, format!("created on {version}"), "a first version has nothing to share with");
+                self.decide(at, format!("create the alias on {version}"), "the first version gets all traffic");
             }
             EventKind::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
             EventKind::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
@@ -164,11 +163,11 @@ impl Record {
             }
             EventKind::MonitoringLost { why } => {
                 self.blind.push((at, None));
-                self.decide(at, "held: blind".to_owned(), why);
+                self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
-            EventKind::MonitoringRestored => self.sees_again(at),
+            EventKind::MonitoringRestored => self.monitoring_restored(at),
             EventKind::Paused { until, .. } => {
-                self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until)))
+                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)))
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
             EventKind::HookStarted { hook, name, .. } => {
@@ -184,14 +183,14 @@ impl Record {
             }
             EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
-                let goal = self.story.stable().map_or_else(|| "ended".to_owned(), |stable| format!("back to {stable}"));
+                let goal = self.story.stable().map_or_else(|| "end".to_owned(), |stable| format!("roll back to {stable}"));
                 self.decide(at, goal, &why);
                 self.rollback_target = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
             EventKind::Promoted { version } => {
                 self.shares.push((at, Weight::FULL));
-                self.decide(at, format!("promoted {version}"), "the schedule is through and nothing spoke against it");
+                self.decide(at, format!("promote {version}"), "all steps completed");
             }
             EventKind::Outcome(ending) => self.ending = Some((**ending).clone()),
             _ => {}
@@ -203,10 +202,10 @@ impl Record {
         self.decisions.push(Decision { at, what, because: one_line(because), numbers });
     }
 
-    /// What the loss of sight has told is not told again.
+    /// Not again with the reason of the lost monitoring.
     fn hold(&mut self, at: Time, why: &str) {
         if self.story.blind.as_ref().is_none_or(|(_, blind)| blind != why) {
-            self.decide(at, "held".to_owned(), why);
+            self.decide(at, "hold".to_owned(), why);
         }
     }
 
@@ -218,7 +217,7 @@ impl Record {
         }
     }
 
-    fn sees_again(&mut self, at: Time) {
+    fn monitoring_restored(&mut self, at: Time) {
         if let Some((_, until)) = self.blind.last_mut() {
             *until = Some(at);
         }

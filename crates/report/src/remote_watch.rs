@@ -1,7 +1,7 @@
-//! What is to be seen of a rollout that runs elsewhere? The events that its alias alone tells, from one read to the next.
+//! What can be seen of the rollout of another process? The events that follow from its alias alone, from one read to the next.
 //!
-//! The note has the step, the hook, the pause and the times, but no schedule, no hook's name and no count of calls: those are left
-//! out. Nothing is asked or written from here, and whoever watches decides nothing.
+//! The note has the step, the hook, the pause and the times, but no schedule, no hook's name and no counts: those are left out.
+//! This module reads and writes nothing itself, and decides nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use rollout::note::{Note, Phase};
 use rollout::report::Report;
 use rollout::{Cause, Outcome, Subject, Time, Weight};
 
-/// How often in a row something foreign is read before it is believed: reads can be stale, and an owner mends its note.
+/// How many reads in a row must show another owner: reads can be stale, and an owner repairs its note.
 const BELIEVED: u8 = 3;
 
 /// A rollout that is watched.
@@ -24,7 +24,7 @@ pub struct Watch {
     report: Report,
     /// The note as last read.
     known: Note,
-    /// The share that was told last, and the one that stood on the alias, which a person may have set.
+    /// The weight of the last event, and the one on the alias, which a person may have set.
     share: Weight,
     stood: Weight,
     steps: usize,
@@ -34,8 +34,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch, if a rollout is under way, and tells what there is to know of it. `alarms` are the names of those that are
-    /// looked at.
+    /// Starts to watch, if a rollout is in progress, with the events that describe it so far. `alarms` are the names of the alarms
+    /// that are read.
     pub fn begin(subject: &Subject, alias: &Alias, alarms: &[String], now: Time) -> Option<(Self, Vec<Event>)> {
         let note = alias_state(alias).live()?.clone();
         let mut watch = Self {
@@ -69,7 +69,7 @@ impl Watch {
         Some((watch, told))
     }
 
-    /// What another read tells. Nothing follows an outcome.
+    /// The events of another read. Nothing follows an outcome.
     pub fn look(&mut self, alias: Option<&Alias>, now: Time) -> Vec<Event> {
         let found = alias.map(alias_state);
         let ours = found.as_ref().and_then(AliasState::note).filter(|note| note.id == self.known.id).cloned();
@@ -91,7 +91,7 @@ impl Watch {
         let mut events: Vec<Event> = told
             .into_iter()
             .map(|what| {
-                // A step is in force since then, whenever it was read.
+                // A step has its own time, however late it was read.
                 let at = if matches!(
                     what,
                     EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. }
@@ -109,19 +109,19 @@ impl Watch {
         events
     }
 
-    /// What a look at the alarms tells.
+    /// The events of a read of the alarms.
     pub fn look_at_alarms(&mut self, alarms: &[AlarmSeen], now: Time) -> Vec<Event> {
         let changed = alarms.iter().filter(|alarm| self.alarms.insert(alarm.name.clone(), alarm.state) != Some(alarm.state));
         let told: Vec<EventKind> = changed.map(alarm_changed).collect();
         told.into_iter().map(|what| self.event(now, what)).collect()
     }
 
-    /// What another count of the calls tells.
+    /// The event of another count of the invocations.
     pub fn compared(&mut self, finding: &AnalysisResult, now: Time) -> Event {
         self.event(now, narrate::compared(finding))
     }
 
-    /// What the alias remembers, as last read.
+    /// The note as last read.
     pub fn note(&self) -> &Note {
         &self.known
     }
@@ -211,30 +211,32 @@ impl Watch {
         Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
     }
 
-    /// Whatever keeps the share where it is, and the end of that.
+    /// Everything that holds the traffic, and its end.
     fn about_holding(&mut self, note: &Note, found: &AliasState, now: Time) -> Vec<EventKind> {
         if note.phase.is_terminal() {
             return Vec::new();
         }
         let known = &self.known;
-        let mut told = about_holding(Some(known), note, || "what is watched cannot be read by its owner".to_owned());
+        let mut told = about_holding(Some(known), note, || "the rollout's process cannot read CloudWatch".to_owned());
         if note.waited > known.waited && known.waited.is_zero() {
-            told.push(EventKind::HoldingStep { why: "this step lasts longer, for want of calls of the new version".to_owned() });
+            told.push(EventKind::HoldingStep { why: "step extended: too few invocations of the new version".to_owned() });
         }
         if note.held > known.held {
-            told.push(EventKind::HoldingStep { why: "this step lasts longer, for a suspicion that is not proven".to_owned() });
+            told.push(EventKind::HoldingStep {
+                why: "step extended: the new version is possibly worse, not yet certain".to_owned(),
+            });
         }
         let orphaned = note.lease.is_none_or(|lease| lease <= now);
         if orphaned && !self.orphaned {
             told.push(EventKind::Warning {
-                text: "nobody watches over this rollout any more: its lease is over".to_owned(),
+                text: "no process drives this rollout: the lease of its owner has expired".to_owned(),
                 transient: false,
             });
         }
         self.orphaned = orphaned;
         let (weight, waiting_for) = match found {
-            AliasState::SetByHand(_, weight) => (*weight, "somebody who set another share by hand"),
-            AliasState::ClearedByHand(_) => (Weight::ZERO, "its owner to end it: somebody took the share away by hand"),
+            AliasState::SetByHand(_, weight) => (*weight, "the manually set traffic to be reset, or the rollout to be ended"),
+            AliasState::ClearedByHand(_) => (Weight::ZERO, "the owner to end the rollout: traffic was cleared manually"),
             AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::Claimed(_) | AliasState::Running(_) => {
                 (note.phase.share(), "the next step")
             }
@@ -249,7 +251,7 @@ impl Watch {
     }
 }
 
-/// The outcome that a terminal phase keeps.
+/// The outcome of a terminal phase.
 pub(crate) fn outcome(phase: Phase) -> Outcome {
     match phase {
         Phase::Back(Cause::Unchanged) => Outcome::Unchanged,

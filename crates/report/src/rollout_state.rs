@@ -1,4 +1,4 @@
-//! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
+//! What is known so far? The events of one alias, added up for the log, the live view and the reports.
 
 use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Event, EventKind, HookPhase, ResumesAt, Started};
@@ -16,14 +16,14 @@ pub(crate) enum Mark {
     Failed,
 }
 
-/// An alarm that is watched, as far as it was told of.
+/// An alarm that is watched, and its last reported state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watched {
     pub(crate) name: String,
     pub(crate) told: Option<(AlarmState, Time)>,
 }
 
-/// The way back, once it has begun.
+/// A rollback that has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WayBack {
     pub(crate) at: Time,
@@ -37,7 +37,7 @@ pub(crate) struct Restoration {
     pub(crate) version: Option<Version>,
 }
 
-/// A share that the candidate was given.
+/// The traffic of the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
@@ -47,13 +47,13 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-/// The calls of both versions, as last counted.
+/// The invocations of both versions, as last counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
-    /// Whether this is another opinion than the one before.
+    /// Whether the verdict has changed.
     pub(crate) turned: bool,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Story {
     pub(crate) by_hand: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
     pub(crate) blind: Option<(Time, String)>,
-    /// Until when a person holds the share.
+    /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
     pub(crate) rollback_target: Option<WayBack>,
@@ -125,17 +125,17 @@ impl Story {
         }
     }
 
-    /// How people call the alias: `hello:live`.
+    /// The alias by its name: `hello:live`.
     pub(crate) fn subject(&self) -> String {
         format!("{}:{}", self.function, self.alias)
     }
 
-    /// The version to go back to, where there is one.
+    /// The version that a rollback restores, if there is one.
     pub(crate) fn stable(&self) -> Option<Version> {
         self.started.as_ref().and_then(|(_, started)| started.stable)
     }
 
-    /// Whether a first deployment has made its alias.
+    /// Whether a first deployment has created its alias.
     pub(crate) fn exists(&self) -> bool {
         self.created || self.started.as_ref().is_some_and(|(_, started)| started.stands.is_some())
     }
@@ -145,9 +145,14 @@ impl Story {
         self.started.as_ref().is_some_and(|(began, _)| *began > at)
     }
 
-    /// Whether only the alias is known, because the rollout runs elsewhere.
+    /// Whether another process drives the rollout, so that only its alias is known.
     pub(crate) fn elsewhere(&self) -> bool {
         self.started.as_ref().is_some_and(|(_, started)| started.is_elsewhere())
+    }
+
+    /// The traffic that the candidate has now, as far as it is known.
+    pub(crate) fn weight(&self) -> Option<Weight> {
+        self.by_hand.or(self.share.map(|share| share.weight)).filter(|_| self.restored.is_none())
     }
 
     /// Whether it is known that nothing is watched.

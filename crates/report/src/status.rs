@@ -1,6 +1,6 @@
 //! What is this alias, and what can be done about it? One screen for people, one object for programs.
 //!
-//! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
+//! It only reads the state of the alias; the commands that it suggests are not run from here.
 
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
 use rollout::format::duration;
@@ -19,7 +19,7 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
     let mut sheet = Sheet::default();
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
-        sheet.row("is", "the function may exist; this alias of it does not");
+        sheet.row("is", "the function may exist, but it has no alias of this name");
         sheet.next(&format!("canaryctl rollout {} --type <SCHEDULE>", operand_of(subject)), "creates it on a new version");
         return sheet.text();
     };
@@ -100,37 +100,37 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasSta
         AliasState::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
         AliasState::Foreign { .. } => {
             let who = match provisioned {
-                Some(true) => "AWS moving this alias' provisioned concurrency, or somebody else's rollout",
-                Some(false) => "somebody else's rollout",
-                None => "somebody else's rollout, or AWS moving provisioned concurrency",
+                Some(true) => "AWS is moving this alias' provisioned concurrency, or another tool is rolling out",
+                Some(false) => "another tool is rolling out",
+                None => "another tool is rolling out, or AWS is moving provisioned concurrency",
             };
-            sheet.row("is", &format!("{}; canaryctl leaves it alone:", found.describe(Audience::Reader)));
+            sheet.row("is", &format!("{}; canaryctl does not change it:", found.describe(Audience::Reader)));
             sheet.row("", who);
             if provisioned == Some(true) {
                 sheet.next(
                     &format!("canaryctl status {}", operand_of(subject)),
-                    "again in some minutes: AWS takes the weights away when it is done",
+                    "again in a few minutes: AWS removes the weights when it is done",
                 );
             }
             sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
         }
         AliasState::Claimed(note) | AliasState::Running(note) => {
-            sheet.row("is", &under_way(note, now));
+            sheet.row("is", &in_progress(note, now));
             live(sheet, subject, note, now);
         }
         AliasState::SetByHand(note, weight) => {
-            let meant = note.phase.share();
-            sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there"));
+            let weight_set = note.phase.share();
+            sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {weight_set}; holding it"));
             live(sheet, subject, note, now);
         }
         AliasState::ClearedByHand(_) => {
             sheet.row("is", &found.describe(Audience::Reader));
-            sheet.next(&rollback, "writes that down where the rollout's owner has not");
+            sheet.next(&rollback, "records the rollback if the rollout's owner has not");
         }
         AliasState::PromotedElsewhere(note) => {
             sheet.row("is", &found.describe(Audience::Reader));
             if let Some(stable) = note.stable {
-                sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
+                sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic back on {stable}"));
             }
             sheet.next(
                 &format!("{rollback} --to {}", alias.target),
@@ -147,7 +147,7 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasSta
 fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention) {
     match why {
         Contention::NewerFormat => {
-            sheet.next(&format!("canaryctl status {}", operand_of(subject)), "with that version of canaryctl");
+            sheet.next(&format!("canaryctl status {}", operand_of(subject)), "run it with that version of canaryctl");
         }
         Contention::Changed => {
             if let NoteParse::Note(note) = alias.noted()
@@ -165,87 +165,83 @@ fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contentio
 }
 
 /// Where a rollout is, and since when.
-fn under_way(note: &Note, now: Time) -> String {
+fn in_progress(note: &Note, now: Time) -> String {
     let since = format!("since {} ({})", when(note.since, now), duration(now.since(note.since)));
     let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), duration(due.since(now))));
     match note.phase {
-        Phase::Claim => format!("claimed {since}: no traffic has moved"),
-        Phase::Pre => format!("asking the pre-traffic hook {since}: no traffic has moved"),
+        Phase::Claim => format!("alias acquired {since}; traffic unchanged"),
+        Phase::Pre => format!("pre-traffic hook running {since}; traffic unchanged"),
         Phase::Shift { weight, step, steps } => {
-            let next = due.map_or_else(|| "; the next change is due".to_owned(), |due| format!("; next change{due}"));
-            format!("step {step} of {steps}, {weight} {since}{next}")
+            let next = due.map_or_else(|| "; next step now".to_owned(), |due| format!("; next step{due}"));
+            format!("step {step} of {steps}, {weight} of traffic {since}{next}")
         }
         Phase::Bake => {
-            // A promotion by hand does not know how long the plan bakes.
-            let over = if note.due.is_none() { "; its owner ends the bake" } else { "; the bake is over" };
+            // A manual promotion does not know how long the plan bakes.
+            let over = if note.due.is_none() { "; the owner will end the bake" } else { "; the bake is over" };
             let next = due.map_or_else(|| over.to_owned(), |due| format!("; the bake ends{due}"));
             format!("baking at {} {since}{next}", Weight::FULL)
         }
-        Phase::Post => format!("asking the post-traffic hook {since}"),
-        Phase::Promoted | Phase::Back(_) => format!("over {since}"),
+        Phase::Post => format!("post-traffic hook running {since}"),
+        Phase::Promoted | Phase::Back(_) => format!("ended {since}"),
     }
 }
 
-/// What there is to know of a rollout under way, whatever its share.
+/// Everything about a rollout in progress except its phase.
 fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
     if let Some(pause) = note.pause.filter(|pause| pause.until > now) {
-        let then = if pause.then == AfterPause::Resume { "then it goes on" } else { "then it goes back" };
+        let then = if pause.then == AfterPause::Resume { "then it resumes" } else { "then it rolls back" };
         sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
     }
     if let Some(blind) = note.blind {
-        sheet.row(
-            "blind",
-            &format!("since {} ({}): what is watched cannot be read", when(blind, now), duration(now.since(blind))),
-        );
+        let since = format!("since {} ({})", when(blind, now), duration(now.since(blind)));
+        sheet.row("warning", &format!("monitoring unavailable {since}: CloudWatch cannot be read"));
     }
     if !note.waited.is_zero() {
-        sheet.row(
-            "held",
-            &format!("this step lasts {} longer so far, for want of calls of the new version", duration(note.waited)),
-        );
+        sheet.row("held", &format!("this step is extended by {} so far: too few invocations", duration(note.waited)));
     }
     if !note.held.is_zero() {
-        sheet.row("held", &format!("{} in all so far, for suspicions that were not proven", duration(note.held)));
+        sheet.row("held", &format!("{} in total so far: the new version was possibly worse", duration(note.held)));
     }
     if let Some(hook) = note.hook {
-        sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
+        sheet.row("hook", &format!("attempt {}, fails if there is no answer by {}", hook.number, when(hook.deadline, now)));
     }
     sheet.row("owner", &owner(note, now));
     if note.pause.is_some_and(|pause| pause.until > now) {
         sheet.next(&format!("canaryctl resume {}", operand_of(subject)), "ends the pause");
     }
     if note.lease.is_none_or(|lease| lease <= now) {
-        sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "the same command as then goes on with it");
+        sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "run the same command again to resume");
     }
     match note.stable {
         Some(stable) => {
             let command = format!("canaryctl rollback {}", operand_of(subject));
-            let effect = if note.phase.share().is_zero() { "ends it; all traffic stays on" } else { "puts all traffic on" };
+            let effect = if note.phase.share().is_zero() { "ends it, all traffic stays on" } else { "puts all traffic on" };
             sheet.next(&command, &format!("{effect} {stable}"));
         }
-        None => sheet.next(&format!("canaryctl status {}", operand_of(subject)), "again: a first deployment has no way back"),
+        None => sheet
+            .next(&format!("canaryctl status {}", operand_of(subject)), "again later: a first deployment cannot be rolled back"),
     }
 }
 
 fn owner(note: &Note, now: Time) -> String {
     match note.lease {
-        Some(lease) if lease > now => format!("{}, taken to be alive until {}", note.owner, when(lease, now)),
+        Some(lease) if lease > now => format!("{}, lease expires at {}", note.owner, when(lease, now)),
         Some(lease) => {
             format!(
-                "none: {} was last due at {}, {} ago; nobody goes on with it",
+                "none: the lease of {} expired at {}, {} ago; abandoned: no process drives it",
                 note.owner,
                 when(lease, now),
                 duration(now.since(lease))
             )
         }
-        None => format!("none: {} left it in progress; nobody goes on with it", note.owner),
+        None => format!("none: {} left it in progress; abandoned: no process drives it", note.owner),
     }
 }
 
 fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>, now: Time) {
     let operand = operand_of(subject);
     if alias.target == Target::Latest {
-        sheet.row("is", "an alias of $LATEST, which cannot share its traffic; it needs a published version, once:");
+        sheet.row("is", "on $LATEST, which cannot have weights; point it at a published version once:");
         let name = &subject.function.name;
         let publish = format!("aws lambda publish-version --function-name {name} --query Version --output text");
         let update = format!("aws lambda update-alias --function-name {name} --name {} --function-version", subject.alias);
@@ -261,7 +257,7 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
         Some(note) => last(sheet, &operand, alias, note, now),
     }
     if let Some((version, _)) = alias.weights.first() {
-        sheet.row("leftover", &format!("{version} is listed with a weight of 0: it gets no traffic"));
+        sheet.row("leftover", &format!("{version} has a weight of 0: it gets no traffic"));
     }
 }
 
@@ -273,14 +269,14 @@ fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time)
             (format!("idle: the last rollout{which} ended at {at}: {}", cause.phrase()), note.stable)
         }
         Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {
-            let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(" in place of {stable}"));
+            let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(", replacing {stable}"));
             (format!("idle: the last rollout promoted {} at {at}{before}", version(note.candidate)), note.candidate)
         }
     };
     sheet.row("is", &text);
     let untouched = left_on == alias.target.version();
     if !untouched {
-        sheet.row("", &format!("since then something else has moved the alias to {}", alias.target));
+        sheet.row("", &format!("something else has moved the alias to {} since", alias.target));
     }
     if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
         sheet.next(&format!("canaryctl rollback {operand}"), &format!("puts all traffic on {stable}"));
@@ -293,7 +289,7 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
         return;
     }
     let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
-    sheet.row("rejected", &format!("{}; refused without --again", each.collect::<Vec<_>>().join(", ")));
+    sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
 }
 
 /// The status as programs read it. Keys are only ever added.
@@ -305,7 +301,7 @@ struct Status {
     at: Time,
     function: String,
     alias: String,
-    /// In one word, the row of the table of standings; `missing` where there is no alias.
+    /// The state of the alias in one word; `missing` if there is no alias.
     alias_state: &'static str,
     traffic: Option<String>,
     stable: Option<String>,
@@ -316,7 +312,7 @@ struct Status {
     steps: Option<u16>,
     rollout_id: Option<String>,
     owner: Option<String>,
-    /// Whether a rollout is under way that nobody drives.
+    /// Whether no process drives the rollout in progress.
     orphaned: bool,
     next_step_at: Option<Time>,
     paused: bool,
@@ -367,7 +363,7 @@ impl Status {
     }
 }
 
-/// The version to go back to while a rollout is under way, else the alias' version. A first deployment has none.
+/// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
 fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
     match live {
         Some(note) => note.stable.map(|stable| stable.to_string()),

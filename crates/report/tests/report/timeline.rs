@@ -1,4 +1,4 @@
-//! `plan` says when what moves, what is watched, and how every doubt is treated.
+//! `plan` shows every step, everything that is watched, and the rules.
 
 use std::time::Duration;
 
@@ -35,20 +35,20 @@ fn plan(schedule: &str) -> Plan {
 #[test]
 fn a_timeline_with_everything_in_it() {
     let expected = "\
-hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6m
-  before    pre-traffic hook preHook says whether any traffic moves
+hello:live   41 ▸ new version   Linear30PercentEvery1Minute, about 6m
+  before    pre-traffic hook preHook: traffic moves only if it succeeds
   t = 0     30%
-  1m     60%
-  2m     90%
-  3m     100%, then baked for 3m: watched, and one write away from stable
-  6m     post-traffic hook postHook, then promoted; back to 41 should it fail
+  1m        60%
+  2m        90%
+  3m        100%, then bake for 3m: still watched, a rollback is one write
+  6m        post-traffic hook postHook, then promoted; rolls back to 41 if it fails
   watched   alarm HelloFooAlarm
-            every 5s; an alarm in ALARM takes all traffic back
-            no data counts as no complaint (--insufficient-data ok)
-            red before it begins: refused (--preexisting-alarm fail)
-            not readable: holds the share, goes back after 10m (--blind-limit)
-  stopped   a signal takes all traffic back (--on-interrupt rollback)
-  go back   canaryctl rollback hello
+            read every 5s; an alarm in ALARM rolls back
+            no data counts as OK (--insufficient-data ok)
+            in ALARM before the start: refused (--preexisting-alarm fail)
+            if CloudWatch cannot be read: holds, rolls back after 10m (--blind-limit)
+  signal    rolls back (--on-interrupt rollback)
+  roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute"), None), expected);
 }
@@ -68,9 +68,9 @@ fn nothing_watched_is_said_plainly() {
 hello:live   41 ▸ 42   AllAtOnce
   t = 0     100%
   t = 0     promoted
-  watched   nothing is watched: the schedule alone moves traffic
-  stopped   a signal leaves the share as it is (--on-interrupt hold)
-  go back   canaryctl rollback hello
+  watched   nothing: only the schedule moves traffic
+  signal    leaves traffic unchanged (--on-interrupt hold)
+  roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan, None), expected);
 }
@@ -79,7 +79,7 @@ hello:live   41 ▸ 42   AllAtOnce
 fn a_long_timeline_is_shortened() {
     let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"), None);
     assert!(
-        text.contains("  3m     4%\n  …         94 more steps, one every 1m\n  1h 38m     99%\n  1h 39m     100%,"),
+        text.contains("  3m        4%\n  …         94 more steps, one every 1m\n  1h 38m    99%\n  1h 39m    100%,"),
         "{text}"
     );
     assert!(text.lines().count() <= 20, "{text}");
@@ -96,22 +96,22 @@ fn every_policy_is_named() {
         ..plan("AllAtOnce")
     };
     let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data holds the share, for 10m at most"), "{text}");
+    assert!(text.contains("no data holds the traffic, for at most 10m"), "{text}");
     assert!(text.contains("waits up to 1h"), "{text}");
     let other = Plan {
         policy: Policy { insufficient_data: InsufficientData::RollBack, preexisting_alarm: Preexisting::Ignore, ..other.policy },
         ..other
     };
     let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data takes all traffic back"), "{text}");
-    assert!(text.contains("only going red again counts"), "{text}");
+    assert!(text.contains("no data rolls back"), "{text}");
+    assert!(text.contains("only a new ALARM counts"), "{text}");
 }
 
 #[test]
 fn a_first_deployment_has_no_steps_and_no_way_back() {
     let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") }, None);
     assert!(text.contains("first deployment"), "{text}");
-    assert!(text.contains("  t = 0     the alias is created on it: 100% at once"), "{text}");
+    assert!(text.contains("  t = 0     the alias is created with 100% of traffic on it"), "{text}");
     assert!(!text.contains("10%") && !text.contains("rollback hello"), "{text}");
 }
 
