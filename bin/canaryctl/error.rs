@@ -1,8 +1,8 @@
-//! How does a command fail that could not even begin? With a sentence and an exit code.
+//! How does a command fail before it starts? With a message and an exit code.
 
 use controller::port::{self, CloudError};
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
@@ -41,6 +41,6 @@ impl From<std::io::Error> for Failure {
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self { code: 1, message: format!("this could not be written as JSON: {error}") }
+        Self { code: 1, message: format!("cannot write this as JSON: {error}") }
     }
 }

@@ -1,4 +1,4 @@
-//! How are a rollout's options typed? Each as its row in [`rollout::policy`] says; which there are is not known here.
+//! How are a rollout's options typed? Each as its row in [`rollout::policy`] says.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rollout::policy::{Choice, Kind, Layer, OPTIONS, Value};
 
 use super::values::duration;
 
-/// What was typed about a rollout.
+/// The options that were typed.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyArgs(pub(crate) Layer);
 
@@ -48,15 +48,15 @@ fn arg(choice: &'static Choice) -> Arg {
         Kind::Words(words) => arg.value_parser(
             PossibleValuesParser::new(words).map(|typed| Value::Word(words.iter().find(|word| **word == typed).unwrap_or(&""))),
         ),
-        Kind::Time(permissions, most) => arg.value_parser(ValueParser::new(move |text: &str| {
+        Kind::Time(least, most) => arg.value_parser(ValueParser::new(move |text: &str| {
             let span = duration(text)?;
-            let bounds = [permissions, most].map(humantime::format_duration);
-            if (permissions..=most).contains(&span) {
+            let bounds = [least, most].map(humantime::format_duration);
+            if (least..=most).contains(&span) {
                 Ok(Value::Time(span))
             } else if most == Duration::MAX {
-                Err(format!("{} and more", bounds[0]))
+                Err(format!("expected at least {}", bounds[0]))
             } else {
-                Err(format!("from {} to {}", bounds[0], bounds[1]))
+                Err(format!("expected {} to {}", bounds[0], bounds[1]))
             }
         })),
     };

@@ -1,4 +1,4 @@
-//! `canaryctl doctor`: everything that would make a rollout less than it seems, nothing changed.
+//! `canaryctl doctor`: everything that weakens a rollout, nothing changed.
 
 use controller::Request;
 use controller::port::Cloud;

@@ -1,4 +1,4 @@
-//! `canaryctl import`, `canaryctl schema`: canaryctl's own file, made from what a project has, and what an editor may know about it.
+//! `canaryctl import`, `canaryctl schema`: a canary.yml made from another configuration file, and its schema.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::target::config::LIMIT;
 use crate::target::resolve::resource;
 use crate::ui::print::{print_info, print_out};
 
-/// How long AWS is asked who else moves the aliases.
+/// The time limit for asking AWS what else changes the aliases.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Print the canary.yml that says the same as the project's file
+/// Print a canary.yml with the settings of another configuration file
 ///
-/// For one stage. What has no counterpart stands in it as a comment; warnings go to stderr too, with those that AWS knows of: a
-/// stack that will reset an alias.
+/// Converts one stage. Settings without a counterpart become comments. Warnings also go to stderr, including a warning for each stack
+/// that will reset an alias.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +47,9 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     let common = &args.common;
     let simulated = common.simulate.is_some();
     let Some(project) = common.config.project(common.region.as_deref(), simulated, LIMIT).await? else {
-        return Err(Failure::usage("there is no project's file here\n  hint: `--config FILE` names one"));
+        return Err(Failure::usage(
+            "there is no configuration file in the working directory\n  hint: name one with `--config FILE`",
+        ));
     };
     let written = project::canary_yml(&project);
     match common.output {
@@ -62,14 +64,14 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
         print_info(&format!("warning: {note}\n"));
     }
     let asked = tokio::time::timeout(PATIENCE, stacks(common, &project)).await;
-    match asked.unwrap_or_else(|_| Err(format!("no answer within {}", rollout::format::exact(PATIENCE)))) {
+    match asked.unwrap_or_else(|_| Err(format!("AWS did not answer within {}", rollout::format::exact(PATIENCE)))) {
         Ok(warnings) => warnings.iter().for_each(|warning| print_info(&format!("warning: {warning}\n"))),
-        Err(why) => print_info(&format!("AWS was not asked who else moves the aliases: {why}\n")),
+        Err(why) => print_info(&format!("could not check what else changes the aliases: {why}\n")),
     }
     Ok(0)
 }
 
-/// Which of the functions belong to a stack. One that is not deployed yet belongs to none.
+/// A warning for each function that belongs to a stack. A function that is not deployed yet belongs to none.
 async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, String> {
     let said = |error: &CloudError| error.to_string();
     let scenario = session::scenario(common).map_err(|failure| failure.message)?;

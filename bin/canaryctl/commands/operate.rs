@@ -1,4 +1,4 @@
-//! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
+//! `canaryctl pause`, `resume`, `promote`, `abort`: act on a rollout in progress, and print the result.
 
 use std::time::Duration;
 
@@ -18,30 +18,30 @@ use crate::session;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
 use crate::ui::print::{print_error, print_out};
 
-/// Which rollout an order is for
+/// Which rollout to act on
 #[derive(Debug, Args)]
 pub(crate) struct Aim {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
+    /// The function: `hello`, `hello:live`, an ARN, or its key in the configuration file
     #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
-    /// Only while this step is in force, for scripts
+    /// Only if the rollout is at this step; for scripts
     #[arg(long, value_name = "N")]
     pub(crate) expect_step: Option<u16>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// Hold a rollout's share for a while; it stays watched, and a failure still brings it back
+/// Pause a rollout; it is still watched, and a failure still rolls it back
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl pause hello
   canaryctl pause hello --for 30m --then rollback")]
 pub(crate) struct Pause {
-    /// How long
+    /// How long to pause
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
     pub(crate) span: Duration,
-    /// What happens then
+    /// What to do after the pause
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) then: Then,
     #[command(flatten)]
@@ -55,50 +55,50 @@ pub(crate) enum Then {
     Rollback,
 }
 
-/// End a rollout's pause
+/// Resume a paused rollout
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl resume hello")]
-pub(crate) struct Operator {
+pub(crate) struct Resume {
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
 
-/// Give a rollout's candidate 100% now; its process bakes it and makes it final
+/// Shift 100% of traffic to the new version now; its process then bakes and promotes it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl promote hello
   canaryctl promote hello --now --reason 'the fix must be out before the sale'")]
 pub(crate) struct Promote {
-    /// Make it final at once, without a bake, though nobody may be watching; a failure that came first still brings it back
+    /// Promote the version at once, without a bake, even if no process watches it; an earlier failure still rolls it back
     #[arg(long, requires = "reason")]
     pub(crate) now: bool,
-    /// Why, for whoever reads the log
+    /// The reason, for the log
     #[arg(long, value_name = "TEXT", requires = "now")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
 
-/// Bring one rollout's traffic back, if it is under way; any other is left alone
+/// Roll back a rollout in progress; never undo a finished one
 ///
-/// Made for clean-up steps in CI: unlike `rollback`, it never undoes a rollout that is finished, nor somebody else's.
+/// For clean-up steps in CI: unlike `rollback`, it never undoes a finished rollout, and with `--mine` or `--rollout` no other rollout.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl abort hello --mine
   canaryctl abort hello --rollout 7f3ac2e1
-  canaryctl abort --mine                         (all functions of canary.yml that this job rolls out)")]
+  canaryctl abort --mine                         (all functions in canary.yml that this job rolls out)")]
 pub(crate) struct Abort {
     /// Only the rollout with this id
     #[arg(long, value_name = "ID", value_parser = rollout_id, conflicts_with = "mine")]
     pub(crate) rollout: Option<RolloutId>,
-    /// Only the rollout that this CI job began
+    /// Only the rollout that this CI job started
     #[arg(long)]
     pub(crate) mine: bool,
-    /// Of the file's functions only these, as they were rolled out
+    /// Only these functions of the configuration file
     #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with = "function")]
     pub(crate) only: Vec<String>,
     #[command(flatten)]
@@ -113,7 +113,7 @@ pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
     carry_out(Operation::Pause { span: args.span, then }, args.aim, Target::Any).await
 }
 
-pub(crate) async fn resume(args: Operator) -> Result<u8, Failure> {
+pub(crate) async fn resume(args: Resume) -> Result<u8, Failure> {
     carry_out(Operation::Resume, args.aim, Target::Any).await
 }
 
@@ -137,17 +137,17 @@ pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
     carry_out(Operation::Abort, args.aim, target).await
 }
 
-/// Aborts the rollouts of all of the file's functions that this job, or the one of this id, is in the midst of.
+/// Aborts this job's rollout (or the one with the given id) of all functions in the configuration file.
 async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if !args.mine && args.rollout.is_none() {
         return Err(Failure::usage(
-            "no function is named\n  hint: `abort <FUNCTION>`, or `abort --mine` or `--rollout ID` for all of the file's",
+            "no function given\n  hint: `abort <FUNCTION>`; or, for all functions in the configuration file, `abort --mine` or `abort --rollout ID`",
         ));
     }
     let common = &args.aim.common;
     let (located, lost) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
-    // As one, or each by itself.
+    // Together, or each separately.
     let mine = |name: &String| session::job(&session::SEVERAL).into_iter().chain(session::job(name)).collect();
     let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
     let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
@@ -158,12 +158,10 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
 }
 
 fn no_job() -> Failure {
-    Failure::usage(
-        "`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it",
-    )
+    Failure::usage("`--mine` needs a CI job, and none was detected\n  hint: use `--rollout ID`; `canaryctl status` shows the id")
 }
 
-/// Which rollout is meant.
+/// Which rollout to act on.
 enum Target {
     Any,
     Only(RolloutId),
@@ -172,17 +170,15 @@ enum Target {
 
 async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
-        return Err(Failure::usage(
-            "no function is named\n  hint: an order is for one; `canaryctl status <FUNCTION>` shows what is under way",
-        ));
+        return Err(Failure::usage("no function given\n  hint: name one; `canaryctl status <FUNCTION>` shows its rollout"));
     }
-    // An abort moves towards stable.
-    let otherwise = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
-    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
+    // An abort is safe: it moves traffic to stable.
+    let on_error = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, on_error).await?;
     let mut meant = match target {
         Target::Any => vec![None],
         Target::Only(id) => vec![Some(id)],
-        // By itself, or as one of several.
+        // Separately, or as one of several.
         Target::Mine => session::job(&subject).into_iter().chain(session::job(&session::SEVERAL)).map(Some).collect(),
     }
     .into_iter();
@@ -199,9 +195,9 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
         Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
         Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
-        Ordered::Unconfirmed(why, by_hand) => {
-            let hint = by_hand.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
-            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this by hand:\n  {hint}"))
+        Ordered::Unconfirmed(why, command) => {
+            let hint = command.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
+            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this manually:\n  {hint}"))
         }
     };
     match args.common.output {

@@ -1,5 +1,4 @@
-//! Which function is meant, and what does its project say about it? A name on the command line, the project's file, and the AWS that
-//! both are about.
+//! Which function does a command act on, and what does the configuration file say about it? Finds both, and connects to their AWS.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,50 +14,50 @@ use crate::error::Failure;
 use crate::session::{self, Session};
 use crate::ui::print::{print_error, print_info, print_out};
 
-/// What to do where the project cannot be read.
+/// What to do where the configuration file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnConfigError {
-    /// Fail: nothing is to be done by half of what was said.
+    /// Fail.
     Fail,
-    /// Take the name as it was typed: whoever wants the traffic back is not to be held up by a file.
+    /// Use the name as it was typed: a broken file must not delay a rollback.
     AsTyped,
 }
 
-/// The function that is meant.
+/// The function that a command acts on.
 pub(crate) struct Located {
     pub(crate) subject: Subject,
     pub(crate) session: Rc<Session>,
     pub(crate) scenario: Option<Scenario>,
-    /// What the project says about it, where there is a project that knows it.
+    /// Its settings in the project, where it is in one.
     pub(crate) said: Option<ProjectSettings>,
-    /// The file in which it was looked for in vain, and what may be meant.
+    /// That the configuration file does not have it, with a hint.
     pub(crate) stranger_to: Option<String>,
 }
 
 impl Located {
-    /// What the project's file calls it, or its name.
+    /// Its key in the configuration file, or its name.
     pub(crate) fn key(&self) -> String {
         self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
     }
 
-    /// What is worth knowing about the function's project, a line each.
+    /// Notes about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
         stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
-/// What a project says about a function.
+/// A function's settings, and the project that they are from.
 #[derive(Clone, Debug)]
 pub(crate) struct ProjectSettings {
     pub(crate) project: Project,
     pub(crate) settings: FunctionSettings,
-    /// The alias that was typed behind the function's key.
+    /// The alias that was typed after the function's key.
     alias: Option<String>,
 }
 
 impl ProjectSettings {
-    /// What the project says, or that it does not know this function.
+    /// The settings, or an error text where the project does not have this function.
     fn of(project: Project, typed: &str) -> Result<Self, String> {
         match find(&project, typed) {
             Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
@@ -66,7 +65,7 @@ impl ProjectSettings {
         }
     }
 
-    /// The Region that the function's own name puts it in.
+    /// The place in the function's ARN.
     fn place(&self) -> Option<&target::Place> {
         match &self.settings.function.value {
             FunctionRef::Named(named) => named.function.place.as_ref(),
@@ -74,23 +73,23 @@ impl ProjectSettings {
         }
     }
 
-    /// The Region of the file.
+    /// The project's Region.
     fn region(&self) -> Option<String> {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
 
-    /// What is worth knowing about this function, or about the file.
+    /// Notes about this function, or about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
-        let told = |note: &project::Note| {
+        let text = |note: &project::Note| {
             let hint = note.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{}: {}{hint}", note.place, note.message)
         };
-        self.project.notes.iter().filter(about).map(told)
+        self.project.notes.iter().filter(about).map(text)
     }
 }
 
-/// The settings of a function by its key, with an alias behind it if need be, or by its name in AWS.
+/// Finds a function by its key, optionally with an alias after it, or by its name in AWS.
 fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, Option<String>)> {
     let by_key = |key: &str| project.functions.iter().find(|settings| settings.key.value == key);
     if let Some(settings) = by_key(typed) {
@@ -114,47 +113,46 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
 }
 
 impl OnConfigError {
-    /// How long the project's file may take to be read.
+    /// The time limit for reading the configuration file.
     fn limit(self) -> Duration {
         if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
     }
 }
 
-/// Finds the function that is named, or else all functions of the project's file or those of them in `only`: how many could not be
-/// found in an incident is given, too.
+/// Finds the named function, or all functions of the configuration file (or those in `only`), and how many of them could not be found.
 pub(crate) async fn locate_all(
     function: Option<&str>,
     only: &[String],
     common: &Common,
-    otherwise: OnConfigError,
+    on_error: OnConfigError,
 ) -> Result<(Vec<Located>, usize), Failure> {
     if common.stands_for_all(function) {
-        locate_in_project(only, common, otherwise).await
+        locate_in_project(only, common, on_error).await
     } else {
-        Ok((vec![locate(function, common, otherwise).await?], 0))
+        Ok((vec![locate(function, common, on_error).await?], 0))
     }
 }
 
-/// Finds the one function that is meant, and connects to its AWS.
-pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: OnConfigError) -> Result<Located, Failure> {
+/// Finds one function, and connects to its AWS.
+pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: OnConfigError) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
-    let typed = function.or(scenario.map(|story| story.defaults().function)).unwrap_or_default();
-    let as_typed = |failure: Failure| match otherwise {
+    let typed = function.or(scenario.map(|scenario| scenario.defaults().function)).unwrap_or_default();
+    let as_typed = |failure: Failure| match on_error {
         OnConfigError::Fail => Err(failure),
         OnConfigError::AsTyped => {
             let subject = session::subject(function, common, scenario)?;
-            print_error(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
+            print_error(&format!("{}\nusing the name as typed: {subject}", failure.message));
             Ok(subject)
         }
     };
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await;
+    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
     let (said, stranger_to) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
         Some(Err(stranger)) => (None, Some(stranger)),
         None => (None, None),
     };
-    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && otherwise == OnConfigError::Fail) {
+    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
         return Err(Failure::usage(stranger.clone()));
     }
     let Some(said) = said else {
@@ -165,24 +163,26 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: O
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
     let session = Rc::new(session::wire(common, place, said.region(), scenario).await?);
-    match function_name(&session, &said, typed, otherwise).await {
+    match function_name(&session, &said, typed, on_error).await {
         Ok(named) => {
             let subject = with_alias(&named, &said, common, scenario)?;
-            tell(common, &said, &subject);
+            print_settings(common, &said, &subject);
             Ok(Located { subject, session, scenario, said: Some(said), stranger_to })
         }
         Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, stranger_to }),
     }
 }
 
-/// Finds functions of the project's file in one and the same AWS. In an incident one that cannot be found is told of, and no reason not
-/// to find the others.
-async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
+/// Finds functions of the configuration file, all in one Region. With [`OnConfigError::AsTyped`], one that cannot be found is reported
+/// and skipped.
+async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = session::scenario(common)?;
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await?;
+    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await?;
     let Some(project) = project else {
-        let hint = "name the function, or run this where a `canary.yml` names several";
-        return Err(Failure::usage(format!("no function is named, and there is no project's file here\n  hint: {hint}")));
+        let hint = "name a function, or run this in a directory with a `canary.yml`";
+        return Err(Failure::usage(format!(
+            "no function given, and there is no configuration file in the working directory\n  hint: {hint}"
+        )));
     };
     let keys: Vec<String> = match only {
         [] => project.functions.iter().map(|settings| settings.key.value.clone()).collect(),
@@ -199,14 +199,14 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfig
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
             let at = &said.settings.function.place;
-            let hint = "roll out those of one Region at a time, with `--only`";
-            return Err(Failure::usage(format!("{at}: `{typed}` is not in {region}, as the others are\n  hint: {hint}")));
+            let hint = "roll out the functions of one Region at a time with `--only`";
+            return Err(Failure::usage(format!("{at}: `{typed}` is not in {region} like the other functions\n  hint: {hint}")));
         }
-        let named = function_name(&session, &said, typed, otherwise).await;
+        let named = function_name(&session, &said, typed, on_error).await;
         let subject = match named.and_then(|named| with_alias(&named, &said, common, scenario)) {
             Ok(subject) => subject,
-            Err(failure) if otherwise == OnConfigError::AsTyped => {
-                print_error(&format!("{}\n`{typed}` is not looked at", failure.message));
+            Err(failure) if on_error == OnConfigError::AsTyped => {
+                print_error(&format!("{}\n`{typed}` is skipped", failure.message));
                 lost += 1;
                 continue;
             }
@@ -214,7 +214,7 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfig
         };
         if let Some(twin) = located.iter().find(|known| known.subject == subject) {
             return Err(Failure::usage(format!(
-                "`{}` and `{typed}` are both {subject}\n  hint: name one of them with `--only`",
+                "`{}` and `{typed}` are both {subject}\n  hint: choose one of them with `--only`",
                 twin.key()
             )));
         }
@@ -228,25 +228,25 @@ fn stranger(project: &Project, typed: &str) -> String {
     let key = typed.split(':').next().unwrap_or_default();
     let hint = match (project.nearest(key), project.functions.as_slice()) {
         (Some(nearest), _) => nearest,
-        (None, []) => "it rolls out none".to_owned(),
+        (None, []) => "the file has no functions to roll out".to_owned(),
         (None, some) => {
             let keys: Vec<String> = some.iter().take(10).map(|settings| format!("`{}`", settings.key.value)).collect();
-            format!("it has {}", keys.join(", "))
+            format!("the functions are {}", keys.join(", "))
         }
     };
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-/// The function's name in AWS, looked up in the stack where the file has its logical id only; in an incident not for long.
+/// The function's name in AWS. A logical id is looked up in the stack.
 async fn function_name(
     session: &Session,
     said: &ProjectSettings,
     typed: &str,
-    otherwise: OnConfigError,
+    on_error: OnConfigError,
 ) -> Result<Qualified, Failure> {
     let At { value: function, place } = &said.settings.function;
     let id = match function {
-        // Whoever typed an account meant it.
+        // An account on the command line goes before the file's.
         FunctionRef::Named(named) => {
             return Ok(match typed.parse::<Qualified>() {
                 Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
@@ -256,23 +256,25 @@ async fn function_name(
         FunctionRef::LogicalId(id) => id,
     };
     let found = resource(session, &said.project, id, place);
-    let found = match otherwise {
+    let found = match on_error {
         OnConfigError::Fail => found.await?,
         OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
     };
     let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-    named.ok_or_else(|| refused(format!("{place}: `{id}` is no function")))
+    named.ok_or_else(|| refused(format!("{place}: `{id}` is not a function")))
 }
 
-/// What a logical id stands for in the project's stack.
+/// The resource with a logical id in the project's stack.
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
-        return Err(Failure::usage(format!("{place}: `{id}` is looked up in a stack\n  hint: name it with `--stack`")));
+        return Err(Failure::usage(format!(
+            "{place}: `{id}` is a logical id, and no stack is given\n  hint: name the stack with `--stack`"
+        )));
     };
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
-        Ok(None) => Err(refused(format!("{place}: `{id}` is not made yet in the stack `{stack}`"))),
+        Ok(None) => Err(refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
 }
@@ -280,9 +282,9 @@ pub(crate) async fn resource(session: &Session, project: &Project, id: &str, pla
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
     let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
     match error.failure {
-        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on it is needed")),
+        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed")),
         EndReason::Invalid | EndReason::NotFound => {
-            refused(format!("{text}\n  hint: is it deployed in {region}, under this name? `--stack` names another"))
+            refused(format!("{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"))
         }
         EndReason::Unsent
         | EndReason::Unsigned
@@ -296,15 +298,15 @@ fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: 
 
 fn no_answer(Place { file, .. }: &Place) -> Failure {
     let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-    refused(format!("{file}: CloudFormation gave no answer within {limit}"))
+    refused(format!("{file}: CloudFormation did not answer within {limit}"))
 }
 
-/// Nothing was moved.
+/// Refused: traffic unchanged.
 fn refused(message: String) -> Failure {
     Failure { code: 3, message }
 }
 
-/// The alias: typed, or the file's, or the story's.
+/// The function with its alias: typed, or the file's, or the scenario's.
 fn with_alias(
     named: &Qualified,
     said: &ProjectSettings,
@@ -312,20 +314,21 @@ fn with_alias(
     scenario: Option<Scenario>,
 ) -> Result<Subject, Failure> {
     let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
-    let usual = said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|story| story.defaults().alias));
-    let flag = common.alias.as_deref().or(usual.filter(|_| typed.is_empty()));
+    let default =
+        said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|scenario| scenario.defaults().alias));
+    let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
     Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Says which file was taken, and whom its name stands for.
-fn tell(common: &Common, said: &ProjectSettings, subject: &Subject) {
+/// Prints which file is used, and which function the name means.
+fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
     let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
     let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
     match common.output {
         Output::Text => print_out(&text),
-        // A program reads objects on stdout, and nothing else.
+        // Stdout holds JSON objects only.
         Output::Json => print_info(&text),
     }
 }

@@ -12,11 +12,11 @@ pub(crate) use unix::Keys;
 /// What came from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pressed {
-    /// One key; `None` is one that has no letter, or more of them at once, as whoever pastes sends them.
+    /// One key; `None` is a key without a letter, or several at once, as pasting sends them.
     Key(Option<char>),
-    /// ^Z: the process is to be suspended.
+    /// ^Z: suspend the process.
     Suspend,
-    /// ^\: the process is to die where it stands.
+    /// ^\: abort the process.
     Quit,
 }
 
@@ -35,7 +35,7 @@ mod unix {
 
     use super::Pressed;
 
-    /// How often it is looked whether this process came to the foreground, or the view is over.
+    /// How often to check whether this process is in the foreground, and whether the view has ended.
     const LOOK: Duration = Duration::from_millis(200);
 
     /// The keys of a terminal, for as long as this lives.
@@ -69,7 +69,7 @@ mod unix {
             Some(Self { terminal, pressed, suspend, quit })
         }
 
-        /// The next key. Never ends where none comes any more.
+        /// The next key. Waits forever if there are no more.
         pub(crate) async fn next(&mut self) -> Pressed {
             tokio::select! {
                 Some(pressed) = self.pressed.recv() => pressed,
@@ -79,15 +79,15 @@ mod unix {
             }
         }
 
-        /// Gives the terminal back and stops this process, as ^Z does where nobody listens; returns when it goes on.
+        /// Restores the terminal and stops this process, as ^Z does by default; returns when it continues.
         pub(crate) fn suspend(&self) {
-            // Locked until it goes on: nothing is set on a terminal that the shell has.
+            // Locked until it continues: nothing is set on a terminal that the shell uses.
             let mut terminal = lock(&self.terminal);
             terminal.give_back();
             let _ = kill_process(getpid(), Signal::STOP);
         }
 
-        /// Gives the terminal back and dies, as ^\ does where nobody listens.
+        /// Restores the terminal and aborts, as ^\ does by default.
         pub(crate) fn quit(&self) -> ! {
             lock(&self.terminal).give_back();
             std::process::abort()
@@ -103,7 +103,7 @@ mod unix {
     }
 
     impl Terminal {
-        /// Has keys come one at a time and unseen. Whether they do.
+        /// Switches to single keys without echo; whether that worked.
         fn take(&mut self) -> bool {
             if !in_foreground() {
                 return false;
@@ -125,7 +125,7 @@ mod unix {
             true
         }
 
-        /// Makes the terminal as it was. In the background it is somebody else's by now.
+        /// Restores the terminal. In the background it belongs to another process.
         fn give_back(&mut self) {
             if let Some(before) = self.before.take()
                 && in_foreground()
@@ -143,7 +143,7 @@ mod unix {
         tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
     }
 
-    /// Reads until the terminal is gone or the view is over. On a thread of its own: nobody waits for it.
+    /// Reads until the terminal is closed or the view has ended. Runs on a thread of its own that is never joined.
     fn read_all(terminal: &Mutex<Terminal>, tell: &UnboundedSender<Pressed>) {
         let stdin = io::stdin();
         let look = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };

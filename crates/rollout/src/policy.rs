@@ -117,75 +117,75 @@ options! {
     /// How long to watch at 100%; `None` is 3 minutes where anything is watched, else nothing.
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
-        flag: "bake" "How long to watch at 100% before promoting [default: 3m if anything is watched, else 0]", shown: "",
-        key: Some(spelled("bake", "How long to watch at 100% before promoting; 3 minutes if anything is watched.")),
+        flag: "bake" "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0]", shown: "",
+        key: Some(spelled("bake", "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0].")),
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
         kind: Kind::Switch, group: "Version", placeholder: "",
-        flag: "again" "Roll the version out even if it was rejected before", shown: "",
+        flag: "again" "Roll out a version that was rolled back before", shown: "",
         key: None,
     }
     /// How often to read the alarms, 100 ms and more; less often beside many others.
     poll: Duration = DEFAULT_POLL, {
         kind: Kind::Time(Duration::from_millis(100), Duration::from_mins(1)), group: "Watching", placeholder: "TIME",
-        flag: "poll" "How often to read the alarms", shown: "5s",
+        flag: "poll" "How often to read the alias and the alarms", shown: "5s",
         key: None,
     }
     /// About alarms that were red before.
     #[serde(rename = "preexisting_alarm")]
     preexisting_alarm: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
-        flag: "preexisting-alarm" "If an alarm is in ALARM before the rollout starts: refuse, ignore it until it fires again, or wait up to an hour [default: fail]", shown: "",
-        key: Some(spelled("preexistingAlarm", "If an alarm is in ALARM before the rollout starts: refuse, ignore it until it fires again, or wait.")),
+        flag: "preexisting-alarm" "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail]", shown: "",
+        key: Some(spelled("preexistingAlarm", "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail].")),
     }
     /// About alarms without data.
     #[serde(rename = "insufficient_data")]
     insufficient_data: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
         flag: "insufficient-data" "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok]", shown: "",
-        key: Some(spelled("insufficientData", "If an alarm has no data: treat it as OK, hold, or roll back.")),
+        key: Some(spelled("insufficientData", "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok].")),
     }
     /// How long to hold while nothing can be read.
     blind_limit: Duration = BLIND_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
-        flag: "blind-limit" "How long to hold while monitoring is unavailable, before rolling back [default: 10m]", shown: "",
-        key: Some(spelled("blindLimit", "How long to hold while monitoring is unavailable, before rolling back.")),
+        flag: "blind-limit" "Roll back after CloudWatch could not be read for this long [default: 10m]", shown: "",
+        key: Some(spelled("blindLimit", "Roll back after CloudWatch could not be read for this long [default: 10m].")),
     }
     /// What counts as a hook's success.
     hook_answer: HookAnswer = HookAnswer::Status, {
         kind: Kind::Words(HookAnswer::WORDS), group: "Hooks", placeholder: "HOW",
-        flag: "hook-answer" "What counts as a hook's success: `{\"status\":\"Succeeded\"}`, or any answer except an error", shown: "status",
+        flag: "hook-answer" "A hook succeeds with `{\"status\":\"Succeeded\"}`, or with any response that is not an error", shown: "status",
         key: None,
     }
     /// How long a hook may take, from the write that announces it.
     hook_limit: Duration = HOOK_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Hooks", placeholder: "TIME",
-        flag: "hook-timeout" "How long a hook may take, including one that answers `InProgress` and reports later", shown: "1h",
+        flag: "hook-timeout" "The time limit of a hook, including one that responds `InProgress` and reports later", shown: "1h",
         key: None,
     }
     /// What a signal does.
     on_interrupt: OnInterrupt = OnInterrupt::RollBack, {
         kind: Kind::Words(OnInterrupt::WORDS), group: "", placeholder: "HOW",
-        flag: "on-interrupt" "On SIGINT or SIGTERM: roll back, or leave traffic unchanged", shown: "rollback",
+        flag: "on-interrupt" "On SIGINT or SIGTERM: roll back, or stop and leave the traffic unchanged", shown: "rollback",
         key: None,
     }
     /// Create the alias even if the function has others.
     create_alias: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "create-alias" "Create the alias even if the function has others", shown: "",
+        flag: "create-alias" "Create the alias even if the function has other aliases", shown: "",
         key: None,
     }
     /// Treat nothing to roll out as a refusal.
     require_change: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "require-change" "Exit 3 instead of 0 if there is nothing to roll out", shown: "",
+        flag: "require-change" "Exit with 3 instead of 0 if there is nothing to roll out", shown: "",
         key: None,
     }
     /// Continue even if the alias has provisioned concurrency.
     allow_provisioned: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "allow-provisioned-concurrency" "Continue even if the alias has provisioned concurrency", shown: "",
+        flag: "allow-provisioned-concurrency" "Roll out even if the alias has provisioned concurrency", shown: "",
         key: None,
     }
 }
