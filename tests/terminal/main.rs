@@ -59,7 +59,7 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     served.await_share("2");
     let writes = served.writes();
     terminal.press("p");
-    terminal.await_text("hold 10% of traffic on 2 for an hour?  y to confirm");
+    terminal.await_text("hold 10% on 2 for an hour?  y to confirm");
     terminal.press("x");
     terminal.await_text("nothing was done");
     // An answer to no question, keys without a letter, and what is pasted.
@@ -96,7 +96,7 @@ fn whoever_leaves_it_running_gives_the_lease_up() {
     served.await_share("2");
     terminal.await_text("q leave it running");
     terminal.press("q");
-    terminal.await_text("leave 10% of traffic on 2 and stop watching?");
+    terminal.await_text("leave 10% on 2 and stop watching?");
     terminal.press("y");
     terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic");
     assert_over(&terminal, 30);
@@ -133,7 +133,7 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
 fn a_signal_says_at_once_what_it_does() {
     for (policy, says, ends, code) in [
         ("rollback", "^C: rolling back to 1; ^C again exits at once", "ROLLED BACK", 13),
-        ("hold", "^C: leaving 10% of traffic on 2, no longer watched; ^C again exits at once", "LEFT IN PROGRESS", 30),
+        ("hold", "^C: leaving 10% on 2, no longer watched; ^C again exits at once", "LEFT IN PROGRESS", 30),
     ] {
         let served = Served::start();
         let Some(terminal) = run(&served, &format!("{LONG} --on-interrupt {policy}")) else { return };

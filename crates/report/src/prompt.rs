@@ -119,13 +119,13 @@ fn question(story: &Story, order: Order) -> String {
     let weight = weight(story);
     match (order, story.stable()) {
         (Order::Pause, _) if weight.is_zero() => format!("pause {subject} for an hour?"),
-        (Order::Pause, _) => format!("hold {weight} of traffic on {candidate} for an hour?"),
+        (Order::Pause, _) => format!("hold {weight} on {candidate} for an hour?"),
         (Order::Resume, _) => format!("end the pause of {subject}?"),
         (Order::Promote, _) => format!("shift {} of traffic to {candidate} now?", Weight::FULL),
         (Order::RollBack, Some(stable)) => format!("roll {subject} back to {stable}?"),
         (Order::RollBack, None) => format!("end the rollout of {subject}? There is no earlier version."),
         (Order::Leave, _) if weight.is_zero() => format!("end the rollout of {subject}? Traffic is unchanged."),
-        (Order::Leave, _) => format!("leave {weight} of traffic on {candidate} and stop watching?"),
+        (Order::Leave, _) => format!("leave {weight} on {candidate} and stop watching?"),
     }
 }
 
@@ -147,7 +147,7 @@ fn signal(story: &Story, holds: bool) -> String {
         (Some(stable), true) => format!("ending the rollout, all traffic stays on {stable}"),
         (None, true) => "ending the rollout".to_owned(),
         (Some(stable), false) if !holds => format!("rolling back to {stable}"),
-        (_, false) => format!("leaving {weight} of traffic on {}, no longer watched", version(story.candidate)),
+        (_, false) => format!("leaving {weight} on {}, no longer watched", version(story.candidate)),
     };
     format!("^C: {what}; ^C again exits at once, unconfirmed")
 }

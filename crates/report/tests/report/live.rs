@@ -283,11 +283,11 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
     let wide = asked(&Prompt::Keys { holds: true }, (200, 50)).pop().unwrap();
     assert!(wide.starts_with("  to roll back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
     let questions = [
-        (Order::Pause, "hold 20% of traffic on 42 for an hour?"),
+        (Order::Pause, "hold 20% on 42 for an hour?"),
         (Order::Resume, "end the pause of hello:live?"),
         (Order::Promote, "shift 100% of traffic to 42 now?"),
         (Order::RollBack, "roll hello:live back to 41?"),
-        (Order::Leave, "leave 20% of traffic on 42 and stop watching?"),
+        (Order::Leave, "leave 20% on 42 and stop watching?"),
     ];
     // In the lowest frame, and where there is none.
     for size in [(80, 24), (60, 10), (50, 24)] {
@@ -299,7 +299,7 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
         let signal = asked(&Prompt::Signal { holds: false, insists: false }, size).pop().unwrap();
         assert!(signal.starts_with("  ^C: rolling back to 41; ^C again"), "{signal}");
         let signal = asked(&Prompt::Signal { holds: true, insists: false }, size).pop().unwrap();
-        assert!(signal.starts_with("  ^C: leaving 20% of traffic on 42, no longer watched; ^C again"), "{signal}");
+        assert!(signal.starts_with("  ^C: leaving 20% on 42, no longer watched; ^C again"), "{signal}");
     }
     let ended = |prompt: Option<Prompt>| {
         drawn((80, 24), |live| {
