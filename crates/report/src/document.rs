@@ -2,14 +2,13 @@
 //!
 //! For each event as it happens there are the JSON lines.
 
-use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, FORMAT, HookPhase, RolloutSummary, Started};
 use rollout::health::AlarmState;
 use rollout::{Time, Version, Weight};
 use serde::Serialize;
 
 use crate::group;
-use crate::record::{Record, records};
+use crate::record::{Count, Decision, Record, records};
 
 /// The report about the rollouts of these events, as one JSON document. Keys are only ever added.
 ///
@@ -54,8 +53,8 @@ struct Rollout<'a> {
     ending: Option<&'a RolloutSummary>,
     #[serde(rename = "weights")]
     shares: Vec<Share>,
-    counts: Vec<Count<'a>>,
-    decisions: Vec<Decision<'a>>,
+    counts: &'a [Count],
+    decisions: &'a [Decision],
     hooks: Vec<Hook<'a>>,
     alarms: Vec<Alarm<'a>>,
     #[serde(rename = "differences", skip_serializing_if = "<[Difference]>::is_empty")]
@@ -67,23 +66,6 @@ struct Rollout<'a> {
 struct Share {
     since: Time,
     weight: Weight,
-}
-
-#[derive(Serialize)]
-struct Count<'a> {
-    at: Time,
-    #[serde(rename = "verdict")]
-    opinion: AnalysisVerdict,
-    why: &'a str,
-    numbers: &'a Numbers,
-}
-
-#[derive(Serialize)]
-struct Decision<'a> {
-    at: Time,
-    what: &'a str,
-    #[serde(rename = "reason")]
-    because: &'a str,
 }
 
 #[derive(Serialize)]
@@ -124,17 +106,6 @@ impl<'a> Rollout<'a> {
             took_ms: hook.answer.as_ref().map(|answer| u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX)),
             log: hook.answer.as_ref().map(|answer| answer.lines.as_slice()).unwrap_or_default(),
         });
-        let decided = |decision: &'a crate::record::Decision| Decision {
-            at: decision.at,
-            what: &decision.what,
-            because: &decision.because,
-        };
-        let counted = |count: &'a crate::record::Count| Count {
-            at: count.at,
-            opinion: count.opinion,
-            why: &count.why,
-            numbers: &count.numbers,
-        };
         Self {
             function: &record.story.function,
             alias: &record.story.alias,
@@ -145,8 +116,8 @@ impl<'a> Rollout<'a> {
             started: record.story.started.as_ref().map(|(_, started)| started),
             ending: record.ending.as_ref(),
             shares: record.shares.iter().map(|(since, weight)| Share { since: *since, weight: *weight }).collect(),
-            counts: record.counts.iter().map(counted).collect(),
-            decisions: record.decisions.iter().map(decided).collect(),
+            counts: &record.counts,
+            decisions: &record.decisions,
             hooks: hooks.collect(),
             alarms: alarms.collect(),
             differs: &record.differs,

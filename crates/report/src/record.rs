@@ -8,6 +8,7 @@ use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
+use serde::Serialize;
 
 use crate::alarm_reason::in_figures;
 use crate::ending::Block;
@@ -40,9 +41,10 @@ pub(crate) struct Record {
 }
 
 /// The result of one count of the invocations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Count {
     pub(crate) at: Time,
+    #[serde(rename = "verdict")]
     pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
@@ -82,12 +84,14 @@ pub(crate) struct Answer {
 }
 
 /// A decision and its reason.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Decision {
     pub(crate) at: Time,
     pub(crate) what: String,
+    #[serde(rename = "reason")]
     pub(crate) because: String,
     /// The counts at that moment, if there were any.
+    #[serde(skip)]
     pub(crate) numbers: Option<Numbers>,
 }
 

@@ -57,7 +57,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
 /// # Errors
 /// None that these values can cause.
 pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Planned { forecast: forecast.cloned(), ..Planned::of(subject, plan, now) })
+    serde_json::to_string(&Planned::of(subject, plan, forecast, now))
 }
 
 /// How many rows of steps are shown one by one.
@@ -133,8 +133,9 @@ fn watched(plan: &Plan) -> Vec<String> {
     }
     let mut rows = compared(plan);
     let limit = duration(plan.blind_limit);
+    let blind = format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)");
     if plan.alarms.is_empty() {
-        rows.push(format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)"));
+        rows.push(blind);
         return rows;
     }
     let managed =
@@ -142,20 +143,19 @@ fn watched(plan: &Plan) -> Vec<String> {
     rows.extend(plan.alarms.iter().filter(|name| !managed(name)).map(|name| format!("alarm {}", one_line(name))));
     rows.extend(plan.managed.iter().map(|rule| format!("managed alarm {}", one_line(rule))));
     rows.push(format!("read every {}; an alarm in ALARM rolls back", duration(plan.poll)));
-    rows.push(match plan.insufficient_data {
-        InsufficientData::Ok => "no data counts as OK (--insufficient-data ok)".to_owned(),
-        InsufficientData::Hold => format!("no data holds the traffic, for at most {limit} (--insufficient-data hold)"),
-        InsufficientData::RollBack => "no data rolls back (--insufficient-data rollback)".to_owned(),
-    });
-    rows.push(
-        match plan.preexisting_alarm {
-            Preexisting::Fail => "in ALARM before the start: refused (--preexisting-alarm fail)",
-            Preexisting::Ignore => "in ALARM before the start: only a new ALARM counts (--preexisting-alarm ignore)",
-            Preexisting::Wait => "in ALARM before the start: waits up to 1h for OK (--preexisting-alarm wait)",
-        }
-        .to_owned(),
-    );
-    rows.push(format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)"));
+    let silent = match plan.insufficient_data {
+        InsufficientData::Ok => "counts as OK".to_owned(),
+        InsufficientData::Hold => format!("holds the traffic, for at most {limit}"),
+        InsufficientData::RollBack => "rolls back".to_owned(),
+    };
+    rows.push(format!("no data {silent} (--insufficient-data {})", plan.insufficient_data.word()));
+    let early = match plan.preexisting_alarm {
+        Preexisting::Fail => "refused",
+        Preexisting::Ignore => "only a new ALARM counts",
+        Preexisting::Wait => "waits up to 1h for OK",
+    };
+    rows.push(format!("in ALARM before the start: {early} (--preexisting-alarm {})", plan.preexisting_alarm.word()));
+    rows.push(blind);
     rows
 }
 
@@ -244,7 +244,7 @@ struct Step {
 }
 
 impl Planned {
-    fn of(subject: &Subject, plan: &Plan, now: Time) -> Self {
+    fn of(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> Self {
         let (source, candidate) = match &plan.source {
             Source::Publish => ("publish", None),
             Source::Update(_) => ("update", None),
@@ -275,11 +275,7 @@ impl Planned {
             poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
             analysis: plan.comparing().word(),
             sensitive: plan.analysis.sensitive,
-            latency: match plan.analysis.latency {
-                Latency::Report => "report",
-                Latency::Enforce => "enforce",
-                Latency::Ignore => "off",
-            },
+            latency: if plan.analysis.latency == Latency::Ignore { "off" } else { plan.analysis.latency.word() },
             min_requests: plan.analysis.min_requests,
             max_hold_seconds: plan.analysis.max_hold.as_secs(),
             on_low_traffic: match plan.analysis.on_low_traffic {
@@ -287,23 +283,12 @@ impl Planned {
                 OnLowTraffic::Promote => "promote",
                 OnLowTraffic::Probe(_) => "probe",
             },
-            insufficient_data: match plan.insufficient_data {
-                InsufficientData::Ok => "ok",
-                InsufficientData::Hold => "hold",
-                InsufficientData::RollBack => "rollback",
-            },
-            preexisting_alarm: match plan.preexisting_alarm {
-                Preexisting::Fail => "fail",
-                Preexisting::Ignore => "ignore",
-                Preexisting::Wait => "wait",
-            },
+            insufficient_data: plan.insufficient_data.word(),
+            preexisting_alarm: plan.preexisting_alarm.word(),
             blind_limit_seconds: plan.blind_limit.as_secs(),
-            on_interrupt: match plan.on_interrupt {
-                OnInterrupt::RollBack => "rollback",
-                OnInterrupt::Hold => "hold",
-            },
+            on_interrupt: plan.on_interrupt.word(),
             plan_hash: plan.hash().to_string(),
-            forecast: None,
+            forecast: forecast.cloned(),
         }
     }
 }
