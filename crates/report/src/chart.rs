@@ -62,7 +62,6 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     })
 }
 
-/// The chart in words.
 fn described(record: &Record, minutes: &[&Count]) -> String {
     let candidate = version(record.story.candidate);
     let highest = record.shares.iter().map(|(_, weight)| *weight).max();
@@ -80,7 +79,7 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
             let _ = write!(text, " {} of stable's invocations and {} of the candidate's were slow.", percent[0], percent[1]);
         }
     }
-    if let Some((at, why)) = &record.rollback_target {
+    if let Some((at, why)) = &record.rollback {
         let _ = write!(text, " At {} the rollback was decided: {why}.", clock(*at));
     }
     text
@@ -127,12 +126,10 @@ impl Axis {
     }
 }
 
-/// A coordinate with one decimal.
 fn px(place: f64) -> String {
     format!("{place:.1}")
 }
 
-/// A part of the chart with its own scale.
 #[derive(Clone, Copy)]
 struct Panel {
     top: f64,
@@ -189,7 +186,6 @@ fn label_at(x: f64, y: f64, class: &str, label: &str) -> Markup {
     html! { text class={ (class) "-label" } x=(px(x)) y=(y) text-anchor=(anchor) { (clean(&shortened(label))) } }
 }
 
-/// As much of a label as fits.
 fn shortened(text: &str) -> String {
     const ROOM: usize = 72;
     if text.chars().count() <= ROOM { text.to_owned() } else { text.chars().take(ROOM - 1).chain(['…']).collect() }
@@ -335,7 +331,6 @@ impl SlowPieces {
         }
     }
 
-    /// Each version has its own limit.
     fn limits(&self) -> String {
         let (stable, candidate) = (self.last.stable_limit_ms.to_f64().round(), self.last.candidate_limit_ms.to_f64().round());
         if (stable - candidate).abs() < 1.0 {
@@ -376,9 +371,8 @@ fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     }
 }
 
-/// The moment of decision, through all panels.
 fn decision(record: &Record, axis: Axis, bottom: f64) -> Markup {
-    let decided = record.rollback_target.as_ref().map(|(at, _)| (*at, "rollback decided"));
+    let decided = record.rollback.as_ref().map(|(at, _)| (*at, "rollback decided"));
     let promoted = record.decisions.last().filter(|_| record.story.promoted).map(|last| (last.at, "promoted"));
     let Some((at, text)) = decided.or(promoted) else { return Markup::default() };
     let x = axis.x(at);

@@ -62,7 +62,6 @@ fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
         .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
 }
 
-/// The ratio of both error rates.
 fn times(stable: &Calls, candidate: &Calls) -> String {
     let rate = |of: &Calls| ratio(of.errors, of.calls);
     match (rate(stable), rate(candidate)) {

@@ -55,10 +55,9 @@ pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// What was known when it was decided.
 fn grounds(record: &Record) -> Vec<String> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let at = record.rollback_target.as_ref().map_or(record.last, |(at, _)| *at);
+    let at = record.rollback.as_ref().map_or(record.last, |(at, _)| *at);
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
@@ -103,7 +102,6 @@ fn evidence(record: &Record, at: Time) -> String {
     format!("{} of the {threshold} that a rollback requires{missing}", figure(ln))
 }
 
-/// What would have happened next.
 fn onwards(record: &Record) -> String {
     let Some((_, started)) = &record.story.started else { return "the rollout would have continued".to_owned() };
     let candidate = version(record.story.candidate);
@@ -155,24 +153,24 @@ fn otherwise(record: &Record) -> Vec<String> {
 }
 
 fn rolled_back(record: &Record) -> Vec<String> {
-    let Some(rollback_target) = &record.story.rollback_target else { return Vec::new() };
+    let Some(rollback) = &record.story.rollback else { return Vec::new() };
     let onwards = onwards(record);
-    match rollback_target.cause {
-        Cause::Alarm => alarmed(record, rollback_target.at, &onwards),
-        Cause::Analysis => analysed(record, rollback_target.at, &onwards),
+    match rollback.cause {
+        Cause::Alarm => alarmed(record, rollback.at, &onwards),
+        Cause::Analysis => analysed(record, rollback.at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if rollback_target.cause == Cause::PostHook { promoted } else { onwards };
+            let then = if rollback.cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
             let since = record.blind.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it became unavailable at {}", duration(rollback_target.at.since(since)), clock(since))
+                format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
             });
             vec![
-                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback_target.at)),
+                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback.at)),
                 "a longer `--blind-limit` would have held the traffic for longer".to_owned(),
             ]
         }

@@ -78,7 +78,6 @@ fn named(better: &Better) -> String {
     )
 }
 
-/// With as many digits as are meaningful.
 fn figure(of: Thousandths) -> String {
     match of.to_f64() {
         0.0 => "0".to_owned(),

@@ -64,7 +64,6 @@ fn wide(what: &Markup) -> Markup {
     html! { div.wide tabindex="0" { (what) } }
 }
 
-/// The outcome of several functions: for all of them, and each in a row.
 fn all(outcome: &GroupOutcome) -> Markup {
     let block = Block::of_a_group(outcome);
     html! {
@@ -130,7 +129,6 @@ fn lines(lines: impl Iterator<Item = Markup>) -> Markup {
     html! { @for (index, line) in lines.enumerate() { @if index > 0 { br; } (line) } }
 }
 
-/// When it was, and how long it took.
 fn spent(record: &Record, spent: &str) -> String {
     let day = record.began.to_string();
     let times = format!("{}, {} to {} UTC", day.get(..10).unwrap_or(&day), clock(record.began), clock(record.last));
@@ -166,7 +164,6 @@ fn section(table: &Table) -> Markup {
     }
 }
 
-/// A table that is folded whole.
 fn folded(table: &Table) -> Markup {
     html! {
         details {
@@ -207,7 +204,6 @@ fn failed(calls: &Calls) -> String {
     format!("{} ({} of {})", calls.rate(), grouped(calls.errors), grouped(calls.calls))
 }
 
-/// The numbers of the chart.
 fn counts(record: &Record) -> Markup {
     let minutes = record.minutes();
     let Some(last) = minutes.last() else { return Markup::default() };

@@ -56,7 +56,6 @@ impl<W: Write> Live<W> {
         Self { state: LiveState::of_a_group(), lines: Lines::of_a_group(), of_a_group: true, ..Self::new(out, size, color) }
     }
 
-    /// Columns and rows.
     fn size(&self) -> (usize, usize) {
         let (columns, rows) = match self.size {
             Size::Fixed(columns, rows) => (columns, rows),

@@ -20,16 +20,12 @@ use crate::rollout_state::{Mark, Share, Story, Watched};
 use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
-/// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
 
-/// How wide the first row may be.
 const WIDEST: usize = 110;
 
-/// How many of the last events are shown.
 const RECENT: usize = 3;
 
-/// How many alarms are shown one by one.
 const ALARMS: usize = 6;
 
 /// What the live view knows: a fold over the events of one alias, or of several at a time.
@@ -48,7 +44,6 @@ impl LiveState {
         Self { stories: Some(Stories::default()), ..Self::default() }
     }
 
-    /// Whether nothing is known yet.
     pub(crate) fn is_blank(&self) -> bool {
         self.story.function.is_empty() && self.stories.as_ref().is_none_or(Stories::is_empty)
     }
@@ -190,7 +185,6 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     Some(progress(at, started.weights.len()).joined(tail))
 }
 
-/// How far the steps are, without their weights.
 fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
@@ -218,7 +212,7 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     if story.restored.is_some() {
         return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
     }
-    if story.rollback_target.is_some() {
+    if story.rollback.is_some() {
         let text =
             stable.map_or_else(|| "ending the rollout".to_owned(), |stable| format!("rolling back: all traffic to {stable}"));
         return Line::default().with(Tone::Bad, text);

@@ -14,10 +14,8 @@ use crate::styled::{Line, Tone};
 /// The functions of one process, each with what is known of it.
 pub(crate) type Stories = BTreeMap<(String, String), Story>;
 
-/// How many rows there are at most.
 const FUNCTIONS: usize = 16;
 
-/// How wide a name may be.
 const NAME: usize = 32;
 
 /// The rows of several functions; `recent` is what happened last in any of them.
@@ -54,8 +52,7 @@ fn header(stories: &Stories, now: Time) -> Line {
 /// Its place among the others: problems first.
 fn rank(story: &Story) -> u8 {
     let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _))));
-    match (story.rollback_target.is_some() || alarmed, story.by_hand.is_some() || story.blind.is_some() || story.paused.is_some())
-    {
+    match (story.rollback.is_some() || alarmed, story.by_hand.is_some() || story.blind.is_some() || story.paused.is_some()) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
@@ -86,11 +83,10 @@ fn alarms(story: &Story) -> Line {
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
 }
 
-/// What it does or waits for.
 fn state(story: &Story, now: Time) -> (Tone, String) {
-    if let Some(rollback_target) = &story.rollback_target {
+    if let Some(rollback) = &story.rollback {
         let word = if story.restored.is_some() { "rolled back" } else { "rolling back" };
-        return (Tone::Bad, format!("{word}: {}", rollback_target.cause.phrase()));
+        return (Tone::Bad, format!("{word}: {}", rollback.cause.phrase()));
     }
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());

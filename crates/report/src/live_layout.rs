@@ -10,7 +10,6 @@ pub(crate) const TEXT_AT: usize = 22;
 
 /// The rows of the live view; a low screen cuts the first parts first.
 pub(crate) struct Rows {
-    /// What is known.
     pub(crate) body: Vec<Line>,
     /// What happened last, oldest first.
     pub(crate) told: Vec<Line>,
@@ -19,7 +18,6 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// As many as fit.
     pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
         let Self { mut body, mut told, foot } = self;
         let room = rows.saturating_sub(foot.len());
@@ -29,7 +27,6 @@ impl Rows {
     }
 }
 
-/// A row of what happened.
 pub(crate) fn happened(at: Time, word: &str, text: &str) -> Line {
     Line::default().with(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
 }

@@ -16,12 +16,10 @@ use crate::format::{numbered, schedule, short, total, version, versions};
 use crate::rollout_state::{Mark, Story, Watched};
 use crate::safe::{clean_lines, one_line};
 
-/// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogLine {
     /// What it is about, in one word.
     pub(crate) word: &'static str,
-    /// The sentence, in one line.
     pub(crate) text: String,
     /// The log of a hook.
     pub(crate) under: Vec<String>,
@@ -225,9 +223,9 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
     if !moved {
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
-    match &story.rollback_target {
-        Some(rollback_target) => {
-            let seen = match rollback_target.cause {
+    match &story.rollback {
+        Some(rollback) => {
+            let seen = match rollback.cause {
                 Cause::Alarm => " the alarm was seen",
                 Cause::Signal => " the signal",
                 Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
@@ -243,7 +241,7 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
                 | Cause::Unchanged
                 | Cause::Rejected => " the decision",
             };
-            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback_target.at)))
+            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback.at)))
         }
         None => format!("{} of traffic to {version}", Weight::FULL),
     }

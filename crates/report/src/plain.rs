@@ -107,12 +107,10 @@ impl Lines {
         written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
     }
 
-    /// What is known of the event's function.
     pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
         self.stories.get(&(event.function.clone(), event.alias.clone()))
     }
 
-    /// What is rolled out, in words.
     pub(crate) fn subject(&self) -> String {
         let one = self.stories.values().next().filter(|_| !self.of_a_group);
         one.map_or_else(|| "all functions".to_owned(), Story::subject)

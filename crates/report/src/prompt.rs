@@ -139,7 +139,6 @@ fn doing(order: Order) -> &'static str {
     }
 }
 
-/// What a first signal does.
 fn signal(story: &Story, holds: bool) -> String {
     let weight = weight(story);
     let what = match (story.stable(), weight.is_zero()) {

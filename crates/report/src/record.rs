@@ -17,7 +17,6 @@ use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 
-/// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) story: Story,
@@ -35,12 +34,11 @@ pub(crate) struct Record {
     pub(crate) blind: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
     /// When the rollback was decided, and why.
-    pub(crate) rollback_target: Option<(Time, String)>,
+    pub(crate) rollback: Option<(Time, String)>,
     pub(crate) log: Vec<(Time, LogLine)>,
     pub(crate) ending: Option<RolloutSummary>,
 }
 
-/// The result of one count of the invocations.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Count {
     pub(crate) at: Time,
@@ -50,14 +48,12 @@ pub(crate) struct Count {
     pub(crate) numbers: Numbers,
 }
 
-/// The states of one alarm.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
     pub(crate) states: Vec<Seen>,
 }
 
-/// A state of an alarm.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) state: AlarmState,
@@ -65,7 +61,6 @@ pub(crate) struct Seen {
     pub(crate) reason: String,
 }
 
-/// A hook that was invoked.
 #[derive(Clone, Debug)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
@@ -75,7 +70,6 @@ pub(crate) struct Hook {
     pub(crate) answer: Option<Answer>,
 }
 
-/// A hook's answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) good: bool,
@@ -83,7 +77,6 @@ pub(crate) struct Answer {
     pub(crate) lines: Vec<String>,
 }
 
-/// A decision and its reason.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Decision {
     pub(crate) at: Time,
@@ -115,17 +108,14 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
 }
 
 impl Record {
-    /// The end as its lines say it.
     pub(crate) fn block(&self) -> Block {
         self.ending.as_ref().map_or_else(|| Block::unfinished(&self.story), |ending| Block::of(&self.story, ending))
     }
 
-    /// The weight of the candidate at a moment.
     pub(crate) fn share_at(&self, at: Time) -> Weight {
         self.shares.iter().rfind(|(since, _)| *since <= at).map_or(Weight::ZERO, |(_, weight)| *weight)
     }
 
-    /// Whether any invocation was counted.
     pub(crate) fn compared(&self) -> bool {
         self.counts.iter().any(|count| count.numbers.counted_to.is_some())
     }
@@ -189,7 +179,7 @@ impl Record {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
                 let goal = self.story.stable().map_or_else(|| "end".to_owned(), |stable| format!("roll back to {stable}"));
                 self.decide(at, goal, &why);
-                self.rollback_target = Some((at, why));
+                self.rollback = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
             EventKind::Promoted { version } => {

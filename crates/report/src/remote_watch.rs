@@ -251,7 +251,6 @@ impl Watch {
     }
 }
 
-/// The outcome of a terminal phase.
 pub(crate) fn outcome(phase: Phase) -> Outcome {
     match phase {
         Phase::Back(Cause::Unchanged) => Outcome::Unchanged,

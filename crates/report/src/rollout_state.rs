@@ -6,7 +6,6 @@ use rollout::health::AlarmState;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
-/// How far a hook is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
     #[default]
@@ -23,21 +22,18 @@ pub(crate) struct Watched {
     pub(crate) told: Option<(AlarmState, Time)>,
 }
 
-/// A rollback that has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WayBack {
+pub(crate) struct Rollback {
     pub(crate) at: Time,
     pub(crate) cause: Cause,
 }
 
-/// Traffic on stable again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Restoration {
     pub(crate) at: Time,
     pub(crate) version: Option<Version>,
 }
 
-/// The traffic of the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
@@ -47,7 +43,6 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-/// The invocations of both versions, as last counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) opinion: AnalysisVerdict,
@@ -78,13 +73,12 @@ pub(crate) struct Story {
     /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
-    pub(crate) rollback_target: Option<WayBack>,
+    pub(crate) rollback: Option<Rollback>,
     pub(crate) restored: Option<Restoration>,
     pub(crate) promoted: bool,
 }
 
 impl Story {
-    /// Takes one more event into account.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub(crate) fn add(&mut self, event: &Event) {
         self.function.clone_from(&event.function);
@@ -118,14 +112,13 @@ impl Story {
             EventKind::Paused { until, .. } => self.paused = Some(*until),
             EventKind::Resumed => self.paused = None,
             EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
-            EventKind::RollbackStarted { cause, .. } => self.rollback_target = Some(WayBack { at: event.at, cause: *cause }),
+            EventKind::RollbackStarted { cause, .. } => self.rollback = Some(Rollback { at: event.at, cause: *cause }),
             EventKind::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
             EventKind::Promoted { .. } => self.promoted = true,
             _ => {}
         }
     }
 
-    /// The alias by its name: `hello:live`.
     pub(crate) fn subject(&self) -> String {
         format!("{}:{}", self.function, self.alias)
     }

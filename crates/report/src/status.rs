@@ -5,10 +5,11 @@
 use std::fmt::Display;
 
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
+use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
-use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
-use serde::Serialize;
+use rollout::{Subject, Time, Weight};
+use serde_json::json;
 
 use crate::format::{joined, operand, version, when};
 use crate::remote_watch::outcome;
@@ -44,7 +45,34 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
 /// # Errors
 /// None that these values can cause.
 pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Status::of(subject, alias, now))
+    let found = alias.map(alias_state);
+    let note = found.as_ref().and_then(AliasState::note);
+    let live = found.as_ref().and_then(AliasState::live);
+    let (step, steps) = match live.map(|note| note.phase) {
+        Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
+        Some(_) | None => (None, None),
+    };
+    let candidate = live.and_then(|note| note.candidate).or(alias.and_then(Alias::canary).map(|(version, _)| version));
+    let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
+    let (id, owner) = match &found {
+        Some(AliasState::Contended { id, owner, .. }) => (Some(id.to_string()), Some(owner.to_string())),
+        Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
+    };
+    // Keys are only ever added.
+    let line = json!({
+        "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
+        "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
+        "stable": stable(alias, live), "candidate": candidate,
+        "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
+        "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
+        "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
+        "next_step_at": live.and_then(|note| note.due),
+        "paused": live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
+        "last_outcome": last.map(|phase| outcome(phase).kind()),
+        "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
+        "rejected": note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_else(Vec::new),
+    });
+    serde_json::to_string(&line)
 }
 
 /// A title, rows of a word and a sentence, and commands.
@@ -146,7 +174,6 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasSta
     }
 }
 
-/// Where a rollout is, and since when.
 fn in_progress(note: &Note, now: Time) -> String {
     let since = format!("since {} ({})", when(note.since, now), duration(now.since(note.since)));
     let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), duration(due.since(now))));
@@ -270,77 +297,6 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
     sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
 }
 
-/// The status as programs read it. Keys are only ever added.
-#[derive(Serialize)]
-struct Status {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    at: Time,
-    function: String,
-    alias: String,
-    /// The state of the alias in one word; `missing` if there is no alias.
-    alias_state: &'static str,
-    traffic: Option<String>,
-    stable: Option<String>,
-    candidate: Option<Version>,
-    weight: Weight,
-    phase: Option<&'static str>,
-    step: Option<u16>,
-    steps: Option<u16>,
-    rollout_id: Option<String>,
-    owner: Option<String>,
-    /// Whether no process drives the rollout in progress.
-    orphaned: bool,
-    next_step_at: Option<Time>,
-    paused: bool,
-    last_outcome: Option<OutcomeKind>,
-    last_cause: Option<Cause>,
-    rejected: Vec<Version>,
-}
-
-impl Status {
-    fn of(subject: &Subject, alias: Option<&Alias>, now: Time) -> Self {
-        let found = alias.map(alias_state);
-        let note = found.as_ref().and_then(AliasState::note);
-        let live = found.as_ref().and_then(AliasState::live);
-        let (step, steps) = match live.map(|note| note.phase) {
-            Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
-            Some(_) | None => (None, None),
-        };
-        let canary = alias.and_then(Alias::canary);
-        let candidate = live.and_then(|note| note.candidate).or(canary.map(|(version, _)| version));
-        let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
-        let id = match &found {
-            Some(AliasState::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
-            Some(_) | None => note.map(|note| (note.id.to_string(), note.owner.to_string())),
-        };
-        Self {
-            v: rollout::event::FORMAT,
-            kind: "status",
-            at: now,
-            function: subject.function.name.clone(),
-            alias: subject.alias.clone(),
-            alias_state: found.as_ref().map_or("missing", word),
-            traffic: alias.map(Alias::traffic),
-            stable: stable(alias, live),
-            candidate,
-            weight: candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
-            phase: note.map(|note| note.phase.word()),
-            step,
-            steps,
-            rollout_id: id.as_ref().map(|(id, _)| id.clone()),
-            owner: id.map(|(_, owner)| owner),
-            orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
-            next_step_at: live.and_then(|note| note.due),
-            paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(|phase| outcome(phase).kind()),
-            last_cause: last.and_then(cause),
-            rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
-        }
-    }
-}
-
 /// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
 fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
     match live {
@@ -361,8 +317,4 @@ fn word(found: &AliasState) -> &'static str {
         AliasState::Contended { why: Contention::Changed, .. } => "contended",
         AliasState::Contended { why: Contention::NewerFormat, .. } => "newer_format",
     }
-}
-
-fn cause(phase: Phase) -> Option<Cause> {
-    if let Phase::Back(cause) = phase { Some(cause) } else { None }
 }

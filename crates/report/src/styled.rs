@@ -14,7 +14,6 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// The parameters of the escape sequence that switches it on.
     fn code(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
@@ -58,7 +57,6 @@ impl Line {
         self.with(Tone::Plain, " ".repeat(missing))
     }
 
-    /// How many columns it takes.
     pub(crate) fn width(&self) -> usize {
         self.parts.iter().flat_map(|(_, text)| text.chars()).map(columns).sum()
     }

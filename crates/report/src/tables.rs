@@ -24,7 +24,6 @@ pub(crate) enum Cell {
     Log(String, Vec<String>),
 }
 
-/// A table under a heading.
 pub(crate) struct Table {
     pub(crate) title: &'static str,
     pub(crate) caption: String,
@@ -48,7 +47,6 @@ pub(crate) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-/// Evidence and its threshold.
 pub(crate) fn evidence(numbers: &Numbers) -> String {
     format!("{} of {}", figure(numbers.ln_evidence), figure(numbers.ln_threshold))
 }
@@ -123,7 +121,6 @@ pub(crate) fn log(record: &Record) -> Table {
     Table::new("Log", "Full log", &["Time", "What", "Detail"], rows)
 }
 
-/// The plan in words: names and values.
 pub(crate) fn settings(record: &Record) -> Vec<(&'static str, String)> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
     let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, .. } = started;
