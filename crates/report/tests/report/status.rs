@@ -139,7 +139,7 @@ fn every_idle_alias_has_its_words_and_its_command() {
         (
             alias(41, None, &format!("back 41>42 alarm {over}")),
             "idle",
-            "the last rollout, of 42, ended at 14:02:33: an alarm went off",
+            "the last rollout, of 42, ended at 14:02:33: an alarm fired",
             "canaryctl rollout hello ",
         ),
         (alias(41, None, &format!("back 41>42 signal {over}")), "idle", "interrupted by a signal", "canaryctl rollout hello "),
