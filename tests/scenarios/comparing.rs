@@ -49,7 +49,7 @@ fn a_good_version_goes_through_on_one_question_a_minute() {
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
-        assert!(told.log.contains("errors of 42 0%"), "{}", told.log);
+        assert!(told.log.contains("errors 0%"), "{}", told.log);
     });
 }
 
@@ -100,7 +100,7 @@ fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
         let stage = Stage::story("hello-idle").await;
         let told = stage.rollout(&compared(on())).await;
         assert_eq!(told.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", told.log);
-        assert!(told.log.contains("about 0 calls of the new version are expected"), "{}", told.log);
+        assert!(told.log.contains("only about 0 invocations of the new version are expected"), "{}", told.log);
     });
 }
 
@@ -225,7 +225,7 @@ fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
         let told = stage.rollout(&alone(30)).await;
         assert!(told.log.contains("alarm `HelloFooAlarm` needs at least 1m of errors to fire"), "{}", told.log);
         let told = stage.rollout(&Request { policy: Policy { again: true, ..alone(60).policy }, ..alone(60) }).await;
-        assert!(!told.log.contains("of trouble at the soonest"), "{}", told.log);
+        assert!(!told.log.contains("of errors to fire"), "{}", told.log);
     });
 }
 

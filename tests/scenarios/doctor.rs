@@ -52,9 +52,9 @@ fn every_trap_of_the_story_is_found() {
                     "41, is Inactive",
                     "aws lambda invoke --function-name arn:aws:lambda:us-east-1:111111111111:function:hello:41 /dev/null",
                 ),
-                (Severity::Problem, "another execution role than 41", ""),
+                (Severity::Problem, "a different execution role than 41", ""),
                 (Severity::Warning, "the CloudFormation stack `hello-prod`", ""),
-                (Severity::Warning, "`orders` (sqs) feeds hello itself", "--function-name hello:Live"),
+                (Severity::Warning, "`orders` (sqs) invokes hello itself", "--function-name hello:Live"),
                 (
                     Severity::Warning,
                     "the function URL http://",
@@ -183,7 +183,7 @@ fn an_alarm_is_told_from_one_that_sees_nothing() {
             alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("ExecutedVersion", "42")]),
             Some("no metric with these dimensions"),
         ),
-        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, one version")),
+        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, which is not the new version")),
         (alarm("a", "errors", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
         (alarm("a", "Error", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
     ];
@@ -288,7 +288,7 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
         stage.with(|world| world.add_fault(Fault::on("GetAlias", Effect::Deny)));
         let found = examine(&stage, &request()).await;
         assert_eq!(saying(&found, "GetAlias: AccessDenied").severity, Severity::Problem);
-        saying(&found, "`orders` (sqs) feeds hello itself");
+        saying(&found, "`orders` (sqs) invokes hello itself");
     });
     play_on("hello", async |stage| {
         let asked = request();

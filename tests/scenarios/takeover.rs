@@ -277,7 +277,7 @@ fn a_held_rollout_is_gone_on_with_at_once() {
         assert_eq!(stage.rollout_until(&held, moving).await.ending.exit_code, 30);
         let told = stage.as_caller("SECOND").await.rollout(&held).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("waiting whether"), "{}", told.log);
+        assert!(!told.log.contains("waiting to see whether"), "{}", told.log);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -357,7 +357,7 @@ fn an_alias_that_cannot_be_read_while_waiting_is_not_said_to_have_ended() {
         let second = stage.as_caller("SECOND").await;
         let (told, ()) = tokio::join!(second.rollout(&asked), unread);
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("GetAlias: ") && !told.log.contains("ended while this one waited"), "{}", told.log);
+        assert!(told.log.contains("GetAlias: ") && !told.log.contains("ended while this process waited"), "{}", told.log);
         assert_eq!(told.ending.traffic, "unknown: the alias could not be read");
     });
 }

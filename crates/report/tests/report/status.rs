@@ -53,7 +53,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   70% on 41, 30% on 42
   is        step 3 of 10, 30% since 14:02:33 (18s); next change at 14:03:33 (in 42s)
   owner     k4q9, taken to be alive until 14:04:33
-  rejected  39 (rolled back by hand); refused without --again
+  rejected  39 (rolled back manually); refused without --again
   next      canaryctl rollback hello   puts all traffic on 41
 ";
     assert_eq!(text(&running(Some(102))), expected);
@@ -120,7 +120,7 @@ fn check(rows: impl IntoIterator<Item = Row>) {
 fn every_idle_alias_has_its_words_and_its_command() {
     let over = times(-138, -18, None, None);
     check([
-        (alias(41, None, ""), "idle", "none is remembered", "canaryctl rollout hello "),
+        (alias(41, None, ""), "idle", "no earlier one is recorded", "canaryctl rollout hello "),
         (alias(41, Some((42, 0)), ""), "idle", "42 is listed with a weight of 0", "canaryctl rollout hello "),
         (alias(0, None, ""), "idle", "an alias of $LATEST", "aws lambda update-alias --function-name hello --name live "),
         (
@@ -183,19 +183,19 @@ fn every_other_standing_has_its_words_and_its_command() {
         (
             alias(41, None, &format!("bake 41>42 {live}")),
             "cleared_by_hand",
-            "a person took the share",
+            "the traffic of 42 was removed",
             "canaryctl rollback hello ",
         ),
         (
             alias(42, None, &format!("bake 41>42 {live}")),
             "promoted_elsewhere",
-            "42 was made the alias' version by something else",
+            "something else made 42 the alias' version",
             "canaryctl rollback hello --to 41 ",
         ),
         (
             alias(43, None, &format!("bake 41>42 {live}")),
             "contended",
-            "note and alias do not fit",
+            "no longer matches what the rollout recorded",
             "canaryctl rollback hello --to 41 ",
         ),
         (
@@ -214,7 +214,7 @@ fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let expected = "\
 hello:live   42
   traffic   100% on 41
-  is        41 has 100% and no note says why; canaryctl leaves it alone:
+  is        41 has 100% of the traffic, and no rollout is recorded; canaryctl leaves it alone:
             AWS moving this alias' provisioned concurrency, or somebody else's rollout
   next      canaryctl status hello             again in some minutes: AWS takes the weights away when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42
