@@ -126,7 +126,7 @@ fn one_alarm_brings_all_back_and_says_whose() {
     let verified = folder.offline("verify all.jsonl");
     assert!(verified.status.success(), "{}", text(&verified));
     let explained = text(&folder.offline("explain all.jsonl"));
-    assert!(explained.contains("mails:live goes back: an alarm went off"), "{explained}");
+    assert!(explained.contains("mails:live rolls back: an alarm fired"), "{explained}");
 }
 
 #[test]
@@ -308,6 +308,6 @@ fn one_function_is_rolled_out_as_by_its_name() {
     thread::sleep(Duration::from_secs(3));
     assert_eq!(code(&folder.run(&served, "rollback orders")), 0);
     let (code, told) = finish(child);
-    assert!(code == 13 && told.contains("going on with rollout"), "{code}: {told}");
+    assert!(code == 13 && told.contains("resuming rollout"), "{code}: {told}");
     assert!(told.contains("✖ ROLLED BACK   orders:live stays on 1") && !told.contains("functions"), "{told}");
 }

@@ -120,7 +120,7 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
         terminal.press("y");
     };
     answer("a");
-    terminal.await_text("✖ not promoted: what is watched cannot be read");
+    terminal.await_text("✖ not promoted: monitoring is unavailable");
     assert!((served.share("2") - 0.1).abs() < 1e-9);
     served.account.with(sim::World::clear_faults);
     await_description(&served, "seeing", |note| !note.contains(" b="));

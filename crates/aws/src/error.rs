@@ -35,7 +35,7 @@ pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Into<Str
     CloudError {
         failure: Failure::Unanswered,
         operation: operation.into(),
-        message: format!("unreadable answer: {}", what.into()),
+        message: format!("unreadable response: {}", what.into()),
         code: None,
     }
 }
@@ -187,7 +187,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 const NO_CREDENTIALS: &str =
-    "no AWS credentials were found\n  hint: `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
+    "no AWS credentials were found\n  hint: set `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
 
 #[cfg(test)]
 mod tests {

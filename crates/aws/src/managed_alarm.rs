@@ -35,7 +35,7 @@ impl Aws {
             .cloudwatch()
             .put_metric_alarm()
             .alarm_name(&rule.name)
-            .alarm_description(format!("kept by canaryctl for {owner}"))
+            .alarm_description(format!("managed by canaryctl for {owner}"))
             .namespace(&rule.namespace)
             .metric_name(&rule.metric)
             .set_statistic((!percentile).then(|| Statistic::from(rule.statistic.as_str())))
@@ -58,7 +58,7 @@ impl Aws {
             .set_alarm_state()
             .alarm_name(name)
             .state_value(StateValue::InsufficientData)
-            .state_reason("canaryctl watches another version with it now");
+            .state_reason("canaryctl now uses this alarm for another version");
         request.send().await.map(drop).map_err(failed(Call::SetAlarmState))
     }
 }

@@ -52,7 +52,7 @@ impl<C: Cloud, K> Io<'_, C, K> {
     }
 }
 
-/// Drives a rollout that may begin, or be gone on with, to its end.
+/// Drives a rollout that may begin, or be resumed, to its end.
 pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
@@ -62,7 +62,10 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     let now = io.now();
     sink.tell(now, started(&found.plan, found.resumes.as_ref()));
     if let Some(end) = io.cloud.expiry() {
-        let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
+        let text = format!(
+            "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",
+            clock_of(end)
+        );
         sink.tell(io.now(), EventKind::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {
@@ -130,9 +133,9 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         (round, ended)
     }
 
-    /// Tells of a trouble, and of one that repeats itself once a minute.
-    pub(crate) fn trouble(&mut self, why: String) {
-        self.sink.trouble(self.io.now(), why);
+    /// Reports a warning, and one that repeats itself once a minute.
+    pub(crate) fn warn(&mut self, why: String) {
+        self.sink.warn(self.io.now(), why);
     }
 
     pub(crate) fn announce(&mut self, what: EventKind) {

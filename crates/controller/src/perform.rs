@@ -80,10 +80,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match error.failure {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
-            Failure::Unanswered => self.trouble(format!("no answer to a write, looking whether it landed: {error}")),
-            Failure::NotFound | Failure::Denied | Failure::Invalid => self.trouble(format!("a write was refused: {error}")),
+            Failure::Unanswered => {
+                self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"))
+            }
+            Failure::NotFound | Failure::Denied | Failure::Invalid => {
+                self.warn(format!("AWS refused an update of the alias: {error}"))
+            }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
-                self.trouble(format!("a write was not taken, trying again: {error}"));
+                self.warn(format!("an update of the alias failed, retrying: {error}"));
             }
         }
         self.pause(PAUSES.after(self.memory.failures())).await;
@@ -93,8 +97,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
     async fn no_room(&mut self, seen: &Observation) {
-        let why = "the alias' description leaves no room for the rollout's note: holding".to_owned();
-        self.trouble(why.clone());
+        let why = "the alias' description has no room for what the rollout records: holding".to_owned();
+        self.warn(why.clone());
         self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
     }
 
@@ -122,7 +126,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let why = format!("{what}: {error}");
         self.prepared.candidate = not_prepared(error.failure, why.clone());
         if self.prepared.candidate == Candidate::Settling {
-            self.trouble(why);
+            self.warn(why);
             self.pause(PAUSES.longest.min(self.plan.poll)).await;
         }
     }
@@ -148,7 +152,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn not_kept(&mut self, name: &str, error: &CloudError) {
-        let mut why = format!("alarm `{name}` could not be kept: {error}");
+        let mut why = format!("managed alarm `{name}` could not be created or updated: {error}");
         if error.failure == Failure::Denied && error.code.is_some() {
             why = format!("{why}\n  hint: {PERMISSIONS}");
         }
@@ -156,7 +160,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
             return;
         }
-        self.trouble(why);
+        self.warn(why);
         self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
@@ -189,13 +193,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
     }
 
-    /// Sends the saved events off; their answers are awaited while the loop rests.
+    /// Sends the test events off; their answers are awaited while the loop rests.
     fn send_probes(&mut self) {
         let candidate = self.memory.note(&self.plan).and_then(|note| note.candidate);
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
             (self.io.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
         else {
-            self.jobs.probe = Probe::Unsent("there is no saved event to send".to_owned());
+            self.jobs.probe = Probe::Unsent("there is no test event to send".to_owned());
             return;
         };
         let candidate = Qualified { function: self.io.request.subject.function.clone(), qualifier: Some(version.to_string()) };
@@ -206,5 +210,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
 /// What a write came to that nobody waited for.
 fn cut_off() -> CloudError {
-    CloudError { failure: Failure::Unanswered, operation: "UpdateAlias", message: "not waited for".to_owned(), code: None }
+    CloudError {
+        failure: Failure::Unanswered,
+        operation: "UpdateAlias",
+        message: "interrupted before the response".to_owned(),
+        code: None,
+    }
 }
