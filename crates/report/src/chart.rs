@@ -170,7 +170,7 @@ fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
         }
     };
     html! {
-        @for (from, until) in &record.blind { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
+        @for (from, until) in &record.unmonitored { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
         @for alarm in &record.alarms {
             @for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
                 @let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);

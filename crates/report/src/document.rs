@@ -44,7 +44,7 @@ fn rollout(record: &Record) -> Value {
 fn hook(hook: &Hook) -> Value {
     let answer = hook.answer.as_ref();
     json!({
-        "phase": hook.phase, "name": hook.name, "started_at": hook.asked, "succeeded": answer.map(|answer| answer.good),
+        "phase": hook.phase, "name": hook.name, "started_at": hook.invoked, "succeeded": answer.map(|answer| answer.good),
         "took_ms": answer.map(|answer| u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX)),
         "log": answer.map(|answer| answer.lines.as_slice()).unwrap_or_default(),
     })

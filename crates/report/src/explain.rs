@@ -22,16 +22,16 @@ use crate::safe::one_line;
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut told: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
+        let mut page: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
         for (title, rows) in
             [("What the decision was based on", grounds(record)), ("What would have changed the outcome", otherwise(record))]
         {
             if !rows.is_empty() {
-                told.extend([String::new(), title.to_owned()]);
-                told.extend(rows.iter().map(|row| format!("  {row}")));
+                page.extend([String::new(), title.to_owned()]);
+                page.extend(rows.iter().map(|row| format!("  {row}")));
             }
         }
-        text.push(joined(&told));
+        text.push(joined(&page));
     }
     if text.is_empty() { "There are no events to explain.\n".to_owned() } else { text.join("\n") }
 }
@@ -165,7 +165,7 @@ fn rolled_back(record: &Record) -> Vec<String> {
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
-            let since = record.blind.last().map(|(since, _)| *since);
+            let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
                 format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
             });
@@ -244,7 +244,7 @@ fn promoted(record: &Record) -> Vec<String> {
     if started.post_hook.is_some() || started.pre_hook.is_some() {
         rows.push("any other answer of a hook would have rolled back".to_owned());
     }
-    let longest = record.blind.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
+    let longest = record.unmonitored.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
         rows.push(format!(
             "monitoring was unavailable for at most {}; longer than `--blind-limit` would have rolled back",

@@ -63,9 +63,9 @@ impl LiveState {
             return;
         }
         let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
-        for told in sentences(story.unwrap_or(&self.story), event) {
-            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([told.text]).collect();
-            self.recent.push_back((event.at, told.word, text));
+        for line in sentences(story.unwrap_or(&self.story), event) {
+            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([line.text]).collect();
+            self.recent.push_back((event.at, line.word, text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -88,21 +88,21 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
     lines.push(row("traffic").joined(share(story, now, width)));
-    if let Some((since, why)) = &story.blind {
+    if let Some((since, why)) = &story.unmonitored {
         let text = format!("since {}: {}", clock(*since), one_line(why));
         lines.push(row("warning").with(Tone::Warn, text));
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
-    let mut told = Vec::new();
+    let mut recent = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
         // The last one explains the current state: it is shown whole.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
-        told.push(happened(*at, word, &parts.next().unwrap_or_default()));
-        told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
+        recent.push(happened(*at, word, &parts.next().unwrap_or_default()));
+        recent.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
-    Rows { body: lines, told, foot: state.prompt.foot(story, width) }
+    Rows { body: lines, recent, foot: state.prompt.foot(story, width) }
 }
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
@@ -230,10 +230,10 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
         return Line::plain(before).with(Tone::Plain, first_step(story));
     };
     let line = Line::plain(format!("set {}", share.weight)).joined(seen(story, share.weight));
-    if let Some(weight) = story.by_hand {
+    if let Some(weight) = story.set_manually {
         return line.with(Tone::Warn, format!(", but {weight} was set manually: holding it"));
     }
-    if story.blind.is_some() {
+    if story.unmonitored.is_some() {
         return line.with(Tone::Warn, ", holding: monitoring unavailable");
     }
     if let Some(until) = story.paused {
@@ -284,7 +284,7 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let not_ok = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
+    let not_ok = |alarm: &&Watched| alarm.last.is_some_and(|(state, _)| state != AlarmState::Ok);
     let sorted: Vec<&Watched> =
         story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
     let mut lines = Vec::new();
@@ -300,12 +300,12 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
 
 fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
     let name = one_line(&alarm.name);
-    let (tone, mark, said) = match alarm.told {
+    let (tone, mark, said) = match alarm.last {
         Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
         // An alarm that is OK at the first reading has no event, and the alias is acquired after that reading.
-        None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        None if story.claimed && !story.elsewhere() && story.unmonitored.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))

@@ -33,13 +33,13 @@ pub(crate) fn rows<'a>(
     if sorted.len() > FUNCTIONS {
         body.push(Line::default().with(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
     }
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for (at, word, text) in recent {
         let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
-        told.push(happened(*at, word, &text));
+        shown.push(happened(*at, word, &text));
     }
     let foot = Line::default().with(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
-    Rows { body, told, foot: vec![foot] }
+    Rows { body, recent: shown, foot: vec![foot] }
 }
 
 fn header(stories: &Stories, now: Time) -> Line {
@@ -51,8 +51,11 @@ fn header(stories: &Stories, now: Time) -> Line {
 
 /// Its place among the others: problems first.
 fn rank(story: &Story) -> u8 {
-    let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _))));
-    match (story.rollback.is_some() || alarmed, story.by_hand.is_some() || story.blind.is_some() || story.paused.is_some()) {
+    let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _))));
+    match (
+        story.rollback.is_some() || alarmed,
+        story.set_manually.is_some() || story.unmonitored.is_some() || story.paused.is_some(),
+    ) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
@@ -74,11 +77,11 @@ fn alarms(story: &Story) -> Line {
     let Some((_, started)) = story.started.as_ref().filter(|(_, started)| !started.alarms.is_empty()) else {
         return Line::default().with(Tone::Dim, "no alarms  ");
     };
-    let red = story.alarms.iter().filter(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _)))).count();
-    if red > 0 {
-        return Line::default().with(Tone::Bad, format!("✖ {red} in ALARM  "));
+    let fired = story.alarms.iter().filter(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _)))).count();
+    if fired > 0 {
+        return Line::default().with(Tone::Bad, format!("✖ {fired} in ALARM  "));
     }
-    let known = story.claimed && story.blind.is_none();
+    let known = story.claimed && story.unmonitored.is_none();
     let (tone, mark) = if known { (Tone::Good, '✔') } else { (Tone::Dim, '·') };
     Line::default().with(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
 }
@@ -91,13 +94,13 @@ fn state(story: &Story, now: Time) -> (Tone, String) {
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());
     }
-    if let Some((since, _)) = &story.blind {
+    if let Some((since, _)) = &story.unmonitored {
         return (Tone::Warn, format!("monitoring unavailable since {}", clock(*since)));
     }
     if let Some(until) = story.paused {
         return (Tone::Warn, format!("paused until {}", clock(until)));
     }
-    if let Some(weight) = story.by_hand {
+    if let Some(weight) = story.set_manually {
         return (Tone::Warn, format!("{weight} set manually"));
     }
     let next = story.share.and_then(|share| Some((share, share.next_at?)));

@@ -184,13 +184,13 @@ fn monitoring_lost(story: &Story, why: &str) -> String {
 /// Nothing if the line about the lost monitoring has the same reason.
 fn held(story: &Story, why: &str) -> Vec<LogLine> {
     let why = one_line(why);
-    let known = story.blind.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
+    let known = story.unmonitored.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
     if known { Vec::new() } else { line("holding", why) }
 }
 
 fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> String {
     // While traffic is held, the time of the next step is not known.
-    let held = story.blind.is_some() || story.by_hand.is_some();
+    let held = story.unmonitored.is_some() || story.set_manually.is_some();
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
     let due = next.map_or_else(String::new, |next| format!(" at {}", clock(next)));
     let traffic = if weight.is_zero() { "no traffic".to_owned() } else { format!("{weight} of traffic") };
@@ -206,7 +206,7 @@ fn rollback(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String 
     };
     // The line before has the alarm or the hook with all its reasons.
     let in_alarm =
-        |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
+        |alarm: &Watched| alarm.last.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
     let known = (cause == Cause::Alarm && story.alarms.iter().any(in_alarm))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
         || (cause == Cause::StepHook && story.step_hook == Mark::Failed)

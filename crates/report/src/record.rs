@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) differs: Vec<Difference>,
     pub(crate) decisions: Vec<Decision>,
     /// When monitoring was unavailable: from, until.
-    pub(crate) blind: Vec<(Time, Option<Time>)>,
+    pub(crate) unmonitored: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
     /// When the rollback was decided, and why.
     pub(crate) rollback: Option<(Time, String)>,
@@ -65,7 +65,7 @@ pub(crate) struct Seen {
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
-    pub(crate) asked: Time,
+    pub(crate) invoked: Time,
     /// Whether it succeeded, the time it took, and the end of its log.
     pub(crate) answer: Option<Answer>,
 }
@@ -136,7 +136,7 @@ impl Record {
         self.story.add(event);
         let at = event.at;
         self.last = self.last.max(at);
-        self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
+        self.log.extend(sentences(&self.story, event).into_iter().map(|line| (at, line)));
         match &event.what {
             EventKind::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             EventKind::Warning { text, transient: false } => self.warnings.push(one_line(text)),
@@ -156,7 +156,7 @@ impl Record {
                 self.counts.push(Count { at, opinion: *opinion, why, numbers });
             }
             EventKind::MonitoringLost { why } => {
-                self.blind.push((at, None));
+                self.unmonitored.push((at, None));
                 self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
             EventKind::MonitoringRestored => self.monitoring_restored(at),
@@ -165,14 +165,14 @@ impl Record {
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
             EventKind::HookStarted { hook, name, .. } => {
-                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
             }
             EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
             EventKind::HookFailed { hook, name, reason } => {
-                if self.hooks.last().is_none_or(|asked| asked.answer.is_some()) {
-                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                if self.hooks.last().is_none_or(|invoked| invoked.answer.is_some()) {
+                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
                 }
-                let took = self.hooks.last().map_or(Duration::ZERO, |asked| at.since(asked.asked));
+                let took = self.hooks.last().map_or(Duration::ZERO, |invoked| at.since(invoked.invoked));
                 self.answered(false, took, reason);
             }
             EventKind::RollbackStarted { why, .. } => {
@@ -198,7 +198,7 @@ impl Record {
 
     /// Not again with the reason of the lost monitoring.
     fn hold(&mut self, at: Time, why: &str) {
-        if self.story.blind.as_ref().is_none_or(|(_, blind)| blind != why) {
+        if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
             self.decide(at, "hold".to_owned(), why);
         }
     }
@@ -212,7 +212,7 @@ impl Record {
     }
 
     fn monitoring_restored(&mut self, at: Time) {
-        if let Some((_, until)) = self.blind.last_mut() {
+        if let Some((_, until)) = self.unmonitored.last_mut() {
             *until = Some(at);
         }
     }

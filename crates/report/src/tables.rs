@@ -70,7 +70,7 @@ pub(crate) fn decisions(record: &Record) -> Table {
 pub(crate) fn hooks(record: &Record) -> Table {
     let rows = record.hooks.iter().map(|hook| {
         let took = hook.answer.as_ref().map_or_else(String::new, |answer| duration(answer.took));
-        [Cell::Time(hook.asked), text(hook.phase.word()), text(hook.name.as_str()), answer(hook.answer.as_ref()), text(took)]
+        [Cell::Time(hook.invoked), text(hook.phase.word()), text(hook.name.as_str()), answer(hook.answer.as_ref()), text(took)]
     });
     Table::new("Hooks", "Hooks and their answers", &["Invoked", "Phase", "Hook", "Answer", "Took"], rows)
 }
