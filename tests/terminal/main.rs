@@ -73,7 +73,7 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     terminal.press("y");
     terminal.await_text("traffic   set 10%   paused until ");
     assert!(is_paused(&description(&served)), "{}", description(&served));
-    terminal.await_text("p go on");
+    terminal.await_text("p resume");
     terminal.press("p");
     terminal.await_text("end the pause of hello:live?");
     terminal.press("y");
@@ -137,7 +137,7 @@ fn a_signal_says_at_once_what_it_does() {
     ] {
         let served = Served::start();
         let Some(terminal) = run(&served, &format!("{LONG} --on-interrupt {policy}")) else { return };
-        terminal.await_text("shifted   10% to 2");
+        terminal.await_text("shifted   10% of traffic to version 2");
         terminal.await_text("r roll back");
         served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Latency(Duration::from_secs(2)))));
         terminal.press("C-c");
@@ -203,7 +203,7 @@ fn without_a_terminal_to_read_from_there_are_no_keys() {
     let served = Served::start();
     let script = "$CANARYCTL < /dev/null; echo code $?; exec sleep 100";
     let Some(terminal) = Terminal::open((80, 24), &served.command(LONG), script) else { return };
-    let screen = terminal.await_text("shifted   10% to 2");
+    let screen = terminal.await_text("shifted   10% of traffic to version 2");
     assert!(!screen.contains("r roll back"), "{screen}");
     terminal.press("r");
     terminal.press("y");
@@ -248,7 +248,7 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
         .map(|line| {
             if line.contains("\"paused\":true") {
                 "paused"
-            } else if line.contains("\"standing\":\"idle\"") {
+            } else if line.contains("\"alias_state\":\"idle\"") {
                 "idle"
             } else {
                 "running"

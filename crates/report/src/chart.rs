@@ -171,11 +171,9 @@ fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
     };
     html! {
         @for (from, until) in &record.unmonitored { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
-        @for alarm in &record.alarms {
-            @for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
-                @let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);
-                (band("alarm", state.since, until, &format!("{} in ALARM", alarm.name)))
-            }
+        @for (index, alarm) in record.alarms.iter().enumerate().filter(|(_, alarm)| alarm.state == AlarmState::Alarm) {
+            @let next = record.alarms.iter().skip(index + 1).find(|next| next.name == alarm.name);
+            (band("alarm", alarm.since, next.map_or(record.last, |next| next.since), &format!("{} in ALARM", alarm.name)))
         }
     }
 }

@@ -23,9 +23,6 @@ pub fn document(events: &[Event]) -> serde_json::Result<String> {
 
 fn rollout(record: &Record) -> Value {
     let verdict = record.block().verdict;
-    let states = record.alarms.iter().flat_map(|alarm| alarm.states.iter().map(move |seen| (alarm, seen)));
-    let alarms = states
-        .map(|(alarm, seen)| json!({ "name": alarm.name, "state": seen.state, "since": seen.since, "reason": seen.reason }));
     let mut rollout = json!({
         "function": record.story.function, "alias": record.story.alias,
         "verdict": format!("{}: {}", verdict.word, verdict.sentence),
@@ -33,7 +30,7 @@ fn rollout(record: &Record) -> Value {
         "started": record.story.started.as_ref().map(|(_, started)| started), "ending": record.ending,
         "weights": record.shares.iter().map(|(since, weight)| json!({ "since": since, "weight": weight })).collect::<Vec<_>>(),
         "counts": record.counts, "decisions": record.decisions, "hooks": record.hooks.iter().map(hook).collect::<Vec<_>>(),
-        "alarms": alarms.collect::<Vec<_>>(), "warnings": record.warnings,
+        "alarms": record.alarms, "warnings": record.warnings,
     });
     if !record.differs.is_empty() {
         rollout["differences"] = json!(record.differs);

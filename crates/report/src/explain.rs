@@ -2,6 +2,7 @@
 //!
 //! It applies the rules to other facts; it does not predict how the version would have behaved.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rollout::comparison::AnalysisVerdict;
@@ -76,12 +77,11 @@ fn grounds(record: &Record) -> Vec<String> {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
         rows.push(format!("evidence  {}", evidence(record, at)));
     }
-    for alarm in &record.alarms {
-        if let Some(seen) = alarm.states.iter().rfind(|seen| seen.since <= at) {
-            let reason = if seen.state == AlarmState::Alarm { format!(": {}", seen.reason) } else { String::new() };
-            let word = seen.state.word().replace('_', " ");
-            rows.push(format!("alarm     {} {word} since {}{reason}", one_line(&alarm.name), clock(seen.since)));
-        }
+    let last: BTreeMap<_, _> =
+        record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
+    for (name, alarm) in last {
+        let reason = if alarm.state == AlarmState::Alarm { format!(": {}", alarm.reason) } else { String::new() };
+        rows.push(format!("alarm     {name} {} since {}{reason}", alarm.state.word().replace('_', " "), clock(alarm.since)));
     }
     if started.alarms.is_empty() && started.analysis != Some(Mode::On) {
         rows.push("watched   nothing: only the schedule moved traffic".to_owned());
@@ -190,9 +190,9 @@ fn rolled_back(record: &Record) -> Vec<String> {
 }
 
 fn alarmed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
-    let fired =
-        |alarm: &&crate::record::Alarm| alarm.states.iter().any(|seen| seen.state == AlarmState::Alarm && seen.since <= at);
-    let names: Vec<String> = record.alarms.iter().filter(fired).map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let fired = record.alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm && alarm.since <= at);
+    let names: BTreeSet<String> = fired.map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let names = Vec::from_iter(names);
     let names = if names.is_empty() { "the alarm".to_owned() } else { format!("alarm {}", names.join(" and ")) };
     let mut rows = vec![format!("without {names} {onwards}")];
     if record.counts.iter().any(|count| count.at <= at) {

@@ -48,14 +48,10 @@ pub(crate) struct Count {
     pub(crate) numbers: Numbers,
 }
 
-#[derive(Clone, Debug)]
+/// A state of an alarm.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    pub(crate) states: Vec<Seen>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
     pub(crate) state: AlarmState,
     pub(crate) since: Time,
     pub(crate) reason: String,
@@ -150,7 +146,10 @@ impl Record {
                 self.decide(at, format!("create the alias on {version}"), "the first version gets all traffic");
             }
             EventKind::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
-            EventKind::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
+            EventKind::AlarmChanged { name, state, since, reason } => {
+                let reason = in_figures(&one_line(reason));
+                self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
+            }
             EventKind::Compared { opinion, why, numbers } => {
                 let (why, numbers) = (one_line(why), (**numbers).clone());
                 self.counts.push(Count { at, opinion: *opinion, why, numbers });
@@ -200,14 +199,6 @@ impl Record {
     fn hold(&mut self, at: Time, why: &str) {
         if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
             self.decide(at, "hold".to_owned(), why);
-        }
-    }
-
-    fn alarm(&mut self, name: &str, state: AlarmState, since: Time, reason: &str) {
-        let seen = Seen { state, since, reason: in_figures(&one_line(reason)) };
-        match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
-            Some(alarm) => alarm.states.push(seen),
-            None => self.alarms.push(Alarm { name: name.to_owned(), states: vec![seen] }),
         }
     }
 

@@ -88,11 +88,9 @@ pub(crate) fn alarms(record: &Record) -> Table {
     let watched = record.story.started.as_ref().map(|(_, started)| started.alarms.as_slice()).unwrap_or_default();
     let silent = watched.iter().filter(|name| record.alarms.iter().all(|alarm| alarm.name != **name));
     let silent = silent.map(|name| [one_line(name).as_str(), "OK", "", "throughout"].map(text));
-    let states = record.alarms.iter().flat_map(|alarm| {
-        alarm.states.iter().map(|seen| {
-            let word = seen.state.word().replace('_', " ");
-            [text(one_line(&alarm.name)), text(word), Cell::Time(seen.since), text(seen.reason.as_str())]
-        })
+    let states = record.alarms.iter().map(|alarm| {
+        let word = alarm.state.word().replace('_', " ");
+        [text(one_line(&alarm.name)), text(word), Cell::Time(alarm.since), text(alarm.reason.as_str())]
     });
     Table::new("Alarms", "States of the alarms", &["Alarm", "State", "Since", "Reason"], states.chain(silent))
 }
