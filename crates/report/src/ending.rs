@@ -73,7 +73,7 @@ impl Block {
 /// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
 pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     let Block { verdict, spent, .. } = block;
-    let mut first = Line::default().with(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
+    let mut first = Line::of(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
     first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
     let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
     let mut shown = Vec::new();

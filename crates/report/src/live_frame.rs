@@ -107,14 +107,14 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let versions = versions(story.stable(), story.candidate, "▸");
-    let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
+    let left = Line::of(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
     let whole = match started.stable {
         Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
         Some(_) | None => String::new(),
     };
     let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
-    let right = Line::default().with(Tone::Dim, right);
+    let right = Line::of(Tone::Dim, right);
     let words = match started.stable {
         _ if started.is_elsewhere() => "driven by another process".to_owned(),
         Some(_) => schedule(started),
@@ -131,7 +131,7 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
 
 fn ticks(story: &Story, now: Time) -> Line {
     let Some((_, started)) = &story.started else { return Line::plain("  · preflight") };
-    let mut line = Line::default().with(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
+    let mut line = Line::of(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
     let number = version(story.candidate);
     line = match (story.ready, story.candidate) {
         (true, _) => line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" version {number}")),
@@ -200,9 +200,9 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     match full {
         Some(share) => {
             let done = now.since(share.since).min(bake);
-            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
+            Line::of(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
         }
-        None => Line::default().with(Tone::Dim, format!("  bake {}", duration(bake))),
+        None => Line::of(Tone::Dim, format!("  bake {}", duration(bake))),
     }
 }
 
@@ -210,16 +210,16 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
-        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
+        return Line::of(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
     }
     if story.rollback.is_some() {
         let text =
             stable.map_or_else(|| "ending the rollout".to_owned(), |stable| format!("rolling back: all traffic to {stable}"));
-        return Line::default().with(Tone::Bad, text);
+        return Line::of(Tone::Bad, text);
     }
     let candidate = version(story.candidate);
     if story.promoted {
-        return Line::default().with(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
+        return Line::of(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
     }
     let Some(share) = story.share else {
         let before = match (story.created, on_stable) {
@@ -308,5 +308,5 @@ fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
         None if story.claimed && !story.elsewhere() && story.unmonitored.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
-    Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
+    Line::of(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
 }

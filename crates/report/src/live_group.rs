@@ -31,19 +31,19 @@ pub(crate) fn rows<'a>(
     let mut body = vec![header(stories, now)];
     body.extend(sorted.iter().take(FUNCTIONS).map(|story| function(story, name, now)));
     if sorted.len() > FUNCTIONS {
-        body.push(Line::default().with(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
+        body.push(Line::of(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
     }
     let mut shown = Vec::new();
     for (at, word, text) in recent {
         let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
         shown.push(happened(*at, word, &text));
     }
-    let foot = Line::default().with(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
+    let foot = Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
     Rows { body, recent: shown, foot: vec![foot] }
 }
 
 fn header(stories: &Stories, now: Time) -> Line {
-    let line = Line::default().with(Tone::Strong, format!("{} functions", stories.len()));
+    let line = Line::of(Tone::Strong, format!("{} functions", stories.len()));
     let Some((at, started)) = stories.values().find_map(|story| story.started.as_ref()) else { return line };
     let took = format!("   {} of about {}", elapsed(now.since(*at)), elapsed(total(started)));
     line.with(Tone::Plain, format!("   {}", schedule(started))).with(Tone::Dim, took)
@@ -65,7 +65,7 @@ fn rank(story: &Story) -> u8 {
 fn function(story: &Story, name: usize, now: Time) -> Line {
     let subject: String = one_line(&story.subject()).chars().take(name).collect();
     let versions = versions(story.stable(), story.candidate, "▸");
-    let line = Line::default().with(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
+    let line = Line::of(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
     let share = story.share.map_or(Weight::ZERO, |share| share.weight);
     let line = line.with(Tone::Strong, format!("{:<6}  ", share.to_string()));
     let line = line.joined(alarms(story));
@@ -75,15 +75,15 @@ fn function(story: &Story, name: usize, now: Time) -> Line {
 
 fn alarms(story: &Story) -> Line {
     let Some((_, started)) = story.started.as_ref().filter(|(_, started)| !started.alarms.is_empty()) else {
-        return Line::default().with(Tone::Dim, "no alarms  ");
+        return Line::of(Tone::Dim, "no alarms  ");
     };
     let fired = story.alarms.iter().filter(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _)))).count();
     if fired > 0 {
-        return Line::default().with(Tone::Bad, format!("✖ {fired} in ALARM  "));
+        return Line::of(Tone::Bad, format!("✖ {fired} in ALARM  "));
     }
     let known = story.claimed && story.unmonitored.is_none();
     let (tone, mark) = if known { (Tone::Good, '✔') } else { (Tone::Dim, '·') };
-    Line::default().with(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
+    Line::of(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
 }
 
 fn state(story: &Story, now: Time) -> (Tone, String) {

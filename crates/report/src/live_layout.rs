@@ -28,5 +28,5 @@ impl Rows {
 }
 
 pub(crate) fn happened(at: Time, word: &str, text: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
+    Line::of(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
 }

@@ -57,7 +57,7 @@ impl Prompt {
     pub(crate) fn foot(&self, story: &Story, width: usize) -> Vec<Line> {
         let rollback = story.stable().map(|_| {
             let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
-            Line::default().with(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
+            Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
         });
         let said = self.line(story);
         match (rollback, said) {
@@ -72,16 +72,16 @@ impl Prompt {
 
     /// The line of this prompt, if it has one.
     pub(crate) fn line(&self, story: &Story) -> Option<Line> {
-        let strong = |text: String| Line::default().with(Tone::Strong, format!("  {text}"));
-        let warn = |text: String| Line::default().with(Tone::Warn, format!("  {text}"));
+        let strong = |text: String| Line::of(Tone::Strong, format!("  {text}"));
+        let warn = |text: String| Line::of(Tone::Warn, format!("  {text}"));
         Some(match self {
             Self::None => return None,
             Self::Keys { holds } => keys(story, *holds),
-            Self::Watching => Line::default().with(Tone::Dim, "  ^C stops watching; the rollout continues"),
+            Self::Watching => Line::of(Tone::Dim, "  ^C stops watching; the rollout continues"),
             Self::Ask(order) => strong(question(story, *order)).with(Tone::Plain, "  y to confirm, any other key to cancel"),
             Self::Doing(order) => strong(format!("{} …", doing(*order))),
-            Self::Message(true, text) => Line::default().with(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
-            Self::Message(false, text) => Line::default().with(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
+            Self::Message(true, text) => Line::of(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
+            Self::Message(false, text) => Line::of(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
             Self::Signal { insists: true, .. } => warn("^C again: exiting at once".to_owned()),
             Self::Signal { insists: false, holds } => warn(signal(story, *holds)),
         })

@@ -160,7 +160,7 @@ impl Record {
             }
             EventKind::MonitoringRestored => self.monitoring_restored(at),
             EventKind::Paused { until, .. } => {
-                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)))
+                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
             EventKind::HookStarted { hook, name, .. } => {

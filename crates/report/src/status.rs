@@ -59,7 +59,7 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
     };
     // Keys are only ever added.
-    let line = json!({
+    let status = json!({
         "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
         "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
         "stable": stable(alias, live), "candidate": candidate,
@@ -70,9 +70,9 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         "paused": live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
         "last_outcome": last.map(|phase| outcome(phase).kind()),
         "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
-        "rejected": note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_else(Vec::new),
+        "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
     });
-    serde_json::to_string(&line)
+    serde_json::to_string(&status)
 }
 
 /// A title, rows of a word and a sentence, and commands.
