@@ -329,12 +329,12 @@ fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart()
         world.schedule(world.now(), sim::Event::Call { caller: "SOMEBODY".to_owned(), request: config });
     });
     let moving = text(&served.run("status hello"));
-    assert!(moving.contains("AWS moving this alias' provisioned concurrency"), "{moving}");
+    assert!(moving.contains("AWS is moving this alias' provisioned concurrency"), "{moving}");
     assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
     // Not being allowed to know takes nothing away.
     served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
     let unknown = served.run("status hello");
-    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS moving provisioned concurrency"), "{}", text(&unknown));
+    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS is moving provisioned concurrency"), "{}", text(&unknown));
 }
 
 #[test]

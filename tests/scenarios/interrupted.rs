@@ -106,7 +106,7 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         let early =
             |event: &&Event| !matches!(event.what, EventKind::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
         let verified = verified(told.events.iter().filter(early));
-        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("it ends so")), "{verified:?}");
+        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("the rollout ends here")), "{verified:?}");
     });
 }
 
