@@ -54,15 +54,15 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         ("rollout hello --type AllAtOnce --bake soon", "such as `30s`"),
         ("rollout hello --type AllAtOnce --version 0", "not the number of a published version"),
         ("rollout hello --type AllAtOnce --version $LATEST", "not the number of a published version"),
-        ("rollout hello --type AllAtOnce --alias 42", "no alias name"),
-        ("rollout hello:a.b --type AllAtOnce", "no alias name"),
-        ("rollout he/llo --type AllAtOnce", "names no function"),
-        ("rollout hello:live --alias other --type AllAtOnce", "leave one of them out"),
+        ("rollout hello --type AllAtOnce --alias 42", "is not an alias name"),
+        ("rollout hello:a.b --type AllAtOnce", "is not an alias name"),
+        ("rollout he/llo --type AllAtOnce", "is not a function"),
+        ("rollout hello:live --alias other --type AllAtOnce", "omit one of them"),
         ("rollout hello --type AllAtOnce --zip no-such.zip", "cannot be read"),
         ("rollout hello --type AllAtOnce --zip Cargo.toml", "no zip file"),
         ("rollout hello --type AllAtOnce --version 2 --zip Cargo.toml", "cannot be used with"),
         ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "no ARN of an alarm"),
-        ("rollout hello --type AllAtOnce --pre-hook a:b:c", "names no function"),
+        ("rollout hello --type AllAtOnce --pre-hook a:b:c", "is not a function"),
         ("rollout hello --type AllAtOnce --on-interrupt maybe", "possible values"),
         ("rollout hello --type AllAtOnce --analysis maybe", "latency=enforce"),
         ("rollback hello --to zero", "not the number of a published version"),
@@ -208,7 +208,7 @@ fn operators_act_from_another_process() {
     served.await_share("2");
     for order in ["pause hello --for 30m", "promote hello", "abort hello"] {
         let late = text(&served.run(&format!("{order} --expect-step 7")));
-        assert!(late.contains("the rollout is at step 1 by now"), "{late}");
+        assert!(late.contains("the rollout is now at step 1"), "{late}");
     }
     let output = served.run("pause hello --for 30m --expect-step 1");
     assert_eq!(code(&output), 0, "{}", text(&output));
@@ -329,12 +329,12 @@ fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart()
         world.schedule(world.now(), sim::Event::Call { caller: "SOMEBODY".to_owned(), request: config });
     });
     let moving = text(&served.run("status hello"));
-    assert!(moving.contains("AWS moving this alias' provisioned concurrency"), "{moving}");
+    assert!(moving.contains("AWS is moving this alias' provisioned concurrency"), "{moving}");
     assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
     // Not being allowed to know takes nothing away.
     served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
     let unknown = served.run("status hello");
-    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS moving provisioned concurrency"), "{}", text(&unknown));
+    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS is moving provisioned concurrency"), "{}", text(&unknown));
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn an_appspec_rolls_out_between_the_versions_that_it_names() {
         world.set_alias("hello", "live", "3", None).unwrap();
     });
     let moved = folder.run(&served, "rollout hello --type AllAtOnce");
-    assert!(code(&moved) == 3 && text(&moved).contains("hello:live is on 3, and 1 is expected there"), "{}", text(&moved));
+    assert!(code(&moved) == 3 && text(&moved).contains("hello:live is on 3, but `CurrentVersion` expects 1"), "{}", text(&moved));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
     let again = folder.run(&served, "rollout hello --version 2 --bake 1s");
     assert!(code(&again) == 0 && calls(&served, "PutMetricAlarm") == 1, "{}", text(&again));
     let other = folder.run(&served, "plan hello --alias other --create-alias");
-    assert!(code(&other) == 3 && text(&other).contains("is kept for hello:live"), "{}", text(&other));
+    assert!(code(&other) == 3 && text(&other).contains("is managed for hello:live"), "{}", text(&other));
     let strict = Folder::new("strict", &[("canary.yml", &yaml.replace("insufficientData: ok", "insufficientData: rollback"))]);
     let output = strict.run(&served, "plan hello");
     assert!(code(&output) == 2 && text(&output).contains("canary.yml:6:9: an alarm that is made"), "{}", text(&output));

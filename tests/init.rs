@@ -64,7 +64,7 @@ fn a_file_that_is_there_is_never_written_over() {
 #[test]
 fn what_cannot_be_begun_is_said_with_what_can() {
     let folder = Folder::new("cannot", &[]);
-    for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "names no function"), ("hello:42", "no alias name")] {
+    for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "is not a function"), ("hello:42", "is not an alias name")] {
         let output = init(&folder, arguments);
         assert_eq!(code(&output), 2, "{}", text(&output));
         assert!(text(&output).contains(word), "{}", text(&output));

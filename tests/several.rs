@@ -87,7 +87,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     assert_eq!(shares(&served), ["100"; 3]);
     for words in [
         "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
-        "orders:live  shifted   10% to 2",
+        "orders:live  shifted   10% of traffic to version 2",
         "mails:live   ended     ✔ PROMOTED",
         "✔ PROMOTED   all 3 functions are on their new versions",
     ] {
@@ -126,7 +126,7 @@ fn one_alarm_brings_all_back_and_says_whose() {
     let verified = folder.offline("verify all.jsonl");
     assert!(verified.status.success(), "{}", text(&verified));
     let explained = text(&folder.offline("explain all.jsonl"));
-    assert!(explained.contains("mails:live goes back: an alarm went off"), "{explained}");
+    assert!(explained.contains("mails:live rolls back: an alarm fired"), "{explained}");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn doctor_and_policy_are_for_all_of_them_too() {
     served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
     let output = folder.run(&served, "doctor");
     let told = text(&output);
-    assert!(code(&output) == 3 && told.contains("`mails-errors` is in ALARM"), "{told}");
+    assert!(code(&output) == 3 && told.contains("`mails-errors` has been in ALARM"), "{told}");
     assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live"))), "{told}");
     let output = folder.run(&served, "iam-policy");
     let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -308,6 +308,6 @@ fn one_function_is_rolled_out_as_by_its_name() {
     thread::sleep(Duration::from_secs(3));
     assert_eq!(code(&folder.run(&served, "rollback orders")), 0);
     let (code, told) = finish(child);
-    assert!(code == 13 && told.contains("going on with rollout"), "{code}: {told}");
+    assert!(code == 13 && told.contains("resuming rollout"), "{code}: {told}");
     assert!(told.contains("✖ ROLLED BACK   orders:live stays on 1") && !told.contains("functions"), "{told}");
 }

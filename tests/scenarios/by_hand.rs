@@ -61,7 +61,7 @@ fn without_a_note_only_a_named_version_leads_anywhere() {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
         });
-        assert!(matches!(stage.rollback(None).await, Rollback::Nothing(why) if why.contains("which version is the good one")));
+        assert!(matches!(stage.rollback(None).await, Rollback::Nothing(why) if why.contains("which version is stable")));
         assert_eq!(stage.writes().len(), 0);
         assert!(matches!(stage.rollback(Some(41)).await, Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");

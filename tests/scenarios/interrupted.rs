@@ -106,7 +106,7 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         let early =
             |event: &&Event| !matches!(event.what, EventKind::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
         let verified = verified(told.events.iter().filter(early));
-        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("it ends so")), "{verified:?}");
+        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("the rollout ends here")), "{verified:?}");
     });
 }
 
@@ -115,7 +115,7 @@ fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
     play_on("hello-idle", async |stage| {
         let told = stage.expiring("SHORT", Duration::from_mins(6)).await.rollout(&short()).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("the credentials end at 14:06:00, before the rollout would"), "{}", told.log);
+        assert!(told.log.contains("the credentials expire at 14:06:00, before the rollout can end"), "{}", told.log);
         assert!(told.log.contains("hint: use credentials that last longer"), "{}", told.log);
         assert_eq!(stage.writes().len(), 0);
     });
@@ -135,7 +135,7 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
             let asked = Request { policy: Policy { on_interrupt, ..short().policy }, ..short() };
             let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
             assert_eq!(told.ending.exit_code, code, "{}", told.log);
-            assert!(told.log.contains("the credentials end at 14:10:00; two minutes before"), "{}", told.log);
+            assert!(told.log.contains("the credentials expire at 14:10:00; two minutes before"), "{}", told.log);
             assert_eq!(stage.shares("42").last().unwrap().1, share);
             let last = stage.writes().last().unwrap().at.since(stage.writes()[0].at).as_secs();
             assert!((475..=480).contains(&last), "{last} s after its claim");

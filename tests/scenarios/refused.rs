@@ -103,7 +103,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
 fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
-        assert_refused(&stage, &short(), &["is in ALARM since"]).await;
+        assert_refused(&stage, &short(), &["has been in ALARM since"]).await;
         let told = stage
             .rollout(&Request { policy: Policy { preexisting_alarm: Preexisting::Wait, ..short().policy }, ..short() })
             .await;

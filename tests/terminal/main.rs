@@ -59,7 +59,7 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     served.await_share("2");
     let writes = served.writes();
     terminal.press("p");
-    terminal.await_text("hold 10% of traffic on 2 for an hour?  y to confirm");
+    terminal.await_text("hold 10% on 2 for an hour?  y to confirm");
     terminal.press("x");
     terminal.await_text("nothing was done");
     // An answer to no question, keys without a letter, and what is pasted.
@@ -73,7 +73,7 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     terminal.press("y");
     terminal.await_text("traffic   set 10%   paused until ");
     assert!(is_paused(&description(&served)), "{}", description(&served));
-    terminal.await_text("p go on");
+    terminal.await_text("p resume");
     terminal.press("p");
     terminal.await_text("end the pause of hello:live?");
     terminal.press("y");
@@ -96,7 +96,7 @@ fn whoever_leaves_it_running_gives_the_lease_up() {
     served.await_share("2");
     terminal.await_text("q leave it running");
     terminal.press("q");
-    terminal.await_text("leave 10% of traffic on 2 and stop watching?");
+    terminal.await_text("leave 10% on 2 and stop watching?");
     terminal.press("y");
     terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic");
     assert_over(&terminal, 30);
@@ -120,7 +120,7 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
         terminal.press("y");
     };
     answer("a");
-    terminal.await_text("✖ not promoted: what is watched cannot be read");
+    terminal.await_text("✖ not promoted: monitoring is unavailable");
     assert!((served.share("2") - 0.1).abs() < 1e-9);
     served.account.with(sim::World::clear_faults);
     await_description(&served, "seeing", |note| !note.contains(" b="));
@@ -133,11 +133,11 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
 fn a_signal_says_at_once_what_it_does() {
     for (policy, says, ends, code) in [
         ("rollback", "^C: rolling back to 1; ^C again exits at once", "ROLLED BACK", 13),
-        ("hold", "^C: leaving 10% of traffic on 2, no longer watched; ^C again exits at once", "LEFT IN PROGRESS", 30),
+        ("hold", "^C: leaving 10% on 2, no longer watched; ^C again exits at once", "LEFT IN PROGRESS", 30),
     ] {
         let served = Served::start();
         let Some(terminal) = run(&served, &format!("{LONG} --on-interrupt {policy}")) else { return };
-        terminal.await_text("shifted   10% to 2");
+        terminal.await_text("shifted   10% of traffic to version 2");
         terminal.await_text("r roll back");
         served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Latency(Duration::from_secs(2)))));
         terminal.press("C-c");
@@ -203,7 +203,7 @@ fn without_a_terminal_to_read_from_there_are_no_keys() {
     let served = Served::start();
     let script = "$CANARYCTL < /dev/null; echo code $?; exec sleep 100";
     let Some(terminal) = Terminal::open((80, 24), &served.command(LONG), script) else { return };
-    let screen = terminal.await_text("shifted   10% to 2");
+    let screen = terminal.await_text("shifted   10% of traffic to version 2");
     assert!(!screen.contains("r roll back"), "{screen}");
     terminal.press("r");
     terminal.press("y");
@@ -248,7 +248,7 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
         .map(|line| {
             if line.contains("\"paused\":true") {
                 "paused"
-            } else if line.contains("\"standing\":\"idle\"") {
+            } else if line.contains("\"alias_state\":\"idle\"") {
                 "idle"
             } else {
                 "running"

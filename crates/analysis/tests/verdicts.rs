@@ -135,14 +135,14 @@ fn a_formula_says_about_the_same() {
 
 #[test]
 fn nothing_is_foretold_from_nonsense() {
-    assert_eq!(Step::new(1.5, 1.0).unwrap_err().to_string(), "the weight is 1.5: it lies between 0 and 1");
+    assert_eq!(Step::new(1.5, 1.0).unwrap_err().to_string(), "the weight is 1.5: it must be between 0 and 1");
     assert_eq!(
         Step::new(0.5, f64::NAN).unwrap_err().to_string(),
-        "the time of a step in minutes is NaN: it lies between 0 and 100000"
+        "the time of a step in minutes is NaN: it must be between 0 and 100000"
     );
     assert_eq!(
         Traffic::new(-1.0, 0.0).unwrap_err().to_string(),
-        "the number of invocations per minute is -1: it lies between 0 and 1000000000"
+        "the number of invocations per minute is -1: it must be between 0 and 1000000000"
     );
     assert!(notice(&Parameters::default(), &[], &Traffic::new(1.0, 0.0).unwrap(), 2.0).is_err());
 }

@@ -44,7 +44,7 @@ pub struct Settings {
 pub struct ClientOverrides {
     /// Carries the requests.
     pub http_client: Option<SharedHttpClient>,
-    /// Tells the time.
+    /// Reports the time.
     pub time_source: Option<SharedTimeSource>,
     /// Waits, for time-outs and between attempts.
     pub sleep: Option<SharedAsyncSleep>,

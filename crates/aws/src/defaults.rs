@@ -37,7 +37,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// The credentials of a profile that was asked for by name, and no others.
 ///
-/// The SDK would let those of the environment go first; `--profile production` is not to end up as somebody else.
+/// The SDK would let those of the environment go first; `--profile production` is not to end up as another owner.
 #[derive(Debug)]
 pub(crate) struct NamedProfile {
     name: String,

@@ -45,5 +45,5 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// Three attempts of 5 s, and the pauses between them.
 const READ: Duration = Duration::from_secs(20);
 const UPLOAD: Duration = Duration::from_mins(5);
-/// For the connection, a cold start and the way back.
+/// For the connection, a cold start and the rollback.
 const INVOCATION_MARGIN: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! When may a rollout begin, or be gone on with? Looks until that is settled: nothing is written here.
+//! When may a rollout begin, or be resumed? Looks until that is settled: nothing is written here.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
-/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
+/// Looks until there is a way in or none: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
 pub(crate) async fn enter<C: Cloud, K: Clock>(
     cloud: &C,
     clock: &K,

@@ -1,4 +1,4 @@
-//! Who else wants to know right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
+//! Which other rollouts need the same answer now? The reads of all rollouts of a process, in as few calls to AWS as possible.
 //!
 //! Whoever asks first asks for everybody who is about to ask as well, and what was answered a moment ago serves whoever asks next.
 

@@ -1,4 +1,4 @@
-//! What is said at the end? The reason and the whereabouts of the traffic, where the events alone do not tell them.
+//! What is said at the end? The reason and where the traffic is, where the events alone do not show them.
 
 use rollout::alias::{AliasState, Audience, alias_state};
 use rollout::event::RolloutSummary;

@@ -52,7 +52,7 @@ impl<C: Cloud, K> Io<'_, C, K> {
     }
 }
 
-/// Drives a rollout that may begin, or be gone on with, to its end.
+/// Drives a rollout that may begin, or be resumed, to its end.
 pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
@@ -133,9 +133,9 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         (round, ended)
     }
 
-    /// Tells of a trouble, and of one that repeats itself once a minute.
-    pub(crate) fn trouble(&mut self, why: String) {
-        self.sink.trouble(self.io.now(), why);
+    /// Reports a warning, and one that repeats itself once a minute.
+    pub(crate) fn warn(&mut self, why: String) {
+        self.sink.warn(self.io.now(), why);
     }
 
     pub(crate) fn announce(&mut self, what: EventKind) {

@@ -1,4 +1,4 @@
-//! What was told, and what does it add up to? Every event of a rollout passes here once.
+//! What was reported, and what does it add up to? Every event of a rollout passes here once.
 
 use rollout::timing::REPEATED;
 use std::collections::BTreeMap;
@@ -10,18 +10,18 @@ use rollout::{Alias, Outcome, Time};
 use crate::preflight::Preflight;
 use crate::request::Request;
 
-/// Tells events and adds them up.
+/// Reports events and adds them up.
 pub(crate) struct EventSink<'a> {
     request: &'a Request,
     report: Report,
     tell: &'a mut dyn FnMut(&Event),
-    /// What troubles were told, and when.
-    troubles: BTreeMap<String, Time>,
+    /// Which warnings were reported, and when.
+    warned: BTreeMap<String, Time>,
 }
 
 impl<'a> EventSink<'a> {
     pub(crate) fn new(request: &'a Request, tell: &'a mut dyn FnMut(&Event)) -> Self {
-        Self { request, report: Report::default(), tell, troubles: BTreeMap::new() }
+        Self { request, report: Report::default(), tell, warned: BTreeMap::new() }
     }
 
     pub(crate) fn tell(&mut self, at: Time, what: EventKind) {
@@ -31,11 +31,11 @@ impl<'a> EventSink<'a> {
         (self.tell)(&event);
     }
 
-    /// Tells of a trouble, and of one that repeats itself once a minute.
-    pub(crate) fn trouble(&mut self, at: Time, why: String) {
-        self.troubles.retain(|_, told| at.since(*told) < REPEATED);
-        if !self.troubles.contains_key(&why) {
-            self.troubles.insert(why.clone(), at);
+    /// Reports a warning, and one that repeats itself once a minute.
+    pub(crate) fn warn(&mut self, at: Time, why: String) {
+        self.warned.retain(|_, told| at.since(*told) < REPEATED);
+        if !self.warned.contains_key(&why) {
+            self.warned.insert(why.clone(), at);
             self.tell(at, EventKind::Warning { text: why, transient: true });
         }
     }

@@ -118,7 +118,7 @@ fn told(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
     })
 }
 
-/// The canary's calls in the `span` minutes from `from` minutes after the first share on.
+/// The canary's invocations in the `span` minutes from `from` minutes after the first weight on.
 fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64 {
     let every = schedule.every().as_secs_f64() / 60.0;
     let steps = schedule.weights().iter().enumerate().map(|(index, weight)| {
@@ -130,7 +130,7 @@ fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64
     steps.fold(0.0, |sum, part| sum + part) * a_minute
 }
 
-/// The schedule while both versions have calls, in at most so many parts: long ones are told a few steps at a time.
+/// The schedule while both versions have invocations, in at most so many parts: long ones are told a few steps at a time.
 fn parts(schedule: &Schedule) -> Result<Vec<([usize; 2], Step)>, ExpectedError> {
     let mixed: Vec<Weight> = schedule.weights().iter().copied().filter(|weight| *weight < Weight::FULL).collect();
     let minutes = schedule.every().as_secs_f64() / 60.0;

@@ -33,7 +33,7 @@ pub struct GroupEnding {
 }
 
 impl GroupEnding {
-    /// Tells the end of all of them, after which nothing follows.
+    /// Reports the end of all of them, after which nothing follows.
     fn told(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
         let member = |(request, ending): (&Request, &RolloutSummary)| MemberEnding {
             function: request.subject.function.name.clone(),
@@ -60,7 +60,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell).await.endings.swap_remove(0)
 }
 
-/// Rolls out several functions beside each other, so many at a time; one that goes back leaves the others alone. Every event of each
+/// Rolls out several functions beside each other, so many at a time; one that rolls back leaves the others alone. Every event of each
 /// is told, and the end of all of them last.
 pub async fn each<C: Cloud, K: Clock>(
     cloud: &C,
@@ -139,7 +139,7 @@ async fn run<C: Cloud, K: Clock>(
     };
     let as_one = requests.iter().any(|request| !request.group.is_empty());
     let live = as_one && bring_together(requests, &mut found);
-    // What one of them cannot go on with, none does: as it would be left alone by itself. One that was taken out of the rollout under way
+    // What one of them cannot resume, none does: as it would be left alone by itself. One that was taken out of the rollout in progress
     // brings the others back, as it would have before the eyes of its process.
     let taken_out = |found: &Preflight| if live { taken_out(found.alias.as_ref()) } else { None };
     let stops = |found: &Preflight| as_one && !found.problems.is_empty() && taken_out(found).is_none();
@@ -187,8 +187,8 @@ fn members(requests: &[Request]) -> Vec<Request> {
     requests
 }
 
-/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose way back was cut short, or a
-/// new one. Whether one is under way.
+/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose rollback was cut short, or a
+/// new one. Whether one is in progress.
 fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
     let met = found.iter().map(|found| (found.alias.as_ref(), &found.plan, found.resumes.as_ref()));
     let live = under_way(met);

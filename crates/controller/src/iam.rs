@@ -38,7 +38,7 @@ impl Grant {
     }
 }
 
-/// Whatever a rollout calls, or a later process that goes on with it; with `doctor`, what that asks beside.
+/// Whatever a rollout calls, or a later process that resumes it; with `doctor`, what that asks beside.
 pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));

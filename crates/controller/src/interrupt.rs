@@ -8,7 +8,7 @@ pub enum Interrupt {
     /// Nothing.
     #[default]
     None,
-    /// To leave the share as it is, whatever is planned for the next two, and go.
+    /// To leave the weight as it is, whatever is planned for the next two, and go.
     Leave,
     /// To stop, in good order.
     Stop,

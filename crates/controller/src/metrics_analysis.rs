@@ -1,4 +1,4 @@
-//! What do the counted calls come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
+//! What do the counted invocations come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
 //!
 //! Everything is recomputed from the rollout's first minute each time, so that late and growing minutes, and a process that takes
 //! over, need nothing of their own.
@@ -24,13 +24,13 @@ pub(crate) const PAST: Duration = Duration::from_hours(1);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The calls of both versions that cannot all be missing by chance.
+/// The invocations of both versions that cannot all be missing by chance.
 const MANY: f64 = 100.0;
 
-/// From which duration on calls that are still running are missing in the newest minutes, in milliseconds.
+/// From which duration on invocations that are still running are missing in the newest minutes, in milliseconds.
 const LONG: f64 = 20_000.0;
 
-/// What counts as slow, from what was usual: the 90th percentile of 100 calls or more, the 99th of 1,000 or more.
+/// What counts as slow, from what was usual: the 90th percentile of 100 invocations or more, the 99th of 1,000 or more.
 ///
 /// The candidate's limits lie a quarter and 10 ms above stable's: by so much it may be slower.
 pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
@@ -41,7 +41,7 @@ pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
     Some(Limits { p90, p99, decide: plan.analysis.latency == Latency::Enforce })
 }
 
-/// How many calls the canary can be expected to have while stable has some too, if the traffic stays as it was.
+/// How many invocations the canary can be expected to have while stable has some too, if the traffic stays as it was.
 pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
     let a_minute = baseline.as_ref().map(|baseline| baseline.calls / (PAST.as_secs_f64() / 60.0))?;
     let minutes = plan.schedule.every().as_secs_f64() / 60.0;
@@ -49,7 +49,7 @@ pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
     Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * minutes * a_minute))
 }
 
-/// The calls of the canary in the minutes of the step in force; the minute in which it began counts whole.
+/// The invocations of the canary in the minutes of the step in force; the minute in which it began counts whole.
 pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
     let of_step = counted.iter().filter(|minute| minute.start + MINUTE > note.since);
     whole(of_step.map(|minute| minute.candidate.calls).sum())
@@ -129,7 +129,7 @@ fn calls(version: Version, rate: &Rate) -> Calls {
     Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
 }
 
-/// The canary's part of the calls, where the step in force has whole minutes of calls, and enough of them.
+/// The canary's part of the invocations, where the step in force has whole minutes of invocations, and enough of them.
 fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
     let of_step = counted.iter().filter(|minute| minute.start >= note.since);
     let (canary, all) = of_step
@@ -137,11 +137,11 @@ fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
     (all >= ENOUGH_TO_SEE).then(|| Thousandths::from_f64(100.0 * canary / all))
 }
 
-/// Of fewer calls luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a share of
-/// 10% are 3 points of 400 calls.
+/// Of fewer invocations luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a weight of
+/// 10% are 3 points of 400 invocations.
 const ENOUGH_TO_SEE: f64 = 400.0;
 
-/// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.
+/// Whether more than half of all invocations failed before there was a candidate: then not answering is nothing new.
 fn was_dead(baseline: &Reference) -> bool {
     baseline.as_ref().is_some_and(|baseline| baseline.errors * 2.0 > baseline.calls)
 }
@@ -151,10 +151,10 @@ fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
     Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
 }
 
-/// The minutes whose calls have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
+/// The minutes whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
 /// began, but only when it is over.
 fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<MinuteCounts> {
-    // The first calls that end are the short ones: what was usual before tells how long the others may take.
+    // The first invocations that end are the short ones: what was usual before tells how long the others may take.
     let before = baseline.as_ref().and_then(|baseline| baseline.p99).unwrap_or_default();
     let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
     let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
@@ -171,7 +171,7 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
             "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
         ));
     }
-    // The first share came no later than the steps before this one took.
+    // The first weight came no later than the steps before this one took.
     let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
     let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
     let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
@@ -188,8 +188,8 @@ fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
     Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
 }
 
-/// Calls that the canary should have had by now, at the least: its share hardly ever was below the first step's, or the one in force.
-/// Taken from stable's calls in minutes that are all there.
+/// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
+/// Taken from stable's invocations in minutes that are all there.
 fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
     let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
     let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
@@ -271,7 +271,7 @@ fn both_worse(
     Some(SharedDegradation { since, why })
 }
 
-/// Slow calls, tested; `None` where nothing says what slow is, or no duration is known yet.
+/// Slow invocations, tested; `None` where nothing says what slow is, or no duration is known yet.
 fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Result<Option<Slow>, analysis::CountError> {
     let Some(limits) = limits(plan, baseline) else { return Ok(None) };
     let Ok(mut test) = LatencyTest::new(plan.analysis.alpha(), limits.p99.is_some()) else { return Ok(None) };
@@ -303,16 +303,16 @@ fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Resu
     }))
 }
 
-/// The calls of one version beyond a limit, and all those whose duration is known.
+/// The invocations of one version beyond a limit, and all those whose duration is known.
 fn beyond(tally: &VersionCounts, place: usize) -> (f64, f64) {
     match tally.within.get(place).copied().flatten() {
         Some(percent) => (tally.timed * (1.0 - (percent / 100.0).clamp(0.0, 1.0)), tally.timed),
-        // No rank is no data: such calls are left out on both sides.
+        // No rank is no data: such invocations are left out on both sides.
         None => (0.0, 0.0),
     }
 }
 
-/// Lets slow calls count, where they are to: they roll back and hold like errors, and pass nothing.
+/// Lets slow invocations count, where they are to: they roll back and hold like errors, and pass nothing.
 fn slower(finding: &mut AnalysisResult) {
     let Some(slow) = finding.numbers.slow.as_ref().filter(|slow| slow.enforced) else { return };
     let Numbers { stable, candidate, .. } = &finding.numbers;
@@ -366,7 +366,7 @@ mod tests {
         };
         let (before, first, second) = (since - MINUTE, since, since + MINUTE);
         assert_eq!(seen(&note, &[minute(before, 900.0, 100.0)]), None);
-        // Two of five are no forty per cent.
+        // Two of five are no forty percent.
         assert_eq!(seen(&note, &[minute(first, 3.0, 2.0)]), None);
         let both = [minute(before, 0.0, 9_000.0), minute(first, 200.0, 20.0), minute(second, 160.0, 20.0)];
         assert_eq!(seen(&note, &both), Some(Thousandths::from_f64(10.0)));

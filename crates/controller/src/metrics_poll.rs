@@ -1,4 +1,4 @@
-//! When are calls counted, and what is kept of that? Once a minute, or just before the share would rise.
+//! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
 use rollout::comparison::Comparison;
 use rollout::health::ReadError;
@@ -9,11 +9,11 @@ use rollout::{Subject, Time, agenda};
 use crate::metrics_analysis::{Reference, find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
 
-/// What is known of the calls of both versions.
+/// What is known of the invocations of both versions.
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
-    /// When calls were last tried to be counted.
+    /// When invocations were last tried to be counted.
     tried: Option<Time>,
     counted: Vec<MinuteCounts>,
     comparison: Comparison,
@@ -24,7 +24,7 @@ impl Metrics {
         Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
     }
 
-    /// When calls are to be counted again.
+    /// When invocations are to be counted again.
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
         agenda::next_counts(plan, memory, &self.comparison, self.tried)
     }
@@ -37,7 +37,7 @@ impl Metrics {
             subject: subject.clone(),
             stable: note.stable?,
             candidate: note.candidate?,
-            // The minute in which it began may have calls of an earlier rollout of the same versions.
+            // The minute in which it began may have invocations of an earlier rollout of the same versions.
             from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
             limits: limits(plan, &self.baseline),
         })
@@ -80,7 +80,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// What was found, with the calls of the step that is in force by now.
+    /// What was found, with the invocations of the step that is in force by now.
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {

@@ -21,7 +21,7 @@ pub enum Ordered {
     Already(String),
     /// There is nothing that it may act on: why, and what to do.
     Refused(String, String),
-    /// It could not be carried out, or nobody knows whether it was: why, and for an abort the command to run by hand.
+    /// It could not be carried out, or nobody knows whether it was: why, and for an abort the command to run manually.
     Unconfirmed(String, Option<String>),
 }
 

@@ -81,13 +81,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
             Failure::Unanswered => {
-                self.trouble(format!("no response to an update of the alias, checking whether it was applied: {error}"))
+                self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"))
             }
             Failure::NotFound | Failure::Denied | Failure::Invalid => {
-                self.trouble(format!("AWS refused an update of the alias: {error}"))
+                self.warn(format!("AWS refused an update of the alias: {error}"))
             }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
-                self.trouble(format!("an update of the alias failed, retrying: {error}"));
+                self.warn(format!("an update of the alias failed, retrying: {error}"));
             }
         }
         self.pause(PAUSES.after(self.memory.failures())).await;
@@ -98,7 +98,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
     async fn no_room(&mut self, seen: &Observation) {
         let why = "the alias' description has no room for what the rollout records: holding".to_owned();
-        self.trouble(why.clone());
+        self.warn(why.clone());
         self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
     }
 
@@ -126,7 +126,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let why = format!("{what}: {error}");
         self.prepared.candidate = not_prepared(error.failure, why.clone());
         if self.prepared.candidate == Candidate::Settling {
-            self.trouble(why);
+            self.warn(why);
             self.pause(PAUSES.longest.min(self.plan.poll)).await;
         }
     }
@@ -160,7 +160,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
             return;
         }
-        self.trouble(why);
+        self.warn(why);
         self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
@@ -193,7 +193,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
     }
 
-    /// Sends the saved events off; their answers are awaited while the loop rests.
+    /// Sends the test events off; their answers are awaited while the loop rests.
     fn send_probes(&mut self) {
         let candidate = self.memory.note(&self.plan).and_then(|note| note.candidate);
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =

@@ -1,4 +1,4 @@
-//! Does the candidate answer a saved event? What stands in for calls where nobody calls.
+//! Does the candidate answer a test event? What stands in for calls where nobody calls.
 
 use rollout::comparison::Probe;
 use rollout::target::Qualified;

@@ -178,7 +178,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
-        // A way back, or a promotion; in either case the last write that matters.
+        // A rollback, or a promotion; in either case the last write that matters.
         let goes_first = desired.canary().is_none() && self.budget.ways_back.borrow_mut().take(self.cloud.time());
         if !goes_first {
             self.turn(Call::UpdateAlias).await;

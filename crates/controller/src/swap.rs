@@ -1,4 +1,4 @@
-//! How does a person's order reach an alias that somebody else may be writing? Read, rule, write, by compare and swap, until a write
+//! How does a person's order reach an alias that another owner may be writing? Read, rule, write, by compare and swap, until a write
 //! establishes it or there is nothing more to hope for.
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) trait Change {
     /// The end that a failure makes at once, of a read or of a write.
     fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Self::End>;
 
-    /// The end where nobody knows what stands: why, and the command to run by hand.
+    /// The end where nobody knows what stands: why, and the command to run manually.
     fn gave_up(&self, why: String, command: Option<String>) -> Self::End;
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use maud::{Markup, html};
-use rollout::comparison::{Numbers, Slow, Thousandths};
+use rollout::comparison::{Calls, Numbers, Slow, Thousandths};
 use rollout::format::percent;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
@@ -62,7 +62,6 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     })
 }
 
-/// The chart in words.
 fn described(record: &Record, minutes: &[&Count]) -> String {
     let candidate = version(record.story.candidate);
     let highest = record.shares.iter().map(|(_, weight)| *weight).max();
@@ -80,7 +79,7 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
             let _ = write!(text, " {} of stable's invocations and {} of the candidate's were slow.", percent[0], percent[1]);
         }
     }
-    if let Some((at, why)) = &record.rollback_target {
+    if let Some((at, why)) = &record.rollback {
         let _ = write!(text, " At {} the rollback was decided: {why}.", clock(*at));
     }
     text
@@ -127,12 +126,10 @@ impl Axis {
     }
 }
 
-/// A coordinate with one decimal.
 fn px(place: f64) -> String {
     format!("{place:.1}")
 }
 
-/// A part of the chart with its own scale.
 #[derive(Clone, Copy)]
 struct Panel {
     top: f64,
@@ -173,12 +170,10 @@ fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
         }
     };
     html! {
-        @for (from, until) in &record.blind { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
-        @for alarm in &record.alarms {
-            @for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
-                @let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);
-                (band("alarm", state.since, until, &format!("{} in ALARM", alarm.name)))
-            }
+        @for (from, until) in &record.unmonitored { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
+        @for (index, alarm) in record.alarms.iter().enumerate().filter(|(_, alarm)| alarm.state == AlarmState::Alarm) {
+            @let next = record.alarms.iter().skip(index + 1).find(|next| next.name == alarm.name);
+            (band("alarm", alarm.since, next.map_or(record.last, |next| next.since), &format!("{} in ALARM", alarm.name)))
         }
     }
 }
@@ -189,7 +184,6 @@ fn label_at(x: f64, y: f64, class: &str, label: &str) -> Markup {
     html! { text class={ (class) "-label" } x=(px(x)) y=(y) text-anchor=(anchor) { (clean(&shortened(label))) } }
 }
 
-/// As much of a label as fits.
 fn shortened(text: &str) -> String {
     const ROOM: usize = 72;
     if text.chars().count() <= ROOM { text.to_owned() } else { text.chars().take(ROOM - 1).chain(['…']).collect() }
@@ -215,32 +209,39 @@ fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Marku
     }
 }
 
-/// The new invocations of one count: from, until, percent failed.
+/// The invocations of a time: from, until, percent that failed or were slow.
 type Piece = (Time, Time, f64);
 
-/// The errors of both versions by count: stable's, the candidate's.
-pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Piece>) {
-    let began = record.shares.first().map_or(record.began, |(at, _)| *at);
-    let (mut stable, mut candidate) = (Vec::new(), Vec::new());
-    let mut before: Option<&Count> = None;
-    for count in minutes {
-        let Some(until) = count.numbers.counted_to else { continue };
-        let from = before.and_then(|before| before.numbers.counted_to).unwrap_or(began).min(until);
-        let piece = |pieces: &mut Vec<Piece>, calls: u64, errors: u64, known: (u64, u64)| {
-            // A later count may be lower.
-            let (calls, errors) = (calls.saturating_sub(known.0), errors.saturating_sub(known.1));
-            if calls > 0 {
-                pieces.push((from, until, of_hundred(errors.min(calls), calls)));
-            }
-        };
-        let (now, then) = (&count.numbers, before.map(|before| &before.numbers));
-        let known = then.map_or((0, 0), |then| (then.stable.calls, then.stable.errors));
-        piece(&mut stable, now.stable.calls, now.stable.errors, known);
-        let known = then.map_or((0, 0), |then| (then.candidate.calls, then.candidate.errors));
-        piece(&mut candidate, now.candidate.calls, now.candidate.errors, known);
-        before = Some(count);
+/// Picks a version's invocations.
+type Side = fn(&Numbers) -> &Calls;
+const SIDES: [Side; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
+
+/// The numbers of each count, the time since the one before, and the numbers of that one.
+fn spans<'a>(record: &Record, minutes: &[&'a Count]) -> Vec<(Time, Time, &'a Numbers, Option<&'a Numbers>)> {
+    let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
+    let mut before = None;
+    let mut spans = Vec::new();
+    for numbers in minutes.iter().map(|count| &count.numbers) {
+        let Some(until) = numbers.counted_to else { continue };
+        spans.push((from.min(until), until, numbers, before.replace(numbers)));
+        from = until;
     }
-    (stable, candidate)
+    spans
+}
+
+/// The errors of both versions by count: stable's, the candidate's.
+fn pieces(record: &Record, minutes: &[&Count]) -> [Vec<Piece>; 2] {
+    let spans = spans(record, minutes);
+    SIDES.map(|side| {
+        let piece = |(from, until, now, before): &(Time, Time, &Numbers, Option<&Numbers>)| {
+            let (calls, errors) = before.map(side).map_or((0, 0), |known| (known.calls, known.errors));
+            // A later count may be lower.
+            let calls = side(now).calls.saturating_sub(calls);
+            let errors = side(now).errors.saturating_sub(errors).min(calls);
+            (calls > 0).then(|| (*from, *until, of_hundred(errors, calls)))
+        };
+        spans.iter().filter_map(piece).collect()
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is drawn, not counted")]
@@ -249,15 +250,14 @@ fn of_hundred(part: u64, whole: u64) -> f64 {
 }
 
 fn errors(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
-    let (stable, candidate) = pieces(record, minutes);
     html! {
         (panel.heading("Failed invocations, per count"))
-        (both(minutes, axis, panel, (&stable, &candidate)))
+        (both(minutes, axis, panel, &pieces(record, minutes)))
     }
 }
 
 /// The lines of both versions, and the scale that holds the highest of them.
-fn both(minutes: &[&Count], axis: Axis, panel: Panel, (stable, candidate): (&[Piece], &[Piece])) -> Markup {
+fn both(minutes: &[&Count], axis: Axis, panel: Panel, [stable, candidate]: &[Vec<Piece>; 2]) -> Markup {
     let top = scale(stable.iter().chain(candidate).map(|piece| piece.2).fold(0.0, f64::max));
     let known = |of: fn(&Numbers) -> Version| version(minutes.last().map(|count| of(&count.numbers)));
     // Stable last: the other line is visible between its dashes.
@@ -303,25 +303,22 @@ fn label_places(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
 
 /// The slow invocations of both versions, of all that were counted until then.
 struct SlowPieces {
-    stable: Vec<Piece>,
-    candidate: Vec<Piece>,
+    pieces: [Vec<Piece>; 2],
     last: Slow,
 }
 
 fn slow_pieces(record: &Record, minutes: &[&Count]) -> Option<SlowPieces> {
     let last = minutes.iter().rev().find_map(|count| count.numbers.slow.clone())?;
-    let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
-    let (mut stable, mut candidate) = (Vec::new(), Vec::new());
-    for count in minutes {
-        let (Some(until), numbers) = (count.numbers.counted_to, &count.numbers) else { continue };
-        from = from.min(until);
-        if let Some(slow) = &numbers.slow {
-            stable.extend((numbers.stable.calls > 0).then(|| (from, until, slow.stable_percent.to_f64())));
-            candidate.extend((numbers.candidate.calls > 0).then(|| (from, until, slow.candidate_percent.to_f64())));
-        }
-        from = until;
-    }
-    Some(SlowPieces { stable, candidate, last })
+    let spans = spans(record, minutes);
+    let percents: [fn(&Slow) -> Thousandths; 2] = [|slow| slow.stable_percent, |slow| slow.candidate_percent];
+    let pieces = [0, 1].map(|index| {
+        let piece = |(from, until, now, _): &(Time, Time, &Numbers, Option<&Numbers>)| {
+            let slow = now.slow.as_ref().filter(|_| SIDES[index](now).calls > 0)?;
+            Some((*from, *until, percents[index](slow).to_f64()))
+        };
+        spans.iter().filter_map(piece).collect()
+    });
+    Some(SlowPieces { pieces, last })
 }
 
 impl SlowPieces {
@@ -331,11 +328,10 @@ impl SlowPieces {
             if self.last.enforced { format!("evidence {evidence}, rolls back like errors") } else { "report only".to_owned() };
         html! {
             (panel.heading(&format!("Slow invocations, {limits}, of all counted so far ({worth})")))
-            (both(minutes, axis, panel, (&self.stable, &self.candidate)))
+            (both(minutes, axis, panel, &self.pieces))
         }
     }
 
-    /// Each version has its own limit.
     fn limits(&self) -> String {
         let (stable, candidate) = (self.last.stable_limit_ms.to_f64().round(), self.last.candidate_limit_ms.to_f64().round());
         if (stable - candidate).abs() < 1.0 {
@@ -376,9 +372,8 @@ fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     }
 }
 
-/// The moment of decision, through all panels.
 fn decision(record: &Record, axis: Axis, bottom: f64) -> Markup {
-    let decided = record.rollback_target.as_ref().map(|(at, _)| (*at, "rollback decided"));
+    let decided = record.rollback.as_ref().map(|(at, _)| (*at, "rollback decided"));
     let promoted = record.decisions.last().filter(|_| record.story.promoted).map(|last| (last.at, "promoted"));
     let Some((at, text)) = decided.or(promoted) else { return Markup::default() };
     let x = axis.x(at);

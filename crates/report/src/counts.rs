@@ -36,7 +36,7 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
 /// How near the observed traffic is to the weight that was set.
 pub(crate) fn seen(story: &Story, set: Weight) -> Line {
     let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
-    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.by_hand.is_none()) else { return Line::default() };
+    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.set_manually.is_none()) else { return Line::default() };
     let set = set.fraction() * 100.0;
     // A fifth of the weight plus one percentage point: more is hardly chance.
     let near = (seen.to_f64() - set).abs() <= set / 5.0 + 1.0;
@@ -62,7 +62,6 @@ fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
         .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
 }
 
-/// The ratio of both error rates.
 fn times(stable: &Calls, candidate: &Calls) -> String {
     let rate = |of: &Calls| ratio(of.errors, of.calls);
     match (rate(stable), rate(candidate)) {

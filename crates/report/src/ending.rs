@@ -24,7 +24,6 @@ pub fn end_block(event: &Event) -> Option<String> {
     Some(lines(&Block::of(&story, ending), None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
 }
 
-/// The end in words, without a layout.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) verdict: Verdict,
@@ -34,9 +33,7 @@ pub(crate) struct Block {
     pub(crate) why: Vec<String>,
     /// How many invocations a version had before its rollback.
     pub(crate) exposed: Option<String>,
-    /// Where the traffic is.
     pub(crate) now: String,
-    /// Commands, most useful first.
     pub(crate) next: Vec<String>,
 }
 
@@ -76,7 +73,7 @@ impl Block {
 /// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
 pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     let Block { verdict, spent, .. } = block;
-    let mut first = Line::default().with(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
+    let mut first = Line::of(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
     first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
     let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
     let mut shown = Vec::new();
@@ -101,13 +98,11 @@ const SPENT_AT: usize = 56;
 /// Where the texts of the rows begin.
 const TEXT_AT: usize = 12;
 
-/// How many lines a reason may take.
 const WHY_LINES: usize = 4;
 
 /// How wide commands side by side may be.
 const SIDE_BY_SIDE: usize = 90;
 
-/// The outcome, in a word and in a sentence.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
     pub(crate) tone: Tone,
@@ -139,7 +134,6 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     Verdict { tone, mark, word, sentence }
 }
 
-/// How long it took, as far as it is known.
 fn spent(ending: &RolloutSummary) -> String {
     let span = |millis: u64| duration(Duration::from_millis(millis));
     let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", span(took)));
@@ -203,19 +197,16 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
 fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
     // A failure before the candidate had traffic says nothing about the candidate.
-    let failed =
-        story.share.is_some() && story.rollback_target.as_ref().is_some_and(|rollback_target| rollback_target.cause.rejects());
+    let failed = story.share.is_some() && story.rollback.as_ref().is_some_and(|rollback| rollback.cause.rejects());
     by_a_person || failed
 }
 
-/// The commands, side by side if they are short.
 fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     let together = commands.join("    ");
     let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(TEXT_AT).min(SIDE_BY_SIDE));
     if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
-/// The lines of a row.
 fn rows(word: &str, texts: &[String]) -> Vec<Line> {
     let texts = texts.iter().filter(|text| !text.is_empty()).enumerate();
     texts.map(|(index, text)| row(if index == 0 { word } else { "" }).with(Tone::Plain, text)).collect()

@@ -6,16 +6,11 @@ use crate::safe::clean_lines;
 ///
 /// A message may have more lines, for example its own hint.
 pub fn error_text(message: &str, hints: &[String]) -> String {
-    let message = or_else_something(&clean_lines(message));
-    let mut text = vec![format!("error: {}", message.join("\n  "))];
+    let lines: Vec<String> = clean_lines(message).iter().map(|line| line.trim_start().to_owned()).collect();
+    let message = if lines.is_empty() { "something failed without a message".to_owned() } else { lines.join("\n  ") };
+    let mut text = vec![format!("error: {message}")];
     text.extend(hints.iter().map(|hint| format!("  hint: {}", clean_lines(hint).join("\n        "))));
     text.join("\n") + "\n"
-}
-
-fn or_else_something(lines: &[String]) -> Vec<String> {
-    let nothing = vec!["something failed without a message".to_owned()];
-    let lines: Vec<String> = lines.iter().map(|line| line.trim_start().to_owned()).collect();
-    if lines.is_empty() { nothing } else { lines }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! It applies the rules to other facts; it does not predict how the version would have behaved.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rollout::comparison::AnalysisVerdict;
@@ -22,16 +23,16 @@ use crate::safe::one_line;
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut told: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
+        let mut page: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
         for (title, rows) in
             [("What the decision was based on", grounds(record)), ("What would have changed the outcome", otherwise(record))]
         {
             if !rows.is_empty() {
-                told.extend([String::new(), title.to_owned()]);
-                told.extend(rows.iter().map(|row| format!("  {row}")));
+                page.extend([String::new(), title.to_owned()]);
+                page.extend(rows.iter().map(|row| format!("  {row}")));
             }
         }
-        text.push(joined(&told));
+        text.push(joined(&page));
     }
     if text.is_empty() { "There are no events to explain.\n".to_owned() } else { text.join("\n") }
 }
@@ -55,10 +56,9 @@ pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// What was known when it was decided.
 fn grounds(record: &Record) -> Vec<String> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let at = record.rollback_target.as_ref().map_or(record.last, |(at, _)| *at);
+    let at = record.rollback.as_ref().map_or(record.last, |(at, _)| *at);
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
@@ -77,12 +77,11 @@ fn grounds(record: &Record) -> Vec<String> {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
         rows.push(format!("evidence  {}", evidence(record, at)));
     }
-    for alarm in &record.alarms {
-        if let Some(seen) = alarm.states.iter().rfind(|seen| seen.since <= at) {
-            let reason = if seen.state == AlarmState::Alarm { format!(": {}", seen.reason) } else { String::new() };
-            let word = seen.state.word().replace('_', " ");
-            rows.push(format!("alarm     {} {word} since {}{reason}", one_line(&alarm.name), clock(seen.since)));
-        }
+    let last: BTreeMap<_, _> =
+        record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
+    for (name, alarm) in last {
+        let reason = if alarm.state == AlarmState::Alarm { format!(": {}", alarm.reason) } else { String::new() };
+        rows.push(format!("alarm     {name} {} since {}{reason}", alarm.state.word().replace('_', " "), clock(alarm.since)));
     }
     if started.alarms.is_empty() && started.analysis != Some(Mode::On) {
         rows.push("watched   nothing: only the schedule moved traffic".to_owned());
@@ -103,7 +102,6 @@ fn evidence(record: &Record, at: Time) -> String {
     format!("{} of the {threshold} that a rollback requires{missing}", figure(ln))
 }
 
-/// What would have happened next.
 fn onwards(record: &Record) -> String {
     let Some((_, started)) = &record.story.started else { return "the rollout would have continued".to_owned() };
     let candidate = version(record.story.candidate);
@@ -155,24 +153,24 @@ fn otherwise(record: &Record) -> Vec<String> {
 }
 
 fn rolled_back(record: &Record) -> Vec<String> {
-    let Some(rollback_target) = &record.story.rollback_target else { return Vec::new() };
+    let Some(rollback) = &record.story.rollback else { return Vec::new() };
     let onwards = onwards(record);
-    match rollback_target.cause {
-        Cause::Alarm => alarmed(record, rollback_target.at, &onwards),
-        Cause::Analysis => analysed(record, rollback_target.at, &onwards),
+    match rollback.cause {
+        Cause::Alarm => alarmed(record, rollback.at, &onwards),
+        Cause::Analysis => analysed(record, rollback.at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if rollback_target.cause == Cause::PostHook { promoted } else { onwards };
+            let then = if rollback.cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
-            let since = record.blind.last().map(|(since, _)| *since);
+            let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it became unavailable at {}", duration(rollback_target.at.since(since)), clock(since))
+                format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
             });
             vec![
-                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback_target.at)),
+                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback.at)),
                 "a longer `--blind-limit` would have held the traffic for longer".to_owned(),
             ]
         }
@@ -192,9 +190,9 @@ fn rolled_back(record: &Record) -> Vec<String> {
 }
 
 fn alarmed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
-    let fired =
-        |alarm: &&crate::record::Alarm| alarm.states.iter().any(|seen| seen.state == AlarmState::Alarm && seen.since <= at);
-    let names: Vec<String> = record.alarms.iter().filter(fired).map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let fired = record.alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm && alarm.since <= at);
+    let names: BTreeSet<String> = fired.map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let names = Vec::from_iter(names);
     let names = if names.is_empty() { "the alarm".to_owned() } else { format!("alarm {}", names.join(" and ")) };
     let mut rows = vec![format!("without {names} {onwards}")];
     if record.counts.iter().any(|count| count.at <= at) {
@@ -246,7 +244,7 @@ fn promoted(record: &Record) -> Vec<String> {
     if started.post_hook.is_some() || started.pre_hook.is_some() {
         rows.push("any other answer of a hook would have rolled back".to_owned());
     }
-    let longest = record.blind.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
+    let longest = record.unmonitored.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
         rows.push(format!(
             "monitoring was unavailable for at most {}; longer than `--blind-limit` would have rolled back",

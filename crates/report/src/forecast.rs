@@ -26,10 +26,7 @@ pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
     rows.extend(parts.iter().map(part));
     rows.extend(costs.iter().map(cost));
     rows.extend(better.as_ref().map(named));
-    rows.push(format!(
-        "CloudWatch's usual delay of two minutes is included; above {} of traffic evidence grows slowly",
-        percent(50)
-    ));
+    rows.push(format!("CloudWatch's usual delay of 2m is included; above {} of traffic evidence grows slowly", percent(50)));
     rows
 }
 
@@ -51,34 +48,19 @@ fn part(part: &Part) -> String {
 }
 
 fn cost(cost: &Cost) -> String {
-    let failed = grouped(cost.failed_calls);
-    match cost.minutes {
-        Some(minutes) => format!(
-            "a version that fails {}: detected after about {}, about {failed} failed invocations",
-            percent(cost.fails_percent),
-            duration(Duration::from_secs_f64(minutes.to_f64().max(0.0) * 60.0))
-        ),
-        None => {
-            format!(
-                "a version that fails {}: not detected, about {failed} failed invocations by the end",
-                percent(cost.fails_percent)
-            )
-        }
-    }
+    let after = |minutes: Thousandths| duration(Duration::from_secs_f64(minutes.to_f64().max(0.0) * 60.0));
+    let found = cost.minutes.map_or_else(|| "not detected".to_owned(), |of| format!("detected after about {}", after(of)));
+    let (percent, failed) = (percent(cost.fails_percent), grouped(cost.failed_calls));
+    format!("a version with {percent} errors: {found}, about {failed} failed invocations")
 }
 
 fn named(better: &Better) -> String {
-    let smallest =
-        better.smallest_percent.map_or_else(String::new, |smallest| format!("detects {} errors, ", percent(figure(smallest))));
-    let Better { schedule, failed_calls, .. } = better;
-    format!(
-        "better in the same time: {schedule} {smallest}with about {} failed invocations of a version that fails {}",
-        grouped(*failed_calls),
-        percent(5)
-    )
+    let detects = |smallest| format!("detects {} errors, ", percent(figure(smallest)));
+    let detects = better.smallest_percent.map_or_else(String::new, detects);
+    let (schedule, failed, percent) = (&better.schedule, grouped(better.failed_calls), percent(5));
+    format!("better in the same time: {schedule} {detects}about {failed} failed invocations with {percent} errors")
 }
 
-/// With as many digits as are meaningful.
 fn figure(of: Thousandths) -> String {
     match of.to_f64() {
         0.0 => "0".to_owned(),

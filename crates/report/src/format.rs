@@ -34,7 +34,7 @@ pub(crate) fn total(started: &Started) -> Duration {
     Duration::from_secs(started.every_seconds.saturating_mul(waits).saturating_add(started.bake_seconds))
 }
 
-/// A schedule in words: `Linear 10% every minute`, `Canary 10% for 5 min`, `all at once`, `1, 5, 25, 50, 100% every 5 min`.
+/// A schedule in words: `Linear 10% every minute`, `Canary 10% for 5m`, `all at once`, `1, 5, 25, 50, 100% every 5m`.
 pub(crate) fn schedule(started: &Started) -> String {
     let every = Duration::from_secs(started.every_seconds);
     let each = if every == Duration::from_mins(1) { "every minute".to_owned() } else { format!("every {}", duration(every)) };

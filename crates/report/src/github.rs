@@ -18,7 +18,6 @@ pub(crate) fn annotation(kind: &str, title: &str, text: &str) -> String {
     format!("::{kind} title={}::{}\n", github_property(title), github_data(text))
 }
 
-/// The end, at the top of the run.
 pub(crate) fn verdict(block: &Block, subject: &str) -> String {
     let kind = match block.verdict.tone {
         Tone::Good => "notice",
@@ -31,7 +30,6 @@ pub(crate) fn verdict(block: &Block, subject: &str) -> String {
     annotation(kind, &format!("{} {subject}", block.verdict.word), &text)
 }
 
-/// The result of a rollout, by name.
 pub(crate) fn values(ending: &RolloutSummary) -> Vec<(&'static str, String)> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let version = |version: Option<rollout::Version>| version.map_or_else(String::new, |version| version.to_string());

@@ -12,7 +12,6 @@ use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 use crate::styled::Tone;
 
-/// How many functions are named one by one.
 const NAMED: usize = 3;
 
 /// How a group of functions ended, if these events are of a group.
@@ -41,7 +40,6 @@ fn of_all(outcome: &GroupOutcome) -> Option<RolloutSummary> {
 }
 
 impl Block {
-    /// The end of several functions.
     pub(crate) fn of_a_group(outcome: &GroupOutcome) -> Self {
         let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
         let spent = if took > 0 { format!("took {}", duration(Duration::from_millis(took))) } else { String::new() };

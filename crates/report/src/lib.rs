@@ -36,6 +36,7 @@ mod rollout_state;
 mod safe;
 mod status;
 mod styled;
+mod tables;
 mod timeline;
 mod verify;
 

@@ -56,7 +56,6 @@ impl<W: Write> Live<W> {
         Self { state: LiveState::of_a_group(), lines: Lines::of_a_group(), of_a_group: true, ..Self::new(out, size, color) }
     }
 
-    /// Columns and rows.
     fn size(&self) -> (usize, usize) {
         let (columns, rows) = match self.size {
             Size::Fixed(columns, rows) => (columns, rows),
@@ -115,13 +114,13 @@ impl<W: Write> Live<W> {
     }
 
     /// The lines that stay above the frame, because they must not be lost.
-    fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
+    fn lasting(&self, event: &Event, lines: Vec<String>, size: (usize, usize)) -> Vec<String> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
         let block = match &event.what {
             EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
             EventKind::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
             // In a group the line is enough.
-            EventKind::Outcome(_) => return told,
+            EventKind::Outcome(_) => return lines,
             _ => None,
         };
         if let Some(block) = block {
@@ -129,7 +128,7 @@ impl<W: Write> Live<W> {
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
         let lasts = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
-        if lasts || Self::is_small(size) { told } else { Vec::new() }
+        if lasts || Self::is_small(size) { lines } else { Vec::new() }
     }
 }
 
@@ -149,8 +148,8 @@ impl<W: Write> Reporter for Live<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.now = self.now.max(event.at);
         self.state.add(event);
-        let told = self.lines.tell(event);
-        let above = self.lasting(event, told, self.size());
+        let lines = self.lines.tell(event);
+        let above = self.lasting(event, lines, self.size());
         self.ended |= if self.of_a_group { matches!(event.what, EventKind::GroupOutcome(_)) } else { event.ending().is_some() };
         self.draw(&above)
     }
@@ -165,8 +164,8 @@ impl<W: Write> Reporter for Live<W> {
             return Ok(());
         }
         self.state.prompt = prompt.clone();
-        let told = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
-        let above: Vec<String> = told.iter().map(|line| line.render(usize::MAX, self.color)).collect();
+        let line = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
+        let above: Vec<String> = line.iter().map(|line| line.render(usize::MAX, self.color)).collect();
         if self.state.is_blank() && above.is_empty() { Ok(()) } else { self.draw(&above) }
     }
 

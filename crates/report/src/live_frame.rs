@@ -20,16 +20,12 @@ use crate::rollout_state::{Mark, Share, Story, Watched};
 use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
-/// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
 
-/// How wide the first row may be.
 const WIDEST: usize = 110;
 
-/// How many of the last events are shown.
 const RECENT: usize = 3;
 
-/// How many alarms are shown one by one.
 const ALARMS: usize = 6;
 
 /// What the live view knows: a fold over the events of one alias, or of several at a time.
@@ -48,7 +44,6 @@ impl LiveState {
         Self { stories: Some(Stories::default()), ..Self::default() }
     }
 
-    /// Whether nothing is known yet.
     pub(crate) fn is_blank(&self) -> bool {
         self.story.function.is_empty() && self.stories.as_ref().is_none_or(Stories::is_empty)
     }
@@ -68,9 +63,9 @@ impl LiveState {
             return;
         }
         let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
-        for told in sentences(story.unwrap_or(&self.story), event) {
-            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([told.text]).collect();
-            self.recent.push_back((event.at, told.word, text));
+        for line in sentences(story.unwrap_or(&self.story), event) {
+            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([line.text]).collect();
+            self.recent.push_back((event.at, line.word, text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -93,33 +88,33 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
     lines.push(row("traffic").joined(share(story, now, width)));
-    if let Some((since, why)) = &story.blind {
+    if let Some((since, why)) = &story.unmonitored {
         let text = format!("since {}: {}", clock(*since), one_line(why));
         lines.push(row("warning").with(Tone::Warn, text));
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
-    let mut told = Vec::new();
+    let mut recent = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
         // The last one explains the current state: it is shown whole.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
-        told.push(happened(*at, word, &parts.next().unwrap_or_default()));
-        told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
+        recent.push(happened(*at, word, &parts.next().unwrap_or_default()));
+        recent.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
-    Rows { body: lines, told, foot: state.prompt.foot(story, width) }
+    Rows { body: lines, recent, foot: state.prompt.foot(story, width) }
 }
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let versions = versions(story.stable(), story.candidate, "▸");
-    let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
+    let left = Line::of(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
     let whole = match started.stable {
         Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
         Some(_) | None => String::new(),
     };
     let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
-    let right = Line::default().with(Tone::Dim, right);
+    let right = Line::of(Tone::Dim, right);
     let words = match started.stable {
         _ if started.is_elsewhere() => "driven by another process".to_owned(),
         Some(_) => schedule(started),
@@ -136,7 +131,7 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
 
 fn ticks(story: &Story, now: Time) -> Line {
     let Some((_, started)) = &story.started else { return Line::plain("  · preflight") };
-    let mut line = Line::default().with(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
+    let mut line = Line::of(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
     let number = version(story.candidate);
     line = match (story.ready, story.candidate) {
         (true, _) => line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" version {number}")),
@@ -190,7 +185,6 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     Some(progress(at, started.weights.len()).joined(tail))
 }
 
-/// How far the steps are, without their weights.
 fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
@@ -206,9 +200,9 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     match full {
         Some(share) => {
             let done = now.since(share.since).min(bake);
-            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
+            Line::of(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
         }
-        None => Line::default().with(Tone::Dim, format!("  bake {}", duration(bake))),
+        None => Line::of(Tone::Dim, format!("  bake {}", duration(bake))),
     }
 }
 
@@ -216,16 +210,16 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
-        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
+        return Line::of(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
     }
-    if story.rollback_target.is_some() {
+    if story.rollback.is_some() {
         let text =
             stable.map_or_else(|| "ending the rollout".to_owned(), |stable| format!("rolling back: all traffic to {stable}"));
-        return Line::default().with(Tone::Bad, text);
+        return Line::of(Tone::Bad, text);
     }
     let candidate = version(story.candidate);
     if story.promoted {
-        return Line::default().with(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
+        return Line::of(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
     }
     let Some(share) = story.share else {
         let before = match (story.created, on_stable) {
@@ -236,10 +230,10 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
         return Line::plain(before).with(Tone::Plain, first_step(story));
     };
     let line = Line::plain(format!("set {}", share.weight)).joined(seen(story, share.weight));
-    if let Some(weight) = story.by_hand {
+    if let Some(weight) = story.set_manually {
         return line.with(Tone::Warn, format!(", but {weight} was set manually: holding it"));
     }
-    if story.blind.is_some() {
+    if story.unmonitored.is_some() {
         return line.with(Tone::Warn, ", holding: monitoring unavailable");
     }
     if let Some(until) = story.paused {
@@ -290,7 +284,7 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let not_ok = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
+    let not_ok = |alarm: &&Watched| alarm.last.is_some_and(|(state, _)| state != AlarmState::Ok);
     let sorted: Vec<&Watched> =
         story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
     let mut lines = Vec::new();
@@ -306,13 +300,13 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
 
 fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
     let name = one_line(&alarm.name);
-    let (tone, mark, said) = match alarm.told {
+    let (tone, mark, said) = match alarm.last {
         Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
         // An alarm that is OK at the first reading has no event, and the alias is acquired after that reading.
-        None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        None if story.claimed && !story.elsewhere() && story.unmonitored.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
-    Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
+    Line::of(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
 }

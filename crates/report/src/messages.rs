@@ -16,12 +16,10 @@ use crate::format::{numbered, schedule, short, total, version, versions};
 use crate::rollout_state::{Mark, Story, Watched};
 use crate::safe::{clean_lines, one_line};
 
-/// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogLine {
     /// What it is about, in one word.
     pub(crate) word: &'static str,
-    /// The sentence, in one line.
     pub(crate) text: String,
     /// The log of a hook.
     pub(crate) under: Vec<String>,
@@ -186,13 +184,13 @@ fn monitoring_lost(story: &Story, why: &str) -> String {
 /// Nothing if the line about the lost monitoring has the same reason.
 fn held(story: &Story, why: &str) -> Vec<LogLine> {
     let why = one_line(why);
-    let known = story.blind.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
+    let known = story.unmonitored.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
     if known { Vec::new() } else { line("holding", why) }
 }
 
 fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> String {
     // While traffic is held, the time of the next step is not known.
-    let held = story.blind.is_some() || story.by_hand.is_some();
+    let held = story.unmonitored.is_some() || story.set_manually.is_some();
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
     let due = next.map_or_else(String::new, |next| format!(" at {}", clock(next)));
     let traffic = if weight.is_zero() { "no traffic".to_owned() } else { format!("{weight} of traffic") };
@@ -208,7 +206,7 @@ fn rollback(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String 
     };
     // The line before has the alarm or the hook with all its reasons.
     let in_alarm =
-        |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
+        |alarm: &Watched| alarm.last.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
     let known = (cause == Cause::Alarm && story.alarms.iter().any(in_alarm))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
         || (cause == Cause::StepHook && story.step_hook == Mark::Failed)
@@ -225,9 +223,9 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
     if !moved {
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
-    match &story.rollback_target {
-        Some(rollback_target) => {
-            let seen = match rollback_target.cause {
+    match &story.rollback {
+        Some(rollback) => {
+            let seen = match rollback.cause {
                 Cause::Alarm => " the alarm was seen",
                 Cause::Signal => " the signal",
                 Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
@@ -243,7 +241,7 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
                 | Cause::Unchanged
                 | Cause::Rejected => " the decision",
             };
-            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback_target.at)))
+            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback.at)))
         }
         None => format!("{} of traffic to {version}", Weight::FULL),
     }

@@ -89,8 +89,8 @@ impl Lines {
             return Vec::new();
         }
         let Some(story) = self.story(event) else { return Vec::new() };
-        let told = sentences(story, event);
-        told.iter().flat_map(|told| written(event.at, &story.subject(), self.widest(), told)).collect()
+        let lines = sentences(story, event);
+        lines.iter().flat_map(|line| written(event.at, &story.subject(), self.widest(), line)).collect()
     }
 
     fn widest(&self) -> usize {
@@ -107,12 +107,10 @@ impl Lines {
         written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
     }
 
-    /// What is known of the event's function.
     pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
         self.stories.get(&(event.function.clone(), event.alias.clone()))
     }
 
-    /// What is rolled out, in words.
     pub(crate) fn subject(&self) -> String {
         let one = self.stories.values().next().filter(|_| !self.of_a_group);
         one.map_or_else(|| "all functions".to_owned(), Story::subject)
@@ -124,13 +122,13 @@ impl Lines {
     }
 }
 
-fn written(at: Time, subject: &str, widest: usize, told: &LogLine) -> Vec<String> {
-    let LogLine { word, text, under } = told;
+fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String> {
+    let LogLine { word, text, under } = line;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
     let indent = " ".repeat("14:02:13".len() + 2 + widest + 2 + WORD + 2);
     // The bar marks foreign text: it is no line or command of this log.
     let under = under.iter().map(|line| format!("{indent}| {line}"));
-    [first].into_iter().chain(under).map(|line| line.trim_end().to_owned()).collect()
+    [first].into_iter().chain(under).map(|text| text.trim_end().to_owned()).collect()
 }
 
 fn block(block: &Block) -> Vec<String> {

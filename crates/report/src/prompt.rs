@@ -57,7 +57,7 @@ impl Prompt {
     pub(crate) fn foot(&self, story: &Story, width: usize) -> Vec<Line> {
         let rollback = story.stable().map(|_| {
             let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
-            Line::default().with(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
+            Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
         });
         let said = self.line(story);
         match (rollback, said) {
@@ -72,16 +72,16 @@ impl Prompt {
 
     /// The line of this prompt, if it has one.
     pub(crate) fn line(&self, story: &Story) -> Option<Line> {
-        let strong = |text: String| Line::default().with(Tone::Strong, format!("  {text}"));
-        let warn = |text: String| Line::default().with(Tone::Warn, format!("  {text}"));
+        let strong = |text: String| Line::of(Tone::Strong, format!("  {text}"));
+        let warn = |text: String| Line::of(Tone::Warn, format!("  {text}"));
         Some(match self {
             Self::None => return None,
             Self::Keys { holds } => keys(story, *holds),
-            Self::Watching => Line::default().with(Tone::Dim, "  ^C stops watching; the rollout continues"),
+            Self::Watching => Line::of(Tone::Dim, "  ^C stops watching; the rollout continues"),
             Self::Ask(order) => strong(question(story, *order)).with(Tone::Plain, "  y to confirm, any other key to cancel"),
             Self::Doing(order) => strong(format!("{} …", doing(*order))),
-            Self::Message(true, text) => Line::default().with(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
-            Self::Message(false, text) => Line::default().with(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
+            Self::Message(true, text) => Line::of(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
+            Self::Message(false, text) => Line::of(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
             Self::Signal { insists: true, .. } => warn("^C again: exiting at once".to_owned()),
             Self::Signal { insists: false, holds } => warn(signal(story, *holds)),
         })
@@ -119,13 +119,13 @@ fn question(story: &Story, order: Order) -> String {
     let weight = weight(story);
     match (order, story.stable()) {
         (Order::Pause, _) if weight.is_zero() => format!("pause {subject} for an hour?"),
-        (Order::Pause, _) => format!("hold {weight} of traffic on {candidate} for an hour?"),
+        (Order::Pause, _) => format!("hold {weight} on {candidate} for an hour?"),
         (Order::Resume, _) => format!("end the pause of {subject}?"),
         (Order::Promote, _) => format!("shift {} of traffic to {candidate} now?", Weight::FULL),
         (Order::RollBack, Some(stable)) => format!("roll {subject} back to {stable}?"),
         (Order::RollBack, None) => format!("end the rollout of {subject}? There is no earlier version."),
         (Order::Leave, _) if weight.is_zero() => format!("end the rollout of {subject}? Traffic is unchanged."),
-        (Order::Leave, _) => format!("leave {weight} of traffic on {candidate} and stop watching?"),
+        (Order::Leave, _) => format!("leave {weight} on {candidate} and stop watching?"),
     }
 }
 
@@ -139,7 +139,6 @@ fn doing(order: Order) -> &'static str {
     }
 }
 
-/// What a first signal does.
 fn signal(story: &Story, holds: bool) -> String {
     let weight = weight(story);
     let what = match (story.stable(), weight.is_zero()) {
@@ -147,7 +146,7 @@ fn signal(story: &Story, holds: bool) -> String {
         (Some(stable), true) => format!("ending the rollout, all traffic stays on {stable}"),
         (None, true) => "ending the rollout".to_owned(),
         (Some(stable), false) if !holds => format!("rolling back to {stable}"),
-        (_, false) => format!("leaving {weight} of traffic on {}, no longer watched", version(story.candidate)),
+        (_, false) => format!("leaving {weight} on {}, no longer watched", version(story.candidate)),
     };
     format!("^C: {what}; ^C again exits at once, unconfirmed")
 }

@@ -8,6 +8,7 @@ use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
+use serde::Serialize;
 
 use crate::alarm_reason::in_figures;
 use crate::ending::Block;
@@ -16,7 +17,6 @@ use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 
-/// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) story: Story,
@@ -31,49 +31,41 @@ pub(crate) struct Record {
     pub(crate) differs: Vec<Difference>,
     pub(crate) decisions: Vec<Decision>,
     /// When monitoring was unavailable: from, until.
-    pub(crate) blind: Vec<(Time, Option<Time>)>,
+    pub(crate) unmonitored: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
     /// When the rollback was decided, and why.
-    pub(crate) rollback_target: Option<(Time, String)>,
+    pub(crate) rollback: Option<(Time, String)>,
     pub(crate) log: Vec<(Time, LogLine)>,
     pub(crate) ending: Option<RolloutSummary>,
 }
 
-/// The result of one count of the invocations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Count {
     pub(crate) at: Time,
+    #[serde(rename = "verdict")]
     pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
 }
 
-/// The states of one alarm.
-#[derive(Clone, Debug)]
+/// A state of an alarm.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    pub(crate) states: Vec<Seen>,
-}
-
-/// A state of an alarm.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
     pub(crate) state: AlarmState,
     pub(crate) since: Time,
     pub(crate) reason: String,
 }
 
-/// A hook that was invoked.
 #[derive(Clone, Debug)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
-    pub(crate) asked: Time,
+    pub(crate) invoked: Time,
     /// Whether it succeeded, the time it took, and the end of its log.
     pub(crate) answer: Option<Answer>,
 }
 
-/// A hook's answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) good: bool,
@@ -81,13 +73,14 @@ pub(crate) struct Answer {
     pub(crate) lines: Vec<String>,
 }
 
-/// A decision and its reason.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Decision {
     pub(crate) at: Time,
     pub(crate) what: String,
+    #[serde(rename = "reason")]
     pub(crate) because: String,
     /// The counts at that moment, if there were any.
+    #[serde(skip)]
     pub(crate) numbers: Option<Numbers>,
 }
 
@@ -111,17 +104,14 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
 }
 
 impl Record {
-    /// The end as its lines say it.
     pub(crate) fn block(&self) -> Block {
         self.ending.as_ref().map_or_else(|| Block::unfinished(&self.story), |ending| Block::of(&self.story, ending))
     }
 
-    /// The weight of the candidate at a moment.
     pub(crate) fn share_at(&self, at: Time) -> Weight {
         self.shares.iter().rfind(|(since, _)| *since <= at).map_or(Weight::ZERO, |(_, weight)| *weight)
     }
 
-    /// Whether any invocation was counted.
     pub(crate) fn compared(&self) -> bool {
         self.counts.iter().any(|count| count.numbers.counted_to.is_some())
     }
@@ -142,7 +132,7 @@ impl Record {
         self.story.add(event);
         let at = event.at;
         self.last = self.last.max(at);
-        self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
+        self.log.extend(sentences(&self.story, event).into_iter().map(|line| (at, line)));
         match &event.what {
             EventKind::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             EventKind::Warning { text, transient: false } => self.warnings.push(one_line(text)),
@@ -156,36 +146,39 @@ impl Record {
                 self.decide(at, format!("create the alias on {version}"), "the first version gets all traffic");
             }
             EventKind::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
-            EventKind::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
+            EventKind::AlarmChanged { name, state, since, reason } => {
+                let reason = in_figures(&one_line(reason));
+                self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
+            }
             EventKind::Compared { opinion, why, numbers } => {
                 let (why, numbers) = (one_line(why), (**numbers).clone());
                 self.counts.push(Count { at, opinion: *opinion, why, numbers });
             }
             EventKind::MonitoringLost { why } => {
-                self.blind.push((at, None));
+                self.unmonitored.push((at, None));
                 self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
             EventKind::MonitoringRestored => self.monitoring_restored(at),
             EventKind::Paused { until, .. } => {
-                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)))
+                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
             EventKind::HookStarted { hook, name, .. } => {
-                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
             }
             EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
             EventKind::HookFailed { hook, name, reason } => {
-                if self.hooks.last().is_none_or(|asked| asked.answer.is_some()) {
-                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                if self.hooks.last().is_none_or(|invoked| invoked.answer.is_some()) {
+                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
                 }
-                let took = self.hooks.last().map_or(Duration::ZERO, |asked| at.since(asked.asked));
+                let took = self.hooks.last().map_or(Duration::ZERO, |invoked| at.since(invoked.invoked));
                 self.answered(false, took, reason);
             }
             EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
                 let goal = self.story.stable().map_or_else(|| "end".to_owned(), |stable| format!("roll back to {stable}"));
                 self.decide(at, goal, &why);
-                self.rollback_target = Some((at, why));
+                self.rollback = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
             EventKind::Promoted { version } => {
@@ -204,21 +197,13 @@ impl Record {
 
     /// Not again with the reason of the lost monitoring.
     fn hold(&mut self, at: Time, why: &str) {
-        if self.story.blind.as_ref().is_none_or(|(_, blind)| blind != why) {
+        if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
             self.decide(at, "hold".to_owned(), why);
         }
     }
 
-    fn alarm(&mut self, name: &str, state: AlarmState, since: Time, reason: &str) {
-        let seen = Seen { state, since, reason: in_figures(&one_line(reason)) };
-        match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
-            Some(alarm) => alarm.states.push(seen),
-            None => self.alarms.push(Alarm { name: name.to_owned(), states: vec![seen] }),
-        }
-    }
-
     fn monitoring_restored(&mut self, at: Time) {
-        if let Some((_, until)) = self.blind.last_mut() {
+        if let Some((_, until)) = self.unmonitored.last_mut() {
             *until = Some(at);
         }
     }

@@ -25,7 +25,6 @@ pub(crate) struct Known {
     pub(crate) seen: Map<String, Value>,
 }
 
-/// The type of these lines.
 pub(crate) const OBSERVED: &str = "observed";
 
 impl<W: Write> Recording<W> {

@@ -64,9 +64,9 @@ impl Watch {
             post_hook: None,
             stands: None,
         });
-        let mut told = vec![watch.event(note.started_at.min(now), started)];
-        told.extend(watch.look(Some(alias), now));
-        Some((watch, told))
+        let mut events = vec![watch.event(note.started_at.min(now), started)];
+        events.extend(watch.look(Some(alias), now));
+        Some((watch, events))
     }
 
     /// The events of another read. Nothing follows an outcome.
@@ -80,15 +80,15 @@ impl Watch {
             return self.foreign(Some(alias), now);
         }
         self.foreign = 0;
-        let mut told = self.about_version(&note);
-        told.extend(self.about_hook(&note, now));
-        told.extend(self.about_share(&note));
-        told.extend(self.about_holding(&note, &found, now));
+        let mut kinds = self.about_version(&note);
+        kinds.extend(self.about_hook(&note, now));
+        kinds.extend(self.about_share(&note));
+        kinds.extend(self.about_holding(&note, &found, now));
         let ended = note.phase.is_terminal();
-        told.extend(about_end(&note, !self.share.is_zero()));
+        kinds.extend(about_end(&note, !self.share.is_zero()));
         self.known = note;
         let since = self.known.since.min(now);
-        let mut events: Vec<Event> = told
+        let mut events: Vec<Event> = kinds
             .into_iter()
             .map(|what| {
                 // A step has its own time, however late it was read.
@@ -112,8 +112,8 @@ impl Watch {
     /// The events of a read of the alarms.
     pub fn look_at_alarms(&mut self, alarms: &[AlarmSeen], now: Time) -> Vec<Event> {
         let changed = alarms.iter().filter(|alarm| self.alarms.insert(alarm.name.clone(), alarm.state) != Some(alarm.state));
-        let told: Vec<EventKind> = changed.map(alarm_changed).collect();
-        told.into_iter().map(|what| self.event(now, what)).collect()
+        let kinds: Vec<EventKind> = changed.map(alarm_changed).collect();
+        kinds.into_iter().map(|what| self.event(now, what)).collect()
     }
 
     /// The event of another count of the invocations.
@@ -156,14 +156,14 @@ impl Watch {
     fn about_version(&self, note: &Note) -> Vec<EventKind> {
         let Some(version) = note.candidate else { return Vec::new() };
         let prepares = |phase: Phase| matches!(phase, Phase::Claim | Phase::Back(_));
-        let mut told = Vec::new();
+        let mut kinds = Vec::new();
         if self.known.candidate.is_none() {
-            told.push(EventKind::Published { version });
+            kinds.push(EventKind::Published { version });
         }
         if prepares(self.known.phase) && !prepares(note.phase) {
-            told.push(EventKind::VersionReady { version, differs: Vec::new() });
+            kinds.push(EventKind::VersionReady { version, differs: Vec::new() });
         }
-        told
+        kinds
     }
 
     fn about_hook(&self, note: &Note, now: Time) -> Vec<EventKind> {
@@ -173,7 +173,7 @@ impl Watch {
             Phase::Post => Some(HookPhase::PostTraffic),
             Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
         };
-        let mut told = Vec::new();
+        let mut kinds = Vec::new();
         let moved = self.known.phase != note.phase;
         if let (Some(asked), Some(_), true) =
             (hook(self.known.phase), self.known.hook, moved && !matches!(note.phase, Phase::Back(_)))
@@ -181,15 +181,15 @@ impl Watch {
             let took_ms = u64::try_from(now.since(self.known.since).as_millis()).unwrap_or(u64::MAX);
             // How long a step's hook took is not in the note.
             if asked != HookPhase::Step {
-                told.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
+                kinds.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
             }
         }
         if let (Some(hook), Some(attempt)) = (hook(note.phase), note.hook)
             && (moved || self.known.hook != note.hook)
         {
-            told.push(EventKind::HookStarted { hook, name: "the hook".to_owned(), attempt: attempt.number });
+            kinds.push(EventKind::HookStarted { hook, name: "the hook".to_owned(), attempt: attempt.number });
         }
-        told
+        kinds
     }
 
     fn about_share(&mut self, note: &Note) -> Option<EventKind> {
@@ -217,18 +217,18 @@ impl Watch {
             return Vec::new();
         }
         let known = &self.known;
-        let mut told = about_holding(Some(known), note, || "the rollout's process cannot read CloudWatch".to_owned());
+        let mut kinds = about_holding(Some(known), note, || "the rollout's process cannot read CloudWatch".to_owned());
         if note.waited > known.waited && known.waited.is_zero() {
-            told.push(EventKind::HoldingStep { why: "step extended: too few invocations of the new version".to_owned() });
+            kinds.push(EventKind::HoldingStep { why: "step extended: too few invocations of the new version".to_owned() });
         }
         if note.held > known.held {
-            told.push(EventKind::HoldingStep {
+            kinds.push(EventKind::HoldingStep {
                 why: "step extended: the new version is possibly worse, not yet certain".to_owned(),
             });
         }
         let orphaned = note.lease.is_none_or(|lease| lease <= now);
         if orphaned && !self.orphaned {
-            told.push(EventKind::Warning {
+            kinds.push(EventKind::Warning {
                 text: "no process drives this rollout: the lease of its owner has expired".to_owned(),
                 transient: false,
             });
@@ -240,18 +240,17 @@ impl Watch {
             AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::Claimed(_) | AliasState::Running(_) => {
                 (note.phase.share(), "the next step")
             }
-            AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => return told,
+            AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => return kinds,
         };
         let put_off = known.due != note.due && known.phase == note.phase;
         if put_off || weight != self.stood {
             self.stood = weight;
-            told.push(EventKind::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
+            kinds.push(EventKind::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
         }
-        told
+        kinds
     }
 }
 
-/// The outcome of a terminal phase.
 pub(crate) fn outcome(phase: Phase) -> Outcome {
     match phase {
         Phase::Back(Cause::Unchanged) => Outcome::Unchanged,

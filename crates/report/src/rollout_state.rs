@@ -6,7 +6,6 @@ use rollout::health::AlarmState;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
-/// How far a hook is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
     #[default]
@@ -20,24 +19,21 @@ pub(crate) enum Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watched {
     pub(crate) name: String,
-    pub(crate) told: Option<(AlarmState, Time)>,
+    pub(crate) last: Option<(AlarmState, Time)>,
 }
 
-/// A rollback that has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WayBack {
+pub(crate) struct Rollback {
     pub(crate) at: Time,
     pub(crate) cause: Cause,
 }
 
-/// Traffic on stable again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Restoration {
     pub(crate) at: Time,
     pub(crate) version: Option<Version>,
 }
 
-/// The traffic of the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
@@ -47,7 +43,6 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-/// The invocations of both versions, as last counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) opinion: AnalysisVerdict,
@@ -72,19 +67,18 @@ pub(crate) struct Story {
     pub(crate) step_hook: Mark,
     pub(crate) post_hook: Mark,
     pub(crate) share: Option<Share>,
-    pub(crate) by_hand: Option<Weight>,
+    pub(crate) set_manually: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
-    pub(crate) blind: Option<(Time, String)>,
+    pub(crate) unmonitored: Option<(Time, String)>,
     /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
-    pub(crate) rollback_target: Option<WayBack>,
+    pub(crate) rollback: Option<Rollback>,
     pub(crate) restored: Option<Restoration>,
     pub(crate) promoted: bool,
 }
 
 impl Story {
-    /// Takes one more event into account.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub(crate) fn add(&mut self, event: &Event) {
         self.function.clone_from(&event.function);
@@ -106,26 +100,25 @@ impl Story {
             EventKind::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
             EventKind::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
-                (self.by_hand, self.paused) = (None, None);
+                (self.set_manually, self.paused) = (None, None);
             }
             EventKind::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             EventKind::Compared { opinion, why, numbers } => {
                 let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
                 self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
             }
-            EventKind::MonitoringLost { why } => self.blind = Some((event.at, why.clone())),
-            EventKind::MonitoringRestored => self.blind = None,
+            EventKind::MonitoringLost { why } => self.unmonitored = Some((event.at, why.clone())),
+            EventKind::MonitoringRestored => self.unmonitored = None,
             EventKind::Paused { until, .. } => self.paused = Some(*until),
             EventKind::Resumed => self.paused = None,
             EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
-            EventKind::RollbackStarted { cause, .. } => self.rollback_target = Some(WayBack { at: event.at, cause: *cause }),
+            EventKind::RollbackStarted { cause, .. } => self.rollback = Some(Rollback { at: event.at, cause: *cause }),
             EventKind::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
             EventKind::Promoted { .. } => self.promoted = true,
             _ => {}
         }
     }
 
-    /// The alias by its name: `hello:live`.
     pub(crate) fn subject(&self) -> String {
         format!("{}:{}", self.function, self.alias)
     }
@@ -152,7 +145,7 @@ impl Story {
 
     /// The traffic that the candidate has now, as far as it is known.
     pub(crate) fn weight(&self) -> Option<Weight> {
-        self.by_hand.or(self.share.map(|share| share.weight)).filter(|_| self.restored.is_none())
+        self.set_manually.or(self.share.map(|share| share.weight)).filter(|_| self.restored.is_none())
     }
 
     /// Whether it is known that nothing is watched.
@@ -164,7 +157,7 @@ impl Story {
 
     fn start(&mut self, at: Time, started: &Started) {
         self.candidate = started.candidate;
-        self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), told: None }).collect();
+        self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), last: None }).collect();
         if let Some(ResumesAt { weight, step, next_at }) = started.stands {
             self.claimed = true;
             if !weight.is_zero() {
@@ -184,16 +177,16 @@ impl Story {
     }
 
     fn alarm(&mut self, name: &str, state: AlarmState, since: Time) {
-        let told = Some((state, since));
+        let last = Some((state, since));
         match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
-            Some(alarm) => alarm.told = told,
-            None => self.alarms.push(Watched { name: name.to_owned(), told }),
+            Some(alarm) => alarm.last = last,
+            None => self.alarms.push(Watched { name: name.to_owned(), last }),
         }
     }
 
     fn beat(&mut self, weight: Weight, next_at: Option<Time>) {
         let Some(share) = &mut self.share else { return };
-        self.by_hand = Some(weight).filter(|weight| *weight != share.weight);
+        self.set_manually = Some(weight).filter(|weight| *weight != share.weight);
         share.next_at = next_at.or(share.next_at);
     }
 }

@@ -9,12 +9,10 @@ pub(crate) fn clean_lines(text: &str) -> Vec<String> {
     text.lines().map(clean).filter(|line| !line.is_empty()).collect()
 }
 
-/// A foreign text in one line.
 pub(crate) fn one_line(text: &str) -> String {
     clean_lines(text).join(" ")
 }
 
-/// One line of a foreign text.
 pub(crate) fn clean(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut letters = line.chars();

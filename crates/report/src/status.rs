@@ -2,11 +2,14 @@
 //!
 //! It only reads the state of the alias; the commands that it suggests are not run from here.
 
+use std::fmt::Display;
+
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
+use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
-use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
-use serde::Serialize;
+use rollout::{Subject, Time, Weight};
+use serde_json::json;
 
 use crate::format::{joined, operand, version, when};
 use crate::remote_watch::outcome;
@@ -16,11 +19,11 @@ use crate::safe::{clean_lines, one_line};
 ///
 /// `provisioned` says whether the alias has provisioned concurrency, where that is known: AWS moves it by weights of its own.
 pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option<bool>, now: Time) -> String {
-    let mut sheet = Sheet::default();
+    let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
         sheet.row("is", "the function may exist, but it has no alias of this name");
-        sheet.next(&format!("canaryctl rollout {} --type <SCHEDULE>", operand_of(subject)), "creates it on a new version");
+        sheet.next("rollout", " --type <SCHEDULE>", "creates it on a new version");
         return sheet.text();
     };
     let found = alias_state(alias);
@@ -42,16 +45,40 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
 /// # Errors
 /// None that these values can cause.
 pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Status::of(subject, alias, now))
-}
-
-fn operand_of(subject: &Subject) -> String {
-    operand(&subject.function.name, &subject.alias)
+    let found = alias.map(alias_state);
+    let note = found.as_ref().and_then(AliasState::note);
+    let live = found.as_ref().and_then(AliasState::live);
+    let (step, steps) = match live.map(|note| note.phase) {
+        Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
+        Some(_) | None => (None, None),
+    };
+    let candidate = live.and_then(|note| note.candidate).or(alias.and_then(Alias::canary).map(|(version, _)| version));
+    let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
+    let (id, owner) = match &found {
+        Some(AliasState::Contended { id, owner, .. }) => (Some(id.to_string()), Some(owner.to_string())),
+        Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
+    };
+    // Keys are only ever added.
+    let status = json!({
+        "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
+        "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
+        "stable": stable(alias, live), "candidate": candidate,
+        "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
+        "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
+        "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
+        "next_step_at": live.and_then(|note| note.due),
+        "paused": live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
+        "last_outcome": last.map(|phase| outcome(phase).kind()),
+        "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
+        "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
+    });
+    serde_json::to_string(&status)
 }
 
 /// A title, rows of a word and a sentence, and commands.
 #[derive(Default)]
 struct Sheet {
+    operand: String,
     title: String,
     rows: Vec<(&'static str, String)>,
     commands: Vec<(String, String)>,
@@ -62,8 +89,13 @@ impl Sheet {
         self.rows.push((word, text.to_owned()));
     }
 
-    fn next(&mut self, command: &str, effect: &str) {
-        self.commands.push((command.to_owned(), effect.to_owned()));
+    /// Suggests a command of canaryctl on this alias.
+    fn next(&mut self, verb: &str, options: &str, effect: &str) {
+        self.commands.push((format!("canaryctl {verb} {}{options}", self.operand), effect.to_owned()));
+    }
+
+    fn roll_back_to(&mut self, version: impl Display, effect: &str) {
+        self.next("rollback", &format!(" --to {version}"), effect);
     }
 
     fn text(&self) -> String {
@@ -81,21 +113,16 @@ impl Sheet {
 }
 
 fn title(subject: &Subject, alias: &Alias, found: &AliasState) -> String {
-    match found {
-        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => {
-            let candidate = note.candidate.map_or_else(|| "a new version".to_owned(), |version| version.to_string());
-            let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
-            format!("{subject}   {versions}   rollout {}", note.id)
-        }
-        AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::ClearedByHand(_) => {
-            format!("{subject}   {}", alias.target)
-        }
-        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => format!("{subject}   {}", alias.target),
+    if let AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) = found {
+        let candidate = note.candidate.map_or_else(|| "new version".to_owned(), |version| version.to_string());
+        let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
+        return format!("{subject}   {versions}   rollout {}", note.id);
     }
+    format!("{subject}   {}", alias.target)
 }
 
 fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasState, provisioned: Option<bool>, now: Time) {
-    let rollback = format!("canaryctl rollback {}", operand_of(subject));
+    let described = found.describe(Audience::Reader);
     match found {
         AliasState::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
         AliasState::Foreign { .. } => {
@@ -104,67 +131,49 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasSta
                 Some(false) => "another tool is rolling out",
                 None => "another tool is rolling out, or AWS is moving provisioned concurrency",
             };
-            sheet.row("is", &format!("{}; canaryctl does not change it:", found.describe(Audience::Reader)));
+            sheet.row("is", &format!("{described}; canaryctl does not change it:"));
             sheet.row("", who);
             if provisioned == Some(true) {
-                sheet.next(
-                    &format!("canaryctl status {}", operand_of(subject)),
-                    "again in a few minutes: AWS removes the weights when it is done",
-                );
+                sheet.next("status", "", "again in a few minutes: AWS removes the weights when it is done");
             }
-            sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
+            sheet.roll_back_to(alias.target, &format!("puts all traffic on {}", alias.target));
         }
         AliasState::Claimed(note) | AliasState::Running(note) => {
             sheet.row("is", &in_progress(note, now));
-            live(sheet, subject, note, now);
+            live(sheet, note, now);
         }
         AliasState::SetByHand(note, weight) => {
-            let weight_set = note.phase.share();
-            sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {weight_set}; holding it"));
-            live(sheet, subject, note, now);
+            let set = note.phase.share();
+            sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {set}; holding it"));
+            live(sheet, note, now);
         }
         AliasState::ClearedByHand(_) => {
-            sheet.row("is", &found.describe(Audience::Reader));
-            sheet.next(&rollback, "records the rollback if the rollout's owner has not");
+            sheet.row("is", &described);
+            sheet.next("rollback", "", "records the rollback if the rollout's owner has not");
         }
         AliasState::PromotedElsewhere(note) => {
-            sheet.row("is", &found.describe(Audience::Reader));
+            sheet.row("is", &described);
             if let Some(stable) = note.stable {
-                sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic back on {stable}"));
+                sheet.roll_back_to(stable, &format!("puts all traffic back on {stable}"));
             }
-            sheet.next(
-                &format!("{rollback} --to {}", alias.target),
-                &format!("leaves it on {} and ends the rollout", alias.target),
-            );
+            sheet.roll_back_to(alias.target, &format!("leaves it on {} and ends the rollout", alias.target));
         }
-        AliasState::Contended { why, .. } => {
-            sheet.row("is", &found.describe(Audience::Reader));
-            contended(sheet, subject, alias, *why);
+        AliasState::Contended { why: Contention::NewerFormat, .. } => {
+            sheet.row("is", &described);
+            sheet.next("status", "", "run it with that version of canaryctl");
         }
-    }
-}
-
-fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention) {
-    match why {
-        Contention::NewerFormat => {
-            sheet.next(&format!("canaryctl status {}", operand_of(subject)), "run it with that version of canaryctl");
-        }
-        Contention::Changed => {
-            if let NoteParse::Note(note) = alias.noted()
-                && let Some(stable) = note.stable
-            {
-                let command = format!("canaryctl rollback {} --to {stable}", operand_of(subject));
-                sheet.next(&command, &format!("puts all traffic on {stable}, the version before that rollout"));
-                if let Some(now) = alias.target.version().filter(|now| *now != stable) {
-                    let command = format!("canaryctl rollback {} --to {now}", operand_of(subject));
-                    sheet.next(&command, &format!("puts all traffic on {now} and ends the rollout"));
-                }
+        AliasState::Contended { why: Contention::Changed, .. } => {
+            sheet.row("is", &described);
+            let NoteParse::Note(note) = alias.noted() else { return };
+            let Some(stable) = note.stable else { return };
+            sheet.roll_back_to(stable, &format!("puts all traffic on {stable}, the version before that rollout"));
+            if let Some(now) = alias.target.version().filter(|now| *now != stable) {
+                sheet.roll_back_to(now, &format!("puts all traffic on {now} and ends the rollout"));
             }
         }
     }
 }
 
-/// Where a rollout is, and since when.
 fn in_progress(note: &Note, now: Time) -> String {
     let since = format!("since {} ({})", when(note.since, now), duration(now.since(note.since)));
     let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), duration(due.since(now))));
@@ -187,7 +196,7 @@ fn in_progress(note: &Note, now: Time) -> String {
 }
 
 /// Everything about a rollout in progress except its phase.
-fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
+fn live(sheet: &mut Sheet, note: &Note, now: Time) {
     if let Some(pause) = note.pause.filter(|pause| pause.until > now) {
         let then = if pause.then == AfterPause::Resume { "then it resumes" } else { "then it rolls back" };
         sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
@@ -207,19 +216,17 @@ fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
     }
     sheet.row("owner", &owner(note, now));
     if note.pause.is_some_and(|pause| pause.until > now) {
-        sheet.next(&format!("canaryctl resume {}", operand_of(subject)), "ends the pause");
+        sheet.next("resume", "", "ends the pause");
     }
     if note.lease.is_none_or(|lease| lease <= now) {
-        sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "run the same command again to resume");
+        sheet.next("rollout", " …", "run the same command again to resume");
     }
     match note.stable {
         Some(stable) => {
-            let command = format!("canaryctl rollback {}", operand_of(subject));
             let effect = if note.phase.share().is_zero() { "ends it, all traffic stays on" } else { "puts all traffic on" };
-            sheet.next(&command, &format!("{effect} {stable}"));
+            sheet.next("rollback", "", &format!("{effect} {stable}"));
         }
-        None => sheet
-            .next(&format!("canaryctl status {}", operand_of(subject)), "again later: a first deployment cannot be rolled back"),
+        None => sheet.next("status", "", "again later: a first deployment cannot be rolled back"),
     }
 }
 
@@ -239,29 +246,27 @@ fn owner(note: &Note, now: Time) -> String {
 }
 
 fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>, now: Time) {
-    let operand = operand_of(subject);
     if alias.target == Target::Latest {
         sheet.row("is", "on $LATEST, which cannot have weights; point it at a published version once:");
         let name = &subject.function.name;
         let publish = format!("aws lambda publish-version --function-name {name} --query Version --output text");
         let update = format!("aws lambda update-alias --function-name {name} --name {} --function-version", subject.alias);
-        sheet.next(&format!("{update} \"$({publish})\""), "");
+        sheet.commands.push((format!("{update} \"$({publish})\""), String::new()));
         return;
     }
-    let rollout = format!("canaryctl rollout {operand} --type <SCHEDULE>");
     match note {
         None => {
             sheet.row("is", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
-            sheet.next(&rollout, "rolls out a new version");
+            sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
         }
-        Some(note) => last(sheet, &operand, alias, note, now),
+        Some(note) => last(sheet, alias, note, now),
     }
     if let Some((version, _)) = alias.weights.first() {
         sheet.row("leftover", &format!("{version} has a weight of 0: it gets no traffic"));
     }
 }
 
-fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time) {
+fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, now: Time) {
     let at = when(note.since, now);
     let (text, left_on) = match note.phase {
         Phase::Back(cause) => {
@@ -279,9 +284,9 @@ fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time)
         sheet.row("", &format!("something else has moved the alias to {} since", alias.target));
     }
     if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
-        sheet.next(&format!("canaryctl rollback {operand}"), &format!("puts all traffic on {stable}"));
+        sheet.next("rollback", "", &format!("puts all traffic on {stable}"));
     }
-    sheet.next(&format!("canaryctl rollout {operand} --type <SCHEDULE>"), "rolls out a new version");
+    sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
 }
 
 fn rejected(sheet: &mut Sheet, note: &Note) {
@@ -290,77 +295,6 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
     }
     let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
     sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
-}
-
-/// The status as programs read it. Keys are only ever added.
-#[derive(Serialize)]
-struct Status {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    at: Time,
-    function: String,
-    alias: String,
-    /// The state of the alias in one word; `missing` if there is no alias.
-    alias_state: &'static str,
-    traffic: Option<String>,
-    stable: Option<String>,
-    candidate: Option<Version>,
-    weight: Weight,
-    phase: Option<&'static str>,
-    step: Option<u16>,
-    steps: Option<u16>,
-    rollout_id: Option<String>,
-    owner: Option<String>,
-    /// Whether no process drives the rollout in progress.
-    orphaned: bool,
-    next_step_at: Option<Time>,
-    paused: bool,
-    last_outcome: Option<OutcomeKind>,
-    last_cause: Option<Cause>,
-    rejected: Vec<Version>,
-}
-
-impl Status {
-    fn of(subject: &Subject, alias: Option<&Alias>, now: Time) -> Self {
-        let found = alias.map(alias_state);
-        let note = found.as_ref().and_then(AliasState::note);
-        let live = found.as_ref().and_then(AliasState::live);
-        let (step, steps) = match live.map(|note| note.phase) {
-            Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
-            Some(_) | None => (None, None),
-        };
-        let canary = alias.and_then(Alias::canary);
-        let candidate = live.and_then(|note| note.candidate).or(canary.map(|(version, _)| version));
-        let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
-        let id = match &found {
-            Some(AliasState::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
-            Some(_) | None => note.map(|note| (note.id.to_string(), note.owner.to_string())),
-        };
-        Self {
-            v: rollout::event::FORMAT,
-            kind: "status",
-            at: now,
-            function: subject.function.name.clone(),
-            alias: subject.alias.clone(),
-            alias_state: found.as_ref().map_or("missing", word),
-            traffic: alias.map(Alias::traffic),
-            stable: stable(alias, live),
-            candidate,
-            weight: candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
-            phase: note.map(|note| note.phase.word()),
-            step,
-            steps,
-            rollout_id: id.as_ref().map(|(id, _)| id.clone()),
-            owner: id.map(|(_, owner)| owner),
-            orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
-            next_step_at: live.and_then(|note| note.due),
-            paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(|phase| outcome(phase).kind()),
-            last_cause: last.and_then(cause),
-            rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
-        }
-    }
 }
 
 /// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
@@ -383,8 +317,4 @@ fn word(found: &AliasState) -> &'static str {
         AliasState::Contended { why: Contention::Changed, .. } => "contended",
         AliasState::Contended { why: Contention::NewerFormat, .. } => "newer_format",
     }
-}
-
-fn cause(phase: Phase) -> Option<Cause> {
-    if let Phase::Back(cause) = phase { Some(cause) } else { None }
 }

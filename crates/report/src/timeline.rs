@@ -10,7 +10,7 @@ use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::forecast;
 use crate::format::{joined, operand, short};
@@ -57,10 +57,36 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
 /// # Errors
 /// None that these values can cause.
 pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Planned { forecast: forecast.cloned(), ..Planned::of(subject, plan, now) })
+    let (source, candidate) = match &plan.source {
+        Source::Publish => ("publish", None),
+        Source::Update(_) => ("update", None),
+        Source::Version(version) => ("version", Some(*version)),
+    };
+    let on_low_traffic = match plan.analysis.on_low_traffic {
+        OnLowTraffic::RollBack => "rollback",
+        OnLowTraffic::Promote => "promote",
+        OnLowTraffic::Probe(_) => "probe",
+    };
+    let weights = plan.schedule.weights().iter().enumerate();
+    let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": moment(plan, index).as_secs(), "weight": weight});
+    // Keys are only ever added.
+    let line = json!({
+        "v": FORMAT, "type": "plan", "at": now, "function": subject.function.name, "alias": subject.alias,
+        "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
+        "steps": weights.map(step).collect::<Vec<_>>(), "every_seconds": plan.schedule.every().as_secs(),
+        "bake_seconds": plan.bake.as_secs(), "total_seconds": plan.duration().as_secs(), "pre_hook": plan.pre_hook,
+        "step_hook": plan.step_hook, "post_hook": plan.post_hook, "watched": plan.watches(), "alarms": plan.alarms,
+        "managed_alarms": plan.managed, "poll_ms": u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
+        "analysis": plan.comparing().word(), "sensitive": plan.analysis.sensitive,
+        "latency": if plan.analysis.latency == Latency::Ignore { "off" } else { plan.analysis.latency.word() },
+        "min_requests": plan.analysis.min_requests, "max_hold_seconds": plan.analysis.max_hold.as_secs(),
+        "on_low_traffic": on_low_traffic, "insufficient_data": plan.insufficient_data.word(),
+        "preexisting_alarm": plan.preexisting_alarm.word(), "blind_limit_seconds": plan.blind_limit.as_secs(),
+        "on_interrupt": plan.on_interrupt.word(), "plan_hash": plan.hash().to_string(), "forecast": forecast,
+    });
+    serde_json::to_string(&line)
 }
 
-/// How many rows of steps are shown one by one.
 const ROWS: usize = 12;
 
 /// How many of more steps than that are shown from the beginning, and from the end.
@@ -133,8 +159,9 @@ fn watched(plan: &Plan) -> Vec<String> {
     }
     let mut rows = compared(plan);
     let limit = duration(plan.blind_limit);
+    let blind = format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)");
     if plan.alarms.is_empty() {
-        rows.push(format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)"));
+        rows.push(blind);
         return rows;
     }
     let managed =
@@ -142,20 +169,19 @@ fn watched(plan: &Plan) -> Vec<String> {
     rows.extend(plan.alarms.iter().filter(|name| !managed(name)).map(|name| format!("alarm {}", one_line(name))));
     rows.extend(plan.managed.iter().map(|rule| format!("managed alarm {}", one_line(rule))));
     rows.push(format!("read every {}; an alarm in ALARM rolls back", duration(plan.poll)));
-    rows.push(match plan.insufficient_data {
-        InsufficientData::Ok => "no data counts as OK (--insufficient-data ok)".to_owned(),
-        InsufficientData::Hold => format!("no data holds the traffic, for at most {limit} (--insufficient-data hold)"),
-        InsufficientData::RollBack => "no data rolls back (--insufficient-data rollback)".to_owned(),
-    });
-    rows.push(
-        match plan.preexisting_alarm {
-            Preexisting::Fail => "in ALARM before the start: refused (--preexisting-alarm fail)",
-            Preexisting::Ignore => "in ALARM before the start: only a new ALARM counts (--preexisting-alarm ignore)",
-            Preexisting::Wait => "in ALARM before the start: waits up to 1h for OK (--preexisting-alarm wait)",
-        }
-        .to_owned(),
-    );
-    rows.push(format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)"));
+    let silent = match plan.insufficient_data {
+        InsufficientData::Ok => "counts as OK".to_owned(),
+        InsufficientData::Hold => format!("holds the traffic, for at most {limit}"),
+        InsufficientData::RollBack => "rolls back".to_owned(),
+    };
+    rows.push(format!("no data {silent} (--insufficient-data {})", plan.insufficient_data.word()));
+    let early = match plan.preexisting_alarm {
+        Preexisting::Fail => "refused",
+        Preexisting::Ignore => "only a new ALARM counts",
+        Preexisting::Wait => "waits up to 1h for OK",
+    };
+    rows.push(format!("in ALARM before the start: {early} (--preexisting-alarm {})", plan.preexisting_alarm.word()));
+    rows.push(blind);
     rows
 }
 
@@ -194,116 +220,5 @@ fn on_interrupt(plan: &Plan) -> &'static str {
         (OnInterrupt::RollBack, Some(_)) => "rolls back (--on-interrupt rollback)",
         (OnInterrupt::Hold, Some(_)) => "leaves traffic unchanged (--on-interrupt hold)",
         (OnInterrupt::RollBack | OnInterrupt::Hold, None) => "before the alias is created: the rollout ends",
-    }
-}
-
-/// A plan as programs read it. Keys are only ever added.
-#[derive(Serialize)]
-struct Planned {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    at: Time,
-    function: String,
-    alias: String,
-    stable: Option<Version>,
-    candidate: Option<Version>,
-    source: &'static str,
-    schedule: String,
-    steps: Vec<Step>,
-    every_seconds: u64,
-    bake_seconds: u64,
-    total_seconds: u64,
-    pre_hook: Option<String>,
-    step_hook: Option<String>,
-    post_hook: Option<String>,
-    watched: bool,
-    alarms: Vec<String>,
-    managed_alarms: Vec<String>,
-    poll_ms: u64,
-    analysis: &'static str,
-    sensitive: bool,
-    latency: &'static str,
-    min_requests: u64,
-    max_hold_seconds: u64,
-    on_low_traffic: &'static str,
-    insufficient_data: &'static str,
-    preexisting_alarm: &'static str,
-    blind_limit_seconds: u64,
-    on_interrupt: &'static str,
-    plan_hash: String,
-    forecast: Option<Forecast>,
-}
-
-/// One step of a plan.
-#[derive(Serialize)]
-struct Step {
-    /// From the first step on.
-    after_seconds: u64,
-    weight: Weight,
-}
-
-impl Planned {
-    fn of(subject: &Subject, plan: &Plan, now: Time) -> Self {
-        let (source, candidate) = match &plan.source {
-            Source::Publish => ("publish", None),
-            Source::Update(_) => ("update", None),
-            Source::Version(version) => ("version", Some(*version)),
-        };
-        let weights = plan.schedule.weights().iter().enumerate();
-        let steps = weights.map(|(index, weight)| Step { after_seconds: moment(plan, index).as_secs(), weight: *weight });
-        Self {
-            v: FORMAT,
-            kind: "plan",
-            at: now,
-            function: subject.function.name.clone(),
-            alias: subject.alias.clone(),
-            stable: plan.stable,
-            candidate,
-            source,
-            schedule: plan.schedule.to_string(),
-            steps: steps.collect(),
-            every_seconds: plan.schedule.every().as_secs(),
-            bake_seconds: plan.bake.as_secs(),
-            total_seconds: plan.duration().as_secs(),
-            pre_hook: plan.pre_hook.clone(),
-            step_hook: plan.step_hook.clone(),
-            post_hook: plan.post_hook.clone(),
-            watched: plan.watches(),
-            alarms: plan.alarms.clone(),
-            managed_alarms: plan.managed.clone(),
-            poll_ms: u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
-            analysis: plan.comparing().word(),
-            sensitive: plan.analysis.sensitive,
-            latency: match plan.analysis.latency {
-                Latency::Report => "report",
-                Latency::Enforce => "enforce",
-                Latency::Ignore => "off",
-            },
-            min_requests: plan.analysis.min_requests,
-            max_hold_seconds: plan.analysis.max_hold.as_secs(),
-            on_low_traffic: match plan.analysis.on_low_traffic {
-                OnLowTraffic::RollBack => "rollback",
-                OnLowTraffic::Promote => "promote",
-                OnLowTraffic::Probe(_) => "probe",
-            },
-            insufficient_data: match plan.insufficient_data {
-                InsufficientData::Ok => "ok",
-                InsufficientData::Hold => "hold",
-                InsufficientData::RollBack => "rollback",
-            },
-            preexisting_alarm: match plan.preexisting_alarm {
-                Preexisting::Fail => "fail",
-                Preexisting::Ignore => "ignore",
-                Preexisting::Wait => "wait",
-            },
-            blind_limit_seconds: plan.blind_limit.as_secs(),
-            on_interrupt: match plan.on_interrupt {
-                OnInterrupt::RollBack => "rollback",
-                OnInterrupt::Hold => "hold",
-            },
-            plan_hash: plan.hash().to_string(),
-            forecast: None,
-        }
     }
 }

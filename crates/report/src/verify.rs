@@ -169,7 +169,6 @@ fn as_decided(event: &Event) -> Event {
     event
 }
 
-/// An event as its line has it.
 fn shown(event: &Event) -> String {
     serde_json::to_string(event).unwrap_or_else(|_| "another event".to_owned())
 }

@@ -6,7 +6,7 @@ use crate::note::{Note, PlanHash};
 use crate::plan::Entry;
 use crate::{Subject, Time};
 
-/// What the user asked for, should a rollout be under way already.
+/// What the user asked for, should a rollout be in progress already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent option of the user")]
 pub struct TakeoverOptions {
@@ -16,16 +16,16 @@ pub struct TakeoverOptions {
     pub replan: bool,
     /// Take weights that nobody noted for this rollout's own.
     pub adopt: bool,
-    /// Put it aside.
+    /// Supersede it.
     pub supersede: bool,
 }
 
 /// Whether and how there is a way in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// This way; with the note of the rollout that is gone on with or put aside.
+    /// This way; with the note of the rollout that is resumed or superseded.
     In(Entry, Option<Note>),
-    /// Its owner may still be there; when this lease is over and nothing has shown that it is, it may be gone on with.
+    /// Its owner may still be there; when this lease is over and nothing has shown that it is, it may be resumed.
     Wait {
         /// The note as it is now. Any other one with the same owner shows that the owner is there.
         note: Note,

@@ -122,7 +122,7 @@ impl Alarms {
         }
     }
 
-    /// Notes that those that are managed are about the candidate now. Where it has a share already, what they say may be about that.
+    /// Notes that those that are managed are about the candidate now. Where it has traffic already, what they say may be about that.
     pub fn on_managed(&mut self, has_share: bool, now: Time) {
         self.managed_since = Some(if has_share { Time::default() } else { now });
         self.tried = None;

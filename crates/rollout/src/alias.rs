@@ -58,7 +58,7 @@ pub struct Revision(pub String);
 pub struct Alias {
     /// The version that gets what the weights leave.
     pub target: Target,
-    /// Additional versions with their shares. AWS allows one; shares of 0 mean nothing.
+    /// Additional versions with their weights. AWS allows one; weights of 0 mean nothing.
     pub weights: Vec<(Version, Weight)>,
     /// The description: the user's text, and our note at its end.
     pub description: String,
@@ -75,12 +75,12 @@ impl Alias {
         note::read_description(&self.description).1
     }
 
-    /// The additional version that has a share, with that share.
+    /// The additional version that has traffic, with that weight.
     pub fn canary(&self) -> Option<(Version, Weight)> {
         self.weights.iter().copied().find(|(_, weight)| !weight.is_zero())
     }
 
-    /// The share of `version` in this alias' calls.
+    /// The weight of `version` in this alias' invocations.
     pub fn share_of(&self, version: Version) -> Weight {
         match self.canary() {
             Some((canary, weight)) if canary == version => weight,
@@ -112,24 +112,24 @@ pub enum Contention {
 /// What an alias is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AliasState {
-    /// No rollout is under way; it may be claimed. With the terminal note of the last one.
+    /// No rollout is in progress; it may be claimed. With the terminal note of the last one.
     Idle(Option<Note>),
-    /// Weights that nobody here wrote: somebody else's rollout, or AWS moving provisioned concurrency. To be left alone.
+    /// Weights that nobody here wrote: another owner's rollout, or AWS moving provisioned concurrency. To be left alone.
     Foreign {
-        /// The version that has the share.
+        /// The version that has the weight.
         version: Version,
         /// Its share.
         weight: Weight,
     },
-    /// A rollout is under way and nothing has moved yet.
+    /// A rollout is in progress and nothing has moved yet.
     Claimed(Note),
-    /// A rollout is under way and its canary has the share that is noted.
+    /// A rollout is in progress and its canary has the weight that is noted.
     Running(Note),
-    /// A rollout is under way and a person gave its canary another share.
+    /// A rollout is in progress and a person gave its canary another weight.
     SetByHand(Note, Weight),
-    /// A rollout was under way and a person took the share away: final.
+    /// A rollout was in progress and a person took the weight away: final.
     ClearedByHand(Note),
-    /// A rollout was under way and somebody else made its candidate the alias' version: final.
+    /// A rollout was in progress and another owner made its candidate the alias' version: final.
     PromotedElsewhere(Note),
     /// The note and the alias cannot be brought together. To be left alone.
     Contended {
@@ -143,7 +143,7 @@ pub enum AliasState {
 }
 
 impl AliasState {
-    /// The note of the rollout under way, if one is and the alias stands as it says or as a person set it.
+    /// The note of the rollout in progress, if one is and the alias stands as it says or as a person set it.
     pub fn live(&self) -> Option<&Note> {
         match self {
             Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
@@ -176,7 +176,7 @@ pub enum Audience {
 }
 
 impl AliasState {
-    /// What the alias is, in a sentence. How far a rollout under way is, is not said here.
+    /// What the alias is, in a sentence. How far a rollout in progress is, is not said here.
     pub fn describe(&self, audience: Audience) -> String {
         let named =
             |version: Option<Version>| version.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
@@ -217,10 +217,10 @@ impl AliasState {
 /// |---|---|---|---|
 /// | none or terminal | none or 0 | any | idle |
 /// | none or terminal | above 0 | any | foreign |
-/// | live, no share yet | none | stable | claimed |
+/// | live, no weight yet | none | stable | claimed |
 /// | live | candidate, as noted | stable | running |
-/// | live | candidate, another share | stable | set by hand |
-/// | live, had a share | none or 0 | stable | cleared by hand |
+/// | live | candidate, another weight | stable | set manually |
+/// | live, had traffic | none or 0 | stable | cleared manually |
 /// | live | none | candidate | promoted elsewhere |
 /// | live | anything else | anything | contended |
 ///

@@ -28,7 +28,7 @@ pub enum State {
 pub enum Update {
     /// It is done.
     Successful,
-    /// It is under way.
+    /// It is in progress.
     InProgress,
     /// It did not work: why.
     Failed(String),

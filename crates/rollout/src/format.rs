@@ -3,17 +3,17 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-/// A number of per cent with its sign: `10%`. How many digits it has is the caller's choice.
+/// A percentage with its sign: `10%`. How many digits it has is the caller's choice.
 pub fn percent(number: impl Display) -> String {
     format!("{number}%")
 }
 
-/// A part of a whole, with as many digits as it is worth: `5.3%`, `0.12%`; `no calls` where the whole is nothing.
+/// A part of a whole, with as many digits as it is worth: `5.3%`, `0.12%`; `no data` where the whole is nothing.
 pub fn rate(part: u64, whole: u64) -> String {
     if whole == 0 {
-        return "no calls".to_owned();
+        return "no data".to_owned();
     }
-    // In parts of ten thousand, a hundredth of a per cent.
+    // In parts of ten thousand, a hundredth of a percent.
     let parts = |of: u128| (u128::from(part) * of + u128::from(whole) / 2) / u128::from(whole);
     match (parts(10_000), parts(1_000)) {
         (0, _) => percent(0),
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_rate_has_as_many_digits_as_it_is_worth() {
         for (part, whole, told) in [
-            (0, 0, "no calls"),
+            (0, 0, "no data"),
             (0, 1_530, "0%"),
             (1, 480, "0.21%"),
             (1, 1_000_000, "0%"),

@@ -32,7 +32,7 @@ pub struct AlarmSeen {
     pub state: AlarmState,
     /// When it took on this state.
     pub since: Time,
-    /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
+    /// When it was last in ALARM since the rollout began, though it may be OK again; from its history.
     #[serde(rename = "last_alarm_at")]
     pub in_alarm: Option<Time>,
     /// How long its condition must hold before it fires, where it says so.
@@ -100,7 +100,7 @@ enum PassBasis {
 }
 
 impl Pass {
-    /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few calls are to be no matter.
+    /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few invocations are to be no matter.
     pub fn by_configuration(&self) -> bool {
         matches!(self.0, PassBasis::Configuration { .. })
     }
@@ -129,7 +129,7 @@ impl Pass {
         Self(PassBasis::Evidence { alarms: 0, compared: Some("all functions of its group had passed every check".to_owned()) })
     }
 
-    /// A pass for want of calls, where the configuration says that this is no matter.
+    /// A pass for lack of invocations, where the configuration says that this is no matter.
     pub(crate) fn unseen(why: String) -> Self {
         Self(PassBasis::Configuration { why })
     }
@@ -162,7 +162,7 @@ pub enum Verdict {
         /// The alarm that speaks against it, where one does.
         alarm: Option<String>,
     },
-    /// Not enough speaks for going on: the share stays where it is, for a limited time.
+    /// Not enough speaks for going on: the weight stays where it is, for a limited time.
     HoldReason {
         /// What kind of doubt.
         doubt: HoldReason,
@@ -178,19 +178,19 @@ pub enum Verdict {
     Unreadable {
         /// In words.
         why: String,
-        /// Whether only because of too many calls.
+        /// Whether only because AWS throttled the call.
         throttled: bool,
     },
 }
 
 words! {
-    /// Why a share is better not raised, though nothing is proven.
+    /// Why a weight is better not raised, though nothing is proven.
     pub enum HoldReason {
         /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
         Suspicious = "suspicious",
-        /// The canary has no calls although it should have.
+        /// The canary has no invocations although it should have.
         NoCalls = "no_invocations",
-        /// The canary has fewer calls in this step than were asked for.
+        /// The canary has fewer invocations in this step than were asked for.
         TooFew = "too_few_invocations",
     }
 }

@@ -1,6 +1,6 @@
-//! What is there to tell? The events between two looks, told from what was seen and from nothing else.
+//! What happened? The events between two rounds, made from what was seen and from nothing else.
 //!
-//! Events follow the world, not the intentions: a shift is told when the alias shows it, whoever made the write, and an answer that
+//! Events follow the world, not the intentions: a shift is reported when the alias shows it, no matter who made the write, and an answer that
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
@@ -25,7 +25,7 @@ pub struct Round {
     pub action: Action,
 }
 
-/// The first event of a rollout, or of one that is gone on with.
+/// The first event of a rollout, or of one that is resumed.
 pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
     let candidate = resumes.and_then(|note| note.candidate).or(match plan.source {
         Source::Version(version) => Some(version),
@@ -67,7 +67,7 @@ pub fn observed(plan: &Plan, round: &Round) -> EventKind {
     EventKind::Observed(Box::new(Observed { plan, seen, action }))
 }
 
-/// Tells what happened between two rounds.
+/// Reports what happened between two rounds.
 pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
     let mut told = Vec::new();
     let earlier = before.map(|round| &round.seen);
@@ -214,14 +214,14 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
         None => told.push(EventKind::Acquired),
         Some(_) => {}
     }
-    told.extend(about_holding(earlier.as_ref(), &note, || why_blind(plan, before.unwrap_or(now))));
+    told.extend(about_holding(earlier.as_ref(), &note, || why_unreadable(plan, before.unwrap_or(now))));
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
         told.push(shifted(plan, before, &note, from));
     }
-    // A promotion that came too late is taken back.
+    // A promotion that came too late is rolled back.
     let over =
         |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
     let was_over = earlier.as_ref().is_some_and(over);
@@ -232,12 +232,12 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     told
 }
 
-/// What keeps the share where it is, and the end of that: what one note has of it and the one before had not.
-pub fn about_holding(earlier: Option<&Note>, note: &Note, why_blind: impl FnOnce() -> String) -> Vec<EventKind> {
+/// What keeps the weight where it is, and the end of that: what one note has of it and the one before had not.
+pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl FnOnce() -> String) -> Vec<EventKind> {
     let mut told = Vec::new();
     let live = !note.phase.is_terminal();
     match (earlier.and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(EventKind::MonitoringLost { why: why_blind() }),
+        (None, Some(_)) => told.push(EventKind::MonitoringLost { why: why_unreadable() }),
         (Some(_), None) if live => told.push(EventKind::MonitoringRestored),
         (None | Some(_), None | Some(_)) => {}
     }
@@ -261,7 +261,7 @@ pub fn about_end(note: &Note, moved: bool) -> Option<EventKind> {
     }
 }
 
-fn why_blind(plan: &Plan, now: &Round) -> String {
+fn why_unreadable(plan: &Plan, now: &Round) -> String {
     let judged = match note_of(plan, &now.seen) {
         Some(note) => verdict(plan, &now.seen, &note),
         None => now.seen.health.verdict(plan, now.seen.now, now.seen.now),
@@ -326,7 +326,7 @@ fn held(why: &Reason) -> Option<String> {
     }
 }
 
-/// Why traffic goes back, and since when there was reason to.
+/// Why it rolls back, and since when there was reason to.
 fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind {
     let tell = |why, happened, alarm| EventKind::RollbackStarted { cause, why, happened, alarm };
     let note = note_of(plan, seen);
@@ -374,7 +374,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
             let limit = exact(plan.blind_limit);
             format!(
                 "monitoring was unavailable for {limit}: {}",
-                why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })
+                why_unreadable(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
         _ => cause.phrase().to_owned(),

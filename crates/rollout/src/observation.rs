@@ -93,7 +93,7 @@ pub struct Observation {
     /// Since when a write of this process is unanswered, where nothing was established since.
     #[serde(rename = "unanswered_since")]
     pub unanswered: Option<Time>,
-    /// Why this process decided to go back, once it has: a failure is final, whatever is seen later.
+    /// Why this process decided to roll back, once it has: a failure is final, whatever is seen later.
     #[serde(rename = "rollback_cause")]
     pub failed: Option<Cause>,
     /// The cause for which this process has brought the traffic back, once a write of its own has done so.
@@ -118,19 +118,19 @@ pub struct Observation {
     pub write_blocked: Option<String>,
     /// The version to roll out.
     pub candidate: Candidate,
-    /// Whether the alarms that are kept are about that version; so too where there are none.
+    /// Whether the managed alarms are about that version; so too where there are none.
     #[serde(rename = "managed_alarms_current")]
     pub managed: bool,
     /// The hook that the note announces.
     pub hook: Hook,
-    /// Since when this process has waited for the full minute, if it has: nothing else keeps the share from rising.
+    /// Since when this process has waited for the full minute, if it has: nothing else keeps the weight from rising.
     #[serde(rename = "minute_awaited_since")]
     pub ready: Option<Time>,
     /// What the alarms say.
     pub health: Health,
-    /// What the calls of both versions say.
+    /// What the invocations of both versions say.
     pub comparison: Comparison,
-    /// How the candidate answered saved events, where it was sent some.
+    /// How the candidate answered test events, where it was sent some.
     pub probe: Probe,
     /// Whether the process was told to stop.
     #[serde(default)]

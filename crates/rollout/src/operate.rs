@@ -1,4 +1,4 @@
-//! What may a person do to a rollout under way, and what does that make of its alias? Pure: the note is all there is to know.
+//! What may a person do to a rollout in progress, and what does that make of its alias? Pure: the note is all there is to know.
 //!
 //! A pause and a promotion keep the owner, who goes on watching, and who takes even a final promotion back where a failure came
 //! first; an abort ends the rollout and writes a token of its own.
@@ -13,7 +13,7 @@ use crate::{Cause, Time, Weight};
 /// What a person wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Hold the share for this long; it stays watched, and a failure still brings it back.
+    /// Hold the weight for this long; it stays watched, and a failure still brings it back.
     Pause {
         /// How long.
         span: Duration,
@@ -93,7 +93,7 @@ fn refused(why: impl Into<String>, hint: &str) -> OperatorDecision {
     OperatorDecision::Refused { why: why.into(), hint: hint.to_owned() }
 }
 
-/// Where no rollout is under way. One that this order aims at and that is back already is what was wanted.
+/// Where no rollout is in progress. One that this order aims at and that is back already is what was wanted.
 fn over(operation: Operation, aim: Aim, found: &AliasState) -> OperatorDecision {
     let last = found.note().filter(|note| aim.rollout.is_none_or(|id| id == note.id));
     match (operation, last.map(|note| note.phase)) {

@@ -88,12 +88,12 @@ macro_rules! options {
         #[serde(default)]
         pub struct Policy {
             $($(#[$about_field])+ pub $field: $type,)+
-            /// How the calls of both versions are compared.
+            /// How the invocations of both versions are compared.
             pub analysis: Analysis,
         }
 
         impl Default for Policy {
-            /// What is done where nothing is said; the calls of both versions are not compared.
+            /// What is done where nothing is said; the invocations of both versions are not compared.
             fn default() -> Self {
                 Self { $($field: $usual,)+ analysis: Analysis::default() }
             }
@@ -132,7 +132,7 @@ options! {
         flag: "poll" "How often to read the alias and the alarms", shown: "5s",
         key: None,
     }
-    /// About alarms that were red before.
+    /// About alarms that were in ALARM before.
     #[serde(rename = "preexisting_alarm")]
     preexisting_alarm: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
@@ -253,7 +253,7 @@ const fn spelled(name: &'static str, about: &'static str) -> Spelling {
 const SECOND: Duration = Duration::from_secs(1);
 
 words! {
-    /// What to do about an alarm that was red before the rollout began.
+    /// What to do about an alarm that was in ALARM before the rollout began.
     #[derive(Default)]
     pub enum Preexisting {
         /// Refuse to begin.
@@ -261,7 +261,7 @@ words! {
         Fail = "fail",
         /// Begin; only a fresh transition to ALARM counts.
         Ignore = "ignore",
-        /// Wait until it is green, an hour at most.
+        /// Wait until it is OK, an hour at most.
         Wait = "wait",
     }
 }
@@ -273,15 +273,15 @@ words! {
         /// It does not complain, as `CodeDeploy` sees it.
         #[default]
         Ok = "ok",
-        /// Hold the share, and go back when it lasts.
+        /// Hold the weight, and roll back when it lasts.
         Hold = "hold",
-        /// Go back at once.
+        /// Roll back at once.
         RollBack = "rollback",
     }
 }
 
 words! {
-    /// Whether the calls of both versions are compared, and what comes of it.
+    /// Whether the invocations of both versions are compared, and what comes of it.
     #[derive(Default)]
     pub enum Mode {
         /// It decides.
@@ -295,7 +295,7 @@ words! {
 }
 
 words! {
-    /// What is made of slow calls.
+    /// What is made of slow invocations.
     #[derive(Default)]
     pub enum Latency {
         /// They are reported.
@@ -308,33 +308,33 @@ words! {
     }
 }
 
-/// What to do about a step that has not had its calls when it has waited long enough for them.
+/// What to do about a step that has not had its invocations when it has waited long enough for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum OnLowTraffic {
-    /// Go back.
+    /// Roll back.
     #[default]
     #[serde(rename = "rollback")]
     RollBack,
     /// Go on without.
     #[serde(rename = "promote")]
     Promote,
-    /// Send the candidate so many saved events, and go on if it answers every one.
+    /// Send the candidate so many test events, and go on if it answers every one.
     #[serde(rename = "probe")]
     Probe(u32),
 }
 
-/// How the calls of both versions are compared.
+/// How the invocations of both versions are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Analysis {
     /// Whether it is.
     pub mode: Mode,
     /// Whether to notice sooner, at a chance of a false rollback of 5% instead of 1%.
     pub sensitive: bool,
-    /// About slow calls.
+    /// About slow invocations.
     pub latency: Latency,
-    /// The canary's calls without which no step ends; 0 asks for none.
+    /// The canary's invocations without which no step ends; 0 asks for none.
     pub min_requests: u64,
-    /// How much longer than planned a step may last for want of calls.
+    /// How much longer than planned a step may last for lack of invocations.
     pub max_hold: Duration,
     /// What then.
     pub on_low_traffic: OnLowTraffic,
@@ -368,7 +368,7 @@ words! {
         /// Bring the traffic back to stable.
         #[default]
         RollBack = "rollback",
-        /// Leave the share as it is, for another process to go on from.
+        /// Leave the weight as it is, for another process to go on from.
         Hold = "hold",
     }
 }

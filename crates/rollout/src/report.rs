@@ -66,7 +66,7 @@ impl Report {
         self.stable = stable;
     }
 
-    /// Takes into account that others of its group could not begin, or go on: nothing else kept this one from it.
+    /// Takes into account that others of its group could not begin, or go on: nothing else prevented this one.
     pub fn held_up(&mut self) {
         self.held_up = true;
     }

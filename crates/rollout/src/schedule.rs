@@ -1,4 +1,4 @@
-//! Which share when? The names people write for it, and the steps they stand for.
+//! Which weight when? The names people write for it, and the steps they stand for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -69,7 +69,7 @@ pub enum ScheduleError {
         /// The name that is written most alike.
         nearest: String,
     },
-    /// A share of 0 or of 100% and more.
+    /// A weight of 0 or of 100% and more.
     #[error(
         "`{given}`: the traffic of a step must be above {} and below {}\n  hint: `AllAtOnce` shifts everything in one step",
         Weight::ZERO,
@@ -107,7 +107,7 @@ impl Schedule {
     /// A schedule of steps given one by one, `every` apart. 100% is added where it is missing.
     ///
     /// # Errors
-    /// Steps that do not rise, a share of 0, too many of them, an interval out of range.
+    /// Steps that do not rise, a weight of 0, too many of them, an interval out of range.
     pub fn steps(steps: &[Weight], every: Duration) -> Result<Self, ScheduleError> {
         let listed = || steps.iter().map(|step| step.percent()).collect::<Vec<_>>().join(",");
         let name = format!("steps {} every {}", listed(), exact(every));
@@ -135,12 +135,12 @@ impl Schedule {
         Ok(Self { name, weights, every })
     }
 
-    /// The share of step `step`, counted from 1; beyond the last one, 100%.
+    /// The weight of step `step`, counted from 1; beyond the last one, 100%.
     pub fn weight(&self, step: usize) -> Weight {
         step.checked_sub(1).and_then(|index| self.weights.get(index)).copied().unwrap_or(Weight::FULL)
     }
 
-    /// Every step's share, in order. The last one is 100%.
+    /// Every step's weight, in order. The last one is 100%.
     pub fn weights(&self) -> &[Weight] {
         &self.weights
     }

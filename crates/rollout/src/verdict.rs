@@ -24,12 +24,12 @@ pub(crate) fn verdict(plan: &Plan, seen: &Observation, note: &Note) -> Verdict {
     }
 }
 
-/// When the next change of a rollout is due. A promotion by hand does not know how long the plan bakes.
+/// When the next change of a rollout is due. A promotion manually does not know how long the plan bakes.
 pub(crate) fn due(plan: &Plan, note: &Note) -> Time {
     note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since })
 }
 
-/// Whether the step in force has waited for calls as long as it may.
+/// Whether the step in force has waited for invocations as long as it may.
 pub(crate) fn waited_enough(plan: &Plan, seen: &Observation, note: &Note) -> bool {
     seen.now >= due(plan, note) && note.waited >= plan.analysis.max_hold
 }
@@ -71,7 +71,7 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
     })
 }
 
-/// Whether the canary has had the calls that were asked for, or what stands in for them.
+/// Whether the canary has had the invocations that were asked for, or what stands in for them.
 fn enough(plan: &Plan, seen: &Observation, note: &Note, finding: &AnalysisResult) -> Verdict {
     let (has, wants) = (finding.step_calls, plan.analysis.min_requests);
     // At the post-traffic hook no step is in force any more.

@@ -1,6 +1,6 @@
 //! The wire, pinned: what notes, events, observations and actions look like to programs, other builds and files that were kept.
 //!
-//! Written by hand. No renaming in the code may change any of it; whoever adds a kind gives it a line here.
+//! Written manually. No renaming in the code may change any of it; whoever adds a kind gives it a line here.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How does an action become an alias? The whole desired alias for every action that writes, and for a rollback by hand.
+//! How does an action become an alias? The whole desired alias for every action that writes, and for a rollback manually.
 //!
 //! One action is one write: weights and note change together or not at all.
 
@@ -111,7 +111,7 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> 
         Source::Version(version) => Some(version),
         Source::Publish | Source::Update(_) => None,
     };
-    // What stable replaced is what a rollback would go back to: not to be lost should nothing come of this rollout.
+    // What stable replaced is what a rollback would roll back to: not to be lost should nothing come of this rollout.
     let previous = last.and_then(|last| match last.phase {
         Phase::Promoted if last.candidate == plan.stable => last.stable,
         Phase::Back(_) if last.stable == plan.stable => last.previous,
@@ -119,7 +119,7 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> 
     });
     let rejected = last.map(|last| last.rejected.clone()).unwrap_or_default();
     let note = Note { previous, rejected, ..fresh(plan, seen.now, Phase::Claim, candidate) };
-    // Weights of 0 may be left over from somebody else; the claim clears them.
+    // Weights of 0 may be left over from another owner; the claim clears them.
     with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
 }
 
@@ -133,7 +133,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
         && replanned
     {
-        // Another plan has other steps: go on from the last of them that is not above the share in force.
+        // Another plan has other steps: go on from the last of them that is not above the weight in force.
         let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
         (Phase::Shift { weight, step, steps }, Some(plan.next_change(note.since + plan.schedule.every())))
@@ -147,7 +147,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     renoted(seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
 }
 
-/// Our claim in place of another rollout's note, its canary's share gone. What it knew of rejected versions stays known.
+/// Our claim in place of another rollout's note, its canary's weight gone. What it knew of rejected versions stays known.
 fn claim_over(plan: &Plan, seen: &Observation, alias: &Alias, theirs: &Note) -> Option<Alias> {
     let note = Note {
         rejected: theirs.rejected.clone(),
@@ -280,7 +280,7 @@ fn rejected_too(note: &Note, candidate: Option<Version>, cause: Cause) -> Vec<Re
     fresh.into_iter().chain(rest).take(REJECTED_KEPT).collect()
 }
 
-/// What a rollback by hand does to an alias.
+/// What a rollback manually does to an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RollbackTarget {
     /// This is to be written: all traffic on the version it points at.
@@ -292,11 +292,11 @@ pub enum RollbackTarget {
         /// Whether this changes anything, or only establishes what stands there.
         changes: bool,
     },
-    /// There is nothing to go back from: why, and what can be done.
+    /// There is nothing to roll back from: why, and what can be done.
     Nothing(String),
 }
 
-/// Where a rollback by hand leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
+/// Where a rollback manually leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
 ///
 /// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
 pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> RollbackTarget {
@@ -385,7 +385,7 @@ fn way_to(now: Time, alias: &Alias, found: &AliasState, owner: Owner, id: Rollou
     let from = alias.canary().map(|(version, _)| version).filter(|version| *version != to).or(alias.target.version());
     let from = from.filter(|version| *version != to);
     let base = found.note().cloned().unwrap_or_else(|| Note::new(id, owner, Phase::Claim, now));
-    // Whoever goes to a version by hand does not hold it for a bad one.
+    // Whoever goes to a version manually does not hold it for a bad one.
     let rejected = base.rejected.iter().copied().filter(|rejected| rejected.version != to).collect();
     let base = Note { stable: Some(to), candidate: from, previous: None, rejected, ..base };
     let note = Note { owner, phase: Phase::Back(Cause::Hand), rejected: rejected_too(&base, from, Cause::Hand), ..base };

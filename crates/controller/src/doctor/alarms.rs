@@ -1,4 +1,4 @@
-//! Can the alarms see anything? Metrics that nobody ever writes, statistics that mean something else, and alarms that go off too late.
+//! Can the alarms see anything? Metrics that are never written, statistics that mean something else, and alarms that fire too late.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,7 +190,7 @@ fn shown(dimensions: &BTreeMap<String, String>) -> String {
     dimensions.iter().map(|(name, value)| format!("`{name}={value}`")).collect::<Vec<_>>().join(" and ")
 }
 
-/// An alarm that goes off in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
+/// An alarm that fires in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
 fn late(watch: &Watch, found: &Preflight) -> Option<Diagnosis> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
     let told = exact;

@@ -1,4 +1,4 @@
-//! Who gets around the alias? Each way with what to type, and yesterday's calls, which show the ways that nothing else does.
+//! Who gets around the alias? Each way with what to type, and yesterday's invocations, which show the ways that nothing else does.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::preflight::Preflight;
 use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, unseen};
 use crate::request::Request;
 
-/// How far back calls are counted.
+/// How far back invocations are counted.
 const PAST: Duration = Duration::from_hours(24);
 
-/// From which share of all calls on those by no alias are not taken for somebody's tests: hooks and saved events call a version by its
+/// From which part of all invocations on those that use no alias are not taken for somebody's tests: hooks and test events call a version by its
 /// number, some ten times in a rollout, and callers do it all day.
 const BY_NUMBER: f64 = 0.05;
 
@@ -121,7 +121,7 @@ fn of_permit(subject: &Subject, permit: &PolicyStatement) -> Diagnosis {
     symptom.fix(fix).commands([add, remove])
 }
 
-/// Calls by no alias, as CloudWatch has counted them. Other aliases are somebody's own.
+/// Invocations that use no alias, as CloudWatch counted them. Those of other aliases are not looked at.
 async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut DoctorReport) {
     let function = &subject.function;
     let own = [function.name.clone(), format!("{}:$LATEST", function.name)];

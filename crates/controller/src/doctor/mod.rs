@@ -1,6 +1,6 @@
-//! What makes a rollout less than it seems? All that its preflight sees, and the traps that let it go through and protect nobody.
+//! What weakens a rollout? All that its preflight sees, and the settings that let it pass without protecting anything.
 //!
-//! It reads only. What it may not read is told as such, never taken for well.
+//! It reads only. What it may not read is reported as skipped, never as healthy.
 
 mod alarms;
 mod bypass;

@@ -1,4 +1,4 @@
-//! Do the alarms exist, are they green, and do they see anything in time?
+//! Do the alarms exist, are they OK, and do they see anything in time?
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Alarms {
     pub(crate) in_alarm: Vec<String>,
 }
 
-/// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
+/// The alarms exist and are not in ALARM; those in ALARM do not keep a process from resuming a rollout, which would bring it back.
 pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, resumes: bool) -> Alarms {
     let mut out = Alarms::default();
     out.problems.extend(Box::pin(about_managed(cloud, request)).await);

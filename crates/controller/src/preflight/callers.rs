@@ -1,4 +1,4 @@
-//! Who calls the function without going through an alias? Nobody should: a rollout gives them no share, and takes nothing back.
+//! Who invokes the function without going through an alias? A rollout and its rollback do not reach such callers.
 //!
 //! Three calls to Lambda, which a rollout makes too; what they do not tell stops nothing.
 

@@ -1,4 +1,4 @@
-//! Could hooks be asked, and saved events be sent? Nothing is run.
+//! Could hooks be asked, and test events be sent? Nothing is run.
 
 use rollout::Version;
 use rollout::hook::HookTarget;

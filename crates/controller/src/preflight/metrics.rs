@@ -1,4 +1,4 @@
-//! What was the alias used to before, and can calls be counted and tell anything?
+//! What was the alias used to before, and can invocations be counted and tell anything?
 
 use rollout::alias::alias_state;
 use rollout::plan::{Latency, Mode, Plan};
@@ -18,7 +18,7 @@ pub(crate) struct Counts {
     pub(crate) denied: bool,
 }
 
-/// What the alias was used to in the hour before the rollout, and whether calls may be counted at all.
+/// What the alias was used to in the hour before the rollout, and whether invocations may be counted at all.
 pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option<&Alias>, began: Time) -> Counts {
     let mut out = Counts::default();
     // A first deployment has nothing to compare with.
@@ -52,7 +52,7 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
     out
 }
 
-/// Slow calls cannot be told without knowing what was slow before.
+/// Slow invocations cannot be told without knowing what was slow before.
 pub(crate) fn slowness(request: &Request, plan: &Plan, baseline: &Reference) -> Option<Problem> {
     let enforced = request.analysis.latency == Latency::Enforce && plan.comparing() != Mode::Off && plan.stable.is_some();
     if !enforced || limits(plan, baseline).is_some() {
@@ -78,5 +78,5 @@ pub(crate) fn low_power(plan: &Plan, baseline: &Reference) -> Option<String> {
     ))
 }
 
-/// The calls below which only a dead canary can be seen.
+/// The invocations below which only a dead canary can be seen.
 const FEW: f64 = 30.0;

@@ -81,7 +81,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
     let problems = [counts.problems, problems].concat();
-    // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
+    // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
     } else {

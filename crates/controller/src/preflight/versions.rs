@@ -1,4 +1,4 @@
-//! Can the version to go back to and the one to roll out share an alias, and is this command for what is under way?
+//! Can the version to roll back to and the one to roll out share an alias, and is this command for what is in progress?
 
 use rollout::arn::unqualified;
 use rollout::note::NoteParse;
@@ -15,11 +15,11 @@ pub(crate) struct Versions {
     pub(crate) stable: Option<Configuration>,
     pub(crate) nothing_to_do: bool,
     pub(crate) problems: Vec<Problem>,
-    /// That this command is for something else than what is under way: binding whatever else there is.
+    /// That this command is for something else than what is in progress: binding whatever else there is.
     pub(crate) mismatch: Option<Problem>,
 }
 
-/// The version to go back to, and what is to be rolled out.
+/// The version to roll back to, and what is to be rolled out.
 pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Versions {
     let function = &request.subject.function;
     let mut out = Versions::default();
@@ -93,13 +93,13 @@ fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
     Some(rejected_before(version, rejected.cause))
 }
 
-/// The refusal of a version that was taken back before.
+/// The refusal of a version that was rolled back before.
 pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
     Problem::new(format!("{version} was rejected before: {}", cause.phrase()))
         .hint("roll out a fixed version, or this one with `--again`")
 }
 
-/// A rollout that is gone on with is of the version that this command would roll out, or it is another one.
+/// A rollout that is resumed is of the version that this command would roll out, or it is another one.
 async fn continued<C: Cloud>(
     cloud: &C,
     request: &Request,

@@ -24,8 +24,8 @@ hello:live   41 ▸ 42   Linear 10% every minute    7f3ac2e1  01:19 of about 12:
   traffic   set 20%   next 30% in 0:42   done about 14:14
   alarms    ✔ HelloFooAlarm OK
   14:02:13  version   42 is ready
-  14:02:14  shifted   10% of traffic to version 42 (no alarm)
-  14:03:14  shifted   20% of traffic to version 42 (no alarm)
+  14:02:14  shifted   10% of traffic to version 42 (1 alarm OK)
+  14:03:14  shifted   20% of traffic to version 42 (1 alarm OK)
   to roll back:  canaryctl rollback hello";
     assert_eq!(shown("alarm", 79, 80), expected);
 }
@@ -62,7 +62,7 @@ fn what_is_held_is_said_to_be_held() {
     let blind = shown("blind", 130, 80);
     assert!(blind.contains("  traffic   set 50%, holding: monitoring unavailable\n"), "{blind}");
     assert!(blind.contains("  warning   since 14:02:33: DescribeAlarms: AccessDenied: not authorized\n"), "{blind}");
-    assert!(!blind.contains("OK"), "an alarm that cannot be read is not OK: {blind}");
+    assert!(!blind.contains("HelloFooAlarm OK"), "an alarm that cannot be read is not OK: {blind}");
     let by_hand = shown("set_by_hand", 62, 80);
     assert!(by_hand.contains("  traffic   set 50%, but 5% was set manually: holding it\n"), "{by_hand}");
 }
@@ -283,11 +283,11 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
     let wide = asked(&Prompt::Keys { holds: true }, (200, 50)).pop().unwrap();
     assert!(wide.starts_with("  to roll back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
     let questions = [
-        (Order::Pause, "hold 20% of traffic on 42 for an hour?"),
+        (Order::Pause, "hold 20% on 42 for an hour?"),
         (Order::Resume, "end the pause of hello:live?"),
         (Order::Promote, "shift 100% of traffic to 42 now?"),
         (Order::RollBack, "roll hello:live back to 41?"),
-        (Order::Leave, "leave 20% of traffic on 42 and stop watching?"),
+        (Order::Leave, "leave 20% on 42 and stop watching?"),
     ];
     // In the lowest frame, and where there is none.
     for size in [(80, 24), (60, 10), (50, 24)] {
@@ -299,7 +299,7 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
         let signal = asked(&Prompt::Signal { holds: false, insists: false }, size).pop().unwrap();
         assert!(signal.starts_with("  ^C: rolling back to 41; ^C again"), "{signal}");
         let signal = asked(&Prompt::Signal { holds: true, insists: false }, size).pop().unwrap();
-        assert!(signal.starts_with("  ^C: leaving 20% of traffic on 42, no longer watched; ^C again"), "{signal}");
+        assert!(signal.starts_with("  ^C: leaving 20% on 42, no longer watched; ^C again"), "{signal}");
     }
     let ended = |prompt: Option<Prompt>| {
         drawn((80, 24), |live| {

@@ -42,7 +42,7 @@ fn a_row_for_each_and_problems_first() {
     let shown = fixtures::shown(&state, at(110), 100);
     let expected = "\
 3 functions   Linear 10% every minute   01:50 of about 12:00
-  mails:live   41 ▸ 42    20%     ✖ 1 in ALARM  rolled back: an alarm went off
+  mails:live   41 ▸ 42    20%     ✖ 1 in ALARM  rolled back: an alarm fired
   bills:live   41 ▸ 42    20%     ✔ alarms 1  next step in 0:11
   orders:live  41 ▸ 42    20%     ✔ alarms 1  next step in 0:11";
     assert!(shown.starts_with(expected), "{shown}");
@@ -75,7 +75,7 @@ fn the_view_ends_with_all_of_them() {
 #[test]
 fn the_end_names_who_decided_it() {
     let mails = || ending("mails", "rolled_back", 10, "alarm", "alarm `m` went to ALARM at 14:03:58 (Errors 7 ≥ 1)");
-    let along = |function| ending(function, "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let along = |function| ending(function, "rolled_back", 10, "group", "mails:live rolls back: an alarm fired");
     let told = last_lines(&end(10, vec![along("bills"), mails(), along("orders")]));
     assert!(told.starts_with("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{told}");
     assert!(told.contains("why       mails:live: alarm `m` went to ALARM"), "{told}");
@@ -105,16 +105,16 @@ fn in_turn(text: &str, first: &str, second: &str) -> bool {
 #[test]
 fn a_report_begins_with_all_of_them() {
     let mails = ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off");
-    let along = ending("bills", "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let along = ending("bills", "rolled_back", 10, "group", "mails:live rolls back: an alarm fired");
     let mut events = group();
     events.push(end(10, vec![along, mails]));
     let page = html(&events);
     assert!(page.contains("<title>all 2 functions stay on their stable versions</title>"), "{page}");
-    assert!(page.contains("<td>bills:live</td><td>✖ ROLLED BACK</td><td>mails:live goes back: an alarm went off</td>"), "{page}");
+    assert!(page.contains("<td>bills:live</td><td>✖ ROLLED BACK</td><td>mails:live rolls back: an alarm fired</td>"), "{page}");
     assert!(in_turn(&page, "all 2 functions stay on their stable versions</h1>", "mails:live stays on 41</h1>"), "{page}");
     let text = markdown(&events);
     assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay on their stable versions\n"), "{text}");
-    assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live goes back: an alarm went off |"), "{text}");
+    assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live rolls back: an alarm fired |"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
     assert_eq!((json["several"]["exit_code"].as_u64(), json["rollouts"].as_array().map(Vec::len)), (Some(10), Some(3)));
     let one: serde_json::Value = serde_json::from_str(&document(&story("mails")).unwrap()).unwrap();

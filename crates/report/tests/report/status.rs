@@ -53,7 +53,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   70% on 41, 30% on 42
   is        step 3 of 10, 30% of traffic since 14:02:33 (18s); next step at 14:03:33 (in 42s)
   owner     k4q9, lease expires at 14:04:33
-  rejected  39 (rolled back by hand); refused unless you use --again
+  rejected  39 (rolled back manually); refused unless you use --again
   next      canaryctl rollback hello   puts all traffic on 41
 ";
     assert_eq!(text(&running(Some(102))), expected);
@@ -122,47 +122,34 @@ fn check(rows: impl IntoIterator<Item = Row>) {
 #[test]
 fn every_idle_alias_has_its_words_and_its_command() {
     let over = times(-138, -18, None, None);
+    let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {over}"));
     check([
-        (alias(41, None, ""), "idle", "none is remembered", "canaryctl rollout hello "),
+        (alias(41, None, ""), "idle", "no earlier one is recorded", "canaryctl rollout hello "),
         (alias(41, Some((42, 0)), ""), "idle", "42 has a weight of 0", "canaryctl rollout hello "),
         (alias(0, None, ""), "idle", "on $LATEST", "aws lambda update-alias --function-name hello --name live "),
+        (at(42, None, "promoted 41>42"), "idle", "promoted 42 at 14:02:33, replacing 41", "canaryctl rollback hello "),
+        (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
+        (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", "canaryctl rollout hello "),
         (
-            alias(42, None, &format!("promoted 41>42 {over}")),
+            at(41, None, "back 41>42 alarm"),
             "idle",
-            "promoted 42 at 14:02:33, replacing 41",
-            "canaryctl rollback hello ",
-        ),
-        (alias(1, None, &format!("promoted ->1 {over}")), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
-        (
-            alias(7, None, &format!("promoted 41>42 {over}")),
-            "idle",
-            "something else has moved the alias to 7 since",
+            "the last rollout, of 42, ended at 14:02:33: an alarm fired",
             "canaryctl rollout hello ",
         ),
-        (
-            alias(41, None, &format!("back 41>42 alarm {over}")),
-            "idle",
-            "the last rollout, of 42, ended at 14:02:33: an alarm went off",
-            "canaryctl rollout hello ",
-        ),
-        (alias(41, None, &format!("back 41>42 signal {over}")), "idle", "interrupted by a signal", "canaryctl rollout hello "),
-        (alias(41, None, &format!("back 41>41 unchanged {over}")), "idle", "nothing to roll out", "canaryctl rollout hello "),
+        (at(41, None, "back 41>42 signal"), "idle", "interrupted by a signal", "canaryctl rollout hello "),
+        (at(41, None, "back 41>41 unchanged"), "idle", "nothing to roll out", "canaryctl rollout hello "),
     ]);
 }
 
 #[test]
 fn every_other_standing_has_its_words_and_its_command() {
     let live = times(-138, -18, Some(42), Some(102));
+    let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {live}"));
     check([
         (alias(41, Some((42, 1000)), ""), "foreign", "another tool is rolling out", "canaryctl rollback hello --to 41 "),
-        (alias(41, None, &format!("claim 41>- {live}")), "acquired", "traffic unchanged", "canaryctl rollback hello "),
-        (alias(41, None, &format!("pre 41>42 {live}")), "acquired", "pre-traffic hook running", "canaryctl rollback hello "),
-        (
-            alias(41, Some((42, 10_000)), &format!("bake 41>42 {live}")),
-            "running",
-            "the bake ends at 14:03:33 (in 42s)",
-            "canaryctl rollback hello ",
-        ),
+        (at(41, None, "claim 41>-"), "acquired", "traffic unchanged", "canaryctl rollback hello "),
+        (at(41, None, "pre 41>42"), "acquired", "pre-traffic hook running", "canaryctl rollback hello "),
+        (at(41, Some((42, 10_000)), "bake 41>42"), "running", "the bake ends at 14:03:33 (in 42s)", "canaryctl rollback hello "),
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, Some(-1), Some(102)))),
             "running",
@@ -176,29 +163,24 @@ fn every_other_standing_has_its_words_and_its_command() {
             "(18s); the owner will end the bake",
             "canaryctl rollback hello ",
         ),
-        (alias(1, None, &format!("post ->1 {live}")), "running", "post-traffic hook running", "canaryctl status hello "),
+        (at(1, None, "post ->1"), "running", "post-traffic hook running", "canaryctl status hello "),
         (
-            alias(41, Some((42, 500)), &format!("bake 41>42 {live}")),
+            at(41, Some((42, 500)), "bake 41>42"),
             "set_by_hand",
             "5% of traffic, the rollout had set 100%",
             "canaryctl rollback hello ",
         ),
+        (at(41, None, "bake 41>42"), "cleared_by_hand", "the traffic of 42 was removed", "canaryctl rollback hello "),
         (
-            alias(41, None, &format!("bake 41>42 {live}")),
-            "cleared_by_hand",
-            "a person took the share",
-            "canaryctl rollback hello ",
-        ),
-        (
-            alias(42, None, &format!("bake 41>42 {live}")),
+            at(42, None, "bake 41>42"),
             "promoted_elsewhere",
-            "42 was made the alias' version by something else",
+            "something else made 42 the alias' version",
             "canaryctl rollback hello --to 41 ",
         ),
         (
-            alias(43, None, &format!("bake 41>42 {live}")),
+            at(43, None, "bake 41>42"),
             "contended",
-            "note and alias do not fit",
+            "no longer matches what the rollout recorded",
             "canaryctl rollback hello --to 41 ",
         ),
         (
@@ -217,7 +199,7 @@ fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let expected = "\
 hello:live   42
   traffic   100% on 41
-  is        41 has 100% and no note says why; canaryctl does not change it:
+  is        41 has 100% of the traffic, and no rollout is recorded; canaryctl does not change it:
             AWS is moving this alias' provisioned concurrency, or another tool is rolling out
   next      canaryctl status hello             again in a few minutes: AWS removes the weights when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42

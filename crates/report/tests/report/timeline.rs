@@ -61,7 +61,7 @@ fn nothing_watched_is_said_plainly() {
         pre_hook: None,
         post_hook: None,
         source: Source::Version(Version::new(42).unwrap()),
-        policy: Policy { on_interrupt: OnInterrupt::Hold, ..plan("AllAtOnce").policy },
+        policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() },
         ..plan("AllAtOnce")
     };
     let expected = "\
@@ -87,24 +87,15 @@ fn a_long_timeline_is_shortened() {
 
 #[test]
 fn every_policy_is_named() {
-    let other = Plan {
-        policy: Policy {
-            insufficient_data: InsufficientData::Hold,
-            preexisting_alarm: Preexisting::Wait,
-            ..plan("AllAtOnce").policy
-        },
-        ..plan("AllAtOnce")
-    };
-    let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data holds the traffic, for at most 10m"), "{text}");
-    assert!(text.contains("waits up to 1h"), "{text}");
-    let other = Plan {
-        policy: Policy { insufficient_data: InsufficientData::RollBack, preexisting_alarm: Preexisting::Ignore, ..other.policy },
-        ..other
-    };
-    let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data rolls back"), "{text}");
-    assert!(text.contains("only a new ALARM counts"), "{text}");
+    let text = |policy: Policy| plan_text(&subject(), &Plan { policy, ..plan("AllAtOnce") }, None);
+    let (insufficient_data, preexisting_alarm) = (InsufficientData::Hold, Preexisting::Wait);
+    let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
+    assert!(shown.contains("no data holds the traffic, for at most 10m"), "{shown}");
+    assert!(shown.contains("waits up to 1h"), "{shown}");
+    let (insufficient_data, preexisting_alarm) = (InsufficientData::RollBack, Preexisting::Ignore);
+    let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
+    assert!(shown.contains("no data rolls back"), "{shown}");
+    assert!(shown.contains("only a new ALARM counts"), "{shown}");
 }
 
 #[test]
