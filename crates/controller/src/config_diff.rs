@@ -87,7 +87,6 @@ fn last_part(arn: &str) -> String {
     Arn::parse(arn).map_or(arn, Arn::last).to_owned()
 }
 
-/// How many letters of a hash tell two apart.
 const HASH: usize = 8;
 
 #[cfg(test)]

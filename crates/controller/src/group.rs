@@ -173,7 +173,6 @@ async fn run<C: Cloud, K: Clock>(
     GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
 }
 
-/// The requests of a group's members, in order.
 fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();
     requests.sort_by_key(|request| request.subject.to_string());

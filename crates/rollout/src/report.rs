@@ -141,7 +141,6 @@ impl Report {
         if nothing { "all steps completed; nothing was watched".to_owned() } else { parts.join(", ") }
     }
 
-    /// What to type next.
     fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {
         let function = subject.split_once(':').map_or(subject, |(function, _)| function);
         let elsewhere = self.failed_hook.as_deref().is_some_and(HookUrl::is_meant);
