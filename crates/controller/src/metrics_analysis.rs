@@ -328,10 +328,10 @@ fn slower(finding: &mut AnalysisResult) {
     match (finding.opinion, slow.opinion) {
         (AnalysisVerdict::RollBack, _) => {}
         (_, AnalysisVerdict::RollBack) => {
-            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None)
+            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None);
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower, AnalysisVerdict::Hold) => {
-            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why())
+            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why());
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
     }

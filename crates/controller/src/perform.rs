@@ -18,7 +18,7 @@ use rollout::{Alias, Weight};
 use crate::backoff::Backoff;
 use crate::driver::Driver;
 use crate::hooks::{Question, ask};
-use crate::interrupt::{Interrupt, told};
+use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
 use crate::managed_alarms::keep;
 use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
@@ -61,7 +61,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let answer = tokio::select! {
             biased;
             answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
-            () = told(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
+            () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         self.written(action, answer).await;
     }

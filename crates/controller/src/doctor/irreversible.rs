@@ -53,7 +53,7 @@ fn why(name: &str, old: &FunctionConfigSnapshot, new: &FunctionConfigSnapshot) -
             "a rollback restores the old layers; once they are deleted, no fix of the old version can be published"
         }
         "memory" => {
-            "memory determines CPU: both versions differ in speed and cost, which a comparison of their durations takes for the new code's doing"
+            "memory determines CPU: both versions differ in speed and cost, which a comparison of durations attributes to the new code"
         }
         "timeout" if new.timeout < old.timeout => {
             "invocations that the old version finished in time are cut off in the new one, and count as its errors"
