@@ -234,17 +234,13 @@ impl Health {
             return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-        match (silent, plan.insufficient_data) {
-            (Some(silent), InsufficientData::Hold) => {
-                Verdict::NoData { why: format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since)) }
-            }
-            (Some(silent), InsufficientData::RollBack) => {
-                let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
-                Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
-            }
-            (None, _) | (Some(_), InsufficientData::Ok) => {
-                Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }))
-            }
+        let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {
+            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }));
+        };
+        let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
+        match plan.insufficient_data {
+            InsufficientData::RollBack => Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) },
+            InsufficientData::Hold | InsufficientData::Ok => Verdict::NoData { why },
         }
     }
 }

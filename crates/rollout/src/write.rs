@@ -297,6 +297,7 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
     if let Some(to) = to {
         return way_to(now, alias, &found, owner, id, to);
     }
+    let promoted = |note: &Note| note.phase == Phase::Promoted && note.candidate == alias.target.version();
     let write = |note: &Note| {
         let (from, written) = (note.candidate, back(now, alias, note, owner, None, Cause::Hand));
         RollbackTarget::Write { alias: written, from, changes: true }
@@ -313,15 +314,7 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             }
             write(note)
         }
-        AliasState::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
-            match note.stable {
-                Some(_) => write(note),
-                None => RollbackTarget::Nothing(format!(
-                    "{} was the first deployment: there is no version to roll back to",
-                    alias.target
-                )),
-            }
-        }
+        AliasState::Idle(Some(note)) if promoted(note) && note.stable.is_some() => write(note),
         // The last rollout never moved anything: what has the traffic is what the one before it promoted.
         AliasState::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
             write(&undone(note))
