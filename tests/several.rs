@@ -285,7 +285,7 @@ fn doctor_and_policy_are_for_all_of_them_too() {
     served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
     let output = folder.run(&served, "doctor");
     let told = text(&output);
-    assert!(code(&output) == 3 && told.contains("`mails-errors` is in ALARM"), "{told}");
+    assert!(code(&output) == 3 && told.contains("`mails-errors` has been in ALARM"), "{told}");
     assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live"))), "{told}");
     let output = folder.run(&served, "iam-policy");
     let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
