@@ -62,7 +62,7 @@ fn every_trap_of_the_story_is_found() {
                 ),
                 (
                     Severity::Warning,
-                    "apigateway.amazonaws.com may call hello itself, by statement `shop-api`",
+                    "apigateway.amazonaws.com may invoke hello itself, by statement `shop-api`",
                     "aws lambda add-permission --function-name hello --qualifier Live --statement-id shop-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:us-east-1:111111111111:shop/*'",
                 ),
                 (Severity::Warning, "invocations in the last 24 hours were of hello itself", ""),

@@ -23,7 +23,6 @@ use crate::connect::Aws;
 use crate::error::{failed, unreadable};
 use crate::limits::CONNECT;
 
-/// An answer whose body is still to be read.
 #[derive(Debug)]
 struct Begun {
     status: u16,

@@ -14,7 +14,6 @@ pub(crate) fn read() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(READ).build()
 }
 
-/// How often a read is tried.
 pub(crate) fn read_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }

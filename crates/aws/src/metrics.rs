@@ -248,7 +248,6 @@ fn told(message: &MessageData) -> String {
     [message.code(), message.value()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-/// The beginning of the minute.
 fn floor(at: Time) -> Time {
     Time::from_secs(at.as_secs() / 60 * 60)
 }

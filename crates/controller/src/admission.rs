@@ -52,13 +52,13 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             let lease = note.lease.unwrap_or(now);
             if lease_holder.is_none() {
                 let waits = format!("{}: waiting to see whether the owner is still running", under_way(&request.subject, &note));
-                sink.tell(now, EventKind::HoldingStep { why: waits });
+                sink.emit(now, EventKind::HoldingStep { why: waits });
             }
             lease_holder = Some(note);
             clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
         } else if found.problems.is_empty() && !found.in_alarm.is_empty() && now.since(began) < RED_LIMIT {
             let why = format!("waiting for {} to be OK before the rollout starts", found.in_alarm.join(", "));
-            sink.tell(now, EventKind::HoldingStep { why });
+            sink.emit(now, EventKind::HoldingStep { why });
             clock.sleep(request.poll.max(Duration::from_secs(15))).await;
         } else {
             return found;

@@ -19,7 +19,6 @@ const FAILED: Duration = Duration::from_secs(2);
 
 type Answers<A> = Vec<Result<A, CloudError>>;
 
-/// Questions that are answered together.
 #[derive(Debug)]
 struct Gathering<Q, A> {
     questions: RefCell<Vec<Q>>,
@@ -28,7 +27,6 @@ struct Gathering<Q, A> {
     answers: OnceCell<Answers<A>>,
 }
 
-/// Where questions are gathered.
 #[derive(Debug)]
 pub(crate) struct Gatherer<Q, A> {
     /// How often everybody asks.
@@ -91,7 +89,6 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
         Dated { at: gathering.sent.get().unwrap_or_default(), answer }
     }
 
-    /// The questions that these are among.
     fn gathering(&self, now: Time, questions: &[Q], known: Time) -> Rc<Gathering<Q, A>> {
         let mut asking = self.asking.borrow_mut();
         // Who has not asked for two rounds has ended.
@@ -118,7 +115,6 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
     }
 }
 
-/// An answer that does not hold what was asked for.
 fn left_out() -> CloudError {
     let message = "the response does not contain what was requested".to_owned();
     CloudError { failure: Failure::Unanswered, operation: "DescribeAlarms, GetMetricData", message, code: None }

@@ -27,7 +27,6 @@ use crate::preflight::Preflight;
 use crate::prepared::Prepared;
 use crate::request::Request;
 
-/// What a rollout is driven with.
 pub(crate) struct Io<'a, C, K> {
     pub(crate) cloud: &'a C,
     pub(crate) clock: &'a K,
@@ -36,12 +35,10 @@ pub(crate) struct Io<'a, C, K> {
 }
 
 impl<C: Cloud, K> Io<'_, C, K> {
-    /// AWS' time.
     pub(crate) fn now(&self) -> Time {
         self.cloud.time()
     }
 
-    /// What the process was told by now.
     pub(crate) fn interrupt(&self) -> Interrupt {
         *self.interrupt.borrow()
     }
@@ -60,16 +57,16 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     seat: Option<MemberHandle<'a>>,
 ) -> RolloutSummary {
     let now = io.now();
-    sink.tell(now, started(&found.plan, found.resumes.as_ref()));
+    sink.emit(now, started(&found.plan, found.resumes.as_ref()));
     if let Some(end) = io.cloud.expiry() {
         let text = format!(
             "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",
             clock_of(end)
         );
-        sink.tell(io.now(), EventKind::Warning { text, transient: false });
+        sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {
-        sink.tell(io.now(), EventKind::Warning { text, transient: false });
+        sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver::new(io, found, sink, Link::new(seat)).run()).await
@@ -104,7 +101,6 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
     }
 
-    /// Repeats the round until it is over.
     async fn run(mut self) -> RolloutSummary {
         let mut before: Option<Round> = None;
         loop {
@@ -126,7 +122,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
-            self.sink.tell(round.seen.now, self.prepared.in_full(what));
+            self.sink.emit(round.seen.now, self.prepared.in_full(what));
         }
         tracing::debug!(action = ?round.action, "decided");
         self.group.show(&self.plan, &round, ended.as_ref());
@@ -139,7 +135,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     }
 
     pub(crate) fn announce(&mut self, what: EventKind) {
-        self.sink.tell(self.io.now(), what);
+        self.sink.emit(self.io.now(), what);
     }
 
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.

@@ -10,7 +10,6 @@ use rollout::{Alias, Outcome, Time};
 use crate::preflight::Preflight;
 use crate::request::Request;
 
-/// Reports events and adds them up.
 pub(crate) struct EventSink<'a> {
     request: &'a Request,
     report: Report,
@@ -24,7 +23,7 @@ impl<'a> EventSink<'a> {
         Self { request, report: Report::default(), tell, warned: BTreeMap::new() }
     }
 
-    pub(crate) fn tell(&mut self, at: Time, what: EventKind) {
+    pub(crate) fn emit(&mut self, at: Time, what: EventKind) {
         let subject = &self.request.subject;
         let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
         self.report.add(&event);
@@ -36,7 +35,7 @@ impl<'a> EventSink<'a> {
         self.warned.retain(|_, told| at.since(*told) < REPEATED);
         if !self.warned.contains_key(&why) {
             self.warned.insert(why.clone(), at);
-            self.tell(at, EventKind::Warning { text: why, transient: true });
+            self.emit(at, EventKind::Warning { text: why, transient: true });
         }
     }
 
@@ -45,7 +44,6 @@ impl<'a> EventSink<'a> {
         self.report.held_up();
     }
 
-    /// The ending of a rollout that does not begin.
     pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> RolloutSummary {
         self.report.known(found.plan.id, found.plan.stable);
         let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
@@ -62,12 +60,11 @@ impl<'a> EventSink<'a> {
     ) -> RolloutSummary {
         let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
         ending.next.splice(0..0, command);
-        self.tell(at, EventKind::Outcome(Box::new(ending.clone())));
+        self.emit(at, EventKind::Outcome(Box::new(ending.clone())));
         ending
     }
 }
 
-/// Where the traffic of an alias is, in words.
 pub(crate) fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }

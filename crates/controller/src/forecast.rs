@@ -23,7 +23,6 @@ const EVERY: Duration = Duration::from_mins(5);
 /// How late `CloudWatch` is, in minutes: one to three.
 const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
 
-/// How many parts a schedule is told in.
 const PARTS: usize = 10;
 
 /// From how much less on another schedule is worth naming, in the rate that it notices; and how much more it may cost.

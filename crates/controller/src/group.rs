@@ -18,7 +18,7 @@ use crate::driver::{Io, drive};
 use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
-use crate::interrupt::{Interrupt, told};
+use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
@@ -130,7 +130,7 @@ async fn run<C: Cloud, K: Clock>(
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(join_all(entering)) => Some(found),
-        () = told(interrupt.clone(), Interrupt::Leave) => None,
+        () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => None,
     };
     let Some(mut found) = found else {
         let detail = || Some("interrupted before the rollout started".to_owned());
@@ -173,7 +173,6 @@ async fn run<C: Cloud, K: Clock>(
     GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
 }
 
-/// The requests of a group's members, in order.
 fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();
     requests.sort_by_key(|request| request.subject.to_string());

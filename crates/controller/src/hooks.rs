@@ -13,19 +13,15 @@ use serde_json::{Value, json};
 use crate::backoff::Backoff;
 use crate::port::{Clock, Cloud, CloudError, Failure, HttpHookResponse, InvocationResult};
 
-/// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;
 
 /// How often a question that certainly was not heard is sent again, a growing pause between.
 const TRIES: u32 = 5;
 
-/// The pauses between.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(4) };
 
-/// What a hook that takes its time does.
 const LATER: &str = "a hook that takes longer answers {\"status\":\"InProgress\"} and reports with `canaryctl hook report`";
 
-/// What a hook is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) hook: HookTarget,
@@ -45,7 +41,6 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// What this asking is called: rollout, phase, attempt.
     fn execution_id(&self) -> String {
         let step = self.step.filter(|_| self.phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
         format!("{}/{}{step}/{}", self.rollout_id, self.phase.word(), self.attempt)
@@ -172,7 +167,6 @@ async fn until_heard<T, K: Clock>(clock: &K, send: impl AsyncFn() -> Result<T, C
     }
 }
 
-/// What an answer comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Judged {
     Passed,

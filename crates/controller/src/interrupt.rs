@@ -17,7 +17,7 @@ pub enum Interrupt {
 }
 
 /// Ends when the process has been told this much; a closed channel tells nothing.
-pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
+pub(crate) async fn wait_for_signal(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
     if interrupt.wait_for(|interrupt| *interrupt >= at_least).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -11,13 +11,11 @@ use rollout::note::Phase;
 use rollout::observation::Hook;
 use rollout::plan::Plan;
 
-/// Something in progress.
 type Job<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One asking of one hook: which, which attempt, and since when its phase or step is in force.
 type Announced = (HookPhase, u8, Time);
 
-/// What is in progress, and what came of it.
 pub(crate) struct Jobs<'a> {
     /// The hook that was last asked, as far as this process knows.
     asked: Option<Announced>,
@@ -28,7 +26,6 @@ pub(crate) struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
-    /// Nothing yet.
     pub(crate) fn new() -> Self {
         Self { asked: None, hook: Hook::NotInvoked, asking: None, probe: Probe::NotSent, probing: None }
     }
@@ -49,7 +46,6 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    /// Sends test events off.
     pub(crate) fn probe(&mut self, probing: impl Future<Output = Probe> + 'a) {
         self.probe = Probe::Running;
         self.probing = Some(Box::pin(probing));

@@ -25,21 +25,15 @@ impl AlarmRule {
     }
 }
 
-/// What became of an alarm.
-pub(crate) struct Done {
-    pub(crate) name: String,
-    pub(crate) text: String,
-}
-
 /// Makes an alarm what it is to be. Where it is that already, nothing is written; where it is in ALARM about another version, that is
-/// cleared.
+/// cleared. Gives what became of it, and its rule.
 pub(crate) async fn keep<C: Cloud>(
     cloud: &C,
     subject: &Subject,
     rule: &AlarmRule,
     candidate: Version,
     moved: bool,
-) -> Result<Done, CloudError> {
+) -> Result<String, CloudError> {
     let wanted = rule.on(subject, candidate);
     let found = cloud.managed_alarm(&rule.name).await?;
     if let Some(problem) = found.as_ref().and_then(|found| foreign(&rule.name, found, subject)) {
@@ -59,5 +53,5 @@ pub(crate) async fn keep<C: Cloud>(
         (false, true) => "updated",
         (false, false) => "created",
     };
-    Ok(Done { name: wanted.name.clone(), text: format!("{what}: {wanted}") })
+    Ok(format!("{what}: {wanted}"))
 }

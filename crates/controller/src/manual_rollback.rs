@@ -58,7 +58,6 @@ pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, t
     swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false }, tell).await
 }
 
-/// A rollback.
 struct Back<'a> {
     order: &'a Order,
     /// The version that is to get no traffic, and the one that is to get it: fixed at the first read.

@@ -19,7 +19,6 @@ use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
 pub(crate) type Reference = Option<Baseline>;
 
-/// How long the hour before the rollout is.
 pub(crate) const PAST: Duration = Duration::from_hours(1);
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -249,7 +248,6 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
     }
 }
 
-/// Trouble of both versions, in words.
 fn both_worse(
     (stable, candidate): (Version, Version),
     counted: &[MinuteCounts],
@@ -330,10 +328,10 @@ fn slower(finding: &mut AnalysisResult) {
     match (finding.opinion, slow.opinion) {
         (AnalysisVerdict::RollBack, _) => {}
         (_, AnalysisVerdict::RollBack) => {
-            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None)
+            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None);
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower, AnalysisVerdict::Hold) => {
-            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why())
+            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why());
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
     }

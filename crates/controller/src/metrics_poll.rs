@@ -9,7 +9,6 @@ use rollout::{Subject, Time, agenda};
 use crate::metrics_analysis::{Reference, find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
 
-/// What is known of the invocations of both versions.
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
@@ -24,12 +23,10 @@ impl Metrics {
         Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
     }
 
-    /// When invocations are to be counted again.
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
         agenda::next_counts(plan, memory, &self.comparison, self.tried)
     }
 
-    /// What is to be counted now.
     pub(crate) fn pair(&self, plan: &Plan, memory: &Memory, subject: &Subject, now: Time) -> Option<VersionPair> {
         self.due(plan, memory).filter(|due| now >= *due)?;
         let note = agenda::compared(plan, memory)?;

@@ -171,7 +171,6 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 }
 
-/// What counting comes to that takes too long.
 fn uncounted() -> CloudError {
     let message = format!("no response within {}", rollout::format::exact(COUNT_LIMIT));
     CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }

@@ -39,7 +39,6 @@ pub async fn operate<C: Cloud, K: Clock>(
     swap((cloud, clock), subject, limit, given, tell).await
 }
 
-/// An order that was given.
 struct Given<'a> {
     subject: &'a Subject,
     operation: Operation,

@@ -18,9 +18,9 @@ use rollout::{Alias, Weight};
 use crate::backoff::Backoff;
 use crate::driver::Driver;
 use crate::hooks::{Question, ask};
-use crate::interrupt::{Interrupt, told};
+use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
-use crate::managed_alarms::{Done, keep};
+use crate::managed_alarms::keep;
 use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
 use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
@@ -28,11 +28,9 @@ use crate::probe::probe;
 /// How long to wait before it is tried again to see to an alarm.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The shortest and the longest pause after a failed call.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
-    /// Carries out what was decided.
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action is one conditional write")]
     pub(crate) async fn perform(&mut self, round: &Round) {
         let Round { seen, action } = round;
@@ -63,7 +61,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let answer = tokio::select! {
             biased;
             answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
-            () = told(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
+            () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         self.written(action, answer).await;
     }
@@ -133,17 +131,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Sees to the alarms of the candidate; from then on they are watched.
     async fn keep_alarms(&mut self) {
-        let candidate = match &self.prepared.candidate {
-            Candidate::Published(version, _) => Some(*version),
-            Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
-        };
-        let note = || self.memory.note(&self.plan);
-        let Some(candidate) = candidate.or_else(|| note()?.candidate) else { return };
+        let noted = || self.memory.note(&self.plan)?.candidate;
+        let Some(candidate) = self.prepared.candidate.published().or_else(noted) else { return };
         let (cloud, request) = (self.io.cloud, self.io.request);
         let moved = self.memory.alias().is_some_and(|alias| alias.canary().is_some());
         for rule in &request.managed {
             match keep(cloud, &request.subject, rule, candidate, moved).await {
-                Ok(Done { name, text }) => self.announce(EventKind::ManagedAlarm { name, text }),
+                Ok(text) => self.announce(EventKind::ManagedAlarm { name: rule.name.clone(), text }),
                 Err(error) => return self.not_kept(&rule.name, &error).await,
             }
         }

@@ -58,7 +58,6 @@ impl Bucket {
         if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.rate) }
     }
 
-    /// Takes one call if one is left.
     fn take(&mut self, now: Time) -> bool {
         self.refill(now);
         let taken = self.left >= 1.0;
@@ -114,7 +113,6 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         }
     }
 
-    /// Ends when this call's turn has come.
     async fn turn(&self, call: Call) {
         match call.limit() {
             CallLimit::Own => {}

@@ -95,7 +95,6 @@ impl Request {
         }
     }
 
-    /// The plan for an alias whose version is `stable`.
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;
         Plan {

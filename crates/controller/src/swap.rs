@@ -23,7 +23,6 @@ pub(crate) enum Step<E> {
 
 /// A change of an alias that is wanted, whoever else writes on it.
 pub(crate) trait Change {
-    /// How it ends.
     type End;
 
     /// The pauses between two tries.

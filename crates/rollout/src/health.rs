@@ -90,7 +90,6 @@ pub struct ReadError {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Pass(PassBasis);
 
-/// What a pass rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 enum PassBasis {
     #[serde(rename = "evidence")]
@@ -119,7 +118,6 @@ impl Pass {
         }
     }
 
-    /// A pass of the counts, which say this.
     pub(crate) fn compared(phrase: String) -> Self {
         Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase) })
     }
@@ -134,7 +132,6 @@ impl Pass {
         Self(PassBasis::Configuration { why })
     }
 
-    /// The alarms' pass and the counts' together.
     pub(crate) fn and(self, counts: Self) -> Self {
         match (self.0, counts.0) {
             (PassBasis::Configuration { .. }, counts) => Self(counts),
@@ -196,7 +193,6 @@ words! {
 }
 
 impl HoldReason {
-    /// How it reads before what was counted.
     pub(crate) fn phrase(self) -> &'static str {
         match self {
             Self::Suspicious => "possibly worse, not yet certain: ",
@@ -238,17 +234,13 @@ impl Health {
             return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-        match (silent, plan.insufficient_data) {
-            (Some(silent), InsufficientData::Hold) => {
-                Verdict::NoData { why: format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since)) }
-            }
-            (Some(silent), InsufficientData::RollBack) => {
-                let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
-                Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
-            }
-            (None, _) | (Some(_), InsufficientData::Ok) => {
-                Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }))
-            }
+        let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {
+            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }));
+        };
+        let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
+        match plan.insufficient_data {
+            InsufficientData::RollBack => Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) },
+            InsufficientData::Hold | InsufficientData::Ok => Verdict::NoData { why },
         }
     }
 }

@@ -152,7 +152,6 @@ impl fmt::Debug for HookUrl {
     }
 }
 
-/// The longest URL, in bytes.
 const LONGEST: usize = 2048;
 
 /// The hosts to which nothing leaves this machine.

@@ -41,7 +41,6 @@ pub struct Memory {
     unmanageable: Option<String>,
 }
 
-/// What is known of the alias, and how surely.
 #[derive(Clone, Debug, Default)]
 struct Sight {
     held: Option<AliasSnapshot>,
@@ -56,7 +55,6 @@ struct Sight {
     replaced: Vec<Revision>,
 }
 
-/// How this process' writes are doing.
 #[derive(Clone, Debug, Default)]
 struct Writes {
     unanswered: Option<Time>,

@@ -69,17 +69,17 @@ pub fn observed(plan: &Plan, round: &Round) -> EventKind {
 
 /// Reports what happened between two rounds.
 pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let earlier = before.map(|round| &round.seen);
-    told.extend(about_alarms(earlier, &now.seen));
-    told.extend(about_counts(earlier, &now.seen));
-    told.extend(about_probe(plan, earlier, &now.seen));
-    told.extend(about_candidate(plan, earlier, &now.seen));
-    told.extend(about_hook(plan, earlier, &now.seen));
-    told.extend(about_alias(plan, before, now));
-    told.extend(about_action(plan, before, now));
-    told.extend(heartbeat(before, now));
-    told
+    events.extend(about_alarms(earlier, &now.seen));
+    events.extend(about_counts(earlier, &now.seen));
+    events.extend(about_probe(plan, earlier, &now.seen));
+    events.extend(about_candidate(plan, earlier, &now.seen));
+    events.extend(about_hook(plan, earlier, &now.seen));
+    events.extend(about_alias(plan, before, now));
+    events.extend(about_action(plan, before, now));
+    events.extend(heartbeat(before, now));
+    events
 }
 
 fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
@@ -123,14 +123,14 @@ fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKi
     if known.is_some_and(|known| known.0 == at) {
         return Vec::new();
     }
-    let mut told = vec![compared(finding)];
+    let mut events = vec![compared(finding)];
     // Told once: how long it goes on is seen in the counts.
     if let Some(together) = &finding.together
         && known.is_none_or(|known| known.1.together.is_none())
     {
-        told.push(EventKind::SharedDegradation { since: together.since, why: together.why.clone() });
+        events.push(EventKind::SharedDegradation { since: together.since, why: together.why.clone() });
     }
-    told
+    events
 }
 
 /// What a count of the calls says.
@@ -154,22 +154,19 @@ fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) ->
 
 fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
     let Candidate::Published(version, readiness) = &now.candidate else { return Vec::new() };
-    let (known, ready) = match earlier.map(|earlier| &earlier.candidate) {
-        Some(Candidate::Published(_, readiness)) => (true, *readiness == Readiness::Ready),
-        Some(Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_)) | None => {
-            (false, false)
-        }
-    };
-    let mut told = Vec::new();
+    let earlier = earlier.map(|earlier| &earlier.candidate);
+    let known = earlier.and_then(Candidate::published).is_some();
+    let ready = matches!(earlier, Some(Candidate::Published(_, Readiness::Ready)));
+    let mut events = Vec::new();
     // A note that names it comes from a process that has told it.
     let named = note_of(plan, now).is_some_and(|note| note.candidate.is_some());
     if !known && !named && !matches!(plan.source, Source::Version(_)) {
-        told.push(EventKind::Published { version: *version });
+        events.push(EventKind::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
-        told.push(EventKind::VersionReady { version: *version, differs: Vec::new() });
+        events.push(EventKind::VersionReady { version: *version, differs: Vec::new() });
     }
-    told
+    events
 }
 
 fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<EventKind> {
@@ -205,21 +202,21 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     if earlier.is_none() && note.phase.is_terminal() && !now.seen.claimed {
         return Vec::new();
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
     match &earlier {
         // It was told by the process that began it.
         None if gone_on_with => {}
-        None if note.stable.is_none() => told.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
-        None => told.push(EventKind::Acquired),
+        None if note.stable.is_none() => events.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
+        None => events.push(EventKind::Acquired),
         Some(_) => {}
     }
-    told.extend(about_holding(earlier.as_ref(), &note, || why_unreadable(plan, before.unwrap_or(now))));
+    events.extend(about_holding(earlier.as_ref(), &note, || why_unreadable(plan, before.unwrap_or(now))));
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
-        told.push(shifted(plan, before, &note, from));
+        events.push(shifted(plan, before, &note, from));
     }
     // A promotion that came too late is rolled back.
     let over =
@@ -227,28 +224,28 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     let was_over = earlier.as_ref().is_some_and(over);
     if !was_over && (note.phase != Phase::Promoted || note.candidate != plan.stable) {
         let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
-        told.extend(about_end(&note, promoted || !from.is_zero()));
+        events.extend(about_end(&note, promoted || !from.is_zero()));
     }
-    told
+    events
 }
 
 /// What keeps the weight where it is, and the end of that: what one note has of it and the one before had not.
 pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl FnOnce() -> String) -> Vec<EventKind> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let live = !note.phase.is_terminal();
     match (earlier.and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(EventKind::MonitoringLost { why: why_unreadable() }),
-        (Some(_), None) if live => told.push(EventKind::MonitoringRestored),
+        (None, Some(_)) => events.push(EventKind::MonitoringLost { why: why_unreadable() }),
+        (Some(_), None) if live => events.push(EventKind::MonitoringRestored),
         (None | Some(_), None | Some(_)) => {}
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            told.push(EventKind::Paused { until: pause.until, then: pause.then });
+            events.push(EventKind::Paused { until: pause.until, then: pause.then });
         }
-        (Some(_), None) if live => told.push(EventKind::Resumed),
+        (Some(_), None) if live => events.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
     }
-    told
+    events
 }
 
 /// The end that a terminal note tells of; `moved` says whether the candidate had any traffic.

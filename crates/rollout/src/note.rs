@@ -8,7 +8,8 @@
 //! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
 //! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
 //! (`r` or `b` behind it: then resume, or roll back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
-//! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
+//! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
+//! hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
 //!
 //! The codec does not judge: whether a note fits the alias it stands on is the standing's business.
 
@@ -320,33 +321,22 @@ impl fmt::Display for Note {
             Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted => {}
         }
         write!(f, " t={} s={}", seconds(self.started_at), seconds(self.since))?;
-        if let Some(due) = self.due {
-            write!(f, " d={}", seconds(due))?;
-        }
-        if let Some(lease) = self.lease {
-            write!(f, " l={}", seconds(lease))?;
-        }
-        if let Some(Pause { until, then }) = self.pause {
-            let then = if then == AfterPause::Resume { 'r' } else { 'b' };
-            write!(f, " u={}.{then}", seconds(until))?;
-        }
-        if let Some(blind) = self.blind {
-            write!(f, " b={}", seconds(blind))?;
-        }
-        if let Some(HookAttempt { number, deadline }) = self.hook {
-            write!(f, " k={number}.{}", seconds(deadline))?;
-        }
-        if !self.held.is_zero() {
-            write!(f, " a={}", base36(self.held.as_secs()))?;
-        }
-        if !self.waited.is_zero() {
-            write!(f, " w={}", base36(self.waited.as_secs()))?;
-        }
-        if let Some(previous) = self.previous {
-            write!(f, " p={previous}")?;
-        }
-        if let Some(plan) = self.plan {
-            write!(f, " h={plan}")?;
+        let time = |at: Option<Time>| at.map(seconds);
+        let span = |span: Duration| (!span.is_zero()).then(|| base36(span.as_secs()));
+        let then = |then: AfterPause| if then == AfterPause::Resume { 'r' } else { 'b' };
+        let fields = [
+            ('d', time(self.due)),
+            ('l', time(self.lease)),
+            ('u', self.pause.map(|pause| format!("{}.{}", seconds(pause.until), then(pause.then)))),
+            ('b', time(self.blind)),
+            ('k', self.hook.map(|hook| format!("{}.{}", hook.number, seconds(hook.deadline)))),
+            ('a', span(self.held)),
+            ('w', span(self.waited)),
+            ('p', self.previous.map(|version| version.to_string())),
+            ('h', self.plan.map(|plan| plan.to_string())),
+        ];
+        for (key, value) in fields.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            write!(f, " {key}={value}")?;
         }
         for (index, rejected) in self.rejected.iter().enumerate() {
             f.write_str(if index == 0 { " x=" } else { "," })?;

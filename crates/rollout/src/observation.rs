@@ -46,6 +46,13 @@ pub enum Candidate {
     Failed(String),
 }
 
+impl Candidate {
+    /// The version, once it is published.
+    pub fn published(&self) -> Option<Version> {
+        if let Self::Published(version, _) = self { Some(*version) } else { None }
+    }
+}
+
 /// Whether a version can take traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Readiness {

@@ -208,28 +208,22 @@ trait Field {
     fn set(&mut self, value: Value);
 }
 
-impl Field for Duration {
-    fn set(&mut self, value: Value) {
-        if let Value::Time(span) = value {
-            *self = span;
-        }
-    }
+macro_rules! fields {
+    ($($type:ty: $kind:ident($value:ident) => $set:expr;)+) => {
+        $(impl Field for $type {
+            fn set(&mut self, value: Value) {
+                if let Value::$kind($value) = value {
+                    *self = $set;
+                }
+            }
+        })+
+    };
 }
 
-impl Field for Option<Duration> {
-    fn set(&mut self, value: Value) {
-        if let Value::Time(span) = value {
-            *self = Some(span);
-        }
-    }
-}
-
-impl Field for bool {
-    fn set(&mut self, value: Value) {
-        if let Value::Switch(set) = value {
-            *self = set;
-        }
-    }
+fields! {
+    Duration: Time(span) => span;
+    Option<Duration>: Time(span) => Some(span);
+    bool: Switch(set) => set;
 }
 
 macro_rules! words_are_fields {

@@ -7,7 +7,6 @@ use crate::observation::Observation;
 use crate::plan::{Entry, Plan};
 use crate::{Version, Weight};
 
-/// What the alias is to this rollout.
 pub(crate) enum Position {
     /// Not ours yet; this is the write that makes it ours.
     Entering(Action),

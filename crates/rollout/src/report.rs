@@ -128,7 +128,7 @@ impl Report {
             match counted {
                 None if self.probed.is_none() => return format!("no invocation of {named} was observed: nothing was verified"),
                 Some((AnalysisVerdict::Pass, numbers)) => {
-                    parts.push(format!("{named} no worse than {stable} over {}", over(numbers)))
+                    parts.push(format!("{named} no worse than {stable} over {}", over(numbers)));
                 }
                 Some((AnalysisVerdict::LowPower, numbers)) => {
                     parts.push(format!("{named} had only {}, too few to compare", over(numbers)));
@@ -141,7 +141,6 @@ impl Report {
         if nothing { "all steps completed; nothing was watched".to_owned() } else { parts.join(", ") }
     }
 
-    /// What to type next.
     fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {
         let function = subject.split_once(':').map_or(subject, |(function, _)| function);
         let elsewhere = self.failed_hook.as_deref().is_some_and(HookUrl::is_meant);
@@ -166,28 +165,17 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::Calls;
-    use crate::event::{FORMAT, Started};
-
-    fn version(number: u64) -> Version {
-        Version::new(number).unwrap()
-    }
+    use crate::comparison::Comparison;
+    use crate::counts_tests::found;
+    use crate::decide_tests::{plan, version};
+    use crate::event::FORMAT;
+    use crate::narrate;
+    use crate::plan::{Analysis, Plan, Source};
+    use crate::policy::Policy;
 
     fn compared(opinion: AnalysisVerdict, calls: u64) -> EventKind {
-        let zero = Thousandths(0);
-        let of = |number, calls| Calls { version: version(number), calls, errors: 0, errors_percent: [zero, zero] };
-        let numbers = Numbers {
-            stable: of(41, 9 * calls),
-            candidate: of(42, calls),
-            ln_evidence: zero,
-            ln_threshold: zero,
-            missing_errors: None,
-            extra_failures: zero,
-            seen_percent: None,
-            counted_to: None,
-            slow: None,
-        };
-        EventKind::Compared { opinion, why: String::new(), numbers: Box::new(numbers) }
+        let Comparison::Read { finding, .. } = found(opinion, calls, Time::default()) else { panic!("nothing found") };
+        narrate::compared(&finding)
     }
 
     fn alarm(state: AlarmState) -> EventKind {
@@ -195,22 +183,11 @@ mod tests {
     }
 
     /// The reason of a promotion that was watched like this and saw these events.
-    fn reason(stable: Option<u64>, alarms: usize, analysis: Option<Mode>, events: Vec<EventKind>) -> String {
-        let started = EventKind::Started(Started {
-            rollout_id: "7f3ac2e1".to_owned(),
-            stable: stable.map(version),
-            candidate: Some(version(42)),
-            schedule: "AllAtOnce".to_owned(),
-            weights: Vec::new(),
-            every_seconds: 0,
-            bake_seconds: 0,
-            alarms: vec!["errors".to_owned(); alarms],
-            analysis,
-            pre_hook: None,
-            step_hook: None,
-            post_hook: None,
-            stands: None,
-        });
+    fn reason(stable: Option<u64>, alarms: usize, mode: Mode, events: Vec<EventKind>) -> String {
+        let policy = Policy { analysis: Analysis { mode, ..Analysis::default() }, ..Policy::default() };
+        let (stable, source) = (stable.map(version), Source::Version(version(42)));
+        let plan = Plan { stable, source, alarms: vec!["errors".to_owned(); alarms], policy, ..plan() };
+        let started = narrate::started(&plan, None);
         let mut report = Report::default();
         for what in [started].into_iter().chain(events) {
             let (function, alias) = ("hello".to_owned(), "live".to_owned());
@@ -223,17 +200,16 @@ mod tests {
 
     #[test]
     fn a_promotion_claims_only_what_was_watched() {
-        let (on, off) = (Some(Mode::On), Some(Mode::Off));
+        let (on, off) = (Mode::On, Mode::Off);
         let pass = || compared(AnalysisVerdict::Pass, 2_393);
         let probed = EventKind::ProbeSucceeded { count: 3 };
         for (alarms, analysis, events, expected) in [
             (1, on, vec![pass()], "all steps completed, no alarm fired, 42 no worse than 41 over 2,393 invocations"),
             (0, on, vec![pass()], "all steps completed, 42 no worse than 41 over 2,393 invocations"),
-            (0, Some(Mode::Observe), vec![pass()], "all steps completed, 42 no worse than 41 over 2,393 invocations"),
+            (0, Mode::Observe, vec![pass()], "all steps completed, 42 no worse than 41 over 2,393 invocations"),
             (2, off, vec![alarm(AlarmState::Ok)], "all steps completed, no alarm fired"),
             (2, off, vec![alarm(AlarmState::Alarm), alarm(AlarmState::Ok)], "all steps completed"),
             (0, off, vec![], "all steps completed; nothing was watched"),
-            (0, None, vec![], "all steps completed"),
             (0, on, vec![], "no invocation of 42 was observed: nothing was verified"),
             (1, on, vec![compared(AnalysisVerdict::LowPower, 0)], "no invocation of 42 was observed: nothing was verified"),
             (

@@ -9,7 +9,7 @@ use crate::alias::{Alias, AliasState, Audience, Target, alias_state};
 use crate::decide::unnamed;
 use crate::health::HoldReason;
 use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
-use crate::observation::{Candidate, Observation};
+use crate::observation::Observation;
 use crate::plan::{Plan, Source};
 use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
 use crate::{Cause, Time, Version, Weight};
@@ -33,7 +33,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
     }
     let vanished = seen.remembered.as_ref().filter(|_| matches!(action, Action::RollBack(_)));
     let note = found.note().or(vanished)?.clone();
-    let candidate = note.candidate.or(published(seen));
+    let candidate = note.candidate.or(seen.candidate.published());
     match action {
         Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate, ..note }),
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
@@ -67,13 +67,6 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
         Action::Wait { .. } | Action::ManageAlarms | Action::Finish(_) => None,
-    }
-}
-
-fn published(seen: &Observation) -> Option<Version> {
-    match seen.candidate {
-        Candidate::Published(version, _) => Some(version),
-        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
     }
 }
 
@@ -152,7 +145,7 @@ fn claim_over(plan: &Plan, seen: &Observation, alias: &Alias, theirs: &Note) -> 
     let note = Note {
         rejected: theirs.rejected.clone(),
         previous: theirs.previous,
-        ..fresh(plan, seen.now, Phase::Claim, published(seen))
+        ..fresh(plan, seen.now, Phase::Claim, seen.candidate.published())
     };
     with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
 }
@@ -185,7 +178,7 @@ fn write_again(seen: &Observation, alias: &Alias) -> Option<Alias> {
 
 fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     let Action::Create(_) = action else { return None };
-    let candidate = published(seen)?;
+    let candidate = seen.candidate.published()?;
     let phase = if plan.post_hook.is_some() { Phase::Post } else { Phase::Promoted };
     let mut note = fresh(plan, seen.now, phase, Some(candidate));
     if phase == Phase::Promoted {
@@ -218,7 +211,7 @@ fn without_candidate(plan: &Plan, note: &Note) -> Vec<Rejected> {
 }
 
 fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize, since: Time) -> Option<Alias> {
-    let candidate = note.candidate.or(published(seen))?;
+    let candidate = note.candidate.or(seen.candidate.published())?;
     let note = Note { candidate: Some(candidate), ..note };
     let weight = plan.schedule.weight(step);
     let (phase, wait) = if weight == Weight::FULL {
@@ -304,17 +297,14 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
     if let Some(to) = to {
         return way_to(now, alias, &found, owner, id, to);
     }
+    let promoted = |note: &Note| note.phase == Phase::Promoted && note.candidate == alias.target.version();
     let write = |note: &Note| {
         let (from, written) = (note.candidate, back(now, alias, note, owner, None, Cause::Hand));
         RollbackTarget::Write { alias: written, from, changes: true }
     };
     match &found {
         // Nothing of the new rollout exists yet: what has the traffic is what the last one promoted.
-        AliasState::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => {
-            let undone =
-                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
-            write(&undone)
-        }
+        AliasState::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => write(&undone(note)),
         AliasState::Claimed(note)
         | AliasState::Running(note)
         | AliasState::SetByHand(note, _)
@@ -324,20 +314,10 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             }
             write(note)
         }
-        AliasState::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
-            match note.stable {
-                Some(_) => write(note),
-                None => RollbackTarget::Nothing(format!(
-                    "{} was the first deployment: there is no version to roll back to",
-                    alias.target
-                )),
-            }
-        }
+        AliasState::Idle(Some(note)) if promoted(note) && note.stable.is_some() => write(note),
         // The last rollout never moved anything: what has the traffic is what the one before it promoted.
         AliasState::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
-            let undone =
-                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
-            write(&undone)
+            write(&undone(note))
         }
         // What publishing gave was stable itself.
         AliasState::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => RollbackTarget::Nothing(
@@ -362,6 +342,11 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             None => RollbackTarget::Nothing(found.describe(Audience::Reader)),
         },
     }
+}
+
+/// The note of the rollout before, which made this one's stable version final.
+fn undone(note: &Note) -> Note {
+    Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() }
 }
 
 /// Whether a rollout ended before its candidate had any traffic, by what its terminal note says.

@@ -70,7 +70,6 @@ async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut DoctorRepo
     watches
 }
 
-/// What there is that an alarm may name.
 struct Known<'a> {
     subject: &'a Subject,
     /// The function's aliases, where they could be read.
@@ -104,7 +103,6 @@ async fn gone<'a, C: Cloud>(
     gone
 }
 
-/// What is wrong with one metric of an alarm.
 fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> Vec<Diagnosis> {
     let mut out = Vec::new();
     let warning = |text: String, why: &str| Diagnosis::new(Severity::Warning, "alarm", text).why(why);
@@ -193,14 +191,13 @@ fn shown(dimensions: &BTreeMap<String, String>) -> String {
 /// An alarm that fires in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
 fn late(watch: &Watch, found: &Preflight) -> Option<Diagnosis> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
-    let told = exact;
     (needs <= lasts && needs + CLOUDWATCH_LAG > lasts).then(|| {
         let text = format!(
             "alarm `{}` fires after {} of errors plus about {} of CloudWatch delay, but the rollout with its bake lasts {}",
             watch.name,
-            told(needs),
-            told(CLOUDWATCH_LAG),
-            told(lasts)
+            exact(needs),
+            exact(CLOUDWATCH_LAG),
+            exact(lasts)
         );
         Diagnosis::new(Severity::Warning, "alarm", text)
             .why("errors of the first step are seen only after the rollout has ended")
@@ -216,7 +213,6 @@ const VERSION: &str = "ExecutedVersion";
 /// What Lambda writes its metrics with, in the order of the alphabet.
 const WRITTEN: [&[&str]; 4] = [&[], &[FUNCTION], &[FUNCTION, RESOURCE], &[VERSION, FUNCTION, RESOURCE]];
 
-/// The metrics that alarms on a rollout are about.
 const METRICS: [&str; 4] = ["Errors", "Invocations", "Throttles", "Duration"];
 
 const NEVER: &str = "it never has data, so it never fires";

@@ -12,7 +12,6 @@ use crate::preflight::Preflight;
 use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, unseen};
 use crate::request::Request;
 
-/// How far back invocations are counted.
 const PAST: Duration = Duration::from_hours(24);
 
 /// From which part of all invocations on those that use no alias are not taken for somebody's tests: hooks and test events call a version by its

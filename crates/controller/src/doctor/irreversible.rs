@@ -41,33 +41,33 @@ fn door(text: String, why: &str) -> Diagnosis {
 fn why(name: &str, old: &FunctionConfigSnapshot, new: &FunctionConfigSnapshot) -> Option<&'static str> {
     Some(match name {
         "environment" => ENVIRONMENT,
-        "runtime" | "package" => RUNTIME,
-        "handler" => HANDLER,
-        "architecture" => ARCHITECTURE,
-        "layers" if old.layers.is_empty() => ADDED,
-        "layers" | "the order or place of its parts" => LAYERS,
-        "memory" => MEMORY,
-        "timeout" if new.timeout < old.timeout => SHORTER,
-        "timeout" => LONGER,
-        "storage" => STORAGE,
-        "subnets" | "security groups" if old.subnets.is_empty() => ENTERED,
-        "subnets" | "security groups" => NETWORK,
+        "runtime" | "package" => {
+            "the old version keeps running on its runtime; once AWS ends that runtime, no fix of the old version can be published"
+        }
+        "handler" => "another handler runs other code at startup: what it opens and sends there is not undone",
+        "architecture" => "both versions differ in speed and cost, which a comparison of durations attributes to the new code",
+        "layers" if old.layers.is_empty() => {
+            "a rollback removes them again, but what they set up at startup stays, such as agents, metrics and connections"
+        }
+        "layers" | "the order or place of its parts" => {
+            "a rollback restores the old layers; once they are deleted, no fix of the old version can be published"
+        }
+        "memory" => {
+            "memory determines CPU: both versions differ in speed and cost, which a comparison of durations attributes to the new code"
+        }
+        "timeout" if new.timeout < old.timeout => {
+            "invocations that the old version finished in time are cut off in the new one, and count as its errors"
+        }
+        "timeout" => "callers wait longer for the new version, and queues need an even longer visibility timeout",
+        "storage" => "what the new version stores there may not fit the old version when an invocation is retried",
+        "subnets" | "security groups" if old.subnets.is_empty() => {
+            "in a VPC the new version reaches only what its subnets and security groups allow, and the public internet only through a NAT"
+        }
+        "subnets" | "security groups" => {
+            "a rollback needs the old subnets and security groups: deleting them breaks the stable version"
+        }
         _ => return None,
     })
 }
 
 const ENVIRONMENT: &str = "a rollback restores the old variables, not what they refer to: tables, queues, secrets and flags that the old version needs must exist until the rollout is final, and both versions use theirs at the same time";
-const RUNTIME: &str =
-    "the old version keeps running on its runtime; once AWS ends that runtime, no fix of the old version can be published";
-const HANDLER: &str = "another handler runs other code at startup: what it opens and sends there is not undone";
-const ARCHITECTURE: &str = "both versions differ in speed and cost, which a comparison of durations attributes to the new code";
-const LAYERS: &str = "a rollback restores the old layers; once they are deleted, no fix of the old version can be published";
-const ADDED: &str =
-    "a rollback removes them again, but what they set up at startup stays, such as agents, metrics and connections";
-const MEMORY: &str = "memory determines CPU: both versions differ in speed and cost, which a comparison of their durations takes for \
-                      the new code's doing";
-const SHORTER: &str = "invocations that the old version finished in time are cut off in the new one, and count as its errors";
-const LONGER: &str = "callers wait longer for the new version, and queues need an even longer visibility timeout";
-const STORAGE: &str = "what the new version stores there may not fit the old version when an invocation is retried";
-const ENTERED: &str = "in a VPC the new version reaches only what its subnets and security groups allow, and the public internet only through a NAT";
-const NETWORK: &str = "a rollback needs the old subnets and security groups: deleting them breaks the stable version";

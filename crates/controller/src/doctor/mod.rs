@@ -30,7 +30,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
         match cloud.alias_names(&request.subject.function).await {
             Ok(names) => aliases = Some(names),
             Err(error) => {
-                out.unseen.push(unseen("the aliases, and invocations that use none of them", Call::ListAliases, &error))
+                out.unseen.push(unseen("the aliases, and invocations that use none of them", Call::ListAliases, &error));
             }
         }
     }

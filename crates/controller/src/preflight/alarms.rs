@@ -74,13 +74,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
 /// An alarm that needs more time than there is watches nothing.
 fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
     let lasts = plan.duration();
-    let told = exact;
     (needs > lasts).then(|| {
         format!(
             "alarm `{name}` needs at least {} of errors to fire, but the rollout with its bake lasts only {}: \
              use a shorter period or a longer `--bake`",
-            told(needs),
-            told(lasts)
+            exact(needs),
+            exact(lasts)
         )
     })
 }

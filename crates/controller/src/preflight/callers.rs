@@ -49,10 +49,8 @@ pub struct Callers {
     pub unseen: Vec<SkippedCheck>,
 }
 
-/// How long a rollout waits to know this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many ways are named in one line.
 const NAMED: usize = 4;
 
 /// Looks for ways around the alias, not for long.
@@ -181,7 +179,6 @@ impl Callers {
 }
 
 impl Bypass {
-    /// What it is, in a few words.
     fn named(&self) -> String {
         match self {
             Self::Source(source) => format!("the event source mapping of {}", source.name()),
@@ -200,18 +197,15 @@ impl EventSource {
 }
 
 impl PolicyStatement {
-    /// Who it is for.
     pub(crate) fn who(&self) -> String {
         if self.principals.iter().any(|principal| principal == "*") { "anybody".to_owned() } else { self.principals.join(", ") }
     }
 
-    /// Which statement it is.
     pub(crate) fn statement(&self) -> String {
         self.id.as_ref().map_or_else(|| "a statement of its policy".to_owned(), |id| format!("statement `{id}` of its policy"))
     }
 }
 
-/// The permissions by which a function can be called.
 const INVOKES: [&str; 4] = [Call::Invoke.permission(), "lambda:InvokeAsync", "lambda:*", "*"];
 
 #[cfg(test)]

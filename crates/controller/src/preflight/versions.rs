@@ -93,7 +93,6 @@ fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
     Some(rejected_before(version, rejected.cause))
 }
 
-/// The refusal of a version that was rolled back before.
 pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
     Problem::new(format!("{version} was rejected before: {}", cause.phrase()))
         .hint("roll out a fixed version, or this one with `--again`")

@@ -163,7 +163,6 @@ pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Actio
     hold_back(plan, seen, others, action)
 }
 
-/// Comes back with the others, from wherever this one is.
 fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
     use Position::{ClearedByHand, Ended, Entering, Lost, Ours, SetByHand, Superseding, TakenOver, Vanished};
     if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Wait { why: Reason::LookingAgain, .. }) {

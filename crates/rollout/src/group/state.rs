@@ -31,7 +31,6 @@ impl Stage {
         }
     }
 
-    /// The stage as what is waited for.
     fn phrase(self) -> String {
         match self {
             Self::Outside => "to start".to_owned(),
@@ -150,7 +149,6 @@ impl Others {
     }
 }
 
-/// What is waited for, in words.
 pub(crate) fn waits_for(stage: Stage, last: Option<&str>) -> String {
     format!("{} {}", last.unwrap_or("the others"), stage.phrase())
 }
