@@ -40,7 +40,7 @@ fn exit_1_what_cannot_be_published_moves_nothing() {
 fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     let served = Served::start();
     let rows = [
-        ("rollout hello", "no schedule was named"),
+        ("rollout hello", "no schedule given"),
         ("rollout hello --type Linear10PercentEvery1Minuet", "did you mean `Linear10PercentEvery1Minute`?"),
         ("rollout hello --type Canary0Percent5Minutes", "above 0%"),
         ("rollout hello --type Canary100Percent5Minutes", "below 100%"),
@@ -50,8 +50,8 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         ("rollout hello --steps 0,10 --every 1m", "above 0"),
         ("rollout hello --steps ten --every 1m", "above 0"),
         ("rollout hello --steps 10", "--every"),
-        ("rollout hello --type AllAtOnce --poll 50ms", "from 100ms"),
-        ("rollout hello --type AllAtOnce --bake soon", "such as `30s`"),
+        ("rollout hello --type AllAtOnce --poll 50ms", "expected 100ms"),
+        ("rollout hello --type AllAtOnce --bake soon", "write `30s`"),
         ("rollout hello --type AllAtOnce --version 0", "not the number of a published version"),
         ("rollout hello --type AllAtOnce --version $LATEST", "not the number of a published version"),
         ("rollout hello --type AllAtOnce --alias 42", "no alias name"),
@@ -59,9 +59,9 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         ("rollout he/llo --type AllAtOnce", "names no function"),
         ("rollout hello:live --alias other --type AllAtOnce", "leave one of them out"),
         ("rollout hello --type AllAtOnce --zip no-such.zip", "cannot be read"),
-        ("rollout hello --type AllAtOnce --zip Cargo.toml", "no zip file"),
+        ("rollout hello --type AllAtOnce --zip Cargo.toml", "not a zip file"),
         ("rollout hello --type AllAtOnce --version 2 --zip Cargo.toml", "cannot be used with"),
-        ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "no ARN of an alarm"),
+        ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "expected the ARN of an alarm"),
         ("rollout hello --type AllAtOnce --pre-hook a:b:c", "names no function"),
         ("rollout hello --type AllAtOnce --on-interrupt maybe", "possible values"),
         ("rollout hello --type AllAtOnce --analysis maybe", "latency=enforce"),
@@ -77,7 +77,7 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
     let output = run("rollout hello --simulate=nonsense");
     assert_eq!(code(&output), 2);
-    assert!(text(&output).contains("the stories are hello,"), "{}", text(&output));
+    assert!(text(&output).contains("the scenarios are hello,"), "{}", text(&output));
     let output = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
     assert_eq!(code(&output), 2, "no credentials: {}", text(&output));
     assert!(text(&output).contains("no AWS credentials"), "{}", text(&output));
@@ -406,7 +406,7 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     let served = Served::start();
     let output = served.run("analyze --from-cloudwatch hello:live");
     assert_eq!(code(&output), 3, "{}", text(&output));
-    assert!(text(&output).contains("no rollout of hello:live is remembered"), "{}", text(&output));
+    assert!(text(&output).contains("the alias hello:live has no record of a rollout"), "{}", text(&output));
     served.account.with(|world| {
         world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap();
         world.publish("hello", 2).unwrap();
@@ -414,7 +414,7 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     });
     let past = "analyze --from-cloudwatch hello:live --versions 1,2 --since 5m";
     let output = served.run(past);
-    assert!(code(&output) == 3 && text(&output).contains("has no calls of 1 and 2"), "{}", text(&output));
+    assert!(code(&output) == 3 && text(&output).contains("has no invocations of 1 and 2"), "{}", text(&output));
     for _ in 0..60 {
         served.visit("/url/hello:live/");
     }
@@ -466,7 +466,7 @@ fn a_policy_is_printed_without_asking_anybody() {
     let (rollback, policy, notes) = actions("iam-policy hello --rollback-only");
     assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
     assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
-    assert!(notes.contains("the account is not known") && notes.contains("no Region is set"), "{notes}");
+    assert!(notes.contains("the account is not known") && notes.contains("the Region is not known"), "{notes}");
     let (rollout, policy, notes) = actions(
         "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
     );

@@ -43,8 +43,8 @@ fn a_project_begins_with_two_commands() {
 #[test]
 fn a_file_that_is_there_is_never_written_over() {
     for (name, text_of_it, code_of_it, word) in [
-        ("canary.yml", "functions: {}", 3, "left as it is"),
-        ("canary.yaml", "", 3, "left as it is"),
+        ("canary.yml", "functions: {}", 3, "was not changed"),
+        ("canary.yaml", "", 3, "was not changed"),
         ("serverless.yml", "functions: {hello: {deploymentSettings: {}}}", 0, "canaryctl import"),
         ("template.yaml", "Transform: AWS::Serverless-2016-10-31", 0, "canaryctl import"),
         ("appspec.yml", "Resources: [{hello: {Type: AWS::Lambda::Function}}]", 0, "canaryctl import"),

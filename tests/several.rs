@@ -86,7 +86,7 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     assert_eq!(code(&output), 0, "{told}");
     assert_eq!(shares(&served), ["100"; 3]);
     for words in [
-        "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
+        "settings   canary.yml: 3 functions, together: orders:live, mails:live, bills:live\n",
         "orders:live  shifted   10% to 2",
         "mails:live   ended     ✔ PROMOTED",
         "✔ PROMOTED   all 3 functions are on their new versions",
@@ -148,15 +148,13 @@ fn only_some_of_them_and_no_strangers() {
     assert_eq!(shares(&served), ["100", "0", "100"]);
     let output = folder.run(&served, "rollout --only ordrs");
     assert!(code(&output) == 2 && text(&output).contains("`orders`"), "{}", text(&output));
-    for (options, words) in
-        [("--zip any.zip", "`--zip` is for one function, and none is named"), ("--version 3", "`--version` is for one function")]
-    {
+    for (options, words) in [("--zip any.zip", "`--zip` needs a function"), ("--version 3", "`--version` needs a function")] {
         let output = folder.run(&served, &format!("rollout {options}"));
         assert!(code(&output) == 2 && text(&output).contains(words), "{}", text(&output));
     }
     let nowhere = Folder::new("nowhere", &[]);
     let output = nowhere.run(&served, "rollout");
-    assert!(code(&output) == 2 && text(&output).contains("no function is named"), "{}", text(&output));
+    assert!(code(&output) == 2 && text(&output).contains("no function given"), "{}", text(&output));
 }
 
 #[test]
@@ -208,10 +206,10 @@ fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
     for words in [
-        "LEFT ALONE   orders:live",
-        "LEFT ALONE   mails:live",
-        "LEFT ALONE   missing:live",
-        "LEFT ALONE   other:live",
+        "SKIPPED   orders:live",
+        "SKIPPED   mails:live",
+        "SKIPPED   missing:live",
+        "SKIPPED   other:live",
         "ROLLED BACK   bills:live: 100% on 1",
     ] {
         assert!(told.contains(words), "no `{words}` in {told}");

@@ -1,9 +1,10 @@
-//! What is wrong with a file, and what is worth knowing about it? Problems keep it from being used, notes do not.
+//! What is wrong with a file, and what is worth knowing about it? A file with a problem is not used; notes are only shown.
 
 use std::cell::Cell;
 use std::fmt;
 
 use crate::place::Place;
+use crate::variables::Unresolved;
 
 /// Something in a file that has to be changed before it can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// What kind of thing a note tells.
+/// What kind of note it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
     /// Why this was read and not something else.
@@ -147,12 +148,18 @@ impl Findings {
         let same = |known: &Note| known.place == note.place && known.message == note.message;
         match self.notes.len() {
             MOST_FINDINGS => {
-                let message = "there is more to note than can be told".to_owned();
+                let message = "more notes than can be shown".to_owned();
                 self.notes.push(Note { kind: NoteKind::Warning, message, function: None, hint: None, ..note });
             }
             many if many > MOST_FINDINGS || self.notes.iter().any(same) => {}
             _ => self.notes.push(note),
         }
+    }
+
+    /// A variable that cannot be resolved and is not needed.
+    pub(crate) fn unresolved(&mut self, missing: &Unresolved, what: &str, hint: Option<&str>) {
+        let message = format!("`{}` cannot be resolved: {what}", missing.variable);
+        self.note(NoteKind::Unresolved, &missing.place, message, hint);
     }
 
     /// Whether nothing was wrong so far.

@@ -1,6 +1,6 @@
-//! How would `canary.yml` say it? Any project, written in canaryctl's own format, with a comment for each thing that it cannot say.
+//! How does `canary.yml` express a project? Writes any project in canaryctl's own format, with a comment for each note.
 //!
-//! What is written means the same when it is read again: the stage is resolved, so that a file is for one stage.
+//! The written file means the same when it is read again. The stage is resolved, so the file is for one stage.
 
 use std::fmt::{self, Write};
 
@@ -147,7 +147,7 @@ fn alarm(out: &mut Lines, alarm: &Alarm) {
     }
 }
 
-/// What is not as it would be if it were left out.
+/// The keys that differ from their defaults.
 fn define(out: &mut Lines, definition: &Definition) {
     let Definition { namespace, metric, statistic, threshold, period, evaluation_periods, datapoints, .. } = definition;
     if namespace != LAMBDA {

@@ -1,12 +1,12 @@
-//! What does a file say, whatever its notation? A tree of texts, lists and maps in which each value knows its place.
+//! What is in a file, independent of its notation? A tree of texts, lists and maps, each with its place.
 
-use crate::place::Place;
+use crate::place::{At, Place};
 
 /// A value in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
-    /// The YAML tag of its own that stands before it, without the `!`.
+    /// Its own YAML tag, without the `!`.
     pub(crate) tag: Option<Box<str>>,
     pub(crate) value: Value,
 }
@@ -30,7 +30,13 @@ pub(crate) struct Key {
     pub(crate) place: Place,
 }
 
-/// Keys and their values, in the order of the file. No key stands twice.
+impl Key {
+    pub(crate) fn at(&self) -> At<String> {
+        At { value: self.text.clone(), place: self.place.clone() }
+    }
+}
+
+/// Keys and their values, in the order of the file. No key is duplicate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Map {
     entries: Vec<(Key, Node)>,
@@ -81,7 +87,7 @@ impl Map {
 }
 
 impl Node {
-    /// A text that stands in no file as such, but follows from what stands at this place.
+    /// A text that was made from the value at this place.
     pub(crate) fn text_at(text: impl Into<String>, place: &Place) -> Self {
         Self { place: place.clone(), tag: None, value: Value::Scalar { text: text.into(), plain: false } }
     }
@@ -99,6 +105,11 @@ impl Node {
         }
     }
 
+    /// The text with its place.
+    pub(crate) fn text_with_place(&self) -> Option<At<String>> {
+        Some(At { value: self.text()?.to_owned(), place: self.place.clone() })
+    }
+
     pub(crate) fn list(&self) -> Option<&[Node]> {
         match &self.value {
             Value::List(nodes) => Some(nodes),
@@ -113,7 +124,7 @@ impl Node {
         }
     }
 
-    /// The value of a map's key; nothing where it is no map or has no such key.
+    /// The value of a map's key; `None` where it is not a map or has no such key.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.map()?.get(key)
     }

@@ -1,4 +1,4 @@
-//! What is kept of a rollout: events, reports, what CI systems read. None of it ever changes how a rollout ends.
+//! The files that a rollout writes: events, reports, what CI systems read. None of them ever changes how a rollout ends.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -121,7 +121,7 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let output = run("rollout hello --region us-east-1");
     assert_eq!(code(&output), 2);
     assert!(
-        text(&output).starts_with("error: no schedule was named\n  hint: `canaryctl rollout hello:live --type"),
+        text(&output).starts_with("error: no schedule given\n  hint: `canaryctl rollout hello:live --type"),
         "{}",
         text(&output)
     );
@@ -174,7 +174,7 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     for command in ["replay", "explain"] {
         let output = run(&format!("{command} {}", events.display()));
         assert_eq!(code(&output), 2, "{}", text(&output));
-        assert!(text(&output).contains("is no file of events: line 1:"), "{}", text(&output));
+        assert!(text(&output).contains("is not an events file: line 1:"), "{}", text(&output));
     }
 }
 
