@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     match found {
         Some((name, Format::Canary)) if args.ci.is_none() => {
             let hint = "`canaryctl plan FUNCTION` shows its effect; `canaryctl schema` prints all keys";
-            return Err(Failure { code: 3, message: format!("`{name}` already exists and was not changed\n  hint: {hint}") });
+            return Err(Failure::refused(format!("`{name}` already exists and was not changed\n  hint: {hint}")));
         }
         Some((name, Format::Canary)) => print(&format!("`{name}` already exists and was not changed\n")),
         Some((name, _)) => print(&format!(
@@ -78,7 +78,7 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
     let made = File::create_new(FILE).and_then(|mut file| file.write_all(starter(subjects).as_bytes()));
     made.map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            Failure { code: 3, message: format!("`{FILE}` already exists and was not changed") }
+            Failure::refused(format!("`{FILE}` already exists and was not changed"))
         } else {
             Failure { code: 1, message: format!("cannot write `{FILE}`: {error}") }
         }

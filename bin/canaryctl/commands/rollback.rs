@@ -20,7 +20,7 @@ use crate::cli::values::limit;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note, print_out};
 use crate::{session, signals};
 
 /// Roll back now
@@ -154,10 +154,7 @@ impl BulkRollbackRun<'_> {
         for (one, ended) in self.located.iter().zip(&carried_out) {
             match ended {
                 Some((ended, report)) => codes.push(report.print(ended, self.output)),
-                None if self.output == Output::Text => {
-                    print_out(&format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject));
-                }
-                None => print_info(&format!("{}: no such rollout is in progress\n", one.subject)),
+                None => print_note(self.output, &format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject)),
             }
         }
         codes.extend((self.lost > 0).then_some(UNCONFIRMED));

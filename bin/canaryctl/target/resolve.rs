@@ -3,16 +3,16 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use controller::port::{Cloud, CloudError, Failure as EndReason};
+use controller::port::{Cloud, CloudError, Failure as CallFailure};
 use project::{At, FunctionRef, FunctionSettings, Place, Project};
 use rollout::target::{self, Qualified, Subject};
 use sim::Scenario;
 
 use super::config::{LIMIT, LIMIT_IN_AN_INCIDENT};
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::error::Failure;
 use crate::session::{self, Session};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note};
 
 /// What to do where the configuration file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub(crate) enum OnConfigError {
     Fail,
     /// Use the name as it was typed: a broken file must not delay a rollback.
     AsTyped,
+}
+
+impl OnConfigError {
+    /// The time limit for reading the configuration file.
+    fn limit(self) -> Duration {
+        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
+    }
 }
 
 /// The function that a command acts on.
@@ -110,13 +117,6 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
         }
     };
     project.functions.iter().find(same).map(|settings| (settings, qualifier))
-}
-
-impl OnConfigError {
-    /// The time limit for reading the configuration file.
-    fn limit(self) -> Duration {
-        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
-    }
 }
 
 /// Finds the named function, or all functions of the configuration file (or those in `only`), and how many of them could not be found.
@@ -258,10 +258,13 @@ async fn function_name(
     let found = resource(session, &said.project, id, place);
     let found = match on_error {
         OnConfigError::Fail => found.await?,
-        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
+        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
+            let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
+            Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
+        })??,
     };
     let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-    named.ok_or_else(|| refused(format!("{place}: `{id}` is not a function")))
+    named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
 }
 
 /// The resource with a logical id in the project's stack.
@@ -274,36 +277,22 @@ pub(crate) async fn resource(session: &Session, project: &Project, id: &str, pla
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
-        Ok(None) => Err(refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
+        Ok(None) => Err(Failure::refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
     let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
-    match error.failure {
-        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed")),
-        EndReason::Invalid | EndReason::NotFound => {
-            refused(format!("{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"))
-        }
-        EndReason::Unsent
-        | EndReason::Unsigned
-        | EndReason::Outdated
-        | EndReason::Conflict
-        | EndReason::Throttled
-        | EndReason::Unanswered
-        | EndReason::NotExecuted => Failure { message: text, ..Failure::from(error.clone()) },
+    if error.failure == CallFailure::Denied {
+        Failure::refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed"))
+    } else if matches!(error.failure, CallFailure::Invalid | CallFailure::NotFound) {
+        Failure::refused(format!(
+            "{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"
+        ))
+    } else {
+        Failure { message: text, ..Failure::from(error.clone()) }
     }
-}
-
-fn no_answer(Place { file, .. }: &Place) -> Failure {
-    let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-    refused(format!("{file}: CloudFormation did not answer within {limit}"))
-}
-
-/// Refused: traffic unchanged.
-fn refused(message: String) -> Failure {
-    Failure { code: 3, message }
 }
 
 /// The function with its alias: typed, or the file's, or the scenario's.
@@ -325,10 +314,5 @@ fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
     let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
-    let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
-    match common.output {
-        Output::Text => print_out(&text),
-        // Stdout holds JSON objects only.
-        Output::Json => print_info(&text),
-    }
+    print_note(common.output, &format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value));
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::cli::common::Output;
 use crate::error::Failure;
 
 /// An error for a person, on stderr.
@@ -13,6 +14,14 @@ pub(crate) fn print_error(message: &str) {
 /// A note for a person, on stderr.
 pub(crate) fn print_info(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// A note for a person: on stdout between other text, on stderr beside JSON.
+pub(crate) fn print_note(output: Output, text: &str) {
+    match output {
+        Output::Text => print_out(text),
+        Output::Json => print_info(text),
+    }
 }
 
 /// Text for a person or a program, on stdout. A closed output is not an error.
