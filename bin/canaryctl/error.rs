@@ -2,7 +2,6 @@
 
 use controller::port::{self, CloudError};
 
-/// Why a command failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,

@@ -141,7 +141,6 @@ impl Names<'_> {
         }
     }
 
-    /// An alarm's name; an ARN must be of this Region.
     fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
         let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
         in_region(&alarm, self.located.session.aws.region())
@@ -181,7 +180,6 @@ impl Names<'_> {
     }
 }
 
-/// The rule for an alarm that canaryctl creates.
 fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: InsufficientData) -> Result<AlarmRule, Failure> {
     if insufficient_data == InsufficientData::RollBack {
         let text = "a managed alarm has no data at first: with `insufficientData: rollback` every rollout would roll back";

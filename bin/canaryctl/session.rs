@@ -15,13 +15,11 @@ use sim::{Account, Scenario, SimClock};
 use crate::cli::common::Common;
 use crate::error::Failure;
 
-/// The AWS that this process talks to, and its clock.
 pub(crate) struct Session {
     pub(crate) aws: Aws,
     pub(crate) clock: RuntimeClock,
 }
 
-/// The clock that the controller sleeps by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RuntimeClock {
     Real,
@@ -49,7 +47,6 @@ impl RuntimeClock {
     }
 }
 
-/// The scenario that `--simulate` names.
 pub(crate) fn scenario(common: &Common) -> Result<Option<Scenario>, Failure> {
     let Some(name) = &common.simulate else { return Ok(None) };
     let known = || Scenario::names().collect::<Vec<_>>().join(", ");

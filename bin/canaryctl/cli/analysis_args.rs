@@ -10,10 +10,8 @@ use rollout::timing::MAX_HOLD;
 use crate::cli::values::duration;
 use crate::error::Failure;
 
-/// The heading in the help.
 const COMPARING: &str = "Comparing the versions";
 
-/// How the invocations of both versions are compared.
 #[derive(Debug, Args)]
 pub(crate) struct AnalysisArgs {
     /// Compare the errors of both versions: `on`, `observe` (report only) or `off`; add `,sensitive` to detect sooner (a false rollback in
@@ -44,7 +42,6 @@ enum LowTraffic {
     Probe,
 }
 
-/// One word of `--analysis`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Mode(Mode),

@@ -8,7 +8,6 @@ use rollout::policy::{Choice, Kind, Layer, OPTIONS, Value};
 
 use super::values::between;
 
-/// The options that were typed.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyArgs(pub(crate) Layer);
 

@@ -60,11 +60,9 @@ pub(crate) fn version_description(text: &str) -> Result<String, String> {
     if length <= 256 { Ok(text.to_owned()) } else { Err(format!("{length} characters; AWS accepts at most 256")) }
 }
 
-/// An alarm, by name or by ARN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    /// The Region in its ARN.
     pub(crate) region: Option<String>,
 }
 

@@ -55,7 +55,6 @@ pub(crate) struct Analyze {
     pub(crate) common: Common,
 }
 
-/// A time, or how long ago.
 #[derive(Clone, Copy, Debug)]
 enum Since {
     At(Time),

@@ -94,7 +94,6 @@ fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
     notes.into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// Notes about values that are not known.
 fn about(subject: &Subject, place: &Place) -> Vec<String> {
     let mut notes = Vec::new();
     if subject.function.account.is_none() {

@@ -67,7 +67,6 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Writes the file, and gives the next commands.
 fn written(subjects: &[Subject]) -> Result<String, Failure> {
     let Some(first) = subjects.first() else {
         return Err(Failure::usage(
@@ -86,7 +85,6 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
     Ok(format!("wrote {FILE}\n  next      canaryctl plan {}    canaryctl rollout {}\n", typed(first), typed(first)))
 }
 
-/// The key of a function in the file.
 fn typed(subject: &Subject) -> String {
     subject.function.name.clone()
 }

@@ -98,7 +98,6 @@ Examples:
 }
 
 impl Command {
-    /// Runs the command, and gives its exit code.
     pub(crate) async fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Rollout(args) if args.dry_run => plan::run(*args).await,
@@ -138,7 +137,6 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Every help text shows an example.
     #[test]
     fn every_command_helps_with_an_example() {
         let mut count = 0;

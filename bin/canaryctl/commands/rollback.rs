@@ -99,7 +99,6 @@ async fn carry_out<C: Cloud>(
     (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Rolls back several functions at once.
 pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
     /// How many functions could not be found: their traffic is unknown.
@@ -207,7 +206,6 @@ async fn if_under_way<C: Cloud>(
     (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Ends at a second signal.
 async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
     if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
         std::future::pending::<()>().await;
@@ -221,7 +219,6 @@ struct Report {
 }
 
 impl Report {
-    /// Prints the result, and gives its exit code.
     fn print(&self, ended: &Ended, output: Output) -> u8 {
         match output {
             Output::Text => self.text(ended),

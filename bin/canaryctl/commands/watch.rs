@@ -62,7 +62,6 @@ pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, outpu
     }
 }
 
-/// Reads the alarms and the invocations.
 struct Monitor {
     alarms: Vec<String>,
     /// When invocations are counted next; never where that is not permitted.
@@ -118,7 +117,6 @@ fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     names
 }
 
-/// What is shown, and what was last written of it.
 struct View {
     output: Output,
     screen: Screen,

@@ -17,20 +17,17 @@ use crate::ui::print::{print_error, print_note};
 /// What to do where the configuration file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnConfigError {
-    /// Fail.
     Fail,
     /// Use the name as it was typed: a broken file must not delay a rollback.
     AsTyped,
 }
 
 impl OnConfigError {
-    /// The time limit for reading the configuration file.
     fn limit(self) -> Duration {
         if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
     }
 }
 
-/// The function that a command acts on.
 pub(crate) struct Located {
     pub(crate) subject: Subject,
     pub(crate) session: Rc<Session>,
@@ -80,7 +77,6 @@ impl ProjectSettings {
         }
     }
 
-    /// The project's Region.
     fn region(&self) -> Option<String> {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
@@ -133,7 +129,6 @@ pub(crate) async fn locate_all(
     }
 }
 
-/// Finds one function, and connects to its AWS.
 pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: OnConfigError) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
     let typed = function.or(scenario.map(|scenario| scenario.defaults().function)).unwrap_or_default();
@@ -267,7 +262,6 @@ async fn function_name(
     named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
 }
 
-/// The resource with a logical id in the project's stack.
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
         return Err(Failure::usage(format!(

@@ -26,7 +26,6 @@ use crate::session::RuntimeClock;
 /// How long a question waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a result is shown.
 const READING: Duration = Duration::from_secs(8);
 
 /// How long a message takes to be drawn.
@@ -40,7 +39,6 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Takes an event into account.
     #[expect(clippy::wildcard_enum_match_arm, reason = "only three kinds of events matter here")]
     pub(crate) fn update(&self, event: &Event) {
         match &event.what {
@@ -65,10 +63,8 @@ pub(crate) struct Console<'a> {
     pub(crate) holds: bool,
 }
 
-/// An order that is being carried out.
 type Doing<'a> = Pin<Box<dyn Future<Output = (Order, Ordered)> + 'a>>;
 
-/// Where the conversation is.
 #[derive(Default)]
 struct Talk<'a> {
     asked: Option<Order>,

@@ -9,7 +9,6 @@ pub(crate) use elsewhere::Keys;
 #[cfg(unix)]
 pub(crate) use unix::Keys;
 
-/// What came from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pressed {
     /// One key; `None` is a key without a letter, or several at once, as pasting sends them.
@@ -38,7 +37,6 @@ mod unix {
     /// How often to check whether this process is in the foreground, and whether the view has ended.
     const LOOK: Duration = Duration::from_millis(200);
 
-    /// The keys of a terminal, for as long as this lives.
     pub(crate) struct Keys {
         terminal: Arc<Mutex<Terminal>>,
         pressed: UnboundedReceiver<Pressed>,
@@ -46,10 +44,8 @@ mod unix {
         quit: Signals,
     }
 
-    /// What was set on the terminal.
     #[derive(Default)]
     struct Terminal {
-        /// How it was before.
         before: Option<Termios>,
         over: bool,
     }
@@ -182,7 +178,6 @@ mod unix {
 mod elsewhere {
     use super::Pressed;
 
-    /// There are none.
     pub(crate) enum Keys {}
 
     impl Keys {

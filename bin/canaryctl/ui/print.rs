@@ -6,12 +6,10 @@ use std::path::Path;
 use crate::cli::common::Output;
 use crate::error::Failure;
 
-/// An error for a person, on stderr.
 pub(crate) fn print_error(message: &str) {
     let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
 }
 
-/// A note for a person, on stderr.
 pub(crate) fn print_info(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
@@ -30,7 +28,6 @@ pub(crate) fn print_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Reads a text file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let unreadable = |error: io::Error| Failure::usage(format!("cannot read `{}`: {error}", path.display()));
     if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }.map_err(unreadable)

@@ -90,7 +90,6 @@ impl Read for Alarm {
 }
 
 keys! {
-    /// The keys of an alarm in `canary.yml`.
     pub(crate) struct AlarmKeys {
         /// The alarm's name. With no other key, an existing alarm.
         "name" name: String,
@@ -120,7 +119,6 @@ keys! {
 }
 
 impl AlarmKeys {
-    /// The alarm with these keys.
     pub(crate) fn alarm(self, place: &Place, found: &mut Findings) -> Option<Alarm> {
         let plain = Self { name: None, logical_id: None, ..self.clone() } == Self::default();
         match (self.name, self.logical_id, self.metric) {

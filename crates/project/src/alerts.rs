@@ -13,12 +13,10 @@ use crate::place::{At, Place};
 use crate::tree::{Map, Node};
 use crate::variables::Variables;
 
-/// What the file says about alarms.
 pub(crate) struct Alerts<'a, 'v> {
     variables: &'v Variables<'a>,
     functions: &'a Map,
     definitions: Option<&'a Map>,
-    /// Those that every function has.
     global: Vec<&'a Node>,
     enabled: bool,
 }
@@ -171,5 +169,4 @@ const BUILT_IN: [(&str, &str, &str, f64); 4] = [
     ("functionDuration", "Duration", "Average", 500.0),
     ("functionThrottles", "Throttles", "Sum", 1.0),
 ];
-/// The most alarms that are read.
 const MOST: usize = 2000;

@@ -43,7 +43,6 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     Project { stage, region, functions, ..Project::empty(Format::AppSpec, file.name) }.finish(found)
 }
 
-/// The hooks before and after traffic.
 #[derive(Default)]
 struct Hooks {
     before: Option<At<Hook>>,

@@ -14,7 +14,6 @@ use crate::tree::{Node, Value};
 use crate::{File, Format, Lookup, yaml};
 
 keys! {
-    /// A whole `canary.yml`.
     struct Whole {
         /// The stage, unless `--stage` names another one.
         "stage" stage: String,
@@ -58,7 +57,6 @@ pub fn schema() -> serde_json::Value {
     schema
 }
 
-/// Reads a `canary.yml`.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     let mut tree = yaml::parse(file.name, file.bytes)?;
     let mut found = Findings::default();
@@ -149,7 +147,6 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings)
     }
 }
 
-/// The project for one stage.
 fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup, found: &mut Findings) -> Project {
     let named = stage.as_ref().map(|stage| stage.value.as_str());
     let stages = whole.stages.map(|stages| stages.value.0).unwrap_or_default();

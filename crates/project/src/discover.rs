@@ -27,10 +27,8 @@ const PLACES: [(&str, Format, &str); 12] = [
 /// Where `sam deploy` keeps its settings, beside the template.
 const SAM_CONFIGS: [&str; 3] = ["samconfig.toml", "samconfig.yaml", "samconfig.yml"];
 
-/// What `serverless package` leaves.
 const STATE: &str = ".serverless/serverless-state.json";
 
-/// What is in a file, and when it was written.
 type Loaded = (Vec<u8>, Option<SystemTime>);
 
 /// A file in a folder that may be about rollouts.

@@ -29,7 +29,6 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// A single one.
     pub(crate) fn one(problem: Problem) -> Self {
         Self(vec![problem])
     }
@@ -90,12 +89,10 @@ impl fmt::Display for Note {
     }
 }
 
-/// What a reader has found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     problems: Vec<Problem>,
     notes: Vec<Note>,
-    /// The key of the function that is being read.
     pub(crate) function: Option<String>,
     /// How many words were looked up already.
     looked_up: Cell<usize>,
@@ -111,7 +108,6 @@ impl Findings {
         }
     }
 
-    /// Something that has to be changed, and how.
     pub(crate) fn hinted(&mut self, place: &Place, message: impl Into<String>, hint: impl Into<String>) {
         self.add(place, &message.into(), Some(&hint.into()));
     }
@@ -162,7 +158,6 @@ impl Findings {
         self.note(NoteKind::Unresolved, &missing.place, message, hint);
     }
 
-    /// Whether nothing was wrong so far.
     pub(crate) fn sound(&self) -> bool {
         self.problems.is_empty()
     }
@@ -202,7 +197,6 @@ fn cut(text: &str) -> String {
 
 /// The most problems that are kept, and the most notes.
 const MOST_FINDINGS: usize = 1000;
-/// The longest message, in characters.
 const LONGEST_MESSAGE: usize = 500;
 /// How many problems are shown one by one.
 const SHOWN: usize = 50;

@@ -42,7 +42,6 @@ pub fn canary_yml(project: &Project) -> String {
     out.text
 }
 
-/// Lines, the inner ones further in.
 #[derive(Default)]
 struct Lines {
     text: String,

@@ -11,7 +11,6 @@ use crate::place::{At, Place};
 use crate::tree::{Map, Node};
 use crate::variables::Unresolved;
 
-/// The result of a value in a template.
 #[derive(Debug)]
 pub(crate) enum Known<'a> {
     /// A value. Inside of it, intrinsic functions may stand again.
@@ -27,7 +26,6 @@ type Evaluated<T> = Result<T, Unresolved>;
 /// A template with what its parameters are.
 pub(crate) struct Template<'a> {
     root: &'a Node,
-    /// Parameters that were given a value.
     given: BTreeMap<String, At<String>>,
     stack: Option<String>,
     region: Option<String>,
@@ -45,17 +43,14 @@ impl<'a> Template<'a> {
         Self { root, given, stack, region, budget: Cell::new(BUDGET) }
     }
 
-    /// The section of this name.
     pub(crate) fn section(&self, name: &str) -> Option<&'a Map> {
         self.root.get(name).and_then(Node::map)
     }
 
-    /// Evaluates a value.
     pub(crate) fn evaluate(&self, node: &'a Node) -> Evaluated<Known<'a>> {
         self.value(node, 0)
     }
 
-    /// Evaluates a value to a text.
     pub(crate) fn text(&self, node: &'a Node) -> Evaluated<At<String>> {
         self.text_of(node, 0)
     }

@@ -15,12 +15,9 @@ use crate::finding::Findings;
 use crate::place::At;
 use crate::tree::Node;
 
-/// A value that a key can have.
 pub(crate) trait Read: Sized {
-    /// Reads it. Where that fails, a problem is found.
     fn read(node: &Node, found: &mut Findings) -> Option<Self>;
 
-    /// Its JSON Schema.
     fn schema() -> serde_json::Value;
 
     /// Merges a nearer and a farther value.
@@ -30,7 +27,6 @@ pub(crate) trait Read: Sized {
     }
 }
 
-/// Reads a value with its place.
 pub(crate) fn read<T: Read>(node: &Node, found: &mut Findings) -> Option<At<T>> {
     T::read(node, found).map(|value| At { value, place: node.place.clone() })
 }
@@ -87,7 +83,6 @@ macro_rules! keys {
     };
 }
 
-/// Declares a choice of words.
 macro_rules! words {
     ($(#[doc = $about:literal])* pub enum $name:ident {
         $($(#[doc = $doc:literal])+ $word:literal $variant:ident,)+
@@ -133,7 +128,6 @@ pub(crate) fn entries<'a>(
     Some(map.into_iter().flat_map(crate::tree::Map::iter))
 }
 
-/// A problem for an unknown key.
 pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'static str> + Clone, found: &mut Findings) {
     let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
     let hint = strange.or_else(|| found.did_you_mean(&key.text, known.clone()));
@@ -205,7 +199,6 @@ fn parsed<T>(node: &Node, expected: &str, found: &mut Findings, parse: impl FnOn
     value
 }
 
-/// A parsed text, or a problem with the parser's message.
 pub(crate) fn parse_at<T: FromStr<Err: Display>>(text: &At<String>, found: &mut Findings) -> Option<At<T>> {
     let value = text.value.parse().map_err(|error: T::Err| found.problem(&text.place, error.to_string())).ok()?;
     Some(At { value, place: text.place.clone() })
@@ -327,7 +320,6 @@ impl<T: Read> Read for Named<T> {
     }
 }
 
-/// An alias' name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AliasName(pub(crate) String);
 
@@ -352,7 +344,6 @@ impl Read for Qualified {
     }
 }
 
-/// The longest value, in bytes.
 pub(crate) const LONGEST_TEXT: usize = 2048;
 /// The longest test event, in bytes. Each function has one.
 const LONGEST_EVENT: usize = 16 * 1024;
@@ -361,7 +352,6 @@ pub(crate) const MOST_IN_A_LIST: usize = 100;
 /// The most functions, or stages.
 pub(crate) const MOST_NAMED: usize = 1000;
 
-/// Keys of other tools, with a hint for each.
 const ELSEWHERE: [(&str, &str); 5] = [
     ("triggerConfigurations", "canaryctl does not send SNS messages: use its exit code or `--output json`"),
     ("codeDeployRole", "canaryctl needs neither CodeDeploy nor a role: remove it"),

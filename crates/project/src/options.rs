@@ -28,7 +28,6 @@ impl Options {
         times.into_iter().chain(others).filter_map(|(choice, key)| Some((key.name, self.0.get(choice.name)?)))
     }
 
-    /// The keys that there are.
     pub(crate) fn keys() -> impl Iterator<Item = &'static str> + Clone {
         with_keys().map(|(_, key)| key.name)
     }
@@ -52,7 +51,6 @@ impl Options {
         true
     }
 
-    /// Adds the schema of each option.
     pub(crate) fn describe(properties: &mut serde_json::Map<String, serde_json::Value>) {
         for (choice, key) in with_keys() {
             let schema = match choice.kind {
@@ -64,7 +62,6 @@ impl Options {
         }
     }
 
-    /// Merges a nearer and a farther layer.
     #[must_use]
     pub(crate) fn over(self, mut farther: Self) -> Self {
         farther.0.extend(self.0);

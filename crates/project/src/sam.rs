@@ -122,19 +122,7 @@ impl<'a> Reader<'a> {
 
     /// The preference, where there is one; a preference that cannot be resolved is a problem.
     fn preference(&mut self, nodes: [Option<&'a Node>; 2]) -> Option<Preference<'a>> {
-        let mut maps = [None, None];
-        for (map, node) in maps.iter_mut().zip(nodes) {
-            let Some(node) = node else { continue };
-            match self.template.evaluate(node) {
-                Ok(Known::Value(Cow::Borrowed(node))) if node.map().is_some() => *map = node.map(),
-                Ok(Known::Nothing) => {}
-                Ok(Known::Value(_) | Known::Resource(_)) => {
-                    self.found.problem(&node.place, format!("expected a map of keys, found {}", found_text(node)));
-                }
-                Err(missing) => self.unresolved(&missing),
-            }
-        }
-        let [own, global] = maps;
+        let [own, global] = nodes.map(|node| self.map(node?));
         (own.is_some() || global.is_some()).then_some(Preference { own, global })
     }
 
@@ -172,15 +160,12 @@ impl<'a> Reader<'a> {
         let mut alarms = Vec::new();
         for map in [preference.global, preference.own].into_iter().flatten() {
             let Some(node) = map.get("Alarms").filter(|node| !node.is_null()) else { continue };
-            let list = match self.template.evaluate(node) {
-                Ok(Known::Value(Cow::Borrowed(node))) if node.list().is_some() => node.list().unwrap_or_default(),
-                Ok(Known::Nothing) => &[],
-                Ok(Known::Value(_) | Known::Resource(_)) => {
+            let known = self.template.evaluate(node);
+            let list = match self.resolved(known) {
+                Some(Known::Value(Cow::Borrowed(node))) if node.list().is_some() => node.list().unwrap_or_default(),
+                Some(Known::Nothing) | None => &[],
+                Some(Known::Value(_) | Known::Resource(_)) => {
                     self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(node)));
-                    &[]
-                }
-                Err(missing) => {
-                    self.unresolved(&missing);
                     &[]
                 }
             };
@@ -214,7 +199,8 @@ impl<'a> Reader<'a> {
 
     fn hooks(&mut self, preference: Preference<'a>) -> (Option<At<Hook>>, Option<At<Hook>>) {
         let maps = [preference.own, preference.global].map(|map| map.and_then(|map| map.get("Hooks")));
-        let hooks: Vec<&'a Map> = maps.into_iter().flatten().filter_map(|node| self.map(node)).collect();
+        let hooks: Vec<&'a Map> =
+            maps.into_iter().flatten().filter(|node| !node.is_null()).filter_map(|node| self.map(node)).collect();
         let first = |key: &str| hooks.iter().find_map(|map| map.get(key)).filter(|node| !node.is_null());
         for (key, _) in hooks.iter().flat_map(|map| map.iter()).filter(|(key, _)| !HOOKS.contains(&key.text.as_str())) {
             self.found.misspelt(&key.place, format!("`{}` is not a hook", shown(&key.text)), &key.text, HOOKS);
@@ -226,7 +212,7 @@ impl<'a> Reader<'a> {
     fn map(&mut self, node: &'a Node) -> Option<&'a Map> {
         let known = self.template.evaluate(node);
         match self.resolved(known)? {
-            Known::Value(Cow::Borrowed(node)) if node.map().is_some() || node.is_null() => node.map(),
+            Known::Value(Cow::Borrowed(node)) if node.map().is_some() => node.map(),
             Known::Nothing => None,
             Known::Value(_) | Known::Resource(_) => {
                 self.found.problem(&node.place, format!("expected a map of keys, found {}", found_text(node)));

@@ -8,7 +8,6 @@ use crate::place::At;
 use crate::tree::Node;
 use crate::{File, Lookup, Problems, toml, yaml};
 
-/// The settings of the chosen environment.
 #[derive(Debug, Default)]
 pub(crate) struct SamConfig {
     pub(crate) stack: Option<At<String>>,

@@ -43,7 +43,6 @@ struct Reader<'a> {
     service: Option<String>,
     stage: Option<At<String>>,
     functions: &'a Map,
-    /// What `custom.deploymentSettings` says.
     global: Option<&'a Map>,
     found: Findings,
 }
@@ -52,21 +51,16 @@ fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, 
     let mut found = Findings::default();
     // In a state, what looks like a variable is for CloudFormation.
     let variables = Variables::new(root, lookup, format == Format::Serverless);
-    let stage = variables.stage().map_err(|missing| unresolved(&missing, &mut found)).ok();
+    let stage = resolved(variables.stage(), &mut found);
     if let (Format::ServerlessState, Some(asked)) = (format, &lookup.stage) {
         packaged_for(root, asked, &mut found);
     }
     let service = service(root, &variables, &mut found);
     let empty = Map::default();
     let functions = functions(root, &variables, &mut found).unwrap_or(&empty);
-    let custom = variables.path(&["custom", "deploymentSettings"]);
-    let global = match custom {
-        Ok(Some(Cow::Borrowed(node))) => node.map(),
-        Ok(_) => None,
-        Err(missing) => {
-            unresolved(&missing, &mut found);
-            None
-        }
+    let global = match resolved(variables.path(&["custom", "deploymentSettings"]), &mut found) {
+        Some(Some(Cow::Borrowed(node))) => node.map(),
+        Some(_) | None => None,
     };
     let mut reader = Reader { variables, service, stage, functions, global, found };
     let settings = reader.all();
@@ -85,7 +79,11 @@ fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, 
         .finish(reader.found)
 }
 
-/// A problem for a needed variable that cannot be resolved.
+/// A needed value, or a problem where it cannot be resolved.
+fn resolved<T>(value: Result<T, Unresolved>, found: &mut Findings) -> Option<T> {
+    value.map_err(|missing| unresolved(&missing, found)).ok()
+}
+
 fn unresolved(missing: &Unresolved, found: &mut Findings) {
     let hint = match missing.variable.strip_prefix("${") {
         Some(env) if env.starts_with("env:") => "set the environment variable, or give the variable a default",
@@ -122,8 +120,8 @@ fn service(root: &Node, variables: &Variables<'_>, found: &mut Findings) -> Opti
 
 /// The functions: a map. A list of maps, which the framework accepts too, is a problem.
 fn functions<'a>(root: &Node, variables: &Variables<'a>, found: &mut Findings) -> Option<&'a Map> {
-    match variables.path(&["functions"]) {
-        Ok(Some(Cow::Borrowed(node))) => {
+    match resolved(variables.path(&["functions"]), found)? {
+        Some(Cow::Borrowed(node)) => {
             if node.map().is_some_and(|map| map.len() > MOST_NAMED) {
                 found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
                 return None;
@@ -137,12 +135,8 @@ fn functions<'a>(root: &Node, variables: &Variables<'a>, found: &mut Findings) -
             }
             node.map()
         }
-        Ok(_) => {
+        Some(Cow::Owned(_)) | None => {
             found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
-            None
-        }
-        Err(missing) => {
-            unresolved(&missing, found);
             None
         }
     }
@@ -175,17 +169,14 @@ impl<'a> Reader<'a> {
     /// Whether `custom.deploymentSettings.stages` has the stage, or is missing.
     fn stage_enabled(&mut self) -> bool {
         let Some(node) = self.global.and_then(|global| global.get("stages")) else { return true };
-        let listed: Option<Vec<Cow<'_, Node>>> = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) => {
-                let stages = node.list().unwrap_or_default().iter().map(|stage| self.variables.node(stage));
-                stages.map(|stage| stage.map_err(|missing| unresolved(&missing, &mut self.found)).ok()).collect()
-            }
-            Ok(Cow::Owned(_)) => Some(Vec::new()),
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                None
-            }
-        };
+        let listed: Option<Vec<Cow<'_, Node>>> =
+            resolved(self.variables.node(node), &mut self.found).and_then(|node| match node {
+                Cow::Borrowed(node) => {
+                    let stages = node.list().unwrap_or_default().iter();
+                    stages.map(|stage| resolved(self.variables.node(stage), &mut self.found)).collect()
+                }
+                Cow::Owned(_) => Some(Vec::new()),
+            });
         let stage = self.stage.as_ref().map(|stage| stage.value.as_str());
         let enabled = listed.is_none_or(|stages| stages.is_empty() || stages.iter().any(|node| node.text() == stage));
         if !enabled {
@@ -196,15 +187,11 @@ impl<'a> Reader<'a> {
     }
 
     fn function(&mut self, key: &Key, node: &'a Node) -> Option<FunctionSettings> {
-        let own = match self.variables.node(node.get("deploymentSettings")?) {
-            Ok(Cow::Borrowed(own)) if own.map().is_some() || own.is_null() => own.map(),
-            Ok(own) => {
+        let own = match resolved(self.variables.node(node.get("deploymentSettings")?), &mut self.found)? {
+            Cow::Borrowed(own) if own.map().is_some() || own.is_null() => own.map(),
+            own => {
                 let message = format!("expected a map of keys for `deploymentSettings`, found {}", found_text(&own));
                 self.found.problem(&own.place, message);
-                return None;
-            }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
                 return None;
             }
         };
@@ -257,21 +244,13 @@ impl<'a> Reader<'a> {
         self.found.note(NoteKind::Ignored, &key.place, message, hint);
     }
 
-    /// The text of a needed setting.
     fn needed(&mut self, node: &'a Node, expected: &str) -> Option<At<String>> {
-        match self.variables.node(node) {
-            Ok(node) => {
-                let text = node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT);
-                if text.is_none() {
-                    self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
-                }
-                text
-            }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                None
-            }
+        let node = resolved(self.variables.node(node), &mut self.found)?;
+        let text = node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT);
+        if text.is_none() {
+            self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
         }
+        text
     }
 
     fn schedule(&mut self, node: &'a Node) -> Option<At<Schedule>> {
@@ -302,17 +281,13 @@ impl<'a> Reader<'a> {
     }
 
     fn alarms(&mut self, node: &'a Node) -> Vec<At<Alarm>> {
-        let list = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) if node.list().is_some() => node.list().unwrap_or_default(),
-            Ok(node) if node.is_null() => return Vec::new(),
-            Ok(node) => {
+        let list = match resolved(self.variables.node(node), &mut self.found) {
+            Some(Cow::Borrowed(node)) if node.list().is_some() => node.list().unwrap_or_default(),
+            Some(node) if !node.is_null() => {
                 self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(&node)));
-                return Vec::new();
+                &[]
             }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                return Vec::new();
-            }
+            Some(_) | None => &[],
         };
         if list.len() > MOST_IN_A_LIST {
             self.found.problem(&node.place, format!("expected at most {MOST_IN_A_LIST} alarms, found {}", list.len()));

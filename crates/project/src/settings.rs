@@ -38,7 +38,6 @@ pub struct Project {
 }
 
 impl Project {
-    /// A project without functions.
     pub(crate) fn empty(format: Format, file: &str) -> Self {
         Self {
             format,
@@ -167,7 +166,6 @@ pub struct FunctionSettings {
 }
 
 impl FunctionSettings {
-    /// A function with a name and no settings.
     pub(crate) fn new(key: At<String>, function: At<FunctionRef>) -> Self {
         Self {
             key,
@@ -225,7 +223,6 @@ pub enum Hook {
 }
 
 keys! {
-    /// A hook that is not a name.
     pub(crate) struct InStack {
         /// The logical id of a function in the stack.
         "logicalId" logical_id: String,
@@ -326,7 +323,6 @@ impl Read for AnalysisSetting {
 }
 
 keys! {
-    /// The keys of a function in one layer of `canary.yml`.
     pub(crate) struct Keys {
         /// The function's name or ARN in AWS [default: its key]. `${stage}` is replaced by the stage.
         "name" name: String,
@@ -360,10 +356,8 @@ keys! {
     }
 }
 
-/// The keys that are only for one function.
 const OF_ONE: [&str; 4] = ["name", "logicalId", "version", "currentVersion"];
 
-/// The settings of all functions in `canary.yml`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Defaults(pub(crate) Keys);
 

@@ -15,7 +15,6 @@ const MOST_BYTES: usize = 1024 * 1024;
 /// From here on in a line, columns are counted in bytes: counting letters from the line's beginning would take too long.
 const LONG_LINE: usize = 1000;
 
-/// Reads a whole file.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
     if bytes.len() > MOST_BYTES {
         let message = "the file is larger than 1 MB".to_owned();
@@ -37,7 +36,6 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
 struct Places<'a> {
     file: Arc<str>,
     text: &'a str,
-    /// Where each line begins, in bytes.
     lines: Vec<usize>,
 }
 

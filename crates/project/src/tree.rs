@@ -2,7 +2,6 @@
 
 use crate::place::{At, Place};
 
-/// A value in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
@@ -11,7 +10,6 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
-/// What a value is.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// A text, a number, a boolean or nothing: `plain` where it was written without quotes.
@@ -23,7 +21,6 @@ pub(crate) enum Value {
     Map(Map),
 }
 
-/// A key of a map.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) text: String,
@@ -105,7 +102,6 @@ impl Node {
         }
     }
 
-    /// The text with its place.
     pub(crate) fn text_with_place(&self) -> Option<At<String>> {
         Some(At { value: self.text()?.to_owned(), place: self.place.clone() })
     }
@@ -129,7 +125,6 @@ impl Node {
         self.map()?.get(key)
     }
 
-    /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             _ if self.is_null() => "nothing",

@@ -10,18 +10,14 @@ use crate::keys::shown;
 use crate::place::{At, Place};
 use crate::tree::{Node, Value};
 
-/// A variable that cannot be resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Unresolved {
-    /// As it is written.
     pub(crate) variable: String,
-    /// Where.
     pub(crate) place: Place,
 }
 
 type Resolved<T> = Result<T, Unresolved>;
 
-/// Resolves the variables of one file.
 pub(crate) struct Variables<'a> {
     root: &'a Node,
     lookup: &'a Lookup,
@@ -46,7 +42,6 @@ impl<'a> Variables<'a> {
         self.walk(path.iter().copied(), 0)
     }
 
-    /// The text under a path of keys, or nothing.
     pub(crate) fn text(&self, path: &[&str]) -> Resolved<Option<At<String>>> {
         let node = self.path(path)?;
         Ok(node.and_then(|node| node.text_with_place()))

@@ -79,11 +79,9 @@ struct Loader {
 #[derive(Clone, Copy, Default)]
 struct Size {
     values: usize,
-    /// The length of all texts, in bytes.
     text: usize,
 }
 
-/// A list or map that has not ended yet.
 struct Open {
     place: Place,
     tag: Option<Box<str>>,
@@ -93,12 +91,7 @@ struct Open {
 
 enum Inside {
     List(Vec<Node>),
-    Map {
-        entries: Vec<(Key, Node)>,
-        /// The maps to be merged into this one.
-        merged: Vec<Node>,
-        key: Option<Key>,
-    },
+    Map { entries: Vec<(Key, Node)>, merged: Vec<Node>, key: Option<Key> },
 }
 
 impl Loader {
@@ -224,7 +217,6 @@ fn as_key(node: Node) -> Result<Key, Problem> {
     }
 }
 
-/// How much it holds.
 fn size(node: &Node) -> Size {
     let own = Size { values: 1, text: 0 };
     let more = |so_far: Size, inner: Size| Size { values: so_far.values + inner.values, text: so_far.text + inner.text };
