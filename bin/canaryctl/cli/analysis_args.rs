@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use project::LowTraffic;
 use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
 use rollout::timing::MAX_HOLD;
 
@@ -25,7 +27,7 @@ pub(crate) struct AnalysisArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
     /// After that: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = COMPARING)]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(low_traffic), help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
     /// The test event, a JSON file
     #[arg(long, value_name = "FILE", help_heading = COMPARING)]
@@ -35,18 +37,16 @@ pub(crate) struct AnalysisArgs {
     probe_count: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LowTraffic {
-    Rollback,
-    Promote,
-    Probe,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Mode(Mode),
     Sensitive,
     Latency(Latency),
+}
+
+fn low_traffic(word: String) -> LowTraffic {
+    let known = [LowTraffic::Promote, LowTraffic::Probe].into_iter().find(|known| known.word() == word);
+    known.unwrap_or(LowTraffic::RollBack)
 }
 
 fn word(text: &str) -> Result<Word, String> {
@@ -72,13 +72,13 @@ impl AnalysisArgs {
     pub(crate) fn plan(&self, file: &project::Analysis) -> Result<Analysis, Failure> {
         let default = Analysis { mode: Mode::On, ..Analysis::default() };
         let count = self.probe_count.or(file.probe_count.as_ref().map(|at| at.value));
-        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value.into())).unwrap_or(LowTraffic::Rollback);
+        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value)).unwrap_or(LowTraffic::RollBack);
         let without_event = self.probe_event.is_none() && file.probe_event.is_none();
         if without_event && (low == LowTraffic::Probe || self.probe_count.is_some()) {
             return Err(Failure::usage("there is no test event to send\n  hint: give one with `--probe-event FILE`"));
         }
         let on_low_traffic = match low {
-            LowTraffic::Rollback => OnLowTraffic::RollBack,
+            LowTraffic::RollBack => OnLowTraffic::RollBack,
             LowTraffic::Promote => OnLowTraffic::Promote,
             LowTraffic::Probe => OnLowTraffic::Probe(count.unwrap_or(PROBES)),
         };
@@ -118,16 +118,6 @@ impl AnalysisArgs {
         match (&self.probe_event, &file.probe_event) {
             (Some(path), _) => event(path).map(Some),
             (None, said) => Ok(said.as_ref().map(|said| said.value.to_string().into_bytes())),
-        }
-    }
-}
-
-impl From<project::LowTraffic> for LowTraffic {
-    fn from(setting: project::LowTraffic) -> Self {
-        match setting {
-            project::LowTraffic::RollBack => Self::Rollback,
-            project::LowTraffic::Promote => Self::Promote,
-            project::LowTraffic::Probe => Self::Probe,
         }
     }
 }
@@ -196,7 +186,7 @@ mod tests {
             mode: Some(said(Mode::On)),
             alpha: Some(said(0.05)),
             min_requests: Some(said(200)),
-            on_low_traffic: Some(said(project::LowTraffic::Probe)),
+            on_low_traffic: Some(said(LowTraffic::Probe)),
             probe_event: Some(said(serde_json::json!({"path": "/health"}))),
             probe_count: Some(said(3)),
             ..project::Analysis::default()

@@ -13,12 +13,12 @@ use rollout::target::Subject;
 use serde_json::json;
 
 use super::rollback::BulkRollbackRun;
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
 use crate::session;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_out};
+use crate::ui::print::{print_error, print_result};
 
 /// Which rollout to act on
 #[derive(Debug, Args)]
@@ -178,23 +178,18 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         ordered = order(another).await;
     }
     let (code, outcome, text) = match &ordered {
-        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
-        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
+        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),
+        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}\n")),
         Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
         Ordered::Unconfirmed(why, command) => {
             let hint = command.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
             (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this manually:\n  {hint}"))
         }
     };
-    match args.common.output {
-        Output::Text if code == 0 => print_out(&format!("{text}\n")),
-        Output::Text => print_error(&text),
-        Output::Json => {
-            let (function, alias) = (&subject.function.name, &subject.alias);
-            let line = json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
-                "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
-            print_out(&format!("{line}\n"));
-        }
-    }
+    print_result(args.common.output, code, &text, || {
+        let (function, alias) = (&subject.function.name, &subject.alias);
+        json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
+            "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text.trim_end() } })
+    });
     Ok(code)
 }

@@ -20,7 +20,7 @@ use crate::cli::values::limit;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_note, print_out};
+use crate::ui::print::{print_error, print_note, print_result};
 use crate::{session, signals};
 
 /// Roll back now
@@ -220,76 +220,60 @@ struct Report {
 
 impl Report {
     fn print(&self, ended: &Ended, output: Output) -> u8 {
-        match output {
-            Output::Text => self.text(ended),
-            Output::Json => self.json(ended),
-        }
-    }
-
-    fn text(&self, ended: &Ended) -> u8 {
         let (subject, took) = (&self.subject, rollout::format::duration(self.took));
-        match ended {
+        let mut next = Vec::new();
+        let (code, outcome, kind, detail, text) = match ended {
             Ended::Done { alias, from, changed: true } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
-                print_out(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl status {subject}\n"));
-                0
+                let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                (0, "rolled_back", "hand", "rolled back manually", format!("{text}  next      canaryctl status {subject}\n"))
             }
             Ended::Done { alias, from, .. } => {
                 let none = from.map_or_else(String::new, |from| format!("; {from} was rolled back before"));
-                print_out(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n"));
-                0
+                let text = format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic());
+                let next = format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n");
+                (0, "unchanged", "unchanged", "already rolled back", format!("{text}{next}"))
             }
             Ended::Nothing(why) => {
-                print_error(&format!(
-                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
-                ));
-                3
+                let text = format!(
+                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; \
+                     `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
+                );
+                (REFUSED, "refused", "refused", why.as_str(), text)
             }
             Ended::Missing(why) => {
-                print_error(&format!("{why}\n  hint: are Region, account and alias right?"));
-                3
+                (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
             }
             Ended::Unconfirmed { why, command } => {
                 let command = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
-                print_error(&format!(
-                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  hint: page someone, and run this manually:\n  {command}"
-                ));
-                20
+                let text = format!(
+                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  \
+                     hint: page someone, and run this manually:\n  {command}"
+                );
+                next.push(command);
+                (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }
-        }
-    }
-
-    fn json(&self, ended: &Ended) -> u8 {
-        let (outcome, code, kind, detail) = match ended {
-            Ended::Done { changed: true, .. } => ("rolled_back", 0, "hand", "rolled back manually".to_owned()),
-            Ended::Done { .. } => ("unchanged", 0, "unchanged", "already rolled back".to_owned()),
-            Ended::Nothing(why) | Ended::Missing(why) => ("refused", 3, "refused", why.clone()),
-            Ended::Unconfirmed { why, .. } => ("rollback_unconfirmed", 20, "rollback_unconfirmed", why.clone()),
         };
         let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
             Ended::Done { alias, from, .. } => (Some(alias), *from),
             Ended::Nothing(_) | Ended::Missing(_) | Ended::Unconfirmed { .. } => (None, None),
         };
-        let again = format!("canaryctl rollback {}", self.subject);
-        let next =
-            if let Ended::Unconfirmed { command, .. } = ended { vec![command.clone().unwrap_or(again)] } else { Vec::new() };
-        let event = json!({
-            "v": rollout::event::FORMAT,
-            "type": "outcome",
-            "at": self.now,
-            "function": self.subject.function.name,
-            "alias": self.subject.alias,
-            "outcome": outcome,
-            "exit_code": code,
-            "reason": { "kind": kind, "detail": detail },
-            "stable": alias.and_then(|alias| alias.target.version()),
-            "candidate": from,
-            "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
-            "next": next,
+        print_result(output, code, &text, || {
+            json!({
+                "v": rollout::event::FORMAT,
+                "type": "outcome",
+                "at": self.now,
+                "function": subject.function.name,
+                "alias": subject.alias,
+                "outcome": outcome,
+                "exit_code": code,
+                "reason": { "kind": kind, "detail": detail },
+                "stable": alias.and_then(|alias| alias.target.version()),
+                "candidate": from,
+                "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
+                "next": next,
+            })
         });
-        print_out(&format!("{event}\n"));
         code
     }
 }

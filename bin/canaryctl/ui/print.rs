@@ -28,6 +28,15 @@ pub(crate) fn print_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// The result of a command: text, an error on stderr where the exit code is not 0, or a line of JSON.
+pub(crate) fn print_result(output: Output, code: u8, text: &str, json: impl FnOnce() -> serde_json::Value) {
+    match output {
+        Output::Text if code == 0 => print_out(text),
+        Output::Text => print_error(text),
+        Output::Json => print_out(&format!("{}\n", json())),
+    }
+}
+
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let unreadable = |error: io::Error| Failure::usage(format!("cannot read `{}`: {error}", path.display()));
     if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }.map_err(unreadable)

@@ -107,17 +107,11 @@ impl Node {
     }
 
     pub(crate) fn list(&self) -> Option<&[Node]> {
-        match &self.value {
-            Value::List(nodes) => Some(nodes),
-            Value::Scalar { .. } | Value::Map(_) => None,
-        }
+        if let Value::List(nodes) = &self.value { Some(nodes) } else { None }
     }
 
     pub(crate) fn map(&self) -> Option<&Map> {
-        match &self.value {
-            Value::Map(map) => Some(map),
-            Value::Scalar { .. } | Value::List(_) => None,
-        }
+        if let Value::Map(map) = &self.value { Some(map) } else { None }
     }
 
     /// The value of a map's key; `None` where it is not a map or has no such key.
