@@ -243,7 +243,7 @@ fn a_function_that_the_file_does_not_have_is_said() {
     let none = folder.run(&served, "rollout hallo --type AllAtOnce --config none.yml");
     assert!(code(&none) == 2 && text(&none).contains("none.yml: the file does not exist"), "{}", text(&none));
     let elsewhere = Folder::new("elsewhere", &[]).run(&served, "rollout hallo --type AllAtOnce --stage prod");
-    assert!(code(&elsewhere) == 2 && text(&elsewhere).contains("`--stage` is for a project's file"), "{}", text(&elsewhere));
+    assert!(code(&elsewhere) == 2 && text(&elsewhere).contains("`--stage` needs a configuration file"), "{}", text(&elsewhere));
     let both = run("status hello --config canary.yml --no-config");
     assert_eq!(code(&both), 2);
 }

@@ -14,7 +14,6 @@ impl Failure {
         Self { code: 2, message: message.into() }
     }
 
-    /// Refused: traffic unchanged.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }
     }

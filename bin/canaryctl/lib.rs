@@ -66,5 +66,4 @@ fn run(command: Command) -> u8 {
     })
 }
 
-/// Modules whose requests are never logged.
 const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

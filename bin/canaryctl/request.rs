@@ -83,17 +83,12 @@ fn schedule(
     scenario: Option<Defaults>,
     located: &Located,
 ) -> Result<Schedule, Failure> {
-    if let Some(schedule) = &args.schedule {
-        return Ok(schedule.clone());
-    }
     if let Some(every) = args.every {
         return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
     }
-    if let Some(schedule) = said.and_then(|said| said.schedule.as_ref()) {
-        return Ok(schedule.value.clone());
-    }
-    let scenario = scenario.and_then(|scenario| scenario.schedule.parse().ok());
-    scenario.ok_or_else(|| {
+    let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
+    let of_scenario = || scenario.and_then(|scenario| scenario.schedule.parse().ok());
+    args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
         let file = match (said, &located.stranger_to) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
             (None, Some(stranger)) => format!(": {stranger}"),

@@ -36,7 +36,6 @@ impl Clock for RuntimeClock {
 }
 
 impl RuntimeClock {
-    /// The time, for the display.
     pub(crate) fn now(self) -> Time {
         let now = match self {
             Self::Real => SystemTime::now(),

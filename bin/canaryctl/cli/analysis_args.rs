@@ -63,12 +63,10 @@ fn word(text: &str) -> Result<Word, String> {
 }
 
 impl AnalysisArgs {
-    /// Whether it was requested, here or in the configuration file, rather than by default: also by an option that needs it.
     pub(crate) fn asked(&self, file: &project::Analysis, plan: &Analysis) -> bool {
         !self.analysis.is_empty() || file.mode.is_some() || needs_invocations(plan)
     }
 
-    /// The settings: from the command line, else from the configuration file, else the defaults.
     pub(crate) fn plan(&self, file: &project::Analysis) -> Result<Analysis, Failure> {
         let default = Analysis { mode: Mode::On, ..Analysis::default() };
         let count = self.probe_count.or(file.probe_count.as_ref().map(|at| at.value));
@@ -113,7 +111,6 @@ impl AnalysisArgs {
         Ok(analysis)
     }
 
-    /// The test event, checked before anything is sent.
     pub(crate) fn event(&self, file: &project::Analysis) -> Result<Option<Vec<u8>>, Failure> {
         match (&self.probe_event, &file.probe_event) {
             (Some(path), _) => event(path).map(Some),
@@ -146,7 +143,6 @@ fn event(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// How many times a test event is sent by default.
 const PROBES: u32 = 10;
 
 /// The largest event that AWS accepts in a synchronous invocation.

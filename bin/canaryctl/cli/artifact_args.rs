@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rollout::event::Event;
 
-/// Makes a file's content from all events.
 pub(crate) type Render = fn(&[Event]) -> io::Result<String>;
 
 const REPORTS: &str = "Reports and logs";

@@ -14,7 +14,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if span > longest { Err("expected at most 48 hours".to_owned()) } else { Ok(span) }
 }
 
-/// A duration within these bounds.
 pub(crate) fn between(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let span = duration(text)?;
     let shown = [least, most].map(humantime::format_duration);

@@ -98,7 +98,6 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The minutes of a past rollout, from its first invocation to its last.
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
     let Located { subject, session, .. } = locate(function, &args.common, OnConfigError::Fail).await?;
     let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
@@ -189,7 +188,6 @@ fn figure(number: f64) -> String {
     if (0.01..1e5).contains(&number) { format!("{number:.2}") } else { format!("{number:.1e}") }
 }
 
-/// A line per minute for people, and the result.
 fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String {
     let outlook = outlook(minutes);
     let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");

@@ -83,7 +83,6 @@ fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     }
 }
 
-/// Notes about permissions that may be missing or left out.
 fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
     let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \

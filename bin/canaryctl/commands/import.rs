@@ -13,7 +13,6 @@ use crate::target::config::LIMIT;
 use crate::target::resolve::resource;
 use crate::ui::print::{print_info, print_out};
 
-/// The time limit for asking AWS what else changes the aliases.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Print a canary.yml with the settings of another configuration file

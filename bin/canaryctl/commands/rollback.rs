@@ -101,7 +101,6 @@ async fn carry_out<C: Cloud>(
 
 pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
-    /// How many functions could not be found: their traffic is unknown.
     pub(crate) lost: usize,
     /// For each function the ids of its rollouts; empty means any rollout.
     pub(crate) meant: Vec<Vec<RolloutId>>,

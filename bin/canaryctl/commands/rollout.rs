@@ -28,7 +28,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     }
 }
 
-/// Rolls out one function, with the keys of the terminal.
 async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
     let output = args.common.output;
     let reporters = Reporters::start(output, &args.artifacts, session.clock, 1)?;
@@ -56,7 +55,6 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
     Ok(left.settle(ending.exit_code).await)
 }
 
-/// Rolls out several functions, together or separately.
 async fn together(
     args: &Rollout,
     session: &Session,
@@ -83,7 +81,6 @@ async fn together(
     Ok(ended.exit_code)
 }
 
-/// Prints which file is used, and which functions its names mean.
 fn print_settings(args: &Rollout, located: &[Located]) {
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
     let how = if args.several.each { "separately" } else { "together" };

@@ -95,7 +95,6 @@ impl Monitor {
     }
 }
 
-/// The alarms on the command line and in the configuration file.
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
     let said = located.said.iter().flat_map(|said| &said.settings.alarms);
@@ -125,7 +124,6 @@ impl View {
         Self { output, screen, clock, written: None }
     }
 
-    /// Shows events; whether the rollout has ended.
     fn show(&mut self, events: &[Event]) -> bool {
         if self.output == Output::Text {
             for event in events {

@@ -76,5 +76,4 @@ const DO_WITHOUT: &str = "`--no-config` ignores the file; everything then has to
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// The time limit where a rollback waits for it.
 pub(crate) const LIMIT_IN_AN_INCIDENT: Duration = Duration::from_secs(2);

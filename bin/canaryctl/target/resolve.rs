@@ -14,7 +14,6 @@ use crate::error::Failure;
 use crate::session::{self, Session};
 use crate::ui::print::{print_error, print_note};
 
-/// What to do where the configuration file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnConfigError {
     Fail,
@@ -32,7 +31,6 @@ pub(crate) struct Located {
     pub(crate) subject: Subject,
     pub(crate) session: Rc<Session>,
     pub(crate) scenario: Option<Scenario>,
-    /// Its settings in the project, where it is in one.
     pub(crate) said: Option<ProjectSettings>,
     /// That the configuration file does not have it, with a hint.
     pub(crate) stranger_to: Option<String>,
@@ -44,14 +42,12 @@ impl Located {
         self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
     }
 
-    /// Notes about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
         stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
-/// A function's settings, and the project that they are from.
 #[derive(Clone, Debug)]
 pub(crate) struct ProjectSettings {
     pub(crate) project: Project,
@@ -69,7 +65,6 @@ impl ProjectSettings {
         }
     }
 
-    /// The place in the function's ARN.
     fn place(&self) -> Option<&target::Place> {
         match &self.settings.function.value {
             FunctionRef::Named(named) => named.function.place.as_ref(),
@@ -81,7 +76,6 @@ impl ProjectSettings {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
 
-    /// Notes about this function, or about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
         let text = |note: &project::Note| {
@@ -232,7 +226,6 @@ fn stranger(project: &Project, typed: &str) -> String {
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-/// The function's name in AWS. A logical id is looked up in the stack.
 async fn function_name(
     session: &Session,
     said: &ProjectSettings,
@@ -303,7 +296,6 @@ fn with_alias(
     Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Prints which file is used, and which function the name means.
 fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };

@@ -23,7 +23,6 @@ use super::print::{print_error, print_out};
 use super::reporters::Reporters;
 use crate::session::RuntimeClock;
 
-/// How long a question waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 const READING: Duration = Duration::from_secs(8);
@@ -31,7 +30,6 @@ const READING: Duration = Duration::from_secs(8);
 /// How long a message takes to be drawn.
 const DRAWING: Duration = Duration::from_millis(200);
 
-/// What an order needs to know from the events.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     id: Cell<Option<RolloutId>>,
@@ -50,7 +48,6 @@ impl Known {
     }
 }
 
-/// The keys of the live view, and what they do.
 pub(crate) struct Console<'a> {
     pub(crate) cloud: &'a Budgeted<'a, Aws, RuntimeClock>,
     pub(crate) clock: &'a RuntimeClock,
@@ -59,7 +56,6 @@ pub(crate) struct Console<'a> {
     pub(crate) reporters: &'a Reporters,
     pub(crate) known: &'a Known,
     pub(crate) stop: watch::Sender<Interrupt>,
-    /// Whether a signal leaves the traffic unchanged.
     pub(crate) holds: bool,
 }
 
@@ -69,7 +65,6 @@ type Doing<'a> = Pin<Box<dyn Future<Output = (Order, Ordered)> + 'a>>;
 struct Talk<'a> {
     asked: Option<Order>,
     doing: Option<Doing<'a>>,
-    /// When the keys are shown again.
     until: Option<Instant>,
     /// Whether the process was asked to stop: then it asks nothing more.
     stopped: bool,
@@ -130,7 +125,6 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Shows what a signal does, as soon as it arrives.
     fn heard(&self, heard: Interrupt, talk: &mut Talk<'a>) {
         talk.until = None;
         talk.stopped = true;
@@ -192,7 +186,6 @@ impl<'a> Console<'a> {
         }));
     }
 
-    /// Suspends the process, and first says what that means.
     async fn suspend(&self, keys: Option<&Keys>, talk: &mut Talk<'a>) {
         let Some(keys) = keys else { return };
         self.reporters.prompt(Prompt::Message(false, "suspended: the rollout is not watched; `fg` resumes".to_owned()));

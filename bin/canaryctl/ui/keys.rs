@@ -13,9 +13,7 @@ pub(crate) use unix::Keys;
 pub(crate) enum Pressed {
     /// One key; `None` is a key without a letter, or several at once, as pasting sends them.
     Key(Option<char>),
-    /// ^Z: suspend the process.
     Suspend,
-    /// ^\: abort the process.
     Quit,
 }
 

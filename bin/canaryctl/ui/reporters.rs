@@ -19,7 +19,6 @@ use crate::cli::artifact_args::ArtifactArgs;
 use crate::cli::common::Output;
 use crate::session::RuntimeClock;
 
-/// How often a live view is drawn while nothing happens.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// The time limit for a slow terminal or disk at the end.
@@ -67,19 +66,16 @@ impl Reporters {
         self.screen.send(News::Event(Box::new(event)));
     }
 
-    /// Shows a question or a message on a live view.
     pub(crate) fn prompt(&self, prompt: Prompt) {
         self.screen.send(News::Prompt(prompt));
     }
 
-    /// Draws nothing while something else writes to the screen.
     pub(crate) fn suspend_drawing(&self, during: impl FnOnce()) {
         let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
         during();
         *written = true;
     }
 
-    /// The keys of the live view's terminal, if there is one.
     pub(crate) fn keys(&self) -> Option<Keys> {
         if self.live { Keys::listen() } else { None }
     }

@@ -162,7 +162,6 @@ impl AlarmKeys {
 }
 
 impl Definition {
-    /// Warns of a likely mistake.
     pub(crate) fn doubt(&self, place: &Place, found: &mut Findings) {
         if self.statistic == "Minimum" && self.metric == "Errors" {
             let message =
@@ -203,6 +202,5 @@ pub(crate) fn is_statistic(text: &str) -> bool {
 }
 
 const STATISTICS: [&str; 5] = ["Sum", "Average", "Minimum", "Maximum", "SampleCount"];
-/// The namespace of Lambda's own metrics.
 pub(crate) const LAMBDA: &str = "AWS/Lambda";
 const MINUTE: Duration = Duration::from_mins(1);

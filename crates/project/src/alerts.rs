@@ -93,7 +93,6 @@ impl<'a, 'v> Alerts<'a, 'v> {
     }
 }
 
-/// The keys of a definition, the nearer layer first.
 struct Keys<'a, 'v> {
     variables: &'v Variables<'a>,
     layers: [Option<&'a Map>; 2],

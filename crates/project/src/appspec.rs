@@ -10,7 +10,6 @@ use crate::settings::{FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
 use crate::{File, Format, Lookup, canary, yaml};
 
-/// Reads an `AppSpec` file, as YAML or JSON.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     let tree = yaml::parse(file.name, file.bytes)?;
     let mut found = Findings::default();

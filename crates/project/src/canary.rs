@@ -31,7 +31,6 @@ keys! {
 }
 
 keys! {
-    /// Settings that differ in a stage.
     struct Stage {
         /// The CloudFormation stack that contains the logical ids.
         "stack" stack: String,
@@ -75,7 +74,6 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     project.finish(found)
 }
 
-/// The stage, from the command line or the file.
 fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String>> {
     let here = tree.get("stage").and_then(Node::text_with_place);
     let asked = At::given(lookup.stage.as_ref(), "--stage");
@@ -210,7 +208,6 @@ fn check_layer(keys: &Keys, found: &mut Findings) {
     }
 }
 
-/// The settings that the keys result in.
 fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut Findings) -> Option<FunctionSettings> {
     let schedule = schedule(&keys, found);
     let function = match (keys.name, keys.logical_id) {

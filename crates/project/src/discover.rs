@@ -31,7 +31,6 @@ const STATE: &str = ".serverless/serverless-state.json";
 
 type Loaded = (Vec<u8>, Option<SystemTime>);
 
-/// A file in a folder that may be about rollouts.
 struct Candidate {
     name: &'static str,
     format: Format,

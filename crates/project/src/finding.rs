@@ -137,7 +137,6 @@ impl Findings {
         if self.looked_up.get() > SHOWN { None } else { did_you_mean(written, known) }
     }
 
-    /// Something worth knowing. Said once, however often it is met.
     pub(crate) fn note(&mut self, kind: NoteKind, place: &Place, message: impl Into<String>, hint: Option<&str>) {
         let message = cut(&message.into());
         let note = Note { kind, place: place.clone(), function: self.function.clone(), message, hint: hint.map(str::to_owned) };
@@ -152,7 +151,6 @@ impl Findings {
         }
     }
 
-    /// A variable that cannot be resolved and is not needed.
     pub(crate) fn unresolved(&mut self, missing: &Unresolved, what: &str, hint: Option<&str>) {
         let message = format!("`{}` cannot be resolved: {what}", missing.variable);
         self.note(NoteKind::Unresolved, &missing.place, message, hint);
@@ -195,12 +193,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The most problems that are kept, and the most notes.
 const MOST_FINDINGS: usize = 1000;
 const LONGEST_MESSAGE: usize = 500;
-/// How many problems are shown one by one.
 const SHOWN: usize = 50;
-/// The longest word that is compared with others, in bytes.
 const LONGEST_WORD: usize = 128;
-/// How many words one is compared with.
 const MOST_WORDS: usize = 1000;

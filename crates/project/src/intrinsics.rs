@@ -23,7 +23,6 @@ pub(crate) enum Known<'a> {
 
 type Evaluated<T> = Result<T, Unresolved>;
 
-/// A template with what its parameters are.
 pub(crate) struct Template<'a> {
     root: &'a Node,
     given: BTreeMap<String, At<String>>,
@@ -55,7 +54,6 @@ impl<'a> Template<'a> {
         self.text_of(node, 0)
     }
 
-    /// Whether the condition with this name is true.
     pub(crate) fn condition(&self, name: &str, place: &Place) -> Evaluated<bool> {
         self.named_condition(name, place, 0)
     }
@@ -252,7 +250,6 @@ fn unresolved(what: &str, place: &Place) -> Unresolved {
 
 /// How deep functions may stand in functions, and conditions in conditions.
 const DEEPEST: usize = 32;
-/// The longest text that is built, in bytes.
 const LONGEST: usize = 4096;
 /// How many functions are called and how many bytes of texts are looked through for one file, together.
 const BUDGET: usize = 4 * 1024 * 1024;

@@ -20,7 +20,6 @@ pub(crate) trait Read: Sized {
 
     fn schema() -> serde_json::Value;
 
-    /// Merges a nearer and a farther value.
     #[must_use]
     fn over(self, _farther: Self) -> Self {
         self
@@ -31,7 +30,6 @@ pub(crate) fn read<T: Read>(node: &Node, found: &mut Findings) -> Option<At<T>> 
     T::read(node, found).map(|value| At { value, place: node.place.clone() })
 }
 
-/// Merges a nearer and a farther value, either of which may be missing.
 pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Option<At<T>> {
     match (nearer, farther) {
         (Some(nearer), Some(farther)) => Some(At { value: nearer.value.over(farther.value), place: nearer.place }),
@@ -139,14 +137,12 @@ pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'stat
     );
 }
 
-/// A problem for a word that is not one of the choices.
 pub(crate) fn no_word<T>(node: &Node, words: &[&str], found: &mut Findings) -> Option<T> {
     let message = format!("expected {}, found {}", one_of(words), found_text(node));
     found.misspelt(&node.place, message, node.text().unwrap_or_default(), words.iter().copied());
     None
 }
 
-/// A schema with what the key is for.
 pub(crate) fn described(mut schema: serde_json::Value, lines: &[&str]) -> serde_json::Value {
     let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     if let Some(object) = schema.as_object_mut() {
@@ -155,7 +151,6 @@ pub(crate) fn described(mut schema: serde_json::Value, lines: &[&str]) -> serde_
     schema
 }
 
-/// The value of a node, for a message.
 pub(crate) fn found_text(node: &Node) -> String {
     node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", shown(text)))
 }
@@ -347,9 +342,7 @@ impl Read for Qualified {
 pub(crate) const LONGEST_TEXT: usize = 2048;
 /// The longest test event, in bytes. Each function has one.
 const LONGEST_EVENT: usize = 16 * 1024;
-/// The most alarms, steps or stages in a list.
 pub(crate) const MOST_IN_A_LIST: usize = 100;
-/// The most functions, or stages.
 pub(crate) const MOST_NAMED: usize = 1000;
 
 const ELSEWHERE: [(&str, &str); 5] = [

@@ -32,7 +32,6 @@ impl Options {
         with_keys().map(|(_, key)| key.name)
     }
 
-    /// Reads one of them; whether this key is one.
     pub(crate) fn read(&mut self, key: &Key, node: &Node, found: &mut Findings) -> bool {
         let Some((choice, _)) = with_keys().find(|(_, known)| known.name == key.text) else { return false };
         // A key without a value is a key that was commented out below.

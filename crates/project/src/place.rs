@@ -37,7 +37,6 @@ pub struct At<T> {
 }
 
 impl<T> At<T> {
-    /// A value of the command line, with its option as the place.
     pub(crate) fn given(value: Option<&T>, option: &str) -> Option<Self>
     where
         T: Clone,

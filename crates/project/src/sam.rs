@@ -45,7 +45,6 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
 struct Reader<'a> {
     template: Template<'a>,
     found: Findings,
-    /// Whether the warning about the stack was given already.
     warned: bool,
 }
 
@@ -259,7 +258,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes the settings that have no counterpart.
     fn strangers(&mut self, preference: Preference<'a>) {
         for (key, _) in [preference.own, preference.global].into_iter().flatten().flat_map(Map::iter) {
             let (message, hint) = match key.text.as_str() {

@@ -15,7 +15,6 @@ pub(crate) struct SamConfig {
     pub(crate) parameters: BTreeMap<String, At<String>>,
 }
 
-/// Reads `samconfig.toml`, or the same as YAML.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Result<SamConfig, Problems> {
     let is_toml = file.name.rsplit('.').next().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
     let tree = if is_toml { toml::parse(file.name, file.bytes)? } else { yaml::parse(file.name, file.bytes)? };

@@ -95,7 +95,6 @@ fn unresolved(missing: &Unresolved, found: &mut Findings) {
     found.hinted(&missing.place, format!("`{}` cannot be resolved", missing.variable), hint);
 }
 
-/// Refuses the state of another stage.
 fn packaged_for(root: &Node, asked: &str, found: &mut Findings) {
     let packaged = root.get("provider").and_then(|provider| provider.get("stage"));
     if let Some((stage, place)) = packaged.and_then(|node| Some((node.text()?, &node.place))).filter(|(stage, _)| *stage != asked)

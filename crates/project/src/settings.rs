@@ -130,7 +130,6 @@ impl Project {
     }
 }
 
-/// Whether a text can be the name of a stage.
 pub(crate) fn is_stage(text: &str) -> bool {
     let sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     (1..=128).contains(&text.len()) && text.chars().all(sound)

@@ -84,7 +84,6 @@ impl Map {
 }
 
 impl Node {
-    /// A text that was made from the value at this place.
     pub(crate) fn text_at(text: impl Into<String>, place: &Place) -> Self {
         Self { place: place.clone(), tag: None, value: Value::Scalar { text: text.into(), plain: false } }
     }

@@ -47,7 +47,6 @@ impl<'a> Variables<'a> {
         Ok(node.and_then(|node| node.text_with_place()))
     }
 
-    /// The stage: named on the command line, or by the provider, or `dev`.
     pub(crate) fn stage(&self) -> Resolved<At<String>> {
         self.stage_at(0)
     }
@@ -225,14 +224,12 @@ fn alternatives(text: &str) -> Vec<&str> {
     parts
 }
 
-/// A literal: in quotes, a number, a boolean or `null`.
 fn literal(text: &str) -> Option<&str> {
     let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     let word = matches!(text, "true" | "false" | "null") || text.parse::<f64>().is_ok();
     quoted('\'').or_else(|| quoted('"')).or(word.then_some(text))
 }
 
-/// How deep variables may be nested.
 const DEEPEST: usize = 32;
 /// The longest text that is looked through, in bytes, and the longest that is built.
 const LONGEST: usize = 4096;

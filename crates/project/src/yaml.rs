@@ -18,7 +18,6 @@ const MOST_TEXT: usize = 4 * MOST_BYTES;
 /// The deepest nesting. What is read by recursion must fit on any thread's stack.
 const MOST_NESTED: usize = 100;
 
-/// Reads the one document in a file.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
     let text = text(file, bytes)?;
     let options = granit_parser::options! {
@@ -50,7 +49,6 @@ pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems>
     })
 }
 
-/// The place behind a text.
 pub(crate) fn end_of(file: &str, text: &str) -> Place {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -75,7 +73,6 @@ struct Loader {
     document: Option<Node>,
 }
 
-/// How much a file or a part of it holds.
 #[derive(Clone, Copy, Default)]
 struct Size {
     values: usize,
