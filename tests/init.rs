@@ -12,7 +12,7 @@ use std::fs;
 use std::process::Output;
 
 use folder::Folder;
-use served::{Served, code, text};
+use served::{Served, code, expect, text};
 
 /// Asks for a beginning; no AWS is asked.
 fn init(folder: &Folder, arguments: &str) -> Output {
@@ -29,13 +29,10 @@ fn files(folder: &Folder) -> Vec<String> {
 #[test]
 fn a_project_begins_with_two_commands() {
     let folder = Folder::new("begins", &[]);
-    let output = init(&folder, "hello checkout:Live");
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("canaryctl plan hello"), "{}", text(&output));
+    expect(init(&folder, "hello checkout:Live"), 0, "canaryctl plan hello");
     assert_eq!(files(&folder), ["canary.yml"]);
     let served = Served::start();
-    let plan = served.command("plan hello --output json").current_dir(&folder.0).output().unwrap();
-    assert_eq!(code(&plan), 0, "{}", text(&plan));
+    let plan = expect(served.command("plan hello --output json").current_dir(&folder.0).output().unwrap(), 0, "");
     let plan: serde_json::Value = serde_json::from_str(text(&plan).lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
     assert_eq!((&plan["alias"], &plan["schedule"]), (&"live".into(), &"Canary10Percent5Minutes".into()));
 }
@@ -65,9 +62,7 @@ fn a_file_that_is_there_is_never_written_over() {
 fn what_cannot_be_begun_is_said_with_what_can() {
     let folder = Folder::new("cannot", &[]);
     for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "names no function"), ("hello:42", "no alias name")] {
-        let output = init(&folder, arguments);
-        assert_eq!(code(&output), 2, "{}", text(&output));
-        assert!(text(&output).contains(word), "{}", text(&output));
+        expect(init(&folder, arguments), 2, word);
     }
     assert!(files(&folder).is_empty());
 }
@@ -79,8 +74,7 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         [("hello", "canaryctl rollout hello --report"), ("hello checkout", "rollout --only hello,checkout --report")]
     {
         let jobs = ["github", "gitlab"].map(|system| {
-            let output = init(&folder, &format!("{functions} --ci {system}"));
-            assert_eq!(code(&output), 0, "{}", text(&output));
+            let output = expect(init(&folder, &format!("{functions} --ci {system}")), 0, "");
             let job = project::as_json(system, &output.stdout).unwrap();
             assert!(job.to_string().contains(expected), "{job}");
             job

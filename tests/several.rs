@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use folder::Folder;
 use serde_json::Value;
-use served::{Served, code, finish, signal, text};
+use served::{Served, code, expect, finish, signal, text};
 
 const FILE: &str = "\
 defaults:
@@ -104,11 +104,8 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     let again = folder.offline("replay all.jsonl");
     assert!(text(&again).contains("✔ PROMOTED   all 3 functions"), "{}", text(&again));
     // Once more there is nothing to do.
-    let output = folder.run(&served, "rollout --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("✔ NOTHING TO ROLL OUT   3 functions stay as they are"), "{}", text(&output));
-    let output = folder.run(&served, "rollout --poll 500ms --analysis off --require-change");
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    expect(folder.run(&served, "rollout --poll 500ms --analysis off"), 0, "✔ NOTHING TO ROLL OUT   3 functions stay as they are");
+    expect(folder.run(&served, "rollout --poll 500ms --analysis off --require-change"), 3, "");
 }
 
 #[test]
@@ -143,18 +140,14 @@ fn each_by_itself_leaves_the_others_alone() {
 #[test]
 fn only_some_of_them_and_no_strangers() {
     let (served, folder) = (shop(), Folder::new("only", &[("canary.yml", FILE)]));
-    let output = folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off"), 0, "");
     assert_eq!(shares(&served), ["100", "0", "100"]);
-    let output = folder.run(&served, "rollout --only ordrs");
-    assert!(code(&output) == 2 && text(&output).contains("`orders`"), "{}", text(&output));
+    expect(folder.run(&served, "rollout --only ordrs"), 2, "`orders`");
     for (options, words) in [("--zip any.zip", "`--zip` needs a function"), ("--version 3", "`--version` needs a function")] {
-        let output = folder.run(&served, &format!("rollout {options}"));
-        assert!(code(&output) == 2 && text(&output).contains(words), "{}", text(&output));
+        expect(folder.run(&served, &format!("rollout {options}")), 2, words);
     }
     let nowhere = Folder::new("nowhere", &[]);
-    let output = nowhere.run(&served, "rollout");
-    assert!(code(&output) == 2 && text(&output).contains("no function given"), "{}", text(&output));
+    expect(nowhere.run(&served, "rollout"), 2, "no function given");
 }
 
 #[test]
@@ -187,16 +180,14 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     assert_eq!(code_of_rollout, 13, "{told}");
     assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
     // Nothing is under way any more, and what is finished stays finished.
-    let output = folder.run(&served, "rollback");
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    expect(folder.run(&served, "rollback"), 3, "");
     assert_eq!(NAMES.map(|name| version(&served, name)), ["1", "1", "1"]);
 }
 
 #[test]
 fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     let (served, folder) = (shop(), Folder::new("finished", &[("canary.yml", FILE)]));
-    let output = folder.run(&served, "rollout --only orders --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(folder.run(&served, "rollout --only orders --poll 500ms --analysis off"), 0, "");
     let child = start(&folder, &served, "rollout bills --steps 10 --every 10m --poll 1s --analysis off");
     await_share(&served, "bills");
     // One that was not deployed yet is no reason to say that anything went wrong.

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::fmt;
 
 use crate::place::Place;
-use crate::variables::Unresolved;
 
 /// Something in a file that has to be changed before it can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +86,13 @@ impl fmt::Display for Note {
         write!(f, "{}: {}", self.place, self.message)?;
         self.hint.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
     }
+}
+
+/// A variable that cannot be resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Unresolved {
+    pub(crate) variable: String,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Default)]

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use crate::finding::Unresolved;
 use crate::keys::shown;
 use crate::place::{At, Place};
 use crate::tree::{Map, Node};
-use crate::variables::Unresolved;
 
 #[derive(Debug)]
 pub(crate) enum Known<'a> {

@@ -8,14 +8,13 @@ use rollout::Schedule;
 use rollout::target::Qualified;
 
 use crate::alarm::Alarm;
-use crate::finding::{Findings, NoteKind, Problems};
+use crate::finding::{Findings, NoteKind, Problems, Unresolved};
 use crate::intrinsics::{Known, Template};
 use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
 use crate::samconfig::{self, SamConfig};
 use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
-use crate::variables::Unresolved;
 use crate::{File, Format, Lookup, yaml};
 
 /// Reads a template, with the `samconfig.toml` beside it, where there is one.

@@ -11,12 +11,12 @@ use rollout::{Arn, Schedule};
 
 use crate::alarm::Alarm;
 use crate::alerts::{Alerts, normalised};
-use crate::finding::{Findings, NoteKind, Problem, Problems};
+use crate::finding::{Findings, NoteKind, Problem, Problems, Unresolved};
 use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
 use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
-use crate::variables::{Unresolved, Variables};
+use crate::variables::Variables;
 use crate::{File, Format, Lookup, canary, yaml};
 
 /// Reads a `serverless.yml`, or another notation of it.

@@ -6,15 +6,10 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use crate::Lookup;
+use crate::finding::Unresolved;
 use crate::keys::shown;
 use crate::place::{At, Place};
 use crate::tree::{Node, Value};
-
-#[derive(Clone, Debug)]
-pub(crate) struct Unresolved {
-    pub(crate) variable: String,
-    pub(crate) place: Place,
-}
 
 type Resolved<T> = Result<T, Unresolved>;
 
