@@ -104,7 +104,7 @@ fn exit_10_11_on_the_embedded_simulation() {
 }
 
 #[test]
-fn exit_12_blind_for_too_long() {
+fn exit_12_cloudwatch_could_not_be_read() {
     let served = Served::start();
     let child = served.start_command(&format!("{LONG} --blind-limit 1s"));
     served.await_share("2");
@@ -115,7 +115,7 @@ fn exit_12_blind_for_too_long() {
 }
 
 #[test]
-fn exit_13_a_signal_and_a_person() {
+fn exit_13_a_signal_and_a_rollback() {
     for name in ["-INT", "-TERM"] {
         let served = Served::start();
         let child = served.start_command(LONG);
@@ -162,7 +162,7 @@ fn exit_20_not_confirmed() {
 }
 
 #[test]
-fn exit_21_somebody_elses() {
+fn exit_21_another_owner() {
     let served = Served::start();
     let child = served.start_command(LONG);
     served.await_share("2");
@@ -176,7 +176,7 @@ fn exit_21_somebody_elses() {
 }
 
 #[test]
-fn exit_30_held_on_purpose() {
+fn exit_30_left_in_progress() {
     let served = Served::start();
     let child = served.start_command(&format!("{LONG} --on-interrupt hold"));
     served.await_share("2");

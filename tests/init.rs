@@ -1,4 +1,4 @@
-//! How a project begins: a file that is read as it was meant, never over another, and a job for a pipeline.
+//! `init`: a new canary.yml, never over another file, and a job for a pipeline.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -14,7 +14,6 @@ use std::process::Output;
 use folder::Folder;
 use served::{Served, code, expect, text};
 
-/// Asks for a beginning; no AWS is asked.
 fn init(folder: &Folder, arguments: &str) -> Output {
     folder.offline(&format!("init {arguments}"))
 }
@@ -88,11 +87,11 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         assert!(deploy["script"].as_str().unwrap().starts_with("exec canaryctl rollout "), "{deploy}");
         assert!(deploy["after_script"][0].as_str().unwrap().contains("|| canaryctl abort "), "{deploy}");
     }
-    // All of a file that is written with it go as one.
+    // All functions of a new file are rolled out together.
     let fresh = Folder::new("ci-all", &[]);
     let output = init(&fresh, "hello checkout --ci github");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(printed.contains("exec canaryctl rollout --report") && printed.contains("run: canaryctl abort --mine"), "{printed}");
-    // What is printed is the job alone; the file was written beside it, once.
+    // Only the job is printed; the file was written once.
     assert_eq!(files(&folder), ["canary.yml"]);
 }

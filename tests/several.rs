@@ -1,4 +1,4 @@
-//! The binary with several functions at a time: all of a file's as one, each by itself, and all of them back.
+//! The binary with several functions: together, separately, and rolled back all at once.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -47,7 +47,7 @@ fn share(served: &Served, name: &str) -> f64 {
     served.account.with(|world| world.alias(name, "live").unwrap().share("2"))
 }
 
-/// The shares of all of them, in per cent.
+/// The traffic of each candidate, in percent.
 fn shares(served: &Served) -> [String; 3] {
     NAMES.map(|name| format!("{:.0}", share(served, name) * 100.0))
 }

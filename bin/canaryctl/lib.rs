@@ -1,4 +1,4 @@
-//! The canaryctl command: what was typed, wired to what does it, and its outcome as an exit code. No logic.
+//! The canaryctl command: parses the command line, runs the command, and gives its exit code. No logic.
 
 mod cli;
 mod commands;

@@ -89,9 +89,9 @@ fn schedule(
     let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
     let of_scenario = || scenario.and_then(|scenario| scenario.schedule.parse().ok());
     args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
-        let file = match (said, &located.stranger_to) {
+        let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
-            (None, Some(stranger)) => format!(": {stranger}"),
+            (None, Some(problem)) => format!(": {problem}"),
             (None, None) => String::new(),
         };
         Failure::usage(format!(

@@ -26,7 +26,7 @@ pub(crate) struct AnalysisArgs {
     /// The longest extension of a step with too few invocations [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
-    /// After that: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
+    /// If there are still too few: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(low_traffic), help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
     /// The test event, a JSON file

@@ -29,13 +29,6 @@ pub(crate) struct Import {
     common: Common,
 }
 
-/// Print the JSON Schema of canary.yml, for editors
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl schema > canary.schema.json")]
-pub(crate) struct Schema {}
-
 pub(crate) fn schema() -> Result<u8, Failure> {
     print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
     Ok(0)

@@ -1,4 +1,4 @@
-//! `canaryctl init`: a first `canary.yml`, and a CI job around it. Writes that one file where there is none, and asks nobody.
+//! `canaryctl init`: a first `canary.yml`, and a CI job. Writes only this file, and only if it does not exist. No AWS.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -50,16 +50,6 @@ pub(crate) struct Pause {
     pub(crate) aim: Aim,
 }
 
-/// Resume a paused rollout
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl resume hello")]
-pub(crate) struct Resume {
-    #[command(flatten)]
-    pub(crate) aim: Aim,
-}
-
 /// Shift 100% of traffic to the new version now; its process then bakes and promotes it
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -79,7 +69,7 @@ pub(crate) struct Promote {
 
 /// Roll back a rollout in progress; never undo a finished one
 ///
-/// For clean-up steps in CI: unlike `rollback`, it never undoes a finished rollout, and with `--mine` or `--rollout` no other rollout.
+/// For clean-up steps in CI. Unlike `rollback`, it never undoes a finished rollout. `--mine` and `--rollout` exclude all other rollouts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -108,8 +98,8 @@ pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
     carry_out(Operation::Pause { span: args.span, then: args.then }, args.aim, None).await
 }
 
-pub(crate) async fn resume(args: Resume) -> Result<u8, Failure> {
-    carry_out(Operation::Resume, args.aim, None).await
+pub(crate) async fn resume(args: Aim) -> Result<u8, Failure> {
+    carry_out(Operation::Resume, args, None).await
 }
 
 pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
@@ -136,13 +126,13 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
         ));
     }
     let common = &args.aim.common;
-    let (located, lost) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
     let meant = |one: &Located| args.rollout.map_or_else(|| job(&one.subject).collect(), |id| vec![id]);
     let meant: Vec<Vec<RolloutId>> = located.iter().map(meant).collect();
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(BulkRollbackRun { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(BulkRollbackRun { located: &located, missing, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
 }
 
 /// The ids of this CI job's rollouts of a function: separately, or as one of several.

@@ -101,7 +101,7 @@ async fn carry_out<C: Cloud>(
 
 pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
-    pub(crate) lost: usize,
+    pub(crate) missing: usize,
     /// For each function the ids of its rollouts; empty means any rollout.
     pub(crate) meant: Vec<Vec<RolloutId>>,
     pub(crate) limit: Duration,
@@ -109,9 +109,9 @@ pub(crate) struct BulkRollbackRun<'a> {
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let (located, lost) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = BulkRollbackRun { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
+    let sweep = BulkRollbackRun { located: &located, missing, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
@@ -155,7 +155,7 @@ impl BulkRollbackRun<'_> {
                 None => print_note(self.output, &format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject)),
             }
         }
-        codes.extend((self.lost > 0).then_some(UNCONFIRMED));
+        codes.extend((self.missing > 0).then_some(UNCONFIRMED));
         if codes.is_empty() {
             print_error(
                 "none of the functions has a rollout in progress\n  hint: `canaryctl rollback <FUNCTION>` undoes a finished rollout",

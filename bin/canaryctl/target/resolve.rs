@@ -33,7 +33,7 @@ pub(crate) struct Located {
     pub(crate) scenario: Option<Scenario>,
     pub(crate) said: Option<ProjectSettings>,
     /// That the configuration file does not have it, with a hint.
-    pub(crate) stranger_to: Option<String>,
+    pub(crate) not_in_file: Option<String>,
 }
 
 impl Located {
@@ -43,8 +43,8 @@ impl Located {
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
-        let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
-        stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
+        let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
+        problem.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
@@ -61,7 +61,7 @@ impl ProjectSettings {
     fn of(project: Project, typed: &str) -> Result<Self, String> {
         match find(&project, typed) {
             Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
-            None => Err(stranger(&project, typed)),
+            None => Err(no_such_function(&project, typed)),
         }
     }
 
@@ -136,18 +136,18 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
     };
     let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
-    let (said, stranger_to) = match project.map(|project| ProjectSettings::of(project, typed)) {
+    let (said, not_in_file) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
-        Some(Err(stranger)) => (None, Some(stranger)),
+        Some(Err(problem)) => (None, Some(problem)),
         None => (None, None),
     };
-    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
-        return Err(Failure::usage(stranger.clone()));
+    if let Some(problem) = not_in_file.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
+        return Err(Failure::usage(problem.clone()));
     }
     let Some(said) = said else {
         let subject = session::subject(function, common, scenario)?;
         let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
-        return Ok(Located { subject, session, scenario, said: None, stranger_to });
+        return Ok(Located { subject, session, scenario, said: None, not_in_file });
     };
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
@@ -156,9 +156,9 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
         Ok(named) => {
             let subject = with_alias(&named, &said, common, scenario)?;
             print_settings(common, &said, &subject);
-            Ok(Located { subject, session, scenario, said: Some(said), stranger_to })
+            Ok(Located { subject, session, scenario, said: Some(said), not_in_file })
         }
-        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, stranger_to }),
+        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, not_in_file }),
     }
 }
 
@@ -184,7 +184,7 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
     };
     let session = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
     let region = session.aws.region();
-    let (mut located, mut lost): (Vec<Located>, usize) = (Vec::new(), 0);
+    let (mut located, mut missing): (Vec<Located>, usize) = (Vec::new(), 0);
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
             let at = &said.settings.function.place;
@@ -196,7 +196,7 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
             Ok(subject) => subject,
             Err(failure) if on_error == OnConfigError::AsTyped => {
                 print_error(&format!("{}\n`{typed}` is skipped", failure.message));
-                lost += 1;
+                missing += 1;
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -207,12 +207,12 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
                 twin.key()
             )));
         }
-        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), stranger_to: None });
+        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), not_in_file: None });
     }
-    Ok((located, lost))
+    Ok((located, missing))
 }
 
-fn stranger(project: &Project, typed: &str) -> String {
+fn no_such_function(project: &Project, typed: &str) -> String {
     let stage = project.stage.as_ref().map(|stage| format!(" for stage {}", stage.value)).unwrap_or_default();
     let key = typed.split(':').next().unwrap_or_default();
     let hint = match (project.nearest(key), project.functions.as_slice()) {

@@ -96,13 +96,13 @@ impl<'a> Console<'a> {
                     let heard = *stop.borrow_and_update();
                     self.heard(heard, talk);
                 }
-                pressed = next(keys.as_mut()) => match pressed {
+                pressed = or_never(keys.as_mut().map(|keys| keys.next())) => match pressed {
                     Pressed::Key(key) if !talk.stopped => self.pressed(key, talk),
                     Pressed::Key(_) => {}
                     Pressed::Suspend => self.suspend(keys.as_ref(), talk).await,
                     Pressed::Quit => if let Some(keys) = &keys { keys.quit() },
                 },
-                (order, ordered) = done(talk.doing.as_mut()) => {
+                (order, ordered) = or_never(talk.doing.as_mut()) => {
                     talk.doing = None;
                     self.show(talk, result(order, &ordered), Some(READING));
                 }
@@ -217,16 +217,10 @@ impl Left<'_> {
     }
 }
 
-async fn next(keys: Option<&mut Keys>) -> Pressed {
-    match keys {
-        Some(keys) => keys.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn done<T>(doing: Option<&mut Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
-    match doing {
-        Some(doing) => doing.await,
+/// Waits for the future, or forever where there is none.
+async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
+    match future {
+        Some(future) => future.await,
         None => std::future::pending().await,
     }
 }

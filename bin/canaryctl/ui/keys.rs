@@ -1,4 +1,4 @@
-//! Which key was pressed? Keys one at a time, from the terminal that this process stands in the foreground of.
+//! Which key was pressed? Single keys, from the terminal in whose foreground this process runs.
 //!
 //! Signals, flow control and what is written stay as they are: ^C, ^Z and ^S do what they always do. Lines and their echo come back
 //! on every way out: an end, a panic, a signal, ^Z. Nothing is read, and nothing is set, while another process has the foreground:

@@ -54,12 +54,8 @@ impl<'a, 'v> Alerts<'a, 'v> {
                 // A stack has at most 500 resources.
                 seen += 1;
                 if seen > MOST {
-                    found.note(
-                        NoteKind::Ignored,
-                        &alarm.place,
-                        format!("more than {MOST} alarms: the others are not checked"),
-                        None,
-                    );
+                    let message = format!("more than {MOST} alarms: the others are not checked");
+                    found.note(NoteKind::Ignored, &alarm.place, message, None);
                     return all;
                 }
                 if let Some((name, definition)) = self.alarm(alarm, found) {
@@ -124,12 +120,8 @@ impl<'a> Keys<'a, '_> {
         let statistic = text("statistic").or_else(|| text("extendedStatistic")).unwrap_or_else(|| statistic.to_owned());
         let metric = text("metric").unwrap_or_else(|| metric.to_owned());
         if metric.is_empty() || !is_statistic(&statistic) {
-            found.note(
-                NoteKind::Warning,
-                self.place,
-                format!("alarm `{}` has no metric or no valid statistic", shown(name)),
-                None,
-            );
+            let message = format!("alarm `{}` has no metric or no valid statistic", shown(name));
+            found.note(NoteKind::Warning, self.place, message, None);
             return None;
         }
         let word = |key: &str| self.get(key);

@@ -42,21 +42,18 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     Project { stage, region, functions, ..Project::empty(Format::AppSpec, file.name) }.finish(found)
 }
 
-#[derive(Default)]
-struct Hooks {
-    before: Option<At<Hook>>,
-    after: Option<At<Hook>>,
-}
+/// The hooks before and after traffic.
+type Hooks = (Option<At<Hook>>, Option<At<Hook>>);
 
 fn hooks(tree: &Node, found: &mut Findings) -> Hooks {
-    let mut hooks = Hooks::default();
+    let mut hooks = (None, None);
     let listed = get(tree, "Hooks");
     // A list of maps with one event each; a map of all is read too.
     let maps = listed.map(|node| node.list().unwrap_or(std::slice::from_ref(node))).unwrap_or_default();
     for (event, node) in maps.iter().take(MOST_IN_A_LIST).filter_map(Node::map).flat_map(Map::iter).take(MOST_IN_A_LIST) {
         let hook = match event.text.to_lowercase().as_str() {
-            "beforeallowtraffic" => &mut hooks.before,
-            "afterallowtraffic" => &mut hooks.after,
+            "beforeallowtraffic" => &mut hooks.0,
+            "afterallowtraffic" => &mut hooks.1,
             _ => {
                 let message = format!("`{}` is not an event of a Lambda deployment", shown(&event.text));
                 found.misspelt(&event.place, message, &event.text, ["BeforeAllowTraffic", "AfterAllowTraffic"]);
@@ -102,8 +99,8 @@ fn function(key: &Key, node: &Node, hooks: &Hooks, found: &mut Findings) -> Opti
     };
     Some(FunctionSettings {
         alias: Some(alias),
-        pre_hook: hooks.before.clone(),
-        post_hook: hooks.after.clone(),
+        pre_hook: hooks.0.clone(),
+        post_hook: hooks.1.clone(),
         version: version("TargetVersion", found),
         current_version: version("CurrentVersion", found),
         ..FunctionSettings::new(key.at(), canary::function(&name, found)?)

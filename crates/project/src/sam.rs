@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         settings.schedule = preference.get("Type").and_then(|node| self.schedule(node));
         settings.alarms = self.alarms(preference);
         (settings.pre_hook, settings.post_hook) = self.hooks(preference);
-        self.strangers(preference);
+        self.ignored_keys(preference);
         Some(settings)
     }
 
@@ -257,7 +257,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn strangers(&mut self, preference: Preference<'a>) {
+    fn ignored_keys(&mut self, preference: Preference<'a>) {
         for (key, _) in [preference.own, preference.global].into_iter().flatten().flat_map(Map::iter) {
             let (message, hint) = match key.text.as_str() {
                 known if KEYS.contains(&known) => continue,
