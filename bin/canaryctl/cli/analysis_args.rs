@@ -27,7 +27,7 @@ pub(crate) struct AnalysisArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
     /// If there are still too few: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
-    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(low_traffic), help_heading = COMPARING)]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(|word| low_traffic(&word)), help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
     /// The test event, a JSON file
     #[arg(long, value_name = "FILE", help_heading = COMPARING)]
@@ -44,7 +44,7 @@ enum Word {
     Latency(Latency),
 }
 
-fn low_traffic(word: String) -> LowTraffic {
+fn low_traffic(word: &str) -> LowTraffic {
     let known = [LowTraffic::Promote, LowTraffic::Probe].into_iter().find(|known| known.word() == word);
     known.unwrap_or(LowTraffic::RollBack)
 }

@@ -44,7 +44,7 @@ pub(crate) struct Pause {
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
     pub(crate) span: Duration,
     /// What to do after the pause
-    #[arg(long, value_name = "WHAT", default_value = "resume", value_parser = PossibleValuesParser::new(AfterPause::WORDS).map(after_pause))]
+    #[arg(long, value_name = "WHAT", default_value = "resume", value_parser = PossibleValuesParser::new(AfterPause::WORDS).map(|word| AfterPause::named(&word).unwrap_or(AfterPause::Resume)))]
     pub(crate) then: AfterPause,
     #[command(flatten)]
     pub(crate) aim: Aim,
@@ -88,10 +88,6 @@ pub(crate) struct Abort {
     pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) aim: Aim,
-}
-
-fn after_pause(word: String) -> AfterPause {
-    AfterPause::named(&word).unwrap_or(AfterPause::Resume)
 }
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {

@@ -96,7 +96,7 @@ impl<'a> Console<'a> {
                     let heard = *stop.borrow_and_update();
                     self.heard(heard, talk);
                 }
-                pressed = or_never(keys.as_mut().map(|keys| keys.next())) => match pressed {
+                pressed = or_never(keys.as_mut().map(Keys::next)) => match pressed {
                     Pressed::Key(key) if !talk.stopped => self.pressed(key, talk),
                     Pressed::Key(_) => {}
                     Pressed::Suspend => self.suspend(keys.as_ref(), talk).await,

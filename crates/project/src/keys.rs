@@ -178,7 +178,7 @@ pub(crate) fn scalar<'a>(node: &'a Node, expected: &str, found: &mut Findings) -
     match text {
         None => found.problem(&node.place, format!("expected {expected}, found {}", node.kind())),
         Some(text) if text.len() > LONGEST_TEXT => {
-            found.problem(&node.place, format!("expected at most {LONGEST_TEXT} bytes, found {}", text.len()))
+            found.problem(&node.place, format!("expected at most {LONGEST_TEXT} bytes, found {}", text.len()));
         }
         Some(_) => {}
     }

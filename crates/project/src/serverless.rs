@@ -119,26 +119,19 @@ fn service(root: &Node, variables: &Variables<'_>, found: &mut Findings) -> Opti
 
 /// The functions: a map. A list of maps, which the framework accepts too, is a problem.
 fn functions<'a>(root: &Node, variables: &Variables<'a>, found: &mut Findings) -> Option<&'a Map> {
-    match resolved(variables.path(&["functions"]), found)? {
-        Some(Cow::Borrowed(node)) => {
-            if node.map().is_some_and(|map| map.len() > MOST_NAMED) {
-                found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
-                return None;
-            }
-            if node.map().is_none() {
-                found.hinted(
-                    &node.place,
-                    format!("expected a map of functions, found {}", node.kind()),
-                    "write one map instead of a list of maps, or run `serverless package`",
-                );
-            }
-            node.map()
-        }
-        Some(Cow::Owned(_)) | None => {
-            found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
-            None
-        }
+    let Some(Cow::Borrowed(node)) = resolved(variables.path(&["functions"]), found)? else {
+        found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
+        return None;
+    };
+    let map = node.map();
+    if map.is_none() {
+        let message = format!("expected a map of functions, found {}", node.kind());
+        found.hinted(&node.place, message, "write one map instead of a list of maps, or run `serverless package`");
     }
+    if map.is_some_and(|map| map.len() > MOST_NAMED) {
+        found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
+    }
+    map.filter(|map| map.len() <= MOST_NAMED)
 }
 
 impl<'a> Reader<'a> {
@@ -188,7 +181,7 @@ impl<'a> Reader<'a> {
     fn function(&mut self, key: &Key, node: &'a Node) -> Option<FunctionSettings> {
         let own = match resolved(self.variables.node(node.get("deploymentSettings")?), &mut self.found)? {
             Cow::Borrowed(own) if own.map().is_some() || own.is_null() => own.map(),
-            own => {
+            own @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
                 let message = format!("expected a map of keys for `deploymentSettings`, found {}", found_text(&own));
                 self.found.problem(&own.place, message);
                 return None;
