@@ -144,7 +144,7 @@ fn a_broken_file_stops_everything_but_a_way_back() {
 fn a_file_that_never_comes_holds_no_way_back_up() {
     let served = Served::furnished(|world| function(world, "hello", "live"));
     let folder = Folder::new("slow", &[]);
-    // Opening a pipe waits for somebody to write.
+    // Opening a pipe waits for a writer.
     let made = std::process::Command::new("mkfifo").arg(folder.0.join("canary.yml")).status().unwrap();
     assert!(made.success());
     let began = std::time::Instant::now();

@@ -179,7 +179,7 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     let (code_of_rollout, told) = finish(again);
     assert_eq!(code_of_rollout, 13, "{told}");
     assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
-    // Nothing is under way any more, and what is finished stays finished.
+    // No rollout is in progress any more, and a finished one stays finished.
     expect(folder.run(&served, "rollback"), 3, "");
     assert_eq!(NAMES.map(|name| version(&served, name)), ["1", "1", "1"]);
 }
@@ -246,7 +246,7 @@ fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
     assert_eq!(code(&folder.run(&served, "pause")), 2);
 }
 
-/// Whoever had nothing new is no part of what is brought back: its last rollout is finished.
+/// A function without a new version is not rolled back: its last rollout is finished.
 #[test]
 fn a_rollback_without_a_name_undoes_nothing_of_who_had_nothing_new() {
     let (served, folder) = (shop(), Folder::new("nothing-new", &[("canary.yml", FILE)]));

@@ -1,8 +1,7 @@
 //! Which key was pressed? Single keys, from the terminal in whose foreground this process runs.
 //!
-//! Signals, flow control and what is written stay as they are: ^C, ^Z and ^S do what they always do. Lines and their echo come back
-//! on every way out: an end, a panic, a signal, ^Z. Nothing is read, and nothing is set, while another process has the foreground:
-//! whoever does that is stopped by the system. What a key means is not known here.
+//! Signals, flow control and output do not change: ^C, ^Z and ^S work as usual. Line mode and echo are restored at every exit: an end, a
+//! panic, a signal, ^Z. In the background nothing is read or set, because the system would stop the process.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::Keys;
