@@ -1,4 +1,4 @@
-//! The canaryctl command: what was typed, wired to what does it, and its outcome as an exit code. No logic.
+//! The canaryctl command: parses the command line, runs the command, and gives its exit code. No logic.
 
 mod cli;
 mod commands;
@@ -66,5 +66,4 @@ fn run(command: Command) -> u8 {
     })
 }
 
-/// Modules whose requests are never logged.
 const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

@@ -43,7 +43,6 @@ pub(crate) async fn for_each(
     Ok(code)
 }
 
-/// Two functions with different schedules.
 fn different(located: &[Located], requests: &[Request]) -> Option<(String, String)> {
     let shown = |index: usize| format!("`{}` ({})", located[index].key(), requests[index].schedule);
     let other = requests.iter().position(|request| request.schedule != requests[0].schedule)?;

@@ -6,11 +6,11 @@ use std::path::Path;
 use controller::port::Code;
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
+use rollout::Schedule;
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
-use rollout::{Schedule, Version};
 use sim::Defaults;
 
 use crate::cli::rollout::Rollout;
@@ -26,7 +26,8 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let schedule = schedule(args, said, scenario, located)?;
     let code = code(args)?;
     // With code or a version on the command line, the file's version does not count.
-    let version = args.version_number.or(version(said).filter(|_| code.is_none() && args.description.is_none()));
+    let version = said.and_then(|said| said.version.as_ref()).map(|at| at.value);
+    let version = args.version_number.or(version.filter(|_| code.is_none() && args.description.is_none()));
     let layers = [args.policy.0.clone(), said.map(|said| said.options.layer()).unwrap_or_default()];
     let comparison = args.comparing.plan(&analysis)?;
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
@@ -37,7 +38,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
-    elsewhere(&args.alarms, located.session.aws.region())?;
+    args.alarms.iter().try_for_each(|alarm| in_region(alarm, located.session.aws.region()))?;
     Ok(Request {
         subject: located.subject.clone(),
         version,
@@ -71,14 +72,9 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     let logical = |typed: Option<&String>, said: Option<&At<Hook>>| {
         typed.is_none() && said.is_some_and(|at| matches!(at.value, Hook::LogicalId(_)))
     };
-    logical(args.pre_hook.as_ref(), said.pre_hook.as_ref())
-        || logical(args.step_hook.as_ref(), said.step_hook.as_ref())
-        || logical(args.post_hook.as_ref(), said.post_hook.as_ref())
+    let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
+    hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
-}
-
-fn version(said: Option<&FunctionSettings>) -> Option<Version> {
-    said?.version.as_ref().map(|at| at.value)
 }
 
 fn schedule(
@@ -87,20 +83,15 @@ fn schedule(
     scenario: Option<Defaults>,
     located: &Located,
 ) -> Result<Schedule, Failure> {
-    if let Some(schedule) = &args.schedule {
-        return Ok(schedule.clone());
-    }
     if let Some(every) = args.every {
         return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
     }
-    if let Some(schedule) = said.and_then(|said| said.schedule.as_ref()) {
-        return Ok(schedule.value.clone());
-    }
-    let scenario = scenario.and_then(|scenario| scenario.schedule.parse().ok());
-    scenario.ok_or_else(|| {
-        let file = match (said, &located.stranger_to) {
+    let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
+    let of_scenario = || scenario.and_then(|scenario| scenario.schedule.parse().ok());
+    args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
+        let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
-            (None, Some(stranger)) => format!(": {stranger}"),
+            (None, Some(problem)) => format!(": {problem}"),
             (None, None) => String::new(),
         };
         Failure::usage(format!(
@@ -140,15 +131,14 @@ impl Names<'_> {
             Hook::LogicalId(id) => {
                 let name = self.of(id, said).await?;
                 let parsed = name.parse().map(HookTarget::Function);
-                parsed.map(Some).map_err(|_| Failure { code: 3, message: format!("{}: `{id}` is not a function", said.place) })
+                parsed.map(Some).map_err(|_| Failure::refused(format!("{}: `{id}` is not a function", said.place)))
             }
         }
     }
 
-    /// An alarm's name; an ARN must be of this Region.
     fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
         let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
-        elsewhere([&alarm], self.located.session.aws.region())
+        in_region(&alarm, self.located.session.aws.region())
             .map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
         Ok(alarm.name)
     }
@@ -185,7 +175,6 @@ impl Names<'_> {
     }
 }
 
-/// The rule for an alarm that canaryctl creates.
 fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: InsufficientData) -> Result<AlarmRule, Failure> {
     if insufficient_data == InsufficientData::RollBack {
         let text = "a managed alarm has no data at first: with `insufficientData: rollback` every rollout would roll back";
@@ -207,16 +196,10 @@ fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: Insufficient
 }
 
 /// Refuses alarms whose ARN names another Region: the name alone would mean another alarm here.
-fn elsewhere<'a>(alarms: impl IntoIterator<Item = &'a Typed>, region: &str) -> Result<(), Failure> {
-    let far = alarms
-        .into_iter()
-        .find_map(|alarm| alarm.region.as_deref().filter(|there| *there != region).map(|there| (&alarm.name, there)));
-    match far {
-        Some((name, there)) => Err(Failure::usage(format!(
-            "alarm `{name}` is in {there}, but the function is in {region}\n  hint: watch an alarm in {region}"
-        ))),
-        None => Ok(()),
-    }
+fn in_region(Typed { name, region: its_own }: &Typed, region: &str) -> Result<(), Failure> {
+    let Some(other) = its_own.as_deref().filter(|other| *other != region) else { return Ok(()) };
+    let text = format!("alarm `{name}` is in {other}, but the function is in {region}\n  hint: watch an alarm in {region}");
+    Err(Failure::usage(text))
 }
 
 /// The deployment package or image. A file is read and checked before anything is sent.

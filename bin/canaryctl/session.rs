@@ -15,13 +15,11 @@ use sim::{Account, Scenario, SimClock};
 use crate::cli::common::Common;
 use crate::error::Failure;
 
-/// The AWS that this process talks to, and its clock.
 pub(crate) struct Session {
     pub(crate) aws: Aws,
     pub(crate) clock: RuntimeClock,
 }
 
-/// The clock that the controller sleeps by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RuntimeClock {
     Real,
@@ -38,7 +36,6 @@ impl Clock for RuntimeClock {
 }
 
 impl RuntimeClock {
-    /// The time, for the display.
     pub(crate) fn now(self) -> Time {
         let now = match self {
             Self::Real => SystemTime::now(),
@@ -49,7 +46,6 @@ impl RuntimeClock {
     }
 }
 
-/// The scenario that `--simulate` names.
 pub(crate) fn scenario(common: &Common) -> Result<Option<Scenario>, Failure> {
     let Some(name) = &common.simulate else { return Ok(None) };
     let known = || Scenario::names().collect::<Vec<_>>().join(", ");
@@ -77,22 +73,20 @@ pub(crate) async fn wire(
 ) -> Result<Session, Failure> {
     // A Region in an ARN goes before the one of the profile.
     let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
-    let endpoint_url = common.endpoint_url.clone();
     let settings = Settings {
         profile: common.profile.clone(),
         region,
         otherwise: common.anywhere.then(|| ANYWHERE.to_owned()),
-        endpoint_url,
+        endpoint_url: common.endpoint_url.clone(),
         credentials_end: credentials_end(common),
     };
+    let unset = |error: CloudError| Failure::usage(error.message);
     let Some(scenario) = scenario else {
-        return Ok(Session {
-            aws: connect(settings, ClientOverrides::default()).await.map_err(unset)?,
-            clock: RuntimeClock::Real,
-        });
+        let aws = connect(settings, ClientOverrides::default()).await.map_err(unset)?;
+        return Ok(Session { aws, clock: RuntimeClock::Real });
     };
     let clock = SimClock::new(SystemTime::now(), common.speed);
-    let account = Account::new(scenario.build(seed(), clock.now()), clock);
+    let account = Account::new(scenario.build(fastrand::u64(..), clock.now()), clock);
     let overrides = ClientOverrides {
         http_client: Some(account.http_client()),
         time_source: Some(SharedTimeSource::new(clock)),
@@ -105,16 +99,6 @@ pub(crate) async fn wire(
 
 /// The placeholder for a Region that is not known.
 pub(crate) const ANYWHERE: &str = "anywhere";
-
-/// A setting is missing or wrong.
-fn unset(error: CloudError) -> Failure {
-    Failure::usage(error.message)
-}
-
-/// Every run of a scenario is different.
-fn seed() -> u64 {
-    fastrand::u64(..)
-}
 
 /// The identity of a new rollout and of this process. In a CI job the id comes from the job, so that its clean-up step finds it again.
 pub(crate) fn identity(subject: &impl Display) -> Identity {

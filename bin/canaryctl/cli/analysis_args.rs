@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use project::LowTraffic;
 use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
 use rollout::timing::MAX_HOLD;
 
 use crate::cli::values::duration;
 use crate::error::Failure;
 
-/// The heading in the help.
 const COMPARING: &str = "Comparing the versions";
 
-/// How the invocations of both versions are compared.
 #[derive(Debug, Args)]
 pub(crate) struct AnalysisArgs {
     /// Compare the errors of both versions: `on`, `observe` (report only) or `off`; add `,sensitive` to detect sooner (a false rollback in
@@ -26,8 +26,8 @@ pub(crate) struct AnalysisArgs {
     /// The longest extension of a step with too few invocations [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
-    /// After that: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = COMPARING)]
+    /// If there are still too few: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(|word| low_traffic(&word)), help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
     /// The test event, a JSON file
     #[arg(long, value_name = "FILE", help_heading = COMPARING)]
@@ -37,19 +37,16 @@ pub(crate) struct AnalysisArgs {
     probe_count: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LowTraffic {
-    Rollback,
-    Promote,
-    Probe,
-}
-
-/// One word of `--analysis`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Mode(Mode),
     Sensitive,
     Latency(Latency),
+}
+
+fn low_traffic(word: &str) -> LowTraffic {
+    let known = [LowTraffic::Promote, LowTraffic::Probe].into_iter().find(|known| known.word() == word);
+    known.unwrap_or(LowTraffic::RollBack)
 }
 
 fn word(text: &str) -> Result<Word, String> {
@@ -66,22 +63,20 @@ fn word(text: &str) -> Result<Word, String> {
 }
 
 impl AnalysisArgs {
-    /// Whether it was requested, here or in the configuration file, rather than by default: also by an option that needs it.
     pub(crate) fn asked(&self, file: &project::Analysis, plan: &Analysis) -> bool {
         !self.analysis.is_empty() || file.mode.is_some() || needs_invocations(plan)
     }
 
-    /// The settings: from the command line, else from the configuration file, else the defaults.
     pub(crate) fn plan(&self, file: &project::Analysis) -> Result<Analysis, Failure> {
         let default = Analysis { mode: Mode::On, ..Analysis::default() };
         let count = self.probe_count.or(file.probe_count.as_ref().map(|at| at.value));
-        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value.into())).unwrap_or(LowTraffic::Rollback);
+        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value)).unwrap_or(LowTraffic::RollBack);
         let without_event = self.probe_event.is_none() && file.probe_event.is_none();
         if without_event && (low == LowTraffic::Probe || self.probe_count.is_some()) {
             return Err(Failure::usage("there is no test event to send\n  hint: give one with `--probe-event FILE`"));
         }
         let on_low_traffic = match low {
-            LowTraffic::Rollback => OnLowTraffic::RollBack,
+            LowTraffic::RollBack => OnLowTraffic::RollBack,
             LowTraffic::Promote => OnLowTraffic::Promote,
             LowTraffic::Probe => OnLowTraffic::Probe(count.unwrap_or(PROBES)),
         };
@@ -116,21 +111,10 @@ impl AnalysisArgs {
         Ok(analysis)
     }
 
-    /// The test event, checked before anything is sent.
     pub(crate) fn event(&self, file: &project::Analysis) -> Result<Option<Vec<u8>>, Failure> {
         match (&self.probe_event, &file.probe_event) {
             (Some(path), _) => event(path).map(Some),
             (None, said) => Ok(said.as_ref().map(|said| said.value.to_string().into_bytes())),
-        }
-    }
-}
-
-impl From<project::LowTraffic> for LowTraffic {
-    fn from(setting: project::LowTraffic) -> Self {
-        match setting {
-            project::LowTraffic::RollBack => Self::Rollback,
-            project::LowTraffic::Promote => Self::Promote,
-            project::LowTraffic::Probe => Self::Probe,
         }
     }
 }
@@ -159,7 +143,6 @@ fn event(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// How many times a test event is sent by default.
 const PROBES: u32 = 10;
 
 /// The largest event that AWS accepts in a synchronous invocation.
@@ -199,7 +182,7 @@ mod tests {
             mode: Some(said(Mode::On)),
             alpha: Some(said(0.05)),
             min_requests: Some(said(200)),
-            on_low_traffic: Some(said(project::LowTraffic::Probe)),
+            on_low_traffic: Some(said(LowTraffic::Probe)),
             probe_event: Some(said(serde_json::json!({"path": "/health"}))),
             probe_count: Some(said(3)),
             ..project::Analysis::default()

@@ -6,13 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rollout::event::Event;
 
-/// Makes a file's content from all events.
 pub(crate) type Render = fn(&[Event]) -> io::Result<String>;
 
-/// The heading in the help.
 const REPORTS: &str = "Reports and logs";
 
-/// The files to write, and the form of the log.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ArtifactArgs {
     /// Write every event to this file as it happens, one JSON object per line; `replay` and `explain` read it
@@ -30,7 +27,6 @@ pub(crate) struct ArtifactArgs {
     pub(crate) dotenv: Option<PathBuf>,
 }
 
-/// Reports of the whole rollout.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reports {
     /// Write a report when the rollout has ended: `.html` (one self-contained page), `.md` or `.json`; may be given several times
@@ -38,7 +34,6 @@ pub(crate) struct Reports {
     pub(crate) files: Vec<ReportFile>,
 }
 
-/// The form of the log.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Log {
     /// The form of the log in CI: with the groups of GitHub or GitLab, or plain [default: detected from the environment]
@@ -54,7 +49,6 @@ pub(crate) enum CiSystem {
     Plain,
 }
 
-/// A report, and its form.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportFile {
     pub(crate) path: PathBuf,

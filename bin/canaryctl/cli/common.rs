@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use super::config_args::ConfigArgs;
 use super::values::speed;
 
-/// The options of every command that talks to AWS.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// The alias [default: the one in the configuration file, else `live`]

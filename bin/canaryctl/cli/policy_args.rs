@@ -1,16 +1,13 @@
 //! How are a rollout's options typed? Each as its row in [`rollout::policy`] says.
 
-use std::time::Duration;
-
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::Error;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rollout::policy::{Choice, Kind, Layer, OPTIONS, Value};
 
-use super::values::duration;
+use super::values::between;
 
-/// The options that were typed.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyArgs(pub(crate) Layer);
 
@@ -48,17 +45,9 @@ fn arg(choice: &'static Choice) -> Arg {
         Kind::Words(words) => arg.value_parser(
             PossibleValuesParser::new(words).map(|typed| Value::Word(words.iter().find(|word| **word == typed).unwrap_or(&""))),
         ),
-        Kind::Time(least, most) => arg.value_parser(ValueParser::new(move |text: &str| {
-            let span = duration(text)?;
-            let bounds = [least, most].map(humantime::format_duration);
-            if (least..=most).contains(&span) {
-                Ok(Value::Time(span))
-            } else if most == Duration::MAX {
-                Err(format!("expected at least {}", bounds[0]))
-            } else {
-                Err(format!("expected {} to {}", bounds[0], bounds[1]))
-            }
-        })),
+        Kind::Time(least, most) => {
+            arg.value_parser(ValueParser::new(move |text: &str| between(text, least, most).map(Value::Time)))
+        }
     };
     let arg = arg.value_name(choice.placeholder);
     if choice.shown.is_empty() { arg } else { arg.default_value(choice.shown) }

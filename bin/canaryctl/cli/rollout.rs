@@ -90,10 +90,8 @@ pub(crate) struct Rollout {
     pub(crate) common: Common,
 }
 
-/// The heading in the help.
 const SEVERAL: &str = "Multiple functions";
 
-/// Which functions of the configuration file to roll out, and how.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Several {
     /// Only these functions of the configuration file

@@ -14,14 +14,24 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if span > longest { Err("expected at most 48 hours".to_owned()) } else { Ok(span) }
 }
 
+pub(crate) fn between(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let shown = [least, most].map(humantime::format_duration);
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else if most == Duration::MAX {
+        Err(format!("expected at least {}", shown[0]))
+    } else {
+        Err(format!("expected {} to {}", shown[0], shown[1]))
+    }
+}
+
 pub(crate) fn poll(text: &str) -> Result<Duration, String> {
-    let (span, shortest, longest) = (duration(text)?, Duration::from_millis(100), Duration::from_mins(1));
-    if (shortest..=longest).contains(&span) { Ok(span) } else { Err("expected 100ms to 1m".to_owned()) }
+    between(text, Duration::from_millis(100), Duration::from_mins(1))
 }
 
 pub(crate) fn limit(text: &str) -> Result<Duration, String> {
-    let span = duration(text)?;
-    if span < Duration::from_secs(1) { Err("expected at least 1s".to_owned()) } else { Ok(span) }
+    between(text, Duration::from_secs(1), Duration::MAX)
 }
 
 pub(crate) fn percent(text: &str) -> Result<Weight, String> {
@@ -49,11 +59,9 @@ pub(crate) fn version_description(text: &str) -> Result<String, String> {
     if length <= 256 { Ok(text.to_owned()) } else { Err(format!("{length} characters; AWS accepts at most 256")) }
 }
 
-/// An alarm, by name or by ARN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    /// The Region in its ARN.
     pub(crate) region: Option<String>,
 }
 

@@ -55,7 +55,6 @@ pub(crate) struct Analyze {
     pub(crate) common: Common,
 }
 
-/// A time, or how long ago.
 #[derive(Clone, Copy, Debug)]
 enum Since {
     At(Time),
@@ -99,15 +98,11 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The minutes of a past rollout, from its first invocation to its last.
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
     let Located { subject, session, .. } = locate(function, &args.common, OnConfigError::Fail).await?;
-    let refused = |what: &str, hint: &str| Failure { code: 3, message: format!("{what}\n  hint: {hint}") };
-    let held = session
-        .aws
-        .alias(&subject)
-        .await
-        .map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
+    let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
+    let held = session.aws.alias(&subject).await;
+    let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = match held.as_ref().map(|held| held.alias.noted()) {
         Some(NoteParse::Note(note)) => Some(*note),
         Some(NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
@@ -130,10 +125,8 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
     let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
-        return Err(refused(
-            &text,
-            "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days",
-        ));
+        let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
+        return Err(refused(&text, hint));
     }
     every_minute(&found)
         .map_err(|error| Failure { code: 1, message: format!("the counts from CloudWatch are not valid: {error}") })
@@ -195,7 +188,6 @@ fn figure(number: f64) -> String {
     if (0.01..1e5).contains(&number) { format!("{number:.2}") } else { format!("{number:.1e}") }
 }
 
-/// A line per minute for people, and the result.
 fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String {
     let outlook = outlook(minutes);
     let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");

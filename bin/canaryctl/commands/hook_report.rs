@@ -74,12 +74,12 @@ fn execution_id(text: &str) -> Result<String, String> {
 pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
     let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
     let (subject, session) = (&located.subject, &located.session);
-    let refused = |what: String| Failure { code: 3, message: what };
     let given = subject.function.reference();
     let arn = if Arn::is_meant(&given) {
         given
     } else {
-        let found = session.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
+        let found =
+            session.aws.configuration(&subject.function, None).await.map_err(|error| Failure::refused(error.to_string()))?;
         unqualified(&found.arn).to_owned()
     };
     let answer = match args.status {
@@ -90,16 +90,12 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
     let key = tag_key(&args.execution_id);
     session.aws.tag(&arn, &key, &answer).await.map_err(|error| {
         let hint = if error.failure == EndReason::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
-        refused(format!("{error}{hint}"))
+        Failure::refused(format!("{error}{hint}"))
     })?;
-    match args.common.output {
-        Output::Text => {
-            print_out(&format!("{key} = {answer}, on {arn}\n  the rollout reads it at its next poll and removes it\n"))
-        }
-        Output::Json => {
-            print_out(&format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })))
-        }
-    }
+    print_out(&match args.common.output {
+        Output::Text => format!("{key} = {answer}, on {arn}\n  the rollout reads it at its next poll and removes it\n"),
+        Output::Json => format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })),
+    });
     Ok(0)
 }
 

@@ -83,7 +83,6 @@ fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     }
 }
 
-/// Notes about permissions that may be missing or left out.
 fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
     let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
@@ -94,7 +93,6 @@ fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
     notes.into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// Notes about values that are not known.
 fn about(subject: &Subject, place: &Place) -> Vec<String> {
     let mut notes = Vec::new();
     if subject.function.account.is_none() {

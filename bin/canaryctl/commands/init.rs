@@ -1,4 +1,4 @@
-//! `canaryctl init`: a first `canary.yml`, and a CI job around it. Writes that one file where there is none, and asks nobody.
+//! `canaryctl init`: a first `canary.yml`, and a CI job. Writes only this file, and only if it does not exist. No AWS.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     match found {
         Some((name, Format::Canary)) if args.ci.is_none() => {
             let hint = "`canaryctl plan FUNCTION` shows its effect; `canaryctl schema` prints all keys";
-            return Err(Failure { code: 3, message: format!("`{name}` already exists and was not changed\n  hint: {hint}") });
+            return Err(Failure::refused(format!("`{name}` already exists and was not changed\n  hint: {hint}")));
         }
         Some((name, Format::Canary)) => print(&format!("`{name}` already exists and was not changed\n")),
         Some((name, _)) => print(&format!(
@@ -67,7 +67,6 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Writes the file, and gives the next commands.
 fn written(subjects: &[Subject]) -> Result<String, Failure> {
     let Some(first) = subjects.first() else {
         return Err(Failure::usage(
@@ -78,7 +77,7 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
     let made = File::create_new(FILE).and_then(|mut file| file.write_all(starter(subjects).as_bytes()));
     made.map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            Failure { code: 3, message: format!("`{FILE}` already exists and was not changed") }
+            Failure::refused(format!("`{FILE}` already exists and was not changed"))
         } else {
             Failure { code: 1, message: format!("cannot write `{FILE}`: {error}") }
         }
@@ -86,7 +85,6 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
     Ok(format!("wrote {FILE}\n  next      canaryctl plan {}    canaryctl rollout {}\n", typed(first), typed(first)))
 }
 
-/// The key of a function in the file.
 fn typed(subject: &Subject) -> String {
     subject.function.name.clone()
 }

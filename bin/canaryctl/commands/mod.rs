@@ -22,9 +22,9 @@ use self::analyze::Analyze;
 use self::completions::{Completions, Man};
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
-use self::import::{Import, Schema};
+use self::import::Import;
 use self::init::Init;
-use self::operate::{Abort, Pause, Promote, Resume};
+use self::operate::{Abort, Aim, Pause, Promote};
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
@@ -61,7 +61,9 @@ pub(crate) enum Command {
     Rollback(Rollback),
     Status(Status),
     Pause(Pause),
-    Resume(Resume),
+    /// Resume a paused rollout
+    #[command(after_help = "Examples:\n  canaryctl resume hello")]
+    Resume(Aim),
     Promote(Promote),
     Abort(Abort),
     /// Show what a rollout would do, and everything that would block it; change nothing
@@ -91,14 +93,15 @@ Examples:
     Analyze(Box<Analyze>),
     Init(Init),
     Import(Box<Import>),
-    Schema(Schema),
+    /// Print the JSON Schema of canary.yml, for editors
+    #[command(after_help = "Examples:\n  canaryctl schema > canary.schema.json")]
+    Schema,
     Simulate(Simulate),
     Completions(Completions),
     Man(Man),
 }
 
 impl Command {
-    /// Runs the command, and gives its exit code.
     pub(crate) async fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Rollout(args) if args.dry_run => plan::run(*args).await,
@@ -123,7 +126,7 @@ impl Command {
             Self::Analyze(args) => analyze::run(&args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
-            Self::Schema(_) => import::schema(),
+            Self::Schema => import::schema(),
             Self::Simulate(args) => simulate::run(args).await,
         }
     }
@@ -138,7 +141,6 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Every help text shows an example.
     #[test]
     fn every_command_helps_with_an_example() {
         let mut count = 0;

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use controller::port::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate};
 use rollout::event::FORMAT;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
+use rollout::target::Subject;
 use serde_json::json;
 
 use super::rollback::BulkRollbackRun;
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
 use crate::session;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_out};
+use crate::ui::print::{print_error, print_result};
 
 /// Which rollout to act on
 #[derive(Debug, Args)]
@@ -42,25 +44,8 @@ pub(crate) struct Pause {
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
     pub(crate) span: Duration,
     /// What to do after the pause
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    pub(crate) then: Then,
-    #[command(flatten)]
-    pub(crate) aim: Aim,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Then {
-    #[default]
-    Resume,
-    Rollback,
-}
-
-/// Resume a paused rollout
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl resume hello")]
-pub(crate) struct Resume {
+    #[arg(long, value_name = "WHAT", default_value = "resume", value_parser = PossibleValuesParser::new(AfterPause::WORDS).map(|word| AfterPause::named(&word).unwrap_or(AfterPause::Resume)))]
+    pub(crate) then: AfterPause,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
@@ -84,7 +69,7 @@ pub(crate) struct Promote {
 
 /// Roll back a rollout in progress; never undo a finished one
 ///
-/// For clean-up steps in CI: unlike `rollback`, it never undoes a finished rollout, and with `--mine` or `--rollout` no other rollout.
+/// For clean-up steps in CI. Unlike `rollback`, it never undoes a finished rollout. `--mine` and `--rollout` exclude all other rollouts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -106,15 +91,11 @@ pub(crate) struct Abort {
 }
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
-    let then = match args.then {
-        Then::Resume => AfterPause::Resume,
-        Then::Rollback => AfterPause::RollBack,
-    };
-    carry_out(Operation::Pause { span: args.span, then }, args.aim, Target::Any).await
+    carry_out(Operation::Pause { span: args.span, then: args.then }, args.aim, None).await
 }
 
-pub(crate) async fn resume(args: Resume) -> Result<u8, Failure> {
-    carry_out(Operation::Resume, args.aim, Target::Any).await
+pub(crate) async fn resume(args: Aim) -> Result<u8, Failure> {
+    carry_out(Operation::Resume, args, None).await
 }
 
 pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
@@ -122,18 +103,14 @@ pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
     if let Some(reason) = &args.reason {
         tracing::warn!(%reason, "promoted at once");
     }
-    carry_out(operation, args.aim, Target::Any).await
+    carry_out(operation, args.aim, None).await
 }
 
 pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
     if args.aim.common.stands_for_all(args.aim.function.as_deref()) {
         return abort_all(&args).await;
     }
-    let target = match (args.mine, args.rollout) {
-        (true, _) => Target::Mine,
-        (false, Some(id)) => Target::Only(id),
-        (false, None) => Target::Any,
-    };
+    let target = args.rollout.map(|id| vec![id]).or(args.mine.then(Vec::new));
     carry_out(Operation::Abort, args.aim, target).await
 }
 
@@ -145,30 +122,26 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
         ));
     }
     let common = &args.aim.common;
-    let (located, lost) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
-    let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
-    // Together, or each separately.
-    let mine = |name: &String| session::job(&session::SEVERAL).into_iter().chain(session::job(name)).collect();
-    let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
-    let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
+    let (located, missing) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
+    let meant = |one: &Located| args.rollout.map_or_else(|| job(&one.subject).collect(), |id| vec![id]);
+    let meant: Vec<Vec<RolloutId>> = located.iter().map(meant).collect();
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(BulkRollbackRun { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(BulkRollbackRun { located: &located, missing, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+}
+
+/// The ids of this CI job's rollouts of a function: separately, or as one of several.
+fn job(subject: &Subject) -> impl Iterator<Item = RolloutId> + use<> {
+    session::job(subject).into_iter().chain(session::job(&session::SEVERAL))
 }
 
 fn no_job() -> Failure {
     Failure::usage("`--mine` needs a CI job, and none was detected\n  hint: use `--rollout ID`; `canaryctl status` shows the id")
 }
 
-/// Which rollout to act on.
-enum Target {
-    Any,
-    Only(RolloutId),
-    Mine,
-}
-
-async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
+/// Acts on any rollout, on those in `target`, or on this CI job's where that is empty.
+async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId>>) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
         return Err(Failure::usage("no function given\n  hint: name one; `canaryctl status <FUNCTION>` shows its rollout"));
     }
@@ -176,10 +149,9 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
     let on_error = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
     let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, on_error).await?;
     let mut meant = match target {
-        Target::Any => vec![None],
-        Target::Only(id) => vec![Some(id)],
-        // Separately, or as one of several.
-        Target::Mine => session::job(&subject).into_iter().chain(session::job(&session::SEVERAL)).map(Some).collect(),
+        None => vec![None],
+        Some(ids) if ids.is_empty() => job(&subject).map(Some).collect(),
+        Some(ids) => ids.into_iter().map(Some).collect(),
     }
     .into_iter();
     let identity = session::identity(&subject);
@@ -192,23 +164,18 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         ordered = order(another).await;
     }
     let (code, outcome, text) = match &ordered {
-        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
-        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
+        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),
+        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}\n")),
         Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
         Ordered::Unconfirmed(why, command) => {
             let hint = command.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
             (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this manually:\n  {hint}"))
         }
     };
-    match args.common.output {
-        Output::Text if code == 0 => print_out(&format!("{text}\n")),
-        Output::Text => print_error(&text),
-        Output::Json => {
-            let (function, alias) = (&subject.function.name, &subject.alias);
-            let line = json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
-                "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
-            print_out(&format!("{line}\n"));
-        }
-    }
+    print_result(args.common.output, code, &text, || {
+        let (function, alias) = (&subject.function.name, &subject.alias);
+        json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
+            "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text.trim_end() } })
+    });
     Ok(code)
 }

@@ -16,7 +16,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     multi::for_each(&args, async |session, request| plan(&args, session, request).await).await
 }
 
-/// Shows one function's plan.
 async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
     let identity = session::identity(&request.subject);
     let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;

@@ -67,10 +67,8 @@ pub(crate) struct Verify {
     file: PathBuf,
 }
 
-/// How often a live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// The default speed in a terminal.
 const SPEED: f64 = 60.0;
 
 pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
@@ -102,7 +100,6 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// Waits for the time between two events.
 fn pass(reporter: &mut dyn Reporter, from: Option<Time>, until: Time, speed: f64) {
     let mut now = from.unwrap_or(until);
     while now < until {

@@ -20,7 +20,7 @@ use crate::cli::values::limit;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note, print_result};
 use crate::{session, signals};
 
 /// Roll back now
@@ -99,11 +99,9 @@ async fn carry_out<C: Cloud>(
     (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Rolls back several functions at once.
 pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
-    /// How many functions could not be found: their traffic is unknown.
-    pub(crate) lost: usize,
+    pub(crate) missing: usize,
     /// For each function the ids of its rollouts; empty means any rollout.
     pub(crate) meant: Vec<Vec<RolloutId>>,
     pub(crate) limit: Duration,
@@ -111,9 +109,9 @@ pub(crate) struct BulkRollbackRun<'a> {
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let (located, lost) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = BulkRollbackRun { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
+    let sweep = BulkRollbackRun { located: &located, missing, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
@@ -154,13 +152,10 @@ impl BulkRollbackRun<'_> {
         for (one, ended) in self.located.iter().zip(&carried_out) {
             match ended {
                 Some((ended, report)) => codes.push(report.print(ended, self.output)),
-                None if self.output == Output::Text => {
-                    print_out(&format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject));
-                }
-                None => print_info(&format!("{}: no such rollout is in progress\n", one.subject)),
+                None => print_note(self.output, &format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject)),
             }
         }
-        codes.extend((self.lost > 0).then_some(UNCONFIRMED));
+        codes.extend((self.missing > 0).then_some(UNCONFIRMED));
         if codes.is_empty() {
             print_error(
                 "none of the functions has a rollout in progress\n  hint: `canaryctl rollback <FUNCTION>` undoes a finished rollout",
@@ -210,7 +205,6 @@ async fn if_under_way<C: Cloud>(
     (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Ends at a second signal.
 async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
     if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
         std::future::pending::<()>().await;
@@ -224,78 +218,61 @@ struct Report {
 }
 
 impl Report {
-    /// Prints the result, and gives its exit code.
     fn print(&self, ended: &Ended, output: Output) -> u8 {
-        match output {
-            Output::Text => self.text(ended),
-            Output::Json => self.json(ended),
-        }
-    }
-
-    fn text(&self, ended: &Ended) -> u8 {
         let (subject, took) = (&self.subject, rollout::format::duration(self.took));
-        match ended {
+        let mut next = Vec::new();
+        let (code, outcome, kind, detail, text) = match ended {
             Ended::Done { alias, from, changed: true } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
-                print_out(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl status {subject}\n"));
-                0
+                let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                (0, "rolled_back", "hand", "rolled back manually", format!("{text}  next      canaryctl status {subject}\n"))
             }
             Ended::Done { alias, from, .. } => {
                 let none = from.map_or_else(String::new, |from| format!("; {from} was rolled back before"));
-                print_out(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n"));
-                0
+                let text = format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic());
+                let next = format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n");
+                (0, "unchanged", "unchanged", "already rolled back", format!("{text}{next}"))
             }
             Ended::Nothing(why) => {
-                print_error(&format!(
-                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
-                ));
-                3
+                let text = format!(
+                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; \
+                     `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
+                );
+                (REFUSED, "refused", "refused", why.as_str(), text)
             }
             Ended::Missing(why) => {
-                print_error(&format!("{why}\n  hint: are Region, account and alias right?"));
-                3
+                (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
             }
             Ended::Unconfirmed { why, command } => {
                 let command = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
-                print_error(&format!(
-                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  hint: page someone, and run this manually:\n  {command}"
-                ));
-                20
+                let text = format!(
+                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  \
+                     hint: page someone, and run this manually:\n  {command}"
+                );
+                next.push(command);
+                (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }
-        }
-    }
-
-    fn json(&self, ended: &Ended) -> u8 {
-        let (outcome, code, kind, detail) = match ended {
-            Ended::Done { changed: true, .. } => ("rolled_back", 0, "hand", "rolled back manually".to_owned()),
-            Ended::Done { .. } => ("unchanged", 0, "unchanged", "already rolled back".to_owned()),
-            Ended::Nothing(why) | Ended::Missing(why) => ("refused", 3, "refused", why.clone()),
-            Ended::Unconfirmed { why, .. } => ("rollback_unconfirmed", 20, "rollback_unconfirmed", why.clone()),
         };
         let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
             Ended::Done { alias, from, .. } => (Some(alias), *from),
             Ended::Nothing(_) | Ended::Missing(_) | Ended::Unconfirmed { .. } => (None, None),
         };
-        let again = format!("canaryctl rollback {}", self.subject);
-        let next =
-            if let Ended::Unconfirmed { command, .. } = ended { vec![command.clone().unwrap_or(again)] } else { Vec::new() };
-        let event = json!({
-            "v": rollout::event::FORMAT,
-            "type": "outcome",
-            "at": self.now,
-            "function": self.subject.function.name,
-            "alias": self.subject.alias,
-            "outcome": outcome,
-            "exit_code": code,
-            "reason": { "kind": kind, "detail": detail },
-            "stable": alias.and_then(|alias| alias.target.version()),
-            "candidate": from,
-            "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
-            "next": next,
+        print_result(output, code, &text, || {
+            json!({
+                "v": rollout::event::FORMAT,
+                "type": "outcome",
+                "at": self.now,
+                "function": subject.function.name,
+                "alias": subject.alias,
+                "outcome": outcome,
+                "exit_code": code,
+                "reason": { "kind": kind, "detail": detail },
+                "stable": alias.and_then(|alias| alias.target.version()),
+                "candidate": from,
+                "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
+                "next": next,
+            })
         });
-        print_out(&format!("{event}\n"));
         code
     }
 }

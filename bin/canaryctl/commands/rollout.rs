@@ -5,13 +5,12 @@ use rollout::event::Event;
 use rollout::plan::OnInterrupt;
 use tokio::sync::watch;
 
-use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
 use crate::target::resolve::Located;
 use crate::ui::interactive::{Console, Known};
-use crate::ui::print::{print_info, print_out};
+use crate::ui::print::print_note;
 use crate::ui::reporters::Reporters;
 use crate::{multi, session, signals};
 
@@ -29,7 +28,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     }
 }
 
-/// Rolls out one function, with the keys of the terminal.
 async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
     let output = args.common.output;
     let reporters = Reporters::start(output, &args.artifacts, session.clock, 1)?;
@@ -57,7 +55,6 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
     Ok(left.settle(ending.exit_code).await)
 }
 
-/// Rolls out several functions, together or separately.
 async fn together(
     args: &Rollout,
     session: &Session,
@@ -73,13 +70,8 @@ async fn together(
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut emit = |event: &Event| reporters.emit(event);
     let ended = if args.several.each {
-        let requests: Vec<(Request, Identity)> = requests
-            .into_iter()
-            .map(|request| {
-                let identity = session::identity(&request.subject);
-                (request, identity)
-            })
-            .collect();
+        let identities = requests.iter().map(|request| session::identity(&request.subject)).collect::<Vec<Identity>>();
+        let requests: Vec<(Request, Identity)> = requests.into_iter().zip(identities).collect();
         controller::each(&cloud, &session.clock, &requests, at_a_time, stop.subscribe(), &mut emit).await
     } else {
         let identity = session::identity(&session::SEVERAL);
@@ -89,15 +81,10 @@ async fn together(
     Ok(ended.exit_code)
 }
 
-/// Prints which file is used, and which functions its names mean.
 fn print_settings(args: &Rollout, located: &[Located]) {
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
     let how = if args.several.each { "separately" } else { "together" };
     let how = if names.len() == 1 { "1 function".to_owned() } else { format!("{} functions, {how}", names.len()) };
     let file = located[0].said.as_ref().map_or("", |said| said.project.file.as_str());
-    let text = format!("settings   {file}: {how}: {}\n", names.join(", "));
-    match args.common.output {
-        Output::Text => print_out(&text),
-        Output::Json => print_info(&text),
-    }
+    print_note(args.common.output, &format!("settings   {file}: {how}: {}\n", names.join(", ")));
 }

@@ -42,9 +42,9 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch
-        && let Some(viewed) = watch::begin(&located, alias.as_ref(), &args.alarms)?
+        && let Some(code) = watch::run(&located, alias.as_ref(), &args.alarms, args.poll, output).await?
     {
-        return watch::run(viewed, &located, args.poll, output).await;
+        return Ok(code);
     }
     let (alias, now) = (alias.as_ref(), aws.time());
     match output {

@@ -21,34 +21,27 @@ use crate::target::resolve::Located;
 use crate::ui::print::print_out;
 use crate::ui::reporters::{Screen, TICK, screen};
 
-/// A rollout in progress, as first read.
-pub(crate) struct Viewed {
-    watch: Watch,
-    events: Vec<Event>,
-    alarms: Vec<String>,
-    status: String,
-}
-
-/// The rollout to watch; `None` where none is in progress.
-pub(crate) fn begin(located: &Located, alias: Option<&Alias>, alarms: &[values::Alarm]) -> Result<Option<Viewed>, Failure> {
-    let (subject, now) = (&located.subject, located.session.aws.time());
-    let alarms = names(alarms, located);
-    let Some((watch, events)) = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now)) else { return Ok(None) };
-    Ok(Some(Viewed { watch, events, alarms, status: report::status_json(subject, alias, now)? }))
-}
-
-pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, output: Output) -> Result<u8, Failure> {
+/// Watches the rollout in progress until it ends; `None` where none is in progress.
+pub(crate) async fn run(
+    located: &Located,
+    alias: Option<&Alias>,
+    alarms: &[values::Alarm],
+    poll: Duration,
+    output: Output,
+) -> Result<Option<u8>, Failure> {
     let Located { subject, session, .. } = located;
-    let Viewed { mut watch, mut events, alarms, status } = viewed;
+    let (alarms, now) = (names(alarms, located), session.aws.time());
+    let begun = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now));
+    let Some((mut watch, mut events)) = begun else { return Ok(None) };
     let budget = Budget::default();
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut view = View::new(output, session.clock);
-    view.changed(&status)?;
+    view.changed(&report::status_json(subject, alias, now)?)?;
     let mut monitor = Monitor { alarms, count_at: Some(cloud.time()), warning: None };
     loop {
         events.extend(monitor.look(&cloud, subject, &mut watch).await);
         if view.show(&events) {
-            return Ok(0);
+            return Ok(Some(0));
         }
         view.pass(poll).await;
         events = match cloud.alias(subject).await {
@@ -62,7 +55,6 @@ pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, outpu
     }
 }
 
-/// Reads the alarms and the invocations.
 struct Monitor {
     alarms: Vec<String>,
     /// When invocations are counted next; never where that is not permitted.
@@ -103,7 +95,6 @@ impl Monitor {
     }
 }
 
-/// The alarms on the command line and in the configuration file.
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
     let said = located.said.iter().flat_map(|said| &said.settings.alarms);
@@ -118,7 +109,6 @@ fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     names
 }
 
-/// What is shown, and what was last written of it.
 struct View {
     output: Output,
     screen: Screen,
@@ -134,7 +124,6 @@ impl View {
         Self { output, screen, clock, written: None }
     }
 
-    /// Shows events; whether the rollout has ended.
     fn show(&mut self, events: &[Event]) -> bool {
         if self.output == Output::Text {
             for event in events {

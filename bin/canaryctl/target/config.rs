@@ -74,8 +74,6 @@ fn unusable(problems: &Problems) -> Failure {
 
 const DO_WITHOUT: &str = "`--no-config` ignores the file; everything then has to be on the command line";
 
-/// The time limit for reading the configuration file.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// The time limit where a rollback waits for it.
 pub(crate) const LIMIT_IN_AN_INCIDENT: Duration = Duration::from_secs(2);

@@ -3,35 +3,37 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use controller::port::{Cloud, CloudError, Failure as EndReason};
+use controller::port::{Cloud, CloudError, Failure as CallFailure};
 use project::{At, FunctionRef, FunctionSettings, Place, Project};
 use rollout::target::{self, Qualified, Subject};
 use sim::Scenario;
 
 use super::config::{LIMIT, LIMIT_IN_AN_INCIDENT};
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::error::Failure;
 use crate::session::{self, Session};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note};
 
-/// What to do where the configuration file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnConfigError {
-    /// Fail.
     Fail,
     /// Use the name as it was typed: a broken file must not delay a rollback.
     AsTyped,
 }
 
-/// The function that a command acts on.
+impl OnConfigError {
+    fn limit(self) -> Duration {
+        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
+    }
+}
+
 pub(crate) struct Located {
     pub(crate) subject: Subject,
     pub(crate) session: Rc<Session>,
     pub(crate) scenario: Option<Scenario>,
-    /// Its settings in the project, where it is in one.
     pub(crate) said: Option<ProjectSettings>,
     /// That the configuration file does not have it, with a hint.
-    pub(crate) stranger_to: Option<String>,
+    pub(crate) not_in_file: Option<String>,
 }
 
 impl Located {
@@ -40,14 +42,12 @@ impl Located {
         self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
     }
 
-    /// Notes about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
-        stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
+        let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
+        problem.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
-/// A function's settings, and the project that they are from.
 #[derive(Clone, Debug)]
 pub(crate) struct ProjectSettings {
     pub(crate) project: Project,
@@ -61,11 +61,10 @@ impl ProjectSettings {
     fn of(project: Project, typed: &str) -> Result<Self, String> {
         match find(&project, typed) {
             Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
-            None => Err(stranger(&project, typed)),
+            None => Err(no_such_function(&project, typed)),
         }
     }
 
-    /// The place in the function's ARN.
     fn place(&self) -> Option<&target::Place> {
         match &self.settings.function.value {
             FunctionRef::Named(named) => named.function.place.as_ref(),
@@ -73,12 +72,10 @@ impl ProjectSettings {
         }
     }
 
-    /// The project's Region.
     fn region(&self) -> Option<String> {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
 
-    /// Notes about this function, or about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
         let text = |note: &project::Note| {
@@ -112,13 +109,6 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
     project.functions.iter().find(same).map(|settings| (settings, qualifier))
 }
 
-impl OnConfigError {
-    /// The time limit for reading the configuration file.
-    fn limit(self) -> Duration {
-        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
-    }
-}
-
 /// Finds the named function, or all functions of the configuration file (or those in `only`), and how many of them could not be found.
 pub(crate) async fn locate_all(
     function: Option<&str>,
@@ -133,7 +123,6 @@ pub(crate) async fn locate_all(
     }
 }
 
-/// Finds one function, and connects to its AWS.
 pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: OnConfigError) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
     let typed = function.or(scenario.map(|scenario| scenario.defaults().function)).unwrap_or_default();
@@ -147,18 +136,18 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
     };
     let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
-    let (said, stranger_to) = match project.map(|project| ProjectSettings::of(project, typed)) {
+    let (said, not_in_file) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
-        Some(Err(stranger)) => (None, Some(stranger)),
+        Some(Err(problem)) => (None, Some(problem)),
         None => (None, None),
     };
-    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
-        return Err(Failure::usage(stranger.clone()));
+    if let Some(problem) = not_in_file.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
+        return Err(Failure::usage(problem.clone()));
     }
     let Some(said) = said else {
         let subject = session::subject(function, common, scenario)?;
         let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
-        return Ok(Located { subject, session, scenario, said: None, stranger_to });
+        return Ok(Located { subject, session, scenario, said: None, not_in_file });
     };
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
@@ -167,9 +156,9 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
         Ok(named) => {
             let subject = with_alias(&named, &said, common, scenario)?;
             print_settings(common, &said, &subject);
-            Ok(Located { subject, session, scenario, said: Some(said), stranger_to })
+            Ok(Located { subject, session, scenario, said: Some(said), not_in_file })
         }
-        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, stranger_to }),
+        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, not_in_file }),
     }
 }
 
@@ -195,7 +184,7 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
     };
     let session = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
     let region = session.aws.region();
-    let (mut located, mut lost): (Vec<Located>, usize) = (Vec::new(), 0);
+    let (mut located, mut missing): (Vec<Located>, usize) = (Vec::new(), 0);
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
             let at = &said.settings.function.place;
@@ -207,7 +196,7 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
             Ok(subject) => subject,
             Err(failure) if on_error == OnConfigError::AsTyped => {
                 print_error(&format!("{}\n`{typed}` is skipped", failure.message));
-                lost += 1;
+                missing += 1;
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -218,12 +207,12 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
                 twin.key()
             )));
         }
-        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), stranger_to: None });
+        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), not_in_file: None });
     }
-    Ok((located, lost))
+    Ok((located, missing))
 }
 
-fn stranger(project: &Project, typed: &str) -> String {
+fn no_such_function(project: &Project, typed: &str) -> String {
     let stage = project.stage.as_ref().map(|stage| format!(" for stage {}", stage.value)).unwrap_or_default();
     let key = typed.split(':').next().unwrap_or_default();
     let hint = match (project.nearest(key), project.functions.as_slice()) {
@@ -237,7 +226,6 @@ fn stranger(project: &Project, typed: &str) -> String {
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-/// The function's name in AWS. A logical id is looked up in the stack.
 async fn function_name(
     session: &Session,
     said: &ProjectSettings,
@@ -258,13 +246,15 @@ async fn function_name(
     let found = resource(session, &said.project, id, place);
     let found = match on_error {
         OnConfigError::Fail => found.await?,
-        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
+        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
+            let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
+            Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
+        })??,
     };
     let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-    named.ok_or_else(|| refused(format!("{place}: `{id}` is not a function")))
+    named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
 }
 
-/// The resource with a logical id in the project's stack.
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
         return Err(Failure::usage(format!(
@@ -274,36 +264,22 @@ pub(crate) async fn resource(session: &Session, project: &Project, id: &str, pla
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
-        Ok(None) => Err(refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
+        Ok(None) => Err(Failure::refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
     let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
-    match error.failure {
-        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed")),
-        EndReason::Invalid | EndReason::NotFound => {
-            refused(format!("{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"))
-        }
-        EndReason::Unsent
-        | EndReason::Unsigned
-        | EndReason::Outdated
-        | EndReason::Conflict
-        | EndReason::Throttled
-        | EndReason::Unanswered
-        | EndReason::NotExecuted => Failure { message: text, ..Failure::from(error.clone()) },
+    if error.failure == CallFailure::Denied {
+        Failure::refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed"))
+    } else if matches!(error.failure, CallFailure::Invalid | CallFailure::NotFound) {
+        Failure::refused(format!(
+            "{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"
+        ))
+    } else {
+        Failure { message: text, ..Failure::from(error.clone()) }
     }
-}
-
-fn no_answer(Place { file, .. }: &Place) -> Failure {
-    let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-    refused(format!("{file}: CloudFormation did not answer within {limit}"))
-}
-
-/// Refused: traffic unchanged.
-fn refused(message: String) -> Failure {
-    Failure { code: 3, message }
 }
 
 /// The function with its alias: typed, or the file's, or the scenario's.
@@ -320,15 +296,9 @@ fn with_alias(
     Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Prints which file is used, and which function the name means.
 fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
     let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
-    let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
-    match common.output {
-        Output::Text => print_out(&text),
-        // Stdout holds JSON objects only.
-        Output::Json => print_info(&text),
-    }
+    print_note(common.output, &format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value));
 }

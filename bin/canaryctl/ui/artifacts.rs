@@ -26,25 +26,21 @@ impl Log {
     }
 }
 
-/// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// With the groups of a CI system.
     Ci(System),
-    /// Plain lines.
     Plain,
     /// A live view on a terminal, else plain lines.
     Fitting,
 }
 
-/// A reporter and the name of the file that it writes.
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) reporter: Box<dyn Reporter + Send>,
 }
 
 impl Reports {
-    /// Their reporters, for one rollout or for several.
     pub(crate) fn reporters(&self, several: bool) -> Vec<Named> {
         self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, several, file.render))).collect()
     }
@@ -80,7 +76,6 @@ fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> Named {
     Named { name: path.display().to_string(), reporter: Box::new(reporter) }
 }
 
-/// The message for a file that cannot be written.
 pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
     format!("cannot write `{name}`: {error}; the rollout is not affected")
 }

@@ -16,7 +16,6 @@ pub(crate) struct AtTheEnd {
     render: Render,
     /// Whether other programs write to it too: it is appended to.
     shared: bool,
-    /// Whether it waits for the end of several functions.
     several: bool,
     events: Vec<Event>,
     done: bool,

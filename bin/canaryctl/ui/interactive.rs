@@ -23,16 +23,13 @@ use super::print::{print_error, print_out};
 use super::reporters::Reporters;
 use crate::session::RuntimeClock;
 
-/// How long a question waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a result is shown.
 const READING: Duration = Duration::from_secs(8);
 
 /// How long a message takes to be drawn.
 const DRAWING: Duration = Duration::from_millis(200);
 
-/// What an order needs to know from the events.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     id: Cell<Option<RolloutId>>,
@@ -40,7 +37,6 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Takes an event into account.
     #[expect(clippy::wildcard_enum_match_arm, reason = "only three kinds of events matter here")]
     pub(crate) fn update(&self, event: &Event) {
         match &event.what {
@@ -52,7 +48,6 @@ impl Known {
     }
 }
 
-/// The keys of the live view, and what they do.
 pub(crate) struct Console<'a> {
     pub(crate) cloud: &'a Budgeted<'a, Aws, RuntimeClock>,
     pub(crate) clock: &'a RuntimeClock,
@@ -61,19 +56,15 @@ pub(crate) struct Console<'a> {
     pub(crate) reporters: &'a Reporters,
     pub(crate) known: &'a Known,
     pub(crate) stop: watch::Sender<Interrupt>,
-    /// Whether a signal leaves the traffic unchanged.
     pub(crate) holds: bool,
 }
 
-/// An order that is being carried out.
 type Doing<'a> = Pin<Box<dyn Future<Output = (Order, Ordered)> + 'a>>;
 
-/// Where the conversation is.
 #[derive(Default)]
 struct Talk<'a> {
     asked: Option<Order>,
     doing: Option<Doing<'a>>,
-    /// When the keys are shown again.
     until: Option<Instant>,
     /// Whether the process was asked to stop: then it asks nothing more.
     stopped: bool,
@@ -105,13 +96,13 @@ impl<'a> Console<'a> {
                     let heard = *stop.borrow_and_update();
                     self.heard(heard, talk);
                 }
-                pressed = next(keys.as_mut()) => match pressed {
+                pressed = or_never(keys.as_mut().map(Keys::next)) => match pressed {
                     Pressed::Key(key) if !talk.stopped => self.pressed(key, talk),
                     Pressed::Key(_) => {}
                     Pressed::Suspend => self.suspend(keys.as_ref(), talk).await,
                     Pressed::Quit => if let Some(keys) = &keys { keys.quit() },
                 },
-                (order, ordered) = done(talk.doing.as_mut()) => {
+                (order, ordered) = or_never(talk.doing.as_mut()) => {
                     talk.doing = None;
                     self.show(talk, result(order, &ordered), Some(READING));
                 }
@@ -134,7 +125,6 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Shows what a signal does, as soon as it arrives.
     fn heard(&self, heard: Interrupt, talk: &mut Talk<'a>) {
         talk.until = None;
         talk.stopped = true;
@@ -196,7 +186,6 @@ impl<'a> Console<'a> {
         }));
     }
 
-    /// Suspends the process, and first says what that means.
     async fn suspend(&self, keys: Option<&Keys>, talk: &mut Talk<'a>) {
         let Some(keys) = keys else { return };
         self.reporters.prompt(Prompt::Message(false, "suspended: the rollout is not watched; `fg` resumes".to_owned()));
@@ -228,16 +217,10 @@ impl Left<'_> {
     }
 }
 
-async fn next(keys: Option<&mut Keys>) -> Pressed {
-    match keys {
-        Some(keys) => keys.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn done<T>(doing: Option<&mut Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
-    match doing {
-        Some(doing) => doing.await,
+/// Waits for the future, or forever where there is none.
+async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
+    match future {
+        Some(future) => future.await,
         None => std::future::pending().await,
     }
 }

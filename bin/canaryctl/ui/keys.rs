@@ -1,22 +1,18 @@
-//! Which key was pressed? Keys one at a time, from the terminal that this process stands in the foreground of.
+//! Which key was pressed? Single keys, from the terminal in whose foreground this process runs.
 //!
-//! Signals, flow control and what is written stay as they are: ^C, ^Z and ^S do what they always do. Lines and their echo come back
-//! on every way out: an end, a panic, a signal, ^Z. Nothing is read, and nothing is set, while another process has the foreground:
-//! whoever does that is stopped by the system. What a key means is not known here.
+//! Signals, flow control and output do not change: ^C, ^Z and ^S work as usual. Line mode and echo are restored at every exit: an end, a
+//! panic, a signal, ^Z. In the background nothing is read or set, because the system would stop the process.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::Keys;
 #[cfg(unix)]
 pub(crate) use unix::Keys;
 
-/// What came from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pressed {
     /// One key; `None` is a key without a letter, or several at once, as pasting sends them.
     Key(Option<char>),
-    /// ^Z: suspend the process.
     Suspend,
-    /// ^\: abort the process.
     Quit,
 }
 
@@ -38,7 +34,6 @@ mod unix {
     /// How often to check whether this process is in the foreground, and whether the view has ended.
     const LOOK: Duration = Duration::from_millis(200);
 
-    /// The keys of a terminal, for as long as this lives.
     pub(crate) struct Keys {
         terminal: Arc<Mutex<Terminal>>,
         pressed: UnboundedReceiver<Pressed>,
@@ -46,10 +41,8 @@ mod unix {
         quit: Signals,
     }
 
-    /// What was set on the terminal.
     #[derive(Default)]
     struct Terminal {
-        /// How it was before.
         before: Option<Termios>,
         over: bool,
     }
@@ -182,7 +175,6 @@ mod unix {
 mod elsewhere {
     use super::Pressed;
 
-    /// There are none.
     pub(crate) enum Keys {}
 
     impl Keys {

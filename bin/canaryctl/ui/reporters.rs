@@ -19,32 +19,25 @@ use crate::cli::artifact_args::ArtifactArgs;
 use crate::cli::common::Output;
 use crate::session::RuntimeClock;
 
-/// How often a live view is drawn while nothing happens.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// The time limit for a slow terminal or disk at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The running reporters.
 pub(crate) struct Reporters {
     screen: Worker,
     files: Worker,
-    /// Whether the screen is a live view.
     live: bool,
-    /// The events file, for `explain`.
     events: Option<PathBuf>,
 }
 
-/// A thread with its reporters.
 struct Worker {
     news: RefCell<Option<Sender<News>>>,
     /// Whether something else has written to the screen; locked while it writes.
     written: Arc<Mutex<bool>>,
-    /// The errors, at the end.
     done: mpsc::Receiver<Vec<String>>,
 }
 
-/// What a thread reports.
 #[derive(Clone)]
 enum News {
     Event(Box<Event>),
@@ -67,26 +60,22 @@ impl Reporters {
         Ok(Self { screen, files, live, events: artifacts.events.clone() })
     }
 
-    /// Reports an event.
     pub(crate) fn emit(&self, event: &Event) {
         let event = self.with_explain(event);
         self.files.send(News::Event(Box::new(event.clone())));
         self.screen.send(News::Event(Box::new(event)));
     }
 
-    /// Shows a question or a message on a live view.
     pub(crate) fn prompt(&self, prompt: Prompt) {
         self.screen.send(News::Prompt(prompt));
     }
 
-    /// Draws nothing while something else writes to the screen.
     pub(crate) fn suspend_drawing(&self, during: impl FnOnce()) {
         let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
         during();
         *written = true;
     }
 
-    /// The keys of the live view's terminal, if there is one.
     pub(crate) fn keys(&self) -> Option<Keys> {
         if self.live { Keys::listen() } else { None }
     }
@@ -119,13 +108,11 @@ impl Reporters {
 }
 
 impl Drop for Reporters {
-    /// After a panic, too.
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// The reporters of a thread, those of files with their names.
 type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
@@ -181,10 +168,8 @@ fn each_reporter(
     }
 }
 
-/// The reporter of standard output.
 pub(crate) struct Screen {
     pub(crate) reporter: Box<dyn Reporter + Send>,
-    /// Whether it is a live view.
     pub(crate) live: bool,
 }
 
@@ -204,7 +189,6 @@ pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
     Screen { reporter, live }
 }
 
-/// Whether the output is a live view on a terminal.
 fn draws(output: Output, look: Look) -> bool {
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal
