@@ -167,23 +167,17 @@ impl<'a> Call<'a> {
 
     /// As `page`, where the service shows at most this many in one answer.
     pub(crate) fn page_of<T>(&self, most: usize, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
-        let mut broken = Violations::default();
-        let limit = match self.query("MaxItems").map(str::parse::<i64>) {
-            None => most,
-            Some(Ok(number)) => {
-                broken.range(Some(number), "maxItems", 1, 10_000);
-                usize::try_from(number).unwrap_or(0).min(most)
-            }
-            Some(Err(_)) => return Err(Refusal::unreadable("MaxItems is not an integer".to_owned())),
-        };
-        broken.check()?;
+        let asked = self.query("MaxItems").map(str::parse::<i64>).transpose();
+        let asked = asked.map_err(|_| Refusal::unreadable("MaxItems is not an integer"))?;
+        Violations::check(|broken| broken.range(asked, "maxItems", 1, 10_000))?;
+        let limit = asked.and_then(|number| usize::try_from(number).ok()).map_or(most, |limit| limit.min(most));
         let start = match self.query("Marker").filter(|marker| !marker.is_empty()) {
             None => 0,
             Some(marker) => marker
                 .strip_prefix("after-")
                 .and_then(|count| count.parse().ok())
                 .filter(|start| *start <= items.len())
-                .ok_or_else(|| Refusal::invalid("Invalid Marker".to_owned()))?,
+                .ok_or_else(|| Refusal::invalid("Invalid Marker"))?,
         };
         let end = items.len().min(start + limit);
         let next = (end < items.len()).then(|| format!("after-{end}"));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::code::Package;
 use super::function::{Configuration, Function, Logging, Qualified, Version, Vpc};
-use super::name::{FunctionName, Place};
+use super::name::{FunctionName, Place, is_account};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
@@ -82,9 +82,7 @@ impl FunctionInput {
         broken.range(self.timeout, "timeout", 1, 900);
         broken.range(self.memory_size, "memorySize", 128, 32_768);
         broken.range(self.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
-        if let Some(description) = &self.description {
-            broken.length(description, "description", 0, 256);
-        }
+        broken.description(self.description.as_ref());
         if let Some(handler) = &self.handler {
             broken.length(handler, "handler", 0, 128);
         }
@@ -134,19 +132,15 @@ impl Lambda {
     pub(super) fn create_function(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let mut input: FunctionInput = call.input()?;
         let image = input.package_type.as_deref() == Some("Image");
-        let mut broken = Violations::default();
-        for (missing, member) in
-            [(input.function_name.is_none(), "functionName"), (input.role.is_none(), "role"), (input.code.is_none(), "code")]
-        {
-            if missing {
-                broken.missing(member);
-            }
-        }
-        input.check(&mut broken);
-        broken.check()?;
+        Violations::check(|broken| {
+            broken.required(input.function_name.as_ref(), "functionName");
+            broken.required(input.role.as_ref(), "role");
+            broken.required(input.code.as_ref(), "code");
+            input.check(broken);
+        })?;
         if !image && (input.runtime.is_none() || input.handler.is_none()) {
             return Err(Refusal::invalid(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.".to_owned(),
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
             ));
         }
         let target = self.place.parse(&input.function_name.take().unwrap_or_default())?;
@@ -155,7 +149,7 @@ impl Lambda {
         }
         let code = input.code.take().unwrap_or_default().read()?;
         if image != code.image.is_some() {
-            return Err(Refusal::invalid("PackageType and the source of the code do not fit together".to_owned()));
+            return Err(Refusal::invalid("PackageType and the source of the code do not fit together"));
         }
         let tags = input.tags.take().unwrap_or_default();
         super::extras::check_tags(&tags)?;
@@ -253,11 +247,7 @@ impl Lambda {
         let all = match call.query("FunctionVersion") {
             None => false,
             Some("ALL") => true,
-            Some(other) => {
-                let mut broken = Violations::default();
-                broken.add(other, "functionVersion", "satisfy enum value set: [ALL]");
-                return Err(broken.refusal());
-            }
+            Some(other) => return Err(Violations::one(other, "functionVersion", "satisfy enum value set: [ALL]")),
         };
         let mut shown = Vec::new();
         for function in self.functions.values() {
@@ -278,9 +268,7 @@ impl Lambda {
 
     pub(super) fn update_configuration(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let mut input: FunctionInput = call.input()?;
-        let mut broken = Violations::default();
-        input.check(&mut broken);
-        broken.check()?;
+        Violations::check(|broken| input.check(broken))?;
         let name = self.changeable(call, input.revision_id.take().as_deref())?;
         let mut configuration = self.function(&name)?.latest.configuration.clone();
         input.apply(&mut configuration);
@@ -297,7 +285,7 @@ impl Lambda {
         let latest = &self.function(&name)?.latest;
         let code = package.read()?;
         if code.image.is_some() != latest.code.image.is_some() {
-            return Err(Refusal::invalid("The source of the code does not fit the function's PackageType".to_owned()));
+            return Err(Refusal::invalid("The source of the code does not fit the function's PackageType"));
         }
         if input.dry_run == Some(true) {
             let mut dry = latest.clone();
@@ -323,7 +311,7 @@ impl Lambda {
         let target = self.place.parse(&call.target)?;
         if target.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
             return Err(Refusal::invalid(
-                "This operation is permitted on Lambda functions only. Aliases and versions do not support it.".to_owned(),
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support it.",
             ));
         }
         let function = self.function(&target.name)?;
@@ -334,7 +322,7 @@ impl Lambda {
             return Err(Refusal::busy(&self.place.arn(&function.name)));
         }
         if revision.is_some_and(|sent| sent != function.latest.revision) {
-            return Err(Refusal::stale_revision());
+            return Err(Refusal::stale_revision("GetFunction/GetAlias"));
         }
         Ok(target.name)
     }
@@ -361,10 +349,10 @@ impl Lambda {
             return Ok(Done::empty(204));
         };
         if qualifier == "$LATEST" {
-            return Err(Refusal::invalid("$LATEST version cannot be deleted without deleting the function.".to_owned()));
+            return Err(Refusal::invalid("$LATEST version cannot be deleted without deleting the function."));
         }
         let Ok(number) = qualifier.parse::<u32>() else {
-            return Err(Refusal::invalid("Deletion of aliases is not currently supported.".to_owned()));
+            return Err(Refusal::invalid("Deletion of aliases is not currently supported."));
         };
         let users: Vec<String> = function
             .aliases
@@ -407,11 +395,7 @@ pub(super) fn blank() -> Configuration {
 }
 
 fn is_role(role: &str) -> bool {
-    let Some((partition, rest)) = role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")) else {
-        return false;
-    };
-    let Some((account, name)) = rest.split_once(":role/") else {
-        return false;
-    };
-    partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit()) && !name.is_empty()
+    let parted = role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::"));
+    let parted = parted.and_then(|(partition, rest)| Some((partition, rest.split_once(":role/")?)));
+    parted.is_some_and(|(partition, (account, name))| partition.starts_with("aws") && is_account(account) && !name.is_empty())
 }

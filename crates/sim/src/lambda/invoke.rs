@@ -83,7 +83,7 @@ impl Lambda {
     /// Answers a call of a function URL.
     pub(super) fn visit(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
-        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address".to_owned()))?;
+        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address"))?;
         let (mut done, _, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
         if run.end == End::Answered {
             page(&mut done);

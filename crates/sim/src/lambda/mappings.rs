@@ -23,24 +23,21 @@ struct MappingInput {
 impl Lambda {
     pub(super) fn create_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: MappingInput = call.input()?;
-        let mut broken = Violations::default();
-        if input.function_name.is_none() {
-            broken.missing("functionName");
-        }
-        broken.range(input.batch_size, "batchSize", 1, 10_000);
-        broken.range(input.maximum_batching_window_in_seconds, "maximumBatchingWindowInSeconds", 0, 300);
-        broken.check()?;
+        Violations::check(|broken| {
+            broken.required(input.function_name.as_ref(), "functionName");
+            broken.range(input.batch_size, "batchSize", 1, 10_000);
+            broken.range(input.maximum_batching_window_in_seconds, "maximumBatchingWindowInSeconds", 0, 300);
+        })?;
         let source = input.event_source_arn.unwrap_or_default();
         let service = source.split(':').nth(2).unwrap_or_default().to_owned();
         let is_queue = match service.as_str() {
             "sqs" => true,
             "kinesis" | "dynamodb" => false,
-            _ => return Err(Refusal::invalid("Unrecognized event source.".to_owned())),
+            _ => return Err(Refusal::invalid("Unrecognized event source.")),
         };
-        if !is_queue && input.starting_position.is_none() {
-            let mut broken = Violations::default();
-            broken.missing("startingPosition");
-            return Err(Refusal::invalid(format!("{}.", broken.refusal().message)));
+        if !is_queue {
+            Violations::check(|broken| broken.required(input.starting_position.as_ref(), "startingPosition"))
+                .map_err(|refusal| Refusal::invalid(format!("{}.", refusal.message)))?;
         }
         let target = self.place.parse(&input.function_name.unwrap_or_default())?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
@@ -84,7 +81,7 @@ impl Lambda {
         let settle = self.settle;
         let mapping = self.mappings.get_mut(&call.target).ok_or_else(Refusal::no_resource)?;
         if mapping.wanted == Wanted::Deleted || call.now.since(mapping.changed) < settle {
-            return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use.".to_owned()));
+            return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use."));
         }
         (mapping.wanted, mapping.changed) = (Wanted::Deleted, call.now);
         let mut shown = mapping.show(&self.place, &call.target, call.now, self.settle);

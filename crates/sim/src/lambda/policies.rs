@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::function::Qualified;
+use super::name::{is_account, is_name_character};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
@@ -26,25 +27,24 @@ struct PermissionInput {
 
 impl PermissionInput {
     fn check(&self) -> Result<(), Refusal> {
-        let mut broken = Violations::default();
-        for (member, given) in [("statementId", &self.statement_id), ("action", &self.action), ("principal", &self.principal)] {
-            if given.is_none() {
-                broken.missing(member);
+        Violations::check(|broken| {
+            for (member, given) in [("statementId", &self.statement_id), ("action", &self.action), ("principal", &self.principal)]
+            {
+                broken.required(given.as_ref(), member);
             }
-        }
-        if let Some(id) = &self.statement_id {
-            broken.length(id, "statementId", 1, 100);
-            if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-                broken.add(id, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)");
+            if let Some(id) = &self.statement_id {
+                broken.length(id, "statementId", 1, 100);
+                if !id.chars().all(is_name_character) {
+                    broken.add(id, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)");
+                }
             }
-        }
-        if let Some(action) = &self.action {
-            let named = action.strip_prefix("lambda:").unwrap_or(if action == "*" { "*" } else { "" });
-            if named != "*" && (named.is_empty() || !named.chars().all(|c| c.is_ascii_alphabetic())) {
-                broken.add(action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])");
+            if let Some(action) = &self.action {
+                let named = action.strip_prefix("lambda:").unwrap_or(if action == "*" { "*" } else { "" });
+                if named != "*" && (named.is_empty() || !named.chars().all(|c| c.is_ascii_alphabetic())) {
+                    broken.add(action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])");
+                }
             }
-        }
-        broken.check()
+        })
     }
 
     /// The statement as the policy holds it.
@@ -52,7 +52,7 @@ impl PermissionInput {
         let principal = self.principal.as_deref().unwrap_or_default();
         let principal = if principal == "*" {
             json!("*")
-        } else if principal.len() == 12 && principal.chars().all(|c| c.is_ascii_digit()) {
+        } else if is_account(principal) {
             json!({"AWS": format!("arn:aws:iam::{principal}:root")})
         } else if principal.starts_with("arn:") {
             json!({"AWS": principal})
@@ -146,7 +146,7 @@ impl Lambda {
     fn governed(&self, call: &Call<'_>) -> Result<(String, Qualified, String), Refusal> {
         let (target, meant) = self.target(call)?;
         if target.qualifier.as_deref() == Some("$LATEST") {
-            return Err(Refusal::invalid("We currently do not support adding policies for $LATEST.".to_owned()));
+            return Err(Refusal::invalid("We currently do not support adding policies for $LATEST."));
         }
         let arn = self.place.full_arn(&target);
         Ok((target.name, meant, arn))
@@ -164,7 +164,7 @@ impl Lambda {
 
     fn check_policy_revision(&self, name: &str, qualified: &Qualified, sent: Option<&str>) -> Result<(), Refusal> {
         let stale = sent.is_some_and(|sent| self.policy_revision(name, qualified).as_deref() != Some(sent));
-        if stale { Err(Refusal::stale_policy_revision()) } else { Ok(()) }
+        if stale { Err(Refusal::stale_revision("GetPolicy")) } else { Ok(()) }
     }
 
     /// A changed policy makes the function's, version's or alias' revision a new one: whoever holds the old one is refused.

@@ -21,11 +21,7 @@ struct PublishInput {
 impl Lambda {
     pub(super) fn publish_version(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: PublishInput = call.input()?;
-        let mut broken = Violations::default();
-        if let Some(description) = &input.description {
-            broken.length(description, "description", 0, 256);
-        }
-        broken.check()?;
+        Violations::check(|broken| broken.description(input.description.as_ref()))?;
         let name = self.changeable(call, input.revision_id.as_deref())?;
         let current = &self.function(&name)?.latest.code.sha256;
         if let Some(sent) = input.code_sha256.as_ref().filter(|sent| *sent != current && !sent.is_empty()) {
