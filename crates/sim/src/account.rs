@@ -70,7 +70,6 @@ impl Account {
         self.deliver(reply).await
     }
 
-    /// Sends one request to a page outside AWS.
     async fn visit(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Broken> {
         let reply = self.with(|world| world.visit(world.now(), &request));
         self.deliver(reply).await

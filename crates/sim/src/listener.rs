@@ -25,7 +25,7 @@ use crate::settings::{DEFAULT_REGION, Settings};
 use crate::wire;
 use crate::world::World;
 
-/// Accounts by Region; one that nobody has asked for yet is made when somebody does.
+/// Accounts by Region; each is created by its first request.
 pub struct Accounts {
     clock: SimClock,
     make: Box<dyn Fn(&str) -> World + Send + Sync>,
@@ -112,7 +112,7 @@ pub async fn serve(accounts: Accounts, listener: TcpListener, shutdown: impl Fut
     }
 }
 
-/// One connection, with as many requests as the client sends over it. Its end, good or bad, is nobody else's concern.
+/// One connection, with as many requests as the client sends. How it ends does not matter to the others.
 async fn converse(accounts: Arc<Accounts>, stream: TcpStream) {
     // Answers are small and complete; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
@@ -137,7 +137,6 @@ async fn exchange(accounts: &Accounts, request: http::Request<Incoming>) -> Resu
     Ok(account.call(&caller, request).await?.map(Full::new))
 }
 
-/// What a function URL's path names.
 struct Visited {
     /// Only an ARN says where the function is.
     region: Option<String>,
@@ -163,7 +162,7 @@ fn is_passing(error: &io::Error) -> bool {
         || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
 }
 
-/// How far a world may lag behind when nobody asks it anything.
+/// How far a world may lag behind without requests.
 const TICK: Duration = Duration::from_secs(1);
 
 /// A zipped deployment package may have 50 MB, which base64 makes a third larger.

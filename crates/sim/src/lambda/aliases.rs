@@ -183,7 +183,6 @@ impl Lambda {
         Ok((self.function(&target.name)?, name))
     }
 
-    /// The rules that bind an alias to its versions.
     pub(super) fn check_alias(&self, function: &str, state: &AliasState) -> Result<(), Refusal> {
         let found = self.function(function)?;
         if state.weights.len() > 1 {

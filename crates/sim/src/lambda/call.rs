@@ -12,7 +12,6 @@ use crate::time::Time;
 
 macro_rules! operations {
     ($($(#[$note:meta])* $name:ident,)*) => {
-        /// The operations this Lambda knows.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Operation {
             $($(#[$note])* $name,)*
@@ -64,7 +63,7 @@ operations! {
     UpdateAlias,
     UpdateFunctionCode,
     UpdateFunctionConfiguration,
-    /// A call of a function URL: not an API operation, but it goes through the same door.
+    /// A request to a function URL: not an API operation, but it arrives at the same endpoint.
     FunctionUrl,
 }
 
@@ -79,19 +78,17 @@ impl Operation {
     }
 }
 
-/// One request, taken apart.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) operation: Operation,
     pub(crate) now: Time,
     pub(crate) request_id: &'a str,
-    /// Answer reads with what stood before a write younger than this.
+    /// Reads return the state before a write younger than this.
     pub(crate) stale: Option<Duration>,
     /// The function, or for tags the ARN, as the path gives it (decoded); empty where there is none.
     pub(crate) target: String,
     /// The alias' name as the path or, for `CreateAlias`, the body gives it.
     pub(crate) alias: Option<String>,
-    /// The statement of a policy that `RemovePermission` means.
     pub(crate) statement: Option<String>,
     query: Vec<(String, String)>,
     http: &'a http::Request<Bytes>,
@@ -116,7 +113,7 @@ impl<'a> Call<'a> {
         Ok(Self { operation, now, request_id, stale: None, target, alias, statement, query, http })
     }
 
-    /// The same call, to be answered with what stood before a write younger than `stale`.
+    /// The same call, which returns the state before a write younger than `stale`.
     pub(crate) fn reading(self, stale: Option<Duration>) -> Self {
         Self { stale, ..self }
     }

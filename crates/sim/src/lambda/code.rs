@@ -50,7 +50,6 @@ impl Package {
     }
 }
 
-/// The SHA-256 of a text, in hexadecimal.
 pub(crate) fn hex_of(text: &str) -> String {
     use std::fmt::Write;
     let mut hex = String::with_capacity(64);

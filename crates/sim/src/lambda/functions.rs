@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::code::Package;
@@ -170,14 +170,9 @@ impl Lambda {
             serving,
         };
         self.insert(call.now, &target.name, latest, tags);
-        let shown = if publish {
-            self.publish_now(call.now, &target.name, None)?
-        } else {
-            let function = self.function(&target.name)?;
-            function.latest.show(&self.place, &function.name, None)
-        };
+        let shown = self.published(call, &target.name, publish)?;
         self.settle_later(call.now, &target.name, None, self.settle);
-        Ok(Done::json(201, Value::Object(shown)))
+        Ok(Done::json(201, shown))
     }
 
     /// Puts a function in place; what it says is not checked.
@@ -219,11 +214,10 @@ impl Lambda {
     }
 
     pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let (configuration, ..) = self.shown_version(call)?;
-        Ok(Done::json(200, Value::Object(configuration)))
+        Ok(Done::json(200, self.shown_version(call)?.0))
     }
 
-    fn shown_version(&self, call: &Call<'_>) -> Result<(Map<String, Value>, String, &Version), Refusal> {
+    fn shown_version(&self, call: &Call<'_>) -> Result<(Value, String, &Version), Refusal> {
         let (target, qualified) = self.target(call)?;
         let function = self.function(&target.name)?;
         let missing = || Refusal::function_not_found(&self.place.full_arn(&target));
@@ -235,7 +229,6 @@ impl Lambda {
         Ok((version.show(&self.place, &target.name, target.qualifier.as_deref()), target.name, version))
     }
 
-    /// The function and qualifier that a call means; both exist.
     pub(super) fn target(&self, call: &Call<'_>) -> Result<(FunctionName, Qualified), Refusal> {
         let target = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
@@ -252,13 +245,10 @@ impl Lambda {
         let mut shown = Vec::new();
         for function in self.functions.values() {
             let label = all.then_some("$LATEST");
-            shown.push(Value::Object(function.latest.show(&self.place, &function.name, label)));
+            shown.push(function.latest.show(&self.place, &function.name, label));
             if all {
                 shown.extend(
-                    function
-                        .versions
-                        .values()
-                        .map(|version| Value::Object(version.show(&self.place, &function.name, Some(&version.label())))),
+                    function.versions.values().map(|version| version.show(&self.place, &function.name, Some(&version.label()))),
                 );
             }
         }
@@ -274,8 +264,7 @@ impl Lambda {
         input.apply(&mut configuration);
         configuration.behaviour()?;
         self.update_latest(call, &name, |latest| latest.configuration = configuration)?;
-        let shown = self.function(&name)?.latest.show(&self.place, &name, None);
-        Ok(Done::json(200, Value::Object(shown)))
+        Ok(Done::json(200, self.published(call, &name, false)?))
     }
 
     pub(super) fn update_code(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -290,7 +279,7 @@ impl Lambda {
         if input.dry_run == Some(true) {
             let mut dry = latest.clone();
             dry.code = code;
-            return Ok(Done::json(200, Value::Object(dry.show(&self.place, &name, None))));
+            return Ok(Done::json(200, dry.show(&self.place, &name, None)));
         }
         self.update_latest(call, &name, |latest| {
             latest.code = code;
@@ -298,12 +287,15 @@ impl Lambda {
                 latest.configuration.architectures = architectures;
             }
         })?;
-        let shown = if input.publish == Some(true) {
-            self.publish_now(call.now, &name, None)?
-        } else {
-            self.function(&name)?.latest.show(&self.place, &name, None)
-        };
-        Ok(Done::json(200, Value::Object(shown)))
+        Ok(Done::json(200, self.published(call, &name, input.publish == Some(true))?))
+    }
+
+    /// Shows `$LATEST`, or the version that is published of it.
+    fn published(&mut self, call: &Call<'_>, name: &str, publish: bool) -> Result<Value, Refusal> {
+        if publish {
+            return self.publish_now(call.now, name, None);
+        }
+        Ok(self.function(name)?.latest.show(&self.place, name, None))
     }
 
     /// The name of the function that a call changes: it exists, nothing is in progress, and the revision is the right one.
@@ -373,7 +365,6 @@ impl Lambda {
     }
 }
 
-/// The service's defaults.
 pub(super) fn blank() -> Configuration {
     Configuration {
         description: String::new(),

@@ -1,7 +1,7 @@
 //! Which queues and streams feed a function? Event source mappings: made, shown, listed and deleted; nothing is delivered.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::call::Call;
 use super::mapping::{Mapping, Wanted};
@@ -62,9 +62,9 @@ impl Lambda {
         let uuid = self.revision();
         let mut shown = mapping.show(&self.place, &uuid, call.now, self.settle);
         // It is being made, however little time that takes.
-        shown.insert("State".to_owned(), "Creating".into());
+        shown["State"] = "Creating".into();
         self.mappings.insert(uuid, mapping);
-        Ok(Done::json(202, Value::Object(shown)))
+        Ok(Done::json(202, shown))
     }
 
     pub(super) fn read_mapping(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -73,7 +73,7 @@ impl Lambda {
             .get(&call.target)
             .filter(|mapping| !mapping.is_gone(call.now, self.settle))
             .ok_or_else(Refusal::no_resource)?;
-        Ok(Done::json(200, Value::Object(mapping.show(&self.place, &call.target, call.now, self.settle))))
+        Ok(Done::json(200, mapping.show(&self.place, &call.target, call.now, self.settle)))
     }
 
     pub(super) fn delete_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -85,8 +85,8 @@ impl Lambda {
         }
         (mapping.wanted, mapping.changed) = (Wanted::Deleted, call.now);
         let mut shown = mapping.show(&self.place, &call.target, call.now, self.settle);
-        shown.insert("State".to_owned(), "Deleting".into());
-        Ok(Done::json(202, Value::Object(shown)))
+        shown["State"] = "Deleting".into();
+        Ok(Done::json(202, shown))
     }
 
     pub(super) fn list_mappings(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -103,7 +103,7 @@ impl Lambda {
             of_function && source.is_none_or(|source| mapping.source == source) && !mapping.is_gone(call.now, self.settle)
         };
         let found = self.mappings.iter().filter(|(_, mapping)| wanted(mapping));
-        let shown = found.map(|(uuid, mapping)| Value::Object(mapping.show(&self.place, uuid, call.now, self.settle))).collect();
+        let shown = found.map(|(uuid, mapping)| mapping.show(&self.place, uuid, call.now, self.settle)).collect();
         let (shown, next) = call.page_of(MAPPINGS_LISTED, shown)?;
         Ok(Done::list("EventSourceMappings", json!(shown), next))
     }

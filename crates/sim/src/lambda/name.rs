@@ -63,7 +63,6 @@ impl Place {
     }
 }
 
-/// A function and, where the client gave one with the name, a qualifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionName {
     pub(crate) name: String,

@@ -47,7 +47,6 @@ impl PermissionInput {
         })
     }
 
-    /// The statement as the policy holds it.
     fn statement(&self, resource: &str) -> Value {
         let principal = self.principal.as_deref().unwrap_or_default();
         let principal = if principal == "*" {
@@ -167,7 +166,7 @@ impl Lambda {
         if stale { Err(Refusal::stale_revision("GetPolicy")) } else { Ok(()) }
     }
 
-    /// A changed policy makes the function's, version's or alias' revision a new one: whoever holds the old one is refused.
+    /// A changed policy gives the function, version or alias a new revision: writes with the old one are refused.
     fn renew(&mut self, name: &str, qualified: &Qualified) -> Result<(), Refusal> {
         let revision = self.revision();
         let function = self.function_mut(name)?;
@@ -201,5 +200,4 @@ fn policy(statements: &[Value]) -> String {
     json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
 }
 
-/// Bytes of a whole policy.
 const POLICY_LIMIT: usize = 20_480;
