@@ -71,10 +71,11 @@ impl Accounts {
         }
         let default = self.region(DEFAULT_REGION);
         let Some(visited) = visited(request.uri().path()) else { return default };
-        if let Some(region) = &visited.region {
-            return self.region(region);
+        let (region, function) = visited;
+        if let Some(region) = region {
+            return self.region(&region);
         }
-        let has_it = |account: &Account| account.with(|world| world.has_function(&visited.function));
+        let has_it = |account: &Account| account.with(|world| world.has_function(&function));
         let owner = if has_it(&default) { None } else { self.all().into_iter().find(has_it) };
         owner.unwrap_or(default)
     }
@@ -137,22 +138,16 @@ async fn exchange(accounts: &Accounts, request: http::Request<Incoming>) -> Resu
     Ok(account.call(&caller, request).await?.map(Full::new))
 }
 
-struct Visited {
-    /// Only an ARN says where the function is.
-    region: Option<String>,
-    function: String,
-}
-
-/// Reads `/url/<name or ARN>[:alias]/…`.
-fn visited(path: &str) -> Option<Visited> {
+/// The Region, which only an ARN has, and the function of `/url/<name or ARN>[:alias]/…`.
+fn visited(path: &str) -> Option<(Option<String>, String)> {
     let target = path.strip_prefix("/url/")?.split('/').next()?;
     let target = percent_decode_str(target).decode_utf8_lossy();
     let mut parts = target.split(':');
     if !target.starts_with("arn:") {
-        return Some(Visited { region: None, function: parts.next()?.to_owned() });
+        return Some((None, parts.next()?.to_owned()));
     }
     let (region, function) = (parts.nth(3)?, parts.nth(2)?);
-    Some(Visited { region: Some(region.to_owned()), function: function.to_owned() })
+    Some((Some(region.to_owned()), function.to_owned()))
 }
 
 /// Whether accepting may work again: the connection is gone, or too many files are open for the moment.

@@ -2,30 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::{Alias, Function, Routing, show_alias};
 use super::name::{Place, check_alias_name, check_version};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::log::AliasState;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct AliasInput {
-    name: Option<String>,
-    function_version: Option<String>,
-    description: Option<String>,
-    routing_config: Option<RoutingInput>,
-    revision_id: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RoutingInput {
-    additional_version_weights: Option<BTreeMap<String, Option<f64>>>,
+inputs! {
+    AliasInput {
+        name: String,
+        function_version: String,
+        description: String,
+        routing_config: RoutingInput,
+        revision_id: String,
+    }
+    RoutingInput { additional_version_weights: BTreeMap<String, Option<f64>> }
 }
 
 impl AliasInput {

@@ -10,6 +10,21 @@ use serde::de::DeserializeOwned;
 use super::refusal::{Refusal, Violations};
 use crate::time::Time;
 
+/// The members of bodies, none of which need be there.
+macro_rules! inputs {
+    ($($name:ident { $($(#[$note:meta])* $member:ident: $type:ty),* $(,)? })*) => {
+        $(
+            #[derive(Debug, Default, serde::Deserialize)]
+            #[serde(rename_all = "PascalCase")]
+            struct $name {
+                $($(#[$note])* $member: Option<$type>,)*
+            }
+        )*
+    };
+}
+
+pub(super) use inputs;
+
 macro_rules! operations {
     ($($(#[$note:meta])* $name:ident,)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

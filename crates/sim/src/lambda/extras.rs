@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Qualified;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
@@ -13,28 +12,11 @@ use crate::calendar::{iso, iso_with_offset};
 use crate::settings::DEFAULT_REGION;
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagsInput {
-    tags: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProvisionedInput {
-    provisioned_concurrent_executions: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ReservedInput {
-    reserved_concurrent_executions: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UrlInput {
-    auth_type: Option<String>,
+inputs! {
+    TagsInput { tags: BTreeMap<String, String> }
+    ProvisionedInput { provisioned_concurrent_executions: i64 }
+    ReservedInput { reserved_concurrent_executions: i64 }
+    UrlInput { auth_type: String }
 }
 
 impl Lambda {

@@ -2,79 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::code::Package;
 use super::function::{Configuration, Function, Logging, Qualified, Version, Vpc};
 use super::name::{FunctionName, Place, is_account};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct FunctionInput {
-    function_name: Option<String>,
-    role: Option<String>,
-    handler: Option<String>,
-    runtime: Option<String>,
-    description: Option<String>,
-    timeout: Option<i64>,
-    memory_size: Option<i64>,
-    environment: Option<EnvironmentInput>,
-    dead_letter_config: Option<DeadLetterInput>,
-    architectures: Option<Vec<String>>,
-    ephemeral_storage: Option<StorageInput>,
-    tracing_config: Option<TracingInput>,
-    snap_start: Option<SnapStartInput>,
-    layers: Option<Vec<String>>,
-    vpc_config: Option<Vpc>,
-    logging_config: Option<Logging>,
-    code: Option<Package>,
-    package_type: Option<String>,
-    publish: Option<bool>,
-    tags: Option<BTreeMap<String, String>>,
-    revision_id: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EnvironmentInput {
-    variables: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DeadLetterInput {
-    target_arn: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StorageInput {
-    size: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TracingInput {
-    mode: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SnapStartInput {
-    apply_on: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct CodeInput {
-    publish: Option<bool>,
-    dry_run: Option<bool>,
-    revision_id: Option<String>,
-    architectures: Option<Vec<String>>,
+inputs! {
+    FunctionInput {
+        function_name: String,
+        role: String,
+        handler: String,
+        runtime: String,
+        description: String,
+        timeout: i64,
+        memory_size: i64,
+        environment: EnvironmentInput,
+        dead_letter_config: DeadLetterInput,
+        architectures: Vec<String>,
+        ephemeral_storage: StorageInput,
+        tracing_config: TracingInput,
+        snap_start: SnapStartInput,
+        layers: Vec<String>,
+        vpc_config: Vpc,
+        logging_config: Logging,
+        code: Package,
+        package_type: String,
+        publish: bool,
+        tags: BTreeMap<String, String>,
+        revision_id: String,
+    }
+    EnvironmentInput { variables: BTreeMap<String, String> }
+    DeadLetterInput { target_arn: String }
+    StorageInput { size: i64 }
+    TracingInput { mode: String }
+    SnapStartInput { apply_on: String }
+    CodeInput { publish: bool, dry_run: bool, revision_id: String, architectures: Vec<String> }
 }
 
 impl FunctionInput {

@@ -1,23 +1,22 @@
 //! Which queues and streams feed a function? Event source mappings: made, shown, listed and deleted; nothing is delivered.
 
-use serde::Deserialize;
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::mapping::{Mapping, Wanted};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MappingInput {
-    event_source_arn: Option<String>,
-    function_name: Option<String>,
-    enabled: Option<bool>,
-    batch_size: Option<i64>,
-    maximum_batching_window_in_seconds: Option<i64>,
-    starting_position: Option<String>,
+inputs! {
+    MappingInput {
+        event_source_arn: String,
+        function_name: String,
+        enabled: bool,
+        batch_size: i64,
+        maximum_batching_window_in_seconds: i64,
+        starting_position: String,
+    }
 }
 
 impl Lambda {

@@ -1,28 +1,27 @@
 //! Who else may invoke a function? The resource policy of each qualifier, statement by statement; nothing enforces it.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Qualified;
 use super::name::{is_account, is_name_character};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PermissionInput {
-    statement_id: Option<String>,
-    action: Option<String>,
-    principal: Option<String>,
-    source_arn: Option<String>,
-    source_account: Option<String>,
-    event_source_token: Option<String>,
-    #[serde(rename = "PrincipalOrgID")]
-    principal_org_id: Option<String>,
-    function_url_auth_type: Option<String>,
-    invoked_via_function_url: Option<bool>,
-    revision_id: Option<String>,
+inputs! {
+    PermissionInput {
+        statement_id: String,
+        action: String,
+        principal: String,
+        source_arn: String,
+        source_account: String,
+        event_source_token: String,
+        #[serde(rename = "PrincipalOrgID")]
+        principal_org_id: String,
+        function_url_auth_type: String,
+        invoked_via_function_url: bool,
+        revision_id: String,
+    }
 }
 
 impl PermissionInput {
@@ -170,18 +169,13 @@ impl Lambda {
     fn renew(&mut self, name: &str, qualified: &Qualified) -> Result<(), Refusal> {
         let revision = self.revision();
         let function = self.function_mut(name)?;
-        match qualified {
-            Qualified::Latest => function.latest.revision = revision,
-            Qualified::Version(number) => {
-                if let Some(version) = function.versions.get_mut(number) {
-                    version.revision = revision;
-                }
-            }
-            Qualified::Alias(alias) => {
-                if let Some(alias) = function.aliases.get_mut(alias) {
-                    alias.state.revision = revision;
-                }
-            }
+        let known = match qualified {
+            Qualified::Latest => Some(&mut function.latest.revision),
+            Qualified::Version(number) => function.versions.get_mut(number).map(|version| &mut version.revision),
+            Qualified::Alias(alias) => function.aliases.get_mut(alias).map(|alias| &mut alias.state.revision),
+        };
+        if let Some(known) = known {
+            *known = revision;
         }
         Ok(())
     }

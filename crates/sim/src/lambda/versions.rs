@@ -1,21 +1,16 @@
 //! When does a version come to be? Publishing, listing, and the moment at which creations and updates finish.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Version;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PublishInput {
-    code_sha256: Option<String>,
-    description: Option<String>,
-    revision_id: Option<String>,
+inputs! {
+    PublishInput { code_sha256: String, description: String, revision_id: String }
 }
 
 impl Lambda {
