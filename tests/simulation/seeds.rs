@@ -112,14 +112,16 @@ impl Source {
         let began = Instant::now();
         let mut outcomes = play_all(from..from + count, self.story);
         let took = began.elapsed().as_secs_f64();
-        let rate = f64::from(u32::try_from(count).unwrap()) / took;
+        let a_second = f64::from(u32::try_from(count).unwrap()) / took;
         let named = self.named;
         let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
         let (functions, calls) = (sum(|outcome| outcome.functions), sum(|outcome| outcome.calls));
-        println!("{count} {named} from {from}, {functions} functions, {calls} calls, {took:.1} s, {rate:.0} {named} a second");
-        for (place, which) in ["first", "last"].into_iter().enumerate() {
+        println!(
+            "{count} {named} from {from}, {functions} functions, {calls} calls, {took:.1} s, {a_second:.0} {named} a second"
+        );
+        for (place, process) in ["first", "last"].into_iter().enumerate() {
             let codes = counted(outcomes.iter().map(|outcome| &outcome.verdict[place]));
-            println!("exit codes of the {which} process: {codes:?}");
+            println!("exit codes of the {process} process: {codes:?}");
         }
         let happened = |place: usize| outcomes.iter().filter(|outcome| outcome.rare[place]).count();
         let rare = RARE.into_iter().enumerate().map(|(place, name)| (name, happened(place))).collect();
