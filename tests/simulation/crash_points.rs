@@ -46,7 +46,6 @@ impl Meddler for Fuse {
     }
 }
 
-/// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     Rollout,

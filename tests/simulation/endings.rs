@@ -50,7 +50,6 @@ fn answered_for<'r>(record: &'r Record, writes: &'r [Change<'_>], until: Time) -
     (0..record.story.many).filter(move |member| !nothing_new(record, *member) && free(member))
 }
 
-/// The notes a process wrote, by rollout.
 fn wrote<'r>(changes: &'r [Change<'r>], run: &Run) -> Vec<&'r Change<'r>> {
     changes.iter().filter(|change| change.call.caller == run.caller).collect()
 }

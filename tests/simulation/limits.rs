@@ -49,14 +49,14 @@ fn what_cannot_be_seen_is_waited_for_up_to_the_limit_and_no_longer() {
         (3, ("DescribeAlarms", failed, SECOND * 20), 1),
     ] {
         let limit = under(many, over, MINUTE).asked.blind_limit * patience;
-        let waited = play(&under(many, over, limit - MINUTE));
+        let waited = play(&under(many, over, limit.saturating_sub(MINUTE)));
         assert_eq!((ended(&waited).0, all_on(&waited, "42")), (0, true), "{many} {over:?}\n{}", waited.told());
         let lost = play(&under(many, over, limit * 4));
         let (code, at) = ended(&lost);
         assert_eq!((code, all_on(&lost, "41")), (12, true), "{many} {over:?}\n{}", lost.told());
         // It was seen up to a poll, of calls a minute and their lag, before; a look fails for some seconds.
         let since = over.2 + limit;
-        assert!(since - MINUTE * 2 < at && at < since + MINUTE, "{many} {over:?}: {at:?}, not {since:?}\n{}", lost.told());
+        assert!(since < at + MINUTE * 2 && at < since + MINUTE, "{many} {over:?}: {at:?}, not {since:?}\n{}", lost.told());
     }
 }
 
@@ -64,7 +64,7 @@ fn what_cannot_be_seen_is_waited_for_up_to_the_limit_and_no_longer() {
 fn a_rollback_that_aws_refuses_is_tried_for_a_quarter_of_an_hour() {
     for many in [1, 3] {
         let (red, lasts) = (SECOND * if many == 1 { 120 } else { 50 }, MINUTE * 40);
-        let denied = under(many, ("UpdateAlias", Effect::Deny, red - SECOND), lasts);
+        let denied = under(many, ("UpdateAlias", Effect::Deny, red.saturating_sub(SECOND)), lasts);
         let bad = Some((0, Trouble::Alarm(red, lasts)));
         let record = play(&Story { bad, ..denied });
         let (code, at) = ended(&record);

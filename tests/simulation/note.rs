@@ -13,14 +13,12 @@ pub(crate) struct Note {
     pub(crate) candidate: String,
     /// The share that the candidate should have, 0 to 1.
     pub(crate) share: f64,
-    /// Why it went back.
     pub(crate) cause: String,
     /// `t`, `s`, `d` and their like, unread.
     pub(crate) fields: BTreeMap<String, String>,
 }
 
 impl Note {
-    /// Whether a rollout is under way.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != "promoted" && self.phase != "back"
     }
@@ -61,10 +59,10 @@ fn parse(text: &str) -> Option<Note> {
 
 #[test]
 fn a_note_is_read_as_its_format_says() {
-    let (text, note) = split("mine [too] [canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 3/10 t=10s=20 k=1.z]");
+    let (text, note) = split("mine [too] [canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 3/10 t=10 s=20 k=1.z]");
     let note = note.unwrap();
     assert_eq!((text, note.share, note.time("s"), note.time("k"), note.is_live()), ("mine [too]", 0.3, Some(72), Some(1), true));
-    let (text, note) = split("[canaryctl/1 7f3ac2e1 k4q9 back 41>42 pre_hook t=10s=20]");
+    let (text, note) = split("[canaryctl/1 7f3ac2e1 k4q9 back 41>42 pre_hook t=10 s=20]");
     assert_eq!((text, note.map(|note| (note.cause.clone(), note.is_live()))), ("", Some(("pre_hook".to_owned(), false))));
     assert_eq!(split("half a note [canaryctl/1 7f3a"), ("half a note [canaryctl/1 7f3a", None));
 }
