@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollout::note::RolloutId;
+use rollout::policy::within;
 use rollout::{Arn, Weight};
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -15,15 +16,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn between(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let span = duration(text)?;
-    let shown = [least, most].map(humantime::format_duration);
-    if (least..=most).contains(&span) {
-        Ok(span)
-    } else if most == Duration::MAX {
-        Err(format!("expected at least {}", shown[0]))
-    } else {
-        Err(format!("expected {} to {}", shown[0], shown[1]))
-    }
+    within(duration(text)?, least, most)
 }
 
 pub(crate) fn poll(text: &str) -> Result<Duration, String> {

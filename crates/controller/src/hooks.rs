@@ -248,11 +248,11 @@ fn legacy_hint(payload: &str, log: &str) -> &'static str {
 }
 
 fn short(text: &str) -> String {
-    let mut managed: String = text.chars().take(200).collect();
-    if managed.len() < text.len() {
-        managed.push('…');
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
     }
-    managed
+    short
 }
 
 pub(crate) fn tail(log: &str) -> String {

@@ -109,14 +109,12 @@ pub(crate) fn find(
         && let Some(found) = dead(&minutes).filter(|_| !was_dead(baseline))
     {
         finding.opinion = AnalysisVerdict::RollBack;
-        let concurrent_rollouts = match whole(found.stable_calls) {
+        let compared = match whole(found.stable_calls) {
             0 => String::new(),
             calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
         };
-        finding.why = format!(
-            "{candidate} failed all of its {} invocations from the start{concurrent_rollouts}",
-            grouped(whole(found.canary_calls))
-        );
+        finding.why =
+            format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls)));
     }
     slower(&mut finding);
     Ok(finding)

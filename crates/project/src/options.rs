@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollout::policy::{Choice, Kind, Layer, OPTIONS, Spelling, Value};
+use rollout::format::exact;
+use rollout::policy::{Choice, Kind, Layer, OPTIONS, Spelling, Value, within};
 use serde_json::json;
 
 use crate::finding::Findings;
@@ -43,7 +44,13 @@ impl Options {
                 let word = words.iter().find(|word| node.text() == Some(**word));
                 word.map(|word| Value::Word(word)).or_else(|| keys::no_word(node, words, found))
             }
-            Kind::Time(..) => Duration::read(node, found).map(Value::Time),
+            Kind::Time(least, most) => Duration::read(node, found).and_then(|span| match within(span, least, most) {
+                Ok(span) => Some(Value::Time(span)),
+                Err(expected) => {
+                    found.problem(&node.place, format!("{expected}, found {}", exact(span)));
+                    None
+                }
+            }),
             Kind::Switch => bool::read(node, found).map(Value::Switch),
         };
         self.0.extend(value.map(|value| (choice.name, At { value, place: node.place.clone() })));

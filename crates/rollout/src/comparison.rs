@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn thousandths_are_plain_numbers_in_json() {
         for (number, json) in [(0.0, "0.0"), (4.605_17, "4.605"), (-1.5, "-1.5")] {
-            let managed = Thousandths::from_f64(number);
-            let text = serde_json::to_string(&managed).unwrap();
+            let kept = Thousandths::from_f64(number);
+            let text = serde_json::to_string(&kept).unwrap();
             assert_eq!(text, json);
-            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), managed);
+            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), kept);
         }
         assert_eq!(Thousandths::from_f64(f64::NAN), Thousandths(0));
         assert_eq!(Thousandths::from_f64(f64::INFINITY), Thousandths(i64::MAX));

@@ -120,8 +120,8 @@ proptest! {
     fn keeps_the_users_words(text in "\\PC{0,60}", note in any_note()) {
         if let Some(description) = write_description(&text, &note) {
             prop_assert!(length(&description) <= DESCRIPTION_LIMIT);
-            let (managed, read_back) = read(&description);
-            prop_assert_eq!(managed, text);
+            let (kept, read_back) = read(&description);
+            prop_assert_eq!(kept, text);
             prop_assert_eq!(read_back.unwrap().phase, note.phase);
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::exact;
 use crate::timing::{BLIND_LIMIT, DEFAULT_POLL, HOOK_LIMIT, MAX_HOLD};
 use crate::words::words;
 
@@ -46,6 +47,21 @@ pub enum Kind {
     Time(Duration, Duration),
     /// It is set or it is not.
     Switch,
+}
+
+/// A time within its limits, or which they are.
+///
+/// # Errors
+/// What is expected instead.
+pub fn within(span: Duration, least: Duration, most: Duration) -> Result<Duration, String> {
+    let [shown_least, shown_most] = [least, most].map(exact);
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else if most == Duration::MAX {
+        Err(format!("expected at least {shown_least}"))
+    } else {
+        Err(format!("expected {shown_least} to {shown_most}"))
+    }
 }
 
 /// How an option is written in one place.

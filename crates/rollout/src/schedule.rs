@@ -14,7 +14,7 @@ use crate::timing::MAX_INTERVAL;
 ///
 /// Promises: at least one step, strictly rising, none of them 0, the last one 100%, at most [`MAX_STEPS`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Kept")]
+#[serde(try_from = "Stored")]
 pub struct Schedule {
     name: String,
     weights: Vec<Weight>,
@@ -23,17 +23,17 @@ pub struct Schedule {
 
 /// A schedule as it was written down, with nothing promised yet.
 #[derive(Deserialize)]
-struct Kept {
+struct Stored {
     name: String,
     weights: Vec<Weight>,
     every: Duration,
 }
 
-impl TryFrom<Kept> for Schedule {
+impl TryFrom<Stored> for Schedule {
     type Error = ScheduleError;
 
-    fn try_from(managed: Kept) -> Result<Self, ScheduleError> {
-        let Kept { name, weights, every } = managed;
+    fn try_from(stored: Stored) -> Result<Self, ScheduleError> {
+        let Stored { name, weights, every } = stored;
         Ok(Self { name, ..Self::steps(&weights, every)? })
     }
 }

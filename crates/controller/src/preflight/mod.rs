@@ -27,7 +27,7 @@ use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
-use versions::{managed, resets, versions};
+use versions::{owning_stack, resets, versions};
 
 impl Preflight {
     /// All that is worth knowing and stops nothing, the loudest first.
@@ -105,7 +105,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
         problems.extend(versions.problems.into_iter().chain(concurrency).chain(denied));
-        match managed(cloud, found.stable.as_ref()).await {
+        match owning_stack(cloud, found.stable.as_ref()).await {
             Ok(stack) => found.stack = stack,
             Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", Call::ListTags, &error)),
         }

@@ -151,7 +151,7 @@ fn split(text: String) -> Problem {
 }
 
 /// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
-pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+pub(crate) async fn owning_stack<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
     let Some(stable) = stable else { return Ok(None) };
     Ok(cloud.tags(unqualified(&stable.arn)).await?.remove(STACK))
 }
