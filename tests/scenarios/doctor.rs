@@ -68,7 +68,7 @@ fn every_trap_of_the_story_is_found() {
                 (Severity::Warning, "invocations in the last 24 hours were of hello itself", ""),
                 (Severity::Warning, "alarm `HelloErrorsLeast` uses the Minimum of Errors", ""),
                 (Severity::Warning, "alarm `HelloErrorsOfNobody` watches `Resource=hello:Live`", ""),
-                (Severity::Warning, "alarm `HelloErrorsSlow` fires after 15m", ""),
+                (Severity::Warning, "alarm `HelloErrorsSlow` needs at least 15m", ""),
                 (Severity::Note, "environment (+SIM_DIRECT_RPS, +TABLE, SIM_BODY changed), from 41 to $LATEST", ""),
                 (Severity::Note, "runtime nodejs22.x → nodejs24.x", ""),
                 (Severity::Note, "layers (+shared:7)", ""),

@@ -352,7 +352,7 @@ fn only_what_is_active_and_of_one_role_and_queue_takes_traffic() {
     let pending = Facts { update: &Update::InProgress, ..stable };
     assert_eq!(pending.latest(true, Some("d")), Candidate::Settling, "whatever it will be");
     assert_eq!(stable.latest(true, Some("d")), Candidate::Outdated);
-    assert!(matches!(stable.latest(false, Some("d")), Candidate::Failed(why) if why.contains("somebody else")));
+    assert!(matches!(stable.latest(false, Some("d")), Candidate::Failed(why) if why.contains("something else")));
     assert_eq!((stable.latest(false, Some("c")), stable.latest(false, None)), (Candidate::Ready, Candidate::Ready));
     assert_eq!(version(42).to_string(), "42");
 }
