@@ -104,7 +104,7 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
         });
         let told = stage.rollout(&Request { post_hook: None, ..request() }).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("preHook succeeded in 1m3"), "{}", told.log);
+        assert!(told.log.contains("preHook succeeded in 1m 3"), "{}", told.log);
         assert!(tags(&stage).await.is_empty(), "it is taken away again");
         let asked =
             stage.with(|world| world.log().iter().filter(|call| call.operation == "Invoke" && call.status == 200).count());
