@@ -72,8 +72,8 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
             line("probe", format!("{} answered {count} of {count} test events", numbered(story.candidate)))
         }
         EventKind::ProbeFailed { reason } => failed("probe", None, reason),
-        EventKind::MonitoringLost { why } => line("monitoring", monitoring_lost(story, why)),
-        EventKind::MonitoringRestored => line("monitoring", "restored"),
+        EventKind::MonitoringLost { why } => line("holding", monitoring_lost(story, why)),
+        EventKind::MonitoringRestored => line("resumed", "monitoring restored"),
         EventKind::Paused { until, then } => {
             let then = if *then == AfterPause::RollBack { ", then rolls back" } else { "" };
             line("paused", format!("manually until {}{then}; still watching", clock(*until)))
@@ -178,7 +178,7 @@ fn alarm(name: &str, state: AlarmState, since: Time, reason: &str) -> String {
 
 fn monitoring_lost(story: &Story, why: &str) -> String {
     let holding = story.share.map_or_else(String::new, |share| format!("; holding {}", share.weight));
-    format!("unavailable: {}{holding}", one_line(why))
+    format!("monitoring unavailable: {}{holding}", one_line(why))
 }
 
 /// Nothing if the line about the lost monitoring has the same reason.
