@@ -19,7 +19,7 @@ pub(crate) fn differences(stable: &Configuration, candidate: &Configuration) -> 
     let (before, after) = (&stable.frozen, &candidate.frozen);
     let text = |of: fn(&FunctionConfigSnapshot) -> &Option<String>| [before, after].map(|frozen| of(frozen).clone());
     let unit = |of: fn(&FunctionConfigSnapshot) -> Option<i32>, unit: &str| {
-        [before, after].map(|frozen| Some(format!("{} {unit}", of(frozen)?)))
+        [before, after].map(|frozen| Some(format!("{}{unit}", of(frozen)?)))
     };
     let list = |of: fn(&FunctionConfigSnapshot) -> &[String]| {
         [before, after].map(|frozen| Some(of(frozen).join(", ")).filter(|text| !text.is_empty()))
@@ -30,9 +30,9 @@ pub(crate) fn differences(stable: &Configuration, candidate: &Configuration) -> 
         ("handler", text(|of| &of.handler)),
         ("architecture", list(|of| &of.architectures)),
         ("package", text(|of| &of.package)),
-        ("memory", unit(|of| of.memory, "MB")),
+        ("memory", unit(|of| of.memory, " MB")),
         ("timeout", [before, after].map(|frozen| frozen.timeout.map(seconds))),
-        ("storage", unit(|of| of.storage, "MB")),
+        ("storage", unit(|of| of.storage, " MB")),
         ("tracing", text(|of| &of.tracing)),
         ("SnapStart", text(|of| &of.snap_start)),
         ("role", named(|of| Some(&of.role))),

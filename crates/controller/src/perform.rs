@@ -79,10 +79,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
             Failure::Unanswered => {
-                self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"))
+                self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"));
             }
             Failure::NotFound | Failure::Denied | Failure::Invalid => {
-                self.warn(format!("AWS refused an update of the alias: {error}"))
+                self.warn(format!("AWS refused an update of the alias: {error}"));
             }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
                 self.warn(format!("an update of the alias failed, retrying: {error}"));

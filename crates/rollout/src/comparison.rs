@@ -171,7 +171,7 @@ impl Thousandths {
     }
 
     /// The number.
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 thousandths nobody counts them")]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53 thousandths")]
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }

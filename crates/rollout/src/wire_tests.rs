@@ -248,8 +248,12 @@ written!(ends, Outcome {
 
 #[test]
 fn words() {
-    fn all<T: serde::Serialize, const N: usize>(words: [T; N]) -> String {
-        words.iter().map(|word| serde_json::to_value(word).unwrap().as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    fn all(words: impl IntoIterator<Item: serde::Serialize>) -> String {
+        words
+            .into_iter()
+            .map(|word| serde_json::to_value(word).unwrap().as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
     assert_eq!(
         all(Cause::ALL),

@@ -183,7 +183,7 @@ impl World {
     /// If there is no such alarm or no such state.
     pub fn set_alarm_state(&mut self, alarm: &str, state: &str) -> Result<(), Unfit> {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
-        let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set by hand");
+        let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set manually");
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
     }
 

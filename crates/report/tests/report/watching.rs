@@ -77,7 +77,7 @@ fn a_whole_rollout() {
         "resumed   after the pause",
         "50% of traffic to version 42 (step 2 of 3)",
         "unavailable: the rollout's process cannot read CloudWatch; holding 50%",
-        "monitoring  restored",
+        "resumed   monitoring restored",
         "100% of traffic to version 42 (the last step)",
         "42 is now the alias' version",
         "✔ PROMOTED   hello:live is on 42",
