@@ -10,18 +10,16 @@ use std::time::{Duration, Instant};
 
 use sim::{Effect, Fault};
 
-use crate::served::{LONG, SHORT, Served, canaryctl, code, finish, run, signal, text};
+use crate::served::{LONG, SHORT, Served, canaryctl, code, expect, finish, run, signal, text};
 
 #[test]
 fn exit_0_promoted_and_again_nothing_to_do() {
     let served = Served::start();
-    let output = served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook"));
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("✔ PROMOTED   hello:live is on 2"), "{}", text(&output));
+    let output =
+        expect(served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook")), 0, "✔ PROMOTED   hello:live is on 2");
     assert!(!text(&output).contains('\u{1b}'), "a pipe gets no escape codes");
     assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
-    let output = served.run(SHORT);
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(served.run(SHORT), 0, "");
     assert_eq!(code(&served.run(&format!("{SHORT} --require-change"))), 3);
 }
 
@@ -30,9 +28,7 @@ fn exit_1_what_cannot_be_published_moves_nothing() {
     let served = Served::start();
     // The first call asks whether it may; permission is taken away in between.
     served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9)));
-    let output = served.run(SHORT);
-    assert_eq!(code(&output), 1, "{}", text(&output));
-    assert!(text(&output).contains("100 % on 1"), "{}", text(&output));
+    expect(served.run(SHORT), 1, "100% on 1");
     assert!(served.share("2") == 0.0);
 }
 
@@ -40,29 +36,29 @@ fn exit_1_what_cannot_be_published_moves_nothing() {
 fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     let served = Served::start();
     let rows = [
-        ("rollout hello", "no schedule was named"),
+        ("rollout hello", "no schedule given"),
         ("rollout hello --type Linear10PercentEvery1Minuet", "did you mean `Linear10PercentEvery1Minute`?"),
-        ("rollout hello --type Canary0Percent5Minutes", "above 0 %"),
-        ("rollout hello --type Canary100Percent5Minutes", "below 100 %"),
-        ("rollout hello --type Canary101Percent5Minutes", "below 100 %"),
+        ("rollout hello --type Canary0Percent5Minutes", "above 0%"),
+        ("rollout hello --type Canary100Percent5Minutes", "below 100%"),
+        ("rollout hello --type Canary101Percent5Minutes", "below 100%"),
         ("rollout hello --type Linear10PercentEvery0Minutes", "between 1 second and 2,880 minutes"),
         ("rollout hello --steps 50,10 --every 1m", "steps must rise"),
         ("rollout hello --steps 0,10 --every 1m", "above 0"),
         ("rollout hello --steps ten --every 1m", "above 0"),
         ("rollout hello --steps 10", "--every"),
-        ("rollout hello --type AllAtOnce --poll 50ms", "from 100ms"),
-        ("rollout hello --type AllAtOnce --bake soon", "such as `30s`"),
+        ("rollout hello --type AllAtOnce --poll 50ms", "expected 100ms"),
+        ("rollout hello --type AllAtOnce --bake soon", "write `30s`"),
         ("rollout hello --type AllAtOnce --version 0", "not the number of a published version"),
         ("rollout hello --type AllAtOnce --version $LATEST", "not the number of a published version"),
-        ("rollout hello --type AllAtOnce --alias 42", "no alias name"),
-        ("rollout hello:a.b --type AllAtOnce", "no alias name"),
-        ("rollout he/llo --type AllAtOnce", "names no function"),
-        ("rollout hello:live --alias other --type AllAtOnce", "leave one of them out"),
+        ("rollout hello --type AllAtOnce --alias 42", "is not an alias name"),
+        ("rollout hello:a.b --type AllAtOnce", "is not an alias name"),
+        ("rollout he/llo --type AllAtOnce", "is not a function"),
+        ("rollout hello:live --alias other --type AllAtOnce", "omit one of them"),
         ("rollout hello --type AllAtOnce --zip no-such.zip", "cannot be read"),
-        ("rollout hello --type AllAtOnce --zip Cargo.toml", "no zip file"),
+        ("rollout hello --type AllAtOnce --zip Cargo.toml", "not a zip file"),
         ("rollout hello --type AllAtOnce --version 2 --zip Cargo.toml", "cannot be used with"),
-        ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "no ARN of an alarm"),
-        ("rollout hello --type AllAtOnce --pre-hook a:b:c", "names no function"),
+        ("rollout hello --type AllAtOnce --alarm arn:aws:s3:::x", "expected the ARN of an alarm"),
+        ("rollout hello --type AllAtOnce --pre-hook a:b:c", "is not a function"),
         ("rollout hello --type AllAtOnce --on-interrupt maybe", "possible values"),
         ("rollout hello --type AllAtOnce --analysis maybe", "latency=enforce"),
         ("rollback hello --to zero", "not the number of a published version"),
@@ -77,7 +73,7 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
     let output = run("rollout hello --simulate=nonsense");
     assert_eq!(code(&output), 2);
-    assert!(text(&output).contains("the stories are hello,"), "{}", text(&output));
+    assert!(text(&output).contains("the scenarios are hello,"), "{}", text(&output));
     let output = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
     assert_eq!(code(&output), 2, "no credentials: {}", text(&output));
     assert!(text(&output).contains("no AWS credentials"), "{}", text(&output));
@@ -89,9 +85,8 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
 #[test]
 fn exit_3_refused_with_every_problem_and_nothing_moved() {
     let served = Served::start();
-    let output = served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody");
-    assert_eq!(code(&output), 3, "{}", text(&output));
-    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100 % on 1"] {
+    let output = expect(served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody"), 3, "");
+    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100% on 1"] {
         assert!(text(&output).contains(word), "{}", text(&output));
     }
     assert_eq!(served.writes(), 0);
@@ -104,14 +99,12 @@ fn exit_3_refused_with_every_problem_and_nothing_moved() {
 #[test]
 fn exit_10_11_on_the_embedded_simulation() {
     for (story, expected) in [("hello-errors", 10), ("hello-pre-hook-fails", 11), ("hello-post-hook-fails", 11)] {
-        let output = run(&format!("rollout --simulate={story} --speed 120"));
-        assert_eq!(code(&output), expected, "{}", text(&output));
-        assert!(text(&output).contains("✖ ROLLED BACK   hello:Live stays on 41"), "{}", text(&output));
+        expect(run(&format!("rollout --simulate={story} --speed 120")), expected, "✖ ROLLED BACK   hello:Live stays on 41");
     }
 }
 
 #[test]
-fn exit_12_blind_for_too_long() {
+fn exit_12_cloudwatch_could_not_be_read() {
     let served = Served::start();
     let child = served.start_command(&format!("{LONG} --blind-limit 1s"));
     served.await_share("2");
@@ -122,7 +115,7 @@ fn exit_12_blind_for_too_long() {
 }
 
 #[test]
-fn exit_13_a_signal_and_a_person() {
+fn exit_13_a_signal_and_a_rollback() {
     for name in ["-INT", "-TERM"] {
         let served = Served::start();
         let child = served.start_command(LONG);
@@ -151,8 +144,7 @@ fn exit_20_not_confirmed() {
     let child = served.start_command(LONG);
     served.await_share("2");
     served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
-    let output = served.run("rollback hello --timeout 1s");
-    assert_eq!(code(&output), 20, "{}", text(&output));
+    let output = expect(served.run("rollback hello --timeout 1s"), 20, "");
     assert!(
         text(&output).contains("aws lambda update-alias --function-name hello --name live --function-version 1 "),
         "{}",
@@ -170,7 +162,7 @@ fn exit_20_not_confirmed() {
 }
 
 #[test]
-fn exit_21_somebody_elses() {
+fn exit_21_another_owner() {
     let served = Served::start();
     let child = served.start_command(LONG);
     served.await_share("2");
@@ -184,7 +176,7 @@ fn exit_21_somebody_elses() {
 }
 
 #[test]
-fn exit_30_held_on_purpose() {
+fn exit_30_left_in_progress() {
     let served = Served::start();
     let child = served.start_command(&format!("{LONG} --on-interrupt hold"));
     served.await_share("2");
@@ -208,16 +200,14 @@ fn operators_act_from_another_process() {
     served.await_share("2");
     for order in ["pause hello --for 30m", "promote hello", "abort hello"] {
         let late = text(&served.run(&format!("{order} --expect-step 7")));
-        assert!(late.contains("the rollout is at step 1 by now"), "{late}");
+        assert!(late.contains("the rollout is now at step 1"), "{late}");
     }
-    let output = served.run("pause hello --for 30m --expect-step 1");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(served.run("pause hello --for 30m --expect-step 1"), 0, "");
     let status: serde_json::Value = serde_json::from_slice(&served.run("status hello --output json").stdout).unwrap();
     assert_eq!(status["paused"], true, "{status}");
     assert_eq!(code(&served.run("resume hello")), 0);
     assert_eq!(code(&served.run("promote hello --now")), 2, "a reason is wanted");
-    let output = served.command("promote hello --now --reason urgent --output json").output().unwrap();
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(served.command("promote hello --now --reason urgent --output json").output().unwrap(), 0, "");
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&told["type"], &told["outcome"]), (&"outcome".into(), &"done".into()));
     let (code, out) = finish(child);
@@ -260,8 +250,7 @@ fn a_jobs_second_rollout_is_not_taken_for_its_first() {
         command.output().unwrap()
     };
     for version in ["2", "3"] {
-        let output = run();
-        assert_eq!(code(&output), 0, "{}", text(&output));
+        let output = expect(run(), 0, "");
         assert!((served.share(version) - 1.0).abs() < f64::EPSILON, "{}", text(&output));
         served.account.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
     }
@@ -270,8 +259,7 @@ fn a_jobs_second_rollout_is_not_taken_for_its_first() {
 #[test]
 fn json_is_one_flat_object_a_line_and_the_outcome_is_last() {
     let served = Served::start();
-    let output = served.run(&format!("{SHORT} --output json"));
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(served.run(&format!("{SHORT} --output json")), 0, "");
     let lines: Vec<serde_json::Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for line in &lines {
@@ -300,14 +288,12 @@ fn a_plan_and_a_dry_run_change_nothing() {
     let served = Served::start();
     for arguments in ["plan hello --type Linear10PercentEvery1Minute --alarm errors", "rollout hello --dry-run --type AllAtOnce"]
     {
-        let output = served.run(arguments);
-        assert_eq!(code(&output), 0, "{}", text(&output));
+        expect(served.run(arguments), 0, "");
     }
     assert_eq!(code(&served.run("plan hello --type AllAtOnce --alarm missing")), 3);
     let denied = Fault::on("UpdateAlias", Effect::Deny);
     served.account.with(|world| world.add_fault(denied));
-    let output = served.run("plan hello --type AllAtOnce");
-    assert!(code(&output) == 3 && text(&output).contains("lambda:UpdateAlias on hello is needed"), "{}", text(&output));
+    expect(served.run("plan hello --type AllAtOnce"), 3, "lambda:UpdateAlias on hello is needed");
     // Writes are asked about, and never done.
     let changing =
         |operation: &str| !operation.starts_with("Get") && !operation.starts_with("Describe") && !operation.starts_with("List");
@@ -329,12 +315,11 @@ fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart()
         world.schedule(world.now(), sim::Event::Call { caller: "SOMEBODY".to_owned(), request: config });
     });
     let moving = text(&served.run("status hello"));
-    assert!(moving.contains("AWS moving this alias' provisioned concurrency"), "{moving}");
+    assert!(moving.contains("AWS is moving this alias' provisioned concurrency"), "{moving}");
     assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
     // Not being allowed to know takes nothing away.
     served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
-    let unknown = served.run("status hello");
-    assert!(code(&unknown) == 0 && text(&unknown).contains("or AWS moving provisioned concurrency"), "{}", text(&unknown));
+    expect(served.run("status hello"), 0, "or AWS is moving provisioned concurrency");
 }
 
 #[test]
@@ -404,17 +389,14 @@ fn counts_from_a_file_are_tested_minute_by_minute() {
 #[test]
 fn analyze_reads_a_past_rollout_from_cloudwatch() {
     let served = Served::start();
-    let output = served.run("analyze --from-cloudwatch hello:live");
-    assert_eq!(code(&output), 3, "{}", text(&output));
-    assert!(text(&output).contains("no rollout of hello:live is remembered"), "{}", text(&output));
+    expect(served.run("analyze --from-cloudwatch hello:live"), 3, "the alias hello:live has no record of a rollout");
     served.account.with(|world| {
         world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap();
         world.publish("hello", 2).unwrap();
         world.set_alias("hello", "live", "1", Some(("2", 0.5))).unwrap();
     });
     let past = "analyze --from-cloudwatch hello:live --versions 1,2 --since 5m";
-    let output = served.run(past);
-    assert!(code(&output) == 3 && text(&output).contains("has no calls of 1 and 2"), "{}", text(&output));
+    expect(served.run(past), 3, "has no invocations of 1 and 2");
     for _ in 0..60 {
         served.visit("/url/hello:live/");
     }
@@ -431,15 +413,14 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
 #[test]
 fn the_doctor_exits_3_for_traps_and_0_for_notes() {
     let served = Served::start();
-    let output = served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off"), 0, "");
     assert!(text(&output).contains("hello:live   1 note\n"), "the code of this one is its environment: {}", text(&output));
     served.account.with(|world| {
         let mapping = serde_json::json!({"EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:orders", "FunctionName": "hello"});
         world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
     });
-    let output = served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off --output json");
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    let output =
+        expect(served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off --output json"), 3, "");
     let lines: Vec<serde_json::Value> =
         String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let checks: Vec<&str> = lines.iter().filter_map(|line| line["check"].as_str()).collect();
@@ -466,7 +447,7 @@ fn a_policy_is_printed_without_asking_anybody() {
     let (rollback, policy, notes) = actions("iam-policy hello --rollback-only");
     assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
     assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
-    assert!(notes.contains("the account is not known") && notes.contains("no Region is set"), "{notes}");
+    assert!(notes.contains("the account is not known") && notes.contains("the Region is not known"), "{notes}");
     let (rollout, policy, notes) = actions(
         "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
     );

@@ -1,4 +1,4 @@
-//! How a project begins: a file that is read as it was meant, never over another, and a job for a pipeline.
+//! `init`: a new canary.yml, never over another file, and a job for a pipeline.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -12,9 +12,8 @@ use std::fs;
 use std::process::Output;
 
 use folder::Folder;
-use served::{Served, code, text};
+use served::{Served, code, expect, text};
 
-/// Asks for a beginning; no AWS is asked.
 fn init(folder: &Folder, arguments: &str) -> Output {
     folder.offline(&format!("init {arguments}"))
 }
@@ -29,13 +28,10 @@ fn files(folder: &Folder) -> Vec<String> {
 #[test]
 fn a_project_begins_with_two_commands() {
     let folder = Folder::new("begins", &[]);
-    let output = init(&folder, "hello checkout:Live");
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("canaryctl plan hello"), "{}", text(&output));
+    expect(init(&folder, "hello checkout:Live"), 0, "canaryctl plan hello");
     assert_eq!(files(&folder), ["canary.yml"]);
     let served = Served::start();
-    let plan = served.command("plan hello --output json").current_dir(&folder.0).output().unwrap();
-    assert_eq!(code(&plan), 0, "{}", text(&plan));
+    let plan = expect(served.command("plan hello --output json").current_dir(&folder.0).output().unwrap(), 0, "");
     let plan: serde_json::Value = serde_json::from_str(text(&plan).lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
     assert_eq!((&plan["alias"], &plan["schedule"]), (&"live".into(), &"Canary10Percent5Minutes".into()));
 }
@@ -43,8 +39,8 @@ fn a_project_begins_with_two_commands() {
 #[test]
 fn a_file_that_is_there_is_never_written_over() {
     for (name, text_of_it, code_of_it, word) in [
-        ("canary.yml", "functions: {}", 3, "left as it is"),
-        ("canary.yaml", "", 3, "left as it is"),
+        ("canary.yml", "functions: {}", 3, "was not changed"),
+        ("canary.yaml", "", 3, "was not changed"),
         ("serverless.yml", "functions: {hello: {deploymentSettings: {}}}", 0, "canaryctl import"),
         ("template.yaml", "Transform: AWS::Serverless-2016-10-31", 0, "canaryctl import"),
         ("appspec.yml", "Resources: [{hello: {Type: AWS::Lambda::Function}}]", 0, "canaryctl import"),
@@ -64,10 +60,8 @@ fn a_file_that_is_there_is_never_written_over() {
 #[test]
 fn what_cannot_be_begun_is_said_with_what_can() {
     let folder = Folder::new("cannot", &[]);
-    for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "names no function"), ("hello:42", "no alias name")] {
-        let output = init(&folder, arguments);
-        assert_eq!(code(&output), 2, "{}", text(&output));
-        assert!(text(&output).contains(word), "{}", text(&output));
+    for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "is not a function"), ("hello:42", "is not an alias name")] {
+        expect(init(&folder, arguments), 2, word);
     }
     assert!(files(&folder).is_empty());
 }
@@ -79,8 +73,7 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         [("hello", "canaryctl rollout hello --report"), ("hello checkout", "rollout --only hello,checkout --report")]
     {
         let jobs = ["github", "gitlab"].map(|system| {
-            let output = init(&folder, &format!("{functions} --ci {system}"));
-            assert_eq!(code(&output), 0, "{}", text(&output));
+            let output = expect(init(&folder, &format!("{functions} --ci {system}")), 0, "");
             let job = project::as_json(system, &output.stdout).unwrap();
             assert!(job.to_string().contains(expected), "{job}");
             job
@@ -94,11 +87,11 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         assert!(deploy["script"].as_str().unwrap().starts_with("exec canaryctl rollout "), "{deploy}");
         assert!(deploy["after_script"][0].as_str().unwrap().contains("|| canaryctl abort "), "{deploy}");
     }
-    // All of a file that is written with it go as one.
+    // All functions of a new file are rolled out together.
     let fresh = Folder::new("ci-all", &[]);
     let output = init(&fresh, "hello checkout --ci github");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(printed.contains("exec canaryctl rollout --report") && printed.contains("run: canaryctl abort --mine"), "{printed}");
-    // What is printed is the job alone; the file was written beside it, once.
+    // Only the job is printed; the file was written once.
     assert_eq!(files(&folder), ["canary.yml"]);
 }

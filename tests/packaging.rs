@@ -1,4 +1,4 @@
-//! What carries the binary to its users says of it what is so: the action, the image, the package and the README's own pipelines.
+//! The action, the image, the package and the pipelines in the README match the binary.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a file that cannot be read has failed")]
 
@@ -23,7 +23,7 @@ fn help(command: &str) -> String {
     text(&run(&format!("{command} --help")))
 }
 
-/// The options of canaryctl that a text types behind one of its commands.
+/// The commands of canaryctl in a text, with their options.
 fn typed(text: &str) -> Vec<(String, Vec<String>)> {
     let mut found = Vec::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with(['#', '-'])) {

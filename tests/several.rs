@@ -1,4 +1,4 @@
-//! The binary with several functions at a time: all of a file's as one, each by itself, and all of them back.
+//! The binary with several functions: together, separately, and rolled back all at once.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use folder::Folder;
 use serde_json::Value;
-use served::{Served, code, finish, signal, text};
+use served::{Served, code, expect, finish, signal, text};
 
 const FILE: &str = "\
 defaults:
@@ -47,7 +47,7 @@ fn share(served: &Served, name: &str) -> f64 {
     served.account.with(|world| world.alias(name, "live").unwrap().share("2"))
 }
 
-/// The shares of all of them, in per cent.
+/// The traffic of each candidate, in percent.
 fn shares(served: &Served) -> [String; 3] {
     NAMES.map(|name| format!("{:.0}", share(served, name) * 100.0))
 }
@@ -86,8 +86,8 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     assert_eq!(code(&output), 0, "{told}");
     assert_eq!(shares(&served), ["100"; 3]);
     for words in [
-        "settings   canary.yml: 3 functions, as one: orders:live, mails:live, bills:live\n",
-        "orders:live  shifted   10 % to 2",
+        "settings   canary.yml: 3 functions, together: orders:live, mails:live, bills:live\n",
+        "orders:live  shifted   10% of traffic to version 2",
         "mails:live   ended     ✔ PROMOTED",
         "✔ PROMOTED   all 3 functions are on their new versions",
     ] {
@@ -104,11 +104,12 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     let again = folder.offline("replay all.jsonl");
     assert!(text(&again).contains("✔ PROMOTED   all 3 functions"), "{}", text(&again));
     // Once more there is nothing to do.
-    let output = folder.run(&served, "rollout --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(text(&output).contains("✔ NOTHING TO ROLL OUT   3 functions stay as they are"), "{}", text(&output));
-    let output = folder.run(&served, "rollout --poll 500ms --analysis off --require-change");
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    expect(
+        folder.run(&served, "rollout --poll 500ms --analysis off"),
+        0,
+        "✔ NOTHING TO ROLL OUT   3 functions: traffic unchanged",
+    );
+    expect(folder.run(&served, "rollout --poll 500ms --analysis off --require-change"), 3, "");
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn one_alarm_brings_all_back_and_says_whose() {
     let verified = folder.offline("verify all.jsonl");
     assert!(verified.status.success(), "{}", text(&verified));
     let explained = text(&folder.offline("explain all.jsonl"));
-    assert!(explained.contains("mails:live goes back: an alarm went off"), "{explained}");
+    assert!(explained.contains("mails:live rolls back: an alarm fired"), "{explained}");
 }
 
 #[test]
@@ -143,20 +144,14 @@ fn each_by_itself_leaves_the_others_alone() {
 #[test]
 fn only_some_of_them_and_no_strangers() {
     let (served, folder) = (shop(), Folder::new("only", &[("canary.yml", FILE)]));
-    let output = folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(folder.run(&served, "rollout --only orders,bills --poll 500ms --analysis off"), 0, "");
     assert_eq!(shares(&served), ["100", "0", "100"]);
-    let output = folder.run(&served, "rollout --only ordrs");
-    assert!(code(&output) == 2 && text(&output).contains("`orders`"), "{}", text(&output));
-    for (options, words) in
-        [("--zip any.zip", "`--zip` is for one function, and none is named"), ("--version 3", "`--version` is for one function")]
-    {
-        let output = folder.run(&served, &format!("rollout {options}"));
-        assert!(code(&output) == 2 && text(&output).contains(words), "{}", text(&output));
+    expect(folder.run(&served, "rollout --only ordrs"), 2, "`orders`");
+    for (options, words) in [("--zip any.zip", "`--zip` needs a function"), ("--version 3", "`--version` needs a function")] {
+        expect(folder.run(&served, &format!("rollout {options}")), 2, words);
     }
     let nowhere = Folder::new("nowhere", &[]);
-    let output = nowhere.run(&served, "rollout");
-    assert!(code(&output) == 2 && text(&output).contains("no function is named"), "{}", text(&output));
+    expect(nowhere.run(&served, "rollout"), 2, "no function given");
 }
 
 #[test]
@@ -184,21 +179,19 @@ fn after_a_kill_the_same_command_goes_on_and_a_rollback_brings_all_back() {
     let output = folder.run(&served, "rollback");
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
-    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100 % on 1"))), "{told}");
+    assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live: 100% on 1"))), "{told}");
     let (code_of_rollout, told) = finish(again);
     assert_eq!(code_of_rollout, 13, "{told}");
-    assert!(told.contains("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
-    // Nothing is under way any more, and what is finished stays finished.
-    let output = folder.run(&served, "rollback");
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    assert!(told.contains("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{told}");
+    // No rollout is in progress any more, and a finished one stays finished.
+    expect(folder.run(&served, "rollback"), 3, "");
     assert_eq!(NAMES.map(|name| version(&served, name)), ["1", "1", "1"]);
 }
 
 #[test]
 fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     let (served, folder) = (shop(), Folder::new("finished", &[("canary.yml", FILE)]));
-    let output = folder.run(&served, "rollout --only orders --poll 500ms --analysis off");
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(folder.run(&served, "rollout --only orders --poll 500ms --analysis off"), 0, "");
     let child = start(&folder, &served, "rollout bills --steps 10 --every 10m --poll 1s --analysis off");
     await_share(&served, "bills");
     // One that was not deployed yet is no reason to say that anything went wrong.
@@ -208,11 +201,11 @@ fn a_rollback_without_a_name_leaves_finished_rollouts_alone() {
     let told = text(&output);
     assert_eq!(code(&output), 0, "{told}");
     for words in [
-        "LEFT ALONE   orders:live",
-        "LEFT ALONE   mails:live",
-        "LEFT ALONE   missing:live",
-        "LEFT ALONE   other:live",
-        "ROLLED BACK   bills:live: 100 % on 1",
+        "SKIPPED   orders:live",
+        "SKIPPED   mails:live",
+        "SKIPPED   missing:live",
+        "SKIPPED   other:live",
+        "ROLLED BACK   bills:live: 100% on 1",
     ] {
         assert!(told.contains(words), "no `{words}` in {told}");
     }
@@ -257,7 +250,7 @@ fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
     assert_eq!(code(&folder.run(&served, "pause")), 2);
 }
 
-/// Whoever had nothing new is no part of what is brought back: its last rollout is finished.
+/// A function without a new version is not rolled back: its last rollout is finished.
 #[test]
 fn a_rollback_without_a_name_undoes_nothing_of_who_had_nothing_new() {
     let (served, folder) = (shop(), Folder::new("nothing-new", &[("canary.yml", FILE)]));
@@ -285,7 +278,7 @@ fn doctor_and_policy_are_for_all_of_them_too() {
     served.account.with(|world| world.set_alarm_state("mails-errors", "ALARM")).unwrap();
     let output = folder.run(&served, "doctor");
     let told = text(&output);
-    assert!(code(&output) == 3 && told.contains("`mails-errors` is in ALARM"), "{told}");
+    assert!(code(&output) == 3 && told.contains("`mails-errors` has been in ALARM"), "{told}");
     assert!(NAMES.iter().all(|name| told.contains(&format!("{name}:live"))), "{told}");
     let output = folder.run(&served, "iam-policy");
     let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -308,6 +301,6 @@ fn one_function_is_rolled_out_as_by_its_name() {
     thread::sleep(Duration::from_secs(3));
     assert_eq!(code(&folder.run(&served, "rollback orders")), 0);
     let (code, told) = finish(child);
-    assert!(code == 13 && told.contains("going on with rollout"), "{code}: {told}");
+    assert!(code == 13 && told.contains("resuming rollout"), "{code}: {told}");
     assert!(told.contains("✖ ROLLED BACK   orders:live stays on 1") && !told.contains("functions"), "{told}");
 }

@@ -1,8 +1,7 @@
-//! How does a command fail that could not even begin? With a sentence and an exit code.
+//! How does a command fail before it starts? With a message and an exit code.
 
 use controller::port::{self, CloudError};
 
-/// Why a command could not do its work.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
@@ -14,22 +13,18 @@ impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
     }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { code: 3, message: message.into() }
+    }
 }
 
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
-        let code = match error.failure {
-            port::Failure::NotFound => 3,
-            port::Failure::Unsigned => 2,
-            port::Failure::Unsent
-            | port::Failure::Outdated
-            | port::Failure::Conflict
-            | port::Failure::Throttled
-            | port::Failure::Denied => 1,
-            port::Failure::Invalid | port::Failure::Unanswered | port::Failure::NotExecuted => 1,
-        };
-        let hint = if code == 3 { "\n  hint: is this the right Region and account?" } else { "" };
-        Self { code, message: format!("{error}{hint}") }
+        if error.failure == port::Failure::NotFound {
+            return Self::refused(format!("{error}\n  hint: is this the right Region and account?"));
+        }
+        Self { code: if error.failure == port::Failure::Unsigned { 2 } else { 1 }, message: error.to_string() }
     }
 }
 
@@ -41,6 +36,6 @@ impl From<std::io::Error> for Failure {
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self { code: 1, message: format!("this could not be written as JSON: {error}") }
+        Self { code: 1, message: format!("cannot write this as JSON: {error}") }
     }
 }

@@ -1,4 +1,4 @@
-//! The canaryctl command: what was typed, wired to what does it, and its outcome as an exit code. No logic.
+//! The canaryctl command: parses the command line, runs the command, and gives its exit code. No logic.
 
 mod cli;
 mod commands;
@@ -39,11 +39,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let quiet = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     // At its most talkative the SDK writes whole requests, with what signs them and the tokens in hooks' URLs.
     let harmless =
-        filter_fn(|told| *told.level() < Level::TRACE || !TALKATIVE.iter().any(|name| told.target().starts_with(name)));
+        filter_fn(|line| *line.level() < Level::TRACE || !TALKATIVE.iter().any(|name| line.target().starts_with(name)));
     let log = fmt::layer().with_writer(io::stderr).with_filter(quiet.and(harmless));
     tracing_subscriber::registry().with(log).init();
     let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
-        print_error("canaryctl failed unexpectedly; this is a bug\n  hint: `canaryctl status` says where the traffic is, `canaryctl rollback` brings it back");
+        print_error("canaryctl failed unexpectedly: this is a bug\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
         1
     });
     ExitCode::from(code)
@@ -53,7 +53,7 @@ fn run(command: Command) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            print_error(&format!("the runtime could not be started: {error}"));
+            print_error(&format!("cannot start the runtime: {error}"));
             return 1;
         }
     };
@@ -66,5 +66,4 @@ fn run(command: Command) -> u8 {
     })
 }
 
-/// Whose requests are not written down.
 const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

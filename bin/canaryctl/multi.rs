@@ -1,4 +1,4 @@
-//! Which functions are meant, and what is asked for each? One that is named, or all of the project's file: no command tells them apart.
+//! Which functions does a command act on, and with which request? One that is named, or all of the configuration file.
 
 use controller::Request;
 
@@ -8,15 +8,13 @@ use crate::request::request;
 use crate::session::Session;
 use crate::target::resolve::{Located, OnConfigError, locate_all};
 
-/// The requests for all functions that are meant, in one AWS, one at least. Functions that go together are of one schedule.
+/// The requests of all functions that the command acts on: at least one, all in one AWS account. Functions of one rollout have one schedule.
 pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Request>), Failure> {
     let for_one =
         [("--zip", args.zip.is_some()), ("--image", args.image.is_some()), ("--version", args.version_number.is_some())];
     let function = args.function.as_deref();
     if let Some((flag, _)) = for_one.iter().find(|(_, given)| *given && args.common.stands_for_all(function)) {
-        return Err(Failure::usage(format!(
-            "`{flag}` is for one function, and none is named\n  hint: `canaryctl rollout <FUNCTION> {flag} …`"
-        )));
+        return Err(Failure::usage(format!("`{flag}` needs a function\n  hint: `canaryctl rollout <FUNCTION> {flag} …`")));
     }
     let (located, _) = locate_all(function, &args.several.only, &args.common, OnConfigError::Fail).await?;
     let mut requests = Vec::new();
@@ -25,14 +23,14 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
     }
     if let Some((first, other)) = different(&located, &requests).filter(|_| !args.several.each) {
         return Err(Failure::usage(format!(
-            "{first} and {other} have different schedules, and functions that are rolled out as one step together\n  \
-             hint: `--type NAME` for all of them, `--only` those that are alike, or `--each` by itself"
+            "{first} and {other} have different schedules; the functions of one rollout need the same schedule\n  \
+             hint: give all of them one with `--type NAME`, choose functions with `--only`, or roll out each separately with `--each`"
         )));
     }
     Ok((located, requests))
 }
 
-/// Does something for each function that is meant, one after the other. The exit code is the worst of theirs.
+/// Runs `act` for each function, one after the other. The exit code is the highest of theirs.
 pub(crate) async fn for_each(
     args: &Rollout,
     mut act: impl AsyncFnMut(&Session, &Request) -> Result<u8, Failure>,
@@ -45,7 +43,6 @@ pub(crate) async fn for_each(
     Ok(code)
 }
 
-/// Two functions that do not step together, with their schedules.
 fn different(located: &[Located], requests: &[Request]) -> Option<(String, String)> {
     let shown = |index: usize| format!("`{}` ({})", located[index].key(), requests[index].schedule);
     let other = requests.iter().position(|request| request.schedule != requests[0].schedule)?;

@@ -1,5 +1,4 @@
-//! What is to be done, all in all? What was typed goes before the project's file, that before the story, and all of them before what
-//! is usual.
+//! What is requested? The command line goes before the configuration file, the file before the scenario, and the defaults come last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,11 +6,11 @@ use std::path::Path;
 use controller::port::Code;
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
+use rollout::Schedule;
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
-use rollout::{Schedule, Version};
 use sim::Defaults;
 
 use crate::cli::rollout::Rollout;
@@ -19,26 +18,27 @@ use crate::cli::values::{self, Alarm as Typed};
 use crate::error::Failure;
 use crate::target::resolve::{Located, resource};
 
-/// The request that the command line and the project's file come to. Names that only the stack knows are looked up.
+/// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
-    let story = located.scenario.map(sim::Scenario::defaults);
+    let scenario = located.scenario.map(sim::Scenario::defaults);
     let said = located.said.as_ref().map(|said| &said.settings);
     let analysis = said.map(|said| said.analysis.clone()).unwrap_or_default();
-    let schedule = schedule(args, said, story, located)?;
+    let schedule = schedule(args, said, scenario, located)?;
     let code = code(args)?;
-    // Whoever brings code, or another version, does not want the file's.
-    let version = args.version_number.or(version(said).filter(|_| code.is_none() && args.description.is_none()));
+    // With code or a version on the command line, the file's version does not count.
+    let version = said.and_then(|said| said.version.as_ref()).map(|at| at.value);
+    let version = args.version_number.or(version.filter(|_| code.is_none() && args.description.is_none()));
     let layers = [args.policy.0.clone(), said.map(|said| said.options.layer()).unwrap_or_default()];
     let comparison = args.comparing.plan(&analysis)?;
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
-    let (alarms, managed) = names.alarms(args, said, story, policy.insufficient_data).await?;
-    let usual = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
+    let (alarms, managed) = names.alarms(args, said, scenario, policy.insufficient_data).await?;
+    let default = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
-    elsewhere(&args.alarms, located.session.aws.region())?;
+    args.alarms.iter().try_for_each(|alarm| in_region(alarm, located.session.aws.region()))?;
     Ok(Request {
         subject: located.subject.clone(),
         version,
@@ -52,10 +52,10 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         policy,
         analysis_asked: args.comparing.asked(&analysis, &comparison),
         probe_event,
-        pre_hook: pre_hook.or_else(|| usual(story.and_then(|story| story.pre_hook))),
-        post_hook: post_hook.or_else(|| usual(story.and_then(|story| story.post_hook))),
+        pre_hook: pre_hook.or_else(|| default(scenario.and_then(|scenario| scenario.pre_hook))),
+        post_hook: post_hook.or_else(|| default(scenario.and_then(|scenario| scenario.post_hook))),
         step_hook,
-        observations: args.keeping.observations,
+        observations: args.artifacts.observations,
         takeover: TakeoverOptions {
             take_over: args.take_over,
             replan: args.replan,
@@ -67,52 +67,42 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     })
 }
 
-/// Whether a request made of these would have names looked up in the project's stack, beside the function's.
+/// Whether the request needs names from the project's stack, other than the function's.
 pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     let logical = |typed: Option<&String>, said: Option<&At<Hook>>| {
         typed.is_none() && said.is_some_and(|at| matches!(at.value, Hook::LogicalId(_)))
     };
-    logical(args.pre_hook.as_ref(), said.pre_hook.as_ref())
-        || logical(args.step_hook.as_ref(), said.step_hook.as_ref())
-        || logical(args.post_hook.as_ref(), said.post_hook.as_ref())
+    let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
+    hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
-}
-
-fn version(said: Option<&FunctionSettings>) -> Option<Version> {
-    said?.version.as_ref().map(|at| at.value)
 }
 
 fn schedule(
     args: &Rollout,
     said: Option<&FunctionSettings>,
-    story: Option<Defaults>,
+    scenario: Option<Defaults>,
     located: &Located,
 ) -> Result<Schedule, Failure> {
-    if let Some(schedule) = &args.schedule {
-        return Ok(schedule.clone());
-    }
     if let Some(every) = args.every {
         return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
     }
-    if let Some(schedule) = said.and_then(|said| said.schedule.as_ref()) {
-        return Ok(schedule.value.clone());
-    }
-    let story = story.and_then(|story| story.schedule.parse().ok());
-    story.ok_or_else(|| {
-        let file = match (said, &located.stranger_to) {
+    let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
+    let of_scenario = || scenario.and_then(|scenario| scenario.schedule.parse().ok());
+    args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
+        let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
-            (None, Some(stranger)) => format!(": {stranger}"),
+            (None, Some(problem)) => format!(": {problem}"),
             (None, None) => String::new(),
         };
         Failure::usage(format!(
-            "no schedule was named{file}\n  hint: `canaryctl rollout {} --type Canary10Percent5Minutes`, \
+            "no schedule given{file}\n  hint: `canaryctl rollout {} --type Canary10Percent5Minutes`, \
              or `--steps 1,5,25,50 --every 5m`, or `--type AllAtOnce`",
             located.subject
         ))
     })
 }
 
-/// Names, of which some are looked up in the project's stack, each once.
+/// Looks up names in the project's stack, each once.
 struct Names<'a> {
     located: &'a Located,
     known: BTreeMap<String, String>,
@@ -141,25 +131,24 @@ impl Names<'_> {
             Hook::LogicalId(id) => {
                 let name = self.of(id, said).await?;
                 let parsed = name.parse().map(HookTarget::Function);
-                parsed.map(Some).map_err(|_| Failure { code: 3, message: format!("{}: `{id}` is no function", said.place) })
+                parsed.map(Some).map_err(|_| Failure::refused(format!("{}: `{id}` is not a function", said.place)))
             }
         }
     }
 
-    /// An alarm's name; an ARN must be of this Region.
     fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
         let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
-        elsewhere([&alarm], self.located.session.aws.region())
+        in_region(&alarm, self.located.session.aws.region())
             .map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
         Ok(alarm.name)
     }
 
-    /// The alarms of the command line, or those of the file, or the story's; each once.
+    /// The alarms of the command line, or of the file, or of the scenario; each once.
     async fn alarms(
         &mut self,
         args: &Rollout,
         said: Option<&FunctionSettings>,
-        story: Option<Defaults>,
+        scenario: Option<Defaults>,
         insufficient_data: InsufficientData,
     ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
         let mut managed = Vec::new();
@@ -177,8 +166,8 @@ impl Names<'_> {
                 }
             });
         }
-        if let Some(story) = story.filter(|_| alarms.is_empty()) {
-            alarms.extend(story.alarms.iter().map(|name| (*name).to_owned()));
+        if let Some(scenario) = scenario.filter(|_| alarms.is_empty()) {
+            alarms.extend(scenario.alarms.iter().map(|name| (*name).to_owned()));
         }
         let mut seen = BTreeSet::new();
         alarms.retain(|name| seen.insert(name.clone()));
@@ -186,11 +175,10 @@ impl Names<'_> {
     }
 }
 
-/// The alarm that a definition stands for.
 fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: InsufficientData) -> Result<AlarmRule, Failure> {
     if insufficient_data == InsufficientData::RollBack {
-        let text = "an alarm that is made has no data at first, and with `insufficientData: rollback` would always go back";
-        return Err(Failure::usage(format!("{}: {text}\n  hint: `hold` waits for its first data", at.place)));
+        let text = "a managed alarm has no data at first: with `insufficientData: rollback` every rollout would roll back";
+        return Err(Failure::usage(format!("{}: {text}\n  hint: `insufficientData: hold` waits for the first data", at.place)));
     }
     Ok(AlarmRule {
         name: definition.name.clone(),
@@ -207,20 +195,14 @@ fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: Insufficient
     })
 }
 
-/// An alarm that its ARN puts in another Region would be another one of the same name here.
-fn elsewhere<'a>(alarms: impl IntoIterator<Item = &'a Typed>, region: &str) -> Result<(), Failure> {
-    let far = alarms
-        .into_iter()
-        .find_map(|alarm| alarm.region.as_deref().filter(|there| *there != region).map(|there| (&alarm.name, there)));
-    match far {
-        Some((name, there)) => Err(Failure::usage(format!(
-            "alarm `{name}` is in {there}, and the function in {region}\n  hint: watch an alarm in {region}"
-        ))),
-        None => Ok(()),
-    }
+/// Refuses alarms whose ARN names another Region: the name alone would mean another alarm here.
+fn in_region(Typed { name, region: its_own }: &Typed, region: &str) -> Result<(), Failure> {
+    let Some(other) = its_own.as_deref().filter(|other| *other != region) else { return Ok(()) };
+    let text = format!("alarm `{name}` is in {other}, but the function is in {region}\n  hint: watch an alarm in {region}");
+    Err(Failure::usage(text))
 }
 
-/// The package or image that was named. A file is read and looked at before anything is sent.
+/// The deployment package or image. A file is read and checked before anything is sent.
 fn code(args: &Rollout) -> Result<Option<Code>, Failure> {
     match (&args.zip, &args.image) {
         (Some(path), _) => Ok(Some(Code::Zip(zip(path)?))),
@@ -235,15 +217,15 @@ fn zip(path: &Path) -> Result<Vec<u8>, Failure> {
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > ZIP_LIMIT {
         return Err(Failure::usage(format!(
-            "`{shown}` has {size} bytes; AWS takes 50 MB in a request\n  hint: upload it to S3 with your build tool, and roll out without `--zip`"
+            "`{shown}` has {size} bytes; AWS accepts at most 50 MB in a request\n  hint: upload it to S3 with your build tool, then roll out without `--zip`"
         )));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     if !bytes.starts_with(b"PK\x03\x04") {
-        return Err(Failure::usage(format!("`{shown}` is no zip file, or an empty one")));
+        return Err(Failure::usage(format!("`{shown}` is not a zip file, or it is empty")));
     }
     Ok(bytes)
 }
 
-/// The most that AWS takes as a deployment package in a request: 50 MB.
+/// The largest deployment package that AWS accepts in a request: 50 MB.
 const ZIP_LIMIT: u64 = 50 * 1024 * 1024;

@@ -1,14 +1,14 @@
-//! Was the process told to stop? SIGINT and SIGTERM ask, only a second SIGINT insists.
+//! Was the process asked to stop? SIGINT and SIGTERM ask; a second SIGINT stops at once.
 //!
-//! CI systems send SIGTERM some seconds after SIGINT by themselves: that is no insisting.
+//! CI systems send SIGTERM some seconds after SIGINT: that does not count as a second one.
 
 use controller::Interrupt;
 use tokio::sync::watch;
 
-/// Listens from now on, and tells whoever subscribes. What else can stop the process is told there, too.
+/// Listens for signals. Subscribers hear of them, and of anything else that is sent there.
 pub(crate) fn listen() -> watch::Sender<Interrupt> {
-    let told = watch::Sender::new(Interrupt::None);
-    let tell = told.clone();
+    let interrupt = watch::Sender::new(Interrupt::None);
+    let sender = interrupt.clone();
     tokio::spawn(async move {
         #[cfg(unix)]
         {
@@ -20,9 +20,9 @@ pub(crate) fn listen() -> watch::Sender<Interrupt> {
                     _ = int.recv() => interrupted += 1,
                     _ = term.recv() => {}
                 }
-                let insists = interrupted > 1;
-                tell.send_if_modified(|heard| {
-                    let next = if insists { Interrupt::AtOnce } else { (*heard).max(Interrupt::Stop) };
+                let at_once = interrupted > 1;
+                sender.send_if_modified(|heard| {
+                    let next = if at_once { Interrupt::AtOnce } else { (*heard).max(Interrupt::Stop) };
                     std::mem::replace(heard, next) != next
                 });
             }
@@ -33,9 +33,9 @@ pub(crate) fn listen() -> watch::Sender<Interrupt> {
                 if tokio::signal::ctrl_c().await.is_err() {
                     return;
                 }
-                let _ = tell.send(next);
+                let _ = sender.send(next);
             }
         }
     });
-    told
+    interrupt
 }

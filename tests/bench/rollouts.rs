@@ -43,7 +43,7 @@ fn measure(name: &str, story: &str, request: &Request) {
 
 fn main() {
     measure(
-        "AllAtOnce, one alarm, 3 min bake, idle  ",
+        "AllAtOnce, one alarm, 3m bake, idle  ",
         "hello-idle",
         &Request { schedule: "AllAtOnce".parse().unwrap(), ..short_idle() },
     );

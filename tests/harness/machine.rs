@@ -6,20 +6,15 @@ use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedHtt
 use aws_smithy_async::time::TimeSource;
 use sim::{Account, SimClock, Time};
 
-/// Which computer it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Whose its calls are, by the log.
     pub(crate) caller: String,
-    /// By how many seconds its clock is ahead.
     pub(crate) skew: i64,
-    /// How it reaches the account.
     pub(crate) http: SharedHttpClient,
-    /// When its credentials end.
     pub(crate) expires: Option<Time>,
 }
 
-/// A clock that is wrong by so many seconds.
 #[derive(Clone, Copy, Debug)]
 struct Wrong(SimClock, i64);
 

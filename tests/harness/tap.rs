@@ -23,7 +23,6 @@ pub(crate) type Answered = Result<http::Response<Bytes>, ConnectorError>;
 
 /// Whoever sits on the wire.
 pub(crate) trait Meddler: fmt::Debug + Send + Sync {
-    /// Carries one request, or does not.
     fn carry(self: Arc<Self>, request: http::Request<Bytes>, onward: Onward) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
 }
 
@@ -63,12 +62,10 @@ impl HttpConnector for Line {
     }
 }
 
-/// The rest of the way to the account.
 #[derive(Clone, Debug)]
 pub(crate) struct Onward(SharedHttpConnector);
 
 impl Onward {
-    /// Sends a request on and waits for its answer.
     pub(crate) async fn send(&self, request: http::Request<Bytes>) -> Answered {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).unwrap();
         let (head, body) = self.0.call(request).await?.try_into_http1x().unwrap().into_parts();

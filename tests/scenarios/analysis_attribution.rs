@@ -88,7 +88,7 @@ fn a_share_that_does_not_arrive_is_held_and_goes_back_as_no_data() {
         let played = kind.play_on(&stage, |world| world.misroute("hello", 0.0).unwrap()).await;
         let Told { ending, log, .. } = &played.told;
         assert_eq!((ending.exit_code, ending.reason.kind.word()), (12, "no_data"), "{log}");
-        assert!(ending.reason.detail.contains("its share does not arrive"), "{log}");
+        assert!(ending.reason.detail.contains("its traffic does not arrive"), "{log}");
         // The first minutes are not finished: until they are, nobody can know. It never gets far, and never to the end.
         let shares: Vec<u64> = way(&stage).into_iter().map(|share| share.1).collect();
         assert!(shares.len() <= 6 && shares.last() == Some(&0), "{shares:?}");
@@ -96,7 +96,7 @@ fn a_share_that_does_not_arrive_is_held_and_goes_back_as_no_data() {
             .told
             .events
             .iter()
-            .any(|event| matches!(&event.what, EventKind::HoldingStep { why } if why.contains("no calls")));
+            .any(|event| matches!(&event.what, EventKind::HoldingStep { why } if why.contains("no invocations")));
         assert!(held, "{log}");
     });
 }

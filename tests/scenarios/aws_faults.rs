@@ -94,7 +94,7 @@ fn a_deleted_alarm_is_blindness_not_health() {
         let asked = request();
         let (told, ()) = tokio::join!(stage.rollout(&asked), deleted);
         assert_eq!(told.ending.exit_code, 12, "{}", told.log);
-        assert!(told.log.contains("`HelloFooAlarm` does not exist any more"), "{}", told.log);
+        assert!(told.log.contains("`HelloFooAlarm` no longer exists"), "{}", told.log);
         stage.assert_ended("41", "back");
     });
 }

@@ -52,9 +52,9 @@ fn every_trap_of_the_story_is_found() {
                     "41, is Inactive",
                     "aws lambda invoke --function-name arn:aws:lambda:us-east-1:111111111111:function:hello:41 /dev/null",
                 ),
-                (Severity::Problem, "another execution role than 41", ""),
+                (Severity::Problem, "a different execution role than 41", ""),
                 (Severity::Warning, "the CloudFormation stack `hello-prod`", ""),
-                (Severity::Warning, "`orders` (sqs) feeds hello itself", "--function-name hello:Live"),
+                (Severity::Warning, "`orders` (sqs) invokes hello itself", "--function-name hello:Live"),
                 (
                     Severity::Warning,
                     "the function URL http://",
@@ -62,18 +62,18 @@ fn every_trap_of_the_story_is_found() {
                 ),
                 (
                     Severity::Warning,
-                    "apigateway.amazonaws.com may call hello itself, by statement `shop-api`",
+                    "apigateway.amazonaws.com may invoke hello itself, by statement `shop-api`",
                     "aws lambda add-permission --function-name hello --qualifier Live --statement-id shop-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:us-east-1:111111111111:shop/*'",
                 ),
-                (Severity::Warning, "calls in the last 24 hours were of hello itself", ""),
-                (Severity::Warning, "alarm `HelloErrorsLeast` takes the Minimum of Errors", ""),
+                (Severity::Warning, "invocations in the last 24 hours were of hello itself", ""),
+                (Severity::Warning, "alarm `HelloErrorsLeast` uses the Minimum of Errors", ""),
                 (Severity::Warning, "alarm `HelloErrorsOfNobody` watches `Resource=hello:Live`", ""),
-                (Severity::Warning, "alarm `HelloErrorsSlow` goes off after 15m", ""),
+                (Severity::Warning, "alarm `HelloErrorsSlow` needs at least 15m", ""),
                 (Severity::Note, "environment (+SIM_DIRECT_RPS, +TABLE, SIM_BODY changed), from 41 to $LATEST", ""),
                 (Severity::Note, "runtime nodejs22.x → nodejs24.x", ""),
                 (Severity::Note, "layers (+shared:7)", ""),
                 (Severity::Note, "memory 128 MB → 256 MB", ""),
-                (Severity::Note, "timeout 3 s → 2 s", ""),
+                (Severity::Note, "timeout 3s → 2s", ""),
                 (Severity::Note, "subnets (+subnet-1)", ""),
                 (Severity::Note, "security groups (+sg-1)", ""),
             ];
@@ -144,8 +144,8 @@ fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
             });
             stage.sleep(60).await;
             let found = examine(&stage, &request()).await;
-            let symptom = saying(&found, "`old` (sqs) feeds version 41 of hello");
-            assert_eq!(symptom.why.as_deref(), Some("it stays on 41 for ever: no rollout reaches it"));
+            let symptom = saying(&found, "`old` (sqs) invokes version 41 of hello");
+            assert_eq!(symptom.why.as_deref(), Some("it stays on 41 forever: no rollout reaches it"));
             assert_eq!(found.diagnoses.len(), 1, "{:#?}", found.diagnoses);
         });
     }
@@ -161,26 +161,29 @@ fn an_alarm_is_told_from_one_that_sees_nothing() {
         (alarm("a", "Errors", "Sum", &[]), None),
         (alarm("a", "Errors", "Sum", &[("FunctionName", "preHook")]), None),
         (alarm("a", "ConcurrentExecutions", "Maximum", &[("FunctionName", "hello")]), None),
-        (alarm("a", "Errors", "SampleCount", &whole), Some("takes the SampleCount of Errors")),
+        (alarm("a", "Errors", "SampleCount", &whole), Some("uses the SampleCount of Errors")),
         (alarm("a", "Errors", "Sum", &[("FunctionName", "hallo")]), Some("`FunctionName=hallo`, which does not exist")),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello:Live")]), Some("which is no function's plain name")),
+        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello:Live")]), Some("which is not a plain function name")),
         (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:live")]), Some("hello has no such alias")),
         (
             alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:beta")]),
             Some("another alias than hello:Live"),
         ),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello")]), Some("the calls that name no alias")),
+        (
+            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello")]),
+            Some("the invocations that use no alias"),
+        ),
         (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:41")]), Some("a version by its number")),
         (
             alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "preHook:Live")]),
-            Some("which is not of `hello`"),
+            Some("which does not belong to `hello`"),
         ),
         (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Alias", "Live")]), Some("no metric with these dimensions")),
         (
             alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("ExecutedVersion", "42")]),
             Some("no metric with these dimensions"),
         ),
-        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, one version")),
+        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, which is not the new version")),
         (alarm("a", "errors", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
         (alarm("a", "Error", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
     ];
@@ -220,11 +223,11 @@ fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
             world.put_alarm(&json!({"AlarmName": "outer", "AlarmRule": "ALARM(\"inner\") OR ALARM(HelloFooAlarm)"})).unwrap();
         });
         let watched = Request { alarms: vec!["outer".to_owned()], ..request() };
-        saying(&examine(&stage, &watched).await, "alarm `least` takes the Minimum");
+        saying(&examine(&stage, &watched).await, "alarm `least` uses the Minimum");
         // One minute of trouble and two that CloudWatch is late, in two minutes.
         let bake = Some(Duration::from_mins(2));
         let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), policy: Policy { bake, ..Policy::default() }, ..request() };
-        saying(&examine(&stage, &hasty).await, "goes off after 1m of trouble and some 2m that CloudWatch is late");
+        saying(&examine(&stage, &hasty).await, "fires after 1m of errors plus about 2m of CloudWatch delay");
         let patient = Request { policy: Policy { bake: Some(Duration::from_mins(3)), ..hasty.policy }, ..hasty };
         assert_eq!(examine(&stage, &patient).await.diagnoses, []);
     });
@@ -285,7 +288,7 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
         stage.with(|world| world.add_fault(Fault::on("GetAlias", Effect::Deny)));
         let found = examine(&stage, &request()).await;
         assert_eq!(saying(&found, "GetAlias: AccessDenied").severity, Severity::Problem);
-        saying(&found, "`orders` (sqs) feeds hello itself");
+        saying(&found, "`orders` (sqs) invokes hello itself");
     });
     play_on("hello", async |stage| {
         let asked = request();
@@ -296,8 +299,8 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
         };
         let (told, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(saying(&found, "is under way on hello:Live").severity, Severity::Problem);
-        assert!(found.unseen[0].why.contains("a rollout is under way"), "{:?}", found.unseen);
+        assert_eq!(saying(&found, "has been in progress on hello:Live").severity, Severity::Problem);
+        assert!(found.unseen[0].why.contains("a rollout is in progress"), "{:?}", found.unseen);
     });
 }
 
@@ -313,11 +316,11 @@ fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_kn
         stage.with(direct);
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        let warning = "CALLERS BYPASS hello:Live: this rollout gives them no share, and no rollback reaches them: \
-                       the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` says how to move them";
+        let warning = "CALLERS BYPASS hello:Live: this rollout and its rollback do not reach them: \
+                       the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` shows how to move them";
         assert_eq!(told.log.matches(warning).count(), 1, "{}", told.log);
         let (before, _) = told.log.split_once(warning).unwrap();
-        assert!(!before.contains("claimed") && !before.contains("10 %"), "before anything begins: {before}");
+        assert!(!before.contains("claimed") && !before.contains("10%"), "before anything begins: {before}");
         let page = report::html(&told.events);
         assert!(page.contains("CALLERS BYPASS hello:Live"), "{page}");
         assert!(report::markdown(&told.events).contains("CALLERS BYPASS hello:Live"));

@@ -43,7 +43,7 @@ fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
         stage.disturb(Fault::on("DescribeAlarms", Effect::ServerError(503)), 70..190);
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("and back since"), "{}", told.log);
+        assert!(told.log.contains("and has left it since"), "{}", told.log);
     });
 }
 
@@ -137,7 +137,7 @@ fn a_rejected_version_says_why_it_is_refused() {
         }
         let told = stage.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 3);
-        assert!(told.log.contains("42 was rejected before: an alarm went off") && told.log.contains("--again"), "{}", told.log);
+        assert!(told.log.contains("42 was rejected before: an alarm fired") && told.log.contains("--again"), "{}", told.log);
     });
 }
 
@@ -177,7 +177,7 @@ fn a_note_that_has_no_room_any_more_hides_no_alarm() {
         let asked = request();
         let (told, ()) = tokio::join!(stage.rollout(&asked), scribbled);
         assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert_eq!(stage.alias().await.traffic(), "100 % on 41");
+        assert_eq!(stage.alias().await.traffic(), "100% on 41");
         assert_eq!(stage.alias().await.description, "x".repeat(250));
     });
 }

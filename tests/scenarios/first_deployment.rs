@@ -39,7 +39,7 @@ fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "Failed")])).unwrap();
         let told = stage.rollout(&request()).await;
         assert_golden("a_first_version_with_a_failing_post_hook", &told.log);
-        assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (11, "100 % on 1"));
+        assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (11, "100% on 1"));
         stage.assert_ended("1", "back");
         // The same code again is refused, and a rollback does not call it taken back: it has all the traffic.
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 3);

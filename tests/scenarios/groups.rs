@@ -196,7 +196,7 @@ fn what_keeps_one_from_beginning_keeps_all() {
         assert_eq!(told.ended.exit_code, 3);
         let details: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.detail.as_str()).collect();
         assert!(details[1].contains("`missing` does not exist"), "{details:?}");
-        assert!(details[0].contains("function01:live of its group cannot begin"), "{details:?}");
+        assert!(details[0].contains("function01:live of its group cannot start"), "{details:?}");
         assert_eq!(kinds(&told.ended), ["held_up", "refused", "held_up"]);
         assert!((0..3).all(|index| writes(&stage, index).is_empty()));
     });
@@ -311,7 +311,7 @@ fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
         requests.push(Request { subject: subject(2), alarms: Vec::new(), ..short() });
         let told = run(&stage, &requests, 7).await;
         assert_eq!(told.ended.exit_code, 3);
-        assert!(told.ended.endings[2].reason.detail.contains("roll it out by itself first"), "{:#?}", told.ended.endings);
+        assert!(told.ended.endings[2].reason.detail.contains("roll it out alone first"), "{:#?}", told.ended.endings);
     });
 }
 

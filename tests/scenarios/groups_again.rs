@@ -247,7 +247,7 @@ fn what_one_cannot_go_on_with_none_does() {
         let before: Vec<_> = (0..3).map(|index| ended(&stage, index)).collect();
         let told = run(&stage, &changed, 8).await;
         assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
-        assert!(told.ended.endings[1].reason.detail.contains("by another plan"), "{:#?}", told.ended.endings);
+        assert!(told.ended.endings[1].reason.detail.contains("with a different plan"), "{:#?}", told.ended.endings);
         assert_eq!((0..3).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before, "a share that is left is left for all");
         for request in &mut changed {
             request.takeover.replan = true;

@@ -137,7 +137,7 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
     // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
     let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
     assert_least("hello", |_| {}, &kept, &spare);
-    let alarms = permissions(&kept, &place(), false).into_iter().find(|grant| grant.id == "AlarmsThatAreKept").unwrap();
+    let alarms = permissions(&kept, &place(), false).into_iter().find(|grant| grant.id == "ManagedAlarms").unwrap();
     assert_eq!(alarms.resources, ["arn:aws:cloudwatch:us-east-1:*:alarm:hello-canary-errors"]);
 }
 

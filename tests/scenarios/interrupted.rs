@@ -60,7 +60,7 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
         assert_golden("a_signal_holds_the_share", &told.log);
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"));
         let alias = stage.alias().await;
-        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         // The lease is given up.
         assert!(
             alias.description.contains("shift 41>42 20% 2/10") && !alias.description.contains(" l="),
@@ -76,7 +76,7 @@ fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
         let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
         assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"), "{}", told.log);
         let alias = stage.alias().await;
-        assert_eq!(alias.traffic(), "80 % on 41, 20 % on 42");
+        assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         assert!(!alias.description.contains(" l="), "the lease is given up: {}", alias.description);
         // The same plan goes on with it at once.
         assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
@@ -106,7 +106,7 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
         let early =
             |event: &&Event| !matches!(event.what, EventKind::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
         let verified = verified(told.events.iter().filter(early));
-        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("it ends so")), "{verified:?}");
+        assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("the rollout ends here")), "{verified:?}");
     });
 }
 
@@ -115,7 +115,7 @@ fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
     play_on("hello-idle", async |stage| {
         let told = stage.expiring("SHORT", Duration::from_mins(6)).await.rollout(&short()).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("the credentials end at 14:06:00, before the rollout would"), "{}", told.log);
+        assert!(told.log.contains("the credentials expire at 14:06:00, before the rollout can end"), "{}", told.log);
         assert!(told.log.contains("hint: use credentials that last longer"), "{}", told.log);
         assert_eq!(stage.writes().len(), 0);
     });
@@ -135,7 +135,7 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
             let asked = Request { policy: Policy { on_interrupt, ..short().policy }, ..short() };
             let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
             assert_eq!(told.ending.exit_code, code, "{}", told.log);
-            assert!(told.log.contains("the credentials end at 14:10:00; two minutes before"), "{}", told.log);
+            assert!(told.log.contains("the credentials expire at 14:10:00; two minutes before"), "{}", told.log);
             assert_eq!(stage.shares("42").last().unwrap().1, share);
             let last = stage.writes().last().unwrap().at.since(stage.writes()[0].at).as_secs();
             assert!((475..=480).contains(&last), "{last} s after its claim");

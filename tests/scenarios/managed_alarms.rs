@@ -48,7 +48,7 @@ fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_
     play_on("hello", async |stage| {
         let told = stage.rollout(&kept(request())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("hello-canary-errors made: Sum of AWS/Lambda Errors"), "{}", told.log);
+        assert!(told.log.contains("hello-canary-errors created: Sum of AWS/Lambda Errors"), "{}", told.log);
         assert_eq!((about(&stage).await.as_str(), stage.done("PutMetricAlarm")), ("42", 1));
         let first_share = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().seq;
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().seq);
@@ -57,7 +57,7 @@ fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
         let told = stage.rollout(&kept(short())).await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("hello-canary-errors changed: "), "{}", told.log);
+        assert!(told.log.contains("hello-canary-errors updated: "), "{}", told.log);
         assert_eq!((about(&stage).await.as_str(), stage.done("PutMetricAlarm")), ("43", 2));
         stage.assert_conditional();
     });
@@ -114,7 +114,7 @@ fn an_alarm_of_somebody_else_is_left_alone() {
         stage.with(|world| world.create_errors_alarm("hello-canary-errors", "hello", 1.0)).unwrap();
         let told = stage.rollout(&kept(short())).await;
         assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("does not carry the tag `canaryctl=hello:Live`"), "{}", told.log);
+        assert!(told.log.contains("exists without the tag `canaryctl=hello:Live`"), "{}", told.log);
         assert_eq!((stage.done("PutMetricAlarm"), stage.writes().len()), (0, 0));
     });
 }

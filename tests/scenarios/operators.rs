@@ -13,7 +13,7 @@ async fn order(stage: &Stage, operation: Operation) -> Ordered {
     stage.order(&subject(), operation).await
 }
 
-/// Runs a rollout; at 20 % a person, on another machine, does something.
+/// Runs a rollout; at 20% a person, on another machine, does something.
 async fn with_orders(stage: &Stage, request: &Request, orders: impl AsyncFnOnce(&Stage)) -> Told {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
@@ -44,7 +44,7 @@ fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
         })
         .await;
         assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("paused    by hand until"), "{}", told.log);
+        assert!(told.log.contains("paused    manually until"), "{}", told.log);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -128,8 +128,8 @@ fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
     for promotion in [Operation::Promote, Operation::PromoteNow] {
         play_on("hello", async |stage| {
             let told = promoted_while_going_back(&stage, promotion).await;
-            assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100 % on 41"), "{}", told.log);
-            assert!(told.log.contains("restored  100 % to 41"), "{}", told.log);
+            assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100% on 41"), "{}", told.log);
+            assert!(told.log.contains("restored  100% of traffic to 41"), "{}", told.log);
             stage.assert_ended("41", "back");
             stage.assert_conditional();
             let description = stage.alias().await.description;

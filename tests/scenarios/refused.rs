@@ -32,7 +32,7 @@ fn every_problem_is_told_at_once() {
             pre_hook: Some("nobody".parse().unwrap()),
             ..request()
         };
-        let words = ["leaves no room", "`HelloFooAlarm` is in ALARM", "`Missing` does not exist", "hook `nobody`"];
+        let words = ["leaves no room", "`HelloFooAlarm` has been in ALARM", "`Missing` does not exist", "hook `nobody`"];
         assert_refused(&stage, &bad, &words).await;
         let told = stage.rollout(&bad).await;
         assert_golden("every_problem_at_once", &told.log);
@@ -46,7 +46,7 @@ fn weights_of_somebody_else_are_left_alone() {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap();
         });
-        assert_refused(&stage, &request(), &["10 % of hello:Live is on 42 already"]).await;
+        assert_refused(&stage, &request(), &["42 already has 10% of the traffic of hello:Live"]).await;
     });
 }
 
@@ -80,7 +80,7 @@ fn a_version_that_cannot_share_the_alias_is_refused() {
             world.publish("hello", 42).unwrap();
         });
         let by_number = Request { version: rollout::Version::new(42), ..request() };
-        assert_refused(&stage, &by_number, &["another execution role"]).await;
+        assert_refused(&stage, &by_number, &["a different execution role"]).await;
         let missing = Request { version: rollout::Version::new(77), ..request() };
         assert_refused(&stage, &missing, &["77, cannot be read"]).await;
     });
@@ -103,7 +103,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
 fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
-        assert_refused(&stage, &short(), &["is in ALARM since"]).await;
+        assert_refused(&stage, &short(), &["has been in ALARM since"]).await;
         let told = stage
             .rollout(&Request { policy: Policy { preexisting_alarm: Preexisting::Wait, ..short().policy }, ..short() })
             .await;

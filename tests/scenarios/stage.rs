@@ -236,7 +236,7 @@ pub(crate) fn request() -> Request {
     }
 }
 
-/// A short rollout without hooks: 10 %, 50 %, 100 %, half a minute apart.
+/// A short rollout without hooks: 10%, 50%, 100%, half a minute apart.
 pub(crate) fn short() -> Request {
     let steps = [1000, 5000].map(|points| rollout::Weight::from_basis_points(points).unwrap());
     let schedule = rollout::Schedule::steps(&steps, Duration::from_secs(30)).unwrap();

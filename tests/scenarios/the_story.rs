@@ -36,7 +36,7 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
         };
         let (told, (old, new)) = tokio::join!(stage.rollout(&request), watch);
         assert_eq!(told.ending.exit_code, 0);
-        // About 10,000 calls at 30 %: six standard deviations are 2.8 points.
+        // About 10,000 calls at 30%: six standard deviations are 2.8 points.
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let share = new as f64 / (old + new) as f64;
         assert!(old + new > 9_000 && (share - 0.3).abs() < 0.028, "{new} of {}", old + new);

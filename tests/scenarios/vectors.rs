@@ -26,15 +26,15 @@ const USUAL: u64 = 10;
 
 /// The rows that the suite plays, as they are named: each kind of schedule, of traffic and of trouble that takes little to simulate.
 const CHOSEN: [&str; 9] = [
-    " L1    0.1/s   1.00 %  50.00 %",
-    " L1      1/s   0.00 %  20.00 %",
-    " L1      1/s   1.00 %   1.30 %",
-    " L1     10/s   0.10 %   5.00 %",
-    "C10    0.1/s   0.00 % 100.00 %",
-    "C10      1/s   1.00 %  20.00 %",
-    "C10      1/s   1.00 %   1.00 %",
-    "C10     10/s   0.00 %   1.00 %",
-    "C10     10/s   0.10 %   5.00 %",
+    " L1    0.1/s   1.00%  50.00%",
+    " L1      1/s   0.00%  20.00%",
+    " L1      1/s   1.00%   1.30%",
+    " L1     10/s   0.10%   5.00%",
+    "C10    0.1/s   0.00% 100.00%",
+    "C10      1/s   1.00%  20.00%",
+    "C10      1/s   1.00%   1.00%",
+    "C10     10/s   0.00%   1.00%",
+    "C10     10/s   0.10%   5.00%",
 ];
 
 /// The chance of one comparison to fail though all is well. There are 9 rows, 2 bounds and at most 2 + 6 + 2 of them each (noticed, three
@@ -161,7 +161,7 @@ fn what_is_known_of_the_test_is_true_of_the_program() {
     }
     assert!(found.is_empty(), "{found:#?}");
     if asked().is_some() {
-        tell(&format!("{within} of {all} rates within the 95 % interval of both simulations; about 19 of 20 are by chance"));
+        tell(&format!("{within} of {all} rates within the 95% interval of both simulations; about 19 of 20 are by chance"));
     }
 }
 
@@ -201,7 +201,7 @@ fn tell(text: &str) {
     println!("{text}");
 }
 
-/// Wilson's interval, 95 %.
+/// Wilson's interval, 95%.
 fn interval(found: f64, tries: f64) -> (f64, f64) {
     let (rate, weight) = (found / tries, 1.96 * 1.96 / tries);
     let spread = 1.96 * (rate * (1.0 - rate) / tries + weight / (4.0 * tries)).sqrt();
@@ -238,7 +238,7 @@ fn a_lag_costs_its_own_minutes_and_nothing_else() {
     }
 }
 
-/// What was promised: ten calls a second, stable fails 0.1 %, the candidate 5 %.
+/// What was promised: ten calls a second, stable fails 0.1%, the candidate 5%.
 #[test]
 fn a_version_that_fails_one_call_in_twenty_is_noticed_in_three_minutes() {
     let rollouts = asked().unwrap_or(16);

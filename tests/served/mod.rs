@@ -127,6 +127,13 @@ pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// The output of a command that ended with this exit code and printed this.
+pub(crate) fn expect(output: Output, expected: i32, words: &str) -> Output {
+    assert_eq!(code(&output), expected, "{}", text(&output));
+    assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
+    output
+}
+
 pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]).status().unwrap().success());
 }

@@ -67,7 +67,6 @@ enum Breakage {
     ClaimsNothing,
 }
 
-/// Each of them, and of how many functions it is tried.
 const BREAKAGES: [(Breakage, &[usize]); 20] = [
     (Breakage::NoRevision, &[1, 4]),
     (Breakage::Ignores412, &[1]),
@@ -142,7 +141,6 @@ impl Breakage {
     }
 }
 
-/// A breakage at work.
 #[derive(Debug)]
 struct Broken {
     breakage: Breakage,
@@ -212,7 +210,6 @@ impl Broken {
         onward.send(request(&sent)).await
     }
 
-    /// What it sends instead of what it should.
     fn forge(&self, sent: &mut Value) {
         let description = sent["Description"].as_str().unwrap_or_default().to_owned();
         let text = split(&description).0;
@@ -272,7 +269,6 @@ impl Broken {
     }
 }
 
-/// The last good answer in place of a bad one.
 fn last(kept: &mut Option<http::Response<Bytes>>, answered: Answered) -> Answered {
     match answered {
         Ok(answer) if answer.status().is_success() => Ok(kept.insert(answer).clone()),

@@ -17,7 +17,6 @@ use crate::{endings, together};
 /// The versions that are rolled out: 42, and 43 where somebody wrote other code meanwhile.
 pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
 
-/// What a check found wrong.
 pub(crate) type Finding = Result<(), String>;
 
 /// What a check is given to read.
@@ -94,7 +93,6 @@ fn raises<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = (&'c Change<'c>
     changes.iter().filter(|change| change.raised() && change.by(Role::Rollout)).filter_map(|change| Some((change, change.by?)))
 }
 
-/// Whether a person ordered it.
 fn ordered(change: &Change<'_>) -> bool {
     change.by(Role::Order)
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use controller::Interrupt;
+use sim::CallRecord;
 use tokio::sync::{Notify, watch};
 
 use crate::checks::judge;
 use crate::harness::tap::{Answered, Meddler, Onward, tapped};
 use crate::harness::{Part, in_virtual_time};
 use crate::play::{roll_back, rollout};
-use crate::record::{Ended, Record, Role, Run};
+use crate::record::{Change, Ended, Record, Role, Run};
 use crate::stage::{Stage, requests};
 use crate::story::{Act, Asked, Manner, Scene, Story, Trouble, Wish};
 
@@ -45,7 +46,6 @@ impl Meddler for Fuse {
     }
 }
 
-/// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     Rollout,
@@ -57,7 +57,7 @@ enum Victim {
     RollBackDone,
 }
 
-fn story(steps: &[u16], every: u64, bake: u64) -> Story {
+pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
     Story {
         seed: 7,
         many: 1,
@@ -209,7 +209,7 @@ fn a_rollback_can_die_anywhere() {
 }
 
 /// Three functions, a canary of forty seconds, an alarm each and a bake.
-fn three(bad: Option<(usize, Trouble)>) -> Story {
+pub(crate) fn three(bad: Option<(usize, Trouble)>) -> Story {
     let one = story(&[10, 100], 40, 20);
     let scene = Scene { pre_hook: None, post_hook: None, traffic: 0.0, ..one.scene };
     Story { many: 3, scene, asked: Asked { compares: false, ..one.asked }, bad, ..one }
@@ -224,4 +224,22 @@ fn a_group_can_die_anywhere() {
 fn a_group_can_die_anywhere_on_its_way_back() {
     let red = Trouble::Alarm(Duration::from_secs(30), Duration::from_mins(20));
     die_everywhere("a canary of three, one of them bad", &three(Some((1, red))), Victim::Rollout, Wish::TakeOver);
+}
+
+/// Only a process that dies between the commit and the last of them leaves this to a re-run.
+#[test]
+fn what_a_group_has_committed_is_finished_though_an_alarm_goes_off() {
+    let unhurt = play(&three(None), Victim::Rollout, Wish::TakeOver, &Arc::default());
+    let commit = unhurt.changes().into_iter().find(Change::promoted).unwrap().call.clone();
+    let before = |call: &&CallRecord| call.caller == commit.caller && call.seq <= commit.seq;
+    let number = unhurt.log.iter().filter(before).count();
+    let after = commit.at.since(unhurt.opened) + Duration::from_millis(1_500);
+    for member in 0..3 {
+        let red = three(Some((member, Trouble::Alarm(after, Duration::from_mins(20)))));
+        let fuse = Arc::new(Fuse { at: Some((number, true)), ..Fuse::default() });
+        let record = play(&red, Victim::Rollout, Wish::TakeOver, &fuse);
+        let committed = record.changes().iter().filter(|change| change.promoted()).count();
+        let codes: Vec<_> = record.runs.iter().map(Run::code).collect();
+        assert_eq!((judge(&record), committed, codes), (vec![], 3, vec![None, Some(0)]), "{member} is bad\n{}", record.told());
+    }
 }

@@ -16,7 +16,6 @@ const ALONE: [u8; 21] = [0, 0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10, 10, 11
 const TOGETHER: [u8; 20] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 3, 3, 4, 5, 6, 10, 11, 12, 14];
 
 impl Story {
-    /// The story of a seed, of one function.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let asked = Asked::draw(&mut rng);
@@ -36,7 +35,6 @@ impl Story {
         story
     }
 
-    /// The story of a seed, of several functions.
     pub(crate) fn group(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let many = if rng.f64() < 0.06 { rng.usize(7..=20) } else { rng.usize(2..=5) };
@@ -126,7 +124,6 @@ impl Story {
         self.acts.push((at, act));
     }
 
-    /// One more process that rolls out.
     fn draw_start(&self, rng: &mut Rng) -> Act {
         if self.many > 1 {
             return Act::Start(0, if rng.f64() < 0.7 { Wish::TakeOver } else { Wish::Wait });

@@ -9,7 +9,7 @@ use sim::{AliasState, CallRecord, Delivery, Time};
 use crate::checks::{CANDIDATES, Finding, ensure};
 use crate::note::{Note, split};
 use crate::record::{Change, Ended, Record, Role, Run};
-use crate::stage::name;
+use crate::stage::{ALIAS, name};
 use crate::story::{Act, Manner, Trouble};
 use crate::together::{committed, nothing_new, standing, taken};
 
@@ -50,7 +50,6 @@ fn answered_for<'r>(record: &'r Record, writes: &'r [Change<'_>], until: Time) -
     (0..record.story.many).filter(move |member| !nothing_new(record, *member) && free(member))
 }
 
-/// The notes a process wrote, by rollout.
 fn wrote<'r>(changes: &'r [Change<'r>], run: &Run) -> Vec<&'r Change<'r>> {
     changes.iter().filter(|change| change.call.caller == run.caller).collect()
 }
@@ -90,15 +89,31 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             }
             1 | 10..=13 => ending(&back) || given_back,
             3 => true,
-            // Whoever sleeps until its credentials are over can do nothing more than call for help.
-            20 => run.expires.is_some_and(|end| at > end),
-            21 => seen.last().is_some_and(|change| change.call.caller != run.caller),
+            // Nothing more than a call for help is left when the credentials have ended, or AWS has refused everything for so long.
+            20 => run.expires.is_some_and(|end| at > end) || refused_for_long(record, member, run, at),
+            21 => {
+                let other = |change: &Change<'_>| change.call.caller != run.caller;
+                // Several are taken over together, though not with one write.
+                seen.last().is_some_and(|change| other(change))
+                    || record.story.many > 1 && record.changes().iter().any(|change| change.call.at <= at && other(change))
+            }
             30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
             _ => false,
         };
         ensure(right, || told(&seen.last().map(|change| record.shown(change)).unwrap_or_default()))?;
     }
     Ok(())
+}
+
+/// Whether for a quarter of an hour, but for a poll, no write of this process to this alias was taken, up to its end.
+fn refused_for_long(record: &Record, member: usize, run: &Run, at: Time) -> bool {
+    let alias = format!("{}:{ALIAS}", name(member));
+    let tried = || {
+        let mine = |call: &&CallRecord| call.caller == run.caller && call.operation == "UpdateAlias" && call.resource == alias;
+        record.log.iter().filter(mine)
+    };
+    let long = at - Duration::from_mins(14);
+    tried().any(|call| call.at <= long) && !tried().any(|call| call.at > long && call.succeeded())
 }
 
 /// All that nobody took into their hands end on one version, and none is under way.
@@ -197,7 +212,7 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         }
         let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
         let whole =
-            |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100 % on {}", change.after.version);
+            |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
         let unmade = !changes.iter().any(|change| change.call.at <= at);
         let right = unmade || seen.iter().any(|change| whole(&change));
         ensure(right, || format!("{} ended at {:.3} and said {left:?}", run.caller, record.seconds(at)))?;

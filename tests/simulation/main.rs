@@ -14,6 +14,7 @@ mod draw;
 mod endings;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod limits;
 mod note;
 mod play;
 mod processes;

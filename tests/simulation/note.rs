@@ -13,14 +13,12 @@ pub(crate) struct Note {
     pub(crate) candidate: String,
     /// The share that the candidate should have, 0 to 1.
     pub(crate) share: f64,
-    /// Why it went back.
     pub(crate) cause: String,
     /// `t`, `s`, `d` and their like, unread.
     pub(crate) fields: BTreeMap<String, String>,
 }
 
 impl Note {
-    /// Whether a rollout is under way.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != "promoted" && self.phase != "back"
     }

@@ -42,7 +42,6 @@ const AGAIN: usize = 3;
 /// What stands between rollouts and the account, if anything does.
 pub(crate) type Between<'a> = &'a dyn Fn(SharedHttpClient) -> SharedHttpClient;
 
-/// Plays a story from its opening to its end.
 pub(crate) fn play(story: &Story) -> Record {
     play_through(story, &|http| http)
 }
@@ -116,7 +115,6 @@ impl Cast<'_> {
         }
     }
 
-    /// One of the rollouts that run.
     fn living(&self, which: u8) -> Option<&Player> {
         let living = || self.players.iter().filter(|player| player.run.role == Role::Rollout && !player.playing.is_finished());
         let count = living().count();
@@ -223,7 +221,6 @@ impl Cast<'_> {
         self.send("CONSOLE", request.body(json!({"AlarmNames": [alarm]}).to_string().into()).unwrap(), Duration::ZERO);
     }
 
-    /// When everybody is to be done.
     fn deadline(&self) -> Duration {
         let Story { asked, acts, .. } = self.story;
         let starts = |act: &Act| matches!(act, Act::Start(..) | Act::StartExpiring(_));
@@ -305,7 +302,6 @@ impl Cast<'_> {
     }
 }
 
-/// Somebody's `UpdateAlias` without a revision.
 fn update(member: usize, body: &serde_json::Value) -> http::Request<Bytes> {
     let path = format!("/2015-03-31/functions/{}/aliases/{ALIAS}", name(member));
     http::Request::put(path).body(body.to_string().into()).unwrap()

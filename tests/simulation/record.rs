@@ -12,21 +12,17 @@ use crate::note::{Note, split};
 use crate::stage::{ALIAS, alarms, name};
 use crate::story::{Asked, Story};
 
-/// An alias that is not there.
 static ABSENT: AliasState =
     AliasState { version: String::new(), weights: BTreeMap::new(), description: String::new(), revision: String::new() };
 
-/// A story that was played.
 pub(crate) struct Record {
     pub(crate) story: Story,
     pub(crate) opened: Time,
     pub(crate) log: Vec<CallRecord>,
-    /// Every function's watched alarms.
     pub(crate) alarms: Vec<Vec<Alarm>>,
     pub(crate) runs: Vec<Run>,
     /// Who was started to finish what was left.
     pub(crate) finishers: Vec<String>,
-    /// The aliases at the end of it all.
     pub(crate) last: Vec<AliasState>,
 }
 
@@ -48,7 +44,6 @@ pub(crate) struct Run {
     pub(crate) ended: Option<Ended>,
     /// Whether it was to put another rollout aside.
     pub(crate) supersedes: bool,
-    /// When its credentials end.
     pub(crate) expires: Option<Time>,
     /// What it was asked for, where that is known; else the story's plan.
     pub(crate) asked: Option<Asked>,
@@ -92,7 +87,6 @@ impl Run {
     }
 }
 
-/// What a process was started as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Rollout,
@@ -132,7 +126,6 @@ impl Record {
         }
     }
 
-    /// Every change of every alias, in order.
     pub(crate) fn changes(&self) -> Vec<Change<'_>> {
         let names: Vec<String> = (0..self.story.many).map(name).collect();
         let of = |call| {
@@ -142,12 +135,10 @@ impl Record {
         self.log.iter().filter_map(of).collect()
     }
 
-    /// The process that signed as `caller`.
     pub(crate) fn run(&self, caller: &str) -> Option<&Run> {
         self.runs.iter().find(|run| run.caller == caller)
     }
 
-    /// The processes that rolled out.
     pub(crate) fn rollouts(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.iter().filter(|run| run.role == Role::Rollout)
     }
@@ -179,7 +170,6 @@ impl Record {
         told
     }
 
-    /// A write in words.
     pub(crate) fn shown(&self, change: &Change<'_>) -> String {
         let Change { call, before, after, .. } = change;
         format!(
@@ -195,13 +185,11 @@ impl Record {
         )
     }
 
-    /// Seconds since the opening.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of some hours")]
     pub(crate) fn seconds(&self, at: Time) -> f64 {
         (at.as_millis() - self.opened.as_millis()) as f64 / 1_000.0
     }
 
-    /// Adds one call's line to what is told.
     fn tell_call(&self, told: &mut String, call: &CallRecord) {
         let _ = write!(
             told,
@@ -264,7 +252,6 @@ impl Change<'_> {
         (before, 1.0 - self.after.share(stable))
     }
 
-    /// Whether it made the alias.
     pub(crate) fn created(&self) -> bool {
         self.before.version.is_empty()
     }
@@ -275,24 +262,20 @@ impl Change<'_> {
         !self.created() && self.after.version != self.before.version && candidate == Some(self.after.version.as_str())
     }
 
-    /// Whether it moved traffic away from stable.
     pub(crate) fn raised(&self) -> bool {
         let (before, after) = self.away();
         after > before + 1e-6
     }
 
-    /// Whether it changed anything but the revision.
     pub(crate) fn changed(&self) -> bool {
         let (before, after) = (self.before, self.after);
         (&before.version, &before.weights, &before.description) != (&after.version, &after.weights, &after.description)
     }
 
-    /// Whether a process of ours sent it.
     pub(crate) fn ours(&self) -> bool {
         self.by.is_some()
     }
 
-    /// Whether a process of this kind sent it.
     pub(crate) fn by(&self, role: Role) -> bool {
         self.by.is_some_and(|run| run.role == role)
     }

@@ -3,6 +3,7 @@
 //! `SEED=n` replays one story and prints its log. `SEEDS=n` plays that many; `FROM=n` says where to begin.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -27,54 +28,40 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// What became of many stories.
-#[derive(Default)]
-struct Summary {
-    /// How the first and the last process of each story ended.
-    outcomes: [BTreeMap<String, u64>; 2],
-    /// In how many of them the rarer things really happened.
-    rare: BTreeMap<&'static str, u64>,
+/// What became of one story.
+struct Outcome {
+    seed: u64,
+    /// How its first and its last process ended.
+    verdict: [String; 2],
+    /// Which of the `RARE` things happened in it.
+    rare: [bool; 5],
     calls: usize,
     functions: usize,
-    /// Seeds that broke a promise, and which.
-    failures: Vec<(u64, String)>,
+    /// The promises that it broke, and how.
+    broken: Vec<String>,
 }
 
-impl Summary {
-    fn play(&mut self, story: &Story) {
+impl Outcome {
+    fn of(story: &Story) -> Self {
         let record = play(story);
-        for (outcomes, verdict) in self.outcomes.iter_mut().zip(record.verdict()) {
-            *outcomes.entry(verdict).or_default() += 1;
-        }
-        self.calls += record.log.len();
-        self.functions += story.many;
-        for (name, happened) in rare(&record) {
-            *self.rare.entry(name).or_default() += u64::from(happened);
-        }
-        let findings = judge(&record);
-        if !findings.is_empty() {
-            let listed: Vec<String> = findings.iter().map(|(promise, what)| format!("{promise}: {what}")).collect();
-            self.failures.push((story.seed, listed.join("\n  ")));
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        for (outcomes, others) in self.outcomes.iter_mut().zip(other.outcomes) {
-            for (outcome, count) in others {
-                *outcomes.entry(outcome).or_default() += count;
-            }
-        }
-        for (name, count) in other.rare {
-            *self.rare.entry(name).or_default() += count;
-        }
-        self.calls += other.calls;
-        self.functions += other.functions;
-        self.failures.extend(other.failures);
+        let broken = judge(&record).into_iter().map(|(promise, what)| format!("{promise}: {what}")).collect();
+        let (calls, functions) = (record.log.len(), story.many);
+        Self { seed: story.seed, verdict: record.verdict(), rare: rare(&record), calls, functions, broken }
     }
 }
 
-/// What only some stories have, and whether this one has it.
-fn rare(record: &Record) -> [(&'static str, bool); 5] {
+fn counted<T: Ord>(all: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
+    let mut counts = BTreeMap::new();
+    all.for_each(|one| *counts.entry(one).or_default() += 1);
+    counts
+}
+
+/// What only some stories have.
+const RARE: [&str; 5] =
+    ["alias made", "went on by another plan", "put aside", "ended before its credentials", "promotion taken back by its owner"];
+
+/// Whether each of them happened.
+fn rare(record: &Record) -> [bool; 5] {
     let changes = record.changes();
     let by =
         |fits: &dyn Fn(&Change<'_>, &Run) -> bool| changes.iter().any(|change| change.by.is_some_and(|run| fits(change, run)));
@@ -87,50 +74,33 @@ fn rare(record: &Record) -> [(&'static str, bool); 5] {
         run.expires.is_some() && (run.code() == Some(30) || change.noted.as_ref().is_some_and(|note| note.cause == "signal"))
     };
     [
-        ("alias made", changes.iter().any(Change::created)),
-        ("went on by another plan", by(&|change, run| other(run) && change.changed())),
-        ("put aside", by(&aside)),
-        ("ended before its credentials", by(&ends)),
-        (
-            OVERTAKEN,
-            by(&|change, run| {
-                run.role == Role::Rollout
-                    && change.noted_before.as_ref().is_some_and(|note| note.phase == "promoted")
-                    && change.before.version != change.after.version
-            }),
-        ),
+        changes.iter().any(Change::created),
+        by(&|change, run| other(run) && change.changed()),
+        by(&aside),
+        by(&ends),
+        by(&|change, run| {
+            run.role == Role::Rollout
+                && change.noted_before.as_ref().is_some_and(|note| note.phase == "promoted")
+                && change.before.version != change.after.version
+        }),
     ]
 }
 
-const OVERTAKEN: &str = "promotion taken back by its owner";
-
 /// Plays these seeds on as many threads as there are cores.
-fn play_all(seeds: Range<u64>, story: fn(u64) -> Story) -> Summary {
+fn play_all(seeds: Range<u64>, story: fn(u64) -> Story) -> Vec<Outcome> {
     let next = AtomicU64::new(seeds.start);
     let threads = thread::available_parallelism().map_or(1, usize::from);
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds.end);
+    let play_some = || iter::from_fn(take).map(|seed| Outcome::of(&story(seed))).collect::<Vec<_>>();
     thread::scope(|scope| {
-        let play_some = || {
-            let mut summary = Summary::default();
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds.end {
-                    return summary;
-                }
-                summary.play(&story(seed));
-            }
-        };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
-        let mut whole = Summary::default();
-        for thread in threads {
-            whole.add(thread.join().unwrap());
-        }
-        whole
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
 }
 
 impl Source {
     /// Plays the seed or the seeds that are asked for. Fails if any of them broke a promise, and shows which, and the first of them whole.
-    fn run(&self) -> (u64, BTreeMap<&'static str, u64>) {
+    fn run(&self) -> (u64, BTreeMap<&'static str, usize>) {
         if let Some(seed) = number("SEED") {
             let record = play(&(self.story)(seed));
             println!("{}", record.told());
@@ -140,22 +110,31 @@ impl Source {
         }
         let (from, count) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(self.usual));
         let began = Instant::now();
-        let Summary { outcomes: [first, last], rare, calls, functions, mut failures } = play_all(from..from + count, self.story);
+        let mut outcomes = play_all(from..from + count, self.story);
         let took = began.elapsed().as_secs_f64();
-        let rate = f64::from(u32::try_from(count).unwrap()) / took;
+        let a_second = f64::from(u32::try_from(count).unwrap()) / took;
         let named = self.named;
-        println!("{count} {named} from {from}, {functions} functions, {calls} calls, {took:.1} s, {rate:.0} {named} a second");
-        println!("how the first process ended: {first:?}");
-        println!("how the last process ended: {last:?}");
-        println!("what happened besides: {rare:?}");
-        failures.sort();
-        for (seed, what) in &failures {
-            println!("SEED={seed}\n  {what}");
+        let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
+        let (functions, calls) = (sum(|outcome| outcome.functions), sum(|outcome| outcome.calls));
+        println!(
+            "{count} {named} from {from}, {functions} functions, {calls} calls, {took:.1} s, {a_second:.0} {named} a second"
+        );
+        for (place, process) in ["first", "last"].into_iter().enumerate() {
+            let codes = counted(outcomes.iter().map(|outcome| &outcome.verdict[place]));
+            println!("exit codes of the {process} process: {codes:?}");
         }
-        if let Some((seed, _)) = failures.first() {
-            println!("{}", play(&(self.story)(*seed)).told());
-            let listed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
-            panic!("{} of {count} {named} broke a promise: {listed:?}", failures.len());
+        let happened = |place: usize| outcomes.iter().filter(|outcome| outcome.rare[place]).count();
+        let rare = RARE.into_iter().enumerate().map(|(place, name)| (name, happened(place))).collect();
+        println!("what happened besides: {rare:?}");
+        outcomes.retain(|outcome| !outcome.broken.is_empty());
+        outcomes.sort_by_key(|outcome| outcome.seed);
+        for Outcome { seed, broken, .. } in &outcomes {
+            println!("SEED={seed}\n  {}", broken.join("\n  "));
+        }
+        if let Some(first) = outcomes.first() {
+            println!("{}", play(&(self.story)(first.seed)).told());
+            let listed: Vec<u64> = outcomes.iter().map(|outcome| outcome.seed).collect();
+            panic!("{} of {count} {named} broke a promise: {listed:?}", outcomes.len());
         }
         (count, rare)
     }
@@ -165,7 +144,7 @@ impl Source {
 fn every_seed_is_safe() {
     let (count, rare) = ONE.run();
     // A story that never comes to it proves nothing. The last of them takes one chance in a thousand.
-    let missing = rare.iter().find(|(name, count)| **count == 0 && **name != OVERTAKEN);
+    let missing = rare.iter().find(|(name, count)| **count == 0 && **name != RARE[4]);
     assert!(count < 500 || missing.is_none(), "nothing in {count} seeds was {missing:?}");
 }
 

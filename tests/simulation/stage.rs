@@ -22,7 +22,6 @@ pub(crate) fn name(member: usize) -> String {
     format!("function{member:02}")
 }
 
-/// The names of a function's two alarms.
 pub(crate) fn alarms(member: usize) -> [String; 2] {
     ["first", "second"].map(|alarm| format!("{alarm}{member:02}"))
 }
@@ -67,7 +66,6 @@ impl Stage {
         Time::from(self.clock.0.now())
     }
 
-    /// How long the story has been going on.
     pub(crate) fn elapsed(&self) -> Duration {
         self.now().since(self.opened)
     }
@@ -81,7 +79,6 @@ pub(crate) fn redden(world: &mut World, member: usize, at: Time, lasts: Duration
     }
 }
 
-/// The account before anything happens.
 pub(crate) fn furnish(story: &Story, opened: Time) -> World {
     let scene = &story.scene;
     let settings = sim::Settings {

@@ -25,7 +25,6 @@ pub(crate) fn taken(writes: &[Change<'_>], member: usize) -> Option<Time> {
     writes.iter().find(theirs).map(|write| write.call.at)
 }
 
-/// Whether a function has nothing to roll out.
 pub(crate) fn nothing_new(record: &Record, member: usize) -> bool {
     record.story.trouble(member) == Some(Trouble::Nothing)
 }
@@ -194,7 +193,6 @@ pub(crate) fn commit(record: &Record, writes: &[Change<'_>]) -> Finding {
     Ok(())
 }
 
-/// The commits of all rollouts.
 fn first_of_each<'w, 'r>(writes: &'w [Change<'r>]) -> impl Iterator<Item = &'w Change<'r>> {
     let first = |write: &&Change<'_>| {
         let commit = write.id().and_then(|id| committed(writes, id));

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::harness::tap::{Answered, Meddler, Onward};
 use crate::stage::name;
 
-/// The function whose version fails.
 #[derive(Debug)]
 pub(crate) struct Unfit(String);
 

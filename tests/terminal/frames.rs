@@ -83,7 +83,7 @@ fn a_window_that_changes_its_size_keeps_one_view_and_what_was_above() {
         terminal.await_screen(&format!("one view at {size:?}"), drawn);
         assert!(terminal.everything().starts_with("above\n"), "{}", terminal.everything());
         // What tmux has scrolled away while it wrapped lines is out of reach: of a view its first rows, never the whole.
-        let feet = terminal.everything().matches("to go back:").count();
+        let feet = terminal.everything().matches("to roll back:").count();
         assert_eq!(feet, usize::from(columns >= 60), "{}", terminal.everything());
     }
     let _ = fs::remove_file(path);

@@ -55,11 +55,11 @@ fn is_paused(note: &str) -> bool {
 fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     let served = Served::start();
     let Some(terminal) = run(&served, LONG) else { return };
-    terminal.await_text("p pause  a promote  r roll back  q leave it running  ^C go back");
+    terminal.await_text("p pause  a promote  r roll back  q leave it running  ^C roll back");
     served.await_share("2");
     let writes = served.writes();
     terminal.press("p");
-    terminal.await_text("hold 10 % on 2 for an hour?  y to confirm");
+    terminal.await_text("hold 10% on 2 for an hour?  y to confirm");
     terminal.press("x");
     terminal.await_text("nothing was done");
     // An answer to no question, keys without a letter, and what is pasted.
@@ -71,20 +71,20 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     terminal.press("p");
     terminal.await_text("y to confirm");
     terminal.press("y");
-    terminal.await_text("share     set 10 %   paused until ");
+    terminal.await_text("traffic   set 10%   paused until ");
     assert!(is_paused(&description(&served)), "{}", description(&served));
-    terminal.await_text("p go on");
+    terminal.await_text("p resume");
     terminal.press("p");
     terminal.await_text("end the pause of hello:live?");
     terminal.press("y");
     await_description(&served, "resumed", |note| !is_paused(note));
-    terminal.await_text("   next 50 % in ");
+    terminal.await_text("   next 50% in ");
     terminal.await_text("r roll back");
     terminal.press("r");
     terminal.await_text("roll hello:live back to 1?");
     terminal.press("y");
     let screen = terminal.await_text("✖ ROLLED BACK   hello:live stays on 1");
-    assert!(screen.contains("100 % on 1, confirmed"), "{screen}");
+    assert!(screen.contains("100% on 1, confirmed"), "{screen}");
     assert!(served.share("2") == 0.0);
     assert_over(&terminal, 13);
 }
@@ -96,9 +96,9 @@ fn whoever_leaves_it_running_gives_the_lease_up() {
     served.await_share("2");
     terminal.await_text("q leave it running");
     terminal.press("q");
-    terminal.await_text("leave 10 % on 2, unwatched?");
+    terminal.await_text("leave 10% on 2 and stop watching?");
     terminal.press("y");
-    terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps its share");
+    terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic");
     assert_over(&terminal, 30);
     assert!((served.share("2") - 0.1).abs() < 1e-9);
     let note = description(&served);
@@ -111,16 +111,16 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
     let Some(terminal) = run(&served, &format!("{LONG} --bake 2s")) else { return };
     served.await_share("2");
     served.account.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
-    terminal.await_text("held while blind");
+    terminal.await_text("holding: monitoring unavailable");
     await_description(&served, "blind", |note| note.contains(" b="));
     let answer = |key: &str| {
         terminal.await_text("a promote");
         terminal.press(key);
-        terminal.await_text("give 2 100 % now?");
+        terminal.await_text("shift 100% of traffic to 2 now?");
         terminal.press("y");
     };
     answer("a");
-    terminal.await_text("✖ not promoted: what is watched cannot be read");
+    terminal.await_text("✖ not promoted: monitoring is unavailable");
     assert!((served.share("2") - 0.1).abs() < 1e-9);
     served.account.with(sim::World::clear_faults);
     await_description(&served, "seeing", |note| !note.contains(" b="));
@@ -132,12 +132,12 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
 #[test]
 fn a_signal_says_at_once_what_it_does() {
     for (policy, says, ends, code) in [
-        ("rollback", "^C: bringing all traffic back to 1; ^C again leaves at once", "ROLLED BACK", 13),
-        ("hold", "^C: leaving 10 % on 2, unwatched; ^C again leaves at once", "LEFT IN PROGRESS", 30),
+        ("rollback", "^C: rolling back to 1; ^C again exits at once", "ROLLED BACK", 13),
+        ("hold", "^C: leaving 10% on 2, no longer watched; ^C again exits at once", "LEFT IN PROGRESS", 30),
     ] {
         let served = Served::start();
         let Some(terminal) = run(&served, &format!("{LONG} --on-interrupt {policy}")) else { return };
-        terminal.await_text("shifted   10 % to 2");
+        terminal.await_text("shifted   10% of traffic to version 2");
         terminal.await_text("r roll back");
         served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Latency(Duration::from_secs(2)))));
         terminal.press("C-c");
@@ -203,7 +203,7 @@ fn without_a_terminal_to_read_from_there_are_no_keys() {
     let served = Served::start();
     let script = "$CANARYCTL < /dev/null; echo code $?; exec sleep 100";
     let Some(terminal) = Terminal::open((80, 24), &served.command(LONG), script) else { return };
-    let screen = terminal.await_text("shifted   10 % to 2");
+    let screen = terminal.await_text("shifted   10% of traffic to version 2");
     assert!(!screen.contains("r roll back"), "{screen}");
     terminal.press("r");
     terminal.press("y");
@@ -223,10 +223,10 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
     };
     let lines = served.start_command("status hello --watch --poll 200ms");
     let objects = served.start_command("status hello --watch --poll 200ms --output json");
-    let screen = terminal.await_text("share     set 10 %   next step in ");
-    assert!(screen.contains("hello:live   1 ▸ 2   runs elsewhere"), "{screen}");
+    let screen = terminal.await_text("traffic   set 10%   next step in ");
+    assert!(screen.contains("hello:live   1 ▸ 2   driven by another process"), "{screen}");
     terminal.await_text("alarms    ✔ errors OK ");
-    terminal.await_text("^C stops watching; the rollout goes on");
+    terminal.await_text("^C stops watching; the rollout continues");
     let before = served.writes();
     thread::sleep(Duration::from_secs(1));
     assert_eq!(served.writes(), before, "watching writes nothing");
@@ -238,7 +238,7 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
     rollout.wait().unwrap();
     let (code, text) = served::finish(lines);
     assert_eq!(code, 0, "{text}");
-    for line in ["10 % to 2: step 1 of 3", "by hand until", "100 % to 1", "✖ ROLLED BACK"] {
+    for line in ["10% of traffic to version 2 (step 1 of 3)", "manually until", "100% of traffic to 1", "✖ ROLLED BACK"] {
         assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
     }
     let (code, text) = served::finish(objects);
@@ -248,7 +248,7 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
         .map(|line| {
             if line.contains("\"paused\":true") {
                 "paused"
-            } else if line.contains("\"standing\":\"idle\"") {
+            } else if line.contains("\"alias_state\":\"idle\"") {
                 "idle"
             } else {
                 "running"

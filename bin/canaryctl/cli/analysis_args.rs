@@ -1,55 +1,52 @@
-//! How are the versions to be compared? The options of `rollout` and `plan` for it.
+//! How are the versions compared? The options of `rollout` and `plan` for it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use project::LowTraffic;
 use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
 use rollout::timing::MAX_HOLD;
 
 use crate::cli::values::duration;
 use crate::error::Failure;
 
-/// Where the help lists these.
 const COMPARING: &str = "Comparing the versions";
 
-/// How the calls of both versions are compared.
 #[derive(Debug, Args)]
 pub(crate) struct AnalysisArgs {
-    /// Compare the new version's calls with the old one's: `on`, `observe` (report, never act) or `off`; with a comma, `sensitive` (sooner,
-    /// at a chance of a false rollback of 5 % instead of 1 %), and `latency=report`, `latency=enforce` or `latency=off` [default: on]
+    /// Compare the errors of both versions: `on`, `observe` (report only) or `off`; add `,sensitive` to detect sooner (a false rollback in
+    /// up to 5% of rollouts instead of 1%), and `,latency=report`, `,latency=enforce` or `,latency=off` [default: on]
     #[arg(long, value_name = "HOW,…", value_delimiter = ',', value_parser = word, help_heading = COMPARING)]
     analysis: Vec<Word>,
-    /// Let no step end before the new version has had so many calls in it [default: 0]
+    /// The number of invocations that the new version needs in each step [default: 0]
     #[arg(long, value_name = "N", help_heading = COMPARING)]
     min_requests: Option<u64>,
-    /// How much longer than planned a step may last for want of calls [default: 30m]
+    /// The longest extension of a step with too few invocations [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = COMPARING)]
     max_hold: Option<Duration>,
-    /// What to do then: go back, go on, or send the new version a saved event and see [default: rollback]
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = COMPARING)]
+    /// If there are still too few: roll back, continue, or invoke the new version with test events and check the responses [default: rollback]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["rollback", "promote", "probe"]).map(|word| low_traffic(&word)), help_heading = COMPARING)]
     on_low_traffic: Option<LowTraffic>,
-    /// The event to send, as JSON
+    /// The test event, a JSON file
     #[arg(long, value_name = "FILE", help_heading = COMPARING)]
     probe_event: Option<PathBuf>,
-    /// How often to send it [default: 10]
+    /// How many times to send the test event [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = COMPARING)]
     probe_count: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LowTraffic {
-    Rollback,
-    Promote,
-    Probe,
-}
-
-/// One word of `--analysis`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Mode(Mode),
     Sensitive,
     Latency(Latency),
+}
+
+fn low_traffic(word: &str) -> LowTraffic {
+    let known = [LowTraffic::Promote, LowTraffic::Probe].into_iter().find(|known| known.word() == word);
+    known.unwrap_or(LowTraffic::RollBack)
 }
 
 fn word(text: &str) -> Result<Word, String> {
@@ -66,35 +63,32 @@ fn word(text: &str) -> Result<Word, String> {
 }
 
 impl AnalysisArgs {
-    /// Whether it was asked for, here or in the project's file, rather than being what is done unasked: also by asking for something that
-    /// only counting calls can give.
     pub(crate) fn asked(&self, file: &project::Analysis, plan: &Analysis) -> bool {
-        !self.analysis.is_empty() || file.mode.is_some() || wants_calls(plan)
+        !self.analysis.is_empty() || file.mode.is_some() || needs_invocations(plan)
     }
 
-    /// How it is done: as typed, else as the project's file says, else as it is done unasked.
     pub(crate) fn plan(&self, file: &project::Analysis) -> Result<Analysis, Failure> {
-        let usual = Analysis { mode: Mode::On, ..Analysis::default() };
+        let default = Analysis { mode: Mode::On, ..Analysis::default() };
         let count = self.probe_count.or(file.probe_count.as_ref().map(|at| at.value));
-        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value.into())).unwrap_or(LowTraffic::Rollback);
+        let low = self.on_low_traffic.or(file.on_low_traffic.as_ref().map(|at| at.value)).unwrap_or(LowTraffic::RollBack);
         let without_event = self.probe_event.is_none() && file.probe_event.is_none();
         if without_event && (low == LowTraffic::Probe || self.probe_count.is_some()) {
-            return Err(Failure::usage("there is no saved event to send\n  hint: `--probe-event FILE` names one"));
+            return Err(Failure::usage("there is no test event to send\n  hint: give one with `--probe-event FILE`"));
         }
         let on_low_traffic = match low {
-            LowTraffic::Rollback => OnLowTraffic::RollBack,
+            LowTraffic::RollBack => OnLowTraffic::RollBack,
             LowTraffic::Promote => OnLowTraffic::Promote,
             LowTraffic::Probe => OnLowTraffic::Probe(count.unwrap_or(PROBES)),
         };
-        // Saved events stand in for calls, so that without a number of calls to wait for they would never be sent.
-        let unsaid = if low == LowTraffic::Probe { u64::from(count.unwrap_or(PROBES)) } else { 0 };
+        // Test events replace missing invocations: without a required number they would never be sent.
+        let fallback = if low == LowTraffic::Probe { u64::from(count.unwrap_or(PROBES)) } else { 0 };
         let asked = self.min_requests.or(file.min_requests.as_ref().map(|at| at.value)).filter(|asked| *asked > 0);
         let mut analysis = Analysis {
-            mode: file.mode.as_ref().map_or(usual.mode, |at| at.value),
-            sensitive: file.alpha.as_ref().is_some_and(|at| at.value > usual.alpha()),
-            latency: file.latency.as_ref().map_or(usual.latency, |at| latency(at.value)),
-            min_requests: asked.unwrap_or(unsaid),
-            max_hold: self.max_hold.or(file.max_hold.as_ref().map(|at| at.value)).unwrap_or(usual.max_hold),
+            mode: file.mode.as_ref().map_or(default.mode, |at| at.value),
+            sensitive: file.alpha.as_ref().is_some_and(|at| at.value > default.alpha()),
+            latency: file.latency.as_ref().map_or(default.latency, |at| latency(at.value)),
+            min_requests: asked.unwrap_or(fallback),
+            max_hold: self.max_hold.or(file.max_hold.as_ref().map(|at| at.value)).unwrap_or(default.max_hold),
             on_low_traffic,
         };
         for word in &self.analysis {
@@ -104,20 +98,19 @@ impl AnalysisArgs {
                 Word::Latency(latency) => analysis.latency = *latency,
             }
         }
-        if wants_calls(&analysis) && analysis.mode != Mode::On {
+        if needs_invocations(&analysis) && analysis.mode != Mode::On {
             let word = analysis.mode.word();
             return Err(Failure::usage(format!(
-                "`--min-requests` and `--on-low-traffic` wait for calls, which `--analysis {word}` does not act on\n  hint: leave one of them out"
+                "`--min-requests` and `--on-low-traffic` need `--analysis on`, not `--analysis {word}`\n  hint: remove one of them"
             )));
         }
         if self.probe_event.is_some() && low != LowTraffic::Probe {
-            let hint = "add it, or leave the event out";
-            return Err(Failure::usage(format!("`--probe-event` is sent with `--on-low-traffic probe` alone\n  hint: {hint}")));
+            let hint = "add it, or remove the event";
+            return Err(Failure::usage(format!("`--probe-event` needs `--on-low-traffic probe`\n  hint: {hint}")));
         }
         Ok(analysis)
     }
 
-    /// The saved event, looked at before anything is sent.
     pub(crate) fn event(&self, file: &project::Analysis) -> Result<Option<Vec<u8>>, Failure> {
         match (&self.probe_event, &file.probe_event) {
             (Some(path), _) => event(path).map(Some),
@@ -126,18 +119,8 @@ impl AnalysisArgs {
     }
 }
 
-impl From<project::LowTraffic> for LowTraffic {
-    fn from(setting: project::LowTraffic) -> Self {
-        match setting {
-            project::LowTraffic::RollBack => Self::Rollback,
-            project::LowTraffic::Promote => Self::Promote,
-            project::LowTraffic::Probe => Self::Probe,
-        }
-    }
-}
-
-/// Whether something was asked for that only counting calls can give.
-fn wants_calls(plan: &Analysis) -> bool {
+/// Whether an option needs the number of invocations.
+fn needs_invocations(plan: &Analysis) -> bool {
     plan.min_requests > 0 || plan.on_low_traffic != OnLowTraffic::RollBack
 }
 
@@ -152,18 +135,17 @@ fn event(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("`{shown}` cannot be read: {error}")))?;
     if bytes.len() > EVENT_LIMIT {
-        return Err(Failure::usage(format!("`{shown}` has {} bytes; AWS takes 6 MB in an invocation", bytes.len())));
+        return Err(Failure::usage(format!("`{shown}` has {} bytes; AWS accepts at most 6 MB in an invocation", bytes.len())));
     }
     serde_json::from_slice::<serde_json::Value>(&bytes).map_err(|error| {
-        Failure::usage(format!("`{shown}` is no JSON: {error}\n  hint: save an event as the function gets it"))
+        Failure::usage(format!("`{shown}` is not JSON: {error}\n  hint: save an event exactly as the function receives it"))
     })?;
     Ok(bytes)
 }
 
-/// How often a saved event is sent, where nothing else is said.
 const PROBES: u32 = 10;
 
-/// The most that AWS takes in a synchronous invocation.
+/// The largest event that AWS accepts in a synchronous invocation.
 const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
 const _: () = assert!(MAX_HOLD.as_secs() == 30 * 60, "the help names it");
@@ -200,7 +182,7 @@ mod tests {
             mode: Some(said(Mode::On)),
             alpha: Some(said(0.05)),
             min_requests: Some(said(200)),
-            on_low_traffic: Some(said(project::LowTraffic::Probe)),
+            on_low_traffic: Some(said(LowTraffic::Probe)),
             probe_event: Some(said(serde_json::json!({"path": "/health"}))),
             probe_count: Some(said(3)),
             ..project::Analysis::default()

@@ -1,4 +1,4 @@
-//! What is to be kept of a rollout, and for whom? The options for it.
+//! What is written about a rollout, and where? The options for it.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,43 +6,38 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rollout::event::Event;
 
-/// What a file holds, made of all events.
 pub(crate) type Render = fn(&[Event]) -> io::Result<String>;
 
-/// Where the help lists all of this.
-const KEEPING: &str = "Keeping what happened";
+const REPORTS: &str = "Reports and logs";
 
-/// What is to be kept.
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Keeping {
-    /// Write every event to this file as it happens, one JSON object a line; `replay` and `explain` read it
-    #[arg(long, value_name = "FILE", help_heading = KEEPING)]
+pub(crate) struct ArtifactArgs {
+    /// Write every event to this file as it happens, one JSON object per line; `replay` and `explain` read it
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) events: Option<PathBuf>,
-    /// Write into it, too, what every decision rested on; `verify` checks them
-    #[arg(long, requires = "events", help_heading = KEEPING)]
+    /// Also write the input of every decision to the events file; `verify` checks the decisions
+    #[arg(long, requires = "events", help_heading = REPORTS)]
     pub(crate) observations: bool,
     #[command(flatten)]
     pub(crate) reports: Reports,
     #[command(flatten)]
     pub(crate) log: Log,
     /// Write the outcome to this file as `CANARYCTL_…` variables, for GitLab's `artifacts:reports:dotenv`
-    #[arg(long, value_name = "FILE", help_heading = KEEPING)]
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) dotenv: Option<PathBuf>,
 }
 
-/// Reports of the whole.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reports {
-    /// Write a report of the whole rollout when it has ended: `.html` (one page, for anybody), `.md` or `.json`; may be given several times
-    #[arg(long = "report", value_name = "FILE", value_parser = report, help_heading = KEEPING)]
+    /// Write a report when the rollout has ended: `.html` (one self-contained page), `.md` or `.json`; may be given several times
+    #[arg(long = "report", value_name = "FILE", value_parser = report, help_heading = REPORTS)]
     pub(crate) files: Vec<ReportFile>,
 }
 
-/// Whose log it is.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Log {
-    /// How the log looks in CI: as GitHub or GitLab folds it, or plain [default: as the environment says]
-    #[arg(long, value_enum, value_name = "SYSTEM", help_heading = KEEPING)]
+    /// The form of the log in CI: with the groups of GitHub or GitLab, or plain [default: detected from the environment]
+    #[arg(long, value_enum, value_name = "SYSTEM", help_heading = REPORTS)]
     pub(crate) ci: Option<CiSystem>,
 }
 
@@ -54,7 +49,6 @@ pub(crate) enum CiSystem {
     Plain,
 }
 
-/// A report, and its form.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportFile {
     pub(crate) path: PathBuf,
@@ -67,7 +61,7 @@ fn report(text: &str) -> Result<ReportFile, String> {
         Some("html" | "htm") => |events| Ok(report::html(events)),
         Some("md") => |events| Ok(report::markdown(events)),
         Some("json") => |events| Ok(report::document(events)?),
-        Some(_) | None => return Err("a name that ends in .html, .md or .json".to_owned()),
+        Some(_) | None => return Err("expected a name that ends in .html, .md or .json".to_owned()),
     };
     Ok(ReportFile { path, render })
 }

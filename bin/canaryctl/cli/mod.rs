@@ -1,5 +1,4 @@
-//! What can be typed? What several commands share of the command line, and nothing behind it. What one command has to itself stands
-//! beside it.
+//! What can be typed? The options that several commands share. The options of a single command are in the command's file.
 
 pub(crate) mod analysis_args;
 pub(crate) mod artifact_args;

@@ -1,6 +1,4 @@
-//! How are a rollout's options typed? Each as its row in [`rollout::policy`] says; which there are is not known here.
-
-use std::time::Duration;
+//! How are a rollout's options typed? Each as its row in [`rollout::policy`] says.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::Error;
@@ -8,9 +6,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rollout::policy::{Choice, Kind, Layer, OPTIONS, Value};
 
-use super::values::duration;
+use super::values::between;
 
-/// What was typed about a rollout.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyArgs(pub(crate) Layer);
 
@@ -48,17 +45,9 @@ fn arg(choice: &'static Choice) -> Arg {
         Kind::Words(words) => arg.value_parser(
             PossibleValuesParser::new(words).map(|typed| Value::Word(words.iter().find(|word| **word == typed).unwrap_or(&""))),
         ),
-        Kind::Time(permissions, most) => arg.value_parser(ValueParser::new(move |text: &str| {
-            let span = duration(text)?;
-            let bounds = [permissions, most].map(humantime::format_duration);
-            if (permissions..=most).contains(&span) {
-                Ok(Value::Time(span))
-            } else if most == Duration::MAX {
-                Err(format!("{} and more", bounds[0]))
-            } else {
-                Err(format!("from {} to {}", bounds[0], bounds[1]))
-            }
-        })),
+        Kind::Time(least, most) => {
+            arg.value_parser(ValueParser::new(move |text: &str| between(text, least, most).map(Value::Time)))
+        }
     };
     let arg = arg.value_name(choice.placeholder);
     if choice.shown.is_empty() { arg } else { arg.default_value(choice.shown) }

@@ -1,5 +1,4 @@
-//! `canaryctl analyze`: the test of canary against stable, minute by minute, on counts from a file or of a past rollout. Nothing is
-//! acted on.
+//! `canaryctl analyze`: compares canary and stable, minute by minute, on counts from a file or of a past rollout. Changes nothing.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -19,10 +18,10 @@ use crate::error::Failure;
 use crate::target::resolve::{Located, OnConfigError, locate};
 use crate::ui::print::{print_out, read};
 
-/// Test a canary against stable on counts from a file, or of a past rollout, minute by minute
+/// Compare the errors of two versions, with counts from a file or of a past rollout
 ///
-/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line a minute; or
-/// counts what CloudWatch still has of the last rollout of an alias.
+/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line per minute; or
+/// reads the counts of an alias' last rollout from CloudWatch. Prints the verdict of each minute.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,29 +33,28 @@ pub(crate) struct Analyze {
     /// The file; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "from_cloudwatch", conflicts_with = "from_cloudwatch")]
     file: Option<PathBuf>,
-    /// Count the calls of this function's past rollout instead
+    /// Read the counts of this function's past rollout from CloudWatch
     #[arg(long, value_name = "FUNCTION[:ALIAS]")]
     from_cloudwatch: Option<String>,
-    /// From when on: a time, or how long ago [default: when the last rollout began]
+    /// The start: a time, or how long ago [default: the start of the last rollout]
     #[arg(long, value_name = "TIME", requires = "from_cloudwatch", value_parser = moment)]
     since: Option<Since>,
-    /// Of these two versions, stable first [default: those of the last rollout]
+    /// The two versions, stable first [default: those of the last rollout]
     #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
     versions: Option<(Version, Version)>,
-    /// The largest chance of a false rollback, over the whole rollout
+    /// The highest probability of a false rollback over the whole rollout
     #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
     alpha: f64,
-    /// A canary that fails up to this many times as often as stable is tolerated
+    /// Tolerate a canary that fails up to this many times as often as stable
     #[arg(long, value_name = "TIMES", default_value_t = 1.25)]
     tolerance_ratio: f64,
-    /// And this many percentage points beyond that
+    /// Tolerate this many more percentage points of errors
     #[arg(long, value_name = "POINTS", default_value_t = 0.05)]
     tolerance_points: f64,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// A time as people give it.
 #[derive(Clone, Copy, Debug)]
 enum Since {
     At(Time),
@@ -65,16 +63,16 @@ enum Since {
 
 fn two(text: &str) -> Result<(Version, Version), String> {
     let versions = text.split_once(',').and_then(|(stable, candidate)| stable.parse().ok().zip(candidate.parse().ok()));
-    versions.ok_or_else(|| "two numbers of versions, stable first, such as `41,42`".to_owned())
+    versions.ok_or_else(|| "expected two version numbers, stable first, such as `41,42`".to_owned())
 }
 
 fn moment(text: &str) -> Result<Since, String> {
     if let Ok(ago) = duration(text) {
         return Ok(Since::Ago(ago));
     }
-    let wrong = |_| "a time such as `2026-11-23T14:00:00Z`, or how long ago, such as `3h`".to_owned();
+    let wrong = |_| "expected a time such as `2026-11-23T14:00:00Z`, or how long ago, such as `3h`".to_owned();
     let since_epoch = humantime::parse_rfc3339_weak(text).map_err(wrong)?.duration_since(SystemTime::UNIX_EPOCH);
-    let millis = since_epoch.map_err(|_| "a time after 1970".to_owned())?.as_millis();
+    let millis = since_epoch.map_err(|_| "expected a time after 1970".to_owned())?.as_millis();
     Ok(Since::At(Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))))
 }
 
@@ -100,40 +98,38 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The minutes of a past rollout, every one from its first call to its last.
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
     let Located { subject, session, .. } = locate(function, &args.common, OnConfigError::Fail).await?;
-    let refused = |what: &str, hint: &str| Failure { code: 3, message: format!("{what}\n  hint: {hint}") };
-    let held = session
-        .aws
-        .alias(&subject)
-        .await
-        .map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
+    let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
+    let held = session.aws.alias(&subject).await;
+    let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = match held.as_ref().map(|held| held.alias.noted()) {
         Some(NoteParse::Note(note)) => Some(*note),
         Some(NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
     };
     let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
     let Some((stable, candidate)) = versions else {
-        return Err(refused(&format!("no rollout of {subject} is remembered"), "`--versions 41,42 --since 3h` says which"));
+        return Err(refused(
+            &format!("the alias {subject} has no record of a rollout"),
+            "name versions and start: `--versions 41,42 --since 3h`",
+        ));
     };
     let from = match (args.since, &last) {
         (Some(Since::At(at)), _) => at,
         (Some(Since::Ago(ago)), _) => session.aws.time() - ago,
         (None, Some(last)) => last.started_at,
-        (None, None) => return Err(refused("since when is not known", "`--since 3h` says it")),
+        (None, None) => return Err(refused("the start of the rollout is not known", "name it: `--since 3h`")),
     };
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
     let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
     let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.is_empty() {
-        let text = format!("CloudWatch has no calls of {stable} and {candidate} through {subject} since {from}");
-        return Err(refused(
-            &text,
-            "it counts versions by themselves only while an alias has weights, and keeps minutes for 15 days",
-        ));
+        let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
+        let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
+        return Err(refused(&text, hint));
     }
-    every_minute(&found).map_err(|error| Failure { code: 1, message: format!("what CloudWatch counted makes no sense: {error}") })
+    every_minute(&found)
+        .map_err(|error| Failure { code: 1, message: format!("the counts from CloudWatch are not valid: {error}") })
 }
 
 /// The minutes in a row: one without data is all zero.
@@ -151,7 +147,7 @@ fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, analysis::CountEr
     Ok(minutes)
 }
 
-/// What is known of the whole rollout when looking back on it: how many calls the canary had in all.
+/// What is known of the whole rollout afterwards: how many invocations the canary had.
 fn outlook(minutes: &[Minute]) -> Outlook {
     Outlook { due: None, in_all: Some(minutes.iter().map(Minute::canary_calls).sum()) }
 }
@@ -166,7 +162,7 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A JSON object a minute. A component that nothing was bet on yet is minus infinity, which JSON writes as null.
+/// A JSON object per minute. A component without any bet yet is minus infinity, which JSON writes as null.
 fn lines(mut test: Test, minutes: &[Minute]) -> Result<String, Failure> {
     let outlook = outlook(minutes);
     let mut out = String::new();
@@ -187,12 +183,11 @@ fn lines(mut test: Test, minutes: &[Minute]) -> Result<String, Failure> {
     Ok(out)
 }
 
-/// A number of any size, short.
+/// A number of any size, in a few characters.
 fn figure(number: f64) -> String {
     if (0.01..1e5).contains(&number) { format!("{number:.2}") } else { format!("{number:.1e}") }
 }
 
-/// A line a minute for people, and what it comes to.
 fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String {
     let outlook = outlook(minutes);
     let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");
@@ -203,23 +198,23 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
         if verdict == Verdict::RollBack && noticed.is_none() {
             noticed = Some(index + 1);
         }
-        let errors = |bad: f64, calls: f64| if calls > 0.0 { format!("{bad} of {calls}") } else { "no calls".to_owned() };
+        let errors = |bad: f64, calls: f64| if calls > 0.0 { format!("{bad} of {calls}") } else { "no invocations".to_owned() };
         let canary = errors(minute.canary_bad(), minute.canary_calls());
         let stable = errors(minute.stable_bad(), minute.stable_calls());
         let evidence = figure(test.ln_e().exp());
         // Writing to a string does not fail.
         let _ = writeln!(out, "{:>6}   {canary:<22} {stable:<22} {evidence:<12}  {}", index + 1, word(verdict));
     }
-    let told = test.explain();
+    let explained = test.explain();
     let rate = |version: &Rate| match version.rate {
         Some(rate) => {
             let rate = percent(format_args!("{:.2}", rate * 100.0));
-            format!("{rate} ({} of {} calls)", version.bad, version.calls)
+            format!("{rate} ({} of {} invocations)", version.bad, version.calls)
         }
-        None => "no calls".to_owned(),
+        None => "no invocations".to_owned(),
     };
-    let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&told.canary), rate(&told.stable));
-    let _ = writeln!(out, "evidence  {} of {:.0} that a rollback takes", figure(told.evidence), told.threshold);
+    let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&explained.canary), rate(&explained.stable));
+    let _ = writeln!(out, "evidence  {} of the {:.0} required for a rollback", figure(explained.evidence), explained.threshold);
     let verdict = test.verdict(&outlook);
     let why = match (verdict, noticed) {
         (Verdict::RollBack, Some(minute)) => {
@@ -229,13 +224,13 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
             format!("roll back, noticed in minute {minute}{at_least}")
         }
         (Verdict::RollBack, None) => "roll back".to_owned(),
-        (Verdict::Hold, _) => "hold: suspicious, not yet certain".to_owned(),
-        (Verdict::Pass, _) => "pass: no complaint".to_owned(),
-        (Verdict::NoData, _) => "no data: the canary had no calls".to_owned(),
-        (Verdict::LowPower, _) => "low power: with so few calls only a dead canary can be seen".to_owned(),
+        (Verdict::Hold, _) => "hold: possibly worse, not yet certain".to_owned(),
+        (Verdict::Pass, _) => "pass: healthy".to_owned(),
+        (Verdict::NoData, _) => "no data: the canary had no invocations".to_owned(),
+        (Verdict::LowPower, _) => "low power: with this few invocations, only near-total failure can be detected".to_owned(),
     };
     let _ = writeln!(out, "verdict   {why}");
     let promise = percent(parameters.alpha * 100.0);
-    let _ = writeln!(out, "          a canary that is no worse than tolerated is rolled back in at most {promise} of rollouts");
+    let _ = writeln!(out, "          a canary within the tolerance is rolled back in at most {promise} of rollouts");
     out
 }

@@ -1,4 +1,4 @@
-//! `canaryctl completions` and `canaryctl man`: the command line as shells and manuals want it, made from its one definition.
+//! `canaryctl completions` and `canaryctl man`: made from the one definition of the command line.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use crate::error::Failure;
 use crate::ui::print::print_out;
 
-/// Write the completions of a shell to standard output
+/// Print completions for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -16,18 +16,18 @@ Examples:
   canaryctl completions zsh > ~/.zfunc/_canaryctl
   canaryctl completions fish > ~/.config/fish/completions/canaryctl.fish")]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     shell: Shell,
 }
 
-/// Write a man page for every command into a folder
+/// Write a man page for every command to a folder
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl man ~/.local/share/man/man1")]
 pub(crate) struct Man {
-    /// The folder; it is made where it does not exist
+    /// The folder; created if it does not exist
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
@@ -42,7 +42,7 @@ pub(crate) fn script(args: &Completions, command: &mut Command) -> u8 {
 pub(crate) fn pages(args: &Man, command: Command) -> Result<u8, Failure> {
     let unwritable = |error: std::io::Error| Failure {
         code: 1,
-        message: format!("the man pages could not be written into `{}`: {error}", args.folder.display()),
+        message: format!("cannot write the man pages to `{}`: {error}", args.folder.display()),
     };
     std::fs::create_dir_all(&args.folder).map_err(unwritable)?;
     clap_mangen::generate_to(command, &args.folder).map_err(unwritable)?;

@@ -1,4 +1,4 @@
-//! `canaryctl doctor`: everything that would make a rollout less than it seems, nothing changed.
+//! `canaryctl doctor`: everything that weakens a rollout, nothing changed.
 
 use controller::Request;
 use controller::port::Cloud;
@@ -14,7 +14,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     multi::for_each(&args, async |session, request| examine(&args, session, request).await).await
 }
 
-/// Examines one function.
 async fn examine(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
     let identity = session::identity(&request.subject);
     let diagnosis = controller::doctor(&session.aws, &session.clock, request, identity).await;

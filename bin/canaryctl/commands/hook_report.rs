@@ -1,4 +1,4 @@
-//! `canaryctl hook report`: the later answer of a hook that said `InProgress`, left where the rollout looks for it.
+//! `canaryctl hook report`: the later result of a hook that responded `InProgress`, as a tag on the function.
 
 use clap::{Args, Subcommand, ValueEnum};
 use controller::port::{Cloud, Failure as EndReason};
@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::target::resolve::{OnConfigError, locate};
 use crate::ui::print::print_out;
 
-/// What hooks and their jobs say to a rollout
+/// Commands for hooks and the jobs that they start
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,9 +26,9 @@ pub(crate) enum HookCommand {
     Report(Box<Report>),
 }
 
-/// Answer for a hook that said `InProgress`
+/// Report the result of a hook that responded `InProgress`
 ///
-/// Writes one tag on the function that is rolled out, which its rollout reads and takes away. The same without canaryctl:
+/// Writes one tag to the function that is rolled out; its rollout reads and removes the tag. The same without canaryctl:
 /// `aws lambda tag-resource --resource <ARN> --tags canaryctl/<EXECUTION ID>=Succeeded`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -39,13 +39,13 @@ pub(crate) struct Report {
     /// The function that is rolled out, by name or ARN; with an ARN lambda:TagResource is the only permission needed
     #[arg(value_name = "FUNCTION", required_unless_present = "simulate")]
     function: Option<String>,
-    /// Which asking this answers: `LifecycleEventHookExecutionId` in the hook's event
+    /// The hook execution: `LifecycleEventHookExecutionId` in the hook's event
     #[arg(long, value_name = "ID", value_parser = execution_id)]
     execution_id: String,
-    /// The answer
+    /// The result
     #[arg(long, value_enum, value_name = "STATUS")]
     status: Status,
-    /// Why, for whoever reads the rollout's log
+    /// The reason, for the rollout's log
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
@@ -64,18 +64,22 @@ fn execution_id(text: &str) -> Result<String, String> {
     let sound = matches!(parts.as_slice(), [id, phase, attempt]
         if id.len() == 8 && !phase.is_empty() && attempt.parse::<u8>().is_ok())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'-');
-    if sound { Ok(text.to_owned()) } else { Err("rollout, phase and attempt, such as `7f3ac2e1/pre-traffic/1`".to_owned()) }
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err("expected rollout, phase and attempt, such as `7f3ac2e1/pre-traffic/1`".to_owned())
+    }
 }
 
 pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
     let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
     let (subject, session) = (&located.subject, &located.session);
-    let refused = |what: String| Failure { code: 3, message: what };
     let given = subject.function.reference();
     let arn = if Arn::is_meant(&given) {
         given
     } else {
-        let found = session.aws.configuration(&subject.function, None).await.map_err(|error| refused(error.to_string()))?;
+        let found =
+            session.aws.configuration(&subject.function, None).await.map_err(|error| Failure::refused(error.to_string()))?;
         unqualified(&found.arn).to_owned()
     };
     let answer = match args.status {
@@ -86,20 +90,16 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
     let key = tag_key(&args.execution_id);
     session.aws.tag(&arn, &key, &answer).await.map_err(|error| {
         let hint = if error.failure == EndReason::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
-        refused(format!("{error}{hint}"))
+        Failure::refused(format!("{error}{hint}"))
     })?;
-    match args.common.output {
-        Output::Text => {
-            print_out(&format!("{key} = {answer}, on {arn}\n  its rollout reads it within a poll and takes it away\n"))
-        }
-        Output::Json => {
-            print_out(&format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })))
-        }
-    }
+    print_out(&match args.common.output {
+        Output::Text => format!("{key} = {answer}, on {arn}\n  the rollout reads it at its next poll and removes it\n"),
+        Output::Json => format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })),
+    });
     Ok(0)
 }
 
-/// A text as AWS takes it in a tag: letters, digits, blanks and `_.:/=+-@`, 256 at most with the word before it.
+/// A text that AWS accepts in a tag: letters, digits, spaces and `_.:/=+-@`, at most 256 with the word before it.
 fn in_a_tag(text: &str) -> String {
     let fits = |letter: char| letter.is_alphanumeric() || "_.:/=+-@ ".contains(letter);
     text.chars().map(|letter| if fits(letter) { letter } else { ' ' }).take(240).collect()

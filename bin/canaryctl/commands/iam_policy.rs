@@ -1,4 +1,4 @@
-//! `canaryctl iam-policy`: the least policy for exactly these settings, without asking AWS.
+//! `canaryctl iam-policy`: the least policy for exactly these settings, without calls to AWS.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use crate::target::resolve::{Located, OnConfigError, locate_all};
 use crate::ui::print::{print_info, print_out};
 use crate::{request, session};
 
-/// Print the least IAM policy for a rollout with these settings, as JSON
+/// Print the minimal IAM policy for a rollout with these settings, as JSON
 ///
-/// Takes the same options as `rollout`. Nothing is asked of AWS but the names that a project's file leaves to its stack. What is not
-/// known, such as the account where the function is not named by its ARN, stands as `*` and is told on stderr.
+/// Takes the same options as `rollout`. Calls AWS only to look up logical ids in a stack. A value that is not known, such as the account
+/// of a function without an ARN, is `*` in the policy, with a note on stderr.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl iam-policy hello --alarm HelloErrors --post-hook smokeTest > policy.json
   canaryctl iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:live
   canaryctl iam-policy hello --rollback-only
-  canaryctl iam-policy                           (all functions of canary.yml)")]
+  canaryctl iam-policy                           (all functions in canary.yml)")]
 pub(crate) struct IamPolicy {
-    /// Only what `canaryctl rollback` needs
+    /// Only the permissions that `canaryctl rollback` needs
     #[arg(long, conflicts_with = "with_doctor")]
     rollback_only: bool,
-    /// What `canaryctl doctor` asks, too
+    /// Also the permissions that `canaryctl doctor` needs
     #[arg(long)]
     with_doctor: bool,
     #[command(flatten)]
@@ -44,29 +44,29 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
     let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
-    let (mut grants, mut told): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
         let place =
             Place { region: Some(region).filter(|region| region != session::ANYWHERE), stack: stack(&args, one, rollback_only) };
-        told.extend(about(&one.subject, &place));
+        notes.extend(about(&one.subject, &place));
         if rollback_only {
             add(&mut grants, rollback_permissions(&one.subject, &place));
             continue;
         }
         let request = request::request(&args, one).await?;
-        told.extend(about_rollout(&args, request.create_alias));
+        notes.extend(about_rollout(&args, request.create_alias));
         add(&mut grants, permissions(&request, &place, with_doctor));
     }
     let mut known = BTreeSet::new();
-    for note in told.iter().filter(|note| known.insert(*note)) {
+    for note in notes.iter().filter(|note| known.insert(*note)) {
         print_info(&format!("note: {note}\n"));
     }
     print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
     Ok(0)
 }
 
-/// Adds what one function needs to what the others do: a statement for each purpose, however many functions there are.
+/// Merges grants by their purpose: one statement for each, for any number of functions.
 fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     for grant in more {
         match grants.iter_mut().find(|known| known.id == grant.id) {
@@ -83,29 +83,28 @@ fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     }
 }
 
-/// What a rollout's policy leaves out, or could.
 fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
-    let first = "a first deployment needs lambda:CreateAlias and lambda:ListAliases, too: `--create-alias` adds them";
-    let image = "where the image's repository does not let Lambda read from it yet, ecr:GetRepositoryPolicy and \
-                 ecr:SetRepositoryPolicy on it are needed once";
-    let warnings = "`Warnings…` may be left out: a rollout then says nothing of callers that bypass the alias, nor of its stack";
+    let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
+    let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
+                 needed once";
+    let warnings = "the `Warnings…` statements are optional: without them a rollout does not warn about callers that bypass the alias, \
+                    or about its stack";
     let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
     notes.into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// What the policy leaves open.
 fn about(subject: &Subject, place: &Place) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut notes = Vec::new();
     if subject.function.account.is_none() {
-        told.push("the account is not known and stands as `*`: name the function by its ARN to fill it in".to_owned());
+        notes.push("the account is not known, the policy has `*`: name the function by its ARN".to_owned());
     }
     if place.region.is_none() && subject.function.place.is_none() {
-        told.push("no Region is set, and it stands as `*`: `--region` fills it in".to_owned());
+        notes.push("the Region is not known, the policy has `*`: set it with `--region`".to_owned());
     }
-    told
+    notes
 }
 
-/// The stack in which a rollout would look names up, where it would.
+/// The stack in which a rollout looks up logical ids, if it has any.
 fn stack(args: &Rollout, located: &Located, rollback_only: bool) -> Option<String> {
     let said = located.said.as_ref()?;
     let function = matches!(said.settings.function.value, FunctionRef::LogicalId(_));
@@ -113,7 +112,7 @@ fn stack(args: &Rollout, located: &Located, rollback_only: bool) -> Option<Strin
     said.project.stack.as_ref().filter(|_| asks).map(|stack| stack.value.clone())
 }
 
-/// A policy as people write it: what it is for first, one name a line.
+/// A policy document, with its keys in the usual order.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Policy<'a> {

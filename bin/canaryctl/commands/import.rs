@@ -1,9 +1,8 @@
-//! `canaryctl import`, `canaryctl schema`: canaryctl's own file, made from what a project has, and what an editor may know about it.
+//! `canaryctl import`, `canaryctl schema`: a canary.yml made from another configuration file, and its schema.
 
 use std::time::Duration;
 
 use clap::Args;
-use controller::port::CloudError;
 use controller::{managed_by, resets};
 use project::{FunctionRef, NoteKind, Project};
 
@@ -14,13 +13,12 @@ use crate::target::config::LIMIT;
 use crate::target::resolve::resource;
 use crate::ui::print::{print_info, print_out};
 
-/// How long AWS is asked who else moves the aliases.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Print the canary.yml that says the same as the project's file
+/// Print a canary.yml with the settings of another configuration file
 ///
-/// For one stage. What has no counterpart stands in it as a comment; warnings go to stderr too, with those that AWS knows of: a
-/// stack that will reset an alias.
+/// Converts one stage. Settings without a counterpart become comments. Warnings also go to stderr, including a warning for each stack
+/// that will reset an alias.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,13 +29,6 @@ pub(crate) struct Import {
     common: Common,
 }
 
-/// Print the JSON Schema of canary.yml, for editors
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl schema > canary.schema.json")]
-pub(crate) struct Schema {}
-
 pub(crate) fn schema() -> Result<u8, Failure> {
     print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
     Ok(0)
@@ -47,7 +38,9 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     let common = &args.common;
     let simulated = common.simulate.is_some();
     let Some(project) = common.config.project(common.region.as_deref(), simulated, LIMIT).await? else {
-        return Err(Failure::usage("there is no project's file here\n  hint: `--config FILE` names one"));
+        return Err(Failure::usage(
+            "there is no configuration file in the working directory\n  hint: name one with `--config FILE`",
+        ));
     };
     let written = project::canary_yml(&project);
     match common.output {
@@ -62,25 +55,25 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
         print_info(&format!("warning: {note}\n"));
     }
     let asked = tokio::time::timeout(PATIENCE, stacks(common, &project)).await;
-    match asked.unwrap_or_else(|_| Err(format!("no answer within {}", rollout::format::exact(PATIENCE)))) {
+    let late = |_| Err(Failure::usage(format!("AWS did not answer within {}", rollout::format::exact(PATIENCE))));
+    match asked.unwrap_or_else(late) {
         Ok(warnings) => warnings.iter().for_each(|warning| print_info(&format!("warning: {warning}\n"))),
-        Err(why) => print_info(&format!("AWS was not asked who else moves the aliases: {why}\n")),
+        Err(why) => print_info(&format!("could not check what else changes the aliases: {}\n", why.message)),
     }
     Ok(0)
 }
 
-/// Which of the functions belong to a stack. One that is not deployed yet belongs to none.
-async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, String> {
-    let said = |error: &CloudError| error.to_string();
-    let scenario = session::scenario(common).map_err(|failure| failure.message)?;
+/// A warning for each function that belongs to a stack. A function that is not deployed yet belongs to none.
+async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Failure> {
+    let scenario = session::scenario(common)?;
     let region = project.region.as_ref().map(|region| region.value.clone());
-    let session = session::wire(common, None, region, scenario).await.map_err(|failure| failure.message)?;
+    let session = session::wire(common, None, region, scenario).await?;
     let mut warnings = Vec::new();
     for settings in &project.functions {
         let function = match &settings.function.value {
             FunctionRef::Named(named) => Some(named.function.clone()),
             FunctionRef::LogicalId(id) => {
-                let name = resource(&session, project, id, &settings.function.place).await.map_err(|failure| failure.message)?;
+                let name = resource(&session, project, id, &settings.function.place).await?;
                 name.parse::<rollout::target::Qualified>().ok().map(|named| named.function)
             }
         };
@@ -88,7 +81,7 @@ async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Strin
         match managed_by(&session.aws, &function).await {
             Ok(stack) => warnings.extend(stack.map(|stack| resets(&function, &stack))),
             Err(error) if error.failure == controller::port::Failure::NotFound => {}
-            Err(error) => return Err(said(&error)),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(warnings)

@@ -1,4 +1,4 @@
-//! `canaryctl init`: a first `canary.yml`, and a CI job around it. Writes that one file where there is none, and asks nobody.
+//! `canaryctl init`: a first `canary.yml`, and a CI job. Writes only this file, and only if it does not exist. No AWS.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,20 +12,20 @@ use rollout::Subject;
 use crate::error::Failure;
 use crate::ui::print::{print_info, print_out};
 
-/// Begin: write a canary.yml for these functions into the working directory
+/// Write a canary.yml for these functions to the working directory
 ///
-/// Never over a file that is there. Where a `serverless.yml`, a SAM template or an `appspec.yml` says it already, nothing is
-/// written. With `--ci`, the job for a pipeline is printed.
+/// Never overwrites a file, and writes nothing if there is a `serverless.yml`, a SAM template or an `appspec.yml`. With `--ci`, also
+/// prints a job for a pipeline.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl init hello checkout:Live
   canaryctl init hello --ci gitlab >> .gitlab-ci.yml")]
 pub(crate) struct Init {
-    /// The functions, as `hello`, `hello:live` or an ARN
+    /// The functions: `hello`, `hello:live` or an ARN
     #[arg(value_name = "FUNCTION[:ALIAS]")]
     functions: Vec<String>,
-    /// Print a job that rolls out, and cleans up after itself when it is cancelled
+    /// Print a CI job that rolls out, and that rolls back if it is cancelled
     #[arg(long, value_enum, value_name = "SYSTEM")]
     ci: Option<System>,
 }
@@ -43,53 +43,53 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
     let subjects: Vec<Subject> = subjects.into_iter().filter(|subject| named.insert(subject.function.name.clone())).collect();
     let found = discover::look(Path::new(".")).map_err(|problems| Failure::usage(problems.to_string()))?;
     let there = found.is_some();
-    // What is printed may go into a file; what is told beside it may not.
-    let tell = if args.ci.is_some() { print_info } else { print_out };
+    // With `--ci`, stdout may be redirected to a file: only the job is printed there.
+    let print = if args.ci.is_some() { print_info } else { print_out };
     match found {
         Some((name, Format::Canary)) if args.ci.is_none() => {
-            let hint = "`canaryctl plan FUNCTION` shows what it says; `canaryctl schema` prints every key there is";
-            return Err(Failure { code: 3, message: format!("`{name}` is there already, and is left as it is\n  hint: {hint}") });
+            let hint = "`canaryctl plan FUNCTION` shows its effect; `canaryctl schema` prints all keys";
+            return Err(Failure::refused(format!("`{name}` already exists and was not changed\n  hint: {hint}")));
         }
-        Some((name, Format::Canary)) => tell(&format!("`{name}` is there already, and is left as it is\n")),
-        Some((name, _)) => tell(&format!(
-            "`{name}` says it already: no canary.yml is needed\n  next      canaryctl plan {}    \
-             canaryctl import > canary.yml  would take its place\n",
+        Some((name, Format::Canary)) => print(&format!("`{name}` already exists and was not changed\n")),
+        Some((name, _)) => print(&format!(
+            "`{name}` has the settings already: no canary.yml is needed\n  next      canaryctl plan {}    \
+             canaryctl import > canary.yml  (to replace it)\n",
             subjects.first().map_or_else(|| "FUNCTION".to_owned(), typed)
         )),
-        None => tell(&written(&subjects)?),
+        None => print(&written(&subjects)?),
     }
     if let Some(system) = args.ci {
         if subjects.is_empty() {
-            return Err(Failure::usage("a job is for a function\n  hint: `canaryctl init hello --ci github`"));
+            return Err(Failure::usage("a job needs a function\n  hint: `canaryctl init hello --ci github`"));
         }
         print_out(&job(system, &subjects, there));
     }
     Ok(0)
 }
 
-/// Writes the file, and says what to type next.
 fn written(subjects: &[Subject]) -> Result<String, Failure> {
     let Some(first) = subjects.first() else {
-        return Err(Failure::usage("no function was named, and there is no project's file here\n  hint: `canaryctl init hello`"));
+        return Err(Failure::usage(
+            "no function given, and there is no configuration file in the working directory\n  hint: `canaryctl init hello`",
+        ));
     };
-    // The file may have come since it was looked for.
+    // The file may have been created since the check.
     let made = File::create_new(FILE).and_then(|mut file| file.write_all(starter(subjects).as_bytes()));
     made.map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            Failure { code: 3, message: format!("`{FILE}` is there already, and is left as it is") }
+            Failure::refused(format!("`{FILE}` already exists and was not changed"))
         } else {
-            Failure { code: 1, message: format!("`{FILE}` could not be written: {error}") }
+            Failure { code: 1, message: format!("cannot write `{FILE}`: {error}") }
         }
     })?;
     Ok(format!("wrote {FILE}\n  next      canaryctl plan {}    canaryctl rollout {}\n", typed(first), typed(first)))
 }
 
-/// A function as it is typed beside the file: by its key.
 fn typed(subject: &Subject) -> String {
     subject.function.name.clone()
 }
 
-/// A job that rolls out one function by its name, or several as one: all of the file that was just written, or these of one that is there.
+/// A job that rolls out one function, or several together: all of a new file, or these of an existing one.
 fn job(system: System, subjects: &[Subject], there: bool) -> String {
     let names: Vec<String> = subjects.iter().map(typed).collect();
     let (title, rollout, abort) = match names.as_slice() {
@@ -104,16 +104,16 @@ fn job(system: System, subjects: &[Subject], there: bool) -> String {
 const FILE: &str = "canary.yml";
 
 const GITHUB: &str = "\
-# A job of a workflow: canaryctl has to be on the PATH, and the job needs credentials for AWS.
+# A job for a workflow. canaryctl must be on the PATH, and the job needs AWS credentials.
 jobs:
   deploy:
     runs-on: ubuntu-latest
     concurrency: {group: \"canaryctl-TITLE\", cancel-in-progress: false}
     steps:
       - uses: actions/checkout@v5
-      # `exec`, because a runner signals only the process that the step started.
+      # `exec`: a runner signals only the process that the step started.
       - run: exec canaryctl ROLLOUT --report rollout.html
-      # A runner kills ten seconds after it signals: what was cut off is ended here, and nothing else.
+      # A runner kills the step ten seconds after the signal. This rolls back a rollout that was cut off, and no other.
       - if: cancelled()
         run: canaryctl ABORT --mine
       - if: always()
@@ -122,11 +122,11 @@ jobs:
 ";
 
 const GITLAB: &str = "\
-# A job: canaryctl has to be on the PATH, and the job needs credentials for AWS.
+# A job. canaryctl must be on the PATH, and the job needs AWS credentials.
 deploy:
   resource_group: canaryctl-TITLE
   script: exec canaryctl ROLLOUT --report rollout.html --dotenv rollout.env
-  # What was cut off is ended here, and nothing else.
+  # Rolls back a rollout that was cut off, and no other.
   after_script: ['[ \"$CI_JOB_STATUS\" = success ] || canaryctl ABORT --mine']
   artifacts: {when: always, paths: [rollout.html], reports: {dotenv: rollout.env}}
 ";

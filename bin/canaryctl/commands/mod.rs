@@ -1,4 +1,4 @@
-//! Which commands are there? The command line as a whole, and who carries out what was typed.
+//! Which commands are there? The whole command line, and which function runs each command.
 
 mod analyze;
 mod completions;
@@ -22,9 +22,9 @@ use self::analyze::Analyze;
 use self::completions::{Completions, Man};
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
-use self::import::{Import, Schema};
+use self::import::Import;
 use self::init::Init;
-use self::operate::{Abort, Operator, Pause, Promote};
+use self::operate::{Abort, Aim, Pause, Promote};
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
@@ -32,7 +32,7 @@ use self::status::Status;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 
-/// Moves an AWS Lambda alias to a new version a little at a time, watches it, and goes back by itself when it is worse.
+/// Shifts an AWS Lambda alias to a new version step by step, watches it, and rolls back automatically if the version is worse.
 #[derive(Debug, Parser)]
 #[command(
     name = "canaryctl",
@@ -41,10 +41,12 @@ use crate::error::Failure;
     max_term_width = 100,
     after_help = "\
 Exit codes:
-   0  done                     10  back: an alarm           20  NOT CONFIRMED, page someone
-   1  unexpected               11  back: a hook             21  somebody else's
-   2  wrong usage              12  back: nothing readable   30  left in progress
-   3  refused, nothing moved   13  back: a person, a signal     on purpose
+   0  done                           10  rolled back: alarm or comparison
+   1  unexpected error               11  rolled back: hook
+   2  wrong usage                    12  rolled back: CloudWatch could not be read
+   3  refused, traffic unchanged     13  rolled back: manually, or by a signal
+  20  rollback NOT CONFIRMED: page someone
+  21  another owner has the alias    30  left in progress, as requested
 
 Try it without AWS:  canaryctl rollout hello --simulate"
 )]
@@ -59,10 +61,12 @@ pub(crate) enum Command {
     Rollback(Rollback),
     Status(Status),
     Pause(Pause),
-    Resume(Operator),
+    /// Resume a paused rollout
+    #[command(after_help = "Examples:\n  canaryctl resume hello")]
+    Resume(Aim),
     Promote(Promote),
     Abort(Abort),
-    /// Show what a rollout would do and what would keep it from beginning; change nothing
+    /// Show what a rollout would do, and everything that would block it; change nothing
     ///
     /// Takes the same options as `rollout`.
     #[command(after_help = "\
@@ -70,11 +74,11 @@ Examples:
   canaryctl plan hello --type Linear10PercentEvery1Minute --alarm HelloErrors
   canaryctl plan hello --simulate")]
     Plan(Box<Rollout>),
-    /// Find what would make a rollout less than it seems, and say how to mend it; change nothing
+    /// Find what weakens a rollout, and show how to fix it; change nothing
     ///
-    /// Everything that `plan` sees, and more: callers that bypass the alias, a stack that owns it, alarms that can never go off or go
-    /// off too late, and what a rollback would not undo. Takes the same options as `rollout`, so that its alarms, hooks and schedule are
-    /// those that are looked at. Exits 0 when nothing is wrong (notes are no harm), 3 when something is.
+    /// Checks everything that `plan` checks, and also callers that bypass the alias, a stack that owns it, alarms that can never fire or
+    /// fire too late, and what a rollback would not undo. Takes the same options as `rollout`, and checks their alarms, hooks and
+    /// schedule. Exits with 0 if nothing is wrong (notes do not count), else with 3.
     #[command(after_help = "\
 Examples:
   canaryctl doctor hello --type Linear10PercentEvery1Minute --alarm HelloErrors
@@ -89,14 +93,15 @@ Examples:
     Analyze(Box<Analyze>),
     Init(Init),
     Import(Box<Import>),
-    Schema(Schema),
+    /// Print the JSON Schema of canary.yml, for editors
+    #[command(after_help = "Examples:\n  canaryctl schema > canary.schema.json")]
+    Schema,
     Simulate(Simulate),
     Completions(Completions),
     Man(Man),
 }
 
 impl Command {
-    /// Carries it out, and gives its exit code.
     pub(crate) async fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Rollout(args) if args.dry_run => plan::run(*args).await,
@@ -121,7 +126,7 @@ impl Command {
             Self::Analyze(args) => analyze::run(&args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
-            Self::Schema(_) => import::schema(),
+            Self::Schema => import::schema(),
             Self::Simulate(args) => simulate::run(args).await,
         }
     }
@@ -136,7 +141,6 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Whoever looks a command up sees how it is typed.
     #[test]
     fn every_command_helps_with_an_example() {
         let mut count = 0;

@@ -1,104 +1,89 @@
-//! `canaryctl pause`, `resume`, `promote`, `abort`: an order to a rollout under way, and what became of it.
+//! `canaryctl pause`, `resume`, `promote`, `abort`: act on a rollout in progress, and print the result.
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use controller::port::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate};
 use rollout::event::FORMAT;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
+use rollout::target::Subject;
 use serde_json::json;
 
 use super::rollback::BulkRollbackRun;
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
 use crate::session;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_out};
+use crate::ui::print::{print_error, print_result};
 
-/// Which rollout an order is for
+/// Which rollout to act on
 #[derive(Debug, Args)]
 pub(crate) struct Aim {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
+    /// The function: `hello`, `hello:live`, an ARN, or its key in the configuration file
     #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
-    /// Only while this step is in force, for scripts
+    /// Only if the rollout is at this step; for scripts
     #[arg(long, value_name = "N")]
     pub(crate) expect_step: Option<u16>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// Hold a rollout's share for a while; it stays watched, and a failure still brings it back
+/// Pause a rollout; it is still watched, and a failure still rolls it back
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl pause hello
   canaryctl pause hello --for 30m --then rollback")]
 pub(crate) struct Pause {
-    /// How long
+    /// How long to pause
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = limit)]
     pub(crate) span: Duration,
-    /// What happens then
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    pub(crate) then: Then,
+    /// What to do after the pause
+    #[arg(long, value_name = "WHAT", default_value = "resume", value_parser = PossibleValuesParser::new(AfterPause::WORDS).map(|word| AfterPause::named(&word).unwrap_or(AfterPause::Resume)))]
+    pub(crate) then: AfterPause,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Then {
-    #[default]
-    Resume,
-    Rollback,
-}
-
-/// End a rollout's pause
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl resume hello")]
-pub(crate) struct Operator {
-    #[command(flatten)]
-    pub(crate) aim: Aim,
-}
-
-/// Give a rollout's candidate 100 % now; its process bakes it and makes it final
+/// Shift 100% of traffic to the new version now; its process then bakes and promotes it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl promote hello
   canaryctl promote hello --now --reason 'the fix must be out before the sale'")]
 pub(crate) struct Promote {
-    /// Make it final at once, without a bake, though nobody may be watching; a failure that came first still brings it back
+    /// Promote the version at once, without a bake, even if no process watches it; an earlier failure still rolls it back
     #[arg(long, requires = "reason")]
     pub(crate) now: bool,
-    /// Why, for whoever reads the log
+    /// The reason, for the log
     #[arg(long, value_name = "TEXT", requires = "now")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
 
-/// Bring one rollout's traffic back, if it is under way; any other is left alone
+/// Roll back a rollout in progress; never undo a finished one
 ///
-/// Made for clean-up steps in CI: unlike `rollback`, it never undoes a rollout that is finished, nor somebody else's.
+/// For clean-up steps in CI. Unlike `rollback`, it never undoes a finished rollout. `--mine` and `--rollout` exclude all other rollouts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl abort hello --mine
   canaryctl abort hello --rollout 7f3ac2e1
-  canaryctl abort --mine                         (all functions of canary.yml that this job rolls out)")]
+  canaryctl abort --mine                         (all functions in canary.yml that this job rolls out)")]
 pub(crate) struct Abort {
     /// Only the rollout with this id
     #[arg(long, value_name = "ID", value_parser = rollout_id, conflicts_with = "mine")]
     pub(crate) rollout: Option<RolloutId>,
-    /// Only the rollout that this CI job began
+    /// Only the rollout that this CI job started
     #[arg(long)]
     pub(crate) mine: bool,
-    /// Of the file's functions only these, as they were rolled out
+    /// Only these functions of the configuration file
     #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with = "function")]
     pub(crate) only: Vec<String>,
     #[command(flatten)]
@@ -106,15 +91,11 @@ pub(crate) struct Abort {
 }
 
 pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
-    let then = match args.then {
-        Then::Resume => AfterPause::Resume,
-        Then::Rollback => AfterPause::RollBack,
-    };
-    carry_out(Operation::Pause { span: args.span, then }, args.aim, Target::Any).await
+    carry_out(Operation::Pause { span: args.span, then: args.then }, args.aim, None).await
 }
 
-pub(crate) async fn resume(args: Operator) -> Result<u8, Failure> {
-    carry_out(Operation::Resume, args.aim, Target::Any).await
+pub(crate) async fn resume(args: Aim) -> Result<u8, Failure> {
+    carry_out(Operation::Resume, args, None).await
 }
 
 pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
@@ -122,68 +103,55 @@ pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
     if let Some(reason) = &args.reason {
         tracing::warn!(%reason, "promoted at once");
     }
-    carry_out(operation, args.aim, Target::Any).await
+    carry_out(operation, args.aim, None).await
 }
 
 pub(crate) async fn abort(args: Abort) -> Result<u8, Failure> {
     if args.aim.common.stands_for_all(args.aim.function.as_deref()) {
         return abort_all(&args).await;
     }
-    let target = match (args.mine, args.rollout) {
-        (true, _) => Target::Mine,
-        (false, Some(id)) => Target::Only(id),
-        (false, None) => Target::Any,
-    };
+    let target = args.rollout.map(|id| vec![id]).or(args.mine.then(Vec::new));
     carry_out(Operation::Abort, args.aim, target).await
 }
 
-/// Aborts the rollouts of all of the file's functions that this job, or the one of this id, is in the midst of.
+/// Aborts this job's rollout (or the one with the given id) of all functions in the configuration file.
 async fn abort_all(args: &Abort) -> Result<u8, Failure> {
     if !args.mine && args.rollout.is_none() {
         return Err(Failure::usage(
-            "no function is named\n  hint: `abort <FUNCTION>`, or `abort --mine` or `--rollout ID` for all of the file's",
+            "no function given\n  hint: `abort <FUNCTION>`; or, for all functions in the configuration file, `abort --mine` or `abort --rollout ID`",
         ));
     }
     let common = &args.aim.common;
-    let (located, lost) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
-    let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
-    // As one, or each by itself.
-    let mine = |name: &String| session::job(&session::SEVERAL).into_iter().chain(session::job(name)).collect();
-    let meant = |name: &String| args.rollout.map_or_else(|| mine(name), |id| vec![id]);
-    let meant: Vec<Vec<RolloutId>> = names.iter().map(meant).collect();
+    let (located, missing) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
+    let meant = |one: &Located| args.rollout.map_or_else(|| job(&one.subject).collect(), |id| vec![id]);
+    let meant: Vec<Vec<RolloutId>> = located.iter().map(meant).collect();
     if meant.iter().any(Vec::is_empty) {
         return Err(no_job());
     }
-    Ok(BulkRollbackRun { located: &located, lost, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+    Ok(BulkRollbackRun { located: &located, missing, meant, limit: ROLLBACK_LIMIT, output: common.output }.run().await)
+}
+
+/// The ids of this CI job's rollouts of a function: separately, or as one of several.
+fn job(subject: &Subject) -> impl Iterator<Item = RolloutId> + use<> {
+    session::job(subject).into_iter().chain(session::job(&session::SEVERAL))
 }
 
 fn no_job() -> Failure {
-    Failure::usage(
-        "`--mine` means this CI job's rollout, and no CI job was recognised\n  hint: `--rollout ID`, as `canaryctl status` shows it",
-    )
+    Failure::usage("`--mine` needs a CI job, and none was detected\n  hint: use `--rollout ID`; `canaryctl status` shows the id")
 }
 
-/// Which rollout is meant.
-enum Target {
-    Any,
-    Only(RolloutId),
-    Mine,
-}
-
-async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8, Failure> {
+/// Acts on any rollout, on those in `target`, or on this CI job's where that is empty.
+async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId>>) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
-        return Err(Failure::usage(
-            "no function is named\n  hint: an order is for one; `canaryctl status <FUNCTION>` shows what is under way",
-        ));
+        return Err(Failure::usage("no function given\n  hint: name one; `canaryctl status <FUNCTION>` shows its rollout"));
     }
-    // An abort moves towards stable.
-    let otherwise = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
-    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, otherwise).await?;
+    // An abort is safe: it moves traffic to stable.
+    let on_error = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, on_error).await?;
     let mut meant = match target {
-        Target::Any => vec![None],
-        Target::Only(id) => vec![Some(id)],
-        // By itself, or as one of several.
-        Target::Mine => session::job(&subject).into_iter().chain(session::job(&session::SEVERAL)).map(Some).collect(),
+        None => vec![None],
+        Some(ids) if ids.is_empty() => job(&subject).map(Some).collect(),
+        Some(ids) => ids.into_iter().map(Some).collect(),
     }
     .into_iter();
     let identity = session::identity(&subject);
@@ -196,23 +164,18 @@ async fn carry_out(operation: Operation, args: Aim, target: Target) -> Result<u8
         ordered = order(another).await;
     }
     let (code, outcome, text) = match &ordered {
-        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}", alias.traffic())),
-        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}")),
+        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),
+        Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}\n")),
         Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
-        Ordered::Unconfirmed(why, by_hand) => {
-            let hint = by_hand.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
-            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this by hand:\n  {hint}"))
+        Ordered::Unconfirmed(why, command) => {
+            let hint = command.clone().unwrap_or_else(|| format!("canaryctl status {subject}"));
+            (20, "unconfirmed", format!("{subject}: NOT CONFIRMED: {why}\n  hint: run this manually:\n  {hint}"))
         }
     };
-    match args.common.output {
-        Output::Text if code == 0 => print_out(&format!("{text}\n")),
-        Output::Text => print_error(&text),
-        Output::Json => {
-            let (function, alias) = (&subject.function.name, &subject.alias);
-            let line = json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
-                "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text } });
-            print_out(&format!("{line}\n"));
-        }
-    }
+    print_result(args.common.output, code, &text, || {
+        let (function, alias) = (&subject.function.name, &subject.alias);
+        json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
+            "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text.trim_end() } })
+    });
     Ok(code)
 }

@@ -16,7 +16,6 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     multi::for_each(&args, async |session, request| plan(&args, session, request).await).await
 }
 
-/// Shows one function's plan.
 async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
     let identity = session::identity(&request.subject);
     let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;
@@ -25,16 +24,16 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
         found.problems.push(Problem::new(text).hint(hint));
     }
     let (subject, now) = (&request.subject, session.aws.time());
-    // What cannot be foretold is no reason to say less of the rest.
+    // The rest of the plan does not need a forecast.
     let forecast = forecast(&session.aws, subject, &found.plan).await.ok().flatten();
     match args.common.output {
         Output::Text => {
             print_out(&report::plan_text(subject, &found.plan, forecast.as_ref()));
             for name in &found.in_alarm {
-                print_out(&format!("  waits     alarm {name} is in ALARM; it would be waited for, an hour at most\n"));
+                print_out(&format!("  waits     alarm {name} is in ALARM; the rollout would wait up to 1h for OK\n"));
             }
             if found.nothing_to_do {
-                print_out("  nothing   that version is stable already: there is nothing to roll out\n");
+                print_out("  nothing   this version is already the alias' version: nothing to roll out\n");
             }
             for warning in found.told(subject) {
                 print_out(&format!("  warning   {warning}\n"));

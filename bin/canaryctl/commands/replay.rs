@@ -1,4 +1,4 @@
-//! `canaryctl replay`, `explain` and `verify`: a rollout that was kept, shown again, explained and checked. No AWS.
+//! `canaryctl replay`, `explain` and `verify`: show, explain and check a recorded rollout. No AWS.
 
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -17,20 +17,20 @@ use crate::ui::artifacts::Named;
 use crate::ui::print::{print_error, print_out, read};
 use crate::ui::reporters::{Screen, screen};
 
-/// Show a kept rollout again: in a terminal as it was to be seen, in a pipe as its log
+/// Replay a recorded rollout: as a live view in a terminal, as a log in a pipe
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl replay rollout.jsonl --speed 120
   canaryctl replay rollout.jsonl --report rollout.html")]
 pub(crate) struct Replay {
-    /// The file that `--events` wrote; `-` is standard input
+    /// The events file that `--events` wrote; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How many times faster than life; a pipe is not kept waiting where this is not given [default: 60]
+    /// How many times faster than real time [default: 60 in a terminal; no delay in a pipe]
     #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f64>,
-    /// How the output looks: `text` for people, `json` for programs (one object a line)
+    /// The output format: `text` for people, `json` for programs (one object per line)
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
     #[command(flatten)]
@@ -39,38 +39,36 @@ pub(crate) struct Replay {
     log: Log,
 }
 
-/// Explain why a kept rollout ended as it did, and what would have had to differ
+/// Explain why a recorded rollout ended as it did, and what would have changed the outcome
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl explain rollout.jsonl")]
 pub(crate) struct Explain {
-    /// The file that `--events` wrote; `-` is standard input
+    /// The events file that `--events` wrote; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How the output looks: `text` for people, `json` for programs (one object a rollout)
+    /// The output format: `text` for people, `json` for programs (one object per rollout)
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 
-/// Check that every decision of a kept rollout follows from what it rested on
+/// Check that every decision of a recorded rollout follows from its input
 ///
-/// Decides again on what was recorded, tells again, and names the first line that does not follow. The record needs the observations
-/// that `rollout --events FILE --observations` writes.
+/// Repeats every decision with the recorded input, and names the first line that does not match. The file needs the observations that
+/// `rollout --events FILE --observations` writes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl verify rollout.jsonl")]
 pub(crate) struct Verify {
-    /// The file that `--events` wrote; `-` is standard input
+    /// The events file that `--events` wrote; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// How often a live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// How much faster than life, where nothing else is said.
 const SPEED: f64 = 60.0;
 
 pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
             pass(&mut *reporter, now, event.at, speed);
         }
         now = Some(event.at);
-        // Nobody reading it is no reason to fail.
+        // A closed output is not an error.
         let _ = reporter.event(event);
     }
     let _ = reporter.finish();
@@ -93,16 +91,15 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
     }
     let mut code = 0;
     for Named { name, mut reporter } in args.reports.reporters(several) {
-        let told: std::io::Result<()> = saved.events.iter().try_for_each(|event| reporter.event(event));
-        if let Err(error) = told.and_then(|()| reporter.finish()) {
-            print_error(&format!("`{name}` could not be written: {error}"));
+        let written: std::io::Result<()> = saved.events.iter().try_for_each(|event| reporter.event(event));
+        if let Err(error) = written.and_then(|()| reporter.finish()) {
+            print_error(&format!("cannot write `{name}`: {error}"));
             code = 1;
         }
     }
     Ok(code)
 }
 
-/// Lets the time between two events pass.
 fn pass(reporter: &mut dyn Reporter, from: Option<Time>, until: Time, speed: f64) {
     let mut now = from.unwrap_or(until);
     while now < until {
@@ -125,16 +122,18 @@ pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
 pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
     let shown = args.file.display();
     let verified = report::verify(&read(&args.file)?).map_err(|error| {
-        Failure::usage(format!("`{shown}` cannot be checked: {error}\n  hint: `canaryctl rollout … --events FILE --observations` records what is needed"))
+        Failure::usage(format!(
+            "cannot check `{shown}`: {error}\n  hint: record the rollout with `canaryctl rollout … --events FILE --observations`"
+        ))
     })?;
     match verified.fault {
         None => {
-            print_out(&format!("✔ VERIFIED   {} decisions follow from what they rested on\n", verified.decisions));
+            print_out(&format!("✔ VERIFIED   {} decisions follow from their input\n", verified.decisions));
             Ok(0)
         }
         Some(fault) => Err(Failure {
             code: 1,
-            message: format!("`{shown}` does not follow after {} decisions\n  {fault}", verified.decisions),
+            message: format!("`{shown}` does not match after {} decisions\n  {fault}", verified.decisions),
         }),
     }
 }
@@ -142,10 +141,12 @@ pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
 fn saved(path: &Path) -> Result<Saved, Failure> {
     let shown = path.display();
     let saved = report::read(&read(path)?).map_err(|error| {
-        Failure::usage(format!("`{shown}` is no file of events: {error}\n  hint: `canaryctl rollout … --events FILE` writes one"))
+        Failure::usage(format!(
+            "`{shown}` is not an events file: {error}\n  hint: `canaryctl rollout … --events FILE` writes one"
+        ))
     })?;
     if saved.events.is_empty() {
-        return Err(Failure::usage(format!("`{shown}` holds no events")));
+        return Err(Failure::usage(format!("`{shown}` has no events")));
     }
     Ok(saved)
 }

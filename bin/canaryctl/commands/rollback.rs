@@ -1,4 +1,4 @@
-//! `canaryctl rollback`: two calls, and a word about what they did.
+//! `canaryctl rollback`: two API calls, and their result.
 
 use std::time::Duration;
 
@@ -20,44 +20,45 @@ use crate::cli::values::limit;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note, print_result};
 use crate::{session, signals};
 
-/// Bring the traffic back, now
+/// Roll back now
 ///
-/// Takes the live candidate's traffic away; where none is live, undoes the last rollout, once. Two calls to Lambda; of a project's
-/// file only the function's name counts, and where it cannot be read the name is taken as typed. Tries until AWS has confirmed it.
+/// If a rollout is in progress, moves all traffic back to the stable version. Otherwise undoes the last rollout, once. Makes two calls
+/// to Lambda and retries until AWS has confirmed the result. A configuration file only provides the function's name; if it cannot be
+/// read, the name is used as typed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   canaryctl rollback hello
   canaryctl rollback hello:live --to 40
-  canaryctl rollback                             (all functions of canary.yml that are under way)")]
+  canaryctl rollback                             (all functions in canary.yml with a rollout in progress)")]
 pub(crate) struct Rollback {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it; without one, all of the file's that are
-    /// under way
+    /// The function: `hello`, `hello:live`, an ARN, or its key in the configuration file [default: all functions in the file with a
+    /// rollout in progress]
     #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
-    /// Of the file's functions only these
+    /// Only these functions of the configuration file
     #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',', conflicts_with_all = ["function", "to"])]
     pub(crate) only: Vec<String>,
-    /// Go back to this version, whatever the last rollout was
+    /// Roll back to this version, no matter what the last rollout was
     #[arg(long, value_name = "N", requires = "function")]
     pub(crate) to: Option<Version>,
-    /// How long to keep trying
+    /// How long to retry
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = limit)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// The exit code where nobody knows where some of the traffic is.
+/// The exit code where the traffic could not be confirmed.
 const UNCONFIRMED: u8 = 20;
 
-/// The exit code where there is nothing to act on.
+/// The exit code where there is nothing to roll back.
 const REFUSED: u8 = 3;
 
-/// How long a trouble that repeats itself goes without saying.
+/// How long a repeated warning is not printed again.
 const AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
@@ -68,57 +69,55 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     let identity = session::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
-    let (ended, told) = carry_out(&session.aws, session.clock, order, &mut signals).await;
-    Ok(told.tell(&ended, args.common.output))
+    let (ended, report) = carry_out(&session.aws, session.clock, order, &mut signals).await;
+    Ok(report.print(&ended, args.common.output))
 }
 
-/// Rolls back by hand, and hears only a signal that insists.
+/// Rolls back, and stops only at a second signal.
 async fn carry_out<C: Cloud>(
     aws: &C,
     clock: RuntimeClock,
     order: Order,
     signals: &mut watch::Receiver<Interrupt>,
-) -> (Ended, Told) {
+) -> (Ended, Report) {
     let began = clock.now();
-    let mut told: Option<(Time, String)> = None;
-    let mut tell = |at: Time, why: String| {
-        // The same trouble over and over says nothing new.
-        let known = told.as_ref().is_some_and(|(then, last)| *last == why && at.since(*then) < AGAIN);
+    let mut warned: Option<(Time, String)> = None;
+    let mut warn = |at: Time, why: String| {
+        // A repeated warning is not printed again.
+        let known = warned.as_ref().is_some_and(|(then, last)| *last == why && at.since(*then) < AGAIN);
         if !known {
             print_error(&why);
-            told = Some((at, why));
+            warned = Some((at, why));
         }
     };
-    // A signal does not stop a way back that is under way; only insisting does.
+    // One signal does not stop a rollback in progress; a second one does.
     let ended = tokio::select! {
-        ended = rollback(aws, &clock, &order, &mut tell) => ended,
-        () = insisted(signals) => Ended::Unconfirmed { why: "stopped at once".to_owned(), command: None },
+        ended = rollback(aws, &clock, &order, &mut warn) => ended,
+        () = second_signal(signals) => Ended::Unconfirmed { why: "stopped by a second signal".to_owned(), command: None },
     };
     let now = clock.now();
-    (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
+    (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Which rollouts are to be brought back, of several functions.
 pub(crate) struct BulkRollbackRun<'a> {
     pub(crate) located: &'a [Located],
-    /// How many could not be found: nobody knows where their traffic is.
-    pub(crate) lost: usize,
-    /// For each function the rollouts that are meant; none where any is.
+    pub(crate) missing: usize,
+    /// For each function the ids of its rollouts; empty means any rollout.
     pub(crate) meant: Vec<Vec<RolloutId>>,
     pub(crate) limit: Duration,
     pub(crate) output: Output,
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let (located, lost) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
     let meant = vec![Vec::new(); located.len()];
-    let sweep = BulkRollbackRun { located: &located, lost, meant, limit: args.timeout, output: args.common.output };
+    let sweep = BulkRollbackRun { located: &located, missing, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)
 }
 
 impl BulkRollbackRun<'_> {
-    /// Brings back every function that is under way, all at once, and says so for each. One that is final already is a part of a rollout
-    /// that others of it are in the midst of, and comes back with them; any other that is finished is left alone.
+    /// Rolls back every function with a rollout in progress, all at once, and prints each result. A function that is promoted already is
+    /// rolled back with the others of its group if they are in progress; any other finished one is skipped.
     pub(crate) async fn run(&self) -> u8 {
         let Some(Located { session, .. }) = self.located.first() else { return UNCONFIRMED };
         let budget = Budget::default();
@@ -152,43 +151,39 @@ impl BulkRollbackRun<'_> {
         let mut codes = Vec::new();
         for (one, ended) in self.located.iter().zip(&carried_out) {
             match ended {
-                Some((ended, told)) => codes.push(told.tell(ended, self.output)),
-                None if self.output == Output::Text => {
-                    print_out(&format!("· LEFT ALONE   {}: no such rollout is under way\n", one.subject));
-                }
-                None => print_info(&format!("{}: no such rollout is under way\n", one.subject)),
+                Some((ended, report)) => codes.push(report.print(ended, self.output)),
+                None => print_note(self.output, &format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject)),
             }
         }
-        codes.extend((self.lost > 0).then_some(UNCONFIRMED));
+        codes.extend((self.missing > 0).then_some(UNCONFIRMED));
         if codes.is_empty() {
             print_error(
-                "no rollout of any of them is under way\n  hint: `canaryctl rollback <FUNCTION>` undoes one that is finished",
+                "none of the functions has a rollout in progress\n  hint: `canaryctl rollback <FUNCTION>` undoes a finished rollout",
             );
         }
-        // That nothing was to be done for one is no more than that.
+        // A function with nothing to roll back does not change the exit code of the others.
         codes.into_iter().filter(|code| *code != REFUSED).max().unwrap_or(REFUSED)
     }
 }
 
-/// Brings a function back if one of these rollouts of it, or any where none is named, turns out to be under way: a finished one is not
-/// undone.
+/// Rolls back a function if one of these rollouts of it (any, where none is named) is in progress. Does not undo a finished one.
 async fn if_under_way<C: Cloud>(
     aws: &C,
     clock: RuntimeClock,
     order: Order,
     meant: &[RolloutId],
     signals: &mut watch::Receiver<Interrupt>,
-) -> (Ended, Told) {
+) -> (Ended, Report) {
     let began = clock.now();
     let aims: Vec<Option<RolloutId>> = if meant.is_empty() { vec![None] } else { meant.iter().copied().map(Some).collect() };
-    let mut ended = Ended::Nothing("no such rollout is under way".to_owned());
+    let mut ended = Ended::Nothing("no such rollout is in progress".to_owned());
     for rollout in aims {
         let aim = rollout::operate::Aim { rollout, step: None };
-        let told = &mut |_, why: String| print_error(&why);
+        let warn = &mut |_, why: String| print_error(&why);
         let ordered = tokio::select! {
-            ordered = operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, told) => ordered,
-            () = insisted(signals) => Ordered::Unconfirmed("stopped at once".to_owned(), None),
-            () = clock.sleep(order.limit) => Ordered::Unconfirmed("no answer in the time that was given".to_owned(), None),
+            ordered = operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, warn) => ordered,
+            () = second_signal(signals) => Ordered::Unconfirmed("stopped by a second signal".to_owned(), None),
+            () = clock.sleep(order.limit) => Ordered::Unconfirmed("no confirmation within the time limit".to_owned(), None),
         };
         ended = match ordered {
             Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
@@ -199,7 +194,7 @@ async fn if_under_way<C: Cloud>(
             break;
         }
     }
-    // Somebody else was faster.
+    // Another process was faster.
     if matches!(ended, Ended::Nothing(_))
         && let Ok(Some(AliasSnapshot { alias, .. })) = aws.alias(&order.subject).await
         && alias_state(&alias).live().is_none()
@@ -207,95 +202,77 @@ async fn if_under_way<C: Cloud>(
         ended = Ended::Done { alias, from: None, changed: false };
     }
     let now = clock.now();
-    (ended, Told { subject: order.subject, took: now.since(began).as_secs_f64(), now })
+    (ended, Report { subject: order.subject, took: now.since(began), now })
 }
 
-/// Ends when somebody insists that it stops at once.
-async fn insisted(signals: &mut watch::Receiver<Interrupt>) {
+async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
     if signals.wait_for(|heard| *heard == Interrupt::AtOnce).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-struct Told {
+struct Report {
     subject: Subject,
-    took: f64,
+    took: Duration,
     now: Time,
 }
 
-impl Told {
-    /// Says what became of it, and gives the exit code for that.
-    fn tell(&self, ended: &Ended, output: Output) -> u8 {
-        match output {
-            Output::Text => self.text(ended),
-            Output::Json => self.json(ended),
-        }
-    }
-
-    fn text(&self, ended: &Ended) -> u8 {
-        let Self { subject, took, .. } = self;
-        match ended {
+impl Report {
+    fn print(&self, ended: &Ended, output: Output) -> u8 {
+        let (subject, took) = (&self.subject, rollout::format::duration(self.took));
+        let mut next = Vec::new();
+        let (code, outcome, kind, detail, text) = match ended {
             Ended::Done { alias, from, changed: true } => {
-                let left = from.map_or_else(String::new, |from| format!("; {from} gets none and is marked as rolled back"));
-                print_out(&format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took:.1} s{left}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl status {subject}\n"));
-                0
+                let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
+                let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                (0, "rolled_back", "hand", "rolled back manually", format!("{text}  next      canaryctl status {subject}\n"))
             }
             Ended::Done { alias, from, .. } => {
-                let none = from.map_or_else(String::new, |from| format!("; {from} gets none since it was taken back"));
-                print_out(&format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic()));
-                print_out(&format!("  next      canaryctl rollback {subject} --to <N>   goes further back\n"));
-                0
+                let none = from.map_or_else(String::new, |from| format!("; {from} was rolled back before"));
+                let text = format!("✔ NOTHING TO DO   {subject}: {}, confirmed{none}\n", alias.traffic());
+                let next = format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n");
+                (0, "unchanged", "unchanged", "already rolled back", format!("{text}{next}"))
             }
             Ended::Nothing(why) => {
-                print_error(&format!(
-                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` goes to a version of your choice"
-                ));
-                3
+                let text = format!(
+                    "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; \
+                     `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
+                );
+                (REFUSED, "refused", "refused", why.as_str(), text)
             }
             Ended::Missing(why) => {
-                print_error(&format!("{why}\n  hint: is this the right Region and account, and the right alias?"));
-                3
+                (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
             }
             Ended::Unconfirmed { why, command } => {
-                let by_hand = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
-                print_error(&format!(
-                    "the rollback of {subject} is NOT CONFIRMED: nobody knows where its traffic is\n  why: {why}\n  hint: page someone, and run this by hand:\n  {by_hand}"
-                ));
-                20
+                let command = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
+                let text = format!(
+                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  \
+                     hint: page someone, and run this manually:\n  {command}"
+                );
+                next.push(command);
+                (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }
-        }
-    }
-
-    fn json(&self, ended: &Ended) -> u8 {
-        let (outcome, code, kind, detail) = match ended {
-            Ended::Done { changed: true, .. } => ("rolled_back", 0, "hand", "rolled back by hand".to_owned()),
-            Ended::Done { .. } => ("unchanged", 0, "unchanged", "it was rolled back before".to_owned()),
-            Ended::Nothing(why) | Ended::Missing(why) => ("refused", 3, "refused", why.clone()),
-            Ended::Unconfirmed { why, .. } => ("rollback_unconfirmed", 20, "rollback_unconfirmed", why.clone()),
         };
         let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
             Ended::Done { alias, from, .. } => (Some(alias), *from),
             Ended::Nothing(_) | Ended::Missing(_) | Ended::Unconfirmed { .. } => (None, None),
         };
-        let again = format!("canaryctl rollback {}", self.subject);
-        let next =
-            if let Ended::Unconfirmed { command, .. } = ended { vec![command.clone().unwrap_or(again)] } else { Vec::new() };
-        let event = json!({
-            "v": rollout::event::FORMAT,
-            "type": "outcome",
-            "at": self.now,
-            "function": self.subject.function.name,
-            "alias": self.subject.alias,
-            "outcome": outcome,
-            "exit_code": code,
-            "reason": { "kind": kind, "detail": detail },
-            "stable": alias.and_then(|alias| alias.target.version()),
-            "candidate": from,
-            "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
-            "next": next,
+        print_result(output, code, &text, || {
+            json!({
+                "v": rollout::event::FORMAT,
+                "type": "outcome",
+                "at": self.now,
+                "function": subject.function.name,
+                "alias": subject.alias,
+                "outcome": outcome,
+                "exit_code": code,
+                "reason": { "kind": kind, "detail": detail },
+                "stable": alias.and_then(|alias| alias.target.version()),
+                "candidate": from,
+                "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
+                "next": next,
+            })
         });
-        print_out(&format!("{event}\n"));
         code
     }
 }

@@ -1,18 +1,17 @@
-//! `canaryctl rollout`: one function, or several as one or beside each other, and from their ending to an exit code.
+//! `canaryctl rollout`: one function, or several together or separately, and their exit code.
 
 use controller::{Budget, Budgeted, Identity, Interrupt, Request, shortest_poll};
 use rollout::event::Event;
 use rollout::plan::OnInterrupt;
 use tokio::sync::watch;
 
-use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
 use crate::target::resolve::Located;
 use crate::ui::interactive::{Console, Known};
-use crate::ui::print::{print_info, print_out};
-use crate::ui::reporters::Telling;
+use crate::ui::print::print_note;
+use crate::ui::reporters::Reporters;
 use crate::{multi, session, signals};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
@@ -20,7 +19,7 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     let (located, mut requests) = multi::requests(&args).await?;
     let session = &located[0].session;
     if args.common.stands_for_all(args.function.as_deref()) {
-        tell(&args, &located);
+        print_settings(&args, &located);
     }
     if requests.len() == 1 {
         one(&args, session, requests.remove(0), stop).await
@@ -29,35 +28,33 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     }
 }
 
-/// Rolls out one function, with whoever sits before the terminal.
 async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
     let output = args.common.output;
-    let telling = Telling::start(output, &args.keeping, session.clock, 1)?;
+    let reporters = Reporters::start(output, &args.artifacts, session.clock, 1)?;
     let identity = session::identity(&request.subject);
     let budget = Budget::looking_every(request.poll);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let known = Known::default();
-    let mut tell = |event: &Event| {
-        known.hear(event);
-        telling.tell(event);
+    let mut emit = |event: &Event| {
+        known.update(event);
+        reporters.emit(event);
     };
     let console = Console {
         cloud: &cloud,
         clock: &session.clock,
         subject: &request.subject,
         identity: session::identity(&request.subject),
-        telling: &telling,
+        reporters: &reporters,
         known: &known,
         stop: stop.clone(),
         holds: request.on_interrupt == OnInterrupt::Hold,
     };
-    let rollout = controller::rollout(&cloud, &session.clock, &request, identity, stop.subscribe(), &mut tell);
-    let (ending, left) = console.beside(telling.keys(), rollout).await;
-    telling.end();
+    let rollout = controller::rollout(&cloud, &session.clock, &request, identity, stop.subscribe(), &mut emit);
+    let (ending, left) = console.beside(reporters.keys(), rollout).await;
+    reporters.end();
     Ok(left.settle(ending.exit_code).await)
 }
 
-/// Rolls out several functions, as one or each by itself.
 async fn together(
     args: &Rollout,
     session: &Session,
@@ -68,36 +65,26 @@ async fn together(
     for request in &mut requests {
         request.concurrent_rollouts = at_a_time;
     }
-    let telling = Telling::start(args.common.output, &args.keeping, session.clock, requests.len())?;
+    let reporters = Reporters::start(args.common.output, &args.artifacts, session.clock, requests.len())?;
     let budget = Budget::looking_every(requests[0].poll.max(shortest_poll(at_a_time)));
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
-    let mut told = |event: &Event| telling.tell(event);
+    let mut emit = |event: &Event| reporters.emit(event);
     let ended = if args.several.each {
-        let requests: Vec<(Request, Identity)> = requests
-            .into_iter()
-            .map(|request| {
-                let identity = session::identity(&request.subject);
-                (request, identity)
-            })
-            .collect();
-        controller::each(&cloud, &session.clock, &requests, at_a_time, stop.subscribe(), &mut told).await
+        let identities = requests.iter().map(|request| session::identity(&request.subject)).collect::<Vec<Identity>>();
+        let requests: Vec<(Request, Identity)> = requests.into_iter().zip(identities).collect();
+        controller::each(&cloud, &session.clock, &requests, at_a_time, stop.subscribe(), &mut emit).await
     } else {
         let identity = session::identity(&session::SEVERAL);
-        controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut told).await
+        controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut emit).await
     };
-    drop(telling);
+    drop(reporters);
     Ok(ended.exit_code)
 }
 
-/// Says which file was taken, and whom its names stand for.
-fn tell(args: &Rollout, located: &[Located]) {
+fn print_settings(args: &Rollout, located: &[Located]) {
     let names: Vec<String> = located.iter().map(|one| one.subject.to_string()).collect();
-    let how = if args.several.each { "each by itself" } else { "as one" };
+    let how = if args.several.each { "separately" } else { "together" };
     let how = if names.len() == 1 { "1 function".to_owned() } else { format!("{} functions, {how}", names.len()) };
     let file = located[0].said.as_ref().map_or("", |said| said.project.file.as_str());
-    let text = format!("settings   {file}: {how}: {}\n", names.join(", "));
-    match args.common.output {
-        Output::Text => print_out(&text),
-        Output::Json => print_info(&text),
-    }
+    print_note(args.common.output, &format!("settings   {file}: {how}: {}\n", names.join(", ")));
 }

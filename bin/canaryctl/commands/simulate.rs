@@ -1,4 +1,4 @@
-//! `canaryctl simulate`: an AWS to try things on.
+//! `canaryctl simulate`: a simulated AWS, for experiments.
 
 use std::time::SystemTime;
 
@@ -10,10 +10,10 @@ use crate::error::Failure;
 use crate::signals;
 use crate::ui::print::print_out;
 
-/// Serve a simulated AWS to any AWS client, in real time
+/// Run a simulated AWS that any AWS client can use
 ///
-/// Lambda, CloudWatch and the stacks of CloudFormation, strict about revisions, weights and alarms. A client needs `AWS_ENDPOINT_URL` and any credentials. The account
-/// is empty unless a story is named.
+/// Simulates Lambda, CloudWatch and CloudFormation stacks in real time, and checks revisions, weights and alarms strictly. A client
+/// needs `AWS_ENDPOINT_URL` and any credentials. The account is empty unless a scenario is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,13 +21,13 @@ Examples:
   canaryctl simulate --scenario hello-errors
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws lambda list-functions")]
 pub(crate) struct Simulate {
-    /// The address to listen on; port 0 takes a free one
+    /// The address to listen on; port 0 means any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     pub(crate) listen: std::net::SocketAddr,
-    /// Furnish the account as in this story
-    #[arg(long, value_name = "STORY", value_parser = clap::builder::PossibleValuesParser::new(sim::Scenario::names()))]
+    /// Start with the account of this scenario
+    #[arg(long, value_name = "SCENARIO", value_parser = clap::builder::PossibleValuesParser::new(sim::Scenario::names()))]
     pub(crate) scenario: Option<String>,
-    /// What chance is drawn from
+    /// The seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 }
@@ -35,28 +35,28 @@ pub(crate) struct Simulate {
 pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
     let clock = SimClock::new(SystemTime::now(), 1.0);
     let seed = args.seed;
-    let story = args.scenario.as_deref().and_then(Scenario::named);
-    let accounts = match story {
-        Some(story) => {
-            Accounts::new(clock, move |region| story.build_in(Settings::strict().in_region(region), seed, clock.now()))
+    let scenario = args.scenario.as_deref().and_then(Scenario::named);
+    let accounts = match scenario {
+        Some(scenario) => {
+            Accounts::new(clock, move |region| scenario.build_in(Settings::strict().in_region(region), seed, clock.now()))
         }
         None => Accounts::empty(clock, seed),
     };
     let busy = |error: std::io::Error| {
         Failure::usage(format!(
-            "cannot listen on {}: {error}\n  hint: another `--listen` address; port 0 takes a free one",
+            "cannot listen on {}: {error}\n  hint: choose another `--listen` address; port 0 means any free port",
             args.listen
         ))
     };
     let listener = TcpListener::bind(args.listen).await.map_err(busy)?;
     let address = listener.local_addr().map_err(busy)?;
     print_out(&format!(
-        "a simulated AWS listens on http://{address}\n  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
+        "the simulated AWS listens on http://{address}\n  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
     ));
     let mut signals = signals::listen().subscribe();
-    let told = async move {
+    let stopped = async move {
         let _ = signals.changed().await;
     };
-    serve(accounts, listener, told).await.map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    serve(accounts, listener, stopped).await.map_err(|error| Failure { code: 1, message: error.to_string() })?;
     Ok(0)
 }

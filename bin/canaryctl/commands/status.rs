@@ -1,4 +1,4 @@
-//! `canaryctl status`: one read, explained; a second one where AWS itself may be at work on the alias.
+//! `canaryctl status`: one read, explained; a second one where AWS itself may change the alias.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::target::resolve::{OnConfigError, locate};
 use crate::ui::print::print_out;
 
-/// Show what an alias is and what can be done about it
+/// Show the state of an alias, and what to do next
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,16 +21,16 @@ Examples:
   canaryctl status hello --watch
   canaryctl status hello:live --output json")]
 pub(crate) struct Status {
-    /// The function, as `hello`, `hello:live`, an ARN, or what the project's file calls it
+    /// The function: `hello`, `hello:live`, an ARN, or its key in the configuration file
     #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
     pub(crate) function: Option<String>,
-    /// Watch the rollout under way until it ends, wherever it runs: a live view, in a pipe a line a change. Reads only
+    /// Watch the rollout in progress until it ends, wherever it runs: a live view, or one line per change in a pipe; changes nothing
     #[arg(long)]
     pub(crate) watch: bool,
-    /// An alarm to show, by name, besides those of the project's file; may be given several times
+    /// An alarm to show, in addition to those in the configuration file; may be given several times
     #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, requires = "watch")]
     pub(crate) alarms: Vec<Alarm>,
-    /// How often to look
+    /// How often to read the alias and the alarms
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, requires = "watch")]
     pub(crate) poll: Duration,
     #[command(flatten)]
@@ -42,15 +42,15 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch
-        && let Some(viewed) = watch::begin(&located, alias.as_ref(), &args.alarms)?
+        && let Some(code) = watch::run(&located, alias.as_ref(), &args.alarms, args.poll, output).await?
     {
-        return watch::run(viewed, &located, args.poll, output).await;
+        return Ok(code);
     }
     let (alias, now) = (alias.as_ref(), aws.time());
     match output {
         Output::Text => {
             let foreign = alias.is_some_and(|alias| matches!(alias_state(alias), AliasState::Foreign { .. }));
-            // Not being allowed to know is no matter.
+            // A missing permission does not matter here.
             let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
             print_out(&report::status_text(subject, alias, provisioned, now));
         }

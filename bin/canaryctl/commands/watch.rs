@@ -21,96 +21,87 @@ use crate::target::resolve::Located;
 use crate::ui::print::print_out;
 use crate::ui::reporters::{Screen, TICK, screen};
 
-/// A rollout under way, as it is first seen.
-pub(crate) struct Viewed {
-    watch: Watch,
-    told: Vec<Event>,
-    alarms: Vec<String>,
-    status: String,
-}
-
-/// What there is to watch; `None` where no rollout is under way.
-pub(crate) fn begin(located: &Located, alias: Option<&Alias>, alarms: &[values::Alarm]) -> Result<Option<Viewed>, Failure> {
-    let (subject, now) = (&located.subject, located.session.aws.time());
-    let alarms = names(alarms, located);
-    let Some((watch, told)) = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now)) else { return Ok(None) };
-    Ok(Some(Viewed { watch, told, alarms, status: report::status_json(subject, alias, now)? }))
-}
-
-pub(crate) async fn run(viewed: Viewed, located: &Located, poll: Duration, output: Output) -> Result<u8, Failure> {
+/// Watches the rollout in progress until it ends; `None` where none is in progress.
+pub(crate) async fn run(
+    located: &Located,
+    alias: Option<&Alias>,
+    alarms: &[values::Alarm],
+    poll: Duration,
+    output: Output,
+) -> Result<Option<u8>, Failure> {
     let Located { subject, session, .. } = located;
-    let Viewed { mut watch, mut told, alarms, status } = viewed;
+    let (alarms, now) = (names(alarms, located), session.aws.time());
+    let begun = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now));
+    let Some((mut watch, mut events)) = begun else { return Ok(None) };
     let budget = Budget::default();
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut view = View::new(output, session.clock);
-    view.changed(&status)?;
-    let mut beside = Beside { alarms, count_at: Some(cloud.time()), trouble: None };
+    view.changed(&report::status_json(subject, alias, now)?)?;
+    let mut monitor = Monitor { alarms, count_at: Some(cloud.time()), warning: None };
     loop {
-        told.extend(beside.look(&cloud, subject, &mut watch).await);
-        if view.tell(&told) {
-            return Ok(0);
+        events.extend(monitor.look(&cloud, subject, &mut watch).await);
+        if view.show(&events) {
+            return Ok(Some(0));
         }
         view.pass(poll).await;
-        told = match cloud.alias(subject).await {
+        events = match cloud.alias(subject).await {
             Ok(held) => {
                 let alias = held.map(|held| held.alias);
                 view.changed(&report::status_json(subject, alias.as_ref(), cloud.time())?)?;
                 watch.look(alias.as_ref(), cloud.time())
             }
-            Err(error) => beside.print_error(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
+            Err(error) => monitor.warn(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
         };
     }
 }
 
-/// What is looked at beside the alias.
-struct Beside {
+struct Monitor {
     alarms: Vec<String>,
-    /// When calls are counted again; never where that is not permitted.
+    /// When invocations are counted next; never where that is not permitted.
     count_at: Option<Time>,
-    trouble: Option<String>,
+    warning: Option<String>,
 }
 
-impl Beside {
+impl Monitor {
     async fn look(&mut self, cloud: &impl Cloud, subject: &Subject, watch: &mut Watch) -> Vec<Event> {
         let now = cloud.time();
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         if !self.alarms.is_empty() {
             match cloud.alarms(&self.alarms, Time::default()).await {
-                Ok(seen) => told.extend(watch.look_at_alarms(&seen.answer, now)),
-                Err(error) => told.extend(self.print_error(watch, format!("the alarms cannot be read: {error}"), now)),
+                Ok(seen) => events.extend(watch.look_at_alarms(&seen.answer, now)),
+                Err(error) => events.extend(self.warn(watch, format!("the alarms cannot be read: {error}"), now)),
             }
         }
         if self.count_at.is_some_and(|at| now >= at) && !watch.note().phase.share().is_zero() {
             self.count_at = Some(now + COUNTS_EVERY);
             match remote_analysis(cloud, subject, watch.note()).await {
-                Ok(found) => told.extend(found.map(|finding| watch.compared(&finding, now))),
+                Ok(found) => events.extend(found.map(|finding| watch.compared(&finding, now))),
                 Err(error) => {
                     self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
-                    told.extend(self.print_error(watch, format!("the calls cannot be counted: {error}"), now));
+                    events.extend(self.warn(watch, format!("the invocations cannot be read: {error}"), now));
                 }
             }
         }
-        told
+        events
     }
 
-    /// Says that something could not be read, and not the same thing again and again.
-    fn print_error(&mut self, watch: &mut Watch, why: String, now: Time) -> Vec<Event> {
-        if self.trouble.as_ref() == Some(&why) {
+    /// A warning that something cannot be read; none where it is the same again.
+    fn warn(&mut self, watch: &mut Watch, why: String, now: Time) -> Vec<Event> {
+        if self.warning.as_ref() == Some(&why) {
             return Vec::new();
         }
-        self.trouble = Some(why.clone());
+        self.warning = Some(why.clone());
         vec![watch.trouble(why, now)]
     }
 }
 
-/// The alarms that were named, and those that the project's file names.
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
     let said = located.said.iter().flat_map(|said| &said.settings.alarms);
     names.extend(said.filter_map(|alarm| match &alarm.value {
         Alarm::Name(name) => values::alarm(name).ok().map(|alarm| alarm.name),
         Alarm::Definition(definition) => Some(definition.name.clone()),
-        // What only the stack knows is not looked up: whoever watches makes no calls but these.
+        // A logical id is not looked up: watching makes no other calls.
         Alarm::LogicalId(_) => None,
     }));
     names.sort();
@@ -118,7 +109,6 @@ fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
     names
 }
 
-/// What is shown, and what was last written of it.
 struct View {
     output: Output,
     screen: Screen,
@@ -129,13 +119,12 @@ struct View {
 impl View {
     fn new(output: Output, clock: RuntimeClock) -> Self {
         let mut screen = screen(output, Log::default().system(), false);
-        // Nobody reading it is no reason to fail.
+        // A closed output is not an error.
         let _ = screen.reporter.prompt(&Prompt::Watching);
         Self { output, screen, clock, written: None }
     }
 
-    /// Shows events. Whether the rollout has ended.
-    fn tell(&mut self, events: &[Event]) -> bool {
+    fn show(&mut self, events: &[Event]) -> bool {
         if self.output == Output::Text {
             for event in events {
                 let _ = self.screen.reporter.event(event);
@@ -148,7 +137,7 @@ impl View {
         ended
     }
 
-    /// For programs: the status, where more than the time has changed.
+    /// For programs: prints the status if more than the time has changed.
     fn changed(&mut self, status: &str) -> Result<(), Failure> {
         if self.output == Output::Text {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Which function is meant? A name, what its project says about it, and the AWS that both are about.
+//! Which function does a command act on? Its name, its project's settings, and the AWS it is in.
 
 pub(crate) mod config;
 pub(crate) mod resolve;

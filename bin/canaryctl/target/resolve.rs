@@ -1,72 +1,70 @@
-//! Which function is meant, and what does its project say about it? A name on the command line, the project's file, and the AWS that
-//! both are about.
+//! Which function does a command act on, and what does the configuration file say about it? Finds both, and connects to their AWS.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use controller::port::{Cloud, CloudError, Failure as EndReason};
+use controller::port::{Cloud, CloudError, Failure as CallFailure};
 use project::{At, FunctionRef, FunctionSettings, Place, Project};
 use rollout::target::{self, Qualified, Subject};
 use sim::Scenario;
 
 use super::config::{LIMIT, LIMIT_IN_AN_INCIDENT};
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::error::Failure;
 use crate::session::{self, Session};
-use crate::ui::print::{print_error, print_info, print_out};
+use crate::ui::print::{print_error, print_note};
 
-/// What to do where the project cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnConfigError {
-    /// Fail: nothing is to be done by half of what was said.
     Fail,
-    /// Take the name as it was typed: whoever wants the traffic back is not to be held up by a file.
+    /// Use the name as it was typed: a broken file must not delay a rollback.
     AsTyped,
 }
 
-/// The function that is meant.
+impl OnConfigError {
+    fn limit(self) -> Duration {
+        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
+    }
+}
+
 pub(crate) struct Located {
     pub(crate) subject: Subject,
     pub(crate) session: Rc<Session>,
     pub(crate) scenario: Option<Scenario>,
-    /// What the project says about it, where there is a project that knows it.
     pub(crate) said: Option<ProjectSettings>,
-    /// The file in which it was looked for in vain, and what may be meant.
-    pub(crate) stranger_to: Option<String>,
+    /// That the configuration file does not have it, with a hint.
+    pub(crate) not_in_file: Option<String>,
 }
 
 impl Located {
-    /// What the project's file calls it, or its name.
+    /// Its key in the configuration file, or its name.
     pub(crate) fn key(&self) -> String {
         self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
     }
 
-    /// What is worth knowing about the function's project, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let stranger = self.stranger_to.iter().map(|stranger| stranger.replace("\n  hint: ", "; "));
-        stranger.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
+        let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
+        problem.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
-/// What a project says about a function.
 #[derive(Clone, Debug)]
 pub(crate) struct ProjectSettings {
     pub(crate) project: Project,
     pub(crate) settings: FunctionSettings,
-    /// The alias that was typed behind the function's key.
+    /// The alias that was typed after the function's key.
     alias: Option<String>,
 }
 
 impl ProjectSettings {
-    /// What the project says, or that it does not know this function.
+    /// The settings, or an error text where the project does not have this function.
     fn of(project: Project, typed: &str) -> Result<Self, String> {
         match find(&project, typed) {
             Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
-            None => Err(stranger(&project, typed)),
+            None => Err(no_such_function(&project, typed)),
         }
     }
 
-    /// The Region that the function's own name puts it in.
     fn place(&self) -> Option<&target::Place> {
         match &self.settings.function.value {
             FunctionRef::Named(named) => named.function.place.as_ref(),
@@ -74,23 +72,21 @@ impl ProjectSettings {
         }
     }
 
-    /// The Region of the file.
     fn region(&self) -> Option<String> {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
 
-    /// What is worth knowing about this function, or about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
-        let told = |note: &project::Note| {
+        let text = |note: &project::Note| {
             let hint = note.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{}: {}{hint}", note.place, note.message)
         };
-        self.project.notes.iter().filter(about).map(told)
+        self.project.notes.iter().filter(about).map(text)
     }
 }
 
-/// The settings of a function by its key, with an alias behind it if need be, or by its name in AWS.
+/// Finds a function by its key, optionally with an alias after it, or by its name in AWS.
 fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, Option<String>)> {
     let by_key = |key: &str| project.functions.iter().find(|settings| settings.key.value == key);
     if let Some(settings) = by_key(typed) {
@@ -113,76 +109,69 @@ fn find<'a>(project: &'a Project, typed: &str) -> Option<(&'a FunctionSettings, 
     project.functions.iter().find(same).map(|settings| (settings, qualifier))
 }
 
-impl OnConfigError {
-    /// How long the project's file may take to be read.
-    fn limit(self) -> Duration {
-        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
-    }
-}
-
-/// Finds the function that is named, or else all functions of the project's file or those of them in `only`: how many could not be
-/// found in an incident is given, too.
+/// Finds the named function, or all functions of the configuration file (or those in `only`), and how many of them could not be found.
 pub(crate) async fn locate_all(
     function: Option<&str>,
     only: &[String],
     common: &Common,
-    otherwise: OnConfigError,
+    on_error: OnConfigError,
 ) -> Result<(Vec<Located>, usize), Failure> {
     if common.stands_for_all(function) {
-        locate_in_project(only, common, otherwise).await
+        locate_in_project(only, common, on_error).await
     } else {
-        Ok((vec![locate(function, common, otherwise).await?], 0))
+        Ok((vec![locate(function, common, on_error).await?], 0))
     }
 }
 
-/// Finds the one function that is meant, and connects to its AWS.
-pub(crate) async fn locate(function: Option<&str>, common: &Common, otherwise: OnConfigError) -> Result<Located, Failure> {
+pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: OnConfigError) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
-    let typed = function.or(scenario.map(|story| story.defaults().function)).unwrap_or_default();
-    let as_typed = |failure: Failure| match otherwise {
+    let typed = function.or(scenario.map(|scenario| scenario.defaults().function)).unwrap_or_default();
+    let as_typed = |failure: Failure| match on_error {
         OnConfigError::Fail => Err(failure),
         OnConfigError::AsTyped => {
             let subject = session::subject(function, common, scenario)?;
-            print_error(&format!("{}\nthe names are taken as typed: {subject}", failure.message));
+            print_error(&format!("{}\nusing the name as typed: {subject}", failure.message));
             Ok(subject)
         }
     };
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await;
+    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
-    let (said, stranger_to) = match project.map(|project| ProjectSettings::of(project, typed)) {
+    let (said, not_in_file) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
-        Some(Err(stranger)) => (None, Some(stranger)),
+        Some(Err(problem)) => (None, Some(problem)),
         None => (None, None),
     };
-    if let Some(stranger) = stranger_to.as_ref().filter(|_| common.config.config.is_some() && otherwise == OnConfigError::Fail) {
-        return Err(Failure::usage(stranger.clone()));
+    if let Some(problem) = not_in_file.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
+        return Err(Failure::usage(problem.clone()));
     }
     let Some(said) = said else {
         let subject = session::subject(function, common, scenario)?;
         let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
-        return Ok(Located { subject, session, scenario, said: None, stranger_to });
+        return Ok(Located { subject, session, scenario, said: None, not_in_file });
     };
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
     let session = Rc::new(session::wire(common, place, said.region(), scenario).await?);
-    match function_name(&session, &said, typed, otherwise).await {
+    match function_name(&session, &said, typed, on_error).await {
         Ok(named) => {
             let subject = with_alias(&named, &said, common, scenario)?;
-            tell(common, &said, &subject);
-            Ok(Located { subject, session, scenario, said: Some(said), stranger_to })
+            print_settings(common, &said, &subject);
+            Ok(Located { subject, session, scenario, said: Some(said), not_in_file })
         }
-        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, stranger_to }),
+        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, not_in_file }),
     }
 }
 
-/// Finds functions of the project's file in one and the same AWS. In an incident one that cannot be found is told of, and no reason not
-/// to find the others.
-async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
+/// Finds functions of the configuration file, all in one Region. With [`OnConfigError::AsTyped`], one that cannot be found is reported
+/// and skipped.
+async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = session::scenario(common)?;
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), otherwise.limit()).await?;
+    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await?;
     let Some(project) = project else {
-        let hint = "name the function, or run this where a `canary.yml` names several";
-        return Err(Failure::usage(format!("no function is named, and there is no project's file here\n  hint: {hint}")));
+        let hint = "name a function, or run this in a directory with a `canary.yml`";
+        return Err(Failure::usage(format!(
+            "no function given, and there is no configuration file in the working directory\n  hint: {hint}"
+        )));
     };
     let keys: Vec<String> = match only {
         [] => project.functions.iter().map(|settings| settings.key.value.clone()).collect(),
@@ -195,58 +184,57 @@ async fn locate_in_project(only: &[String], common: &Common, otherwise: OnConfig
     };
     let session = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
     let region = session.aws.region();
-    let (mut located, mut lost): (Vec<Located>, usize) = (Vec::new(), 0);
+    let (mut located, mut missing): (Vec<Located>, usize) = (Vec::new(), 0);
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
             let at = &said.settings.function.place;
-            let hint = "roll out those of one Region at a time, with `--only`";
-            return Err(Failure::usage(format!("{at}: `{typed}` is not in {region}, as the others are\n  hint: {hint}")));
+            let hint = "roll out the functions of one Region at a time with `--only`";
+            return Err(Failure::usage(format!("{at}: `{typed}` is not in {region} like the other functions\n  hint: {hint}")));
         }
-        let named = function_name(&session, &said, typed, otherwise).await;
+        let named = function_name(&session, &said, typed, on_error).await;
         let subject = match named.and_then(|named| with_alias(&named, &said, common, scenario)) {
             Ok(subject) => subject,
-            Err(failure) if otherwise == OnConfigError::AsTyped => {
-                print_error(&format!("{}\n`{typed}` is not looked at", failure.message));
-                lost += 1;
+            Err(failure) if on_error == OnConfigError::AsTyped => {
+                print_error(&format!("{}\n`{typed}` is skipped", failure.message));
+                missing += 1;
                 continue;
             }
             Err(failure) => return Err(failure),
         };
         if let Some(twin) = located.iter().find(|known| known.subject == subject) {
             return Err(Failure::usage(format!(
-                "`{}` and `{typed}` are both {subject}\n  hint: name one of them with `--only`",
+                "`{}` and `{typed}` are both {subject}\n  hint: choose one of them with `--only`",
                 twin.key()
             )));
         }
-        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), stranger_to: None });
+        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), not_in_file: None });
     }
-    Ok((located, lost))
+    Ok((located, missing))
 }
 
-fn stranger(project: &Project, typed: &str) -> String {
+fn no_such_function(project: &Project, typed: &str) -> String {
     let stage = project.stage.as_ref().map(|stage| format!(" for stage {}", stage.value)).unwrap_or_default();
     let key = typed.split(':').next().unwrap_or_default();
     let hint = match (project.nearest(key), project.functions.as_slice()) {
         (Some(nearest), _) => nearest,
-        (None, []) => "it rolls out none".to_owned(),
+        (None, []) => "the file has no functions to roll out".to_owned(),
         (None, some) => {
             let keys: Vec<String> = some.iter().take(10).map(|settings| format!("`{}`", settings.key.value)).collect();
-            format!("it has {}", keys.join(", "))
+            format!("the functions are {}", keys.join(", "))
         }
     };
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-/// The function's name in AWS, looked up in the stack where the file has its logical id only; in an incident not for long.
 async fn function_name(
     session: &Session,
     said: &ProjectSettings,
     typed: &str,
-    otherwise: OnConfigError,
+    on_error: OnConfigError,
 ) -> Result<Qualified, Failure> {
     let At { value: function, place } = &said.settings.function;
     let id = match function {
-        // Whoever typed an account meant it.
+        // An account on the command line goes before the file's.
         FunctionRef::Named(named) => {
             return Ok(match typed.parse::<Qualified>() {
                 Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
@@ -256,55 +244,45 @@ async fn function_name(
         FunctionRef::LogicalId(id) => id,
     };
     let found = resource(session, &said.project, id, place);
-    let found = match otherwise {
+    let found = match on_error {
         OnConfigError::Fail => found.await?,
-        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| no_answer(place))??,
+        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
+            let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
+            Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
+        })??,
     };
     let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-    named.ok_or_else(|| refused(format!("{place}: `{id}` is no function")))
+    named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
 }
 
-/// What a logical id stands for in the project's stack.
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
-        return Err(Failure::usage(format!("{place}: `{id}` is looked up in a stack\n  hint: name it with `--stack`")));
+        return Err(Failure::usage(format!(
+            "{place}: `{id}` is a logical id, and no stack is given\n  hint: name the stack with `--stack`"
+        )));
     };
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
-        Ok(None) => Err(refused(format!("{place}: `{id}` is not made yet in the stack `{stack}`"))),
+        Ok(None) => Err(Failure::refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
     let text = format!("{place}: `{id}` cannot be looked up in the stack `{stack}`: {error}");
-    match error.failure {
-        EndReason::Denied => refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on it is needed")),
-        EndReason::Invalid | EndReason::NotFound => {
-            refused(format!("{text}\n  hint: is it deployed in {region}, under this name? `--stack` names another"))
-        }
-        EndReason::Unsent
-        | EndReason::Unsigned
-        | EndReason::Outdated
-        | EndReason::Conflict
-        | EndReason::Throttled
-        | EndReason::Unanswered
-        | EndReason::NotExecuted => Failure { message: text, ..Failure::from(error.clone()) },
+    if error.failure == CallFailure::Denied {
+        Failure::refused(format!("{text}\n  hint: cloudformation:DescribeStackResource on the stack is needed"))
+    } else if matches!(error.failure, CallFailure::Invalid | CallFailure::NotFound) {
+        Failure::refused(format!(
+            "{text}\n  hint: is the stack deployed in {region} under this name? `--stack` names another one"
+        ))
+    } else {
+        Failure { message: text, ..Failure::from(error.clone()) }
     }
 }
 
-fn no_answer(Place { file, .. }: &Place) -> Failure {
-    let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-    refused(format!("{file}: CloudFormation gave no answer within {limit}"))
-}
-
-/// Nothing was moved.
-fn refused(message: String) -> Failure {
-    Failure { code: 3, message }
-}
-
-/// The alias: typed, or the file's, or the story's.
+/// The function with its alias: typed, or the file's, or the scenario's.
 fn with_alias(
     named: &Qualified,
     said: &ProjectSettings,
@@ -312,20 +290,15 @@ fn with_alias(
     scenario: Option<Scenario>,
 ) -> Result<Subject, Failure> {
     let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
-    let usual = said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|story| story.defaults().alias));
-    let flag = common.alias.as_deref().or(usual.filter(|_| typed.is_empty()));
+    let default =
+        said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|scenario| scenario.defaults().alias));
+    let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
     Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Says which file was taken, and whom its name stands for.
-fn tell(common: &Common, said: &ProjectSettings, subject: &Subject) {
+fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {
     let Project { file, format, stage, .. } = &said.project;
     let format = if format.to_string() == *file { String::new() } else { format!(" ({format})") };
     let stage = stage.as_ref().map(|stage| format!(", stage {}", stage.value)).unwrap_or_default();
-    let text = format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value);
-    match common.output {
-        Output::Text => print_out(&text),
-        // A program reads objects on stdout, and nothing else.
-        Output::Json => print_info(&text),
-    }
+    print_note(common.output, &format!("settings   {file}{format}{stage}: `{}` is {subject}\n", said.settings.key.value));
 }

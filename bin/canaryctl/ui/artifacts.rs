@@ -1,4 +1,4 @@
-//! What is kept of a rollout, and for whom? Its events, reports, and what a CI system reads. No format is known here.
+//! Which files are written about a rollout? Events, reports, and what a CI system reads. No format is known here.
 
 use std::fs::File;
 use std::io;
@@ -8,10 +8,10 @@ use report::{Recording, Reporter, System};
 use rollout::event::Event;
 
 use super::atomic_file::AtTheEnd;
-use crate::cli::artifact_args::{CiSystem, Keeping, Log, Render, Reports};
+use crate::cli::artifact_args::{ArtifactArgs, CiSystem, Log, Render, Reports};
 
 impl Log {
-    /// How the log is to look: as a system's where one is named or recognised; `plain` where no terminal is to be drawn on.
+    /// The form of the log: a CI system's where one is named or detected, else the one that fits the terminal.
     pub(crate) fn system(self) -> Look {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "false");
         match self.ci {
@@ -26,39 +26,35 @@ impl Log {
     }
 }
 
-/// How the log is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// As this system folds it.
+    /// With the groups of a CI system.
     Ci(System),
-    /// Plain lines.
     Plain,
-    /// As the terminal, or what is in its place, has it.
+    /// A live view on a terminal, else plain lines.
     Fitting,
 }
 
-/// A reporter and the name of what it writes, for whoever has to hear that it could not.
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) reporter: Box<dyn Reporter + Send>,
 }
 
 impl Reports {
-    /// The reporters that write them, of one rollout or of several.
     pub(crate) fn reporters(&self, several: bool) -> Vec<Named> {
         self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, several, file.render))).collect()
     }
 }
 
-impl Keeping {
-    /// The reporters that write files, of one rollout or of several. The complaints are of those that could not even be opened.
+impl ArtifactArgs {
+    /// The reporters that write files, for one rollout or for several, and an error for each file that cannot be opened.
     pub(crate) fn reporters(&self, several: bool) -> (Vec<Named>, Vec<String>) {
-        let mut complaints = Vec::new();
+        let mut errors = Vec::new();
         let mut reporters = Vec::new();
         if let Some(path) = &self.events {
             match File::create(path) {
                 Ok(file) => reporters.push(named(path, Recording::new(file))),
-                Err(error) => complaints.push(unwritten(&path.display().to_string(), &error)),
+                Err(error) => errors.push(unwritten(&path.display().to_string(), &error)),
             }
         }
         reporters.extend(self.reports.reporters(several));
@@ -72,7 +68,7 @@ impl Keeping {
             }
         }
         reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::whole(path, several, dotenv))));
-        (reporters, complaints)
+        (reporters, errors)
     }
 }
 
@@ -80,17 +76,16 @@ fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> Named {
     Named { name: path.display().to_string(), reporter: Box::new(reporter) }
 }
 
-/// What is said of a file that could not be written.
 pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
-    format!("`{name}` could not be written: {error}; the rollout is not affected")
+    format!("cannot write `{name}`: {error}; the rollout is not affected")
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as others render")]
+#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
 fn outputs(events: &[Event]) -> io::Result<String> {
     Ok(report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as others render")]
+#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
 fn dotenv(events: &[Event]) -> io::Result<String> {
     Ok(report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default())
 }

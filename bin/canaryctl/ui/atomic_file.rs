@@ -9,26 +9,25 @@ use rollout::event::{Event, EventKind};
 
 use crate::cli::artifact_args::Render;
 
-/// A file that is written when the rollout has ended, or when its reporter is told that no more will come.
+/// A file that is written when the rollout has ended, or when its reporter finishes.
 #[derive(Debug)]
 pub(crate) struct AtTheEnd {
     path: PathBuf,
     render: Render,
-    /// Whether others write to it, too.
+    /// Whether other programs write to it too: it is appended to.
     shared: bool,
-    /// Whether it is over only when several functions are.
     several: bool,
     events: Vec<Event>,
     done: bool,
 }
 
 impl AtTheEnd {
-    /// A file of its own: what was there is replaced, at once.
+    /// A file of its own: its content is replaced atomically.
     pub(crate) fn whole(path: &Path, several: bool, render: Render) -> Self {
         Self { path: path.to_owned(), render, shared: false, several, events: Vec::new(), done: false }
     }
 
-    /// A file that others write to: it is added to.
+    /// A file that other programs write to: it is appended to.
     pub(crate) fn added(path: &Path, several: bool, render: Render) -> Self {
         Self { shared: true, ..Self::whole(path, several, render) }
     }
@@ -59,22 +58,22 @@ impl Reporter for AtTheEnd {
     }
 }
 
-/// Puts the content in the place of the file, so that nobody ever reads half of it.
+/// Replaces the file atomically: no reader ever sees half of it.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    // A link stays one; and what is no file, such as a terminal or a pipe, cannot be replaced.
+    // A link stays a link. A terminal or a pipe cannot be replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
         return OpenOptions::new().write(true).open(&path)?.write_all(content);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = File::create(&beside).and_then(|mut file| {
+    let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()
     });
-    let placed = written.and_then(|()| fs::rename(&beside, &path));
+    let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     placed
 }

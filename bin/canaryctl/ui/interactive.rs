@@ -1,6 +1,6 @@
-//! What do the keys of the live view do? The same as the commands: an order on the alias, by compare and swap, once it is confirmed.
+//! What do the keys of the live view do? The same as the commands: they change the alias by compare and swap, after a confirmation.
 //!
-//! The rollout itself hears of an order by reading the alias, as if it came from another machine; it never waits for anything here.
+//! The rollout reads the change from the alias, as if another machine had made it; it never waits for anything here.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -20,19 +20,16 @@ use tokio::time::{Instant, sleep_until};
 
 use super::keys::{Keys, Pressed};
 use super::print::{print_error, print_out};
-use super::reporters::Telling;
+use super::reporters::Reporters;
 use crate::session::RuntimeClock;
 
-/// How long a question waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long an answer stands.
 const READING: Duration = Duration::from_secs(8);
 
-/// How long it takes until what is said is to be seen.
+/// How long a message takes to be drawn.
 const DRAWING: Duration = Duration::from_millis(200);
 
-/// What the events say that an order depends on.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     id: Cell<Option<RolloutId>>,
@@ -40,9 +37,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Takes an event into account.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
-    pub(crate) fn hear(&self, event: &Event) {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only three kinds of events matter here")]
+    pub(crate) fn update(&self, event: &Event) {
         match &event.what {
             EventKind::Started(started) => self.id.set(started.rollout_id.parse().ok()),
             EventKind::Paused { .. } => self.paused.set(true),
@@ -52,30 +48,25 @@ impl Known {
     }
 }
 
-/// Whoever sits before the live view, and what they ask for.
 pub(crate) struct Console<'a> {
     pub(crate) cloud: &'a Budgeted<'a, Aws, RuntimeClock>,
     pub(crate) clock: &'a RuntimeClock,
     pub(crate) subject: &'a Subject,
     pub(crate) identity: Identity,
-    pub(crate) telling: &'a Telling,
+    pub(crate) reporters: &'a Reporters,
     pub(crate) known: &'a Known,
     pub(crate) stop: watch::Sender<Interrupt>,
-    /// Whether a signal leaves the share as it is.
     pub(crate) holds: bool,
 }
 
-/// An order that is being carried out.
 type Doing<'a> = Pin<Box<dyn Future<Output = (Order, Ordered)> + 'a>>;
 
-/// Where the conversation is.
 #[derive(Default)]
 struct Talk<'a> {
     asked: Option<Order>,
     doing: Option<Doing<'a>>,
-    /// When what is shown gives way to the keys again.
     until: Option<Instant>,
-    /// Whether the process was told to stop: then it asks no more.
+    /// Whether the process was asked to stop: then it asks nothing more.
     stopped: bool,
 }
 
@@ -83,7 +74,7 @@ struct Talk<'a> {
 pub(crate) struct Left<'a>(Option<Doing<'a>>);
 
 impl<'a> Console<'a> {
-    /// Attends to keys and signals until `rollout` has ended.
+    /// Handles keys and signals until `rollout` has ended.
     pub(crate) async fn beside<T>(&'a self, keys: Option<Keys>, rollout: impl Future<Output = T>) -> (T, Left<'a>) {
         let mut talk = Talk::default();
         let ended = tokio::select! {
@@ -96,7 +87,7 @@ impl<'a> Console<'a> {
     async fn attend(&'a self, mut keys: Option<Keys>, talk: &mut Talk<'a>) -> Infallible {
         let mut stop = self.stop.subscribe();
         if keys.is_some() {
-            self.telling.prompt(self.keys());
+            self.reporters.prompt(self.keys());
         }
         loop {
             let until = talk.until;
@@ -105,15 +96,15 @@ impl<'a> Console<'a> {
                     let heard = *stop.borrow_and_update();
                     self.heard(heard, talk);
                 }
-                pressed = next(keys.as_mut()) => match pressed {
+                pressed = or_never(keys.as_mut().map(Keys::next)) => match pressed {
                     Pressed::Key(key) if !talk.stopped => self.pressed(key, talk),
                     Pressed::Key(_) => {}
                     Pressed::Suspend => self.suspend(keys.as_ref(), talk).await,
                     Pressed::Quit => if let Some(keys) = &keys { keys.quit() },
                 },
-                (order, ordered) = done(talk.doing.as_mut()) => {
+                (order, ordered) = or_never(talk.doing.as_mut()) => {
                     talk.doing = None;
-                    self.show(talk, said(order, &ordered), Some(READING));
+                    self.show(talk, result(order, &ordered), Some(READING));
                 }
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                     talk.asked = None;
@@ -130,15 +121,14 @@ impl<'a> Console<'a> {
     fn show(&self, talk: &mut Talk<'a>, prompt: Prompt, span: Option<Duration>) {
         talk.until = span.map(|span| Instant::now() + span);
         if !talk.stopped {
-            self.telling.prompt(prompt);
+            self.reporters.prompt(prompt);
         }
     }
 
-    /// Says what a signal does, as soon as it is heard.
     fn heard(&self, heard: Interrupt, talk: &mut Talk<'a>) {
         talk.until = None;
         talk.stopped = true;
-        self.telling.prompt(match heard {
+        self.reporters.prompt(match heard {
             Interrupt::None => return,
             Interrupt::Leave => Prompt::Doing(Order::Leave),
             Interrupt::Stop => Prompt::Signal { holds: self.holds, insists: false },
@@ -166,7 +156,7 @@ impl<'a> Console<'a> {
         if talk.doing.is_some() {
             return;
         }
-        // Before it has begun there is no rollout that could be meant.
+        // Before the start there is no rollout to act on.
         if self.known.id.get().is_none() {
             return;
         }
@@ -187,28 +177,27 @@ impl<'a> Console<'a> {
             }
         };
         self.show(talk, Prompt::Doing(order), None);
-        // Another rollout that may have come in its place is not meant.
+        // Not a later rollout of the same alias.
         let aim = Aim { rollout: self.known.id.get(), step: None };
         talk.doing = Some(Box::pin(async move {
-            let mut trouble = |_, why: String| self.telling.prompt(Prompt::Message(false, why));
-            let ordered = operate(self.cloud, self.clock, self.subject, (operation, aim), self.identity, &mut trouble).await;
+            let mut warn = |_, why: String| self.reporters.prompt(Prompt::Message(false, why));
+            let ordered = operate(self.cloud, self.clock, self.subject, (operation, aim), self.identity, &mut warn).await;
             (order, ordered)
         }));
     }
 
-    /// Stops until it is called back, and says first what that means.
     async fn suspend(&self, keys: Option<&Keys>, talk: &mut Talk<'a>) {
         let Some(keys) = keys else { return };
-        self.telling.prompt(Prompt::Message(false, "^Z: suspended, nobody watches; `fg` goes on".to_owned()));
+        self.reporters.prompt(Prompt::Message(false, "suspended: the rollout is not watched; `fg` resumes".to_owned()));
         tokio::time::sleep(DRAWING).await;
-        self.telling.suspend_drawing(|| keys.suspend());
+        self.reporters.suspend_drawing(|| keys.suspend());
         talk.asked = None;
         self.show(talk, self.keys(), None);
     }
 }
 
 impl Left<'_> {
-    /// A way back that was ordered is not left half done: waits for it, says what became of it, and gives the exit code that follows.
+    /// Waits for a rollback that was requested, prints its result, and gives the exit code.
     pub(crate) async fn settle(self, code: u8) -> u8 {
         let Some(doing) = self.0 else { return code };
         let (order, ordered) = doing.await;
@@ -217,9 +206,9 @@ impl Left<'_> {
                 print_out(&format!("✔ ROLLED BACK   {does}; {}\n", alias.traffic()));
                 13
             }
-            (Order::RollBack, Ordered::Unconfirmed(why, by_hand)) => {
+            (Order::RollBack, Ordered::Unconfirmed(why, command)) => {
                 let hint =
-                    by_hand.as_ref().map_or_else(String::new, |command| format!("\n  hint: run this by hand:\n  {command}"));
+                    command.as_ref().map_or_else(String::new, |command| format!("\n  hint: run this manually:\n  {command}"));
                 print_error(&format!("the rollback is NOT CONFIRMED: {why}{hint}"));
                 20
             }
@@ -228,23 +217,17 @@ impl Left<'_> {
     }
 }
 
-async fn next(keys: Option<&mut Keys>) -> Pressed {
-    match keys {
-        Some(keys) => keys.next().await,
+/// Waits for the future, or forever where there is none.
+async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
+    match future {
+        Some(future) => future.await,
         None => std::future::pending().await,
     }
 }
 
-async fn done<T>(doing: Option<&mut Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
-    match doing {
-        Some(doing) => doing.await,
-        None => std::future::pending().await,
-    }
-}
-
-fn said(order: Order, ordered: &Ordered) -> Prompt {
+fn result(order: Order, ordered: &Ordered) -> Prompt {
     let what = match order {
-        Order::Pause => "no pause",
+        Order::Pause => "not paused",
         Order::Resume => "still paused",
         Order::Promote => "not promoted",
         Order::RollBack => "not rolled back",

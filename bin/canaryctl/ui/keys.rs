@@ -1,22 +1,18 @@
-//! Which key was pressed? Keys one at a time, from the terminal that this process stands in the foreground of.
+//! Which key was pressed? Single keys, from the terminal in whose foreground this process runs.
 //!
-//! Signals, flow control and what is written stay as they are: ^C, ^Z and ^S do what they always do. Lines and their echo come back
-//! on every way out: an end, a panic, a signal, ^Z. Nothing is read, and nothing is set, while another process has the foreground:
-//! whoever does that is stopped by the system. What a key means is not known here.
+//! Signals, flow control and output do not change: ^C, ^Z and ^S work as usual. Line mode and echo are restored at every exit: an end, a
+//! panic, a signal, ^Z. In the background nothing is read or set, because the system would stop the process.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::Keys;
 #[cfg(unix)]
 pub(crate) use unix::Keys;
 
-/// What came from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pressed {
-    /// One key; `None` is one that has no letter, or more of them at once, as whoever pastes sends them.
+    /// One key; `None` is a key without a letter, or several at once, as pasting sends them.
     Key(Option<char>),
-    /// ^Z: the process is to be suspended.
     Suspend,
-    /// ^\: the process is to die where it stands.
     Quit,
 }
 
@@ -35,10 +31,9 @@ mod unix {
 
     use super::Pressed;
 
-    /// How often it is looked whether this process came to the foreground, or the view is over.
+    /// How often to check whether this process is in the foreground, and whether the view has ended.
     const LOOK: Duration = Duration::from_millis(200);
 
-    /// The keys of a terminal, for as long as this lives.
     pub(crate) struct Keys {
         terminal: Arc<Mutex<Terminal>>,
         pressed: UnboundedReceiver<Pressed>,
@@ -46,10 +41,8 @@ mod unix {
         quit: Signals,
     }
 
-    /// What was set on the terminal.
     #[derive(Default)]
     struct Terminal {
-        /// How it was before.
         before: Option<Termios>,
         over: bool,
     }
@@ -69,7 +62,7 @@ mod unix {
             Some(Self { terminal, pressed, suspend, quit })
         }
 
-        /// The next key. Never ends where none comes any more.
+        /// The next key. Waits forever if there are no more.
         pub(crate) async fn next(&mut self) -> Pressed {
             tokio::select! {
                 Some(pressed) = self.pressed.recv() => pressed,
@@ -79,15 +72,15 @@ mod unix {
             }
         }
 
-        /// Gives the terminal back and stops this process, as ^Z does where nobody listens; returns when it goes on.
+        /// Restores the terminal and stops this process, as ^Z does by default; returns when it continues.
         pub(crate) fn suspend(&self) {
-            // Locked until it goes on: nothing is set on a terminal that the shell has.
+            // Locked until it continues: nothing is set on a terminal that the shell uses.
             let mut terminal = lock(&self.terminal);
             terminal.give_back();
             let _ = kill_process(getpid(), Signal::STOP);
         }
 
-        /// Gives the terminal back and dies, as ^\ does where nobody listens.
+        /// Restores the terminal and aborts, as ^\ does by default.
         pub(crate) fn quit(&self) -> ! {
             lock(&self.terminal).give_back();
             std::process::abort()
@@ -103,7 +96,7 @@ mod unix {
     }
 
     impl Terminal {
-        /// Has keys come one at a time and unseen. Whether they do.
+        /// Switches to single keys without echo; whether that worked.
         fn take(&mut self) -> bool {
             if !in_foreground() {
                 return false;
@@ -125,7 +118,7 @@ mod unix {
             true
         }
 
-        /// Makes the terminal as it was. In the background it is somebody else's by now.
+        /// Restores the terminal. In the background it belongs to another process.
         fn give_back(&mut self) {
             if let Some(before) = self.before.take()
                 && in_foreground()
@@ -143,7 +136,7 @@ mod unix {
         tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
     }
 
-    /// Reads until the terminal is gone or the view is over. On a thread of its own: nobody waits for it.
+    /// Reads until the terminal is closed or the view has ended. Runs on a thread of its own that is never joined.
     fn read_all(terminal: &Mutex<Terminal>, tell: &UnboundedSender<Pressed>) {
         let stdin = io::stdin();
         let look = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
@@ -182,7 +175,6 @@ mod unix {
 mod elsewhere {
     use super::Pressed;
 
-    /// There are none.
     pub(crate) enum Keys {}
 
     impl Keys {

@@ -1,4 +1,4 @@
-//! How does a person, or a program, hear of it? The screen, the keys and the files. No command is known here.
+//! How does a person, or a program, see what happens? The screen, the keys and the files. No command is known here.
 
 pub(crate) mod artifacts;
 mod atomic_file;

@@ -1,28 +1,43 @@
-//! How are the standard streams used? What people and programs read stands on the one they expect it on.
+//! Which standard stream is used for what? Results go to stdout, errors and notes to stderr.
 
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::cli::common::Output;
 use crate::error::Failure;
 
-/// An error for a person, on stderr.
 pub(crate) fn print_error(message: &str) {
     let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
 }
 
-/// Something for a person beside what a program reads, on stderr.
 pub(crate) fn print_info(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Text for a person or a program, on stdout. Nobody reading it is no reason to fail.
+/// A note for a person: on stdout between other text, on stderr beside JSON.
+pub(crate) fn print_note(output: Output, text: &str) {
+    match output {
+        Output::Text => print_out(text),
+        Output::Json => print_info(text),
+    }
+}
+
+/// Text for a person or a program, on stdout. A closed output is not an error.
 pub(crate) fn print_out(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// A text file that was named; `-` is standard input.
+/// The result of a command: text, an error on stderr where the exit code is not 0, or a line of JSON.
+pub(crate) fn print_result(output: Output, code: u8, text: &str, json: impl FnOnce() -> serde_json::Value) {
+    match output {
+        Output::Text if code == 0 => print_out(text),
+        Output::Text => print_error(text),
+        Output::Json => print_out(&format!("{}\n", json())),
+    }
+}
+
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
-    let unreadable = |error: io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
+    let unreadable = |error: io::Error| Failure::usage(format!("cannot read `{}`: {error}", path.display()));
     if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) }.map_err(unreadable)
 }

@@ -1,4 +1,5 @@
-//! Who tells the user? Reporters on threads of their own: a closed pipe, a full disk or a slow terminal never holds a rollout up.
+//! How does the user see events? Reporters run on threads of their own: a closed pipe, a full disk or a slow terminal never delays a
+//! rollout.
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal};
@@ -14,83 +15,72 @@ use rollout::event::{Event, EventKind};
 use super::artifacts::{Look, Named, unwritten};
 use super::keys::Keys;
 use super::print::print_error;
-use crate::cli::artifact_args::Keeping;
+use crate::cli::artifact_args::ArtifactArgs;
 use crate::cli::common::Output;
 use crate::session::RuntimeClock;
 
-/// How often a live view is drawn again where nothing happens.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
-/// How long a slow terminal, or a slow disk, is waited for at the end.
+/// The time limit for a slow terminal or disk at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The reporters at work.
-pub(crate) struct Telling {
+pub(crate) struct Reporters {
     screen: Worker,
     files: Worker,
-    /// Whether the screen is drawn over and over.
     live: bool,
-    /// The file of events, for whoever asks afterwards why.
     events: Option<PathBuf>,
 }
 
-/// A thread that tells.
 struct Worker {
     news: RefCell<Option<Sender<News>>>,
-    /// Whether something else has written in between; locked while it does.
+    /// Whether something else has written to the screen; locked while it writes.
     written: Arc<Mutex<bool>>,
-    /// What could not be written, once all is told.
     done: mpsc::Receiver<Vec<String>>,
 }
 
-/// What a thread is to tell.
 #[derive(Clone)]
 enum News {
     Event(Box<Event>),
     Prompt(Prompt),
 }
 
-impl Telling {
-    /// Starts the reporter that fits the output, and those that keep files, for so many functions.
-    pub(crate) fn start(output: Output, keeping: &Keeping, clock: RuntimeClock, functions: usize) -> io::Result<Self> {
-        let look = keeping.log.system();
+impl Reporters {
+    /// Starts the reporter for the output, and those that write files, for this number of functions.
+    pub(crate) fn start(output: Output, artifacts: &ArtifactArgs, clock: RuntimeClock, functions: usize) -> io::Result<Self> {
+        let look = artifacts.log.system();
         let several = functions > 1;
         let live = draws(output, look);
         let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look, several).reporter)], Vec::new()))?;
-        let managed = keeping.clone();
-        // A terminal that nobody reads from must not keep the files from being written.
+        let files = artifacts.clone();
+        // A blocked terminal must not block the files.
         let files = Worker::start("files", clock, move || {
-            let (named, complaints) = managed.reporters(several);
-            (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), complaints)
+            let (named, errors) = files.reporters(several);
+            (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), errors)
         })?;
-        Ok(Self { screen, files, live, events: keeping.events.clone() })
+        Ok(Self { screen, files, live, events: artifacts.events.clone() })
     }
 
-    /// Hands an event over.
-    pub(crate) fn tell(&self, event: &Event) {
-        let event = self.pointed(event);
+    pub(crate) fn emit(&self, event: &Event) {
+        let event = self.with_explain(event);
         self.files.send(News::Event(Box::new(event.clone())));
         self.screen.send(News::Event(Box::new(event)));
     }
 
-    /// Shows what is asked or answered, on a live view.
     pub(crate) fn prompt(&self, prompt: Prompt) {
         self.screen.send(News::Prompt(prompt));
     }
 
-    /// Keeps the screen quiet while something else writes on it.
     pub(crate) fn suspend_drawing(&self, during: impl FnOnce()) {
         let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
         during();
         *written = true;
     }
 
-    /// The keys of the terminal that a live view is drawn on, where there are any.
     pub(crate) fn keys(&self) -> Option<Keys> {
         if self.live { Keys::listen() } else { None }
     }
 
-    /// Waits until everything is told, but not for ever.
+    /// Waits until everything is reported, up to a limit.
     pub(crate) fn end(&self) {
         let until = Instant::now() + LAST_WORDS;
         let workers = [&self.screen, &self.files];
@@ -98,15 +88,15 @@ impl Telling {
             worker.news.take();
         }
         for worker in workers {
-            let complaints = worker.done.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_default();
-            for complaint in complaints {
-                print_error(&complaint);
+            let errors = worker.done.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_default();
+            for error in errors {
+                print_error(&error);
             }
         }
     }
 
-    /// The same event; an end that asks for a why says where it is told.
-    fn pointed(&self, event: &Event) -> Event {
+    /// The same event; a bad outcome gets the `explain` command as a next step.
+    fn with_explain(&self, event: &Event) -> Event {
         let mut event = event.clone();
         if let (EventKind::Outcome(ending), Some(path)) = (&mut event.what, &self.events)
             && !ending.is_good()
@@ -117,78 +107,73 @@ impl Telling {
     }
 }
 
-impl Drop for Telling {
-    /// After a panic, too.
+impl Drop for Reporters {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// The reporters of a thread, those of files with their names.
-type Reporters = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
+type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
     fn start(
         name: &str,
         clock: RuntimeClock,
-        make: impl FnOnce() -> (Reporters, Vec<String>) + Send + 'static,
+        make: impl FnOnce() -> (Outputs, Vec<String>) + Send + 'static,
     ) -> io::Result<Self> {
         let (news, received) = mpsc::channel::<News>();
         let (finished, done) = mpsc::channel();
         let written = Arc::new(Mutex::new(false));
-        let strange = written.clone();
+        let dirty = written.clone();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let (mut reporters, mut complaints) = make();
+            let (mut reporters, mut errors) = make();
             loop {
                 let heard = received.recv_timeout(TICK);
                 if matches!(heard, Err(RecvTimeoutError::Disconnected)) {
                     break;
                 }
-                let mut strange = strange.lock().unwrap_or_else(PoisonError::into_inner);
-                if std::mem::take(&mut *strange) {
-                    tell_all(&mut reporters, &mut complaints, |reporter| reporter.anew());
+                let mut dirty = dirty.lock().unwrap_or_else(PoisonError::into_inner);
+                if std::mem::take(&mut *dirty) {
+                    each_reporter(&mut reporters, &mut errors, |reporter| reporter.anew());
                 }
-                tell_all(&mut reporters, &mut complaints, |reporter| match &heard {
+                each_reporter(&mut reporters, &mut errors, |reporter| match &heard {
                     Ok(News::Event(event)) => reporter.event(event),
                     Ok(News::Prompt(prompt)) => reporter.prompt(prompt),
                     Err(_) => reporter.tick(clock.now()),
                 });
             }
-            tell_all(&mut reporters, &mut complaints, |reporter| reporter.finish());
-            let _ = finished.send(complaints);
+            each_reporter(&mut reporters, &mut errors, |reporter| reporter.finish());
+            let _ = finished.send(errors);
         })?;
         Ok(Self { news: RefCell::new(Some(news)), written, done })
     }
 
     fn send(&self, news: News) {
         // The thread only ends after this sender is gone.
-        let _ = self.news.borrow().as_ref().map(|tell| tell.send(news));
+        let _ = self.news.borrow().as_ref().map(|sender| sender.send(news));
     }
 }
 
-/// A reporter that fails is kept: the rollout goes on, and so does the next line. A file is complained of once, at the end, where
-/// no view is drawn any more.
-fn tell_all(
-    reporters: &mut Reporters,
-    complaints: &mut Vec<String>,
-    mut tell: impl FnMut(&mut Box<dyn Reporter + Send>) -> io::Result<()>,
+/// A reporter that fails stays in use: the next line may succeed. The error of a file is printed once, at the end, after the last view.
+fn each_reporter(
+    reporters: &mut Outputs,
+    errors: &mut Vec<String>,
+    mut act: impl FnMut(&mut Box<dyn Reporter + Send>) -> io::Result<()>,
 ) {
     for (name, reporter) in reporters {
-        if let Err(error) = tell(reporter) {
+        if let Err(error) = act(reporter) {
             tracing::debug!(%error, "a reporter could not write");
-            complaints.extend(name.take().map(|name| unwritten(&name, &error)));
+            errors.extend(name.take().map(|name| unwritten(&name, &error)));
         }
     }
 }
 
-/// What is written to standard output.
 pub(crate) struct Screen {
     pub(crate) reporter: Box<dyn Reporter + Send>,
-    /// Whether it is drawn over and over.
     pub(crate) live: bool,
 }
 
-/// The reporter that fits: JSON where asked for, a CI system's log in CI, a live view on a terminal, plain lines anywhere else.
+/// The reporter for standard output: JSON with `--output json`, a CI system's log in CI, a live view on a terminal, else plain lines.
 pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
     let (out, live) = (io::stdout(), draws(output, look));
     let color = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
@@ -204,7 +189,6 @@ pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
     Screen { reporter, live }
 }
 
-/// Whether there is a terminal to draw a live view on.
 fn draws(output: Output, look: Look) -> bool {
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal

@@ -53,9 +53,9 @@ fn cell(case: &Case, ends: &[End]) -> String {
 /// A rate in per cent, told so that what is possible does not look impossible, nor what is not certain certain.
 fn percent(rate: f64) -> String {
     match 100.0 * rate {
-        none if none <= 0.0 => "0 %".to_owned(),
-        small if small < 1.0 => format!("{small:.2} %"),
-        most if (99.5..100.0).contains(&most) => format!("{most:.2} %"),
-        rate => format!("{rate:.0} %"),
+        none if none <= 0.0 => "0%".to_owned(),
+        small if small < 1.0 => format!("{small:.2}%"),
+        most if (99.5..100.0).contains(&most) => format!("{most:.2}%"),
+        rate => format!("{rate:.0}%"),
     }
 }

@@ -44,14 +44,14 @@ fn known() -> usize {
             all += 1;
         }
     }
-    println!("{within} of {all} rates within the 95 % interval of both simulations; about 19 of 20 are by chance");
+    println!("{within} of {all} rates within the 95% interval of both simulations; about 19 of 20 are by chance");
     missed
 }
 
 /// Rolls out good canaries; gives how many kinds of rollout break the promise.
 fn promised() -> usize {
     let rollouts = 20_000;
-    println!("\ngood canaries, {rollouts} rollouts each          α   rolled back   95 % interval");
+    println!("\ngood canaries, {rollouts} rollouts each          α   rolled back   95% interval");
     let mut broken = 0;
     for (seed, healthy) in (101..).zip(&HEALTHY) {
         for alpha in ALPHAS {

@@ -15,7 +15,7 @@ pub struct Weighed {
     pub ln_rest: f64,
     /// Informative buckets that have closed.
     pub buckets: u64,
-    /// Calls of both versions in the open bucket.
+    /// Invocations of both versions in the open bucket.
     pub open_calls: f64,
 }
 
@@ -37,10 +37,10 @@ struct Bets {
     buckets: u64,
 }
 
-/// What the canary's calls would have come to with stable's rate, bucket by bucket.
+/// What the canary's invocations would have come to with stable's rate, bucket by bucket.
 #[derive(Clone, Copy, Debug, Default)]
 struct Matched {
-    /// Calls of the canary in buckets in which stable had calls too.
+    /// Invocations of the canary in buckets in which stable had invocations too.
     calls: f64,
     /// As many of them as would have been bad.
     bad: f64,
@@ -89,16 +89,16 @@ impl Evidence {
         }
     }
 
-    /// The most that `ln E` may rise with a bad call of the canary, when stable has so many calls in the meantime, all good.
+    /// The most that `ln E` may rise with a bad invocation of the canary, when stable has so many invocations in the meantime, all good.
     ///
-    /// The factors of a bucket are products over its calls at a given split, good calls alone never raise one, and a mean of bets
+    /// The factors of a bucket are products over its invocations at a given split, good invocations alone never raise one, and a mean of bets
     /// gains no more than the best of them.
     pub(crate) fn worth_at_most(&self, stable_calls: f64) -> f64 {
         let call = Minute::new(1.0, 1.0, stable_calls.min(MOST_CALLS), 0.0).unwrap_or_default();
         factors(&self.parameters, &call).fold(0.0, f64::max)
     }
 
-    /// How many of the canary's calls would have been bad with stable's rate, given how many calls it had in all and
+    /// How many of the canary's invocations would have been bad with stable's rate, given how many invocations it had in all and
     /// stable's rate over the whole time: what stands in where the canary was alone.
     pub(crate) fn bad_as_stable(&self, canary_calls: f64, stable_rate: f64) -> f64 {
         self.open_matched.bad + (canary_calls - self.open_matched.calls).max(0.0) * stable_rate
@@ -106,7 +106,7 @@ impl Evidence {
 }
 
 impl Bets {
-    /// What they become with one more bucket. One without calls of either version tells nothing, and costs nothing.
+    /// What they become with one more bucket. One without invocations of either version tells nothing, and costs nothing.
     fn with(&self, parameters: &Parameters, bucket: &Minute) -> Self {
         if !bucket.is_informative() {
             return self.clone();

@@ -24,9 +24,9 @@ pub struct Traffic {
 /// What has been seen by the end of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sight {
-    /// Calls that the canary gets in this step.
+    /// Invocations that the canary gets in this step.
     pub canary_calls: f64,
-    /// The smallest rate of bad calls, 0 to 1, that is noticed with 95 % probability from the first step to the end of this
+    /// The smallest rate of bad invocations, 0 to 1, that is noticed with 95% probability from the first step to the end of this
     /// one; `None` where even a canary that answers nothing well may go unnoticed.
     pub smallest: Option<f64>,
 }
@@ -36,7 +36,7 @@ pub struct Sight {
 pub struct Notice {
     /// Minutes from the first share until it is noticed, as a typical case; `None` where it is not.
     pub minutes: Option<f64>,
-    /// Calls of the canary by then.
+    /// Invocations of the canary by then.
     pub canary_calls: f64,
     /// Bad ones among them.
     pub canary_bad: f64,
@@ -46,7 +46,7 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExpectedError {
     /// A number out of its range.
-    #[error("the {name} is {value}: it lies between 0 and {most}")]
+    #[error("the {name} is {value}: it must be between 0 and {most}")]
     Range {
         /// Which one, in words.
         name: &'static str,
@@ -73,23 +73,23 @@ impl Step {
 }
 
 impl Traffic {
-    /// Calls of the alias a minute, at most 10⁹, and the part of them that is bad as things are.
+    /// Invocations of the alias a minute, at most 10⁹, and the part of them that is bad as things are.
     ///
     /// # Errors
-    /// A negative number, too many calls, a rate that is no fraction.
+    /// A negative number, too many invocations, a rate that is no fraction.
     pub fn new(calls_per_minute: f64, stable_rate: f64) -> Result<Self, ExpectedError> {
-        within("number of calls a minute", calls_per_minute, 1e9)?;
-        within("rate of bad calls", stable_rate, 1.0)?;
+        within("number of invocations per minute", calls_per_minute, 1e9)?;
+        within("rate of failed invocations", stable_rate, 1.0)?;
         Ok(Self { calls_per_minute, stable_rate })
     }
 }
 
 /// Minutes at a weight until a canary that is `times` as bad as stable is noticed, roughly: the evidence that is missing over
-/// what a minute brings. `None` where a minute brings nothing: no calls, no bad ones, a weight of 0 or 1, `times` not above 1.
+/// what a minute brings. `None` where a minute brings nothing: no invocations, no bad ones, a weight of 0 or 1, `times` not above 1.
 pub fn minutes_to_see(parameters: &Parameters, traffic: &Traffic, weight: f64, times: f64) -> Option<f64> {
     let (alone, others) = (weight, 1.0 - weight);
     let bad_a_minute = traffic.calls_per_minute * traffic.stable_rate * (others + alone * times);
-    // Of the bad calls, the part that is the canary's.
+    // Of the bad invocations, the part that is the canary's.
     let part = alone * times / (others + alone * times);
     let surprise = part * (part / alone).ln() + (1.0 - part) * ((1.0 - part) / others).ln();
     let gained = bad_a_minute * surprise;
@@ -110,12 +110,12 @@ pub fn sights(parameters: &Parameters, steps: &[Step], traffic: &Traffic) -> Res
     Ok(steps.iter().enumerate().map(|(index, step)| sight(index, step)).collect())
 }
 
-/// When a canary with this rate of bad calls, a fraction, is noticed, and what that costs.
+/// When a canary with this rate of bad invocations, a fraction, is noticed, and what that costs.
 ///
 /// # Errors
 /// Parameters that make no sense; a rate that is no fraction.
 pub fn notice(parameters: &Parameters, steps: &[Step], traffic: &Traffic, canary_rate: f64) -> Result<Notice, ExpectedError> {
-    within("canary's rate of bad calls", canary_rate, 1.0)?;
+    within("canary's rate of failed invocations", canary_rate, 1.0)?;
     let mut test = Test::new(parameters)?;
     let path = Path::of(steps, traffic, FINE);
     let mut passed = 0.0;
@@ -130,7 +130,7 @@ pub fn notice(parameters: &Parameters, steps: &[Step], traffic: &Traffic, canary
     Ok(Notice { minutes: test.rolls_back().then_some(passed), canary_calls, canary_bad })
 }
 
-/// The calls of a schedule, piece by piece.
+/// The invocations of a schedule, piece by piece.
 struct Path {
     pieces: Vec<Piece>,
 }
@@ -182,13 +182,13 @@ impl Path {
         Some(above)
     }
 
-    /// The canary's and stable's calls where both have some: elsewhere nothing is learnt.
+    /// The canary's and stable's invocations where both have some: elsewhere nothing is learnt.
     fn informative(&self) -> (f64, f64) {
         let both = self.pieces.iter().filter(|piece| piece.is_informative());
         both.fold((0.0, 0.0), |sum, piece| (sum.0 + piece.canary_calls, sum.1 + piece.stable_calls))
     }
 
-    /// How much fewer bad calls would be as much a matter of luck if all weighed alike, 0 to 1.
+    /// How much fewer bad invocations would be as much a matter of luck if all weighed alike, 0 to 1.
     ///
     /// A bad call at a small weight tells more than one at a large weight, so that it matters where the few of them fall. The
     /// mean of what they weigh, squared, over the mean of the squares; a call weighs about `ln(1/w)`.
@@ -203,11 +203,11 @@ impl Path {
         if squares > 0.0 { (sum * sum / (calls * squares)).min(1.0) } else { 1.0 }
     }
 
-    /// The least whole number of bad calls, spread evenly over the canary's, that rolls back; `None` where none does.
+    /// The least whole number of bad invocations, spread evenly over the canary's, that rolls back; `None` where none does.
     fn bad_to_notice(&self, test: &Test, canary_calls: f64, stable_rate: f64) -> Option<f64> {
         let rolls_back = |bad: f64| {
             let mut test = test.clone();
-            // Where more calls came than usual, all of them bad, the calls are the bad ones.
+            // Where more invocations came than usual, all of them bad, the invocations are the bad ones.
             let more = (bad / canary_calls).max(1.0);
             let informative = self.pieces.iter().filter(|piece| piece.is_informative());
             informative
@@ -232,7 +232,7 @@ impl Piece {
         self.canary_calls > 0.0 && self.stable_calls > 0.0
     }
 
-    /// The same with so many times as many calls of the canary.
+    /// The same with so many times as many invocations of the canary.
     fn more(&self, times: f64) -> Self {
         Self { minutes: self.minutes, canary_calls: self.canary_calls * times, stable_calls: self.stable_calls }
     }
@@ -296,7 +296,7 @@ fn normal_below(at: f64) -> f64 {
 /// How probably a regression has to be noticed for a schedule to be said to see it.
 const OFTEN_ENOUGH: f64 = 0.95;
 
-/// Stable's bad calls are taken at so many quantiles: its luck matters less than the canary's.
+/// Stable's bad invocations are taken at so many quantiles: its luck matters less than the canary's.
 const QUANTILES: u8 = 7;
 
 /// Pieces of a step where a schedule is gone through hundreds of times.

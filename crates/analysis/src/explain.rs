@@ -4,34 +4,34 @@ use crate::minute::Minute;
 use crate::parameters::{ParameterError, Parameters};
 use crate::test::Test;
 
-/// One version's calls, and how surely its rate of bad ones is known.
+/// One version's invocations, and how surely its rate of bad ones is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// All calls.
+    /// All invocations.
     pub calls: f64,
     /// Bad ones.
     pub bad: f64,
-    /// Their part, 0 to 1; `None` without calls.
+    /// Their part, 0 to 1; `None` without invocations.
     pub rate: Option<f64>,
-    /// Where the rate lies with 95 % confidence (Wilson's interval), for one look; from 0 to 1 without calls.
+    /// Where the rate lies with 95% confidence (Wilson's interval), for one look; from 0 to 1 without invocations.
     pub interval: (f64, f64),
 }
 
 /// The numbers behind a verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explanation {
-    /// The canary's calls.
+    /// The canary's invocations.
     pub canary: Rate,
-    /// Stable's calls.
+    /// Stable's invocations.
     pub stable: Rate,
     /// The evidence `E`, 1 at first; at most the largest float.
     pub evidence: f64,
     /// What `E` has to reach: `1/(α · share)`.
     pub threshold: f64,
-    /// Bad calls of the canary that are still missing **at least**, at the split seen so far, with no more bad calls of stable's.
-    /// 0 where it is rolled back; `None` where one of the versions has no calls.
+    /// Bad invocations of the canary that are still missing **at least**, at the split seen so far, with no more bad invocations of stable's.
+    /// 0 where it is rolled back; `None` where one of the versions has no invocations.
     pub missing_bad: Option<f64>,
-    /// Bad calls of the canary beyond those that stable's rate would have made of the same calls, bucket by bucket, so that
+    /// Bad invocations of the canary beyond those that stable's rate would have made of the same invocations, bucket by bucket, so that
     /// trouble shared by both is not counted. Below 0 where it did better.
     pub extra_bad: f64,
 }
@@ -60,7 +60,7 @@ pub fn shown_ratio(parameters: &Parameters, minutes: &[Minute]) -> Result<Option
 }
 
 impl Rate {
-    /// The rate of `bad` calls among `calls`.
+    /// The rate of `bad` invocations among `calls`.
     fn new(calls: f64, bad: f64) -> Self {
         if calls <= 0.0 {
             return Self { calls, bad, rate: None, interval: (0.0, 1.0) };
@@ -105,7 +105,7 @@ impl Test {
     }
 }
 
-/// 95 % of a normal distribution lie within so many standard deviations.
+/// 95% of a normal distribution lie within so many standard deviations.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 #[cfg(test)]
@@ -146,11 +146,11 @@ mod tests {
 
     #[test]
     fn trouble_of_both_is_nobodys_extra() {
-        // Simpson: both fail more while the canary's part grows. Pooled, the canary would seem to fail 40 calls too many.
+        // Simpson: both fail more while the canary's part grows. Pooled, the canary would seem to fail 40 invocations too many.
         let minutes = [minute([100.0, 1.0, 900.0, 9.0]), minute([900.0, 90.0, 100.0, 10.0])];
         let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
         assert!(told.extra_bad.abs() < 1e-9, "{}", told.extra_bad);
-        // Alone at 100 %, it is held against stable's rate so far.
+        // Alone at 100%, it is held against stable's rate so far.
         let minutes = [minute([10.0, 0.0, 90.0, 9.0]), minute([100.0, 30.0, 0.0, 0.0])];
         let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
         assert!((told.extra_bad - 19.0).abs() < 1e-9, "{}", told.extra_bad);

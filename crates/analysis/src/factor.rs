@@ -1,21 +1,21 @@
 //! What does one bucket say for one alternative? The logarithms of its factors. Does not add buckets up.
 //!
-//! With `n1, k1` the canary's calls and bad calls, `n0, k0` stable's, and `w = n1/(n1+n0)` the split that the bucket itself
+//! With `n1, k1` the canary's invocations and bad invocations, `n0, k0` stable's, and `w = n1/(n1+n0)` the split that the bucket itself
 //! shows, a factor has a mean of at most 1 wherever the canary's rate is at most `ratio · stable's + margin`.
-//! - [`ratio`] looks at whose the bad calls are, and holds however the rates drift, cluster and move together.
-//! - [`outage`] also looks at how many calls are good, and wants one rate per version within the bucket.
+//! - [`ratio`] looks at whose the bad invocations are, and holds however the rates drift, cluster and move together.
+//! - [`outage`] also looks at how many invocations are good, and wants one rate per version within the bucket.
 //!
 //! What is guaranteed of both, for counts as they may be in a bucket:
-//! - without a bad call of the canary the logarithm is at most 0, whatever stable did;
-//! - one more bad call of stable's, among as many calls, never raises it; one of the canary's never lowers it;
-//! - for a ratio, one bad call of the canary is worth at most `ln(1/w)`. More *good* calls of stable's make `w` smaller and with
-//!   it a bad call of the canary's more telling, up to this limit, as they should. An outage may be worth more: there stable's
-//!   good calls count too, but never without a bad call of the canary.
+//! - without a bad invocation of the canary the logarithm is at most 0, whatever stable did;
+//! - one more bad invocation of stable's, among as many invocations, never raises it; one of the canary's never lowers it;
+//! - for a ratio, one bad invocation of the canary is worth at most `ln(1/w)`. More *good* invocations of stable's make `w` smaller and with
+//!   it a bad invocation of the canary's more telling, up to this limit, as they should. An outage may be worth more: there stable's
+//!   good invocations count too, but never without a bad invocation of the canary.
 
 use crate::minute::Minute;
 use crate::parameters::Outage;
 
-/// The logarithm of the factor for "the canary is `times` as bad as stable", `times > ratio ≥ 1`. 0 where a version has no calls.
+/// The logarithm of the factor for "the canary is `times` as bad as stable", `times > ratio ≥ 1`. 0 where a version has no invocations.
 pub fn ratio(bucket: &Minute, times: f64, ratio: f64, margin: f64) -> f64 {
     if !bucket.is_informative() {
         return 0.0;
@@ -27,7 +27,7 @@ pub fn ratio(bucket: &Minute, times: f64, ratio: f64, margin: f64) -> f64 {
     bucket.canary_bad() * gain.ln_1p() + bucket.stable_bad() * (-loss).ln_1p() - bucket.canary_calls() * (margin * gain).ln_1p()
 }
 
-/// The logarithm of the factor for an outage of the canary alone. 0 where a version has no calls.
+/// The logarithm of the factor for an outage of the canary alone. 0 where a version has no invocations.
 ///
 /// `outage` has to lie beyond what is tolerated (as [`crate::Parameters::check`] demands).
 pub fn outage(bucket: &Minute, outage: Outage, ratio: f64, margin: f64) -> f64 {
@@ -38,7 +38,7 @@ pub fn outage(bucket: &Minute, outage: Outage, ratio: f64, margin: f64) -> f64 {
     let (canary_rate, stable_rate) = (outage.canary, outage.stable);
     // The tolerated pair of rates that is most like the alternative, stable's a `ratio` below the canary's, solves a quadratic
     // equation. Solved for its distance from either rate of the alternative: at a small or a large weight it lies so near to
-    // one of them that a difference would be mere rounding, times a billion calls.
+    // one of them that a difference would be mere rounding, times a billion invocations.
     let slope = (1.0 - stable_rate) - (1.0 - canary_rate) / ratio;
     let from_stable = 1.0 / ratio - stable_rate + canary_part * slope;
     let from_canary = 1.0 - canary_rate / ratio - stable_part * slope;
@@ -60,7 +60,7 @@ pub fn outage(bucket: &Minute, outage: Outage, ratio: f64, margin: f64) -> f64 {
         - bucket.calls() * for_canary.max(for_stable).ln_1p()
 }
 
-/// The canary's part of the calls and stable's, each by its own division: 1 less a part near 1 would be rounded away.
+/// The canary's part of the invocations and stable's, each by its own division: 1 less a part near 1 would be rounded away.
 fn parts(bucket: &Minute) -> (f64, f64) {
     (bucket.canary_calls() / bucket.calls(), bucket.stable_calls() / bucket.calls())
 }

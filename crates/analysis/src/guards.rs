@@ -4,20 +4,20 @@
 
 use crate::minute::Minute;
 
-/// A canary none of whose calls was answered well, from the first one on.
+/// A canary none of whose invocations was answered well, from the first one on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dead {
-    /// The canary's calls, every one of them bad.
+    /// The canary's invocations, every one of them bad.
     pub canary_calls: f64,
-    /// Stable's calls in the same minutes.
+    /// Stable's invocations in the same minutes.
     pub stable_calls: f64,
     /// The bad ones among them.
     pub stable_bad: f64,
 }
 
-/// Whether the canary has answered nothing well so far, and enough was asked of it, though stable fails less than half its calls.
+/// Whether the canary has answered nothing well so far, and enough was asked of it, though stable fails less than half its invocations.
 ///
-/// It needs no call of stable's, so that it sees at 100 %, and where hardly anybody calls, what the test cannot. A canary that is
+/// It needs no invocation of stable's, so that it sees at 100%, and where hardly anybody invocations, what the test cannot. A canary that is
 /// as good as a stable which fails at every second call would look so in one rollout of a thousand; at one in ten, in one of 10¹⁰.
 pub fn dead(minutes: &[Minute]) -> Option<Dead> {
     let all = minutes.iter().fold(Minute::default(), |sum, minute| sum.plus(minute));
@@ -32,7 +32,7 @@ pub fn dead(minutes: &[Minute]) -> Option<Dead> {
     })
 }
 
-/// Trouble that came over both versions at once. Rates are parts of calls, 0 to 1.
+/// Trouble that came over both versions at once. Rates are parts of invocations, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Together {
     /// The index of the minute from which on it is seen.
@@ -49,7 +49,7 @@ pub struct Together {
 ///
 /// Stable, whose code did not change, fails at least twice as often as before and one call in a hundred more, from some minute on, and
 /// by more than chance gives; the canary shares in it, with at least half of stable's rate. `before` is what the alias was used to
-/// before the first of these minutes: its calls and the bad ones among them.
+/// before the first of these minutes: its invocations and the bad ones among them.
 ///
 /// Over the split points of a rollout a quiet stable passes the bar of chance, a log-likelihood ratio of 12, less than once in 10⁴
 /// rollouts; and nothing is decided on it.
@@ -88,7 +88,7 @@ fn likelihood_ratio(one: (f64, f64), other: (f64, f64)) -> f64 {
     part(one, rate(one)) + part(other, rate(other)) - part(one, pooled) - part(other, pooled)
 }
 
-/// The calls below which nothing is said of a rate.
+/// The invocations below which nothing is said of a rate.
 const ENOUGH: f64 = 10.0;
 
 /// The log-likelihood ratio that chance does not give.

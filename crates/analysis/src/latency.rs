@@ -1,11 +1,11 @@
-//! Is the canary slower than stable? The same test on slow calls, at one limit or two. Does not read or choose the limits.
+//! Is the canary slower than stable? The same test on slow invocations, at one limit or two. Does not read or choose the limits.
 
 use crate::evidence::ln_sum;
 use crate::minute::Minute;
 use crate::parameters::{ParameterError, Parameters};
 use crate::test::{Latch, Outlook, Test, Verdict};
 
-/// Slow calls of one minute, counted at each limit: bad is slow.
+/// Slow invocations of one minute, counted at each limit: bad is slow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlowMinute {
     /// Against stable's 90th percentile.
@@ -16,8 +16,8 @@ pub struct SlowMinute {
 
 /// The test of a rollout's latency: the mean of the evidence at its limits.
 ///
-/// The first [`LatencyTest::GRACE`] minutes in which the canary has calls are left out: cold starts. That looks at totals only,
-/// so that the promise stands. Runtimes that warm up over many calls *are* slower at first, and are told to be.
+/// The first [`LatencyTest::GRACE`] minutes in which the canary has invocations are left out: cold starts. That looks at totals only,
+/// so that the promise stands. Runtimes that warm up over many invocations *are* slower at first, and are told to be.
 #[derive(Clone, Debug)]
 pub struct LatencyTest {
     at_p90: Test,
@@ -27,13 +27,13 @@ pub struct LatencyTest {
 }
 
 impl LatencyTest {
-    /// Minutes with calls of the canary that are left out.
+    /// Minutes with invocations of the canary that are left out.
     pub const GRACE: u32 = 2;
 
-    /// The margin at the 90th percentile, as a fraction of calls.
+    /// The margin at the 90th percentile, as a fraction of invocations.
     pub const MARGIN_P90: f64 = 0.02;
 
-    /// The margin at the 99th percentile, as a fraction of calls.
+    /// The margin at the 99th percentile, as a fraction of invocations.
     pub const MARGIN_P99: f64 = 0.01;
 
     /// A test that has seen nothing, at the 90th percentile and, where `with_p99`, the 99th.
@@ -47,7 +47,7 @@ impl LatencyTest {
         Ok(Self { latch: Latch::new(at_p90.parameters()), at_p90, at_p99, left_out: 0 })
     }
 
-    /// Adds the next minute. Where this test has the 99th percentile and the minute does not, it had no calls there.
+    /// Adds the next minute. Where this test has the 99th percentile and the minute does not, it had no invocations there.
     pub fn fold(&mut self, minute: &SlowMinute) {
         if self.left_out < Self::GRACE {
             self.left_out += u32::from(minute.p90.canary_calls() > 0.0);
@@ -78,12 +78,12 @@ impl LatencyTest {
         self.latch.ever()
     }
 
-    /// What all of it says, in a word. Minutes left out have no calls here: a canary is without data only after them.
+    /// What all of it says, in a word. Minutes left out have no invocations here: a canary is without data only after them.
     pub fn verdict(&self, outlook: &Outlook) -> Verdict {
         self.latch.verdict(self.ln_e(), self.at_p90.totals().canary_calls(), outlook)
     }
 
-    /// Slow calls of the canary: those beyond the lower limit, which the higher one's are among.
+    /// Slow invocations of the canary: those beyond the lower limit, which the higher one's are among.
     fn slow(&self) -> f64 {
         self.tests().map(|test| test.totals().canary_bad()).fold(0.0, f64::max)
     }

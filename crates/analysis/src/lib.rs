@@ -8,15 +8,15 @@
 //! Nothing here reads a clock, a network or a random number, and nothing here acts: this crate says what the counts say.
 //!
 //! # How it works
-//! Minutes are gathered into **buckets** of enough calls. Given how many errors a bucket has in all, a canary that is no worse
-//! than tolerated has a known part of them, about its part of the calls. A bet on an **alternative** ("the canary fails three
+//! Minutes are gathered into **buckets** of enough invocations. Given how many errors a bucket has in all, a canary that is no worse
+//! than tolerated has a known part of them, about its part of the invocations. A bet on an **alternative** ("the canary fails three
 //! times as often") wins when the canary has more than that. Each bet is a factor whose mean is at most 1 as long as the canary
 //! is good, so the product over the buckets, the **evidence** `E`, is large only with a small probability: at most `1/x` to
 //! ever reach `x`. Several alternatives are bet on at once, and on each moment at which the trouble may begin.
 //!
 //! # Words
-//! - **minute**: the calls of both versions that began in it, and how many of them were **bad** (failed, or slow)
-//! - **bucket**: successive minutes with enough calls together; **informative** where both versions have calls
+//! - **minute**: the invocations of both versions that began in it, and how many of them were **bad** (failed, or slow)
+//! - **bucket**: successive minutes with enough invocations together; **informative** where both versions have invocations
 //! - **evidence**: `E`, as its natural logarithm; **threshold**: what it has to reach, `1/α` where the test has all of `α`
 //! - **verdict**: what the counts say of the rollout, in a word
 

@@ -1,9 +1,9 @@
 //! What happened in a minute? The counts of both versions, checked once and for all. Does not know where they came from.
 
-/// The calls of both versions in one minute, or in several together, and how many of them were bad.
+/// The invocations of both versions in one minute, or in several together, and how many of them were bad.
 ///
-/// Counts may be fractional: a count of slow calls is read off a percentile rank. Promises: every count is finite and lies
-/// between 0 and [`MOST_CALLS`] a minute, and no version has more bad calls than calls.
+/// Counts may be fractional: a count of slow invocations is read off a percentile rank. Promises: every count is finite and lies
+/// between 0 and [`MOST_CALLS`] a minute, and no version has more bad invocations than invocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Minute {
     canary_calls: f64,
@@ -12,14 +12,14 @@ pub struct Minute {
     stable_bad: f64,
 }
 
-/// The most calls of a version that a minute may have: 10¹⁵, below which a float still tells single calls apart.
+/// The most invocations of a version that a minute may have: 10¹⁵, below which a float still tells single invocations apart.
 pub const MOST_CALLS: f64 = 1e15;
 
 /// Why counts are no minute. `count` names the one that is wrong, as it is written in a file.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CountError {
     /// Not a number, or without end.
-    #[error("{count} is {value}, not a number of calls")]
+    #[error("{count} is {value}, not a number of invocations")]
     NotFinite {
         /// Which count.
         count: &'static str,
@@ -35,30 +35,30 @@ pub enum CountError {
         value: f64,
     },
     /// More than can be counted exactly.
-    #[error("{count} is {value}: more than {MOST_CALLS} calls in a minute are not counted exactly")]
+    #[error("{count} is {value}: more than {MOST_CALLS} invocations in a minute cannot be counted exactly")]
     TooMany {
         /// Which count.
         count: &'static str,
         /// What was given.
         value: f64,
     },
-    /// More bad calls than calls.
-    #[error("{count} is {bad}, more than the {calls} calls there were")]
+    /// More bad invocations than invocations.
+    #[error("{count} is {bad}, more than the {calls} invocations in total")]
     MoreBadThanCalls {
         /// Which count.
         count: &'static str,
-        /// Bad calls.
+        /// Bad invocations.
         bad: f64,
-        /// All calls.
+        /// All invocations.
         calls: f64,
     },
 }
 
 impl Minute {
-    /// A minute with these counts, each in calls.
+    /// A minute with these counts, each in invocations.
     ///
     /// # Errors
-    /// A count that is negative, infinite, no number or above [`MOST_CALLS`]; more bad calls than calls.
+    /// A count that is negative, infinite, no number or above [`MOST_CALLS`]; more bad invocations than invocations.
     pub fn new(canary_calls: f64, canary_bad: f64, stable_calls: f64, stable_bad: f64) -> Result<Self, CountError> {
         for (count, value) in [
             ("canary_calls", canary_calls),
@@ -84,7 +84,7 @@ impl Minute {
         Ok(Self { canary_calls, canary_bad, stable_calls, stable_bad })
     }
 
-    /// Calls that the canary answered, or failed to.
+    /// Invocations that the canary answered, or failed to.
     pub const fn canary_calls(&self) -> f64 {
         self.canary_calls
     }
@@ -94,7 +94,7 @@ impl Minute {
         self.canary_bad
     }
 
-    /// Calls that stable answered, or failed to.
+    /// Invocations that stable answered, or failed to.
     pub const fn stable_calls(&self) -> f64 {
         self.stable_calls
     }
@@ -104,17 +104,17 @@ impl Minute {
         self.stable_bad
     }
 
-    /// Calls of both versions.
+    /// Invocations of both versions.
     pub fn calls(&self) -> f64 {
         self.canary_calls + self.stable_calls
     }
 
-    /// Whether it can tell the versions apart: both have calls.
+    /// Whether it can tell the versions apart: both have invocations.
     pub(crate) fn is_informative(&self) -> bool {
         self.canary_calls > 0.0 && self.stable_calls > 0.0
     }
 
-    /// Both together. Rounding is monotone, so that bad calls never come to exceed calls.
+    /// Both together. Rounding is monotone, so that bad invocations never come to exceed invocations.
     pub(crate) fn plus(&self, other: &Self) -> Self {
         Self {
             canary_calls: self.canary_calls + other.canary_calls,
@@ -133,13 +133,13 @@ mod tests {
     fn what_cannot_be_counted_is_refused_by_name() {
         let said = |counts: [f64; 4]| Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap_err().to_string();
         assert_eq!(said([-1.0, 0.0, 9.0, 0.0]), "canary_calls is -1: a count is never negative");
-        assert_eq!(said([1.0, 2.0, 9.0, 0.0]), "canary_errors is 2, more than the 1 calls there were");
-        assert_eq!(said([1.0, 0.0, 9.0, 9.5]), "stable_errors is 9.5, more than the 9 calls there were");
-        assert_eq!(said([1.0, 0.0, f64::NAN, 0.0]), "stable_calls is NaN, not a number of calls");
-        assert_eq!(said([1.0, f64::INFINITY, 9.0, 0.0]), "canary_errors is inf, not a number of calls");
+        assert_eq!(said([1.0, 2.0, 9.0, 0.0]), "canary_errors is 2, more than the 1 invocations in total");
+        assert_eq!(said([1.0, 0.0, 9.0, 9.5]), "stable_errors is 9.5, more than the 9 invocations in total");
+        assert_eq!(said([1.0, 0.0, f64::NAN, 0.0]), "stable_calls is NaN, not a number of invocations");
+        assert_eq!(said([1.0, f64::INFINITY, 9.0, 0.0]), "canary_errors is inf, not a number of invocations");
         assert_eq!(
             said([2e15, 0.0, 9.0, 0.0]),
-            "canary_calls is 2000000000000000: more than 1000000000000000 calls in a minute are not counted exactly"
+            "canary_calls is 2000000000000000: more than 1000000000000000 invocations in a minute cannot be counted exactly"
         );
     }
 }

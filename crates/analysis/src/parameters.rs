@@ -7,19 +7,19 @@
 pub struct Parameters {
     /// `α`, above 0 and below 1: the largest chance of a false rollback over a whole rollout, where `share` is 1.
     pub alpha: f64,
-    /// `ρ`, 1 to 1,000: a canary whose rate of bad calls is up to this many times stable's, and `margin` more, is tolerated.
+    /// `ρ`, 1 to 1,000: a canary whose rate of bad invocations is up to this many times stable's, and `margin` more, is tolerated.
     pub ratio: f64,
-    /// `δ`, a fraction of calls from 0 to below 1: 0.0005 tolerates 0.05 percentage points beyond the ratio.
+    /// `δ`, a fraction of invocations from 0 to below 1: 0.0005 tolerates 0.05 percentage points beyond the ratio.
     pub margin: f64,
     /// `g`, each above 1 and at most 10⁶, at most 20 of them: bet on the canary being `ratio · g` times as bad as stable.
     pub alternatives: Vec<f64>,
-    /// Bet on an outage of the canary alone. Valid while calls of one version share one rate within a bucket.
+    /// Bet on an outage of the canary alone. Valid while invocations of one version share one rate within a bucket.
     pub outage: Option<Outage>,
     /// `h`, above 0 and below 1: how much of the bet says that the trouble begins at once.
     pub start: f64,
-    /// The calls of both versions that close a bucket, 1 to 10¹².
+    /// The invocations of both versions that close a bucket, 1 to 10¹².
     pub bucket_min: f64,
-    /// The bad calls of the canary without which nothing is rolled back, 0 to 10¹².
+    /// The bad invocations of the canary without which nothing is rolled back, 0 to 10¹².
     pub min_canary_bad: f64,
     /// The evidence `E`, above 1, from which the weight is better not raised.
     pub hold_at: f64,
@@ -27,7 +27,7 @@ pub struct Parameters {
     pub share: f64,
 }
 
-/// A canary that fails while stable does not: the rates of bad calls that are bet on, as fractions.
+/// A canary that fails while stable does not: the rates of bad invocations that are bet on, as fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outage {
     /// Stable's rate, above 0.
@@ -40,7 +40,7 @@ pub struct Outage {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParameterError {
     /// A number out of its range.
-    #[error("the {name} is {value}: it lies {range}")]
+    #[error("the {name} is {value}: it must be {range}")]
     Range {
         /// Which one, in words.
         name: &'static str,
@@ -53,13 +53,13 @@ pub enum ParameterError {
     #[error("a test needs at least one alternative")]
     NoAlternative,
     /// More bets than are of any use.
-    #[error("{given} alternatives: 20 are the most")]
+    #[error("{given} alternatives: the maximum is 20")]
     TooManyAlternatives {
         /// How many there were.
         given: usize,
     },
-    /// An outage that is tolerated, or that comes without calls that succeed.
-    #[error("an outage from {stable} to {canary}: the canary's rate lies above the {tolerated} that is tolerated, and below 1")]
+    /// An outage that is tolerated, or that comes without invocations that succeed.
+    #[error("an outage from {stable} to {canary}: the canary's rate must be above the tolerated {tolerated} and below 1")]
     Outage {
         /// Stable's rate.
         stable: f64,
@@ -94,9 +94,9 @@ impl Parameters {
     /// The share of `alpha` that is latency's where it is enforced.
     pub const LATENCY_SHARE: f64 = 0.2;
 
-    /// For slow calls: stable's limit is frozen before the rollout, so that `margin` has to cover what it wanders.
+    /// For slow invocations: stable's limit is frozen before the rollout, so that `margin` has to cover what it wanders.
     ///
-    /// Use 0.02 for a limit at the 90th percentile and 0.01 at the 99th. No outage is bet on: slow calls come in clusters.
+    /// Use 0.02 for a limit at the 90th percentile and 0.01 at the 99th. No outage is bet on: slow invocations come in clusters.
     pub fn latency(margin: f64) -> Self {
         Self {
             ratio: 1.0,
@@ -127,14 +127,19 @@ impl Parameters {
         within("bound on false rollbacks", self.alpha, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
         within("tolerated ratio", self.ratio, |it| (1.0..=1000.0).contains(&it), "between 1 and 1,000")?;
         within("tolerated margin", self.margin, |it| (0.0..1.0).contains(&it), "between 0 and 1, below 1")?;
-        within("start of the trouble", self.start, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
-        within("size of a bucket", self.bucket_min, |it| (1.0..=1e12).contains(&it), "between 1 and 10¹² calls")?;
-        within("least number of bad calls", self.min_canary_bad, |it| (0.0..=1e12).contains(&it), "between 0 and 10¹²")?;
+        within("start of the degradation", self.start, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
+        within("size of a bucket", self.bucket_min, |it| (1.0..=1e12).contains(&it), "between 1 and 10¹² invocations")?;
+        within(
+            "minimum number of failed invocations",
+            self.min_canary_bad,
+            |it| (0.0..=1e12).contains(&it),
+            "between 0 and 10¹²",
+        )?;
         within("evidence to hold at", self.hold_at, |it| it > 1.0 && it.is_finite(), "above 1")?;
-        within("share of the bound", self.share, |it| it > 0.0 && it <= 1.0, "above 0 and at most at 1")?;
+        within("share of the bound", self.share, |it| it > 0.0 && it <= 1.0, "above 0 and at most 1")?;
         within("bound times its share", self.alpha * self.share, |it| it > 0.0, "above 0")?;
         for alternative in &self.alternatives {
-            within("alternative", *alternative, |it| it > 1.0 && it <= 1e6, "above 1 and at most at 10⁶")?;
+            within("alternative", *alternative, |it| it > 1.0 && it <= 1e6, "above 1 and at most 10⁶")?;
         }
         if self.alternatives.len() > 20 {
             return Err(ParameterError::TooManyAlternatives { given: self.alternatives.len() });
@@ -172,21 +177,24 @@ mod tests {
             set(&mut parameters);
             parameters.check().unwrap_err().to_string()
         };
-        assert_eq!(said(&|it| it.alpha = 0.0), "the bound on false rollbacks is 0: it lies above 0 and below 1");
-        assert_eq!(said(&|it| it.alpha = f64::NAN), "the bound on false rollbacks is NaN: it lies above 0 and below 1");
-        assert_eq!(said(&|it| it.ratio = 0.9), "the tolerated ratio is 0.9: it lies between 1 and 1,000");
-        assert_eq!(said(&|it| it.margin = 1.0), "the tolerated margin is 1: it lies between 0 and 1, below 1");
-        assert_eq!(said(&|it| it.start = 1.0), "the start of the trouble is 1: it lies above 0 and below 1");
-        assert_eq!(said(&|it| it.bucket_min = 0.5), "the size of a bucket is 0.5: it lies between 1 and 10¹² calls");
-        assert_eq!(said(&|it| it.min_canary_bad = -1.0), "the least number of bad calls is -1: it lies between 0 and 10¹²");
-        assert_eq!(said(&|it| it.hold_at = 1.0), "the evidence to hold at is 1: it lies above 1");
-        assert_eq!(said(&|it| it.share = 1.5), "the share of the bound is 1.5: it lies above 0 and at most at 1");
-        assert_eq!(said(&|it| it.alternatives = vec![1.0]), "the alternative is 1: it lies above 1 and at most at 10⁶");
-        assert_eq!(said(&|it| it.alternatives = vec![2.0; 21]), "21 alternatives: 20 are the most");
+        assert_eq!(said(&|it| it.alpha = 0.0), "the bound on false rollbacks is 0: it must be above 0 and below 1");
+        assert_eq!(said(&|it| it.alpha = f64::NAN), "the bound on false rollbacks is NaN: it must be above 0 and below 1");
+        assert_eq!(said(&|it| it.ratio = 0.9), "the tolerated ratio is 0.9: it must be between 1 and 1,000");
+        assert_eq!(said(&|it| it.margin = 1.0), "the tolerated margin is 1: it must be between 0 and 1, below 1");
+        assert_eq!(said(&|it| it.start = 1.0), "the start of the degradation is 1: it must be above 0 and below 1");
+        assert_eq!(said(&|it| it.bucket_min = 0.5), "the size of a bucket is 0.5: it must be between 1 and 10¹² invocations");
+        assert_eq!(
+            said(&|it| it.min_canary_bad = -1.0),
+            "the minimum number of failed invocations is -1: it must be between 0 and 10¹²"
+        );
+        assert_eq!(said(&|it| it.hold_at = 1.0), "the evidence to hold at is 1: it must be above 1");
+        assert_eq!(said(&|it| it.share = 1.5), "the share of the bound is 1.5: it must be above 0 and at most 1");
+        assert_eq!(said(&|it| it.alternatives = vec![1.0]), "the alternative is 1: it must be above 1 and at most 10⁶");
+        assert_eq!(said(&|it| it.alternatives = vec![2.0; 21]), "21 alternatives: the maximum is 20");
         assert_eq!(said(&|it| (it.alternatives, it.outage) = (Vec::new(), None)), "a test needs at least one alternative");
         assert_eq!(
             said(&|it| it.outage = Some(Outage { stable: 0.4, canary: 0.45 })),
-            "an outage from 0.4 to 0.45: the canary's rate lies above the 0.5005 that is tolerated, and below 1"
+            "an outage from 0.4 to 0.45: the canary's rate must be above the tolerated 0.5005 and below 1"
         );
     }
 }

@@ -3,7 +3,7 @@
 //! **CSV**: numbers separated by commas. The first line may be a header, recognised by one of the names `canary_calls`,
 //! `canary_errors`, `stable_calls`, `stable_errors`: then it names the columns, in any order, and other columns are left alone.
 //! Without one there are exactly these four columns, in this order. **JSON lines**: an object a line with these four members;
-//! others are left alone. Blank lines are no minutes: a minute without calls is four zeros. Counts may be fractional.
+//! others are left alone. Blank lines are no minutes: a minute without invocations is four zeros. Counts may be fractional.
 
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ pub struct SeriesError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// A cell that is no number.
-    #[error("{column} is `{cell}`, not a number\n  hint: a header names {names}", names = COLUMNS.join(", "))]
+    #[error("{column} is `{cell}`, not a number\n  hint: the header columns are {names}", names = COLUMNS.join(", "))]
     NotANumber {
         /// Its column.
         column: &'static str,
@@ -42,7 +42,7 @@ pub enum Problem {
         expected: usize,
     },
     /// A header that lacks a column.
-    #[error("the header has no column {column}\n  hint: it names {names}", names = COLUMNS.join(", "))]
+    #[error("the header has no column {column}\n  hint: it has {names}", names = COLUMNS.join(", "))]
     Missing {
         /// Which one.
         column: &'static str,
@@ -178,12 +178,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let said = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(said("1,0,9,0\n\n1,2,9,0\n"), "line 3: canary_errors is 2, more than the 1 calls there were");
+        assert_eq!(said("1,0,9,0\n\n1,2,9,0\n"), "line 3: canary_errors is 2, more than the 1 invocations in total");
         assert_eq!(said("1,0,9\n"), "line 1: 3 columns where 4 are expected");
-        assert_eq!(said("1,0,9,nan\n"), "line 1: stable_errors is NaN, not a number of calls");
+        assert_eq!(said("1,0,9,nan\n"), "line 1: stable_errors is NaN, not a number of invocations");
         assert!(
             said("a,b,c,d\n1,0,9,0")
-                .starts_with("line 1: canary_calls is `a`, not a number\n  hint: a header names canary_calls")
+                .starts_with("line 1: canary_calls is `a`, not a number\n  hint: the header columns are canary_calls")
         );
         assert!(said("canary_calls,errors\n1,0\n").starts_with("line 1: the header has no column canary_errors\n  hint:"));
         let twice = "canary_calls,canary_errors,stable_calls,stable_errors,canary_calls\n";

@@ -12,7 +12,7 @@ use crate::parameters::{ParameterError, Parameters};
 /// - A canary that is no worse than tolerated is rolled back with a probability of at most `α · share`, however often one looks.
 /// - Folding minutes one by one is the same, to the last bit, as folding them all again from the first one.
 /// - Once a minute has ended with enough evidence, [`Test::rolls_back`] stays true, whatever follows.
-/// - Minutes in which the canary had no call change nothing that a closed bucket said, and a bucket without a bad call of the
+/// - Minutes in which the canary had no call change nothing that a closed bucket said, and a bucket without a bad invocation of the
 ///   canary never raises the evidence.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -41,26 +41,26 @@ pub enum Verdict {
     Hold,
     /// The canary is worse than tolerated. Latched: it outranks every other verdict and no later minute takes it back.
     RollBack,
-    /// The canary has no calls although it should have: its share does not arrive, or is not counted. Never a pass.
+    /// The canary has no invocations although it should have: its share does not arrive, or is not counted. Never a pass.
     NoData,
     /// Too few calls to see anything but a dead canary.
     LowPower,
 }
 
-/// How many calls the canary should have had, as far as the caller knows. The test itself needs neither.
+/// How many invocations the canary should have had, as far as the caller knows. The test itself needs neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outlook {
-    /// Calls due by now: the sum of weight × calls of the alias over the finished minutes. `None` where no weight is known:
-    /// then a canary without calls is without data at once.
+    /// Invocations due by now: the sum of weight × invocations of the alias over the finished minutes. `None` where no weight is known:
+    /// then a canary without invocations is without data at once.
     pub due: Option<f64>,
-    /// Calls in the whole rollout, past and to come. `None` where that is not known: then those so far count.
+    /// Invocations in the whole rollout, past and to come. `None` where that is not known: then those so far count.
     pub in_all: Option<f64>,
 }
 
-/// The calls due from which a canary without any is without data.
+/// The invocations due from which a canary without any is without data.
 const DUE: f64 = 10.0;
 
-/// The calls in a whole rollout below which only a dead canary can be seen.
+/// The invocations in a whole rollout below which only a dead canary can be seen.
 const FEW: f64 = 30.0;
 
 impl Test {
@@ -144,7 +144,7 @@ impl Latch {
         }
     }
 
-    /// A minute ended with this evidence, and this many bad calls of the canary in all.
+    /// A minute ended with this evidence, and this many bad invocations of the canary in all.
     pub(crate) fn see(&mut self, ln_e: f64, canary_bad: f64) {
         self.now = ln_e >= self.ln_threshold && canary_bad >= self.min_canary_bad;
         self.ever |= self.now;

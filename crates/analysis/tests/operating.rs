@@ -54,8 +54,8 @@ fn known_answers_are_met() {
         }
     }
     assert!(complaints.is_empty(), "{complaints:#?}");
-    // One in twenty is outside its 95 % interval by chance; both bounds of a row see the same traffic, and are so together.
-    assert!(outside <= 18, "{outside} of {} are outside their 95 % intervals", 2 * rows.len());
+    // One in twenty is outside its 95% interval by chance; both bounds of a row see the same traffic, and are so together.
+    assert!(outside <= 18, "{outside} of {} are outside their 95% intervals", 2 * rows.len());
 }
 
 #[test]
@@ -81,17 +81,17 @@ fn every_rule_meets_the_same_calls() {
         let (minutes, failed): (Vec<Option<usize>>, Vec<f64>) = ends.map(|end| (end.noticed, end.failed)).unzip();
         (minutes.iter().flatten().count(), failed.iter().sum::<f64>() / 200.0)
     };
-    assert_eq!(noticed("errors of the alias > 0, two minutes running", "both 0.5 %").0, 200);
-    assert_eq!(noticed("canary's errors > 1 %, four minutes in all", "both 20 % for five minutes").0, 200);
-    // As good as stable: at most 1 % by what is promised, and 13 of 200 then come less than once in 10⁶.
+    assert_eq!(noticed("errors of the alias > 0, two minutes running", "both 0.5%").0, 200);
+    assert_eq!(noticed("canary's errors > 1%, four minutes in all", "both 20% for five minutes").0, 200);
+    // As good as stable: at most 1% by what is promised, and 13 of 200 then come less than once in 10⁶.
     for case in CASES.iter().filter(|case| case.good) {
         assert!(count(noticed("canaryctl", case.name).0) < f64::from(beyond_chance(200, 0.01, 1e-6)), "{}", case.name);
     }
-    // Nine minutes with 10 to 90 % of 600 calls, and three with all of them: 4,500 calls, of which one in twenty fails. The mean
+    // Nine minutes with 10 to 90% of 600 calls, and three with all of them: 4,500 calls, of which one in twenty fails. The mean
     // of 200 such counts scatters by √(225 / 200).
-    let (found, failed) = noticed("nothing", "5 % against 0.1 %");
+    let (found, failed) = noticed("nothing", "5% against 0.1%");
     assert!(found == 0 && (failed - 225.0).abs() < 6.0 * (225.0_f64 / 200.0).sqrt(), "{failed}");
-    let (found, failed) = noticed("canaryctl", "5 % against 0.1 %");
+    let (found, failed) = noticed("canaryctl", "5% against 0.1%");
     assert!(found == 200 && failed < 10.0, "{found}, {failed}");
 }
 

@@ -44,7 +44,7 @@ fn without_a_forecast_the_counts_speak_for_themselves() {
 
 #[test]
 fn two_bad_calls_roll_nothing_back() {
-    // At 0.1 % each is worth up to 6.9: far more than it takes, but two are an accident.
+    // At 0.1% each is worth up to 6.9: far more than it takes, but two are an accident.
     let test = Test::of(&Parameters::default(), &[minute([10.0, 2.0, 9990.0, 0.0])]).unwrap();
     assert!(test.ln_e() > test.parameters().ln_threshold() && !test.rolls_back());
     assert_eq!(test.verdict(&Outlook::default()), Verdict::Hold);
@@ -111,7 +111,7 @@ fn later_steps_see_more() {
     let seen = sights(&Parameters::default(), &steps, &Traffic::new(600.0, 0.001).unwrap()).unwrap();
     let smallest: Vec<f64> = seen.iter().map(|sight| sight.smallest.unwrap()).collect();
     assert!(smallest.windows(2).all(|pair| pair[1] <= pair[0]), "{smallest:?}");
-    assert!((smallest[8] - smallest[9]).abs() < 1e-12, "at 100 % nothing is learnt");
+    assert!((smallest[8] - smallest[9]).abs() < 1e-12, "at 100% nothing is learnt");
     assert!((seen[2].canary_calls - 180.0).abs() < 1e-9);
     // A call a minute: one canary call or two, and nothing that they could tell.
     let seen = sights(&Parameters::default(), &linear(1.0)[..2], &Traffic::new(1.0, 0.0).unwrap()).unwrap();
@@ -135,14 +135,14 @@ fn a_formula_says_about_the_same() {
 
 #[test]
 fn nothing_is_foretold_from_nonsense() {
-    assert_eq!(Step::new(1.5, 1.0).unwrap_err().to_string(), "the weight is 1.5: it lies between 0 and 1");
+    assert_eq!(Step::new(1.5, 1.0).unwrap_err().to_string(), "the weight is 1.5: it must be between 0 and 1");
     assert_eq!(
         Step::new(0.5, f64::NAN).unwrap_err().to_string(),
-        "the time of a step in minutes is NaN: it lies between 0 and 100000"
+        "the time of a step in minutes is NaN: it must be between 0 and 100000"
     );
     assert_eq!(
         Traffic::new(-1.0, 0.0).unwrap_err().to_string(),
-        "the number of calls a minute is -1: it lies between 0 and 1000000000"
+        "the number of invocations per minute is -1: it must be between 0 and 1000000000"
     );
     assert!(notice(&Parameters::default(), &[], &Traffic::new(1.0, 0.0).unwrap(), 2.0).is_err());
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, Metric, MetricAlarm, Statistic};
-use controller::port::{Call, CloudError, Series, Watch};
+use controller::port::{Answer, Call, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
 use crate::error::failed;
 
-/// Alarms as they were described.
 #[derive(Debug, Default)]
 pub(crate) struct Described {
     pub(crate) metric: Vec<MetricAlarm>,
@@ -19,7 +18,7 @@ pub(crate) struct Described {
 
 impl Aws {
     /// The alarms of these names or ARNs; those that do not exist are left out.
-    pub(crate) async fn describe(&self, names: &[String]) -> Result<Described, CloudError> {
+    pub(crate) async fn describe(&self, names: &[String]) -> Answer<Described> {
         let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
         let mut found = Described::default();
         for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
@@ -48,11 +47,6 @@ impl Aws {
         found.composite.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
         Ok(found)
     }
-
-    pub(crate) async fn described(&self, names: &[String]) -> Result<Vec<Watch>, CloudError> {
-        let Described { metric, composite } = self.describe(names).await?;
-        Ok(metric.iter().map(metric_watch).chain(composite.iter().map(composite_watch)).collect())
-    }
 }
 
 /// As many periods as have to be bad.
@@ -62,7 +56,7 @@ pub(crate) fn fires_after(alarm: &MetricAlarm) -> Option<Duration> {
     Some(Duration::from_secs(period.checked_mul(periods)?))
 }
 
-fn metric_watch(alarm: &MetricAlarm) -> Watch {
+pub(crate) fn metric_watch(alarm: &MetricAlarm) -> Watch {
     let statistic = alarm.extended_statistic().or(alarm.statistic().map(Statistic::as_str));
     let own = alarm.metric_name().map(|metric| Series {
         namespace: alarm.namespace().unwrap_or_default().to_owned(),
@@ -87,7 +81,7 @@ fn metric_watch(alarm: &MetricAlarm) -> Watch {
     }
 }
 
-fn composite_watch(alarm: &CompositeAlarm) -> Watch {
+pub(crate) fn composite_watch(alarm: &CompositeAlarm) -> Watch {
     let children = names_in(alarm.alarm_rule().unwrap_or_default());
     Watch { name: alarm.alarm_name().unwrap_or_default().to_owned(), children, ..Watch::default() }
 }

@@ -29,7 +29,6 @@ impl AwsClock {
         Self { local, skew: Arc::default() }
     }
 
-    /// AWS' time.
     pub(crate) fn now(&self) -> Time {
         let skew = *self.skew.lock().unwrap_or_else(PoisonError::into_inner);
         let millis = millis(self.local.now()).saturating_add(skew.offset());
@@ -47,7 +46,6 @@ impl AwsClock {
     }
 }
 
-/// When an attempt was sent.
 #[derive(Debug)]
 struct Sent(SystemTime);
 
@@ -85,7 +83,6 @@ impl Intercept for AwsClock {
     }
 }
 
-/// Milliseconds since the Unix epoch; 0 before it.
 fn millis(at: SystemTime) -> i64 {
     let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType};
+use aws_sdk_cloudwatch::types::{
+    AlarmType, ComparisonOperator, Dimension, HistoryItemType, MetricAlarm, StateValue, Statistic, Tag,
+};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{InvocationType, LogType};
+use aws_sdk_lambda::types::{FunctionUrlConfig, InvocationType, LogType};
 use controller::port::{
-    AlarmRule, AliasSnapshot, Baseline, Call, Cloud, CloudError, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch, Write,
+    AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
+    HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -17,11 +19,11 @@ use rollout::hook::HookUrl;
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::alarms::alarm_name;
+use crate::alarms::{Described, alarm_name, composite_watch, metric_watch};
 use crate::connect::Aws;
 use crate::convert::{self, AliasAnswer};
 use crate::error::{failed, not_invoked, unreadable};
-use crate::{limits, metrics};
+use crate::{limits, managed_alarm, metrics};
 
 /// The alias in such an answer.
 macro_rules! held {
@@ -50,7 +52,7 @@ impl Cloud for Aws {
         self.expiry
     }
 
-    async fn alias(&self, subject: &Subject) -> Result<Option<AliasSnapshot>, CloudError> {
+    async fn alias(&self, subject: &Subject) -> Answer<Option<AliasSnapshot>> {
         let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
         match request.send().await.map_err(failed(Call::GetAlias)) {
             Ok(found) => held!(Call::GetAlias, found).map(Some),
@@ -60,7 +62,7 @@ impl Cloud for Aws {
         }
     }
 
-    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
+    async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Answer<AliasSnapshot> {
         let request = self
             .lambda
             .update_alias()
@@ -76,7 +78,7 @@ impl Cloud for Aws {
         held!(Call::UpdateAlias, written)
     }
 
-    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Result<AliasSnapshot, CloudError> {
+    async fn create_alias(&self, subject: &Subject, desired: &Alias) -> Answer<AliasSnapshot> {
         let request = self
             .lambda
             .create_alias()
@@ -91,7 +93,7 @@ impl Cloud for Aws {
         held!(Call::CreateAlias, created)
     }
 
-    async fn alias_names(&self, function: &FunctionName) -> Result<Vec<String>, CloudError> {
+    async fn alias_names(&self, function: &FunctionName) -> Answer<Vec<String>> {
         let request = self.lambda.list_aliases().function_name(function.reference());
         let mut aliases = request.into_paginator().items().send();
         let mut names = Vec::new();
@@ -101,7 +103,7 @@ impl Cloud for Aws {
         Ok(names)
     }
 
-    async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Result<Configuration, CloudError> {
+    async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Answer<Configuration> {
         let operation = Call::GetFunctionConfiguration;
         let request = self
             .lambda
@@ -112,34 +114,29 @@ impl Cloud for Aws {
         convert::configuration(operation, &found)
     }
 
-    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
+    async fn tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed(Call::ListTags))?;
         Ok(tags.tags.unwrap_or_default().into_iter().collect())
     }
 
-    async fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), CloudError> {
+    async fn tag(&self, arn: &str, key: &str, value: &str) -> Answer<()> {
         let request = self.lambda.tag_resource().resource(arn).tags(key, value);
         request.send().await.map(drop).map_err(failed(Call::TagResource))
     }
 
-    async fn untag(&self, arn: &str, key: &str) -> Result<(), CloudError> {
+    async fn untag(&self, arn: &str, key: &str) -> Answer<()> {
         let request = self.lambda.untag_resource().resource(arn).tag_keys(key);
         request.send().await.map(drop).map_err(failed(Call::UntagResource))
     }
 
-    async fn resource(&self, stack: &str, logical_id: &str) -> Result<Option<String>, CloudError> {
+    async fn resource(&self, stack: &str, logical_id: &str) -> Answer<Option<String>> {
         let request = self.cloudformation().describe_stack_resource().stack_name(stack).logical_resource_id(logical_id);
         let found = request.send().await.map_err(failed(Call::DescribeStackResource))?;
         let name = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
         Ok(name.filter(|name| !name.is_empty()))
     }
 
-    async fn publish(
-        &self,
-        function: &FunctionName,
-        seen: &Configuration,
-        description: Option<&str>,
-    ) -> Result<Version, CloudError> {
+    async fn publish(&self, function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Answer<Version> {
         let operation = Call::PublishVersion;
         let request = self
             .lambda
@@ -155,7 +152,7 @@ impl Cloud for Aws {
         version.parse().map_err(|error| unreadable(operation, format!("{error}")))
     }
 
-    async fn update_code(&self, function: &FunctionName, code: &Code) -> Result<String, CloudError> {
+    async fn update_code(&self, function: &FunctionName, code: &Code) -> Answer<String> {
         let request = self.lambda.update_function_code().function_name(function.reference());
         let request = match code {
             Code::Zip(bytes) => request.zip_file(Blob::new(bytes.clone())),
@@ -166,7 +163,7 @@ impl Cloud for Aws {
         sent.code_sha256.ok_or_else(|| unreadable(operation, "no CodeSha256"))
     }
 
-    async fn provisioned(&self, subject: &Subject) -> Result<bool, CloudError> {
+    async fn provisioned(&self, subject: &Subject) -> Answer<bool> {
         let request = self
             .lambda
             .get_provisioned_concurrency_config()
@@ -179,7 +176,7 @@ impl Cloud for Aws {
         }
     }
 
-    async fn alarms(&self, names: &[String], _known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
+    async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
         let described = self.describe(names).await?;
         let metric = described.metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
@@ -187,7 +184,7 @@ impl Cloud for Aws {
         Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
-    async fn last_red(&self, name: &str, since: Time) -> Result<Option<Time>, CloudError> {
+    async fn last_red(&self, name: &str, since: Time) -> Answer<Option<Time>> {
         let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         let request = self
             .cloudwatch()
@@ -206,28 +203,68 @@ impl Cloud for Aws {
         Ok(in_alarm)
     }
 
-    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>> {
+    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<Vec<MinuteCounts>>>> {
         let at = self.time();
         Dated { at, answer: metrics::counts(self, pairs).await }
     }
 
-    async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Result<Vec<Baseline>, CloudError> {
+    async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
         metrics::baseline(self, subject, from, to, every).await
     }
 
-    async fn managed_alarm(&self, name: &str) -> Result<Option<ManagedAlarm>, CloudError> {
-        self.standing_alarm(name).await
+    async fn managed_alarm(&self, name: &str) -> Answer<Option<ManagedAlarm>> {
+        let request = self
+            .cloudwatch()
+            .describe_alarms()
+            .alarm_names(name)
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm);
+        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
+        let (metric, composite) = (found.metric_alarms().first(), found.composite_alarms().first());
+        let arn = metric.and_then(MetricAlarm::alarm_arn).or(composite.and_then(|alarm| alarm.alarm_arn()));
+        let Some(arn) = arn else { return Ok(None) };
+        let tags = self.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
+        let tags = tags.map_err(failed(Call::ListTagsForResource))?;
+        let owner = tags.tags().iter().find(|tag| tag.key() == Some(TAG)).and_then(Tag::value).map(str::to_owned);
+        let in_alarm = metric.and_then(MetricAlarm::state_value) == Some(&StateValue::Alarm);
+        Ok(Some(ManagedAlarm { rule: metric.and_then(managed_alarm::rule), owner, in_alarm }))
     }
 
-    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
-        self.put_rule(rule, owner).await
+    async fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> Answer<()> {
+        let dimensions = rule.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+        let percentile = rule.statistic.starts_with('p');
+        let request = self
+            .cloudwatch()
+            .put_metric_alarm()
+            .alarm_name(&rule.name)
+            .alarm_description(format!("managed by canaryctl for {owner}"))
+            .namespace(&rule.namespace)
+            .metric_name(&rule.metric)
+            .set_statistic((!percentile).then(|| Statistic::from(rule.statistic.as_str())))
+            .set_extended_statistic(percentile.then(|| rule.statistic.clone()))
+            .set_dimensions(Some(dimensions.collect()))
+            .period(managed_alarm::whole(rule.period.as_secs()))
+            .evaluation_periods(managed_alarm::whole(u64::from(rule.evaluation_periods)))
+            .datapoints_to_alarm(managed_alarm::whole(u64::from(rule.datapoints)))
+            .threshold(rule.threshold)
+            .comparison_operator(ComparisonOperator::from(rule.comparison.as_str()))
+            .treat_missing_data(&rule.missing_data)
+            // Taken when the alarm is made; one that is changed has its tag.
+            .tags(Tag::builder().key(TAG).value(owner).build());
+        request.send().await.map(drop).map_err(failed(Call::PutMetricAlarm))
     }
 
-    async fn reset_alarm(&self, name: &str) -> Result<(), CloudError> {
-        self.clear_state(name).await
+    async fn reset_alarm(&self, name: &str) -> Answer<()> {
+        let request = self
+            .cloudwatch()
+            .set_alarm_state()
+            .alarm_name(name)
+            .state_value(StateValue::InsufficientData)
+            .state_reason("canaryctl now uses this alarm for another version");
+        request.send().await.map(drop).map_err(failed(Call::SetAlarmState))
     }
 
-    async fn alarm_names(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+    async fn alarm_names(&self, prefix: &str) -> Answer<Vec<String>> {
         let request = self
             .cloudwatch()
             .describe_alarms()
@@ -240,27 +277,54 @@ impl Cloud for Aws {
         Ok(metric.chain(composite).map(str::to_owned).collect())
     }
 
-    async fn event_sources(&self, function: &Qualified) -> Result<Vec<EventSource>, CloudError> {
-        self.sources(function).await
+    async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {
+        let named = function.qualifier.iter().fold(function.reference(), |name, qualifier| format!("{name}:{qualifier}"));
+        let request = self.lambda.list_event_source_mappings().function_name(named);
+        let mut mappings = request.into_paginator().items().send();
+        let mut sources = Vec::new();
+        while let Some(mapping) = mappings.next().await {
+            let mapping = mapping.map_err(failed(Call::ListEventSourceMappings))?;
+            let at_rest = matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting"));
+            sources.push(EventSource {
+                id: mapping.uuid.unwrap_or_default(),
+                source: mapping.event_source_arn,
+                function: mapping.function_arn.unwrap_or_default(),
+                active: !at_rest,
+            });
+        }
+        Ok(sources)
     }
 
-    async fn function_urls(&self, function: &FunctionName) -> Result<Vec<FunctionUrl>, CloudError> {
-        self.urls(function).await
+    async fn function_urls(&self, function: &FunctionName) -> Answer<Vec<FunctionUrl>> {
+        let request = self.lambda.list_function_url_configs().function_name(function.reference());
+        let found = request.send().await.map_err(failed(Call::ListFunctionUrlConfigs))?;
+        let told = |url: &FunctionUrlConfig| FunctionUrl {
+            url: url.function_url().to_owned(),
+            function: url.function_arn().to_owned(),
+            auth: url.auth_type().as_str().to_owned(),
+        };
+        Ok(found.function_url_configs().iter().map(told).collect())
     }
 
-    async fn policy(&self, function: &FunctionName) -> Result<Option<String>, CloudError> {
-        self.own_policy(function).await
+    async fn policy(&self, function: &FunctionName) -> Answer<Option<String>> {
+        match self.lambda.get_policy().function_name(function.reference()).send().await.map_err(failed(Call::GetPolicy)) {
+            Ok(found) => Ok(found.policy),
+            // A function without a policy is answered as one that does not exist.
+            Err(error) if error.failure == Failure::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn calls(&self, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Result<Vec<f64>, CloudError> {
+    async fn calls(&self, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Answer<Vec<f64>> {
         metrics::calls(self, function, by, from, to).await
     }
 
-    async fn watches(&self, names: &[String]) -> Result<Vec<Watch>, CloudError> {
-        self.described(names).await
+    async fn watches(&self, names: &[String]) -> Answer<Vec<Watch>> {
+        let Described { metric, composite } = self.describe(names).await?;
+        Ok(metric.iter().map(metric_watch).chain(composite.iter().map(composite_watch)).collect())
     }
 
-    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Result<InvocationResult, CloudError> {
+    async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Answer<InvocationResult> {
         let request = self
             .lambda
             .invoke()
@@ -279,15 +343,15 @@ impl Cloud for Aws {
         })
     }
 
-    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
+    async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Answer<HttpHookResponse> {
         self.send(url, payload, limit).await
     }
 
-    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+    async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Answer<()> {
         self.ask(subject, write).await
     }
 
-    async fn invocable(&self, function: &Qualified) -> Result<(), CloudError> {
+    async fn invocable(&self, function: &Qualified) -> Answer<()> {
         let request = self
             .lambda
             .invoke()

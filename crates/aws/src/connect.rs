@@ -44,7 +44,7 @@ pub struct Settings {
 pub struct ClientOverrides {
     /// Carries the requests.
     pub http_client: Option<SharedHttpClient>,
-    /// Tells the time.
+    /// Reports the time.
     pub time_source: Option<SharedTimeSource>,
     /// Waits, for time-outs and between attempts.
     pub sleep: Option<SharedAsyncSleep>,
@@ -178,21 +178,25 @@ fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
     if region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         Ok(region)
     } else {
-        Err(unusable(format!("`{region}` is no AWS Region\n  hint: such as `eu-west-1`")))
+        Err(unusable(format!("`{region}` is not an AWS Region\n  hint: for example `eu-west-1`")))
     }
 }
 
 fn check_endpoint(url: &str) -> Result<(), CloudError> {
     let sound =
         url.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-    if sound { Ok(()) } else { Err(unusable(format!("`{url}` is no endpoint\n  hint: a URL such as `http://127.0.0.1:4566`"))) }
+    if sound {
+        Ok(())
+    } else {
+        Err(unusable(format!("`{url}` is not an endpoint\n  hint: a URL such as `http://127.0.0.1:4566`")))
+    }
 }
 
 fn unusable(message: String) -> CloudError {
     CloudError { failure: Failure::Unsent, operation: "connect", message, code: None }
 }
 
-const NO_REGION: &str = "no AWS Region is set\n  hint: `--region`, AWS_REGION, or `region` in the profile";
+const NO_REGION: &str = "no AWS Region is set\n  hint: set `--region`, AWS_REGION, or `region` in the profile";
 
 /// Well under the five minutes after which paths cut idle connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);

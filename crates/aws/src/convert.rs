@@ -3,7 +3,6 @@
 //! An answer that lacks what a decision would rest on is an error, never a default.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
@@ -12,7 +11,7 @@ use aws_sdk_lambda::types::{
     TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::port::{AliasSnapshot, Call, CloudError, Configuration, FunctionConfigSnapshot, Revision, State, Update};
+use controller::port::{AliasSnapshot, Answer, Call, Configuration, FunctionConfigSnapshot, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -31,7 +30,7 @@ pub(crate) struct AliasAnswer<'a> {
 }
 
 impl AliasAnswer<'_> {
-    pub(crate) fn held(self) -> Result<AliasSnapshot, CloudError> {
+    pub(crate) fn held(self) -> Answer<AliasSnapshot> {
         let operation = self.operation;
         let target = match required(operation, "FunctionVersion", self.function_version)? {
             LATEST => Target::Latest,
@@ -47,7 +46,7 @@ impl AliasAnswer<'_> {
                 let weight = weight.ok_or_else(|| unreadable(operation, format!("a weight of {fraction}")))?;
                 Ok((version, weight))
             })
-            .collect::<Result<Vec<_>, CloudError>>()?;
+            .collect::<Answer<Vec<_>>>()?;
         weights.sort_unstable();
         let revision = Revision(required(operation, "RevisionId", self.revision_id)?.to_owned());
         let description = self.description.unwrap_or_default().to_owned();
@@ -62,7 +61,7 @@ pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
     AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
 }
 
-pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOutput) -> Result<Configuration, CloudError> {
+pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOutput) -> Answer<Configuration> {
     let text = |name, value| required(operation, name, value).map(str::to_owned);
     Ok(Configuration {
         arn: text("FunctionArn", answer.function_arn())?,
@@ -81,7 +80,6 @@ pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOu
     })
 }
 
-/// What a version freezes beside its code.
 fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
     let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
     let vpc = answer.vpc_config();
@@ -107,7 +105,6 @@ fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
     }
 }
 
-/// Names of things that stand in no order.
 fn sorted(names: Option<&[String]>) -> Vec<String> {
     let mut names = names.unwrap_or_default().to_vec();
     names.sort_unstable();
@@ -136,66 +133,47 @@ fn because(word: &str, reason: Option<&str>) -> String {
     reason.filter(|reason| !reason.is_empty()).map_or_else(|| format!("its state is {word}"), str::to_owned)
 }
 
-pub(crate) fn metric_alarm(operation: Call, alarm: &MetricAlarm) -> Result<AlarmSeen, CloudError> {
-    AlarmAnswer {
-        name: alarm.alarm_name(),
-        state: alarm.state_value(),
-        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
-        reason: alarm.state_reason(),
-        metric: alarm.metric_name(),
-        fires_after: fires_after(alarm),
-    }
-    .seen(operation)
+pub(crate) fn metric_alarm(operation: Call, alarm: &MetricAlarm) -> Answer<AlarmSeen> {
+    let since = alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp());
+    let seen = alarm_seen(operation, alarm.alarm_name(), alarm.state_value(), since, alarm.state_reason())?;
+    Ok(AlarmSeen { metric: alarm.metric_name().map(str::to_owned), fires_after: fires_after(alarm), ..seen })
 }
 
-pub(crate) fn composite_alarm(operation: Call, alarm: &CompositeAlarm) -> Result<AlarmSeen, CloudError> {
-    AlarmAnswer {
-        name: alarm.alarm_name(),
-        state: alarm.state_value(),
-        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
-        reason: alarm.state_reason(),
-        metric: None,
-        fires_after: None,
-    }
-    .seen(operation)
+pub(crate) fn composite_alarm(operation: Call, alarm: &CompositeAlarm) -> Answer<AlarmSeen> {
+    let since = alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp());
+    alarm_seen(operation, alarm.alarm_name(), alarm.state_value(), since, alarm.state_reason())
 }
 
-/// What the two kinds of alarm have in common.
-struct AlarmAnswer<'a> {
-    name: Option<&'a str>,
-    state: Option<&'a StateValue>,
-    since: Option<&'a DateTime>,
-    reason: Option<&'a str>,
-    metric: Option<&'a str>,
-    fires_after: Option<Duration>,
+fn alarm_seen(
+    operation: Call,
+    name: Option<&str>,
+    state: Option<&StateValue>,
+    since: Option<&DateTime>,
+    reason: Option<&str>,
+) -> Answer<AlarmSeen> {
+    let name = required(operation, "AlarmName", name)?.to_owned();
+    let state = match state {
+        Some(StateValue::Ok) => AlarmState::Ok,
+        Some(StateValue::Alarm) => AlarmState::Alarm,
+        Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
+        Some(other) => return Err(unreadable(operation, format!("alarm `{name}` is in the state `{other}`"))),
+        None => return Err(unreadable(operation, format!("alarm `{name}` has no state"))),
+    };
+    let since =
+        since.and_then(time).ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
+    let reason = reason.unwrap_or_default().to_owned();
+    Ok(AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason })
 }
 
-impl AlarmAnswer<'_> {
-    fn seen(self, operation: Call) -> Result<AlarmSeen, CloudError> {
-        let name = required(operation, "AlarmName", self.name)?.to_owned();
-        let state = match self.state {
-            Some(StateValue::Ok) => AlarmState::Ok,
-            Some(StateValue::Alarm) => AlarmState::Alarm,
-            Some(StateValue::InsufficientData) => AlarmState::InsufficientData,
-            Some(other) => return Err(unreadable(operation, format!("alarm `{name}` is in the state `{other}`"))),
-            None => return Err(unreadable(operation, format!("alarm `{name}` has no state"))),
-        };
-        let since = self.since.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(Time::from_millis);
-        let since = since.ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
-        let metric = self.metric.map(str::to_owned);
-        let (fires_after, reason) = (self.fires_after, self.reason.unwrap_or_default().to_owned());
-        Ok(AlarmSeen { name, state, since, in_alarm: None, fires_after, metric, reason })
-    }
+fn time(at: &DateTime) -> Option<Time> {
+    u64::try_from(at.to_millis().ok()?).ok().map(Time::from_millis)
 }
 
 /// When an alarm went to ALARM, if that is what this item of its history tells. What it holds is JSON behind no type.
 pub(crate) fn went_red(at: Option<&DateTime>, data: Option<&str>) -> Option<Time> {
     let data: serde_json::Value = serde_json::from_str(data?).ok()?;
     let in_alarm = data.pointer("/newState/stateValue").and_then(serde_json::Value::as_str) == Some("ALARM");
-    at.filter(|_| in_alarm)
-        .and_then(|at| at.to_millis().ok())
-        .and_then(|millis| u64::try_from(millis).ok())
-        .map(Time::from_millis)
+    at.filter(|_| in_alarm).and_then(time)
 }
 
 /// The end of an invocation's log. What cannot be read of it is left out: nothing depends on it.
@@ -204,7 +182,7 @@ pub(crate) fn log(encoded: Option<&str>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn required<'a>(operation: Call, name: &str, value: Option<&'a str>) -> Result<&'a str, CloudError> {
+fn required<'a>(operation: Call, name: &str, value: Option<&'a str>) -> Answer<&'a str> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| unreadable(operation, format!("no {name}")))
 }
 

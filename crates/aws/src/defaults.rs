@@ -37,7 +37,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// The credentials of a profile that was asked for by name, and no others.
 ///
-/// The SDK would let those of the environment go first; `--profile production` is not to end up as somebody else.
+/// The SDK would let those of the environment go first; `--profile production` is not to end up as another owner.
 #[derive(Debug)]
 pub(crate) struct NamedProfile {
     name: String,
@@ -60,7 +60,10 @@ impl ProvideCredentials for NamedProfile {
             self.files.provide_credentials().await.map_err(|error| {
                 if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
                     // All that is left to report is which profile was meant.
-                    CredentialsError::invalid_configuration(format!("the profile `{}` does not exist or has none", self.name))
+                    CredentialsError::invalid_configuration(format!(
+                        "the profile `{}` does not exist or has no Region",
+                        self.name
+                    ))
                 } else {
                     error
                 }

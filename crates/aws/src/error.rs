@@ -13,7 +13,6 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use controller::port::{Call, CloudError, Failure};
 
-/// The failure of a call that is not an invocation.
 pub(crate) fn failed<E>(operation: impl Into<&'static str>) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -35,7 +34,7 @@ pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Into<Str
     CloudError {
         failure: Failure::Unanswered,
         operation: operation.into(),
-        message: format!("unreadable answer: {}", what.into()),
+        message: format!("unreadable response: {}", what.into()),
         code: None,
     }
 }
@@ -108,7 +107,6 @@ fn by_status(status: u16) -> Failure {
     }
 }
 
-/// What the refusal of an invocation means.
 fn by_answer_to_invocation(code: &str, status: u16) -> Failure {
     match code.strip_suffix("Exception").unwrap_or(code) {
         // The function was not ready, or AWS had no room for it: another time it may be.
@@ -177,7 +175,6 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     words.join(": ")
 }
 
-/// An error, and what it came from.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
         // Its `source` is the source of what it holds, and leaves that itself out.
@@ -187,7 +184,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 const NO_CREDENTIALS: &str =
-    "no AWS credentials were found\n  hint: `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
+    "no AWS credentials were found\n  hint: set `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
 
 #[cfg(test)]
 mod tests {

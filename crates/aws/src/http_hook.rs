@@ -23,7 +23,6 @@ use crate::connect::Aws;
 use crate::error::{failed, unreadable};
 use crate::limits::CONNECT;
 
-/// An answer whose body is still to be read.
 #[derive(Debug)]
 struct Begun {
     status: u16,
@@ -55,12 +54,12 @@ impl Aws {
             let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error.to_string()))?;
             Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
         };
-        let Some(sleep) = self.config.sleep_impl() else { return Err(unusable("nothing can be waited for")) };
+        let Some(sleep) = self.config.sleep_impl() else { return Err(unusable("no timer is configured")) };
         let page = Timeout::new(Box::pin(asked), sleep.sleep(limit)).await;
         let page = page.map_err(|_| CloudError {
             failure: Failure::Unanswered,
             operation: OPERATION,
-            message: format!("nothing within {} s", limit.as_secs()),
+            message: format!("no response within {}", rollout::format::exact(limit)),
             code: None,
         })??;
         if page.status == 429 {
@@ -74,7 +73,7 @@ impl Aws {
         let (Some(http_client), Some(time_source), Some(sleep)) =
             (self.config.http_client(), self.config.time_source(), self.config.sleep_impl())
         else {
-            return Err(unusable("no HTTP client"));
+            return Err(unusable("no HTTP client is configured"));
         };
         let (path, payload) = (url.secret_path().to_owned(), payload.to_vec());
         let request = move |()| -> Result<HttpRequest, BoxError> {

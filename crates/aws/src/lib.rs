@@ -16,7 +16,6 @@ mod managed_alarm;
 mod metrics;
 mod permission;
 mod skew;
-mod triggers;
 
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 pub use aws_smithy_async::time::SharedTimeSource;

@@ -14,7 +14,6 @@ pub(crate) fn read() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(READ).build()
 }
 
-/// How often a read is tried.
 pub(crate) fn read_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
@@ -45,5 +44,5 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// Three attempts of 5 s, and the pauses between them.
 const READ: Duration = Duration::from_secs(20);
 const UPLOAD: Duration = Duration::from_mins(5);
-/// For the connection, a cold start and the way back.
+/// For the connection, a cold start and the rollback.
 const INVOCATION_MARGIN: Duration = Duration::from_secs(10);

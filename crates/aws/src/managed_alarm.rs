@@ -1,70 +1,13 @@
-//! How are alarms kept? What stands is read as a rule, and a rule is put, with the tag that says whose it is.
+//! What is an alarm as a rule? Read from what AWS describes, and the numbers of one that is put.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StateValue, Statistic, Tag};
-use controller::port::{AlarmRule, Call, CloudError, ManagedAlarm, TAG};
-
-use crate::connect::Aws;
-use crate::error::failed;
-
-impl Aws {
-    pub(crate) async fn standing_alarm(&self, name: &str) -> Result<Option<ManagedAlarm>, CloudError> {
-        let request = self
-            .cloudwatch()
-            .describe_alarms()
-            .alarm_names(name)
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm);
-        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
-        let (metric, composite) = (found.metric_alarms().first(), found.composite_alarms().first());
-        let arn = metric.and_then(MetricAlarm::alarm_arn).or(composite.and_then(|alarm| alarm.alarm_arn()));
-        let Some(arn) = arn else { return Ok(None) };
-        let tags = self.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
-        let tags = tags.map_err(failed(Call::ListTagsForResource))?;
-        let owner = tags.tags().iter().find(|tag| tag.key() == Some(TAG)).and_then(Tag::value).map(str::to_owned);
-        let in_alarm = metric.and_then(MetricAlarm::state_value) == Some(&StateValue::Alarm);
-        Ok(Some(ManagedAlarm { rule: metric.and_then(rule), owner, in_alarm }))
-    }
-
-    pub(crate) async fn put_rule(&self, rule: &AlarmRule, owner: &str) -> Result<(), CloudError> {
-        let dimensions = rule.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
-        let percentile = rule.statistic.starts_with('p');
-        let request = self
-            .cloudwatch()
-            .put_metric_alarm()
-            .alarm_name(&rule.name)
-            .alarm_description(format!("kept by canaryctl for {owner}"))
-            .namespace(&rule.namespace)
-            .metric_name(&rule.metric)
-            .set_statistic((!percentile).then(|| Statistic::from(rule.statistic.as_str())))
-            .set_extended_statistic(percentile.then(|| rule.statistic.clone()))
-            .set_dimensions(Some(dimensions.collect()))
-            .period(whole(rule.period.as_secs()))
-            .evaluation_periods(whole(u64::from(rule.evaluation_periods)))
-            .datapoints_to_alarm(whole(u64::from(rule.datapoints)))
-            .threshold(rule.threshold)
-            .comparison_operator(ComparisonOperator::from(rule.comparison.as_str()))
-            .treat_missing_data(&rule.missing_data)
-            // Taken when the alarm is made; one that is changed has its tag.
-            .tags(Tag::builder().key(TAG).value(owner).build());
-        request.send().await.map(drop).map_err(failed(Call::PutMetricAlarm))
-    }
-
-    pub(crate) async fn clear_state(&self, name: &str) -> Result<(), CloudError> {
-        let request = self
-            .cloudwatch()
-            .set_alarm_state()
-            .alarm_name(name)
-            .state_value(StateValue::InsufficientData)
-            .state_reason("canaryctl watches another version with it now");
-        request.send().await.map(drop).map_err(failed(Call::SetAlarmState))
-    }
-}
+use aws_sdk_cloudwatch::types::{MetricAlarm, Statistic};
+use controller::port::AlarmRule;
 
 /// What an alarm looks at, where that is one metric in the plain way.
-fn rule(alarm: &MetricAlarm) -> Option<AlarmRule> {
+pub(crate) fn rule(alarm: &MetricAlarm) -> Option<AlarmRule> {
     let periods = u32::try_from(alarm.evaluation_periods()?).ok()?;
     let dimensions = alarm.dimensions().iter().map(|pair| Some((pair.name()?.to_owned(), pair.value()?.to_owned())));
     Some(AlarmRule {
@@ -83,6 +26,6 @@ fn rule(alarm: &MetricAlarm) -> Option<AlarmRule> {
 }
 
 /// A number of seconds or data points: AWS takes none that an `i32` cannot hold.
-fn whole(number: u64) -> i32 {
+pub(crate) fn whole(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

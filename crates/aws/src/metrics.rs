@@ -101,7 +101,7 @@ fn counted(
 }
 
 fn missing() -> CloudError {
-    unreadable(OPERATION, "a series that was asked for is missing")
+    unreadable(OPERATION, "a requested series is missing")
 }
 
 fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
@@ -224,7 +224,7 @@ async fn ask(
             *reservation = reserved(result);
             for (at, value) in result.timestamps().iter().zip(result.values()) {
                 let millis = at.to_millis().ok().and_then(|millis| u64::try_from(millis).ok());
-                let start = millis.ok_or_else(|| unreadable(OPERATION, "a time before all time"))?;
+                let start = millis.ok_or_else(|| unreadable(OPERATION, "a time before 1970"))?;
                 series.insert(Time::from_millis(start), *value);
             }
         }
@@ -248,7 +248,6 @@ fn told(message: &MessageData) -> String {
     [message.code(), message.value()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-/// The beginning of the minute.
 fn floor(at: Time) -> Time {
     Time::from_secs(at.as_secs() / 60 * 60)
 }

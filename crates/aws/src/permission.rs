@@ -5,7 +5,6 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use controller::port::{Call, CloudError, Failure, Write};
-use rollout::Alias;
 use rollout::target::Subject;
 
 use crate::connect::Aws;
@@ -16,59 +15,51 @@ impl Aws {
     /// Asks for a write that cannot take place; an error where it would not be permitted, or nobody knows.
     pub(crate) async fn ask(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
         let refused = match write {
-            Write::Alias(alias) => self.update_nothing(subject, *alias).await,
-            Write::NewAlias => self.create_nothing(subject).await,
-            Write::Version => self.publish_nothing(subject).await,
-            Write::Code => self.upload_nothing(subject).await,
+            Write::Alias(alias) => {
+                let request = self
+                    .lambda
+                    .update_alias()
+                    .function_name(subject.function.reference())
+                    .name(&subject.alias)
+                    .function_version(alias.map_or_else(|| NO_VERSION.to_owned(), |alias| alias.target.to_string()))
+                    .set_description(alias.map(|alias| alias.description.clone()))
+                    .set_routing_config(alias.map(convert::routing))
+                    .revision_id(NO_REVISION);
+                request.send().await.map(drop).map_err(failed(Call::UpdateAlias))
+            }
+            Write::NewAlias => {
+                let request = self
+                    .lambda
+                    .create_alias()
+                    .function_name(subject.function.reference())
+                    .name(&subject.alias)
+                    .function_version(NO_VERSION);
+                request.send().await.map(drop).map_err(failed(Call::CreateAlias))
+            }
+            Write::Version => {
+                let request = self
+                    .lambda
+                    .publish_version()
+                    .function_name(subject.function.reference())
+                    .code_sha256(NO_HASH)
+                    .revision_id(NO_REVISION);
+                request.send().await.map(drop).map_err(failed(Call::PublishVersion))
+            }
+            Write::Code => {
+                let request = self
+                    .lambda
+                    .update_function_code()
+                    .function_name(subject.function.reference())
+                    .zip_file(Blob::new(NO_PACKAGE))
+                    .dry_run(true)
+                    .revision_id(NO_REVISION);
+                request.send().await.map(drop).map_err(failed(Call::UpdateFunctionCode))
+            }
         };
         match refused {
             Err(error) if !looked_into(error.failure) => Err(error),
             Err(_) | Ok(()) => Ok(()),
         }
-    }
-
-    async fn update_nothing(&self, subject: &Subject, alias: Option<&Alias>) -> Result<(), CloudError> {
-        let request = self
-            .lambda
-            .update_alias()
-            .function_name(subject.function.reference())
-            .name(&subject.alias)
-            .function_version(alias.map_or_else(|| NO_VERSION.to_owned(), |alias| alias.target.to_string()))
-            .set_description(alias.map(|alias| alias.description.clone()))
-            .set_routing_config(alias.map(convert::routing))
-            .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed(Call::UpdateAlias))
-    }
-
-    async fn create_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
-        let request = self
-            .lambda
-            .create_alias()
-            .function_name(subject.function.reference())
-            .name(&subject.alias)
-            .function_version(NO_VERSION);
-        request.send().await.map(drop).map_err(failed(Call::CreateAlias))
-    }
-
-    async fn publish_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
-        let request = self
-            .lambda
-            .publish_version()
-            .function_name(subject.function.reference())
-            .code_sha256(NO_HASH)
-            .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed(Call::PublishVersion))
-    }
-
-    async fn upload_nothing(&self, subject: &Subject) -> Result<(), CloudError> {
-        let request = self
-            .lambda
-            .update_function_code()
-            .function_name(subject.function.reference())
-            .zip_file(Blob::new(NO_PACKAGE))
-            .dry_run(true)
-            .revision_id(NO_REVISION);
-        request.send().await.map(drop).map_err(failed(Call::UpdateFunctionCode))
     }
 }
 

@@ -174,7 +174,7 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     found.sort_by(|one, other| one.name.cmp(&other.name));
     assert_eq!(found.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["both", "plain", "with: colons"]);
     assert_eq!((found[1].state, found[1].since), (AlarmState::Alarm, simulated.aws.time()));
-    assert_eq!((found[1].metric.as_deref(), found[1].reason.as_str()), (Some("Errors"), "Set by hand"));
+    assert_eq!((found[1].metric.as_deref(), found[1].reason.as_str()), (Some("Errors"), "Set manually"));
     assert_eq!(found[0].metric, None);
 
     // An ARN of another Region names another alarm.

@@ -40,8 +40,8 @@ async fn settings_that_make_no_sense_are_said_at_once() {
     for (region, endpoint, word) in [
         ("", url, "AWS_REGION"),
         ("eu west", url, "`eu west`"),
-        ("us-east-1", "127.0.0.1:4566", "no endpoint"),
-        ("us-east-1", "ftp://host", "no endpoint"),
+        ("us-east-1", "127.0.0.1:4566", "not an endpoint"),
+        ("us-east-1", "ftp://host", "not an endpoint"),
     ] {
         let error = real(settings(region, endpoint)).await.expect_err("a setting that makes no sense");
         assert_eq!(error.failure, Failure::Unsent);

@@ -1,4 +1,4 @@
-//! When may a rollout begin, or be gone on with? Looks until that is settled: nothing is written here.
+//! When may a rollout begin, or be resumed? Looks until that is settled: nothing is written here.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
-/// Looks until there is a way in or none: waits for a red alarm where that was asked for, and for a lease that runs out.
+/// Looks until there is a way in or none: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
 pub(crate) async fn enter<C: Cloud, K: Clock>(
     cloud: &C,
     clock: &K,
@@ -33,8 +33,10 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
         if let Some(ended) =
             lease_holder.as_ref().filter(|_| found.read && found.lease_holder.is_none() && found.resumes.is_none())
         {
-            let text = format!("rollout {} ended while this one waited to go on with it", ended.id);
-            found.problems.push(Problem::new(text).hint("`canaryctl status` says how; run this again for a rollout of its own"));
+            let text = format!("rollout {} ended while this process waited to resume it", ended.id);
+            found.problems.push(
+                Problem::new(text).hint("`canaryctl status` shows how it ended; run this command again to start a new rollout"),
+            );
             return found;
         }
         if let Some(note) = found.lease_holder.clone() {
@@ -49,14 +51,14 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             }
             let lease = note.lease.unwrap_or(now);
             if lease_holder.is_none() {
-                let waits = format!("{}: waiting whether it is still there", under_way(&request.subject, &note));
-                sink.tell(now, EventKind::HoldingStep { why: waits });
+                let waits = format!("{}: waiting to see whether the owner is still running", under_way(&request.subject, &note));
+                sink.emit(now, EventKind::HoldingStep { why: waits });
             }
             lease_holder = Some(note);
             clock.sleep(lease.since(now).clamp(Duration::from_millis(100), request.poll)).await;
         } else if found.problems.is_empty() && !found.in_alarm.is_empty() && now.since(began) < RED_LIMIT {
-            let why = format!("waiting for {} to be green before anything begins", found.in_alarm.join(", "));
-            sink.tell(now, EventKind::HoldingStep { why });
+            let why = format!("waiting for {} to be OK before the rollout starts", found.in_alarm.join(", "));
+            sink.emit(now, EventKind::HoldingStep { why });
             clock.sleep(request.poll.max(Duration::from_secs(15))).await;
         } else {
             return found;
@@ -71,16 +73,16 @@ pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, req
         return Some((Outcome::Refused, problems.join("\n")));
     }
     if interrupt != Interrupt::None {
-        return Some((Outcome::Refused, "interrupted before anything began".to_owned()));
+        return Some((Outcome::Refused, "interrupted before the rollout started".to_owned()));
     }
     if !found.in_alarm.is_empty() {
         let limit = rollout::format::exact(RED_LIMIT);
         return Some((
             Outcome::Refused,
-            format!("{} stayed in ALARM for {limit}, before anything began", found.in_alarm.join(", ")),
+            format!("{} stayed in ALARM for {limit}, before the rollout started", found.in_alarm.join(", ")),
         ));
     }
     let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };
     let stable = found.plan.stable?;
-    found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is stable already")))
+    found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is already stable")))
 }

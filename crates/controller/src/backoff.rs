@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// The shortest and the longest pause.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,

@@ -1,4 +1,4 @@
-//! Who else wants to know right now? The questions of all rollouts of a process, in as few calls as AWS takes them in.
+//! Which other rollouts need the same answer now? The reads of all rollouts of a process, in as few calls to AWS as possible.
 //!
 //! Whoever asks first asks for everybody who is about to ask as well, and what was answered a moment ago serves whoever asks next.
 
@@ -19,7 +19,6 @@ const FAILED: Duration = Duration::from_secs(2);
 
 type Answers<A> = Vec<Result<A, CloudError>>;
 
-/// Questions that are answered together.
 #[derive(Debug)]
 struct Gathering<Q, A> {
     questions: RefCell<Vec<Q>>,
@@ -28,7 +27,6 @@ struct Gathering<Q, A> {
     answers: OnceCell<Answers<A>>,
 }
 
-/// Where questions are gathered.
 #[derive(Debug)]
 pub(crate) struct Gatherer<Q, A> {
     /// How often everybody asks.
@@ -91,7 +89,6 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
         Dated { at: gathering.sent.get().unwrap_or_default(), answer }
     }
 
-    /// The questions that these are among.
     fn gathering(&self, now: Time, questions: &[Q], known: Time) -> Rc<Gathering<Q, A>> {
         let mut asking = self.asking.borrow_mut();
         // Who has not asked for two rounds has ended.
@@ -118,8 +115,7 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
     }
 }
 
-/// An answer that does not hold what was asked for.
 fn left_out() -> CloudError {
-    let message = "an answer to another question".to_owned();
+    let message = "the response does not contain what was requested".to_owned();
     CloudError { failure: Failure::Unanswered, operation: "DescribeAlarms, GetMetricData", message, code: None }
 }

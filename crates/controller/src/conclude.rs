@@ -1,4 +1,4 @@
-//! What is said at the end? The reason and the whereabouts of the traffic, where the events alone do not tell them.
+//! What is said at the end? The reason and where the traffic is, where the events alone do not show them.
 
 use rollout::alias::{AliasState, Audience, alias_state};
 use rollout::event::RolloutSummary;
@@ -22,7 +22,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 let region = self.io.cloud.region();
                 let command =
                     alias.map(|alias| manual_command::command(&self.plan, &self.io.request.subject, region, alias, seen, cause));
-                (Some("the alias could not be written, or no answer said that it was".to_owned()), command)
+                (Some("the alias could not be updated, or no response confirmed the update".to_owned()), command)
             }
             Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
             Outcome::Failed => (why_failed(seen), None),
@@ -45,14 +45,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.memory.claimed()) {
             let limit = rollout::format::exact(self.plan.blind_limit);
-            return format!("nothing could be told for {limit}, before anything was claimed: {why}");
+            return format!("monitoring was unavailable for {limit}, before the alias was acquired: {why}");
         }
         let found = seen.alias.as_ref().map(alias_state);
         let ended_here =
             found.as_ref().and_then(AliasState::note).filter(|note| note.id == self.plan.id && note.phase.is_terminal());
         match (&seen.candidate, ended_here.is_some() || matches!(self.plan.entry, Entry::Supersede(_)), found) {
             (Candidate::Published(version, _), true, _) if Some(*version) == self.plan.stable => {
-                format!("nothing to roll out: publishing gave {version}, which is stable already")
+                format!("nothing to roll out: publishing returned {version}, which is already stable")
             }
             (Candidate::Published(version, Readiness::Unfit(why)), true, _) => format!("{version} cannot be rolled out: {why}"),
             (Candidate::Published(version, _), true, found) => {
@@ -60,12 +60,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 let cause = rejected.into_iter().find(|rejected| rejected.version == *version).map(|rejected| rejected.cause);
                 match cause {
                     Some(cause) => rejected_before(*version, cause).to_string(),
-                    None => format!("{version} is what the other rollout is of"),
+                    None => format!("{version} is the version that the other rollout rolls out"),
                 }
             }
             (Candidate::Failed(why), true, _) => why.clone(),
             (_, _, Some(found)) => found.describe(Audience::Loser),
-            (_, _, None) => "the alias does not exist any more".to_owned(),
+            (_, _, None) => "the alias no longer exists".to_owned(),
         }
     }
 }

@@ -3,9 +3,11 @@
 //! Of the environment only names are told: values are where secrets are, and are known here as hashes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rollout::Arn;
 use rollout::event::Difference;
+use rollout::format::exact;
 
 use crate::port::{Configuration, FunctionConfigSnapshot};
 
@@ -17,7 +19,7 @@ pub(crate) fn differences(stable: &Configuration, candidate: &Configuration) -> 
     let (before, after) = (&stable.frozen, &candidate.frozen);
     let text = |of: fn(&FunctionConfigSnapshot) -> &Option<String>| [before, after].map(|frozen| of(frozen).clone());
     let unit = |of: fn(&FunctionConfigSnapshot) -> Option<i32>, unit: &str| {
-        [before, after].map(|frozen| Some(format!("{} {unit}", of(frozen)?)))
+        [before, after].map(|frozen| Some(format!("{}{unit}", of(frozen)?)))
     };
     let list = |of: fn(&FunctionConfigSnapshot) -> &[String]| {
         [before, after].map(|frozen| Some(of(frozen).join(", ")).filter(|text| !text.is_empty()))
@@ -28,9 +30,9 @@ pub(crate) fn differences(stable: &Configuration, candidate: &Configuration) -> 
         ("handler", text(|of| &of.handler)),
         ("architecture", list(|of| &of.architectures)),
         ("package", text(|of| &of.package)),
-        ("memory", unit(|of| of.memory, "MB")),
-        ("timeout", unit(|of| of.timeout, "s")),
-        ("storage", unit(|of| of.storage, "MB")),
+        ("memory", unit(|of| of.memory, " MB")),
+        ("timeout", [before, after].map(|frozen| frozen.timeout.map(seconds))),
+        ("storage", unit(|of| of.storage, " MB")),
         ("tracing", text(|of| &of.tracing)),
         ("SnapStart", text(|of| &of.snap_start)),
         ("role", named(|of| Some(&of.role))),
@@ -77,6 +79,10 @@ fn environment(stable: &BTreeMap<String, u32>, candidate: &BTreeMap<String, u32>
     }
 }
 
+fn seconds(count: i32) -> String {
+    exact(Duration::from_secs(u64::try_from(count).unwrap_or_default()))
+}
+
 /// `tools:3` of a layer's ARN.
 fn layer(arn: &str) -> String {
     Arn::parse(arn).and_then(|arn| arn.named("layer")).unwrap_or(arn).to_owned()
@@ -87,7 +93,6 @@ fn last_part(arn: &str) -> String {
     Arn::parse(arn).map_or(arn, Arn::last).to_owned()
 }
 
-/// How many letters of a hash tell two apart.
 const HASH: usize = 8;
 
 #[cfg(test)]
@@ -131,7 +136,7 @@ mod tests {
     fn every_part_is_compared_and_told_without_what_is_secret() {
         assert_eq!(told(|it| it.code_sha256 = "aaaaaaaaaaaaaaaa".into()), "code jWg7wmXy → aaaaaaaa");
         assert_eq!(told(|it| it.frozen.memory = Some(256)), "memory 128 MB → 256 MB");
-        assert_eq!(told(|it| it.frozen.timeout = Some(3)), "timeout none → 3 s");
+        assert_eq!(told(|it| it.frozen.timeout = Some(3)), "timeout none → 3s");
         assert_eq!(told(|it| it.frozen.storage = Some(1024)), "storage none → 1024 MB");
         assert_eq!(told(|it| it.frozen.runtime = Some("nodejs24.x".into())), "runtime none → nodejs24.x");
         assert_eq!(told(|it| it.frozen.handler = Some("index.main".into())), "handler none → index.main");

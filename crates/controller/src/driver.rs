@@ -27,7 +27,6 @@ use crate::preflight::Preflight;
 use crate::prepared::Prepared;
 use crate::request::Request;
 
-/// What a rollout is driven with.
 pub(crate) struct Io<'a, C, K> {
     pub(crate) cloud: &'a C,
     pub(crate) clock: &'a K,
@@ -36,12 +35,10 @@ pub(crate) struct Io<'a, C, K> {
 }
 
 impl<C: Cloud, K> Io<'_, C, K> {
-    /// AWS' time.
     pub(crate) fn now(&self) -> Time {
         self.cloud.time()
     }
 
-    /// What the process was told by now.
     pub(crate) fn interrupt(&self) -> Interrupt {
         *self.interrupt.borrow()
     }
@@ -52,7 +49,7 @@ impl<C: Cloud, K> Io<'_, C, K> {
     }
 }
 
-/// Drives a rollout that may begin, or be gone on with, to its end.
+/// Drives a rollout that may begin, or be resumed, to its end.
 pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
@@ -60,13 +57,16 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     seat: Option<MemberHandle<'a>>,
 ) -> RolloutSummary {
     let now = io.now();
-    sink.tell(now, started(&found.plan, found.resumes.as_ref()));
+    sink.emit(now, started(&found.plan, found.resumes.as_ref()));
     if let Some(end) = io.cloud.expiry() {
-        let text = format!("the credentials end at {}; two minutes before, what a signal would do is done", clock_of(end));
-        sink.tell(io.now(), EventKind::Warning { text, transient: false });
+        let text = format!(
+            "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",
+            clock_of(end)
+        );
+        sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     for text in found.told(&io.request.subject) {
-        sink.tell(io.now(), EventKind::Warning { text, transient: false });
+        sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
     Box::pin(Driver::new(io, found, sink, Link::new(seat)).run()).await
@@ -101,7 +101,6 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
     }
 
-    /// Repeats the round until it is over.
     async fn run(mut self) -> RolloutSummary {
         let mut before: Option<Round> = None;
         loop {
@@ -123,20 +122,20 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
-            self.sink.tell(round.seen.now, self.prepared.in_full(what));
+            self.sink.emit(round.seen.now, self.prepared.in_full(what));
         }
         tracing::debug!(action = ?round.action, "decided");
         self.group.show(&self.plan, &round, ended.as_ref());
         (round, ended)
     }
 
-    /// Tells of a trouble, and of one that repeats itself once a minute.
-    pub(crate) fn trouble(&mut self, why: String) {
-        self.sink.trouble(self.io.now(), why);
+    /// Reports a warning, and one that repeats itself once a minute.
+    pub(crate) fn warn(&mut self, why: String) {
+        self.sink.warn(self.io.now(), why);
     }
 
     pub(crate) fn announce(&mut self, what: EventKind) {
-        self.sink.tell(self.io.now(), what);
+        self.sink.emit(self.io.now(), what);
     }
 
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.

@@ -1,4 +1,4 @@
-//! What was told, and what does it add up to? Every event of a rollout passes here once.
+//! What was reported, and what does it add up to? Every event of a rollout passes here once.
 
 use rollout::timing::REPEATED;
 use std::collections::BTreeMap;
@@ -10,33 +10,32 @@ use rollout::{Alias, Outcome, Time};
 use crate::preflight::Preflight;
 use crate::request::Request;
 
-/// Tells events and adds them up.
 pub(crate) struct EventSink<'a> {
     request: &'a Request,
     report: Report,
     tell: &'a mut dyn FnMut(&Event),
-    /// What troubles were told, and when.
-    troubles: BTreeMap<String, Time>,
+    /// Which warnings were reported, and when.
+    warned: BTreeMap<String, Time>,
 }
 
 impl<'a> EventSink<'a> {
     pub(crate) fn new(request: &'a Request, tell: &'a mut dyn FnMut(&Event)) -> Self {
-        Self { request, report: Report::default(), tell, troubles: BTreeMap::new() }
+        Self { request, report: Report::default(), tell, warned: BTreeMap::new() }
     }
 
-    pub(crate) fn tell(&mut self, at: Time, what: EventKind) {
+    pub(crate) fn emit(&mut self, at: Time, what: EventKind) {
         let subject = &self.request.subject;
         let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
         self.report.add(&event);
         (self.tell)(&event);
     }
 
-    /// Tells of a trouble, and of one that repeats itself once a minute.
-    pub(crate) fn trouble(&mut self, at: Time, why: String) {
-        self.troubles.retain(|_, told| at.since(*told) < REPEATED);
-        if !self.troubles.contains_key(&why) {
-            self.troubles.insert(why.clone(), at);
-            self.tell(at, EventKind::Warning { text: why, transient: true });
+    /// Reports a warning, and one that repeats itself once a minute.
+    pub(crate) fn warn(&mut self, at: Time, why: String) {
+        self.warned.retain(|_, told| at.since(*told) < REPEATED);
+        if !self.warned.contains_key(&why) {
+            self.warned.insert(why.clone(), at);
+            self.emit(at, EventKind::Warning { text: why, transient: true });
         }
     }
 
@@ -45,7 +44,6 @@ impl<'a> EventSink<'a> {
         self.report.held_up();
     }
 
-    /// The ending of a rollout that does not begin.
     pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> RolloutSummary {
         self.report.known(found.plan.id, found.plan.stable);
         let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
@@ -62,12 +60,11 @@ impl<'a> EventSink<'a> {
     ) -> RolloutSummary {
         let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
         ending.next.splice(0..0, command);
-        self.tell(at, EventKind::Outcome(Box::new(ending.clone())));
+        self.emit(at, EventKind::Outcome(Box::new(ending.clone())));
         ending
     }
 }
 
-/// Where the traffic of an alias is, in words.
 pub(crate) fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }

@@ -23,7 +23,6 @@ const EVERY: Duration = Duration::from_mins(5);
 /// How late `CloudWatch` is, in minutes: one to three.
 const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
 
-/// How many parts a schedule is told in.
 const PARTS: usize = 10;
 
 /// From how much less on another schedule is worth naming, in the rate that it notices; and how much more it may cost.
@@ -118,7 +117,7 @@ fn told(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
     })
 }
 
-/// The canary's calls in the `span` minutes from `from` minutes after the first share on.
+/// The canary's invocations in the `span` minutes from `from` minutes after the first weight on.
 fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64 {
     let every = schedule.every().as_secs_f64() / 60.0;
     let steps = schedule.weights().iter().enumerate().map(|(index, weight)| {
@@ -130,7 +129,7 @@ fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64
     steps.fold(0.0, |sum, part| sum + part) * a_minute
 }
 
-/// The schedule while both versions have calls, in at most so many parts: long ones are told a few steps at a time.
+/// The schedule while both versions have invocations, in at most so many parts: long ones are told a few steps at a time.
 fn parts(schedule: &Schedule) -> Result<Vec<([usize; 2], Step)>, ExpectedError> {
     let mixed: Vec<Weight> = schedule.weights().iter().copied().filter(|weight| *weight < Weight::FULL).collect();
     let minutes = schedule.every().as_secs_f64() / 60.0;
@@ -158,7 +157,7 @@ fn percent(rate: f64) -> Thousandths {
     Thousandths::from_f64(rate * 100.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a number of calls or steps, told in round numbers")]
+#[expect(clippy::cast_precision_loss, reason = "a number of invocations or steps, rounded")]
 fn exact(count: u64) -> f64 {
     count as f64
 }

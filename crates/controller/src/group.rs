@@ -18,7 +18,7 @@ use crate::driver::{Io, drive};
 use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
-use crate::interrupt::{Interrupt, told};
+use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
@@ -33,7 +33,7 @@ pub struct GroupEnding {
 }
 
 impl GroupEnding {
-    /// Tells the end of all of them, after which nothing follows.
+    /// Reports the end of all of them, after which nothing follows.
     fn told(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
         let member = |(request, ending): (&Request, &RolloutSummary)| MemberEnding {
             function: request.subject.function.name.clone(),
@@ -60,7 +60,7 @@ pub async fn rollout<C: Cloud, K: Clock>(
     run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell).await.endings.swap_remove(0)
 }
 
-/// Rolls out several functions beside each other, so many at a time; one that goes back leaves the others alone. Every event of each
+/// Rolls out several functions beside each other, so many at a time; one that rolls back leaves the others alone. Every event of each
 /// is told, and the end of all of them last.
 pub async fn each<C: Cloud, K: Clock>(
     cloud: &C,
@@ -130,16 +130,16 @@ async fn run<C: Cloud, K: Clock>(
     // Nothing is written here, so it may be cut off anywhere.
     let found = tokio::select! {
         found = Box::pin(join_all(entering)) => Some(found),
-        () = told(interrupt.clone(), Interrupt::Leave) => None,
+        () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => None,
     };
     let Some(mut found) = found else {
-        let detail = || Some("interrupted before anything began".to_owned());
-        let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "as it was".to_owned(), None);
+        let detail = || Some("interrupted before the rollout started".to_owned());
+        let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "unchanged".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
     let as_one = requests.iter().any(|request| !request.group.is_empty());
     let live = as_one && bring_together(requests, &mut found);
-    // What one of them cannot go on with, none does: as it would be left alone by itself. One that was taken out of the rollout under way
+    // What one of them cannot resume, none does: as it would be left alone by itself. One that was taken out of the rollout in progress
     // brings the others back, as it would have before the eyes of its process.
     let taken_out = |found: &Preflight| if live { taken_out(found.alias.as_ref()) } else { None };
     let stops = |found: &Preflight| as_one && !found.problems.is_empty() && taken_out(found).is_none();
@@ -156,7 +156,7 @@ async fn run<C: Cloud, K: Clock>(
                 (Some((_, detail)), Some((outcome, left))) => (Some((outcome, detail)), left),
                 (ends, _) => (ends, Left::Lost),
             };
-            let (goes, begin) = if live { ("gone on with", "be gone on with") } else { ("begun", "begin") };
+            let (goes, begin) = if live { ("resumed", "be resumed") } else { ("started", "start") };
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
             if ends.is_none() && held_up.is_some() {
@@ -173,7 +173,6 @@ async fn run<C: Cloud, K: Clock>(
     GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
 }
 
-/// The requests of a group's members, in order.
 fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();
     requests.sort_by_key(|request| request.subject.to_string());
@@ -187,22 +186,24 @@ fn members(requests: &[Request]) -> Vec<Request> {
     requests
 }
 
-/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose way back was cut short, or a
-/// new one. Whether one is under way.
+/// Makes one rollout of what was found: the one that some of the aliases are in the midst of, or one whose rollback was cut short, or a
+/// new one. Whether one is in progress.
 fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
     let met = found.iter().map(|found| (found.alias.as_ref(), &found.plan, found.resumes.as_ref()));
     let live = under_way(met);
     for (request, found) in requests.iter().zip(found.iter_mut()) {
         if found.read && found.alias.is_none() {
-            let text = "there is no such alias yet: a first deployment has nothing to go back to when the others do";
-            found.problems.push(Problem::new(text).hint("roll it out by itself first, under its name"));
+            let text = "the alias does not exist yet: a first deployment cannot roll back with its group";
+            found.problems.push(Problem::new(text).hint("roll it out alone first"));
         }
         let Some(live) = &live else { continue };
         let resumes = found.resumes.as_ref();
         match joins(found.alias.as_ref(), &found.plan, resumes, live, request.takeover.replan) {
             Joins::Other(id) => {
-                let text = format!("rollout {id} is under way on it, and {} on others of its group", live.id);
-                found.problems.push(Problem::new(text).hint("`canaryctl status` of each says which is meant; end the other one"));
+                let text = format!("rollout {id} is in progress on it, and {} on other functions of its group", live.id);
+                found
+                    .problems
+                    .push(Problem::new(text).hint("check each with `canaryctl status`, and end the one that is not wanted"));
             }
             Joins::GoesOn => {}
             Joins::Begins => found.plan.id = live.id,

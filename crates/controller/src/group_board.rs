@@ -11,7 +11,6 @@ use rollout::plan::Plan;
 use rollout::{Outcome, Time};
 use tokio::sync::watch;
 
-/// What every member shows.
 #[derive(Debug)]
 pub(crate) struct GroupBoard {
     names: Vec<String>,
@@ -31,13 +30,11 @@ impl GroupBoard {
         MemberHandle { board: self, place }
     }
 
-    /// Who left, the first one first.
     pub(crate) fn left(&self) -> Vec<usize> {
         self.left.borrow().clone()
     }
 }
 
-/// One member's place at the board.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemberHandle<'a> {
     board: &'a GroupBoard,
@@ -45,14 +42,12 @@ pub(crate) struct MemberHandle<'a> {
 }
 
 impl MemberHandle<'_> {
-    /// What the others are doing now.
     pub(crate) fn others(&self, plan: &Plan, now: Time) -> Others {
         let members = self.board.members.borrow();
         let shown = self.board.names.iter().zip(members.iter()).map(|(name, (member, at))| (name.as_str(), *member, *at));
         others(shown, self.place, plan, now)
     }
 
-    /// Shows them what this one is doing.
     pub(crate) fn show(&self, member: Member, now: Time) {
         let before = std::mem::replace(&mut self.board.members.borrow_mut()[self.place], (member, now));
         let mut left = self.board.left.borrow_mut();
@@ -98,7 +93,6 @@ impl<'a> Link<'a> {
         self.seat.is_none()
     }
 
-    /// Looks at what the others are doing.
     pub(crate) fn look(&mut self, plan: &Plan, now: Time) {
         self.others = self.seat.as_ref().map(|seat| seat.others(plan, now));
     }

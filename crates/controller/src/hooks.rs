@@ -13,19 +13,15 @@ use serde_json::{Value, json};
 use crate::backoff::Backoff;
 use crate::port::{Clock, Cloud, CloudError, Failure, HttpHookResponse, InvocationResult};
 
-/// How many lines of a hook's log are shown when it fails.
 const LOG_LINES: usize = 8;
 
 /// How often a question that certainly was not heard is sent again, a growing pause between.
 const TRIES: u32 = 5;
 
-/// The pauses between.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(4) };
 
-/// What a hook that takes its time does.
-const LATER: &str = "what takes longer answers {\"status\":\"InProgress\"}, and reports with `canaryctl hook report`";
+const LATER: &str = "a hook that takes longer answers {\"status\":\"InProgress\"} and reports with `canaryctl hook report`";
 
-/// What a hook is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) hook: HookTarget,
@@ -40,12 +36,11 @@ pub(crate) struct Question {
     pub(crate) candidate: Option<(Version, String)>,
     pub(crate) weight: Weight,
     pub(crate) any_answer: bool,
-    /// How often to look whether a hook that answers later has done so.
+    /// How often to read the alarms whether a hook that answers later has done so.
     pub(crate) look: Duration,
 }
 
 impl Question {
-    /// What this asking is called: rollout, phase, attempt.
     fn execution_id(&self) -> String {
         let step = self.step.filter(|_| self.phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
         format!("{}/{}{step}/{}", self.rollout_id, self.phase.word(), self.attempt)
@@ -99,9 +94,9 @@ pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Que
     };
     let judged = judged.map_err(|error| match (error.failure, &question.hook) {
         // It may have run: asking again could do its work twice, so it counts as failed.
-        (Failure::Unanswered, HookTarget::Function(_)) => format!("no answer, and whether it ran is unknown ({error})"),
+        (Failure::Unanswered, HookTarget::Function(_)) => format!("no answer; it is not known whether it ran ({error})"),
         (Failure::Unanswered, HookTarget::Url(_)) => {
-            format!("no answer, and whether it ran is unknown ({error})\n  hint: {LATER}")
+            format!("no answer; it is not known whether it ran ({error})\n  hint: {LATER}")
         }
         _ => error.to_string(),
     })?;
@@ -116,7 +111,7 @@ pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Que
 async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
     let key = tag_key(&question.execution_id());
     let Some(arn) = question.function_arn() else {
-        return Err("it answers later, and there is nothing to leave it on".to_owned());
+        return Err("it answered `InProgress`, but there is no function on which it could report".to_owned());
     };
     loop {
         clock.sleep(question.look).await;
@@ -124,7 +119,7 @@ async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) ->
             Ok(mut tags) => tags.remove(&key),
             Err(error) if error.failure == Failure::Denied => {
                 return Err(format!(
-                    "its later answer cannot be read: {error}\n  hint: lambda:ListTags on the function is needed"
+                    "what it reports cannot be read: {error}\n  hint: lambda:ListTags on the function is needed"
                 ));
             }
             Err(_) => None,
@@ -135,7 +130,7 @@ async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) ->
         let reason = answer.strip_prefix("Failed").map(|reason| reason.trim_start_matches([':', ' ']));
         return match reason {
             None if answer == "Succeeded" => Ok(()),
-            Some("") => Err("it reported Failed, and gave no reason".to_owned()),
+            Some("") => Err("it reported Failed and gave no reason".to_owned()),
             Some(reason) => Err(short(reason)),
             None => Err(format!("it reported `{}`, which is neither Succeeded nor Failed", short(&answer))),
         };
@@ -172,7 +167,6 @@ async fn until_heard<T, K: Clock>(clock: &K, send: impl AsyncFn() -> Result<T, C
     }
 }
 
-/// What an answer comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Judged {
     Passed,
@@ -187,7 +181,7 @@ fn judge_page(page: HttpHookResponse, any: bool) -> Judged {
     match (status, location) {
         (200..300, _) => judge(&InvocationResult { payload: body, function_error: None, log: String::new() }, any),
         (300..400, Some(location)) => {
-            let hint = "redirects are not followed; name the URL that answers";
+            let hint = "redirects are not followed; use the URL that answers";
             Judged::Failed(format!("it redirects to {} (HTTP status {status})\n  hint: {hint}", host(&location)))
         }
         _ => {
@@ -220,7 +214,7 @@ fn judge(reply: &InvocationResult, any: bool) -> Judged {
         Some("InProgress") => Judged::Later,
         _ if any => Judged::Passed,
         Some("Failed") => {
-            Judged::Failed(format!("{}{}", field("reason").unwrap_or("it answered Failed, and gave no reason"), tail(&reply.log)))
+            Judged::Failed(format!("{}{}", field("reason").unwrap_or("it answered Failed and gave no reason"), tail(&reply.log)))
         }
         Some(other) => {
             let hint = "answer `Succeeded` or `Failed`, or `InProgress` to report later";
@@ -254,11 +248,11 @@ fn legacy_hint(payload: &str, log: &str) -> &'static str {
 }
 
 fn short(text: &str) -> String {
-    let mut managed: String = text.chars().take(200).collect();
-    if managed.len() < text.len() {
-        managed.push('…');
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
     }
-    managed
+    short
 }
 
 pub(crate) fn tail(log: &str) -> String {

@@ -38,7 +38,7 @@ impl Grant {
     }
 }
 
-/// Whatever a rollout calls, or a later process that goes on with it; with `doctor`, what that asks beside.
+/// Whatever a rollout calls, or a later process that resumes it; with `doctor`, what that asks beside.
 pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));
@@ -63,7 +63,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
     }
     if let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic {
-        grants.push(Grant::of("SavedEvents", &[Call::Invoke], vec![versions]));
+        grants.push(Grant::of("TestEvents", &[Call::Invoke], vec![versions]));
     }
     if !request.alarms.is_empty() {
         // Asked for on less than everything, AWS leaves composite alarms out of its answers.
@@ -72,7 +72,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     if !request.managed.is_empty() {
         let resources = request.managed.iter().map(|rule| arns.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
         let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
-        let mut managed = Grant::of("AlarmsThatAreKept", &calls, resources);
+        let mut managed = Grant::of("ManagedAlarms", &calls, resources);
         // An alarm is put with its tag.
         managed.actions.push("cloudwatch:TagResource");
         grants.push(managed);
@@ -101,7 +101,6 @@ fn everything() -> Vec<String> {
     vec!["*".to_owned()]
 }
 
-/// Names of things, in full.
 struct Arns<'a> {
     subject: &'a Subject,
     place: &'a Place,
@@ -135,7 +134,6 @@ impl Arns<'_> {
         Some(Grant::of("LogicalIds", &[Call::DescribeStackResource], vec![arn]))
     }
 
-    /// A resource where the function is.
     fn here(&self, service: &str, resource: &str) -> String {
         let (partition, region, account) = (&self.partition(), &self.region(), &self.account());
         Arn { partition, service, region, account, resource }.to_string()

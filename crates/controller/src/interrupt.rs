@@ -8,7 +8,7 @@ pub enum Interrupt {
     /// Nothing.
     #[default]
     None,
-    /// To leave the share as it is, whatever is planned for the next two, and go.
+    /// To leave the weight as it is, whatever is planned for the next two, and go.
     Leave,
     /// To stop, in good order.
     Stop,
@@ -17,7 +17,7 @@ pub enum Interrupt {
 }
 
 /// Ends when the process has been told this much; a closed channel tells nothing.
-pub(crate) async fn told(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
+pub(crate) async fn wait_for_signal(mut interrupt: watch::Receiver<Interrupt>, at_least: Interrupt) {
     if interrupt.wait_for(|interrupt| *interrupt >= at_least).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,4 +1,4 @@
-//! What is under way beside the loop? A hook's invocation and the candidate's answers to saved events, both awaited while it rests.
+//! What is in progress beside the loop? A hook's invocation and the candidate's answers to test events, both awaited while it rests.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -11,13 +11,11 @@ use rollout::note::Phase;
 use rollout::observation::Hook;
 use rollout::plan::Plan;
 
-/// Something under way.
 type Job<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// One asking of one hook: which, the how manieth, and since when its phase or step is in force.
+/// One asking of one hook: which, which attempt, and since when its phase or step is in force.
 type Announced = (HookPhase, u8, Time);
 
-/// What is under way, and what came of it.
 pub(crate) struct Jobs<'a> {
     /// The hook that was last asked, as far as this process knows.
     asked: Option<Announced>,
@@ -28,7 +26,6 @@ pub(crate) struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
-    /// Nothing yet.
     pub(crate) fn new() -> Self {
         Self { asked: None, hook: Hook::NotInvoked, asking: None, probe: Probe::NotSent, probing: None }
     }
@@ -49,13 +46,12 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    /// Sends saved events off.
     pub(crate) fn probe(&mut self, probing: impl Future<Output = Probe> + 'a) {
         self.probe = Probe::Running;
         self.probing = Some(Box::pin(probing));
     }
 
-    /// Ends once something has answered; never where nothing is under way.
+    /// Ends once something has answered; never where nothing is in progress.
     pub(crate) async fn answered(&mut self) {
         tokio::select! {
             biased;

@@ -1,7 +1,7 @@
-//! Are the alarms that canaryctl keeps as they should be? They are made, or changed, once the candidate is known and before it gets a
+//! Are the alarms that canaryctl manages as they should be? They are made, or changed, once the candidate is known and before it gets a
 //! share, because each watches that version alone.
 //!
-//! An alarm of the same name without canaryctl's tag for this alias is somebody else's, and never touched.
+//! An alarm of the same name without canaryctl's tag for this alias is another owner's, and never touched.
 
 use rollout::Version;
 use rollout::target::Subject;
@@ -25,21 +25,15 @@ impl AlarmRule {
     }
 }
 
-/// What became of an alarm.
-pub(crate) struct Done {
-    pub(crate) name: String,
-    pub(crate) text: String,
-}
-
-/// Makes an alarm what it is to be. Where it is that already, nothing is written; where it is red about another version, that is
-/// cleared.
+/// Makes an alarm what it is to be. Where it is that already, nothing is written; where it is in ALARM about another version, that is
+/// cleared. Gives what became of it, and its rule.
 pub(crate) async fn keep<C: Cloud>(
     cloud: &C,
     subject: &Subject,
     rule: &AlarmRule,
     candidate: Version,
     moved: bool,
-) -> Result<Done, CloudError> {
+) -> Result<String, CloudError> {
     let wanted = rule.on(subject, candidate);
     let found = cloud.managed_alarm(&rule.name).await?;
     if let Some(problem) = found.as_ref().and_then(|found| foreign(&rule.name, found, subject)) {
@@ -49,15 +43,15 @@ pub(crate) async fn keep<C: Cloud>(
     if !equal {
         cloud.put_alarm(&wanted, &subject.to_string()).await?;
     }
-    // A share that is there may be what it is red about.
+    // A weight that is there may be what it is in ALARM about.
     let about_another = !equal || (rule.dimensions.is_empty() && !moved);
     if found.as_ref().is_some_and(|found| found.in_alarm) && about_another {
         cloud.reset_alarm(&rule.name).await?;
     }
     let what = match (equal, found.is_some()) {
-        (true, _) => "stands",
-        (false, true) => "changed",
-        (false, false) => "made",
+        (true, _) => "unchanged",
+        (false, true) => "updated",
+        (false, false) => "created",
     };
-    Ok(Done { name: wanted.name.clone(), text: format!("{what}: {wanted}") })
+    Ok(format!("{what}: {wanted}"))
 }

@@ -1,4 +1,4 @@
-//! How does a person bring the traffic back? Two calls where all goes well; as often as it takes where not.
+//! How is a rollback ordered by a person done? With two calls if all goes well; with retries if not.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::identity::Identity;
 use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
 use crate::swap::{Change, Step, swap};
 
-/// How a rollback by hand ended.
+/// How a manual rollback ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollback {
     /// All traffic is where it should be; established by a write.
@@ -24,15 +24,15 @@ pub enum Rollback {
         /// Whether anything had to change.
         changed: bool,
     },
-    /// There is nothing to go back from, or nowhere to go: why.
+    /// There is nothing to roll back from, or nowhere to go: why.
     Nothing(String),
     /// There is no such function or alias.
     Missing(String),
-    /// Nobody knows where the traffic is.
+    /// Where the traffic is, is not known.
     Unconfirmed {
         /// Why.
         why: String,
-        /// The command to run by hand, once it is known what should stand there.
+        /// The command to run manually, once it is known what should stand there.
         command: Option<String>,
     },
 }
@@ -58,7 +58,6 @@ pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, t
     swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false }, tell).await
 }
 
-/// A way back.
 struct Back<'a> {
     order: &'a Order,
     /// The version that is to get no traffic, and the one that is to get it: fixed at the first read.

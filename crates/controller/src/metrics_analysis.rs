@@ -1,4 +1,4 @@
-//! What do the counted calls come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
+//! What do the counted invocations come to? From minutes to a finding, by the tests; nothing here waits or asks AWS.
 //!
 //! Everything is recomputed from the rollout's first minute each time, so that late and growing minutes, and a process that takes
 //! over, need nothing of their own.
@@ -19,18 +19,17 @@ use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
 pub(crate) type Reference = Option<Baseline>;
 
-/// How long the hour before the rollout is.
 pub(crate) const PAST: Duration = Duration::from_hours(1);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The calls of both versions that cannot all be missing by chance.
+/// The invocations of both versions that cannot all be missing by chance.
 const MANY: f64 = 100.0;
 
-/// From which duration on calls that are still running are missing in the newest minutes, in milliseconds.
+/// From which duration on invocations that are still running are missing in the newest minutes, in milliseconds.
 const LONG: f64 = 20_000.0;
 
-/// What counts as slow, from what was usual: the 90th percentile of 100 calls or more, the 99th of 1,000 or more.
+/// What counts as slow, from what was usual: the 90th percentile of 100 invocations or more, the 99th of 1,000 or more.
 ///
 /// The candidate's limits lie a quarter and 10 ms above stable's: by so much it may be slower.
 pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
@@ -41,7 +40,7 @@ pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
     Some(Limits { p90, p99, decide: plan.analysis.latency == Latency::Enforce })
 }
 
-/// How many calls the canary can be expected to have while stable has some too, if the traffic stays as it was.
+/// How many invocations the canary can be expected to have while stable has some too, if the traffic stays as it was.
 pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
     let a_minute = baseline.as_ref().map(|baseline| baseline.calls / (PAST.as_secs_f64() / 60.0))?;
     let minutes = plan.schedule.every().as_secs_f64() / 60.0;
@@ -49,7 +48,7 @@ pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
     Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * minutes * a_minute))
 }
 
-/// The calls of the canary in the minutes of the step in force; the minute in which it began counts whole.
+/// The invocations of the canary in the minutes of the step in force; the minute in which it began counts whole.
 pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
     let of_step = counted.iter().filter(|minute| minute.start + MINUTE > note.since);
     whole(of_step.map(|minute| minute.candidate.calls).sum())
@@ -63,12 +62,12 @@ pub(crate) fn find(
     baseline: &Reference,
     now: Time,
 ) -> Result<AnalysisResult, String> {
-    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("there are no two versions to compare")?;
+    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("only one version is known: nothing can be compared")?;
     if plan.analysis.latency == Latency::Enforce && limits(plan, baseline).is_none() {
-        return Err("nothing says what was slow before".to_owned());
+        return Err("the durations before the rollout are not known".to_owned());
     }
     let counted = finished(all, baseline, now);
-    let said = |error: &dyn std::fmt::Display| format!("what was counted makes no sense: {error}");
+    let said = |error: &dyn std::fmt::Display| format!("the counts are not valid: {error}");
     let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
     let slow = slowness(plan, &counted, baseline).map_err(|error| said(&error))?;
     let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
@@ -110,14 +109,12 @@ pub(crate) fn find(
         && let Some(found) = dead(&minutes).filter(|_| !was_dead(baseline))
     {
         finding.opinion = AnalysisVerdict::RollBack;
-        let concurrent_rollouts = match whole(found.stable_calls) {
+        let compared = match whole(found.stable_calls) {
             0 => String::new(),
             calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
         };
-        finding.why = format!(
-            "{candidate} failed every one of its {} calls from the start{concurrent_rollouts}",
-            grouped(whole(found.canary_calls))
-        );
+        finding.why =
+            format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls)));
     }
     slower(&mut finding);
     Ok(finding)
@@ -129,7 +126,7 @@ fn calls(version: Version, rate: &Rate) -> Calls {
     Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
 }
 
-/// The canary's part of the calls, where the step in force has whole minutes of calls, and enough of them.
+/// The canary's part of the invocations, where the step in force has whole minutes of invocations, and enough of them.
 fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
     let of_step = counted.iter().filter(|minute| minute.start >= note.since);
     let (canary, all) = of_step
@@ -137,11 +134,11 @@ fn seen(note: &Note, counted: &[MinuteCounts]) -> Option<Thousandths> {
     (all >= ENOUGH_TO_SEE).then(|| Thousandths::from_f64(100.0 * canary / all))
 }
 
-/// Of fewer calls luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a share of
-/// 10 % are 3 points of 400 calls.
+/// Of fewer invocations luck makes as much as what is to be noticed, a fifth of the share and a point: two standard deviations of a weight of
+/// 10% are 3 points of 400 invocations.
 const ENOUGH_TO_SEE: f64 = 400.0;
 
-/// Whether more than half of all calls failed before there was a candidate: then not answering is nothing new.
+/// Whether more than half of all invocations failed before there was a candidate: then not answering is nothing new.
 fn was_dead(baseline: &Reference) -> bool {
     baseline.as_ref().is_some_and(|baseline| baseline.errors * 2.0 > baseline.calls)
 }
@@ -151,10 +148,10 @@ fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
     Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
 }
 
-/// The minutes whose calls have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
+/// The minutes whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
 /// began, but only when it is over.
 fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<MinuteCounts> {
-    // The first calls that end are the short ones: what was usual before tells how long the others may take.
+    // The first invocations that end are the short ones: what was usual before tells how long the others may take.
     let before = baseline.as_ref().and_then(|baseline| baseline.p99).unwrap_or_default();
     let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
     let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
@@ -168,10 +165,10 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
     let raw: f64 = all.iter().map(|minute| minute.candidate.calls).sum();
     if numbers.candidate.calls == 0 && raw > 0.0 {
         return Some(format!(
-            "the calls of {candidate} are not to be judged yet: some run so long that only those that failed are over"
+            "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
         ));
     }
-    // The first share came no later than the steps before this one took.
+    // The first weight came no later than the steps before this one took.
     let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
     let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
     let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
@@ -179,7 +176,7 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
     let expected = baseline.as_ref().map_or(0.0, |baseline| baseline.calls / 60.0) * settled;
     let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
     (silent && expected >= MANY).then(|| {
-        format!("no call of either version is counted, though about {} should have come by now", grouped(whole(expected)))
+        format!("no invocation of either version was counted, although about {} were expected by now", grouped(whole(expected)))
     })
 }
 
@@ -188,8 +185,8 @@ fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
     Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
 }
 
-/// Calls that the canary should have had by now, at the least: its share hardly ever was below the first step's, or the one in force.
-/// Taken from stable's calls in minutes that are all there.
+/// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
+/// Taken from stable's invocations in minutes that are all there.
 fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
     let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
     let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
@@ -209,14 +206,11 @@ fn opinion(verdict: Verdict) -> AnalysisVerdict {
 fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &AnalysisResult, due: f64) -> String {
     let Numbers { stable, candidate, .. } = &finding.numbers;
     let rates = format!(
-        "errors of {} {} ({}/{}) against {} ({}/{}) of {}",
-        candidate.version,
+        "errors {} ({}/{}) vs {} on {}",
         candidate.rate(),
         grouped(candidate.errors),
         grouped(candidate.calls),
         stable.rate(),
-        grouped(stable.errors),
-        grouped(stable.calls),
         stable.version
     );
     match finding.opinion {
@@ -224,7 +218,7 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
             let times = shown_ratio(parameters, minutes).ok().flatten();
             let bound = percent(plan.analysis.alpha() * 100.0);
             format!(
-                "{} fails {} {}: {} of {} calls against {} of {}; a version that is no worse is taken back so in {bound} of rollouts at most",
+                "{} fails {} {}: {} of {} invocations vs {} of {}; a version that is no worse is rolled back in at most {bound} of rollouts",
                 candidate.version,
                 times.map_or_else(|| "more often than".to_owned(), |times| format!("at least {times} times as often as")),
                 stable.version,
@@ -240,19 +234,18 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
             format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
         }
         AnalysisVerdict::NoData => format!(
-            "{} has no calls, though about {} should have come to it by now: its share does not arrive, or is not counted",
+            "{} has no invocations, although about {} were expected by now: its traffic does not arrive or is not counted",
             candidate.version,
             grouped(whole(due))
         ),
         AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {
-            format!("no call of {} counted yet", candidate.version)
+            format!("no invocation of {} counted yet", candidate.version)
         }
-        AnalysisVerdict::LowPower => format!("{rates}, too few to see anything but a dead version"),
+        AnalysisVerdict::LowPower => format!("{rates}; too few invocations to detect anything but near-total failure"),
         AnalysisVerdict::Pass => rates,
     }
 }
 
-/// Trouble of both versions, in words.
 fn both_worse(
     (stable, candidate): (Version, Version),
     counted: &[MinuteCounts],
@@ -265,7 +258,7 @@ fn both_worse(
     // As parts of a million, so that they are told like every other rate.
     let told = |part: f64| rate(whole(part * 1e6), 1_000_000);
     let why = format!(
-        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; that is not the release",
+        "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; the release is not the cause",
         clock(since),
         told(found.before),
         told(found.stable),
@@ -274,7 +267,7 @@ fn both_worse(
     Some(SharedDegradation { since, why })
 }
 
-/// Slow calls, tested; `None` where nothing says what slow is, or no duration is known yet.
+/// Slow invocations, tested; `None` where nothing says what slow is, or no duration is known yet.
 fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Result<Option<Slow>, analysis::CountError> {
     let Some(limits) = limits(plan, baseline) else { return Ok(None) };
     let Ok(mut test) = LatencyTest::new(plan.analysis.alpha(), limits.p99.is_some()) else { return Ok(None) };
@@ -306,22 +299,22 @@ fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Resu
     }))
 }
 
-/// The calls of one version beyond a limit, and all those whose duration is known.
+/// The invocations of one version beyond a limit, and all those whose duration is known.
 fn beyond(tally: &VersionCounts, place: usize) -> (f64, f64) {
     match tally.within.get(place).copied().flatten() {
         Some(percent) => (tally.timed * (1.0 - (percent / 100.0).clamp(0.0, 1.0)), tally.timed),
-        // No rank is no data: such calls are left out on both sides.
+        // No rank is no data: such invocations are left out on both sides.
         None => (0.0, 0.0),
     }
 }
 
-/// Lets slow calls count, where they are to: they roll back and hold like errors, and pass nothing.
+/// Lets slow invocations count, where they are to: they roll back and hold like errors, and pass nothing.
 fn slower(finding: &mut AnalysisResult) {
     let Some(slow) = finding.numbers.slow.as_ref().filter(|slow| slow.enforced) else { return };
     let Numbers { stable, candidate, .. } = &finding.numbers;
     let why = || {
         format!(
-            "{} is slower than {}: {} of its calls took more than {:.0} ms, where {} took more than {:.0} ms",
+            "{} is slower than {}: {} of its invocations took more than {:.0} ms, compared with {} over {:.0} ms",
             candidate.version,
             stable.version,
             slow.candidate_percent.percent(),
@@ -333,10 +326,10 @@ fn slower(finding: &mut AnalysisResult) {
     match (finding.opinion, slow.opinion) {
         (AnalysisVerdict::RollBack, _) => {}
         (_, AnalysisVerdict::RollBack) => {
-            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None)
+            (finding.opinion, finding.why, finding.happened) = (AnalysisVerdict::RollBack, why(), None);
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower, AnalysisVerdict::Hold) => {
-            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why())
+            (finding.opinion, finding.why) = (AnalysisVerdict::Hold, why());
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
     }
@@ -369,7 +362,7 @@ mod tests {
         };
         let (before, first, second) = (since - MINUTE, since, since + MINUTE);
         assert_eq!(seen(&note, &[minute(before, 900.0, 100.0)]), None);
-        // Two of five are no forty per cent.
+        // Two of five are no forty percent.
         assert_eq!(seen(&note, &[minute(first, 3.0, 2.0)]), None);
         let both = [minute(before, 0.0, 9_000.0), minute(first, 200.0, 20.0), minute(second, 160.0, 20.0)];
         assert_eq!(seen(&note, &both), Some(Thousandths::from_f64(10.0)));

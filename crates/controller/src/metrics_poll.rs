@@ -1,4 +1,4 @@
-//! When are calls counted, and what is kept of that? Once a minute, or just before the share would rise.
+//! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
 use rollout::comparison::Comparison;
 use rollout::health::ReadError;
@@ -9,11 +9,10 @@ use rollout::{Subject, Time, agenda};
 use crate::metrics_analysis::{Reference, find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
 
-/// What is known of the calls of both versions.
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
-    /// When calls were last tried to be counted.
+    /// When invocations were last tried to be counted.
     tried: Option<Time>,
     counted: Vec<MinuteCounts>,
     comparison: Comparison,
@@ -24,12 +23,10 @@ impl Metrics {
         Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
     }
 
-    /// When calls are to be counted again.
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
         agenda::next_counts(plan, memory, &self.comparison, self.tried)
     }
 
-    /// What is to be counted now.
     pub(crate) fn pair(&self, plan: &Plan, memory: &Memory, subject: &Subject, now: Time) -> Option<VersionPair> {
         self.due(plan, memory).filter(|due| now >= *due)?;
         let note = agenda::compared(plan, memory)?;
@@ -37,7 +34,7 @@ impl Metrics {
             subject: subject.clone(),
             stable: note.stable?,
             candidate: note.candidate?,
-            // The minute in which it began may have calls of an earlier rollout of the same versions.
+            // The minute in which it began may have invocations of an earlier rollout of the same versions.
             from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
             limits: limits(plan, &self.baseline),
         })
@@ -57,7 +54,7 @@ impl Metrics {
         self.tried = Some(tried);
         let Dated { at, answer: counts } = counts;
         let Some(note) = agenda::compared(plan, memory) else { return Ok(()) };
-        let failed = |why: String, throttled| ReadError { why: format!("the calls cannot be counted: {why}"), throttled };
+        let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
                 let found = find(plan, &note, &counted, &self.baseline, now);
@@ -80,7 +77,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// What was found, with the calls of the step that is in force by now.
+    /// What was found, with the invocations of the step that is in force by now.
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {

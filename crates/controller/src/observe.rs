@@ -63,7 +63,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         if let Some(counts) = counts {
             let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
-            taken.unwrap_or_else(|why| self.trouble(why));
+            taken.unwrap_or_else(|why| self.warn(why));
         }
         let signalled = self.io.signalled();
         let more = async {
@@ -89,7 +89,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Err(error) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
             Err(error) => {
                 self.memory.on_read_failed(error.failure);
-                self.trouble(format!("the alias could not be read: {error}"));
+                self.warn(format!("the alias could not be read: {error}"));
             }
         }
     }
@@ -120,7 +120,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     fn unread(&mut self, error: &CloudError) -> ReadError {
         let why = format!("the alarms cannot be read: {error}");
-        self.trouble(why.clone());
+        self.warn(why.clone());
         ReadError { why, throttled: error.failure == Failure::Throttled }
     }
 
@@ -146,7 +146,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             (Err(error), Some(version)) if error.failure == Failure::NotFound => {
                 self.prepared.candidate = Candidate::Failed(format!("{version} does not exist: {error}"));
             }
-            (Err(error), _) => self.trouble(format!("the version to roll out could not be read: {error}")),
+            (Err(error), _) => self.warn(format!("the version to roll out could not be read: {error}")),
         }
     }
 
@@ -171,8 +171,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 }
 
-/// What counting comes to that takes too long.
 fn uncounted() -> CloudError {
-    let message = format!("no answer in {} s", COUNT_LIMIT.as_secs());
+    let message = format!("no response within {}", rollout::format::exact(COUNT_LIMIT));
     CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
 }

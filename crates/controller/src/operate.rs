@@ -21,7 +21,7 @@ pub enum Ordered {
     Already(String),
     /// There is nothing that it may act on: why, and what to do.
     Refused(String, String),
-    /// It could not be carried out, or nobody knows whether it was: why, and for an abort the command to run by hand.
+    /// It could not be carried out, or nobody knows whether it was: why, and for an abort the command to run manually.
     Unconfirmed(String, Option<String>),
 }
 
@@ -39,7 +39,6 @@ pub async fn operate<C: Cloud, K: Clock>(
     swap((cloud, clock), subject, limit, given, tell).await
 }
 
-/// An order that was given.
 struct Given<'a> {
     subject: &'a Subject,
     operation: Operation,

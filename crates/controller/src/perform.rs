@@ -18,9 +18,9 @@ use rollout::{Alias, Weight};
 use crate::backoff::Backoff;
 use crate::driver::Driver;
 use crate::hooks::{Question, ask};
-use crate::interrupt::{Interrupt, told};
+use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
-use crate::managed_alarms::{Done, keep};
+use crate::managed_alarms::keep;
 use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
 use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
@@ -28,11 +28,9 @@ use crate::probe::probe;
 /// How long to wait before it is tried again to see to an alarm.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The shortest and the longest pause after a failed call.
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
-    /// Carries out what was decided.
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action is one conditional write")]
     pub(crate) async fn perform(&mut self, round: &Round) {
         let Round { seen, action } = round;
@@ -63,7 +61,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let answer = tokio::select! {
             biased;
             answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
-            () = told(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
+            () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         self.written(action, answer).await;
     }
@@ -80,10 +78,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match error.failure {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
-            Failure::Unanswered => self.trouble(format!("no answer to a write, looking whether it landed: {error}")),
-            Failure::NotFound | Failure::Denied | Failure::Invalid => self.trouble(format!("a write was refused: {error}")),
+            Failure::Unanswered => {
+                self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"));
+            }
+            Failure::NotFound | Failure::Denied | Failure::Invalid => {
+                self.warn(format!("AWS refused an update of the alias: {error}"));
+            }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {
-                self.trouble(format!("a write was not taken, trying again: {error}"));
+                self.warn(format!("an update of the alias failed, retrying: {error}"));
             }
         }
         self.pause(PAUSES.after(self.memory.failures())).await;
@@ -93,8 +95,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// The user's text grew in mid-rollout and leaves no room for the note: hold, keep watching. A rollback drops the note instead.
     async fn no_room(&mut self, seen: &Observation) {
-        let why = "the alias' description leaves no room for the rollout's note: holding".to_owned();
-        self.trouble(why.clone());
+        let why = "the alias' description has no room for what the rollout records: holding".to_owned();
+        self.warn(why.clone());
         self.rest(seen.now + self.plan.poll, &Reason::Blind(why)).await;
     }
 
@@ -122,24 +124,20 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let why = format!("{what}: {error}");
         self.prepared.candidate = not_prepared(error.failure, why.clone());
         if self.prepared.candidate == Candidate::Settling {
-            self.trouble(why);
+            self.warn(why);
             self.pause(PAUSES.longest.min(self.plan.poll)).await;
         }
     }
 
     /// Sees to the alarms of the candidate; from then on they are watched.
     async fn keep_alarms(&mut self) {
-        let candidate = match &self.prepared.candidate {
-            Candidate::Published(version, _) => Some(*version),
-            Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
-        };
-        let note = || self.memory.note(&self.plan);
-        let Some(candidate) = candidate.or_else(|| note()?.candidate) else { return };
+        let noted = || self.memory.note(&self.plan)?.candidate;
+        let Some(candidate) = self.prepared.candidate.published().or_else(noted) else { return };
         let (cloud, request) = (self.io.cloud, self.io.request);
         let moved = self.memory.alias().is_some_and(|alias| alias.canary().is_some());
         for rule in &request.managed {
             match keep(cloud, &request.subject, rule, candidate, moved).await {
-                Ok(Done { name, text }) => self.announce(EventKind::ManagedAlarm { name, text }),
+                Ok(text) => self.announce(EventKind::ManagedAlarm { name: rule.name.clone(), text }),
                 Err(error) => return self.not_kept(&rule.name, &error).await,
             }
         }
@@ -148,7 +146,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn not_kept(&mut self, name: &str, error: &CloudError) {
-        let mut why = format!("alarm `{name}` could not be kept: {error}");
+        let mut why = format!("managed alarm `{name}` could not be created or updated: {error}");
         if error.failure == Failure::Denied && error.code.is_some() {
             why = format!("{why}\n  hint: {PERMISSIONS}");
         }
@@ -156,7 +154,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
             return;
         }
-        self.trouble(why);
+        self.warn(why);
         self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
@@ -189,13 +187,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
     }
 
-    /// Sends the saved events off; their answers are awaited while the loop rests.
+    /// Sends the test events off; their answers are awaited while the loop rests.
     fn send_probes(&mut self) {
         let candidate = self.memory.note(&self.plan).and_then(|note| note.candidate);
         let (Some(event), Some(version), OnLowTraffic::Probe(count)) =
             (self.io.request.probe_event.clone(), candidate, self.plan.analysis.on_low_traffic)
         else {
-            self.jobs.probe = Probe::Unsent("there is no saved event to send".to_owned());
+            self.jobs.probe = Probe::Unsent("there is no test event to send".to_owned());
             return;
         };
         let candidate = Qualified { function: self.io.request.subject.function.clone(), qualifier: Some(version.to_string()) };
@@ -206,5 +204,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
 /// What a write came to that nobody waited for.
 fn cut_off() -> CloudError {
-    CloudError { failure: Failure::Unanswered, operation: "UpdateAlias", message: "not waited for".to_owned(), code: None }
+    CloudError {
+        failure: Failure::Unanswered,
+        operation: "UpdateAlias",
+        message: "interrupted before the response".to_owned(),
+        code: None,
+    }
 }

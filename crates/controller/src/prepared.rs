@@ -8,7 +8,6 @@ use rollout::observation::Candidate;
 use crate::config_diff::differences;
 use crate::port::Configuration;
 
-/// What this process knows of both versions.
 pub(crate) struct Prepared {
     stable: Option<Configuration>,
     pub(crate) candidate: Candidate,
@@ -23,7 +22,6 @@ impl Prepared {
         Self { stable, candidate: Candidate::Unknown, published: None, latest: None, code_updated: None }
     }
 
-    /// Takes over what a published version is.
     pub(crate) fn take_published(&mut self, version: Version, configuration: Configuration) {
         let stable = self.stable.as_ref().map(Configuration::facts);
         self.candidate = Candidate::Published(version, configuration.facts().readiness(stable.as_ref()));
@@ -53,7 +51,6 @@ impl Prepared {
         EventKind::VersionReady { version, differs }
     }
 
-    /// The stable version's ARN.
     pub(crate) fn stable_arn(&self) -> Option<String> {
         Some(self.stable.as_ref()?.arn.clone())
     }

@@ -1,4 +1,4 @@
-//! Does the candidate answer a saved event? What stands in for calls where nobody calls.
+//! Does the candidate answer a test event? What stands in for calls where nobody calls.
 
 use rollout::comparison::Probe;
 use rollout::target::Qualified;
@@ -9,14 +9,14 @@ use crate::port::{Clock, Cloud};
 /// Sends the event so many times, one after the other, and stops at the first that is not answered well.
 pub(crate) async fn probe<C: Cloud, K: Clock>(cloud: &C, clock: &K, candidate: &Qualified, event: &[u8], count: u32) -> Probe {
     for number in 1..=count {
-        let which = format!("saved event {number} of {count}");
+        let which = format!("test event {number} of {count}");
         let reply = match invoke(cloud, clock, candidate, event).await {
             Ok(reply) => reply,
-            Err(error) => return Probe::Unsent(format!("{which} had no answer: {error}")),
+            Err(error) => return Probe::Unsent(format!("{which} got no response: {error}")),
         };
         if let Some(kind) = &reply.function_error {
             let why = thrown(&String::from_utf8_lossy(&reply.payload));
-            return Probe::Failed(format!("the candidate failed at {which}: {why} ({kind}){}", tail(&reply.log)));
+            return Probe::Failed(format!("the candidate failed on {which}: {why} ({kind}){}", tail(&reply.log)));
         }
     }
     Probe::Passed(count)

@@ -58,7 +58,6 @@ impl Bucket {
         if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.rate) }
     }
 
-    /// Takes one call if one is left.
     fn take(&mut self, now: Time) -> bool {
         self.refill(now);
         let taken = self.left >= 1.0;
@@ -114,7 +113,6 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         }
     }
 
-    /// Ends when this call's turn has come.
     async fn turn(&self, call: Call) {
         match call.limit() {
             CallLimit::Own => {}
@@ -178,7 +176,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
-        // A way back, or a promotion; in either case the last write that matters.
+        // A rollback, or a promotion; in either case the last write that matters.
         let goes_first = desired.canary().is_none() && self.budget.ways_back.borrow_mut().take(self.cloud.time());
         if !goes_first {
             self.turn(Call::UpdateAlias).await;

@@ -1,4 +1,4 @@
-//! What do the calls say of a rollout that another process drives? The same comparison, from what the note tells, for whoever only
+//! What do the invocations say of a rollout that another process drives? The same comparison, from what the note tells, for whoever only
 //! watches.
 //!
 //! How sensitive that process is, and what it takes for slow, is not in the note: the usual is taken, so its verdict may be another
@@ -18,7 +18,7 @@ use crate::request::Request;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Counts the calls of both versions since the rollout began; `None` while there are no two versions that share traffic.
+/// Counts the invocations of both versions since the rollout began; `None` while there are no two versions that share traffic.
 ///
 /// # Errors
 /// What the cloud gave.
@@ -26,14 +26,14 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     let (Some(stable), Some(candidate), Some(plan)) = (note.stable, note.candidate, usual_plan(subject, note)) else {
         return Ok(None);
     };
-    // The minute in which it began may have calls of an earlier rollout of the same versions.
+    // The minute in which it began may have invocations of an earlier rollout of the same versions.
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
     Ok(find(&plan, note, &counted, &None, cloud.time()).ok())
 }
 
-/// A plan that compares as usual; `None` before the first share.
+/// A plan that compares as usual; `None` before the first weight.
 fn usual_plan(subject: &Subject, note: &Note) -> Option<Plan> {
     let share = note.phase.share();
     let steps: &[Weight] = if share < Weight::FULL { &[share] } else { &[] };

@@ -31,11 +31,11 @@ pub struct Request {
     pub code: Option<Code>,
     /// The description of the version that is published.
     pub description: Option<String>,
-    /// Which share when.
+    /// Which weight when.
     pub schedule: Schedule,
     /// How many rollouts share this process' calls at a time, this one among them.
     pub concurrent_rollouts: usize,
-    /// The names of the alarms to watch, those that are kept among them.
+    /// The names of the alarms to watch, managed ones among them.
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
     pub managed: Vec<AlarmRule>,
@@ -43,17 +43,17 @@ pub struct Request {
     pub policy: Policy,
     /// Whether comparing the versions was asked for: then not being able to is a reason not to begin.
     pub analysis_asked: bool,
-    /// The saved event to send the candidate, where that is to stand in for calls.
+    /// The test event to send the candidate, where that is to stand in for calls.
     pub probe_event: Option<Vec<u8>>,
     /// What to ask before any traffic moves.
     pub pre_hook: Option<HookTarget>,
-    /// What to ask before every further share.
+    /// What to ask before every further weight.
     pub step_hook: Option<HookTarget>,
     /// What to ask before promoting.
     pub post_hook: Option<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
-    /// What to do about a rollout that is under way already.
+    /// What to do about a rollout that is in progress already.
     pub takeover: TakeoverOptions,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     pub group: Vec<String>,
@@ -95,7 +95,6 @@ impl Request {
         }
     }
 
-    /// The plan for an alias whose version is `stable`.
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;
         Plan {
@@ -133,7 +132,7 @@ pub fn shortest_poll(concurrent_rollouts: usize) -> Duration {
     }
 }
 
-/// Tells one package from another: the image's URI, or the hash that AWS will give the code.
+/// Reports one package from another: the image's URI, or the hash that AWS will give the code.
 pub(crate) fn fingerprint(code: &Code) -> String {
     match code {
         Code::Image(uri) => uri.clone(),

@@ -1,4 +1,4 @@
-//! How does a person's order reach an alias that somebody else may be writing? Read, rule, write, by compare and swap, until a write
+//! How does a person's order reach an alias that another owner may be writing? Read, rule, write, by compare and swap, until a write
 //! establishes it or there is nothing more to hope for.
 
 use std::time::Duration;
@@ -23,7 +23,6 @@ pub(crate) enum Step<E> {
 
 /// A change of an alias that is wanted, whoever else writes on it.
 pub(crate) trait Change {
-    /// How it ends.
     type End;
 
     /// The pauses between two tries.
@@ -38,7 +37,7 @@ pub(crate) trait Change {
     /// The end that a failure makes at once, of a read or of a write.
     fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Self::End>;
 
-    /// The end where nobody knows what stands: why, and the command to run by hand.
+    /// The end where nobody knows what stands: why, and the command to run manually.
     fn gave_up(&self, why: String, command: Option<String>) -> Self::End;
 }
 
@@ -85,7 +84,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
             return change.gave_up(error.to_string(), command);
         }
         if error.failure != Failure::Outdated {
-            tell(now, format!("trying again: {error}"));
+            tell(now, format!("retrying: {error}"));
         }
         failures += 1;
         clock.sleep(T::PAUSES.after(failures)).await;

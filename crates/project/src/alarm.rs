@@ -1,4 +1,4 @@
-//! What is watched? An alarm that exists, by its name or its id in a stack, or the definition of one.
+//! Which alarm is watched? An existing one, by name or logical id, or the definition of a managed one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,14 +17,14 @@ pub enum Alarm {
     Name(String),
     /// One that exists, by its id in the project's stack.
     LogicalId(String),
-    /// One that canaryctl is to keep.
+    /// One that canaryctl creates and deletes.
     Definition(Box<Definition>),
 }
 
-/// What an alarm looks at, and when it is red.
+/// A managed alarm: its metric and when it fires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
-    /// Its name; for one of a stack, its name in the file.
+    /// Its name; for an alarm of a stack, its name in the file.
     pub name: String,
     /// The metric's namespace.
     pub namespace: String,
@@ -36,42 +36,42 @@ pub struct Definition {
     pub threshold: f64,
     /// The span of one data point.
     pub period: Duration,
-    /// How many data points are looked at.
+    /// The number of data points to evaluate.
     pub evaluation_periods: u32,
-    /// How many of them have to be bad; all of them where it is left open.
+    /// How many of them have to breach the threshold; `None` means all.
     pub datapoints: Option<u32>,
     /// How it is compared.
     pub comparison: Comparison,
-    /// What to make of data points that are missing.
+    /// How to treat missing data points.
     pub missing_data: MissingData,
-    /// The metric's dimensions; where there are none, the candidate's own are meant.
+    /// The metric's dimensions; empty means those of the candidate.
     pub dimensions: BTreeMap<String, String>,
 }
 
 words! {
     /// How an alarm compares.
     pub enum Comparison {
-        /// At or above is red.
+        /// ALARM at or above.
         "GreaterThanOrEqualToThreshold" AtLeast,
-        /// Above is red.
+        /// ALARM above.
         "GreaterThanThreshold" Above,
-        /// Below is red.
+        /// ALARM below.
         "LessThanThreshold" Below,
-        /// At or below is red.
+        /// ALARM at or below.
         "LessThanOrEqualToThreshold" AtMost,
     }
 }
 
 words! {
-    /// What an alarm makes of missing data.
+    /// How an alarm treats missing data.
     pub enum MissingData {
         /// The state is `INSUFFICIENT_DATA`.
         "missing" Missing,
-        /// The state stays as it was.
+        /// The state does not change.
         "ignore" Ignore,
-        /// They are good.
+        /// They count as OK.
         "notBreaching" NotBreaching,
-        /// They are bad.
+        /// They count as breaching.
         "breaching" Breaching,
     }
 }
@@ -79,7 +79,7 @@ words! {
 impl Read for Alarm {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
         if node.map().is_none() {
-            return scalar(node, "an alarm's name or a map", found).map(|name| Self::Name(name.to_owned()));
+            return scalar(node, "an alarm name or a map", found).map(|name| Self::Name(name.to_owned()));
         }
         AlarmKeys::read(node, found)?.alarm(&node.place, found)
     }
@@ -90,37 +90,35 @@ impl Read for Alarm {
 }
 
 keys! {
-    /// The keys of an alarm in `canary.yml`.
     pub(crate) struct AlarmKeys {
-        /// The alarm's name. With nothing beside it, an alarm that exists.
+        /// The alarm's name. With no other key, an existing alarm.
         "name" name: String,
-        /// The id of an alarm in the file's stack.
+        /// The logical id of an alarm in the stack.
         "logicalId" logical_id: String,
-        /// The metric's namespace; `AWS/Lambda` where it is left out.
+        /// The metric's namespace [default: `AWS/Lambda`].
         "namespace" namespace: String,
-        /// The metric that canaryctl is to watch by an alarm of its own.
+        /// The metric of a managed alarm, which canaryctl creates and deletes.
         "metric" metric: String,
-        /// `Sum` (where it is left out), `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
+        /// `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99` [default: `Sum`].
         "statistic" statistic: String,
-        /// What the statistic is compared with.
+        /// The value to compare the statistic with.
         "threshold" threshold: f64,
-        /// The span of one data point; a minute where it is left out.
+        /// The duration of one data point [default: 1m].
         "period" period: Duration,
-        /// How many data points are looked at; 1 where it is left out.
+        /// The number of data points to evaluate [default: 1].
         "evaluationPeriods" evaluation_periods: u32,
-        /// How many of them have to be bad; all of them where it is left out.
+        /// How many of them must breach the threshold [default: all].
         "datapointsToAlarm" datapoints: u32,
-        /// How it is compared; `GreaterThanOrEqualToThreshold` where it is left out.
+        /// How to compare [default: `GreaterThanOrEqualToThreshold`].
         "comparisonOperator" comparison: Comparison,
-        /// What to make of missing data; `notBreaching` where it is left out.
+        /// How to treat missing data [default: `notBreaching`].
         "treatMissingData" missing_data: MissingData,
-        /// The metric's dimensions; the candidate's own where they are left out.
+        /// The metric's dimensions [default: those of the new version].
         "dimensions" dimensions: Named<String>,
     }
 }
 
 impl AlarmKeys {
-    /// The alarm that these keys stand for.
     pub(crate) fn alarm(self, place: &Place, found: &mut Findings) -> Option<Alarm> {
         let plain = Self { name: None, logical_id: None, ..self.clone() } == Self::default();
         match (self.name, self.logical_id, self.metric) {
@@ -134,7 +132,7 @@ impl AlarmKeys {
                 let statistic = checked_statistic(self.statistic, found)?;
                 let period = self.period.map_or(MINUTE, |period| period.value);
                 if !matches!(period.as_secs(), 10 | 20 | 30) && (!period.as_secs().is_multiple_of(60) || period.is_zero()) {
-                    found.problem(place, format!("alarm `{}`: its `period` is 10s, 20s, 30s or whole minutes", name.value));
+                    found.problem(place, format!("alarm `{}`: `period` must be 10s, 20s, 30s or whole minutes", name.value));
                 }
                 let dimensions = self.dimensions.map(|named| named.value.0).unwrap_or_default();
                 let definition = Definition {
@@ -154,9 +152,9 @@ impl AlarmKeys {
                 Some(Alarm::Definition(Box::new(definition)))
             }
             _ => {
-                let hint = "`name: HelloErrors` for one that exists, `logicalId: HelloFooAlarm` for one in the stack, or `name`, `metric` and \
-                            `threshold` for one that canaryctl keeps";
-                found.hinted(place, "this names no alarm, or more than one", hint);
+                let hint = "write `name: HelloErrors` for an existing alarm, `logicalId: HelloFooAlarm` for one in the stack, or `name`, \
+                            `metric` and `threshold` for a managed alarm";
+                found.hinted(place, "expected the keys of exactly one alarm", hint);
                 None
             }
         }
@@ -164,11 +162,11 @@ impl AlarmKeys {
 }
 
 impl Definition {
-    /// Says what is likely to be a mistake.
     pub(crate) fn doubt(&self, place: &Place, found: &mut Findings) {
         if self.statistic == "Minimum" && self.metric == "Errors" {
-            let message = format!("alarm `{}`: `Minimum` of `Errors` is red only when every call of a period fails", self.name);
-            found.note(NoteKind::Warning, place, message, Some("`Sum` is what is meant"));
+            let message =
+                format!("alarm `{}`: `Minimum` of `Errors` fires only if every invocation of a period fails", self.name);
+            found.note(NoteKind::Warning, place, message, Some("use `Sum`"));
         }
     }
 }
@@ -204,6 +202,5 @@ pub(crate) fn is_statistic(text: &str) -> bool {
 }
 
 const STATISTICS: [&str; 5] = ["Sum", "Average", "Minimum", "Maximum", "SampleCount"];
-/// The namespace of Lambda's own metrics.
 pub(crate) const LAMBDA: &str = "AWS/Lambda";
 const MINUTE: Duration = Duration::from_mins(1);

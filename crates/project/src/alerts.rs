@@ -1,4 +1,4 @@
-//! Which alarms does the Alerts plugin of the Serverless Framework make? Their logical ids, and what they look at.
+//! Which alarms does the Alerts plugin of the Serverless Framework create? Their logical ids and their metrics.
 //!
 //! `HelloFooAlarm` is the alarm `foo` of the function `hello`. Only what can be shown is read: topics and dashboards are not.
 
@@ -13,12 +13,10 @@ use crate::place::{At, Place};
 use crate::tree::{Map, Node};
 use crate::variables::Variables;
 
-/// What the file says about alarms.
 pub(crate) struct Alerts<'a, 'v> {
     variables: &'v Variables<'a>,
     functions: &'a Map,
     definitions: Option<&'a Map>,
-    /// Those that every function has.
     global: Vec<&'a Node>,
     enabled: bool,
 }
@@ -40,10 +38,10 @@ impl<'a, 'v> Alerts<'a, 'v> {
         }
     }
 
-    /// Every alarm by its logical id, and what it looks at, where that can be told.
+    /// Every alarm by its logical id, with its definition where it is known.
     pub(crate) fn definitions(&self, found: &mut Findings) -> BTreeMap<String, Option<At<Definition>>> {
         let mut all = BTreeMap::new();
-        let mut looked_at = 0;
+        let mut seen = 0;
         if !self.enabled {
             return all;
         }
@@ -54,14 +52,10 @@ impl<'a, 'v> Alerts<'a, 'v> {
             };
             for alarm in self.global.iter().copied().chain(own) {
                 // A stack has at most 500 resources.
-                looked_at += 1;
-                if looked_at > MOST {
-                    found.note(
-                        NoteKind::Ignored,
-                        &alarm.place,
-                        format!("more than {MOST} alarms: the rest is not looked at"),
-                        None,
-                    );
+                seen += 1;
+                if seen > MOST {
+                    let message = format!("more than {MOST} alarms: the others are not checked");
+                    found.note(NoteKind::Ignored, &alarm.place, message, None);
                     return all;
                 }
                 if let Some((name, definition)) = self.alarm(alarm, found) {
@@ -72,7 +66,7 @@ impl<'a, 'v> Alerts<'a, 'v> {
         all
     }
 
-    /// An alarm by name, or a map that changes or makes one.
+    /// An alarm by name, or a map that changes or defines one.
     fn alarm(&self, node: &'a Node, found: &mut Findings) -> Option<(String, Option<At<Definition>>)> {
         let map = node.map();
         let name = match self.variables.node(map.map_or(Some(node), |map| map.get("name"))?) {
@@ -95,7 +89,6 @@ impl<'a, 'v> Alerts<'a, 'v> {
     }
 }
 
-/// The keys of a definition, the nearer layer first.
 struct Keys<'a, 'v> {
     variables: &'v Variables<'a>,
     layers: [Option<&'a Map>; 2],
@@ -112,7 +105,7 @@ impl<'a> Keys<'a, '_> {
         self.get(key)?.text()?.parse().ok()
     }
 
-    /// The definition, filled in from the plugin's own; nothing where it makes no metric alarm that can be told.
+    /// The definition, with the plugin's defaults; nothing where it is not a plain metric alarm.
     fn definition(&self, name: &str, built_in: (&str, &str, &str, f64), found: &mut Findings) -> Option<Definition> {
         let text = |key: &str| self.get(key).and_then(|node| node.text().map(str::to_owned));
         let (_, metric, statistic, threshold) = built_in;
@@ -120,19 +113,15 @@ impl<'a> Keys<'a, '_> {
         if let Some(key) =
             ["pattern", "metrics", "type"].into_iter().find(|key| unlike(key) && text(key).as_deref() != Some("static"))
         {
-            let message = format!("alarm `{}` has `{key}`: it is watched by its logical id, and not shown", shown(name));
+            let message = format!("alarm `{}` has `{key}`: it is watched, but its metric is not shown", shown(name));
             found.note(NoteKind::Ignored, self.place, message, None);
             return None;
         }
         let statistic = text("statistic").or_else(|| text("extendedStatistic")).unwrap_or_else(|| statistic.to_owned());
         let metric = text("metric").unwrap_or_else(|| metric.to_owned());
         if metric.is_empty() || !is_statistic(&statistic) {
-            found.note(
-                NoteKind::Warning,
-                self.place,
-                format!("alarm `{}` names no metric, or a statistic that is none", shown(name)),
-                None,
-            );
+            let message = format!("alarm `{}` has no metric or no valid statistic", shown(name));
+            found.note(NoteKind::Warning, self.place, message, None);
             return None;
         }
         let word = |key: &str| self.get(key);
@@ -164,12 +153,11 @@ pub(crate) fn normalised(name: &str) -> String {
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
-/// What the plugin knows without being told: name, metric, statistic, threshold.
+/// The plugin's built-in definitions: name, metric, statistic, threshold.
 const BUILT_IN: [(&str, &str, &str, f64); 4] = [
     ("functionInvocations", "Invocations", "Sum", 100.0),
     ("functionErrors", "Errors", "Sum", 1.0),
     ("functionDuration", "Duration", "Average", 500.0),
     ("functionThrottles", "Throttles", "Sum", 1.0),
 ];
-/// The most alarms that are looked at.
 const MOST: usize = 2000;

@@ -1,4 +1,4 @@
-//! What does `canary.yml` say? Its layers, laid over each other for one stage.
+//! What does `canary.yml` say? Merges its layers for one stage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,39 +8,37 @@ use serde_json::json;
 
 use crate::finding::{Findings, Problems};
 use crate::keys::{Named, Read, keys, shown};
-use crate::place::{At, Place};
+use crate::place::At;
 use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project, is_stage};
 use crate::tree::{Node, Value};
 use crate::{File, Format, Lookup, yaml};
 
 keys! {
-    /// A whole `canary.yml`.
     struct Whole {
-        /// The stage where none is named on the command line.
+        /// The stage, unless `--stage` names another one.
         "stage" stage: String,
-        /// The CloudFormation stack that logical ids belong to.
+        /// The CloudFormation stack that contains the logical ids.
         "stack" stack: String,
         /// The Region.
         "region" region: String,
-        /// What holds for every function that says nothing else.
+        /// Settings for all functions; a function's own settings go first.
         "defaults" defaults: Defaults,
-        /// The functions, by a name of your choice; their names in AWS where no `name` is given.
+        /// The functions. The key is a name of your choice; without `name`, it is the function's name in AWS.
         "functions" functions: Named<Keys>,
-        /// What is different in a stage.
+        /// Settings that differ in a stage.
         "stages" stages: Named<Stage>,
     }
 }
 
 keys! {
-    /// What is different in a stage.
     struct Stage {
-        /// The CloudFormation stack that logical ids belong to.
+        /// The CloudFormation stack that contains the logical ids.
         "stack" stack: String,
         /// The Region.
         "region" region: String,
-        /// What holds for every function that says nothing else.
+        /// Settings for all functions; a function's own settings go first.
         "defaults" defaults: Defaults,
-        /// What is different about single functions.
+        /// Settings of single functions that differ in this stage.
         "functions" functions: Named<Keys>,
     }
 }
@@ -51,14 +49,13 @@ pub fn schema() -> serde_json::Value {
     if let Some(object) = schema.as_object_mut() {
         object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
         object.insert("title".to_owned(), json!("canary.yml"));
-        object.insert("description".to_owned(), json!("What canaryctl rolls out, and how."));
+        object.insert("description".to_owned(), json!("The functions that canaryctl rolls out, and how."));
         object.insert("type".to_owned(), json!("object"));
         object.insert("required".to_owned(), json!(["functions"]));
     }
     schema
 }
 
-/// Reads a `canary.yml`.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     let mut tree = yaml::parse(file.name, file.bytes)?;
     let mut found = Findings::default();
@@ -66,22 +63,25 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     fill_in(&mut tree, stage.as_ref().map(|stage| stage.value.as_str()), &mut found);
     let whole = Whole::read(&tree, &mut found).unwrap_or_default();
     if whole.functions.is_none() {
-        found.hinted(&tree.place, "no `functions` are given", "`functions: {hello: {type: Canary10Percent5Minutes}}` is enough");
+        found.hinted(
+            &tree.place,
+            "there are no `functions`",
+            "write for example `functions: {hello: {type: Canary10Percent5Minutes}}`",
+        );
     }
     check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), &mut found);
     let project = laid(file, stage, whole, lookup, &mut found);
     project.finish(found)
 }
 
-/// The stage, named on the command line or in the file.
 fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String>> {
-    let here = tree.get("stage").and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() }));
-    let asked = lookup.stage.clone().map(|value| At { value, place: Place::whole("--stage") });
+    let here = tree.get("stage").and_then(Node::text_with_place);
+    let asked = At::given(lookup.stage.as_ref(), "--stage");
     let stage = asked.or(here)?;
     if !is_stage(&stage.value) {
         found.problem(
             &stage.place,
-            format!("`{}` is no stage: letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value)),
+            format!("`{}` is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value)),
         );
         return None;
     }
@@ -91,31 +91,31 @@ fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String
 /// Puts the stage in the place of each `${stage}`.
 fn fill_in(node: &mut Node, stage: Option<&str>, found: &mut Findings) {
     if let Some(tag) = &node.tag {
-        found.problem(&node.place, format!("the tag `!{}` means nothing here", shown(tag)));
+        found.problem(&node.place, format!("the tag `!{}` has no meaning here", shown(tag)));
     }
     match &mut node.value {
         Value::Scalar { text, .. } if text.contains("${") => match (text.replace("${stage}", ""), stage) {
             (rest, _) if rest.contains("${") => {
                 let message = format!("`{}`: `${{stage}}` is the only variable here", shown(text));
-                found.hinted(&node.place, message, "what else changes from stage to stage stands under `stages`");
+                found.hinted(&node.place, message, "write other differences between stages under `stages`");
             }
             (_, Some(stage)) => *text = text.replace("${stage}", stage),
             (_, None) => {
-                let hint = "name one with `--stage`, or with `stage: dev` in the file";
-                found.hinted(&node.place, "`${stage}` stands for no stage", hint);
+                let hint = "set it with `--stage`, or with `stage: dev` in the file";
+                found.hinted(&node.place, "`${stage}` has no value", hint);
             }
         },
         Value::Scalar { .. } => {}
         Value::List(nodes) => nodes.iter_mut().for_each(|node| fill_in(node, stage, found)),
         Value::Map(map) => {
-            // An event is somebody else's text.
+            // The text of an event is not canaryctl's.
             let values = map.values_mut().filter(|(key, _)| *key != "probeEvent");
             values.for_each(|(_, node)| fill_in(node, stage, found));
         }
     }
 }
 
-/// Refuses an asked stage that the file does not know, and stages' functions that nobody declares.
+/// Refuses a stage that the file does not have, and functions of stages that are not declared.
 fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings) {
     let functions = whole.functions.iter().flat_map(|functions| &functions.value.0);
     let declared: BTreeSet<&str> = functions.clone().map(|(name, _)| name.value.as_str()).collect();
@@ -130,7 +130,7 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings)
         known.dedup();
         let listed = known.iter().take(20).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
         let hint = found.did_you_mean(&stage.value, known.iter().copied()).unwrap_or(format!("the stages are {listed}"));
-        found.hinted(&stage.place, format!("the file knows no stage `{}`", stage.value), hint);
+        found.hinted(&stage.place, format!("the file has no stage `{}`", stage.value), hint);
     }
     for (_, stage) in stages {
         let own = stage.value.functions.iter().flat_map(|functions| &functions.value.0);
@@ -140,20 +140,18 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings)
         }
         let defaults = stage.value.defaults.iter().map(|defaults| &defaults.value.0);
         for list in own.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref()) {
-            found.problem(&list.place, "`stages` makes no sense inside of a stage");
+            found.problem(&list.place, "`stages` is not allowed inside a stage");
         }
     }
 }
 
-/// The file for one stage.
 fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup, found: &mut Findings) -> Project {
     let named = stage.as_ref().map(|stage| stage.value.as_str());
     let stages = whole.stages.map(|stages| stages.value.0).unwrap_or_default();
     let nearer = stages.into_iter().find(|(name, _)| Some(name.value.as_str()) == named);
     let nearer = nearer.map(|(_, stage)| stage.value).unwrap_or_default();
-    let asked = lookup.region.clone().map(|value| At { value, place: Place::whole("--region") });
-    let by_hand = lookup.stack.clone().map(|value| At { value, place: Place::whole("--stack") });
-    let stack = by_hand.or(nearer.stack).or(whole.stack);
+    let asked = At::given(lookup.region.as_ref(), "--region");
+    let stack = At::given(lookup.stack.as_ref(), "--stack").or(nearer.stack).or(whole.stack);
     let far = whole.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
     let near = nearer.defaults.map(|defaults| defaults.value.0).unwrap_or_default();
     check_layer(&far, found);
@@ -172,25 +170,17 @@ fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup
             functions.extend(settings(key, keys, stack.as_ref(), found));
         } else {
             found.function = Some(key.value.clone());
-            let stage = named.map_or("where no stage is named".to_owned(), |stage| format!("in stage `{stage}`"));
+            let stage = named.map_or("without a stage".to_owned(), |stage| format!("in stage `{stage}`"));
             let message = format!("`{}` is not rolled out {stage}", shown(&key.value));
             found.note(crate::NoteKind::Chosen, &key.place, message, None);
             found.function = None;
         }
     }
-    Project {
-        format: Format::Canary,
-        file: file.name.to_owned(),
-        stage,
-        stack,
-        region: asked.or(nearer.region).or(whole.region),
-        functions,
-        definitions: BTreeMap::new(),
-        notes: Vec::new(),
-    }
+    let region = asked.or(nearer.region).or(whole.region);
+    Project { stage, stack, region, functions, ..Project::empty(Format::Canary, file.name) }
 }
 
-/// Lays one layer over another. Of two ways to say the same, the nearer one counts alone.
+/// Lays one layer over another. Of two keys for the same setting, only the nearer one counts.
 fn over(nearer: Keys, mut farther: Keys) -> Keys {
     if nearer.schedule.is_some() {
         farther.steps = None;
@@ -208,17 +198,16 @@ fn over(nearer: Keys, mut farther: Keys) -> Keys {
     nearer.over(farther)
 }
 
-/// Refuses two ways to say the same in one place.
+/// Refuses two keys for the same setting in one layer.
 fn check_layer(keys: &Keys, found: &mut Findings) {
     if let (Some(_), Some(steps)) = (&keys.schedule, &keys.steps) {
-        found.hinted(&steps.place, "both `type` and `steps` are given", "leave one of them out");
+        found.hinted(&steps.place, "both `type` and `steps` are given", "remove one of them");
     }
     if let (Some(_), Some(id)) = (&keys.name, &keys.logical_id) {
-        found.hinted(&id.place, "both `name` and `logicalId` are given", "leave one of them out");
+        found.hinted(&id.place, "both `name` and `logicalId` are given", "remove one of them");
     }
 }
 
-/// What the keys come to.
 fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut Findings) -> Option<FunctionSettings> {
     let schedule = schedule(&keys, found);
     let function = match (keys.name, keys.logical_id) {
@@ -255,16 +244,16 @@ fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {
         (Some(steps), Some(every)) => {
             let weights: Vec<_> = steps.value.iter().map(|step| step.value).collect();
             let schedule = Schedule::steps(&weights, every.value);
-            let told = schedule.map_err(|error| found.problem(&steps.place, error.to_string()));
-            told.ok().map(|value| At { value, place: steps.place.clone() })
+            let schedule = schedule.map_err(|error| found.problem(&steps.place, error.to_string()));
+            schedule.ok().map(|value| At { value, place: steps.place.clone() })
         }
         (Some(steps), None) => {
-            found.hinted(&steps.place, "`steps` need an `every`", "`every: 5m` is the time between two steps");
+            found.hinted(&steps.place, "`steps` need `every`", "add the time between two steps, such as `every: 5m`");
             None
         }
-        // Steps that could not be read are told already.
+        // Steps that could not be read are reported already.
         (None, Some(every)) if found.sound() => {
-            found.hinted(&every.place, "`every` belongs to `steps`", "with `type`, the time is part of the name");
+            found.hinted(&every.place, "`every` needs `steps`", "with `type`, the time is part of the name");
             None
         }
         (None, _) => keys.schedule.clone(),
@@ -278,8 +267,8 @@ pub(crate) fn function(name: &At<String>, found: &mut Findings) -> Option<At<Fun
             Some(At { value: FunctionRef::Named(function), place: name.place.clone() })
         }
         Ok(_) => {
-            let message = format!("`{}` names more than a function", shown(&name.value));
-            found.hinted(&name.place, message, "the alias stands under `alias`");
+            let message = format!("`{}` is more than a function name", shown(&name.value));
+            found.hinted(&name.place, message, "write the alias under `alias`");
             None
         }
         Err(error) => {

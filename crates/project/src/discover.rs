@@ -1,4 +1,4 @@
-//! Which file says it? Looks into a folder, and reads what it finds there. The only place in this crate that touches a disk.
+//! Which configuration file is used? Looks into a folder, and reads the file. The only module in this crate that reads from a disk.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::finding::{Note, NoteKind, Problem, Problems};
 use crate::place::Place;
 use crate::{File, Format, Lookup, Project, yaml};
 
-/// Where each format is looked for, in this order, and the words without which a file is about something else.
+/// The files of each format, in their order, and the word without which a file is ignored.
 const PLACES: [(&str, Format, &str); 12] = [
     ("canary.yml", Format::Canary, ""),
     ("canary.yaml", Format::Canary, ""),
@@ -27,13 +27,10 @@ const PLACES: [(&str, Format, &str); 12] = [
 /// Where `sam deploy` keeps its settings, beside the template.
 const SAM_CONFIGS: [&str; 3] = ["samconfig.toml", "samconfig.yaml", "samconfig.yml"];
 
-/// What `serverless package` leaves.
 const STATE: &str = ".serverless/serverless-state.json";
 
-/// What is in a file, and when it was written.
 type Loaded = (Vec<u8>, Option<SystemTime>);
 
-/// A file in a folder that seems to say something about rollouts.
 struct Candidate {
     name: &'static str,
     format: Format,
@@ -41,13 +38,13 @@ struct Candidate {
     modified: Option<SystemTime>,
 }
 
-/// Reads the project in a folder; `None` where no file there says anything about rollouts.
+/// Reads the project in a folder; `None` where no file there is about rollouts.
 ///
 /// `canary.yml` goes before everything else. A packaged state goes before the `serverless.yml` that it was made from, unless it is
 /// older or of another stage.
 ///
 /// # Errors
-/// A file that cannot be read, and everything in it that keeps it from being used.
+/// A file that cannot be read, and every problem in it.
 pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems> {
     let mut candidates = Vec::new();
     for (name, format, words) in PLACES {
@@ -67,8 +64,8 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
                 continue;
             }
             if candidate.modified < source.modified {
-                let message = format!("`{}` is read instead: it was changed since this was packaged", source.name);
-                notes.push(note(candidate.name, message, Some("`serverless package` packages it anew")));
+                let message = format!("`{}` is read instead: it is newer than this package", source.name);
+                notes.push(note(candidate.name, message, Some("run `serverless package` again")));
                 continue;
             }
         }
@@ -76,14 +73,14 @@ pub fn find(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problems>
         let taken = candidate.name;
         let others =
             candidates.filter(|other| !(candidate.format == Format::ServerlessState && other.format == Format::Serverless));
-        notes.extend(others.map(|other| note(other.name, format!("not read: `{taken}` goes before it"), None)));
+        notes.extend(others.map(|other| note(other.name, format!("not read: `{taken}` is used instead"), None)));
         project.notes.extend(notes);
         return Ok(Some(project));
     }
     Ok(None)
 }
 
-/// Which file in a folder [`find`] would read first, without understanding it.
+/// Which file in a folder [`find`] would read first, without reading its settings.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -99,13 +96,13 @@ pub fn look(folder: &Path) -> Result<Option<(&'static str, Format)>, Problems> {
 /// Reads the file that was named, whatever its format.
 ///
 /// # Errors
-/// A file that is not there or cannot be read, and everything in it that keeps it from being used.
+/// A file that does not exist or cannot be read, and every problem in it.
 pub fn read_named(path: &Path, lookup: &Lookup) -> Result<Project, Problems> {
     let name = path.display().to_string();
     let Some((bytes, _)) = load(path, &name)? else {
         return Err(Problems::one(Problem {
             place: Place::whole(&name),
-            message: "there is no such file".to_owned(),
+            message: "the file does not exist".to_owned(),
             hint: None,
         }));
     };
@@ -128,10 +125,10 @@ fn read_beside(format: Format, file: File<'_>, folder: &Path, lookup: &Lookup) -
     crate::read(format, file, None, lookup)
 }
 
-/// What is in a file and when it was written, or `None` where there is no such file. Reads no more than one byte too many.
+/// What is in a file and when it was written, or `None` where the file does not exist. Reads no more than one byte too many.
 fn load(path: &Path, name: &str) -> Result<Option<Loaded>, Problems> {
     let unreadable = |error: std::io::Error| {
-        Problems::one(Problem { place: Place::whole(name), message: format!("cannot be read: {error}"), hint: None })
+        Problems::one(Problem { place: Place::whole(name), message: format!("cannot read the file: {error}"), hint: None })
     };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! What is wrong with a file, and what is worth knowing about it? Problems keep it from being used, notes do not.
+//! What is wrong with a file, and what is worth knowing about it? A file with a problem is not used; notes are only shown.
 
 use std::cell::Cell;
 use std::fmt;
@@ -28,7 +28,6 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// A single one.
     pub(crate) fn one(problem: Problem) -> Self {
         Self(vec![problem])
     }
@@ -54,7 +53,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// What kind of thing a note tells.
+/// What kind of note it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
     /// Why this was read and not something else.
@@ -89,12 +88,17 @@ impl fmt::Display for Note {
     }
 }
 
-/// What a reader has found so far.
+/// A variable that cannot be resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Unresolved {
+    pub(crate) variable: String,
+    pub(crate) place: Place,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     problems: Vec<Problem>,
     notes: Vec<Note>,
-    /// The key of the function that is being read.
     pub(crate) function: Option<String>,
     /// How many words were looked up already.
     looked_up: Cell<usize>,
@@ -110,7 +114,6 @@ impl Findings {
         }
     }
 
-    /// Something that has to be changed, and how.
     pub(crate) fn hinted(&mut self, place: &Place, message: impl Into<String>, hint: impl Into<String>) {
         self.add(place, &message.into(), Some(&hint.into()));
     }
@@ -140,14 +143,13 @@ impl Findings {
         if self.looked_up.get() > SHOWN { None } else { did_you_mean(written, known) }
     }
 
-    /// Something worth knowing. Said once, however often it is met.
     pub(crate) fn note(&mut self, kind: NoteKind, place: &Place, message: impl Into<String>, hint: Option<&str>) {
         let message = cut(&message.into());
         let note = Note { kind, place: place.clone(), function: self.function.clone(), message, hint: hint.map(str::to_owned) };
         let same = |known: &Note| known.place == note.place && known.message == note.message;
         match self.notes.len() {
             MOST_FINDINGS => {
-                let message = "there is more to note than can be told".to_owned();
+                let message = "more notes than can be shown".to_owned();
                 self.notes.push(Note { kind: NoteKind::Warning, message, function: None, hint: None, ..note });
             }
             many if many > MOST_FINDINGS || self.notes.iter().any(same) => {}
@@ -155,7 +157,11 @@ impl Findings {
         }
     }
 
-    /// Whether nothing was wrong so far.
+    pub(crate) fn unresolved(&mut self, missing: &Unresolved, what: &str, hint: Option<&str>) {
+        let message = format!("`{}` cannot be resolved: {what}", missing.variable);
+        self.note(NoteKind::Unresolved, &missing.place, message, hint);
+    }
+
     pub(crate) fn sound(&self) -> bool {
         self.problems.is_empty()
     }
@@ -193,13 +199,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The most problems that are kept, and the most notes.
 const MOST_FINDINGS: usize = 1000;
-/// The longest message, in characters.
 const LONGEST_MESSAGE: usize = 500;
-/// How many problems are shown one by one.
 const SHOWN: usize = 50;
-/// The longest word that is compared with others, in bytes.
 const LONGEST_WORD: usize = 128;
-/// How many words one is compared with.
 const MOST_WORDS: usize = 1000;

@@ -1,6 +1,6 @@
-//! How would `canary.yml` say it? Any project, written in canaryctl's own format, with a comment for each thing that it cannot say.
+//! How does `canary.yml` express a project? Writes any project in canaryctl's own format, with a comment for each note.
 //!
-//! What is written means the same when it is read again: the stage is resolved, so that a file is for one stage.
+//! The written file means the same when it is read again. The stage is resolved, so the file is for one stage.
 
 use std::fmt::{self, Write};
 
@@ -23,9 +23,7 @@ pub fn canary_yml(project: &Project) -> String {
         out.note(note);
     }
     let tops = [("stage", &project.stage), ("stack", &project.stack), ("region", &project.region)];
-    for (key, value) in tops.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
-        out.pair(key, &text(&value.value));
-    }
+    out.pairs(tops.map(|(key, value)| (key, value.as_ref().map(|at| text(&at.value)))));
     if project.functions.is_empty() {
         out.pair("functions", "{}");
         return out.text;
@@ -42,7 +40,6 @@ pub fn canary_yml(project: &Project) -> String {
     out.text
 }
 
-/// Lines, the inner ones further in.
 #[derive(Default)]
 struct Lines {
     text: String,
@@ -58,6 +55,13 @@ impl Lines {
 
     fn pair(&mut self, key: &str, value: &str) {
         self.line(format_args!("{key}: {value}"));
+    }
+
+    /// The keys that have a value.
+    fn pairs<const N: usize>(&mut self, pairs: [(&str, Option<String>); N]) {
+        for (key, value) in pairs.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            self.pair(key, &value);
+        }
     }
 
     fn open(&mut self, key: &str) {
@@ -90,14 +94,11 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         FunctionRef::Named(function) => out.pair("name", &text(&function.reference())),
         FunctionRef::LogicalId(id) => out.pair("logicalId", &text(id)),
     }
-    for (key, version) in [("version", &settings.version), ("currentVersion", &settings.current_version)] {
-        if let Some(version) = version {
-            out.pair(key, &version.value.to_string());
-        }
-    }
-    if let Some(alias) = &settings.alias {
-        out.pair("alias", &text(&alias.value));
-    }
+    out.pairs([
+        ("version", settings.version.as_ref().map(|version| version.value.to_string())),
+        ("currentVersion", settings.current_version.as_ref().map(|version| version.value.to_string())),
+        ("alias", settings.alias.as_ref().map(|alias| text(&alias.value))),
+    ]);
     if let Some(at) = &settings.schedule {
         schedule(out, &at.value);
     }
@@ -108,13 +109,12 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
     }
     let hooks =
         [("preTrafficHook", &settings.pre_hook), ("postTrafficHook", &settings.post_hook), ("stepHook", &settings.step_hook)];
-    for (key, at) in hooks.into_iter().filter_map(|(key, hook)| Some((key, hook.as_ref()?))) {
-        match &at.value {
-            Hook::Function(function) => out.pair(key, &text(&qualified(function))),
-            Hook::Url(url) => out.pair(key, &text(url.secret())),
-            Hook::LogicalId(id) => out.pair(key, &format!("{{logicalId: {}}}", text(id))),
-        }
-    }
+    let hook = |hook: &Hook| match hook {
+        Hook::Function(function) => text(&qualified(function)),
+        Hook::Url(url) => text(url.secret()),
+        Hook::LogicalId(id) => format!("{{logicalId: {}}}", text(id)),
+    };
+    out.pairs(hooks.map(|(key, at)| (key, at.as_ref().map(|at| hook(&at.value)))));
     for (key, at) in settings.options.iter() {
         out.pair(key, &at.value.to_string());
     }
@@ -147,26 +147,21 @@ fn alarm(out: &mut Lines, alarm: &Alarm) {
     }
 }
 
-/// What is not as it would be if it were left out.
+/// The keys that differ from their defaults.
 fn define(out: &mut Lines, definition: &Definition) {
     let Definition { namespace, metric, statistic, threshold, period, evaluation_periods, datapoints, .. } = definition;
-    if namespace != LAMBDA {
-        out.pair("namespace", &text(namespace));
-    }
-    out.pair("metric", &text(metric));
-    out.pair("statistic", &text(statistic));
-    out.pair("threshold", &threshold.to_string());
-    out.pair("period", &exact(*period));
-    out.pair("evaluationPeriods", &evaluation_periods.to_string());
-    if let Some(datapoints) = datapoints {
-        out.pair("datapointsToAlarm", &datapoints.to_string());
-    }
-    if definition.comparison != Comparison::AtLeast {
-        out.pair("comparisonOperator", definition.comparison.word());
-    }
-    if definition.missing_data != MissingData::NotBreaching {
-        out.pair("treatMissingData", definition.missing_data.word());
-    }
+    let (comparison, missing_data) = (definition.comparison, definition.missing_data);
+    out.pairs([
+        ("namespace", (namespace != LAMBDA).then(|| text(namespace))),
+        ("metric", Some(text(metric))),
+        ("statistic", Some(text(statistic))),
+        ("threshold", Some(threshold.to_string())),
+        ("period", Some(exact(*period))),
+        ("evaluationPeriods", Some(evaluation_periods.to_string())),
+        ("datapointsToAlarm", datapoints.map(|datapoints| datapoints.to_string())),
+        ("comparisonOperator", (comparison != Comparison::AtLeast).then(|| comparison.word().to_owned())),
+        ("treatMissingData", (missing_data != MissingData::NotBreaching).then(|| missing_data.word().to_owned())),
+    ]);
     if !definition.dimensions.is_empty() {
         out.open("dimensions");
         definition.dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
@@ -179,7 +174,8 @@ fn analysis(out: &mut Lines, analysis: &Analysis) {
         return;
     }
     let Analysis { mode, latency, alpha, min_requests, max_hold, on_low_traffic, probe_event, probe_count } = analysis;
-    let pairs = [
+    out.open("analysis");
+    out.pairs([
         ("mode", mode.as_ref().map(|at| at.value.word().to_owned())),
         ("latency", latency.as_ref().map(|at| at.value.word().to_owned())),
         ("alpha", alpha.as_ref().map(|at| at.value.to_string())),
@@ -189,11 +185,7 @@ fn analysis(out: &mut Lines, analysis: &Analysis) {
         // JSON is YAML.
         ("probeEvent", probe_event.as_ref().map(|at| at.value.to_string())),
         ("probeCount", probe_count.as_ref().map(|at| at.value.to_string())),
-    ];
-    out.open("analysis");
-    for (key, value) in pairs.into_iter().filter_map(|(key, value)| Some((key, value?))) {
-        out.pair(key, &value);
-    }
+    ]);
     out.close();
 }
 

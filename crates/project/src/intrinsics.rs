@@ -1,37 +1,34 @@
-//! What do `!Ref`, `!Sub`, `!If` and the others stand for in a template? What parameters, mappings and conditions can tell.
+//! What is the value of `!Ref`, `!Sub`, `!If` and others in a template? Resolves them from parameters, mappings and conditions.
 //!
-//! Both notations are read: YAML's tags and `Fn::` maps. What only `CloudFormation` knows is named, and left to whoever can ask it.
+//! Reads both notations: YAML tags and `Fn::` maps. A value that only `CloudFormation` has is left unresolved.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use crate::finding::Unresolved;
 use crate::keys::shown;
 use crate::place::{At, Place};
 use crate::tree::{Map, Node};
-use crate::variables::Unresolved;
 
-/// What a value of a template comes to.
 #[derive(Debug)]
 pub(crate) enum Known<'a> {
     /// A value. Inside of it, intrinsic functions may stand again.
     Value(Cow<'a, Node>),
     /// A resource of the template, by its logical id.
     Resource(At<String>),
-    /// `AWS::NoValue`: as if nothing stood there.
+    /// `AWS::NoValue`: as if the key were missing.
     Nothing,
 }
 
 type Evaluated<T> = Result<T, Unresolved>;
 
-/// A template with what its parameters are.
 pub(crate) struct Template<'a> {
     root: &'a Node,
-    /// Parameters that were given a value.
     given: BTreeMap<String, At<String>>,
     stack: Option<String>,
     region: Option<String>,
-    /// How much may still be evaluated: conditions that repeat each other would go on for ever.
+    /// How much more may be evaluated: conditions that repeat each other would never end.
     budget: Cell<usize>,
 }
 
@@ -45,29 +42,25 @@ impl<'a> Template<'a> {
         Self { root, given, stack, region, budget: Cell::new(BUDGET) }
     }
 
-    /// The section of this name.
     pub(crate) fn section(&self, name: &str) -> Option<&'a Map> {
         self.root.get(name).and_then(Node::map)
     }
 
-    /// What a value comes to.
     pub(crate) fn evaluate(&self, node: &'a Node) -> Evaluated<Known<'a>> {
         self.value(node, 0)
     }
 
-    /// The text that a value comes to.
     pub(crate) fn text(&self, node: &'a Node) -> Evaluated<At<String>> {
         self.text_of(node, 0)
     }
 
-    /// Whether the condition of this name holds.
     pub(crate) fn condition(&self, name: &str, place: &Place) -> Evaluated<bool> {
         self.named_condition(name, place, 0)
     }
 
     fn spend(&self, cost: usize, depth: usize, place: &Place) -> Evaluated<()> {
         let left = self.budget.get().checked_sub(cost + 1).filter(|_| depth < DEEPEST);
-        self.budget.set(left.ok_or_else(|| unresolved("functions or conditions nested without end", place))?);
+        self.budget.set(left.ok_or_else(|| unresolved("functions or conditions that are nested too deep", place))?);
         Ok(())
     }
 
@@ -137,17 +130,17 @@ impl<'a> Template<'a> {
 
     /// What a name refers to: a pseudo parameter, a parameter or a resource.
     fn reference(&self, name: &str, place: &Place) -> Evaluated<Known<'a>> {
-        let told = |text: &str| Ok(Known::Value(Cow::Owned(Node::text_at(text, place))));
+        let value = |text: &str| Ok(Known::Value(Cow::Owned(Node::text_at(text, place))));
         if name == "AWS::NoValue" {
             return Ok(Known::Nothing);
         }
         match (name, &self.region, &self.stack) {
-            ("AWS::Region", Some(region), _) => return told(region),
-            ("AWS::StackName", _, Some(stack)) => return told(stack),
+            ("AWS::Region", Some(region), _) => return value(region),
+            ("AWS::StackName", _, Some(stack)) => return value(stack),
             _ => {}
         }
         if let Some(given) = self.given.get(name) {
-            return told(&given.value);
+            return value(&given.value);
         }
         if let Some(parameter) = self.section("Parameters").and_then(|parameters| parameters.get(name)) {
             // The default of such a parameter is the name of another one, which the parameter store keeps.
@@ -248,7 +241,7 @@ fn function(node: &Node) -> Option<(&str, &Node)> {
 }
 
 fn bounded(text: String, place: &Place) -> Evaluated<String> {
-    if text.len() > LONGEST { Err(unresolved("a text without end", place)) } else { Ok(text) }
+    if text.len() > LONGEST { Err(unresolved("a text that is too long", place)) } else { Ok(text) }
 }
 
 fn unresolved(what: &str, place: &Place) -> Unresolved {
@@ -257,7 +250,6 @@ fn unresolved(what: &str, place: &Place) -> Unresolved {
 
 /// How deep functions may stand in functions, and conditions in conditions.
 const DEEPEST: usize = 32;
-/// The longest text that is built, in bytes.
 const LONGEST: usize = 4096;
 /// How many functions are called and how many bytes of texts are looked through for one file, together.
 const BUDGET: usize = 4 * 1024 * 1024;

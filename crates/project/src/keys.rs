@@ -1,7 +1,9 @@
 //! Which keys does `canary.yml` have? One declaration is the type, its reader, its layers and its JSON Schema.
 //!
-//! Holds the machinery and the values that a key can have. Which keys there are stands in [`crate::settings`].
+//! This module has the macros and the types of values. The keys are in [`crate::settings`].
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use rollout::plan::Mode;
@@ -13,27 +15,21 @@ use crate::finding::Findings;
 use crate::place::At;
 use crate::tree::Node;
 
-/// A value that a key can have.
 pub(crate) trait Read: Sized {
-    /// Reads it. Where that fails, a problem is found.
     fn read(node: &Node, found: &mut Findings) -> Option<Self>;
 
-    /// What an editor may know about it.
     fn schema() -> serde_json::Value;
 
-    /// What counts where both a nearer and a farther place say something.
     #[must_use]
     fn over(self, _farther: Self) -> Self {
         self
     }
 }
 
-/// Reads a value with its place.
 pub(crate) fn read<T: Read>(node: &Node, found: &mut Findings) -> Option<At<T>> {
     T::read(node, found).map(|value| At { value, place: node.place.clone() })
 }
 
-/// What counts of a nearer and a farther value, either of which may be missing.
 pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Option<At<T>> {
     match (nearer, farther) {
         (Some(nearer), Some(farther)) => Some(At { value: nearer.value.over(farther.value), place: nearer.place }),
@@ -85,7 +81,6 @@ macro_rules! keys {
     };
 }
 
-/// Declares a choice of words.
 macro_rules! words {
     ($(#[doc = $about:literal])* pub enum $name:ident {
         $($(#[doc = $doc:literal])+ $word:literal $variant:ident,)+
@@ -131,7 +126,6 @@ pub(crate) fn entries<'a>(
     Some(map.into_iter().flat_map(crate::tree::Map::iter))
 }
 
-/// A key that nobody knows.
 pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'static str> + Clone, found: &mut Findings) {
     let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
     let hint = strange.or_else(|| found.did_you_mean(&key.text, known.clone()));
@@ -143,14 +137,12 @@ pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'stat
     );
 }
 
-/// A word that is none of the choice.
 pub(crate) fn no_word<T>(node: &Node, words: &[&str], found: &mut Findings) -> Option<T> {
-    let message = format!("expected {}, found {}", one_of(words), told(node));
+    let message = format!("expected {}, found {}", one_of(words), found_text(node));
     found.misspelt(&node.place, message, node.text().unwrap_or_default(), words.iter().copied());
     None
 }
 
-/// A schema with what the key is for.
 pub(crate) fn described(mut schema: serde_json::Value, lines: &[&str]) -> serde_json::Value {
     let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     if let Some(object) = schema.as_object_mut() {
@@ -159,8 +151,7 @@ pub(crate) fn described(mut schema: serde_json::Value, lines: &[&str]) -> serde_
     schema
 }
 
-/// What stands there, for a message.
-pub(crate) fn told(node: &Node) -> String {
+pub(crate) fn found_text(node: &Node) -> String {
     node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", shown(text)))
 }
 
@@ -186,7 +177,9 @@ pub(crate) fn scalar<'a>(node: &'a Node, expected: &str, found: &mut Findings) -
     let text = node.text();
     match text {
         None => found.problem(&node.place, format!("expected {expected}, found {}", node.kind())),
-        Some(text) if text.len() > LONGEST_TEXT => found.problem(&node.place, format!("a text of {} bytes", text.len())),
+        Some(text) if text.len() > LONGEST_TEXT => {
+            found.problem(&node.place, format!("expected at most {LONGEST_TEXT} bytes, found {}", text.len()));
+        }
         Some(_) => {}
     }
     text.filter(|text| text.len() <= LONGEST_TEXT)
@@ -196,101 +189,65 @@ fn parsed<T>(node: &Node, expected: &str, found: &mut Findings, parse: impl FnOn
     let text = scalar(node, expected, found)?;
     let value = parse(text);
     if value.is_none() {
-        found.problem(&node.place, format!("expected {expected}, found {}", told(node)));
+        found.problem(&node.place, format!("expected {expected}, found {}", found_text(node)));
     }
     value
 }
 
-fn parsed_or_told<T, E: std::fmt::Display>(node: &Node, expected: &str, found: &mut Findings) -> Option<T>
-where
-    T: std::str::FromStr<Err = E>,
-{
+pub(crate) fn parse_at<T: FromStr<Err: Display>>(text: &At<String>, found: &mut Findings) -> Option<At<T>> {
+    let value = text.value.parse().map_err(|error: T::Err| found.problem(&text.place, error.to_string())).ok()?;
+    Some(At { value, place: text.place.clone() })
+}
+
+/// The alias, or a problem where it is not an alias name.
+pub(crate) fn alias_at(text: At<String>, found: &mut Findings) -> Option<At<String>> {
+    let parsed = Subject::parse("function", Some(&text.value));
+    parsed.map_err(|error| found.problem(&text.place, error.to_string())).ok().map(|_| text)
+}
+
+fn parsed_or_explained<T: FromStr<Err: Display>>(node: &Node, expected: &str, found: &mut Findings) -> Option<T> {
     let text = scalar(node, expected, found)?;
-    text.parse().map_err(|error: E| found.problem(&node.place, error.to_string())).ok()
+    text.parse().map_err(|error: T::Err| found.problem(&node.place, error.to_string())).ok()
 }
 
-impl Read for String {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "a text", found, |text| (!text.is_empty()).then(|| text.to_owned()))
-    }
+/// Scalars: what is expected, how it is parsed, and its schema.
+macro_rules! scalars {
+    ($($type:ty: $expected:literal, $parse:expr, $schema:expr;)+) => {
+        $(impl Read for $type {
+            fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+                parsed(node, $expected, found, $parse)
+            }
 
-    fn schema() -> serde_json::Value {
-        json!({ "type": "string", "minLength": 1 })
-    }
+            fn schema() -> serde_json::Value {
+                $schema
+            }
+        })+
+    };
 }
 
-impl Read for Duration {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        let parse = |text: &str| if text == "0" { Some(Self::ZERO) } else { humantime::parse_duration(text).ok() };
-        parsed(node, "a time such as `90s`, `3m` or `1h`", found, parse)
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "anyOf": [{ "type": "string", "examples": ["90s", "3m", "1h"] }, { "const": 0 }] })
-    }
+scalars! {
+    String: "a text", |text| (!text.is_empty()).then(|| text.to_owned()), json!({ "type": "string", "minLength": 1 });
+    Duration: "a time such as `90s`, `3m` or `1h`",
+        |text| if text == "0" { Some(Self::ZERO) } else { humantime::parse_duration(text).ok() },
+        json!({ "anyOf": [{ "type": "string", "examples": ["90s", "3m", "1h"] }, { "const": 0 }] });
+    Weight: "a percentage above 0 and at most 100", |text| Self::parse_percent(text).filter(|weight| !weight.is_zero()),
+        json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 100 });
+    Version: "the number of a published version", |text| text.parse().ok(), json!({ "type": ["integer", "string"], "minimum": 1 });
+    u32: "a whole number, 1 or more", |text| text.parse().ok().filter(|number| *number > 0), json!({ "type": "integer", "minimum": 1 });
+    u64: "a whole number, 0 or more", |text| text.parse().ok(), json!({ "type": "integer", "minimum": 0 });
+    f64: "a number", |text| text.parse().ok().filter(|number: &f64| number.is_finite()), json!({ "type": "number" });
+    bool: "`true` or `false`", |text| text.parse().ok(), json!({ "type": "boolean" });
 }
 
 impl Read for Schedule {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed_or_told(node, "a schedule such as `Canary10Percent5Minutes`", found)
+        parsed_or_explained(node, "a schedule such as `Canary10Percent5Minutes`", found)
     }
 
     fn schema() -> serde_json::Value {
         let open =
             "^(CodeDeployDefault\\.Lambda)?(Canary[0-9.]+Percent[0-9]+|Linear[0-9.]+PercentEvery[0-9]+)(Second|Minute|Hour)s?$";
         json!({ "anyOf": [{ "enum": rollout::schedule::NAMES }, { "type": "string", "pattern": open }] })
-    }
-}
-
-impl Read for Weight {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "a share in per cent, above 0 and at most 100", found, |text| {
-            Self::parse_percent(text).filter(|share| !share.is_zero())
-        })
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 100 })
-    }
-}
-
-impl Read for Version {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "the number of a published version", found, |text| text.parse().ok())
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": ["integer", "string"], "minimum": 1 })
-    }
-}
-
-impl Read for u32 {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "a whole number, 1 or more", found, |text| text.parse().ok().filter(|number| *number > 0))
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "integer", "minimum": 1 })
-    }
-}
-
-impl Read for u64 {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "a whole number, 0 or more", found, |text| text.parse().ok())
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "integer", "minimum": 0 })
-    }
-}
-
-impl Read for f64 {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "a number", found, |text| text.parse().ok().filter(|number: &f64| number.is_finite()))
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "number" })
     }
 }
 
@@ -304,22 +261,12 @@ impl Read for Mode {
     }
 }
 
-impl Read for bool {
-    fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed(node, "`true` or `false`", found, |text| text.parse().ok())
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "boolean" })
-    }
-}
-
 impl Read for serde_json::Value {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
         let value = node.json();
         let length = value.to_string().len();
         if length > LONGEST_EVENT {
-            found.problem(&node.place, format!("an event of {length} bytes; {LONGEST_EVENT} are the most"));
+            found.problem(&node.place, format!("expected an event of at most {LONGEST_EVENT} bytes, found {length}"));
         }
         Some(value).filter(|_| length <= LONGEST_EVENT)
     }
@@ -332,11 +279,11 @@ impl Read for serde_json::Value {
 impl<T: Read> Read for Vec<At<T>> {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
         let Some(nodes) = node.list() else {
-            found.problem(&node.place, format!("expected a list, found {}", told(node)));
+            found.problem(&node.place, format!("expected a list, found {}", found_text(node)));
             return None;
         };
         if nodes.len() > MOST_IN_A_LIST {
-            found.problem(&node.place, format!("a list of {} values; {MOST_IN_A_LIST} are the most", nodes.len()));
+            found.problem(&node.place, format!("expected at most {MOST_IN_A_LIST} values, found {}", nodes.len()));
             return None;
         }
         let read: Self = nodes.iter().filter_map(|node| read(node, found)).collect();
@@ -348,7 +295,7 @@ impl<T: Read> Read for Vec<At<T>> {
     }
 }
 
-/// Names and what they stand for, in the order of the file.
+/// Names with their values, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, At<T>)>);
 
@@ -356,11 +303,10 @@ impl<T: Read> Read for Named<T> {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
         let many = node.map().map_or(0, crate::tree::Map::len);
         if many > MOST_NAMED {
-            found.problem(&node.place, format!("{many} keys; {MOST_NAMED} are the most"));
+            found.problem(&node.place, format!("expected at most {MOST_NAMED} keys, found {many}"));
             return None;
         }
-        let named = entries(node, found)?
-            .filter_map(|(key, node)| Some((At { value: key.text.clone(), place: key.place.clone() }, read(node, found)?)));
+        let named = entries(node, found)?.filter_map(|(key, node)| Some((key.at(), read(node, found)?)));
         Some(Self(named.collect()))
     }
 
@@ -369,20 +315,13 @@ impl<T: Read> Read for Named<T> {
     }
 }
 
-/// An alias' name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AliasName(pub(crate) String);
 
 impl Read for AliasName {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        let text = scalar(node, "an alias name", found)?;
-        match Subject::parse("function", Some(text)) {
-            Ok(subject) => Some(Self(subject.alias)),
-            Err(error) => {
-                found.problem(&node.place, error.to_string());
-                None
-            }
-        }
+        let text = scalar(node, "an alias name", found)?.to_owned();
+        alias_at(At { value: text, place: node.place.clone() }, found).map(|alias| Self(alias.value))
     }
 
     fn schema() -> serde_json::Value {
@@ -392,7 +331,7 @@ impl Read for AliasName {
 
 impl Read for Qualified {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
-        parsed_or_told(node, "a function", found)
+        parsed_or_explained(node, "a function", found)
     }
 
     fn schema() -> serde_json::Value {
@@ -400,20 +339,16 @@ impl Read for Qualified {
     }
 }
 
-/// The longest text that is taken for a value, in bytes.
 pub(crate) const LONGEST_TEXT: usize = 2048;
-/// The longest event for probes, in bytes. It is kept for each function.
+/// The longest test event, in bytes. Each function has one.
 const LONGEST_EVENT: usize = 16 * 1024;
-/// The most alarms, steps or stages in a list.
 pub(crate) const MOST_IN_A_LIST: usize = 100;
-/// The most functions, or stages.
 pub(crate) const MOST_NAMED: usize = 1000;
 
-/// Keys that people know from elsewhere.
 const ELSEWHERE: [(&str, &str); 5] = [
-    ("triggerConfigurations", "canaryctl sends no SNS messages: act on its exit code, or on `--output json`"),
-    ("codeDeployRole", "canaryctl needs no CodeDeploy and no role of its own: leave it out"),
-    ("schedule", "the schedule stands under `type`, or under `steps` and `every`"),
+    ("triggerConfigurations", "canaryctl does not send SNS messages: use its exit code or `--output json`"),
+    ("codeDeployRole", "canaryctl needs neither CodeDeploy nor a role: remove it"),
+    ("schedule", "write the schedule under `type`, or under `steps` and `every`"),
     ("preHook", "did you mean `preTrafficHook`?"),
     ("postHook", "did you mean `postTrafficHook`?"),
 ];

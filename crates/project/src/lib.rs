@@ -1,16 +1,16 @@
 //! Configuration files: which functions does a project roll out, and how?
 //!
-//! One type, [`Project`], is what every format comes to: `canary.yml`, the Serverless Framework's `serverless.yml` and the state it
-//! leaves, a SAM template, and `CodeDeploy`'s `AppSpec` file. Each value knows where it stands, so that messages can point at it; what
-//! has no counterpart is noted, never skipped in silence.
+//! Every format is read into one type, [`Project`]: `canary.yml`, the Serverless Framework's `serverless.yml` and its packaged state, a
+//! SAM template, and `CodeDeploy`'s `AppSpec` file. Each value has its place in the file, for messages. A setting without a counterpart
+//! becomes a note; none is ignored silently.
 //!
-//! [`read`] takes texts and gives values; only [`discover`] looks into folders. Nothing here talks to AWS: logical ids are
-//! left for whoever can ask `CloudFormation`, alarms' definitions for whoever can keep them.
+//! [`read`] turns text into values; only [`discover`] reads folders. Nothing here talks to AWS: logical ids are looked up, and managed
+//! alarms are created, by the caller.
 //!
 //! # Layers of `canary.yml`
-//! `defaults`, then `stages.X.defaults`, then `functions.F`, then `stages.X.functions.F`: key by key, the later one has its way, in
-//! `analysis` too. A list takes the place of a list. A function with `stages: [prod]` counts in these stages only. The stage is
-//! `--stage`, else the file's `stage`; `${stage}` stands for it in any text.
+//! `defaults`, then `stages.X.defaults`, then `functions.F`, then `stages.X.functions.F`: the later layer overrides the earlier one, key
+//! by key, also in `analysis`. A list replaces a list. A function with `stages: [prod]` is only rolled out in these stages. The stage is
+//! `--stage`, else the file's `stage`; `${stage}` is replaced by it in every text.
 
 mod alarm;
 mod alerts;
@@ -45,7 +45,7 @@ pub use place::{At, Place};
 pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
 
-/// A file, as it was found.
+/// A file.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
     /// Its name, for messages.
@@ -54,14 +54,14 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What a file may ask for that does not stand in it.
+/// Values from outside of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Lookup {
     /// `--stage`: the stage, or the environment in `samconfig.toml`.
     pub stage: Option<String>,
     /// `--region`.
     pub region: Option<String>,
-    /// `--stack`: the `CloudFormation` stack that logical ids belong to.
+    /// `--stack`: the `CloudFormation` stack that contains the logical ids.
     pub stack: Option<String>,
     /// Each `--param NAME=VALUE`: Serverless' parameters and `CloudFormation`'s.
     pub parameters: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ pub enum Format {
     Canary,
     /// The Serverless Framework's own file.
     Serverless,
-    /// What the Serverless Framework leaves when it has packaged: the same, resolved.
+    /// The state that `serverless package` writes: the same, resolved.
     ServerlessState,
     /// A template of the Serverless Application Model.
     Sam,
@@ -96,10 +96,10 @@ impl fmt::Display for Format {
     }
 }
 
-/// Reads a file of a known format; a SAM template with the `samconfig.toml` beside it.
+/// Reads a file of a known format; a SAM template with its `samconfig.toml`.
 ///
 /// # Errors
-/// Everything in the file that keeps it from being used, as far as that can be told at once.
+/// Every problem in the file, as far as one reading finds them.
 pub fn read(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) -> Result<Project, Problems> {
     match format {
         Format::Canary => canary::read(file, lookup),
@@ -113,15 +113,15 @@ pub fn read(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &L
 /// A YAML or JSON file as plain JSON, whatever it is about.
 ///
 /// # Errors
-/// A file that is no YAML, or beyond the limits of what is read.
+/// A file that is not YAML, or exceeds the limits.
 pub fn as_json(name: &str, bytes: &[u8]) -> Result<serde_json::Value, Problems> {
     yaml::parse(name, bytes).map(|tree| tree.json())
 }
 
-/// The format of a file, by what stands in it.
+/// The format of a file, by its content.
 ///
 /// # Errors
-/// A file that is no YAML, or beyond the limits of what is read.
+/// A file that is not YAML, or exceeds the limits.
 pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
     let tree = yaml::parse(file.name, file.bytes)?;
     let has = |key: &str| tree.get(key);

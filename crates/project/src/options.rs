@@ -1,10 +1,10 @@
-//! Which options of a rollout can `canary.yml` set? Those of [`rollout::policy`] that have a key: how they are read, described and laid
-//! over each other. Which there are is not known here.
+//! Which options of a rollout can `canary.yml` set? Those of [`rollout::policy`] that have a key: reads, describes and merges them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollout::policy::{Choice, Kind, Layer, OPTIONS, Spelling, Value};
+use rollout::format::exact;
+use rollout::policy::{Choice, Kind, Layer, OPTIONS, Spelling, Value, within};
 use serde_json::json;
 
 use crate::finding::Findings;
@@ -12,12 +12,12 @@ use crate::keys::{self, Read};
 use crate::place::At;
 use crate::tree::{Key, Node};
 
-/// What is said about options, by their names. What is missing was left open.
+/// The options that are set, by their names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options(BTreeMap<&'static str, At<Value>>);
 
 impl Options {
-    /// What is said, without its places.
+    /// The options without their places.
     pub fn layer(&self) -> Layer {
         self.0.iter().map(|(name, at)| (*name, at.value)).collect()
     }
@@ -29,12 +29,10 @@ impl Options {
         times.into_iter().chain(others).filter_map(|(choice, key)| Some((key.name, self.0.get(choice.name)?)))
     }
 
-    /// The keys that there are.
     pub(crate) fn keys() -> impl Iterator<Item = &'static str> + Clone {
         with_keys().map(|(_, key)| key.name)
     }
 
-    /// Reads one of them; whether this key is one.
     pub(crate) fn read(&mut self, key: &Key, node: &Node, found: &mut Findings) -> bool {
         let Some((choice, _)) = with_keys().find(|(_, known)| known.name == key.text) else { return false };
         // A key without a value is a key that was commented out below.
@@ -46,14 +44,19 @@ impl Options {
                 let word = words.iter().find(|word| node.text() == Some(**word));
                 word.map(|word| Value::Word(word)).or_else(|| keys::no_word(node, words, found))
             }
-            Kind::Time(..) => Duration::read(node, found).map(Value::Time),
+            Kind::Time(least, most) => Duration::read(node, found).and_then(|span| match within(span, least, most) {
+                Ok(span) => Some(Value::Time(span)),
+                Err(expected) => {
+                    found.problem(&node.place, format!("{expected}, found {}", exact(span)));
+                    None
+                }
+            }),
             Kind::Switch => bool::read(node, found).map(Value::Switch),
         };
         self.0.extend(value.map(|value| (choice.name, At { value, place: node.place.clone() })));
         true
     }
 
-    /// Says what an editor may know about each.
     pub(crate) fn describe(properties: &mut serde_json::Map<String, serde_json::Value>) {
         for (choice, key) in with_keys() {
             let schema = match choice.kind {
@@ -65,7 +68,6 @@ impl Options {
         }
     }
 
-    /// What counts where both a nearer and a farther place say something.
     #[must_use]
     pub(crate) fn over(self, mut farther: Self) -> Self {
         farther.0.extend(self.0);

@@ -1,4 +1,4 @@
-//! Where does it stand? A file, a line and a column for everything that was read, so that a message can point at it.
+//! Where in a file is a value? File, line and column, for messages.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,17 +27,24 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value, and where it was said.
+/// A value, and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct At<T> {
-    /// What was said.
+    /// The value.
     pub value: T,
     /// Where.
     pub place: Place,
 }
 
 impl<T> At<T> {
-    /// Another value, said at the same place.
+    pub(crate) fn given(value: Option<&T>, option: &str) -> Option<Self>
+    where
+        T: Clone,
+    {
+        value.map(|value| Self { value: value.clone(), place: Place::whole(option) })
+    }
+
+    /// Another value at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { value: change(self.value), place: self.place }
     }

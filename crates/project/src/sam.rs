@@ -3,20 +3,18 @@
 //! Names that only the stack knows are left as logical ids. The stack's name and the Region come from `samconfig.toml`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use rollout::Schedule;
 use rollout::target::Qualified;
-use rollout::{Schedule, Subject};
 
 use crate::alarm::Alarm;
-use crate::finding::{Findings, NoteKind, Problems};
+use crate::finding::{Findings, NoteKind, Problems, Unresolved};
 use crate::intrinsics::{Known, Template};
-use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, shown, told};
+use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
 use crate::samconfig::{self, SamConfig};
 use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
-use crate::variables::Unresolved;
 use crate::{File, Format, Lookup, yaml};
 
 /// Reads a template, with the `samconfig.toml` beside it, where there is one.
@@ -27,37 +25,25 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
         Some(beside) => samconfig::read(beside, lookup, &mut found)?,
         None => SamConfig::default(),
     };
-    let asked = |value: &Option<String>, flag| value.clone().map(|value| At { value, place: Place::whole(flag) });
-    let stack = asked(&lookup.stack, "--stack").or(config.stack);
-    let region = asked(&lookup.region, "--region").or(config.region);
+    let stack = At::given(lookup.stack.as_ref(), "--stack").or(config.stack);
+    let region = At::given(lookup.region.as_ref(), "--region").or(config.region);
     let mut given = config.parameters;
-    let by_hand = lookup.parameters.iter();
-    given.extend(by_hand.map(|(name, value)| (name.clone(), At { value: value.clone(), place: Place::whole("--param") })));
+    given.extend(lookup.parameters.iter().filter_map(|(name, value)| Some((name.clone(), At::given(Some(value), "--param")?))));
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let template = Template::new(&tree, given, text(&stack), text(&region));
     let mut reader = Reader { template, found, warned: false };
     let functions = reader.all(&tree);
     if let (None, Some((id, place))) = (&stack, functions.iter().find_map(|settings| settings.logical_ids().next())) {
-        let message = format!("`{}` is looked up in the stack, and no stack is named", shown(id));
-        reader.found.hinted(place, message, "name it with `stack_name` in `samconfig.toml`, or with `--stack`");
+        let message = format!("`{}` is a logical id, and no stack is given", shown(id));
+        reader.found.hinted(place, message, "name the stack with `stack_name` in `samconfig.toml`, or with `--stack`");
     }
-    let project = Project {
-        format: Format::Sam,
-        file: file.name.to_owned(),
-        stage: asked(&lookup.stage, "--stage"),
-        stack,
-        region,
-        functions,
-        definitions: BTreeMap::new(),
-        notes: Vec::new(),
-    };
-    project.finish(reader.found)
+    let stage = At::given(lookup.stage.as_ref(), "--stage");
+    Project { stage, stack, region, functions, ..Project::empty(Format::Sam, file.name) }.finish(reader.found)
 }
 
 struct Reader<'a> {
     template: Template<'a>,
     found: Findings,
-    /// Whether it was said already that the stack moves aliases too.
     warned: bool,
 }
 
@@ -78,7 +64,7 @@ impl<'a> Reader<'a> {
     fn all(&mut self, tree: &'a Node) -> Vec<FunctionSettings> {
         let globals = tree.get("Globals").and_then(|globals| globals.get("Function"));
         let Some(resources) = self.template.section("Resources") else {
-            self.found.problem(&tree.place, "a template has `Resources`, and here are none");
+            self.found.problem(&tree.place, "the template has no `Resources`");
             return Vec::new();
         };
         let kind = |node: &'a Node| node.get("Type").and_then(Node::text);
@@ -100,55 +86,41 @@ impl<'a> Reader<'a> {
         if let (None, Some(_)) =
             (preferences.iter().flatten().next(), own("AutoPublishAlias").or_else(|| global("AutoPublishAlias")))
         {
-            self.chosen(key, "is not rolled out: it has an alias, and no `DeploymentPreference`");
+            self.chosen(key, "is not rolled out: it has an alias but no `DeploymentPreference`");
         }
         let preference = self.preference(preferences)?;
-        if let Some(condition) =
-            node.get("Condition").and_then(|node| Some(At { value: node.text()?, place: node.place.clone() }))
-        {
-            let there = self.template.condition(condition.value, &condition.place);
+        if let Some(condition) = node.get("Condition").and_then(Node::text_with_place) {
+            let there = self.template.condition(&condition.value, &condition.place);
             if !self.resolved(there)? {
-                self.chosen(key, "is not made: its condition does not hold");
+                self.chosen(key, "is not rolled out: its condition is false");
                 return None;
             }
         }
         if !self.enabled(preference)? {
-            self.chosen(key, "is not rolled out: its `DeploymentPreference` is not enabled");
+            self.chosen(key, "is not rolled out: its `DeploymentPreference` is disabled");
             return None;
         }
         let Some(alias) = own("AutoPublishAlias").or_else(|| global("AutoPublishAlias")) else {
-            let message = format!("`{}` has a `DeploymentPreference` and no `AutoPublishAlias`", shown(&key.text));
-            self.found.hinted(&key.place, message, "`AutoPublishAlias: live`");
+            let message = format!("`{}` has a `DeploymentPreference` but no `AutoPublishAlias`", shown(&key.text));
+            self.found.hinted(&key.place, message, "add `AutoPublishAlias: live`");
             return None;
         };
         self.warn(alias);
         let alias = self.alias(alias);
         let name = own("FunctionName");
-        let key = At { value: key.text.clone(), place: key.place.clone() };
+        let key = key.at();
         let function = self.named(&key, name)?;
         let mut settings = FunctionSettings { alias, ..FunctionSettings::new(key, function) };
         settings.schedule = preference.get("Type").and_then(|node| self.schedule(node));
         settings.alarms = self.alarms(preference);
         (settings.pre_hook, settings.post_hook) = self.hooks(preference);
-        self.strangers(preference);
+        self.ignored_keys(preference);
         Some(settings)
     }
 
     /// The preference, where there is one; a preference that cannot be resolved is a problem.
     fn preference(&mut self, nodes: [Option<&'a Node>; 2]) -> Option<Preference<'a>> {
-        let mut maps = [None, None];
-        for (map, node) in maps.iter_mut().zip(nodes) {
-            let Some(node) = node else { continue };
-            match self.template.evaluate(node) {
-                Ok(Known::Value(Cow::Borrowed(node))) if node.map().is_some() => *map = node.map(),
-                Ok(Known::Nothing) => {}
-                Ok(Known::Value(_) | Known::Resource(_)) => {
-                    self.found.problem(&node.place, format!("expected a map of keys, found {}", told(node)));
-                }
-                Err(missing) => self.unresolved(&missing),
-            }
-        }
-        let [own, global] = maps;
+        let [own, global] = nodes.map(|node| self.map(node?));
         (own.is_some() || global.is_some()).then_some(Preference { own, global })
     }
 
@@ -168,21 +140,17 @@ impl<'a> Reader<'a> {
 
     fn alias(&mut self, node: &'a Node) -> Option<At<String>> {
         let text = self.template.text(node);
-        let text = self.resolved(text)?;
-        let parsed = Subject::parse("function", Some(&text.value)).map_err(|error| error.to_string());
-        parsed.map_err(|error| self.found.problem(&text.place, error)).ok().map(|_| text)
+        alias_at(self.resolved(text)?, &mut self.found)
     }
 
     fn schedule(&mut self, node: &'a Node) -> Option<At<Schedule>> {
         if let Ok(Known::Resource(id)) = self.template.evaluate(node) {
-            let message = format!("`{}` is a schedule that CodeDeploy keeps, and is not read", shown(&id.value));
-            self.found.hinted(&id.place, message, "write its shares and times as `steps` and `every` in a `canary.yml`");
+            let message = format!("`{}` is a deployment configuration of CodeDeploy and cannot be read", shown(&id.value));
+            self.found.hinted(&id.place, message, "write its steps as `steps` and `every` in a `canary.yml`");
             return None;
         }
         let text = self.template.text(node);
-        let text = self.resolved(text)?;
-        let parsed = text.value.parse().map_err(|error: rollout::schedule::ScheduleError| error.to_string());
-        parsed.map_err(|error| self.found.problem(&text.place, error)).ok().map(|value| At { value, place: text.place.clone() })
+        parse_at(&self.resolved(text)?, &mut self.found)
     }
 
     /// The alarms of `Globals` and then the function's own: lists are put together.
@@ -190,20 +158,17 @@ impl<'a> Reader<'a> {
         let mut alarms = Vec::new();
         for map in [preference.global, preference.own].into_iter().flatten() {
             let Some(node) = map.get("Alarms").filter(|node| !node.is_null()) else { continue };
-            let list = match self.template.evaluate(node) {
-                Ok(Known::Value(Cow::Borrowed(node))) if node.list().is_some() => node.list().unwrap_or_default(),
-                Ok(Known::Nothing) => &[],
-                Ok(Known::Value(_) | Known::Resource(_)) => {
-                    self.found.problem(&node.place, format!("expected a list of alarms, found {}", told(node)));
-                    &[]
-                }
-                Err(missing) => {
-                    self.unresolved(&missing);
+            let known = self.template.evaluate(node);
+            let list = match self.resolved(known) {
+                Some(Known::Value(Cow::Borrowed(node))) if node.list().is_some() => node.list().unwrap_or_default(),
+                Some(Known::Nothing) | None => &[],
+                Some(Known::Value(_) | Known::Resource(_)) => {
+                    self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(node)));
                     &[]
                 }
             };
             if list.len() > MOST_IN_A_LIST {
-                self.found.problem(&node.place, format!("{} alarms; {MOST_IN_A_LIST} are the most", list.len()));
+                self.found.problem(&node.place, format!("expected at most {MOST_IN_A_LIST} alarms, found {}", list.len()));
                 continue;
             }
             alarms.extend(list.iter().filter_map(|node| self.alarm(node)));
@@ -232,10 +197,11 @@ impl<'a> Reader<'a> {
 
     fn hooks(&mut self, preference: Preference<'a>) -> (Option<At<Hook>>, Option<At<Hook>>) {
         let maps = [preference.own, preference.global].map(|map| map.and_then(|map| map.get("Hooks")));
-        let hooks: Vec<&'a Map> = maps.into_iter().flatten().filter_map(|node| self.map(node)).collect();
+        let hooks: Vec<&'a Map> =
+            maps.into_iter().flatten().filter(|node| !node.is_null()).filter_map(|node| self.map(node)).collect();
         let first = |key: &str| hooks.iter().find_map(|map| map.get(key)).filter(|node| !node.is_null());
         for (key, _) in hooks.iter().flat_map(|map| map.iter()).filter(|(key, _)| !HOOKS.contains(&key.text.as_str())) {
-            self.found.misspelt(&key.place, format!("`{}` is no hook", shown(&key.text)), &key.text, HOOKS);
+            self.found.misspelt(&key.place, format!("`{}` is not a hook", shown(&key.text)), &key.text, HOOKS);
         }
         let [before, after] = HOOKS.map(first);
         (before.and_then(|node| self.hook(node)), after.and_then(|node| self.hook(node)))
@@ -244,10 +210,10 @@ impl<'a> Reader<'a> {
     fn map(&mut self, node: &'a Node) -> Option<&'a Map> {
         let known = self.template.evaluate(node);
         match self.resolved(known)? {
-            Known::Value(Cow::Borrowed(node)) if node.map().is_some() || node.is_null() => node.map(),
+            Known::Value(Cow::Borrowed(node)) if node.map().is_some() => node.map(),
             Known::Nothing => None,
             Known::Value(_) | Known::Resource(_) => {
-                self.found.problem(&node.place, format!("expected a map of keys, found {}", told(node)));
+                self.found.problem(&node.place, format!("expected a map of keys, found {}", found_text(node)));
                 None
             }
         }
@@ -255,26 +221,25 @@ impl<'a> Reader<'a> {
 
     fn hook(&mut self, node: &'a Node) -> Option<At<Hook>> {
         let known = self.template.evaluate(node);
-        let (text, place) = match self.resolved(known)? {
+        let text = match self.resolved(known)? {
             Known::Nothing => return None,
             Known::Resource(id) => match self.physical(&id.value, "FunctionName") {
-                Some(name) => (name, id.place),
+                Some(name) => At { value: name, place: id.place },
                 None => return Some(id.map(Hook::LogicalId)),
             },
-            Known::Value(value) => (value.text().unwrap_or_default().to_owned(), value.place.clone()),
+            Known::Value(value) => At { value: value.text().unwrap_or_default().to_owned(), place: value.place.clone() },
         };
-        let parsed = text.parse::<Qualified>().map_err(|error| self.found.problem(&place, error.to_string()));
-        parsed.ok().map(|hook| At { value: Hook::Function(hook), place })
+        parse_at::<Qualified>(&text, &mut self.found).map(|hook| hook.map(Hook::Function))
     }
 
-    /// The name that a resource was given in the template, where it can be told.
+    /// The name of a resource in the template, where it can be resolved.
     fn physical(&self, id: &str, key: &str) -> Option<String> {
         let name = self.template.section("Resources")?.get(id)?.get("Properties")?.get(key)?;
         let name = self.template.text(name).ok().map(|name| name.value)?;
         Some(name).filter(|name| name.len() <= LONGEST_TEXT)
     }
 
-    /// The function's name, where the template gives it one that can be told; else its logical id.
+    /// The function's name, where the template has one that can be resolved; else its logical id.
     fn named(&mut self, key: &At<String>, name: Option<&'a Node>) -> Option<At<FunctionRef>> {
         let by_id = |place: &Place| At { value: FunctionRef::LogicalId(key.value.clone()), place: place.clone() };
         let Some(name) = name else { return Some(by_id(&key.place)) };
@@ -286,42 +251,39 @@ impl<'a> Reader<'a> {
             }
             Ok(Known::Resource(_)) => Some(by_id(&name.place)),
             Err(missing) => {
-                let message = format!("`{}` cannot be resolved here: the function is looked up in its stack", missing.variable);
-                self.found.note(NoteKind::Unresolved, &missing.place, message, None);
+                self.found.unresolved(&missing, "the function is looked up in its stack", None);
                 Some(by_id(&missing.place))
             }
         }
     }
 
-    /// Names what has no counterpart.
-    fn strangers(&mut self, preference: Preference<'a>) {
+    fn ignored_keys(&mut self, preference: Preference<'a>) {
         for (key, _) in [preference.own, preference.global].into_iter().flatten().flat_map(Map::iter) {
             let (message, hint) = match key.text.as_str() {
                 known if KEYS.contains(&known) => continue,
-                "Role" => ("`Role`: canaryctl needs no CodeDeploy, and works with your credentials".to_owned(), None),
+                "Role" => ("`Role`: canaryctl does not use CodeDeploy; it uses your credentials".to_owned(), None),
                 "TriggerConfigurations" => {
-                    let hint = "act on its exit code, or on `--output json`".to_owned();
-                    ("`TriggerConfigurations`: canaryctl sends no SNS messages".to_owned(), Some(hint))
+                    let hint = "use its exit code or `--output json`".to_owned();
+                    ("`TriggerConfigurations`: canaryctl does not send SNS messages".to_owned(), Some(hint))
                 }
-                "PassthroughCondition" => ("`PassthroughCondition` is for the stack alone".to_owned(), None),
+                "PassthroughCondition" => ("`PassthroughCondition` only affects the stack".to_owned(), None),
                 strange => {
                     let hint = self.found.did_you_mean(strange, KEYS);
-                    (format!("`{}` is no key of a `DeploymentPreference`", shown(strange)), hint)
+                    (format!("`{}` is not a key of a `DeploymentPreference`", shown(strange)), hint)
                 }
             };
             self.found.note(NoteKind::Ignored, &key.place, message, hint.as_deref());
         }
     }
 
-    /// The stack goes on to move the alias at each deploy.
+    /// Warns that the stack still moves the alias at each deploy.
     fn warn(&mut self, alias: &Node) {
         if std::mem::replace(&mut self.warned, true) {
             return;
         }
         let function = self.found.function.take();
-        let message =
-            "as long as the template has `AutoPublishAlias`, `sam deploy` publishes a version and moves the alias itself";
-        let hint = "leave the code and the alias to canaryctl: `canaryctl rollout … --zip`, or an alias outside of the stack";
+        let message = "while the template has `AutoPublishAlias`, `sam deploy` publishes a version and moves the alias itself";
+        let hint = "let canaryctl deploy the code with `canaryctl rollout … --zip`, or use an alias outside the stack";
         self.found.note(NoteKind::Warning, &alias.place, message, Some(hint));
         self.found.function = function;
     }
@@ -330,7 +292,7 @@ impl<'a> Reader<'a> {
         self.found.note(NoteKind::Chosen, &key.place, format!("`{}` {message}", shown(&key.text)), None);
     }
 
-    /// The value, or a problem that names what it hangs on.
+    /// The value, or a problem that names the unresolved variable.
     fn resolved<T>(&mut self, value: Result<T, Unresolved>) -> Option<T> {
         value.map_err(|missing| self.unresolved(&missing)).ok()
     }
@@ -339,11 +301,11 @@ impl<'a> Reader<'a> {
         let name = &missing.variable;
         let is_parameter = self.template.section("Parameters").is_some_and(|parameters| parameters.get(name).is_some());
         let hint = if is_parameter {
-            format!("`--param {name}=…`, or `parameter_overrides` in `samconfig.toml`")
+            format!("set it with `--param {name}=…`, or with `parameter_overrides` in `samconfig.toml`")
         } else {
-            "only the stack knows it: write the value into a `canary.yml`".to_owned()
+            "only the stack has it: write the value in a `canary.yml`".to_owned()
         };
-        self.found.hinted(&missing.place, format!("`{name}` cannot be resolved here"), hint);
+        self.found.hinted(&missing.place, format!("`{name}` cannot be resolved"), hint);
     }
 }
 

@@ -8,7 +8,6 @@ use crate::place::At;
 use crate::tree::Node;
 use crate::{File, Lookup, Problems, toml, yaml};
 
-/// What the environment that is asked for says.
 #[derive(Debug, Default)]
 pub(crate) struct SamConfig {
     pub(crate) stack: Option<At<String>>,
@@ -16,7 +15,6 @@ pub(crate) struct SamConfig {
     pub(crate) parameters: BTreeMap<String, At<String>>,
 }
 
-/// Reads `samconfig.toml`, or the same as YAML.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Result<SamConfig, Problems> {
     let is_toml = file.name.rsplit('.').next().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
     let tree = if is_toml { toml::parse(file.name, file.bytes)? } else { yaml::parse(file.name, file.bytes)? };
@@ -26,12 +24,12 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Res
         if lookup.stage.is_some() {
             let environments: Vec<&str> =
                 tree.map().into_iter().flat_map(crate::tree::Map::keys).filter(|key| *key != "version").collect();
-            let message = format!("there is no environment `{}`", shown(name));
+            let message = format!("the file has no environment `{}`", shown(name));
             found.misspelt(&tree.place, message, name, environments);
         }
         return Ok(config);
     };
-    // What is said of one command goes before what is said of all.
+    // The parameters of one command go before those of all.
     for command in ["deploy", "global"] {
         let parameters = environment.get(command).and_then(|command| command.get("parameters"));
         let text = |key: &str| parameters.and_then(|parameters| parameters.get(key)).and_then(value);
@@ -47,7 +45,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Res
 }
 
 fn value(node: &Node) -> Option<At<String>> {
-    node.text().filter(|text| text.len() <= LONGEST).map(|text| At { value: text.to_owned(), place: node.place.clone() })
+    node.text_with_place().filter(|text| text.value.len() <= LONGEST)
 }
 
 /// Names and values, however they are written: a text, a list of texts, or a map.

@@ -1,22 +1,22 @@
-//! What does a project of the Serverless Framework's canary plugin roll out? Reads `serverless.yml`, or the state that packaging leaves.
+//! What does a project of the Serverless Framework's canary plugin roll out? Reads `serverless.yml`, or the packaged state.
 //!
-//! A function counts where it has `deploymentSettings` of its own; those under `custom` only fill in. Strings among the alarms are
+//! A function is rolled out if it has `deploymentSettings` of its own; those under `custom` are defaults. Strings among the alarms are
 //! logical ids, hooks are keys of functions.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rollout::target::Qualified;
-use rollout::{Arn, Schedule, Subject};
+use rollout::{Arn, Schedule};
 
 use crate::alarm::Alarm;
 use crate::alerts::{Alerts, normalised};
-use crate::finding::{Findings, NoteKind, Problem, Problems};
-use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, shown, told};
+use crate::finding::{Findings, NoteKind, Problem, Problems, Unresolved};
+use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
 use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
-use crate::variables::{Unresolved, Variables};
+use crate::variables::Variables;
 use crate::{File, Format, Lookup, canary, yaml};
 
 /// Reads a `serverless.yml`, or another notation of it.
@@ -29,7 +29,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
 pub(crate) fn read_state(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     let tree = yaml::parse(file.name, file.bytes)?;
     let Some(service) = tree.get("service").filter(|service| service.map().is_some()) else {
-        let message = "this is no state of the Serverless Framework".to_owned();
+        let message = "this is not a state of the Serverless Framework".to_owned();
         let hint = Some("run `serverless package`".to_owned());
         return Err(Problems::one(Problem { place: tree.place, message, hint }));
     };
@@ -43,7 +43,6 @@ struct Reader<'a> {
     service: Option<String>,
     stage: Option<At<String>>,
     functions: &'a Map,
-    /// What `custom.deploymentSettings` says.
     global: Option<&'a Map>,
     found: Findings,
 }
@@ -52,61 +51,50 @@ fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, 
     let mut found = Findings::default();
     // In a state, what looks like a variable is for CloudFormation.
     let variables = Variables::new(root, lookup, format == Format::Serverless);
-    let stage = variables.stage().map_err(|missing| unresolved(&missing, &mut found)).ok();
+    let stage = resolved(variables.stage(), &mut found);
     if let (Format::ServerlessState, Some(asked)) = (format, &lookup.stage) {
         packaged_for(root, asked, &mut found);
     }
     let service = service(root, &variables, &mut found);
     let empty = Map::default();
     let functions = functions(root, &variables, &mut found).unwrap_or(&empty);
-    let custom = variables.path(&["custom", "deploymentSettings"]);
-    let global = match custom {
-        Ok(Some(Cow::Borrowed(node))) => node.map(),
-        Ok(_) => None,
-        Err(missing) => {
-            unresolved(&missing, &mut found);
-            None
-        }
+    let global = match resolved(variables.path(&["custom", "deploymentSettings"]), &mut found) {
+        Some(Some(Cow::Borrowed(node))) => node.map(),
+        Some(_) | None => None,
     };
     let mut reader = Reader { variables, service, stage, functions, global, found };
     let settings = reader.all();
-    let by_hand = lookup.stack.clone().map(|value| At { value, place: Place::whole("--stack") });
-    let stack = by_hand.or_else(|| reader.stack());
+    let stack = At::given(lookup.stack.as_ref(), "--stack").or_else(|| reader.stack());
     let region = reader.region(lookup);
     let alerts = Alerts::read(&reader.variables, reader.functions, reader.stage.as_ref().map(|stage| stage.value.as_str()));
     let definitions = alerts.definitions(&mut reader.found);
     reader.check_alarms(&settings, definitions.keys().map(String::as_str), compiled);
     reader.warn_of_the_plugin(&settings);
     if let (None, Some((id, place))) = (&stack, settings.iter().find_map(|settings| settings.logical_ids().next())) {
-        let message = format!("`{}` is looked up in the stack, whose name cannot be told", shown(id));
-        reader.found.hinted(place, message, "name it with `provider.stackName`, or run `serverless package`");
+        let message = format!("`{}` is a logical id, and the name of the stack is not known", shown(id));
+        reader.found.hinted(place, message, "set `provider.stackName`, or run `serverless package`");
     }
-    let project = Project {
-        format,
-        file: file.name.to_owned(),
-        stage: reader.stage,
-        stack,
-        region,
-        functions: settings,
-        definitions: definitions.into_iter().filter_map(|(id, definition)| Some((id, definition?))).collect(),
-        notes: Vec::new(),
-    };
-    project.finish(reader.found)
+    let definitions = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition?))).collect();
+    Project { stage: reader.stage, stack, region, functions: settings, definitions, ..Project::empty(format, file.name) }
+        .finish(reader.found)
 }
 
-/// A variable that was needed and stands for nothing that is known.
+/// A needed value, or a problem where it cannot be resolved.
+fn resolved<T>(value: Result<T, Unresolved>, found: &mut Findings) -> Option<T> {
+    value.map_err(|missing| unresolved(&missing, found)).ok()
+}
+
 fn unresolved(missing: &Unresolved, found: &mut Findings) {
     let hint = match missing.variable.strip_prefix("${") {
         Some(env) if env.starts_with("env:") => "set the environment variable, or give the variable a default",
         Some(opt) if opt.starts_with("opt:") => {
-            "of the options, `--stage` and `--region` are known; `--param NAME=VALUE` sets `${param:NAME}`"
+            "only the options `--stage` and `--region` are supported; `--param NAME=VALUE` sets `${param:NAME}`"
         }
-        _ => "run `serverless package`: the state it leaves in `.serverless` is resolved, and is read instead",
+        _ => "run `serverless package`: the resolved state in `.serverless` is then read instead",
     };
-    found.hinted(&missing.place, format!("`{}` cannot be resolved here", missing.variable), hint);
+    found.hinted(&missing.place, format!("`{}` cannot be resolved", missing.variable), hint);
 }
 
-/// Refuses a state of another stage than the one that is asked for.
 fn packaged_for(root: &Node, asked: &str, found: &mut Findings) {
     let packaged = root.get("provider").and_then(|provider| provider.get("stage"));
     if let Some((stage, place)) = packaged.and_then(|node| Some((node.text()?, &node.place))).filter(|(stage, _)| *stage != asked)
@@ -123,39 +111,27 @@ fn service(root: &Node, variables: &Variables<'_>, found: &mut Findings) -> Opti
     match variables.text(path) {
         Ok(service) => service.map(|service| service.value),
         Err(missing) => {
-            let message = format!("`{}` cannot be resolved here: the service's name", missing.variable);
-            found.note(NoteKind::Unresolved, &missing.place, message, None);
+            found.unresolved(&missing, "the service's name", None);
             None
         }
     }
 }
 
-/// The functions: a map. A list of maps, which the framework takes too, is told to be left alone.
+/// The functions: a map. A list of maps, which the framework accepts too, is a problem.
 fn functions<'a>(root: &Node, variables: &Variables<'a>, found: &mut Findings) -> Option<&'a Map> {
-    match variables.path(&["functions"]) {
-        Ok(Some(Cow::Borrowed(node))) => {
-            if node.map().is_some_and(|map| map.len() > MOST_NAMED) {
-                found.problem(&node.place, format!("more than {MOST_NAMED} functions"));
-                return None;
-            }
-            if node.map().is_none() {
-                found.hinted(
-                    &node.place,
-                    format!("expected a map of functions, found {}", node.kind()),
-                    "a list of maps is not read: write one map, or run `serverless package`",
-                );
-            }
-            node.map()
-        }
-        Ok(_) => {
-            found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
-            None
-        }
-        Err(missing) => {
-            unresolved(&missing, found);
-            None
-        }
+    let Some(Cow::Borrowed(node)) = resolved(variables.path(&["functions"]), found)? else {
+        found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
+        return None;
+    };
+    let map = node.map();
+    if map.is_none() {
+        let message = format!("expected a map of functions, found {}", node.kind());
+        found.hinted(&node.place, message, "write one map instead of a list of maps, or run `serverless package`");
     }
+    if map.is_some_and(|map| map.len() > MOST_NAMED) {
+        found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
+    }
+    map.filter(|map| map.len() <= MOST_NAMED)
 }
 
 impl<'a> Reader<'a> {
@@ -174,8 +150,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(_) => {}
                 Err(missing) => {
-                    let message = format!("`{}` cannot be resolved here: function `{}`", missing.variable, shown(&key.text));
-                    self.found.note(NoteKind::Unresolved, &missing.place, message, None);
+                    self.found.unresolved(&missing, &format!("function `{}`", shown(&key.text)), None);
                 }
             }
             self.found.function = None;
@@ -183,44 +158,37 @@ impl<'a> Reader<'a> {
         all
     }
 
-    /// Whether `custom.deploymentSettings.stages` has the stage, or says nothing.
+    /// Whether `custom.deploymentSettings.stages` has the stage, or is missing.
     fn stage_enabled(&mut self) -> bool {
         let Some(node) = self.global.and_then(|global| global.get("stages")) else { return true };
-        let listed: Option<Vec<Cow<'_, Node>>> = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) => {
-                let stages = node.list().unwrap_or_default().iter().map(|stage| self.variables.node(stage));
-                stages.map(|stage| stage.map_err(|missing| unresolved(&missing, &mut self.found)).ok()).collect()
-            }
-            Ok(Cow::Owned(_)) => Some(Vec::new()),
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                None
-            }
-        };
+        let listed: Option<Vec<Cow<'_, Node>>> =
+            resolved(self.variables.node(node), &mut self.found).and_then(|node| match node {
+                Cow::Borrowed(node) => {
+                    let stages = node.list().unwrap_or_default().iter();
+                    stages.map(|stage| resolved(self.variables.node(stage), &mut self.found)).collect()
+                }
+                Cow::Owned(_) => Some(Vec::new()),
+            });
         let stage = self.stage.as_ref().map(|stage| stage.value.as_str());
         let enabled = listed.is_none_or(|stages| stages.is_empty() || stages.iter().any(|node| node.text() == stage));
         if !enabled {
-            let message = format!("`stages` leaves out `{}`: nothing is rolled out there", shown(stage.unwrap_or_default()));
+            let message = format!("`{}` is not in `stages`: nothing is rolled out", shown(stage.unwrap_or_default()));
             self.found.note(NoteKind::Chosen, &node.place, message, None);
         }
         enabled
     }
 
     fn function(&mut self, key: &Key, node: &'a Node) -> Option<FunctionSettings> {
-        let own = match self.variables.node(node.get("deploymentSettings")?) {
-            Ok(Cow::Borrowed(own)) if own.map().is_some() || own.is_null() => own.map(),
-            Ok(own) => {
-                let message = format!("`deploymentSettings` are a map of keys, and this is {}", told(&own));
+        let own = match resolved(self.variables.node(node.get("deploymentSettings")?), &mut self.found)? {
+            Cow::Borrowed(own) if own.map().is_some() || own.is_null() => own.map(),
+            own @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
+                let message = format!("expected a map of keys for `deploymentSettings`, found {}", found_text(&own));
                 self.found.problem(&own.place, message);
-                return None;
-            }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
                 return None;
             }
         };
         let merged = self.merged(own);
-        let key = At { value: key.text.clone(), place: key.place.clone() };
+        let key = key.at();
         let function = self.named(&key, node)?;
         let mut settings = FunctionSettings::new(key, function);
         for (key, node) in merged {
@@ -228,7 +196,7 @@ impl<'a> Reader<'a> {
         }
         if settings.alias.is_none() && self.found.sound() {
             let message = format!("function `{}` has no `alias` in its `deploymentSettings`", shown(&settings.key.value));
-            self.found.hinted(&settings.key.place, message, "`alias: live`");
+            self.found.hinted(&settings.key.place, message, "add `alias: live`");
         }
         Some(settings)
     }
@@ -250,16 +218,16 @@ impl<'a> Reader<'a> {
             "postTrafficHook" => settings.post_hook = self.hook(node),
             "alarms" => settings.alarms = self.alarms(node),
             "triggerConfigurations" => {
-                let hint = "act on its exit code, or on `--output json`";
-                self.ignored(key, "`triggerConfigurations`: canaryctl sends no SNS messages", Some(hint));
+                let hint = "use its exit code or `--output json`";
+                self.ignored(key, "`triggerConfigurations`: canaryctl does not send SNS messages", Some(hint));
             }
             "codeDeployRole" => {
-                self.ignored(key, "`codeDeployRole`: canaryctl needs no CodeDeploy, and works with your credentials", None);
+                self.ignored(key, "`codeDeployRole`: canaryctl does not use CodeDeploy; it uses your credentials", None);
             }
-            "stages" => self.ignored(key, "`stages` of a single function: the plugin reads them under `custom` only", None),
+            "stages" => self.ignored(key, "`stages` of a single function: the plugin only reads them under `custom`", None),
             unknown => {
                 let hint = self.found.did_you_mean(unknown, KEYS);
-                self.ignored(key, &format!("`{}` is no setting of the plugin", shown(unknown)), hint.as_deref());
+                self.ignored(key, &format!("`{}` is not a setting of the plugin", shown(unknown)), hint.as_deref());
             }
         }
     }
@@ -268,49 +236,35 @@ impl<'a> Reader<'a> {
         self.found.note(NoteKind::Ignored, &key.place, message, hint);
     }
 
-    /// The text that a needed setting comes to.
     fn needed(&mut self, node: &'a Node, expected: &str) -> Option<At<String>> {
-        match self.variables.node(node) {
-            Ok(node) => {
-                if let Some(text) = node.text().filter(|text| text.len() <= LONGEST_TEXT) {
-                    return Some(At { value: text.to_owned(), place: node.place.clone() });
-                }
-                self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
-                None
-            }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                None
-            }
+        let node = resolved(self.variables.node(node), &mut self.found)?;
+        let text = node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT);
+        if text.is_none() {
+            self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
         }
+        text
     }
 
     fn schedule(&mut self, node: &'a Node) -> Option<At<Schedule>> {
-        let text = self.needed(node, "a schedule such as `Canary10Percent5Minutes`")?;
-        let parsed = text.value.parse().map_err(|error: rollout::schedule::ScheduleError| error.to_string());
-        parsed.map_err(|error| self.found.problem(&text.place, error)).ok().map(|value| At { value, place: text.place.clone() })
+        parse_at(&self.needed(node, "a schedule such as `Canary10Percent5Minutes`")?, &mut self.found)
     }
 
     fn alias(&mut self, node: &'a Node) -> Option<At<String>> {
-        let text = self.needed(node, "an alias name")?;
-        let parsed = Subject::parse("function", Some(&text.value)).map_err(|error| error.to_string());
-        parsed.map_err(|error| self.found.problem(&text.place, error)).ok().map(|_| text)
+        alias_at(self.needed(node, "an alias name")?, &mut self.found)
     }
 
     /// A hook: the key of a function of this file, or an ARN.
     fn hook(&mut self, node: &'a Node) -> Option<At<Hook>> {
         let text = self.needed(node, "the key of a function")?;
         if Arn::is_meant(&text.value) {
-            let parsed = text.value.parse::<Qualified>().map_err(|error| self.found.problem(&text.place, error.to_string()));
-            return parsed.ok().map(|hook| At { value: Hook::Function(hook), place: text.place });
+            return parse_at::<Qualified>(&text, &mut self.found).map(|hook| hook.map(Hook::Function));
         }
         let Some((key, function)) = self.functions.entry(&text.value) else {
-            let message = format!("hook `{}` is the key of no function in this file", shown(&text.value));
+            let message = format!("hook `{}` is not the key of a function in this file", shown(&text.value));
             self.found.misspelt(&text.place, message, &text.value, self.functions.keys());
             return None;
         };
-        let key = At { value: key.text.clone(), place: key.place.clone() };
-        let named = self.named(&key, function)?;
+        let named = self.named(&key.at(), function)?;
         let hook = match named.value {
             FunctionRef::Named(function) => Hook::Function(function),
             FunctionRef::LogicalId(id) => Hook::LogicalId(id),
@@ -319,20 +273,16 @@ impl<'a> Reader<'a> {
     }
 
     fn alarms(&mut self, node: &'a Node) -> Vec<At<Alarm>> {
-        let list = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) if node.list().is_some() => node.list().unwrap_or_default(),
-            Ok(node) if node.is_null() => return Vec::new(),
-            Ok(node) => {
-                self.found.problem(&node.place, format!("expected a list of alarms, found {}", told(&node)));
-                return Vec::new();
+        let list = match resolved(self.variables.node(node), &mut self.found) {
+            Some(Cow::Borrowed(node)) if node.list().is_some() => node.list().unwrap_or_default(),
+            Some(node) if !node.is_null() => {
+                self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(&node)));
+                &[]
             }
-            Err(missing) => {
-                unresolved(&missing, &mut self.found);
-                return Vec::new();
-            }
+            Some(_) | None => &[],
         };
         if list.len() > MOST_IN_A_LIST {
-            self.found.problem(&node.place, format!("{} alarms; {MOST_IN_A_LIST} are the most", list.len()));
+            self.found.problem(&node.place, format!("expected at most {MOST_IN_A_LIST} alarms, found {}", list.len()));
             return Vec::new();
         }
         list.iter().filter_map(|node| self.alarm(node)).collect()
@@ -360,7 +310,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A function's name in AWS; where that cannot be told, its logical id.
+    /// A function's name in AWS; where that cannot be resolved, its logical id.
     fn named(&mut self, key: &At<String>, node: &'a Node) -> Option<At<FunctionRef>> {
         let by_id = |place: &Place| At { value: FunctionRef::LogicalId(logical_id(&key.value)), place: place.clone() };
         let node = match self.variables.node(node) {
@@ -368,10 +318,9 @@ impl<'a> Reader<'a> {
             Ok(Cow::Owned(_)) | Err(_) => return Some(by_id(&key.place)),
         };
         let name = match node.get("name").map(|name| self.variables.node(name)) {
-            Some(Ok(name)) => name.text().map(|text| At { value: text.to_owned(), place: name.place.clone() }),
+            Some(Ok(name)) => name.text_with_place(),
             Some(Err(missing)) => {
-                let message = format!("`{}` cannot be resolved here: the function is looked up in its stack", missing.variable);
-                self.found.note(NoteKind::Unresolved, &missing.place, message, None);
+                self.found.unresolved(&missing, "the function is looked up in its stack", None);
                 return Some(by_id(&missing.place));
             }
             None => None,
@@ -392,8 +341,7 @@ impl<'a> Reader<'a> {
             Ok(Some(name)) => return Some(name),
             Ok(None) => {}
             Err(missing) => {
-                let message = format!("`{}` cannot be resolved here: the stack's name", missing.variable);
-                self.found.note(NoteKind::Unresolved, &missing.place, message, None);
+                self.found.unresolved(&missing, "the stack's name", None);
                 return None;
             }
         }
@@ -402,17 +350,16 @@ impl<'a> Reader<'a> {
     }
 
     fn region(&mut self, lookup: &Lookup) -> Option<At<String>> {
-        if let Some(region) = &lookup.region {
-            return Some(At { value: region.clone(), place: Place::whole("--region") });
+        if let Some(region) = At::given(lookup.region.as_ref(), "--region") {
+            return Some(region);
         }
         self.variables.text(&["provider", "region"]).unwrap_or_else(|missing| {
-            let message = format!("`{}` cannot be resolved here: the Region", missing.variable);
-            self.found.note(NoteKind::Unresolved, &missing.place, message, Some("name it with `--region`"));
+            self.found.unresolved(&missing, "the Region", Some("set it with `--region`"));
             None
         })
     }
 
-    /// Doubts logical ids that nothing in this file makes.
+    /// Warns of logical ids that nothing in this file creates.
     fn check_alarms<'d>(
         &mut self,
         settings: &[FunctionSettings],
@@ -425,7 +372,7 @@ impl<'a> Reader<'a> {
         let own = match &resources {
             Ok(Some(Cow::Borrowed(node))) => node.map(),
             Ok(_) => None,
-            // What cannot be read may make anything.
+            // A part that cannot be resolved may create any alarm.
             Err(_) => return,
         };
         let several = self.variables.path(&["resources"]).is_ok_and(|node| node.is_some_and(|node| node.list().is_some()));
@@ -437,13 +384,13 @@ impl<'a> Reader<'a> {
             }
             self.found.function = Some(key.clone());
             let hint = self.found.did_you_mean(id, ids.iter().copied());
-            let message = format!("nothing in this file makes the alarm `{}`", shown(id));
+            let message = format!("nothing in this file creates the alarm `{}`", shown(id));
             self.found.note(NoteKind::Warning, &alarm.place, message, hint.as_deref());
             self.found.function = None;
         }
     }
 
-    /// The plugin goes on to move the alias at each deploy.
+    /// Warns that the plugin still moves the alias at each deploy.
     fn warn_of_the_plugin(&mut self, settings: &[FunctionSettings]) {
         let plugins = match self.variables.path(&["plugins"]) {
             Ok(Some(Cow::Borrowed(node))) => node.get("modules").unwrap_or(node).list().unwrap_or_default(),
@@ -451,9 +398,8 @@ impl<'a> Reader<'a> {
         };
         let plugin = plugins.iter().find(|node| node.text() == Some(PLUGIN));
         if let Some(plugin) = plugin.filter(|_| !settings.is_empty()) {
-            let message = format!("`{PLUGIN}`: as long as it is installed, `serverless deploy` moves the aliases by CodeDeploy");
-            let hint =
-                "the stack deletes the aliases with the plugin: keep them with `DeletionPolicy: Retain` before you take it out";
+            let message = format!("`{PLUGIN}`: while it is installed, `serverless deploy` moves the aliases with CodeDeploy");
+            let hint = "removing the plugin deletes the aliases from the stack: first set `DeletionPolicy: Retain` on them";
             self.found.note(NoteKind::Warning, &plugin.place, message, Some(hint));
         }
     }

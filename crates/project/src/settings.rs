@@ -1,4 +1,4 @@
-//! What is to be rolled out, and how? What every format comes to, and the keys that `canary.yml` has for it.
+//! What is rolled out, and how? The type that every format is read into, and the keys of `canary.yml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,16 +29,29 @@ pub struct Project {
     pub stack: Option<At<String>>,
     /// The Region.
     pub region: Option<At<String>>,
-    /// What is to be rolled out, in the order of the file.
+    /// The functions to roll out, in the order of the file.
     pub functions: Vec<FunctionSettings>,
-    /// Alarms that the file makes, by their logical id: what they look at, for whoever shows it.
+    /// Alarms that the file creates, by their logical id, with their definitions.
     pub definitions: BTreeMap<String, At<Definition>>,
-    /// What is worth knowing.
+    /// Notes about the file.
     pub notes: Vec<Note>,
 }
 
 impl Project {
-    /// The project with what is worth knowing, where nothing is wrong with it.
+    pub(crate) fn empty(format: Format, file: &str) -> Self {
+        Self {
+            format,
+            file: file.to_owned(),
+            stage: None,
+            stack: None,
+            region: None,
+            functions: Vec::new(),
+            definitions: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The project with its notes, or its problems.
     pub(crate) fn finish(self, mut found: Findings) -> Result<Self, Problems> {
         self.check_names(&mut found);
         self.check_twice(&mut found);
@@ -46,20 +59,24 @@ impl Project {
         Ok(Self { notes, ..project })
     }
 
-    /// Refuses names that AWS would refuse, and those in which a variable is left over.
+    /// Refuses names that AWS would refuse, and names with unresolved variables.
     fn check_names(&self, found: &mut Findings) {
         for stage in self.stage.iter().filter(|stage| !is_stage(&stage.value)) {
-            let message = format!("`{}` is no stage: letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value));
+            let message =
+                format!("`{}` is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value));
             found.problem(&stage.place, message);
         }
         let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
         let name = |text: &str| (1..=128).contains(&text.len()) && letters(text);
         let arn = |text: &str| Arn::is_meant(text) && text.len() <= 1024 && !text.contains("${");
         for stack in self.stack.iter().filter(|stack| !name(&stack.value) && !arn(&stack.value)) {
-            found.problem(&stack.place, format!("`{}` is no stack: letters, digits and `-`, at most 128", shown(&stack.value)));
+            found.problem(
+                &stack.place,
+                format!("`{}` is not a stack name: use letters, digits and `-`, at most 128", shown(&stack.value)),
+            );
         }
         for region in self.region.iter().filter(|region| !(1..=32).contains(&region.value.len()) || !letters(&region.value)) {
-            found.problem(&region.place, format!("`{}` is no Region", shown(&region.value)));
+            found.problem(&region.place, format!("`{}` is not a Region", shown(&region.value)));
         }
         let alarms = self.functions.iter().flat_map(|settings| &settings.alarms);
         for (text, place) in alarms.filter_map(|alarm| match &alarm.value {
@@ -67,7 +84,7 @@ impl Project {
             Alarm::Definition(_) => None,
         }) {
             if text.contains("${") || text.chars().any(char::is_control) || text.is_empty() {
-                found.problem(place, format!("`{}` names no alarm", shown(text)));
+                found.problem(place, format!("`{}` is not an alarm name", shown(text)));
             }
         }
     }
@@ -88,7 +105,7 @@ impl Project {
             let alias = settings.alias.as_ref().map(|alias| alias.value.as_str());
             if let Some(other) = aliases.insert((function, alias), &key.value).filter(|other| **other != key.value) {
                 let message = format!("`{}` and `{}` are the same function and alias", shown(other), shown(&key.value));
-                found.hinted(&key.place, message, "roll it out once, or tell them apart with `name` or `alias`");
+                found.hinted(&key.place, message, "remove one of them, or change its `name` or `alias`");
             }
         }
     }
@@ -102,54 +119,52 @@ impl Project {
         self.functions.iter().find(|settings| settings.key.value == name).or_else(|| self.functions.iter().find(named))
     }
 
-    /// What there is instead of a function that the file does not have.
+    /// A similar function, where the file does not have this one.
     pub fn nearest(&self, name: &str) -> Option<String> {
         did_you_mean(name, self.functions.iter().map(|settings| settings.key.value.as_str()))
     }
 
-    /// Every logical id that has to be looked up in the stack before anything can begin.
+    /// Every logical id to look up in the stack.
     pub fn logical_ids(&self) -> BTreeSet<&str> {
         self.functions.iter().flat_map(FunctionSettings::logical_ids).map(|(id, _)| id).collect()
     }
 }
 
-/// Whether a text can be the name of a stage.
 pub(crate) fn is_stage(text: &str) -> bool {
     let sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     (1..=128).contains(&text.len()) && text.chars().all(sound)
 }
 
-/// How one function is to be rolled out. What is `None` was left open.
+/// How one function is rolled out. `None` means not set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunctionSettings {
-    /// What the file calls it.
+    /// Its key in the file.
     pub key: At<String>,
     /// The function in AWS.
     pub function: At<FunctionRef>,
     /// Its alias.
     pub alias: Option<At<String>>,
-    /// Which share when.
+    /// The traffic over time.
     pub schedule: Option<At<Schedule>>,
-    /// What to watch.
+    /// The alarms to watch.
     pub alarms: Vec<At<Alarm>>,
-    /// What to ask before any traffic moves.
+    /// The hook before the first traffic shift.
     pub pre_hook: Option<At<Hook>>,
-    /// What to ask before the version is final.
+    /// The hook before the version is promoted.
     pub post_hook: Option<At<Hook>>,
-    /// What to ask before each increase.
+    /// The hook before each later traffic shift.
     pub step_hook: Option<At<Hook>>,
-    /// What is chosen about its rollouts.
+    /// The options of its rollouts.
     pub options: Options,
     /// How to compare the versions.
     pub analysis: Analysis,
     /// The version to roll out, instead of publishing one.
     pub version: Option<At<Version>>,
-    /// The version that the alias is expected to have before.
+    /// The version that the alias is expected to have now.
     pub current_version: Option<At<Version>>,
 }
 
 impl FunctionSettings {
-    /// A function of which nothing is known yet but its name.
     pub(crate) fn new(key: At<String>, function: At<FunctionRef>) -> Self {
         Self {
             key,
@@ -167,7 +182,7 @@ impl FunctionSettings {
         }
     }
 
-    /// The ids that have to be looked up in the stack, and where they stand.
+    /// The ids to look up in the stack, with their places.
     pub fn logical_ids(&self) -> impl Iterator<Item = (&str, &Place)> {
         let function = match &self.function.value {
             FunctionRef::LogicalId(id) => Some((id.as_str(), &self.function.place)),
@@ -202,14 +217,13 @@ pub enum Hook {
     Function(Qualified),
     /// A function, by its id in the project's stack.
     LogicalId(String),
-    /// Whatever answers to HTTP there.
+    /// An HTTP endpoint.
     Url(HookUrl),
 }
 
 keys! {
-    /// What a hook may be instead of a name.
     pub(crate) struct InStack {
-        /// The id of a resource in the file's stack, which CloudFormation turns into its name.
+        /// The logical id of a function in the stack.
         "logicalId" logical_id: String,
     }
 }
@@ -225,7 +239,7 @@ impl Read for Hook {
         }
         let text = scalar(node, "a function, an `https://` URL or `logicalId: …`", found)?;
         if HookUrl::is_meant(text) {
-            // What is wrong with it is told without it: it may hold a token.
+            // The message does not show the URL: it may contain a token.
             return text.parse().map_err(|error: HookError| found.problem(&node.place, error.to_string())).ok().map(Self::Url);
         }
         Qualified::read(node, found).map(Self::Function)
@@ -237,9 +251,9 @@ impl Read for Hook {
 }
 
 words! {
-    /// What slow calls are worth.
+    /// How slow invocations count.
     pub enum LatencyMode {
-        /// They are told.
+        /// They are reported.
         "report" Report,
         /// They count like errors.
         "enforce" Enforce,
@@ -247,35 +261,35 @@ words! {
 }
 
 words! {
-    /// What to do when there was not enough traffic to tell.
+    /// What to do after the extension if there were too few invocations.
     pub enum LowTraffic {
-        /// Go back.
+        /// Roll back.
         "rollback" RollBack,
-        /// Go on.
+        /// Continue.
         "promote" Promote,
-        /// Make traffic.
+        /// Send test events.
         "probe" Probe,
     }
 }
 
 keys! {
-    /// How the versions are compared. What is `None` was left open.
+    /// How the versions are compared. `None` means not set.
     pub struct Analysis {
-        /// Compare the versions' own metrics and act on it (`on`), only tell (`observe`), or neither (`off`).
+        /// Compare the errors of both versions: act on the result (`on`), only report it (`observe`), or do not compare (`off`).
         "mode" mode: Mode,
-        /// Slow calls are told (`report`) or count like errors (`enforce`).
+        /// Report slow invocations (`report`), or count them like errors (`enforce`).
         "latency" latency: LatencyMode,
-        /// The largest chance of a false rollback over a whole rollout: 0.01, or 0.05 to notice sooner.
+        /// The highest probability of a false rollback over a whole rollout: 0.01, or 0.05 to detect sooner.
         "alpha" alpha: f64,
-        /// The calls of the candidate without which a step is extended.
+        /// The number of invocations that the new version needs in each step; with fewer, the step is extended.
         "minRequests" min_requests: u64,
-        /// How long a step is extended at most.
+        /// The longest extension of a step.
         "maxHold" max_hold: Duration,
-        /// What happens when there was not enough traffic even then.
+        /// After the longest extension with too few invocations: roll back, continue (`promote`), or send test events (`probe`).
         "onLowTraffic" on_low_traffic: LowTraffic,
-        /// What the candidate is called with where traffic has to be made.
+        /// The test event to invoke the new version with.
         "probeEvent" probe_event: serde_json::Value,
-        /// How often.
+        /// How many times to send the test event.
         "probeCount" probe_count: u32,
     }
 }
@@ -293,7 +307,7 @@ impl Read for AnalysisSetting {
         let analysis = Analysis::read(node, found)?;
         let known = |alpha: f64| [0.01, 0.05].iter().any(|known| (alpha - known).abs() < f64::EPSILON);
         if let Some(alpha) = analysis.alpha.as_ref().filter(|alpha| !known(alpha.value)) {
-            found.problem(&alpha.place, format!("`alpha` is {}: it is 0.01, or 0.05 to notice sooner", alpha.value));
+            found.problem(&alpha.place, format!("expected 0.01 for `alpha`, or 0.05 to detect sooner, found {}", alpha.value));
         }
         Some(Self(analysis))
     }
@@ -308,33 +322,32 @@ impl Read for AnalysisSetting {
 }
 
 keys! {
-    /// What `canary.yml` says about a function, in one place.
     pub(crate) struct Keys {
-        /// The function's name or ARN in AWS; its key where it is left out. `${stage}` stands for the stage.
+        /// The function's name or ARN in AWS [default: its key]. `${stage}` is replaced by the stage.
         "name" name: String,
-        /// The function's id in the file's stack, in place of its name.
+        /// The function's logical id in the stack, instead of its name.
         "logicalId" logical_id: String,
-        /// The stages that the function is rolled out in; every one where it is left out.
+        /// The stages in which the function is rolled out [default: all].
         "stages" stages: Vec<At<String>>,
-        /// The version to roll out, instead of publishing one.
+        /// The existing version to roll out, instead of publishing a new one.
         "version" version: Version,
-        /// The version that the alias is expected to have before.
+        /// The version that the alias is expected to have now.
         "currentVersion" current_version: Version,
-        /// The alias; `live` where it is left out.
+        /// The alias [default: `live`].
         "alias" alias: AliasName,
-        /// The schedule: one of CodeDeploy's names, or the same grammar opened up.
+        /// The schedule: a CodeDeploy name, or any `Canary<P>Percent<N>Minutes` or `Linear<P>PercentEvery<N>Minutes`.
         "type" schedule: Schedule,
-        /// The shares in per cent, one after the other, in place of `type`; 100 follows by itself.
+        /// The traffic of each step in percent, instead of `type`; 100 is added at the end.
         "steps" steps: Vec<At<Weight>>,
         /// The time between two steps.
         "every" every: Duration,
-        /// The alarms to watch: a name, an ARN, `logicalId: …`, or the definition of an alarm that canaryctl keeps.
+        /// The alarms to watch: a name, an ARN, `logicalId: …`, or the definition of a managed alarm.
         "alarms" alarms: Vec<At<Alarm>>,
-        /// What to ask before any traffic moves: a function, `logicalId: …`, or an `https://` URL.
+        /// The hook before the first traffic shift: a function, `logicalId: …`, or an `https://` URL.
         "preTrafficHook" pre_hook: Hook,
-        /// What to ask before the version is final.
+        /// The hook before the version is promoted.
         "postTrafficHook" post_hook: Hook,
-        /// What to ask before each increase.
+        /// The hook before each later traffic shift.
         "stepHook" step_hook: Hook,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
@@ -342,17 +355,19 @@ keys! {
     }
 }
 
-/// What makes sense for one function only.
 const OF_ONE: [&str; 4] = ["name", "logicalId", "version", "currentVersion"];
 
-/// What `canary.yml` says about all functions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Defaults(pub(crate) Keys);
 
 impl Read for Defaults {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
         for (key, _) in crate::keys::entries(node, found)?.filter(|(key, _)| OF_ONE.contains(&key.text.as_str())) {
-            found.hinted(&key.place, format!("`{}` is for one function, not for all", key.text), "write it under `functions`");
+            found.hinted(
+                &key.place,
+                format!("`{}` is a setting of one function, not of all", key.text),
+                "write it under `functions`",
+            );
         }
         Keys::read(node, found).map(Self)
     }

@@ -1,11 +1,11 @@
-//! What does a project begin with? A `canary.yml` that says what is usual, and names what else could be said.
+//! What is in a new `canary.yml`? Usual settings, and comments with the others.
 
 use std::fmt::Write as _;
 
 use rollout::Subject;
 use rollout::target::DEFAULT_ALIAS;
 
-/// A file for these functions, no two of one name. Every line that is commented out may be used as it stands.
+/// A file for these functions, no two with the same name. Every line that is commented out is valid without its `# `.
 pub fn starter(functions: &[Subject]) -> String {
     let mut text = HEAD.to_owned();
     for Subject { function, alias } in functions {
@@ -17,7 +17,7 @@ pub fn starter(functions: &[Subject]) -> String {
         if function.reference() == function.name {
             let _ = writeln!(
                 text,
-                "    # name: \"${{stage}}-{}\"    # where AWS calls it otherwise; `--stage` says which",
+                "    # name: \"${{stage}}-{}\"    # if the name in AWS differs; `--stage` sets the stage",
                 function.name
             );
         } else {
@@ -31,17 +31,17 @@ pub fn starter(functions: &[Subject]) -> String {
 }
 
 const HEAD: &str = "\
-# What `canaryctl rollout` does, and `canaryctl plan` shows. `canaryctl schema` prints every key there is, for editors.
-defaults:                                # for every function
-  type: Canary10Percent5Minutes          # 10 % for five minutes, then everything
-  # type: Linear10PercentEvery1Minute    # or so, or by `steps: [1, 5, 25, 50]` and `every: 5m`
+# The settings of `canaryctl rollout`. `canaryctl plan` shows their effect, `canaryctl schema` prints all keys for your editor.
+defaults:                                # for all functions
+  type: Canary10Percent5Minutes          # 10% of traffic for 5m, then 100%
+  # type: Linear10PercentEvery1Minute    # or your own steps: `steps: [1, 5, 25, 50]` and `every: 5m`
   # alias: live
-  # bake: 3m                             # how long 100 % is watched before it is final
-  # alarms: [HelloErrors]                # what counts beside the calls of both versions, which are compared anyway
-  # preTrafficHook: checkEnvironment     # who is asked before any traffic moves: a function, or an https:// URL
-  # stepHook: checkOrders                # before every further share
-  # postTrafficHook: smokeTest           # before the version is final
-  # analysis: {minRequests: 200}         # so many calls of the new version a step, or it waits for them
+  # bake: 3m                             # how long to watch the version at 100% before it is promoted
+  # alarms: [HelloErrors]                # CloudWatch alarms to watch; the errors of both versions are always compared
+  # preTrafficHook: checkEnvironment     # invoked before the first traffic shift: a function or an https:// URL
+  # stepHook: checkOrders                # invoked before each later traffic shift
+  # postTrafficHook: smokeTest           # invoked before the version is promoted
+  # analysis: {minRequests: 200}         # the number of invocations that the new version needs in each step
 functions:
 ";
 

@@ -10,15 +10,14 @@ use crate::place::Place;
 use crate::tree::{Key, Map, Node, Value};
 use crate::yaml;
 
-/// The largest file that is read. People write these by hand.
+/// The largest file that is read. People write these files themselves.
 const MOST_BYTES: usize = 1024 * 1024;
 /// From here on in a line, columns are counted in bytes: counting letters from the line's beginning would take too long.
 const LONG_LINE: usize = 1000;
 
-/// Reads a whole file.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
     if bytes.len() > MOST_BYTES {
-        let message = "the file has more than 1 MB".to_owned();
+        let message = "the file is larger than 1 MB".to_owned();
         return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
     }
     let text = yaml::text(file, bytes)?;
@@ -28,7 +27,7 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
         Ok(table) => Ok(places.table(table.get_ref(), 0)),
         Err(error) => {
             let place = places.place(error.span().map_or(0, |span| span.start));
-            let message = format!("no TOML: {}", error.message().to_lowercase());
+            let message = format!("invalid TOML: {}", error.message().to_lowercase());
             Err(Problems::one(Problem { place, message, hint: None }))
         }
     }
@@ -37,7 +36,6 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
 struct Places<'a> {
     file: Arc<str>,
     text: &'a str,
-    /// Where each line begins, in bytes.
     lines: Vec<usize>,
 }
 
@@ -56,7 +54,7 @@ impl Places<'_> {
             let place = self.place(key.span().start);
             (Key { text: key.get_ref().as_ref().to_owned(), place }, self.value(value))
         });
-        // TOML refuses a key that stands twice by itself.
+        // The TOML parser refuses duplicate keys.
         let map = Map::new(entries.collect()).unwrap_or_default();
         Node { place: self.place(byte), tag: None, value: Value::Map(map) }
     }

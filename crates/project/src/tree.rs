@@ -1,17 +1,15 @@
-//! What does a file say, whatever its notation? A tree of texts, lists and maps in which each value knows its place.
+//! What is in a file, independent of its notation? A tree of texts, lists and maps, each with its place.
 
-use crate::place::Place;
+use crate::place::{At, Place};
 
-/// A value in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
-    /// The YAML tag of its own that stands before it, without the `!`.
+    /// Its own YAML tag, without the `!`.
     pub(crate) tag: Option<Box<str>>,
     pub(crate) value: Value,
 }
 
-/// What a value is.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// A text, a number, a boolean or nothing: `plain` where it was written without quotes.
@@ -23,14 +21,19 @@ pub(crate) enum Value {
     Map(Map),
 }
 
-/// A key of a map.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) place: Place,
 }
 
-/// Keys and their values, in the order of the file. No key stands twice.
+impl Key {
+    pub(crate) fn at(&self) -> At<String> {
+        At { value: self.text.clone(), place: self.place.clone() }
+    }
+}
+
+/// Keys and their values, in the order of the file. No key is duplicate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Map {
     entries: Vec<(Key, Node)>,
@@ -81,7 +84,6 @@ impl Map {
 }
 
 impl Node {
-    /// A text that stands in no file as such, but follows from what stands at this place.
     pub(crate) fn text_at(text: impl Into<String>, place: &Place) -> Self {
         Self { place: place.clone(), tag: None, value: Value::Scalar { text: text.into(), plain: false } }
     }
@@ -99,26 +101,23 @@ impl Node {
         }
     }
 
+    pub(crate) fn text_with_place(&self) -> Option<At<String>> {
+        Some(At { value: self.text()?.to_owned(), place: self.place.clone() })
+    }
+
     pub(crate) fn list(&self) -> Option<&[Node]> {
-        match &self.value {
-            Value::List(nodes) => Some(nodes),
-            Value::Scalar { .. } | Value::Map(_) => None,
-        }
+        if let Value::List(nodes) = &self.value { Some(nodes) } else { None }
     }
 
     pub(crate) fn map(&self) -> Option<&Map> {
-        match &self.value {
-            Value::Map(map) => Some(map),
-            Value::Scalar { .. } | Value::List(_) => None,
-        }
+        if let Value::Map(map) = &self.value { Some(map) } else { None }
     }
 
-    /// The value of a map's key; nothing where it is no map or has no such key.
+    /// The value of a map's key; `None` where it is not a map or has no such key.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.map()?.get(key)
     }
 
-    /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             _ if self.is_null() => "nothing",

@@ -1,33 +1,24 @@
-//! What does `${…}` stand for in a `serverless.yml`? What the file itself, the options and the environment can tell.
+//! What is the value of `${…}` in a `serverless.yml`? Resolves it from the file, the options and the environment.
 //!
-//! Resolves where it is asked, not the whole file: a parameter store that nobody needs is no problem. Follows no files.
+//! Resolves single values, not the whole file: an unused reference to a parameter store is no problem. Reads no other files.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
 use crate::Lookup;
+use crate::finding::Unresolved;
 use crate::keys::shown;
 use crate::place::{At, Place};
 use crate::tree::{Node, Value};
 
-/// A variable that stands for nothing that is known here.
-#[derive(Clone, Debug)]
-pub(crate) struct Unresolved {
-    /// As it is written.
-    pub(crate) variable: String,
-    /// Where.
-    pub(crate) place: Place,
-}
-
 type Resolved<T> = Result<T, Unresolved>;
 
-/// Resolves the variables of one file.
 pub(crate) struct Variables<'a> {
     root: &'a Node,
     lookup: &'a Lookup,
-    /// Whether the file has variables at all: a packaged state has not, and what looks like one is `CloudFormation`'s.
+    /// Whether the file has variables: a packaged state has none, and what looks like one is `CloudFormation`'s.
     any: bool,
-    /// How many bytes of texts may still be looked through.
+    /// How many more bytes of text may be searched.
     budget: Cell<usize>,
 }
 
@@ -46,23 +37,21 @@ impl<'a> Variables<'a> {
         self.walk(path.iter().copied(), 0)
     }
 
-    /// The text under a path of keys, or nothing.
     pub(crate) fn text(&self, path: &[&str]) -> Resolved<Option<At<String>>> {
         let node = self.path(path)?;
-        Ok(node.and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() })))
+        Ok(node.and_then(|node| node.text_with_place()))
     }
 
-    /// The stage: named on the command line, or by the provider, or `dev`.
     pub(crate) fn stage(&self) -> Resolved<At<String>> {
         self.stage_at(0)
     }
 
     fn stage_at(&self, depth: usize) -> Resolved<At<String>> {
-        if let Some(stage) = &self.lookup.stage {
-            return Ok(At { value: stage.clone(), place: Place::whole("--stage") });
+        if let Some(stage) = At::given(self.lookup.stage.as_ref(), "--stage") {
+            return Ok(stage);
         }
         let own = self.walk(["provider", "stage"].into_iter(), depth)?;
-        let own = own.and_then(|node| Some(At { value: node.text()?.to_owned(), place: node.place.clone() }));
+        let own = own.and_then(|node| node.text_with_place());
         Ok(own.unwrap_or_else(|| At { value: "dev".to_owned(), place: Place { line: 0, ..self.root.place.clone() } }))
     }
 
@@ -140,16 +129,16 @@ impl<'a> Variables<'a> {
         self.variable(inside, place, depth + 1)
     }
 
-    /// What an address such as `self:custom.alias` stands for; an error where this cannot be known here.
+    /// The value of an address such as `self:custom.alias`; an error where it cannot be resolved.
     fn source(&self, address: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
-        let told = |text: &String| Some(Cow::Owned(Node::text_at(text, place)));
+        let found = |text: &String| Some(Cow::Owned(Node::text_at(text, place)));
         match address.split_once(':') {
             Some(("self", path)) => self.walk(path.split('.').filter(|key| !key.is_empty()), depth),
-            Some(("opt", "stage")) => Ok(self.lookup.stage.as_ref().and_then(told)),
-            Some(("opt", "region")) => Ok(self.lookup.region.as_ref().and_then(told)),
+            Some(("opt", "stage")) => Ok(self.lookup.stage.as_ref().and_then(found)),
+            Some(("opt", "region")) => Ok(self.lookup.region.as_ref().and_then(found)),
             Some(("opt", _)) => Ok(None),
-            Some(("env", name)) => Ok(self.lookup.environment.get(name).and_then(told)),
-            Some(("sls", "stage")) => self.stage_at(depth).map(|stage| told(&stage.value)),
+            Some(("env", name)) => Ok(self.lookup.environment.get(name).and_then(found)),
+            Some(("sls", "stage")) => self.stage_at(depth).map(|stage| found(&stage.value)),
             Some(("aws", "region")) => self.region(depth),
             Some(("param", name)) => self.parameter(name, place, depth),
             _ => Err(Unresolved { variable: shown(&format!("${{{address}}}")), place: place.clone() }),
@@ -230,18 +219,16 @@ fn alternatives(text: &str) -> Vec<&str> {
     parts
 }
 
-/// A value that stands for itself: in quotes, a number, a boolean or `null`.
 fn literal(text: &str) -> Option<&str> {
     let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     let word = matches!(text, "true" | "false" | "null") || text.parse::<f64>().is_ok();
     quoted('\'').or_else(|| quoted('"')).or(word.then_some(text))
 }
 
-/// How deep variables may stand in variables.
 const DEEPEST: usize = 32;
 /// The longest text that is looked through, in bytes, and the longest that is built.
 const LONGEST: usize = 4096;
-/// How many bytes of texts are looked through for one file: doubling variables would go on for ever.
+/// How many bytes of text are searched for one file: variables that double each other would never end.
 const BUDGET: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]

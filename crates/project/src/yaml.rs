@@ -11,14 +11,13 @@ use crate::tree::{Key, Map, Node, Value};
 
 /// The largest file that is read: the longest templates that AWS takes have 1 MB.
 pub(crate) const MOST_BYTES: usize = 10 * 1024 * 1024;
-/// The most values in a file, those that its aliases repeat counted each time.
+/// The most values in a file, including repetitions by aliases.
 const MOST_VALUES: usize = 500_000;
-/// The most bytes of texts, those that aliases repeat counted each time.
+/// The most bytes of text, including repetitions by aliases.
 const MOST_TEXT: usize = 4 * MOST_BYTES;
 /// The deepest nesting. What is read by recursion must fit on any thread's stack.
 const MOST_NESTED: usize = 100;
 
-/// Reads the one document in a file.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
     let text = text(file, bytes)?;
     let options = granit_parser::options! {
@@ -40,7 +39,7 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
 /// The text of a file that is not too long and is UTF-8.
 pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
     if bytes.len() > MOST_BYTES {
-        let message = "the file has more than 10 MB".to_owned();
+        let message = "the file is larger than 10 MB".to_owned();
         return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
     }
     std::str::from_utf8(bytes).map_err(|error| {
@@ -50,7 +49,6 @@ pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems>
     })
 }
 
-/// The place behind a text.
 pub(crate) fn end_of(file: &str, text: &str) -> Place {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -75,15 +73,12 @@ struct Loader {
     document: Option<Node>,
 }
 
-/// How much a file or a part of it holds.
 #[derive(Clone, Copy, Default)]
 struct Size {
     values: usize,
-    /// The length of all texts, in bytes.
     text: usize,
 }
 
-/// A list or map that has begun and not ended.
 struct Open {
     place: Place,
     tag: Option<Box<str>>,
@@ -93,12 +88,7 @@ struct Open {
 
 enum Inside {
     List(Vec<Node>),
-    Map {
-        entries: Vec<(Key, Node)>,
-        /// The maps to be merged into this one.
-        merged: Vec<Node>,
-        key: Option<Key>,
-    },
+    Map { entries: Vec<(Key, Node)>, merged: Vec<Node>, key: Option<Key> },
 }
 
 impl Loader {
@@ -107,7 +97,7 @@ impl Loader {
         let place = self.place(&span);
         match event {
             Event::DocumentStart(..) if self.document.is_some() => {
-                Err(problem(place, "a second document begins here; one is read", None))
+                Err(problem(place, "expected one document, found a second one", None))
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(&place, Size { values: 1, text: text.len() })?;
@@ -121,7 +111,7 @@ impl Loader {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, place),
-            // The frame of the document, and what is told only where it was asked for.
+            // The frame of the document, and events that were not requested.
             _ => Ok(()),
         }
     }
@@ -144,10 +134,10 @@ impl Loader {
         self.add(Node { place, tag, value }, anchor)
     }
 
-    /// A copy of what the anchor stands for. It keeps the place of the original, which is where a value can be changed.
+    /// A copy of the anchor's node, with its place, which is where a value can be changed.
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return Err(problem(place, "this alias stands inside of what it repeats", None));
+            return Err(problem(place, "this alias refers to a node that contains it", None));
         };
         // Counted before it is copied: the copies are what a chain of aliases makes grow without end.
         self.count(&place, size(node))?;
@@ -175,11 +165,11 @@ impl Loader {
         self.size.values = self.size.values.saturating_add(more.values);
         self.size.text = self.size.text.saturating_add(more.text);
         if self.size.text > MOST_TEXT {
-            let message = "more than 40 MB of texts, those that aliases repeat counted each time";
+            let message = "more than 40 MB of text, including repetitions by aliases";
             return Err(problem(place.clone(), message, None));
         }
         if self.size.values > MOST_VALUES {
-            let message = format!("more than {MOST_VALUES} values, those that aliases repeat counted each time");
+            let message = format!("more than {MOST_VALUES} values, including repetitions by aliases");
             return Err(problem(place.clone(), message, None));
         }
         Ok(())
@@ -192,13 +182,15 @@ impl Loader {
 
     fn syntax(&self, error: &ScanError) -> Problem {
         let place = self.place(&Span::empty(*error.marker()));
-        problem(place, format!("no YAML: {}", error.kind()), None)
+        problem(place, format!("invalid YAML: {}", error.kind()), None)
     }
 }
 
-/// The entries, and those of the merged maps that they do not have; of two merged ones, the earlier has its way.
+/// The entries, then those of the merged maps; an earlier one goes first.
 fn map(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Map, Problem> {
-    let twice = |(key, line): (Key, u32)| problem(key.place, format!("`{}` stands twice, first in line {line}", key.text), None);
+    let twice = |(key, line): (Key, u32)| {
+        problem(key.place, format!("`{}` is a duplicate key, first used in line {line}", key.text), None)
+    };
     if merged.is_empty() {
         return Map::new(entries).map_err(twice);
     }
@@ -207,7 +199,7 @@ fn map(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Map, Problem>
         let maps = if let Value::List(nodes) = node.value { nodes } else { vec![node] };
         for node in maps {
             let Value::Map(map) = node.value else {
-                return Err(problem(node.place, "`<<` merges maps, and this is none", None));
+                return Err(problem(node.place, "`<<` needs a map", None));
             };
             entries.extend(map.into_entries().into_iter().filter(|(key, _)| known.insert(key.text.clone())));
         }
@@ -222,7 +214,6 @@ fn as_key(node: Node) -> Result<Key, Problem> {
     }
 }
 
-/// How much it holds.
 fn size(node: &Node) -> Size {
     let own = Size { values: 1, text: 0 };
     let more = |so_far: Size, inner: Size| Size { values: so_far.values + inner.values, text: so_far.text + inner.text };

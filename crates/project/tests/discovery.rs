@@ -41,8 +41,8 @@ fn a_state_that_is_older_does_not() {
     assert_eq!(project.format, Format::Serverless);
     assert_eq!(
         project.notes[0].to_string(),
-        ".serverless/serverless-state.json: `serverless.yml` is read instead: it was changed since this was packaged\n  \
-         hint: `serverless package` packages it anew"
+        ".serverless/serverless-state.json: `serverless.yml` is read instead: it is newer than this package\n  \
+         hint: run `serverless package` again"
     );
 }
 
@@ -65,7 +65,7 @@ fn a_named_file_is_read_by_what_stands_in_it() {
         assert_eq!(project.file, folder.join(name).display().to_string());
     }
     let missing = discover::read_named(&folder.join("d"), &Lookup::default()).unwrap_err();
-    assert_eq!(missing.to_string(), format!("{}: there is no such file", folder.join("d").display()));
+    assert_eq!(missing.to_string(), format!("{}: the file does not exist", folder.join("d").display()));
 }
 
 #[test]
@@ -79,5 +79,5 @@ fn what_is_no_text_is_refused_where_it_begins() {
 fn what_is_too_long_is_refused_unread() {
     let folder = folder("long", &[("canary.yml", &vec![b'#'; 11 * 1024 * 1024])]);
     let problems = discover::find(&folder, &Lookup::default()).unwrap_err();
-    assert_eq!(problems.to_string(), "canary.yml: the file has more than 10 MB");
+    assert_eq!(problems.to_string(), "canary.yml: the file is larger than 10 MB");
 }

@@ -5,14 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read has failed")]
 
-mod told;
+mod as_text;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use as_text::as_text;
 use project::{Format, Lookup, Project, discover};
-use told::told;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -43,7 +43,7 @@ fn lookup(case: &Path) -> Lookup {
 }
 
 /// The rest: what the file defines beside the functions, and what is worth knowing.
-fn told_beside(project: &Project) -> String {
+fn notes_as_text(project: &Project) -> String {
     let mut out = format!("format: {}, file: {}\n", project.format, project.file);
     for (id, definition) in &project.definitions {
         writeln!(out, "definition {id}: {}: {} @ {}", definition.value.name, definition.value, definition.place).unwrap();
@@ -61,7 +61,7 @@ fn comes_back(case: &Path, project: &Project) {
     let file = project::File { name: "canary.yml", bytes: written.as_bytes() };
     let again = project::read(Format::Canary, file, None, &Lookup::default());
     let again = again.unwrap_or_else(|problems| panic!("{}\n{written}\n{problems}", case.display()));
-    assert_eq!(told(&again, false), told(project, false), "{}\n{written}", case.display());
+    assert_eq!(as_text(&again, false), as_text(project, false), "{}\n{written}", case.display());
     for note in &project.notes {
         assert!(written.contains(&note.message), "{}: no comment says: {note}", case.display());
     }
@@ -69,7 +69,7 @@ fn comes_back(case: &Path, project: &Project) {
 
 fn text(case: &Path) -> (String, Option<Project>) {
     match discover::find(case, &lookup(case)) {
-        Ok(Some(project)) => (format!("{}\n{}", told(&project, true), told_beside(&project)), Some(project)),
+        Ok(Some(project)) => (format!("{}\n{}", as_text(&project, true), notes_as_text(&project)), Some(project)),
         Ok(None) => ("nothing\n".to_owned(), None),
         Err(problems) => (format!("{problems}\n"), None),
     }

@@ -2,17 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read has failed")]
 
-mod told;
+mod as_text;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use as_text::as_text;
 use project::{File, Format, Lookup, Project};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use told::told;
 
 const FORMATS: [Format; 5] = [Format::Canary, Format::Serverless, Format::ServerlessState, Format::Sam, Format::AppSpec];
 
@@ -33,8 +33,8 @@ fn survive_as(format: Format, bytes: &[u8], lookup: &Lookup) {
             comes_back(&project);
         }
         Err(problems) => {
-            let told = problems.to_string();
-            assert!(!told.is_empty() && told.len() < 200_000, "{} bytes of problems", told.len());
+            let problems = problems.to_string();
+            assert!(!problems.is_empty() && problems.len() < 200_000, "{} bytes of problems", problems.len());
         }
     }
     assert!(begun.elapsed() < LIMIT, "{format}: {:?}", begun.elapsed());
@@ -44,7 +44,7 @@ fn survive_as(format: Format, bytes: &[u8], lookup: &Lookup) {
 fn comes_back(project: &Project) {
     let written = project::canary_yml(project);
     match project::read(Format::Canary, File { name: "written", bytes: written.as_bytes() }, None, &Lookup::default()) {
-        Ok(again) => assert_eq!(told(&again, false), told(project, false), "{written}"),
+        Ok(again) => assert_eq!(as_text(&again, false), as_text(project, false), "{written}"),
         Err(problems) => panic!("{problems}\n{written}"),
     }
 }

@@ -61,8 +61,8 @@ fn the_command_line_goes_first() {
     ];
     for (format, text) in texts {
         let project = project::read(format, File { name: "file", bytes: text.as_bytes() }, None, &lookup).unwrap();
-        let told = |at: &Option<project::At<String>>| at.as_ref().map(|at| at.value.clone());
-        let read = [told(&project.stage), told(&project.region), told(&project.stack)];
+        let value = |at: &Option<project::At<String>>| at.as_ref().map(|at| at.value.clone());
+        let read = [value(&project.stage), value(&project.region), value(&project.stack)];
         assert_eq!(read, ["prod", "eu-west-1", "given"].map(|text| Some(text.to_owned())), "{format}");
         assert!(project.function("a-prod").is_some(), "{format}");
     }

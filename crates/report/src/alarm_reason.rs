@@ -1,6 +1,6 @@
 //! What does `CloudWatch` mean by its reason? Its sentence about datapoints, as value, comparator and threshold: `7 ≥ 1`.
 //!
-//! The sentence is prose without a promise behind it: what does not read like the ones that are known stays as it is.
+//! AWS does not specify the sentence: any other text stays unchanged.
 
 const OPENING: &str = "Threshold Crossed: ";
 
@@ -89,7 +89,7 @@ mod tests {
     fn leaves_every_other_text_as_it_is() {
         for text in [
             "",
-            "tested by hand",
+            "tested manually",
             "Threshold Crossed: ",
             "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as [Breaching].",
             "Threshold Crossed: 1 datapoint [x (05/02/18)] was greater than the threshold (1.0).",

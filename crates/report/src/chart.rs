@@ -1,12 +1,12 @@
-//! How does a rollout look over time? One picture in SVG: the share, below it errors, slow calls and evidence on the same axis.
+//! How does a rollout look over time? One chart in SVG: traffic, below it errors, slow invocations and evidence on the same axis.
 //!
-//! Colour only ever repeats what a label, a dash or a dot says. What the picture holds stands in tables beside it, too.
+//! Colour only repeats what a label, a dash or a dot says. The tables of the page contain the same numbers.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use maud::{Markup, html};
-use rollout::comparison::{Numbers, Slow, Thousandths};
+use rollout::comparison::{Calls, Numbers, Slow, Thousandths};
 use rollout::format::percent;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
@@ -24,7 +24,7 @@ const TOP: f64 = 44.0;
 const GAP: f64 = 40.0;
 const BOTTOM: f64 = 30.0;
 
-/// The picture of a rollout; none of one in which nothing took any time. `id` makes its titles its own in a page with others.
+/// The chart of a rollout; none if it took no time. `id` keeps its titles apart from others in the page.
 pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     let axis = Axis::of(record)?;
     let minutes = record.minutes();
@@ -62,26 +62,25 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     })
 }
 
-/// The picture in words.
 fn described(record: &Record, minutes: &[&Count]) -> String {
     let candidate = version(record.story.candidate);
     let highest = record.shares.iter().map(|(_, weight)| *weight).max();
     let mut text = match highest {
         Some(highest) => {
-            format!("The share of {candidate} rose to {highest} between {} and {}.", clock(record.began), clock(record.last))
+            format!("The traffic of {candidate} rose to {highest} between {} and {}.", clock(record.began), clock(record.last))
         }
-        None => format!("{candidate} had no share between {} and {}.", clock(record.began), clock(record.last)),
+        None => format!("{candidate} had no traffic between {} and {}.", clock(record.began), clock(record.last)),
     };
     if let Some(count) = minutes.last() {
         let (evidence, threshold) = (figure(count.numbers.ln_evidence), figure(count.numbers.ln_threshold));
-        let _ = write!(text, " At last {}; evidence {evidence} of {threshold}.", count.why);
+        let _ = write!(text, " At the end: {}; evidence {evidence} of {threshold}.", count.why);
         if let Some(slow) = &count.numbers.slow {
             let percent = [slow.stable_percent, slow.candidate_percent].map(Thousandths::percent);
-            let _ = write!(text, " Slow were {} of stable's calls and {} of the candidate's.", percent[0], percent[1]);
+            let _ = write!(text, " {} of stable's invocations and {} of the candidate's were slow.", percent[0], percent[1]);
         }
     }
-    if let Some((at, why)) = &record.rollback_target {
-        let _ = write!(text, " At {} the way back was decided: {why}.", clock(*at));
+    if let Some((at, why)) = &record.rollback {
+        let _ = write!(text, " At {} the rollback was decided: {why}.", clock(*at));
     }
     text
 }
@@ -127,12 +126,10 @@ impl Axis {
     }
 }
 
-/// A place, to a tenth of the picture's unit.
 fn px(place: f64) -> String {
     format!("{place:.1}")
 }
 
-/// A part of the picture with a scale of its own.
 #[derive(Clone, Copy)]
 struct Panel {
     top: f64,
@@ -140,7 +137,7 @@ struct Panel {
 }
 
 impl Panel {
-    /// Where a part of the whole height is, from below.
+    /// The height of a value from 0 to 1.
     fn y(self, part: f64) -> f64 {
         self.top + self.height * (1.0 - part.clamp(0.0, 1.0))
     }
@@ -157,13 +154,13 @@ impl Panel {
         }
     }
 
-    /// The lines of a scale that ends at `top` per cent.
+    /// The lines of a scale that ends at `top` percent.
     fn scale(self, top: f64) -> Markup {
         html! { @for part in [0.0, 0.5, 1.0] { (self.line(part, &html! { (percent(top * part)) })) } }
     }
 }
 
-/// When an alarm was red, and when nothing could be told.
+/// When an alarm was in ALARM, and when monitoring was unavailable.
 fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
     let band = |class: &str, from: Time, until: Time, label: &str| {
         let (left, right) = (axis.x(from), axis.x(until));
@@ -173,23 +170,20 @@ fn bands(record: &Record, axis: Axis, bottom: f64) -> Markup {
         }
     };
     html! {
-        @for (from, until) in &record.blind { (band("blind", *from, until.unwrap_or(record.last), "blind")) }
-        @for alarm in &record.alarms {
-            @for (index, state) in alarm.states.iter().enumerate().filter(|(_, state)| state.state == AlarmState::Alarm) {
-                @let until = alarm.states.get(index + 1).map_or(record.last, |next| next.since);
-                (band("alarm", state.since, until, &format!("{} in ALARM", alarm.name)))
-            }
+        @for (from, until) in &record.unmonitored { (band("blind", *from, until.unwrap_or(record.last), "monitoring unavailable")) }
+        @for (index, alarm) in record.alarms.iter().enumerate().filter(|(_, alarm)| alarm.state == AlarmState::Alarm) {
+            @let next = record.alarms.iter().skip(index + 1).find(|next| next.name == alarm.name);
+            (band("alarm", alarm.since, next.map_or(record.last, |next| next.since), &format!("{} in ALARM", alarm.name)))
         }
     }
 }
 
-/// A label that starts at a place, or ends there where it would run out of the picture.
+/// A label that starts at a place, or ends there if it would leave the chart.
 fn label_at(x: f64, y: f64, class: &str, label: &str) -> Markup {
     let anchor = if x > WIDTH * 0.6 { "end" } else { "start" };
     html! { text class={ (class) "-label" } x=(px(x)) y=(y) text-anchor=(anchor) { (clean(&shortened(label))) } }
 }
 
-/// As much of a label as has room.
 fn shortened(text: &str) -> String {
     const ROOM: usize = 72;
     if text.chars().count() <= ROOM { text.to_owned() } else { text.chars().take(ROOM - 1).chain(['…']).collect() }
@@ -202,45 +196,52 @@ fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Marku
     }
     let _ = write!(path, "H{:.1}", axis.x(record.last));
     html! {
-        (panel.heading(&format!("Share of {}", version(record.story.candidate))))
+        (panel.heading(&format!("Traffic of {}", version(record.story.candidate))))
         (panel.scale(100.0))
         path.area d={ (path) "V" (px(panel.y(0.0))) "H" (LEFT) "Z" } {}
         path.candidate d=(path) {}
         @for numbers in minutes.iter().map(|count| &count.numbers) {
             @if let Some((seen, to)) = numbers.seen_percent.zip(numbers.counted_to) {
                 @let (x, y) = (axis.x(to - Duration::from_secs(30)), panel.y(seen.to_f64() / 100.0));
-                circle.seen cx=(px(x)) cy=(px(y)) r="3" { title { (seen.percent()) " seen" } }
+                circle.seen cx=(px(x)) cy=(px(y)) r="3" { title { (seen.percent()) " observed" } }
             }
         }
     }
 }
 
-/// What a version's calls of one count were beyond those of the count before: from, until, per cent failed.
+/// The invocations of a time: from, until, percent that failed or were slow.
 type Piece = (Time, Time, f64);
 
-/// The errors of both versions, piece by piece: stable's, the candidate's.
-pub(crate) fn pieces(record: &Record, minutes: &[&Count]) -> (Vec<Piece>, Vec<Piece>) {
-    let began = record.shares.first().map_or(record.began, |(at, _)| *at);
-    let (mut stable, mut candidate) = (Vec::new(), Vec::new());
-    let mut before: Option<&Count> = None;
-    for count in minutes {
-        let Some(until) = count.numbers.counted_to else { continue };
-        let from = before.and_then(|before| before.numbers.counted_to).unwrap_or(began).min(until);
-        let piece = |pieces: &mut Vec<Piece>, calls: u64, errors: u64, known: (u64, u64)| {
-            // A later look may know fewer: what was counted twice is taken back.
-            let (calls, errors) = (calls.saturating_sub(known.0), errors.saturating_sub(known.1));
-            if calls > 0 {
-                pieces.push((from, until, of_hundred(errors.min(calls), calls)));
-            }
-        };
-        let (now, then) = (&count.numbers, before.map(|before| &before.numbers));
-        let known = then.map_or((0, 0), |then| (then.stable.calls, then.stable.errors));
-        piece(&mut stable, now.stable.calls, now.stable.errors, known);
-        let known = then.map_or((0, 0), |then| (then.candidate.calls, then.candidate.errors));
-        piece(&mut candidate, now.candidate.calls, now.candidate.errors, known);
-        before = Some(count);
+/// Picks a version's invocations.
+type Side = fn(&Numbers) -> &Calls;
+const SIDES: [Side; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
+
+/// The numbers of each count, the time since the one before, and the numbers of that one.
+fn spans<'a>(record: &Record, minutes: &[&'a Count]) -> Vec<(Time, Time, &'a Numbers, Option<&'a Numbers>)> {
+    let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
+    let mut before = None;
+    let mut spans = Vec::new();
+    for numbers in minutes.iter().map(|count| &count.numbers) {
+        let Some(until) = numbers.counted_to else { continue };
+        spans.push((from.min(until), until, numbers, before.replace(numbers)));
+        from = until;
     }
-    (stable, candidate)
+    spans
+}
+
+/// The errors of both versions by count: stable's, the candidate's.
+fn pieces(record: &Record, minutes: &[&Count]) -> [Vec<Piece>; 2] {
+    let spans = spans(record, minutes);
+    SIDES.map(|side| {
+        let piece = |(from, until, now, before): &(Time, Time, &Numbers, Option<&Numbers>)| {
+            let (calls, errors) = before.map(side).map_or((0, 0), |known| (known.calls, known.errors));
+            // A later count may be lower.
+            let calls = side(now).calls.saturating_sub(calls);
+            let errors = side(now).errors.saturating_sub(errors).min(calls);
+            (calls > 0).then(|| (*from, *until, of_hundred(errors, calls)))
+        };
+        spans.iter().filter_map(piece).collect()
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is drawn, not counted")]
@@ -249,18 +250,17 @@ fn of_hundred(part: u64, whole: u64) -> f64 {
 }
 
 fn errors(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
-    let (stable, candidate) = pieces(record, minutes);
     html! {
-        (panel.heading("Calls that failed, of those counted anew each time"))
-        (both(minutes, axis, panel, (&stable, &candidate)))
+        (panel.heading("Failed invocations, per count"))
+        (both(minutes, axis, panel, &pieces(record, minutes)))
     }
 }
 
 /// The lines of both versions, and the scale that holds the highest of them.
-fn both(minutes: &[&Count], axis: Axis, panel: Panel, (stable, candidate): (&[Piece], &[Piece])) -> Markup {
+fn both(minutes: &[&Count], axis: Axis, panel: Panel, [stable, candidate]: &[Vec<Piece>; 2]) -> Markup {
     let top = scale(stable.iter().chain(candidate).map(|piece| piece.2).fold(0.0, f64::max));
     let known = |of: fn(&Numbers) -> Version| version(minutes.last().map(|count| of(&count.numbers)));
-    // Stable last: its dashes let the other line be seen where both are one.
+    // Stable last: the other line is visible between its dashes.
     let lines = [
         ("candidate", candidate, known(|numbers| numbers.candidate.version)),
         ("stable", stable, known(|numbers| numbers.stable.version)),
@@ -278,7 +278,7 @@ fn both(minutes: &[&Count], axis: Axis, panel: Panel, (stable, candidate): (&[Pi
     }
 }
 
-/// The line through pieces, with gaps where nothing was counted.
+/// The line through the pieces, with gaps where nothing was counted.
 fn steps(pieces: &[Piece], axis: Axis, panel: Panel, top: f64) -> String {
     let mut path = String::new();
     let mut end = None;
@@ -290,7 +290,7 @@ fn steps(pieces: &[Piece], axis: Axis, panel: Panel, top: f64) -> String {
     path
 }
 
-/// The same heights, moved apart: two labels on one place are none.
+/// The same heights, moved apart so that labels do not overlap.
 fn label_places(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
     wanted.fold(Vec::new(), |mut ends, mut y| {
         if ends.iter().any(|end: &f64| (end - y).abs() < 13.0) {
@@ -301,73 +301,69 @@ fn label_places(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
     })
 }
 
-/// The slow calls of both versions, of all that were counted until then.
+/// The slow invocations of both versions, of all that were counted until then.
 struct SlowPieces {
-    stable: Vec<Piece>,
-    candidate: Vec<Piece>,
+    pieces: [Vec<Piece>; 2],
     last: Slow,
 }
 
 fn slow_pieces(record: &Record, minutes: &[&Count]) -> Option<SlowPieces> {
     let last = minutes.iter().rev().find_map(|count| count.numbers.slow.clone())?;
-    let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
-    let (mut stable, mut candidate) = (Vec::new(), Vec::new());
-    for count in minutes {
-        let (Some(until), numbers) = (count.numbers.counted_to, &count.numbers) else { continue };
-        from = from.min(until);
-        if let Some(slow) = &numbers.slow {
-            stable.extend((numbers.stable.calls > 0).then(|| (from, until, slow.stable_percent.to_f64())));
-            candidate.extend((numbers.candidate.calls > 0).then(|| (from, until, slow.candidate_percent.to_f64())));
-        }
-        from = until;
-    }
-    Some(SlowPieces { stable, candidate, last })
+    let spans = spans(record, minutes);
+    let percents: [fn(&Slow) -> Thousandths; 2] = [|slow| slow.stable_percent, |slow| slow.candidate_percent];
+    let pieces = [0, 1].map(|index| {
+        let piece = |(from, until, now, _): &(Time, Time, &Numbers, Option<&Numbers>)| {
+            let slow = now.slow.as_ref().filter(|_| SIDES[index](now).calls > 0)?;
+            Some((*from, *until, percents[index](slow).to_f64()))
+        };
+        spans.iter().filter_map(piece).collect()
+    });
+    Some(SlowPieces { pieces, last })
 }
 
 impl SlowPieces {
     fn draw(&self, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
         let (limits, evidence) = (self.limits(), figure(self.last.ln_evidence));
         let worth =
-            if self.last.enforced { format!("evidence {evidence}, counts like errors") } else { "reported only".to_owned() };
+            if self.last.enforced { format!("evidence {evidence}, rolls back like errors") } else { "report only".to_owned() };
         html! {
-            (panel.heading(&format!("Slow calls, {limits}, of all counted so far ({worth})")))
-            (both(minutes, axis, panel, (&self.stable, &self.candidate)))
+            (panel.heading(&format!("Slow invocations, {limits}, of all counted so far ({worth})")))
+            (both(minutes, axis, panel, &self.pieces))
         }
     }
 
-    /// Each version has a limit of its own.
     fn limits(&self) -> String {
         let (stable, candidate) = (self.last.stable_limit_ms.to_f64().round(), self.last.candidate_limit_ms.to_f64().round());
         if (stable - candidate).abs() < 1.0 {
             format!("over {stable:.0} ms")
         } else {
-            format!("over {stable:.0} ms of stable and {candidate:.0} ms of the candidate")
+            format!("over {stable:.0} ms for stable and {candidate:.0} ms for the candidate")
         }
     }
 }
 
-/// The round number of per cent that a panel ends at.
+/// The round percentage at the top of a panel.
 fn scale(most: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].into_iter().find(|top| most <= *top).unwrap_or(100.0)
 }
 
-/// Evidence below 1 says nothing, and is drawn at 1.
+/// Evidence below 1 means nothing and is drawn at 1.
 fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     let threshold = minutes.iter().map(|count| count.numbers.ln_threshold.to_f64()).fold(0.0, f64::max).max(0.1);
     let most = minutes.iter().map(|count| count.numbers.ln_evidence.to_f64()).fold(threshold, f64::max);
-    // Beyond a million times the threshold it makes no difference.
+    // More than a million times the threshold makes no difference.
     let top = most.min(threshold + 14.0) * 1.1;
     let (y, right) = (panel.y(threshold / top), WIDTH - RIGHT);
     let place = |count: &Count| (axis.x(count.at), panel.y(count.numbers.ln_evidence.to_f64().max(0.0) / top));
     let path: Vec<String> = minutes.iter().map(|count| place(count)).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
     html! {
-        (panel.heading("Evidence that it is worse than tolerated (each line ten times the one below)"))
+        (panel.heading("Evidence that it is worse than tolerated (logarithmic)"))
         @for ten in (0..9_u32).filter(|ten| f64::from(*ten) * std::f64::consts::LN_10 <= top) {
             @let text = html! { @if ten < 4 { (10_u64.pow(ten)) } @else { "10" tspan.power dy="-4" { (ten) } } };
             (panel.line(f64::from(ten) * std::f64::consts::LN_10 / top, &text))
         }
         line.threshold x1=(LEFT) x2=(right) y1=(px(y)) y2=(px(y)) {}
-        text.alarm-label x=(px(right + 6.0)) y=(px(y + 4.0)) { (format!("back at {:.0}", threshold.exp())) }
+        text.alarm-label x=(px(right + 6.0)) y=(px(y + 4.0)) { (format!("rollback: {:.0}", threshold.exp())) }
         @for count in minutes {
             @let (x, y) = place(count);
             circle.dot cx=(px(x)) cy=(px(y)) r="3" { title { (clock(count.at)) ": " (figure(count.numbers.ln_evidence)) } }
@@ -376,9 +372,8 @@ fn evidence(minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
     }
 }
 
-/// The moment of decision, through the whole picture.
 fn decision(record: &Record, axis: Axis, bottom: f64) -> Markup {
-    let decided = record.rollback_target.as_ref().map(|(at, _)| (*at, "the way back was decided"));
+    let decided = record.rollback.as_ref().map(|(at, _)| (*at, "rollback decided"));
     let promoted = record.decisions.last().filter(|_| record.story.promoted).map(|last| (last.at, "promoted"));
     let Some((at, text)) = decided.or(promoted) else { return Markup::default() };
     let x = axis.x(at);

@@ -1,6 +1,6 @@
-//! What does a CI system's log show? The plain lines, folded by the parts of a rollout, and what went wrong where people look first.
+//! What does a CI system's log show? The plain lines, folded by the parts of a rollout, and problems at the top of the run.
 //!
-//! The end is never folded. Which files a CI system reads besides is said beside each of them.
+//! The end is never folded.
 
 pub(crate) mod part;
 
@@ -46,7 +46,7 @@ impl<W: Write> Ci<W> {
         Self { lines: Lines::of_a_group(), ..Self::new(out, system) }
     }
 
-    /// What has to stand before the event's own lines: the end of a part, the beginning of the next.
+    /// What comes before the event's own lines: the end of a part, the start of the next.
     fn turn(&mut self, event: &Event, text: &mut String) {
         let next = part(event, self.open);
         if next == self.open {
@@ -69,14 +69,14 @@ impl<W: Write> Ci<W> {
     }
 }
 
-/// The part that is open from this event on; none where nothing is to be folded.
+/// The part that is open from this event on; none if nothing is folded.
 #[expect(clippy::wildcard_enum_match_arm, reason = "every other event belongs to the part that is open")]
 fn part(event: &Event, open: Option<Part>) -> Option<Part> {
     match &event.what {
         EventKind::Started(_) => Some(Part::Prepare),
         EventKind::WeightShifted { to, .. } if *to == Weight::FULL => Some(Part::Bake),
         EventKind::WeightShifted { .. } => Some(Part::Shift),
-        // A way back is what everybody looks for, with the alarm that began it.
+        // A rollback and its alarm are never folded.
         EventKind::AlarmChanged { state: AlarmState::Alarm, .. }
         | EventKind::RollbackStarted { .. }
         | EventKind::Outcome(_)

@@ -1,4 +1,4 @@
-//! How do the calls of both versions look in the live view? A small table, what is still missing, and how fresh it is.
+//! How do the invocations of both versions look in the live view? A small table, what is still missing, and how fresh it is.
 
 use rollout::comparison::{AnalysisVerdict, Calls, Numbers, Slow, Thousandths};
 use rollout::format::{duration, grouped, percent};
@@ -9,7 +9,7 @@ use crate::rollout_state::{Counts, Story};
 use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
-/// The rows about the calls; none before the first count.
+/// The rows about the invocations; none before the first count.
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     let Some(Counts { opinion, why, numbers, .. }) = &story.counts else { return Vec::new() };
     let Numbers { stable, candidate, .. } = numbers;
@@ -21,7 +21,7 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
             &format!("{} against {}", candidate.version, stable.version),
             Tone::Dim,
         ),
-        cells("calls", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
+        cells("requests", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
         errors(numbers, *opinion),
     ];
     let intervals = [interval(stable), interval(candidate)];
@@ -33,12 +33,12 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     lines
 }
 
-/// How near the share that arrives is to the one that was set.
+/// How near the observed traffic is to the weight that was set.
 pub(crate) fn seen(story: &Story, set: Weight) -> Line {
     let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
-    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.by_hand.is_none()) else { return Line::default() };
+    let Some(seen) = seen.filter(|_| set < Weight::FULL && story.set_manually.is_none()) else { return Line::default() };
     let set = set.fraction() * 100.0;
-    // A fifth of the share and a point, which luck hardly makes of a minute's calls.
+    // A fifth of the weight plus one percentage point: more is hardly chance.
     let near = (seen.to_f64() - set).abs() <= set / 5.0 + 1.0;
     let (tone, mark) = if near { (Tone::Good, '✔') } else { (Tone::Warn, '!') };
     Line::plain(format!("   seen {} ", seen.percent())).with(tone, mark)
@@ -62,16 +62,15 @@ fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
         .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
 }
 
-/// How many times as often one fails.
 fn times(stable: &Calls, candidate: &Calls) -> String {
     let rate = |of: &Calls| ratio(of.errors, of.calls);
     match (rate(stable), rate(candidate)) {
-        (Some(stable), Some(candidate)) if stable > 0.0 => format!("{:.1} ×", candidate / stable),
+        (Some(stable), Some(candidate)) if stable > 0.0 => format!("{:.1}×", candidate / stable),
         _ => "·".to_owned(),
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio that is told with one decimal")]
+#[expect(clippy::cast_precision_loss, reason = "a ratio that is shown with one decimal")]
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
@@ -106,7 +105,7 @@ fn interval(calls: &Calls) -> String {
 fn missing(numbers: &Numbers, opinion: AnalysisVerdict) -> String {
     match (opinion, numbers.missing_errors) {
         (AnalysisVerdict::RollBack, _) | (_, None) => String::new(),
-        (_, Some(count)) => format!("{} more errors of {} at least, to go back", grouped(count), numbers.candidate.version),
+        (_, Some(count)) => format!("rollback needs at least {} more errors of {}", grouped(count), numbers.candidate.version),
     }
 }
 
@@ -119,15 +118,15 @@ fn slow(slow: &Slow) -> Line {
 
 fn verdict(opinion: AnalysisVerdict, why: &str, numbers: &Numbers, now: Time) -> Line {
     let fresh = numbers.counted_to.map_or_else(
-        || "no call counted yet: CloudWatch is 1–3 min late".to_owned(),
-        |to| format!("counted to {} ({} ago)", clock(to), duration(now.since(to))),
+        || "no invocation counted yet: CloudWatch is 1m to 3m late".to_owned(),
+        |to| format!("metrics up to {} ({} old)", clock(to), duration(now.since(to))),
     );
     let line = row("");
     let line = match opinion {
-        AnalysisVerdict::Pass => line.with(Tone::Good, "no complaint"),
+        AnalysisVerdict::Pass => line.with(Tone::Good, "healthy"),
         AnalysisVerdict::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
-        AnalysisVerdict::LowPower => line.with(Tone::Warn, "so few calls show only a dead version"),
-        AnalysisVerdict::Hold => line.with(Tone::Warn, "suspicious: share not raised"),
+        AnalysisVerdict::LowPower => line.with(Tone::Warn, "too few invocations: only near-total failure would show"),
+        AnalysisVerdict::Hold => line.with(Tone::Warn, "possibly worse: traffic is not increased"),
         AnalysisVerdict::NoData | AnalysisVerdict::RollBack => line.with(Tone::Bad, one_line(why)),
     };
     line.with(Tone::Dim, format!("   {fresh}"))

@@ -1,37 +1,37 @@
-//! How is a diagnosis told? Symptom by symptom, at 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
+//! How does the output of `doctor` look? In 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
 
+use crate::format::wrapped;
 use crate::safe::one_line;
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
 use rollout::event::FORMAT;
 use rollout::{Subject, Time};
 use serde::Serialize;
 use serde_json::json;
-use unicode_width::UnicodeWidthStr;
 
-/// Where the lines of text end, and where they begin.
+/// The columns where lines of text end and begin.
 const WIDTH: usize = 80;
 const INDENT: usize = 12;
 
-/// What was looked at, in a few words: nobody should have to guess what silence means.
-const CHECKED: &str = "everything that a rollout's preflight looks at, callers that bypass the alias, stack tools, alarms that cannot see \
-                       or come too late, and what a rollback would not undo";
+/// What was checked, so that no findings mean something.
+const CHECKED: &str = "all preflight checks of a rollout, callers that bypass the alias, stack tools, alarms that cannot fire or fire too \
+                       late, and differences that a rollback would not undo";
 
 /// A diagnosis for people.
 pub fn doctor_text(subject: &Subject, diagnosis: &DoctorReport) -> String {
     let mut text = format!("{subject}   {}\n", counted(diagnosis));
     for symptom in &diagnosis.diagnoses {
         text.push('\n');
-        text.push_str(&told(symptom));
+        text.push_str(&shown(symptom));
     }
     if !diagnosis.unseen.is_empty() {
         text.push('\n');
     }
     for SkippedCheck { what, why, permission } in &diagnosis.unseen {
-        let permission = permission.as_ref().map(|permission| format!("; {permission} is needed")).unwrap_or_default();
-        row(&mut text, "? not seen", &format!("{what}: {why}{permission}"));
+        let permission = permission.as_ref().map(|permission| format!("; it needs {permission}")).unwrap_or_default();
+        row(&mut text, "? skipped", &format!("{what}: {why}{permission}"));
     }
     text.push('\n');
-    row(&mut text, "  looked at", CHECKED);
+    row(&mut text, "  checked", CHECKED);
     text
 }
 
@@ -41,15 +41,15 @@ fn counted(diagnosis: &DoctorReport) -> String {
     let mut parts: Vec<String> =
         counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| many(count, word)).collect();
     if parts.is_empty() {
-        parts.push("✔ nothing found".to_owned());
+        parts.push("✔ no problems found".to_owned());
     }
     if !diagnosis.unseen.is_empty() {
-        parts.push(format!("{} not seen", diagnosis.unseen.len()));
+        parts.push(format!("{} skipped", diagnosis.unseen.len()));
     }
     parts.join(", ")
 }
 
-fn told(symptom: &Diagnosis) -> String {
+fn shown(symptom: &Diagnosis) -> String {
     let mut text = String::new();
     let mark = match symptom.severity {
         Severity::Problem => "✖ problem",
@@ -57,9 +57,9 @@ fn told(symptom: &Diagnosis) -> String {
         Severity::Note => "· note",
     };
     row(&mut text, mark, &symptom.text);
-    for (word, told) in [("  why", &symptom.why), ("  fix", &symptom.fix)] {
-        if let Some(told) = told {
-            row(&mut text, word, told);
+    for (word, said) in [("  why", &symptom.why), ("  fix", &symptom.fix)] {
+        if let Some(said) = said {
+            row(&mut text, word, said);
         }
     }
     for command in &symptom.commands {
@@ -68,24 +68,13 @@ fn told(symptom: &Diagnosis) -> String {
     text
 }
 
-/// A word, and a text behind it on as many lines as it takes.
-fn row(out: &mut String, word: &str, text: &str) {
-    let mut line = format!("{word:<INDENT$}");
-    let mut empty = true;
-    for piece in one_line(text).split_whitespace() {
-        if !empty && line.width() + 1 + piece.width() > WIDTH {
-            out.push_str(line.trim_end());
-            out.push('\n');
-            (line, empty) = (" ".repeat(INDENT), true);
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(piece);
-        empty = false;
+/// A label, and a text behind it on as many lines as it takes.
+fn row(out: &mut String, label: &str, text: &str) {
+    for (index, line) in wrapped(&one_line(text), WIDTH - INDENT).iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        out.push_str(format!("{label:<INDENT$}{line}").trim_end());
+        out.push('\n');
     }
-    out.push_str(line.trim_end());
-    out.push('\n');
 }
 
 /// The same for programs: a line each, and one at the end that counts them.
@@ -126,6 +115,8 @@ fn value(of: &impl Serialize) -> serde_json::Result<serde_json::Value> {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr;
+
     use super::*;
 
     fn subject() -> Subject {
@@ -133,7 +124,8 @@ mod tests {
     }
 
     fn ill() -> DoctorReport {
-        let long = "the version to go back to, 41, is Inactive: it would fail its first calls, and whoever goes back to it waits";
+        let long =
+            "the stable version, 41, is Inactive: its first invocations would fail, and a rollback to it would have to wait";
         let command = format!("aws lambda invoke --function-name {} /dev/null", "x".repeat(90));
         let symptom = Diagnosis::new(Severity::Problem, "preflight", long).fix("invoke it once").commands([command]);
         let note = Diagnosis::new(Severity::Note, "one-way-door", "memory: 1 in 41, 2 in 42").why("it costs");
@@ -147,17 +139,17 @@ mod tests {
         let text = doctor_text(&subject(), &ill());
         let expected = format!(
             "\
-hello:Live   1 problem, 1 note, 1 not seen
+hello:Live   1 problem, 1 note, 1 skipped
 
-✖ problem   the version to go back to, 41, is Inactive: it would fail its first
-            calls, and whoever goes back to it waits
+✖ problem   the stable version, 41, is Inactive: its first invocations would
+            fail, and a rollback to it would have to wait
   fix       invoke it once
             aws lambda invoke --function-name {} /dev/null
 
 · note      memory: 1 in 41, 2 in 42
   why       it costs
 
-? not seen  the policy: no; lambda:GetPolicy is needed
+? skipped   the policy: no; it needs lambda:GetPolicy
 ",
             "x".repeat(90)
         );
@@ -166,9 +158,9 @@ hello:Live   1 problem, 1 note, 1 not seen
     }
 
     #[test]
-    fn silence_says_what_was_looked_at() {
+    fn no_findings_say_what_was_checked() {
         let text = doctor_text(&subject(), &DoctorReport::default());
-        assert!(text.starts_with("hello:Live   ✔ nothing found\n\n  looked at everything"), "{text}");
+        assert!(text.starts_with("hello:Live   ✔ no problems found\n\n  checked   all preflight checks"), "{text}");
     }
 
     #[test]

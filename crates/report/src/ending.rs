@@ -1,5 +1,5 @@
-//! How does a rollout's end read? Always in this shape: verdict, why, where the traffic is, what to type next. Ten lines at
-//! most, but for a refusal that has more to list.
+//! How does a rollout's end read? Always in this shape: verdict, reason, where the traffic is, what to type next. At most ten
+//! lines, except for a refusal that lists more problems.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 use crate::styled::{Line, Tone, row};
 
-/// The block that ends a rollout's output, told from its last event alone; `None` for any other event. Every line is ended.
+/// The block that ends a rollout's output, from its last event alone; `None` for any other event. Every line has a line end.
 ///
-/// The reporters, which saw the events before it, know more and say more.
+/// The reporters have seen the earlier events and can say more.
 pub fn end_block(event: &Event) -> Option<String> {
     let mut story = Story::default();
     story.add(event);
@@ -24,19 +24,16 @@ pub fn end_block(event: &Event) -> Option<String> {
     Some(lines(&Block::of(&story, ending), None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
 }
 
-/// The end in words, for whoever lays it out.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) verdict: Verdict,
-    /// What it took, as far as it is known; nothing where nobody counted.
+    /// How long it took, as far as it is known.
     pub(crate) spent: String,
     /// The reason, and what a log said about it.
     pub(crate) why: Vec<String>,
-    /// How many calls a version that was taken back had.
+    /// How many invocations a version had before its rollback.
     pub(crate) exposed: Option<String>,
-    /// Where the traffic is.
     pub(crate) now: String,
-    /// Commands, most useful first.
     pub(crate) next: Vec<String>,
 }
 
@@ -45,7 +42,7 @@ impl Block {
         Self {
             verdict: verdict(story, ending),
             spent: spent(ending),
-            why: why(story, ending),
+            why: why(ending),
             exposed: exposed(ending),
             now: now(story, ending),
             next: ending.next.iter().map(|command| one_line(command)).collect(),
@@ -57,15 +54,15 @@ impl Block {
         let share = story.share.filter(|_| story.restored.is_none());
         let on = |version: Option<Version>| version.map_or_else(String::new, |version| format!(" on {version}"));
         let now = match (share, story.promoted || story.created) {
-            (_, true) => format!("{}{}, as last told", Weight::FULL, on(story.candidate)),
-            (Some(share), false) => format!("{}{}, as last told", share.weight, on(story.candidate)),
-            (None, false) => format!("{}{}, as last told", Weight::FULL, on(story.stable())),
+            (_, true) => format!("{}{}, at the last event", Weight::FULL, on(story.candidate)),
+            (Some(share), false) => format!("{}{}, at the last event", share.weight, on(story.candidate)),
+            (None, false) => format!("{}{}, at the last event", Weight::FULL, on(story.stable())),
         };
-        let sentence = format!("{}: the events stop before the end", story.subject());
+        let sentence = format!("{}: the events end before the rollout does", story.subject());
         Self {
-            verdict: Verdict { tone: Tone::Warn, mark: '▸', word: "NO END", sentence },
+            verdict: Verdict { tone: Tone::Warn, mark: '▸', word: "INCOMPLETE", sentence },
             spent: String::new(),
-            why: vec!["its process is still running, or was killed; the same command run again goes on with it".to_owned()],
+            why: vec!["its process is still running or was killed; run the same command again to resume".to_owned()],
             exposed: None,
             now,
             next: vec![format!("canaryctl status {}", story.subject())],
@@ -73,41 +70,39 @@ impl Block {
     }
 }
 
-/// The lines of the end. Within `width` columns the spans of time get a line of their own.
+/// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
 pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
     let Block { verdict, spent, .. } = block;
-    let mut first = Line::default().with(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
+    let mut first = Line::of(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
     first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
     let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     if spent.is_empty() {
-        told.push(first);
+        shown.push(first);
     } else if together {
-        told.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
+        shown.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
     } else {
-        told.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
+        shown.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
     }
     let within = |text: &str| width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
-    told.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
-    told.extend(block.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
-    told.extend(rows("now", &within(&block.now)));
-    told.extend(rows("next", &next(&block.next, width)));
-    told
+    shown.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
+    shown.extend(block.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
+    shown.extend(rows("now", &within(&block.now)));
+    shown.extend(rows("next", &next(&block.next, width)));
+    shown
 }
 
-/// Where the spans of time stand, counted in columns, so that the blocks of many rollouts line up.
+/// The column where the durations begin, so that the blocks of many rollouts line up.
 const SPENT_AT: usize = 56;
 
 /// Where the texts of the rows begin.
 const TEXT_AT: usize = 12;
 
-/// How many lines a reason may take.
 const WHY_LINES: usize = 4;
 
-/// How wide commands may stand side by side.
+/// How wide commands side by side may be.
 const SIDE_BY_SIDE: usize = 90;
 
-/// What came of it, in a word and in a sentence.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
     pub(crate) tone: Tone,
@@ -121,52 +116,49 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     let (stable, candidate) = (ending.stable, version(ending.candidate));
     let stays = match stable {
         Some(stable) => format!("{subject} stays on {stable}"),
-        None if story.exists() => format!("{subject} stays on {candidate}: there is no version before it"),
+        None if story.exists() => format!("{subject} stays on {candidate}: there is no earlier version"),
         None => format!("{subject} was not created"),
     };
+    let keeps = story.weight().map_or_else(|| "its traffic".to_owned(), |weight| format!("{weight} of traffic"));
     let (tone, mark, word, sentence) = match ending.outcome {
         OutcomeKind::Promoted => (Tone::Good, '✔', "PROMOTED", format!("{subject} is on {candidate}")),
         OutcomeKind::Unchanged => (Tone::Good, '✔', "NOTHING TO ROLL OUT", stays),
-        OutcomeKind::Refused => (Tone::Bad, '✖', "REFUSED", format!("{subject}: nothing has moved")),
+        OutcomeKind::Refused => (Tone::Bad, '✖', "REFUSED", format!("{subject}: traffic unchanged")),
         OutcomeKind::RolledBack => (Tone::Bad, '✖', "ROLLED BACK", stays),
-        OutcomeKind::Superseded => (Tone::Bad, '✖', "SUPERSEDED", format!("{subject} is somebody else's now")),
-        OutcomeKind::LeftInProgress => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps its share")),
-        OutcomeKind::Detached => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process goes on with it")),
+        OutcomeKind::Superseded => (Tone::Bad, '✖', "SUPERSEDED", format!("another owner has {subject}")),
+        OutcomeKind::LeftInProgress => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps {keeps}")),
+        OutcomeKind::Detached => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process continues it")),
         OutcomeKind::RollbackUnconfirmed => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
         OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, '✖', "FAILED", subject),
     };
     Verdict { tone, mark, word, sentence }
 }
 
-/// What it took, as far as it is known.
 fn spent(ending: &RolloutSummary) -> String {
-    let told = |millis: u64| duration(Duration::from_millis(millis));
-    let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", told(took)));
+    let span = |millis: u64| duration(Duration::from_millis(millis));
+    let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", span(took)));
     let of_alarm = if ending.reason.kind == ReasonKind::Cause(Cause::Alarm) { " the alarm" } else { "" };
-    let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", told(noticed)));
+    let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", span(noticed)));
     let noticed = noticed.map(|noticed| if of_alarm.is_empty() { noticed + " it happened" } else { noticed });
-    let reverted = ending.reverted_ms.map(|reverted| format!("reverted in {}", told(reverted)));
+    let reverted = ending.reverted_ms.map(|reverted| format!("reverted in {}", span(reverted)));
     [took, noticed, reverted].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn why(story: &Story, ending: &RolloutSummary) -> Vec<String> {
+fn why(ending: &RolloutSummary) -> Vec<String> {
     let mut lines = clean_lines(&ending.reason.detail);
     if let Some(first) = lines.first_mut() {
         *first = in_figures(first);
-        if ending.outcome == OutcomeKind::Promoted && story.unwatched() {
-            first.push_str("; nothing was watched");
-        }
     }
-    // What is last in a log says most about a failure; the first line is ours.
-    // A refusal is a list of problems, and every one of them has to be seen.
+    // The end of a hook's log says most about a failure, and the first line is the reason.
+    // A refusal is a list of problems: all of them are shown.
     if lines.len() > WHY_LINES && ending.outcome != OutcomeKind::Refused {
         let left_out = lines.len() - WHY_LINES + 1;
-        lines.splice(1..=left_out, [format!("… {left_out} more lines above")]);
+        lines.splice(1..=left_out, [format!("… {left_out} lines left out, see above")]);
     }
     lines
 }
 
-/// How many calls a version that was taken back had, and what that cost.
+/// How many invocations a version had before its rollback, and how many errors that cost.
 fn exposed(ending: &RolloutSummary) -> Option<String> {
     let over = matches!(ending.outcome, OutcomeKind::RolledBack | OutcomeKind::RollbackUnconfirmed);
     let (exposed, requests) = ending.exposed.zip(ending.requests).filter(|(exposed, _)| over && *exposed > 0)?;
@@ -174,7 +166,7 @@ fn exposed(ending: &RolloutSummary) -> Option<String> {
     let more = ending.extra_failures.unwrap_or_default().to_f64().round();
     let more = if more >= 1.0 { format!("about {more} more") } else { "no more".to_owned() };
     Some(format!(
-        "{} of {} requests counted by then went to {} ({}), {more} failed than {stable} would have",
+        "{} of the {} invocations counted by then went to {} ({}), with {more} errors than {stable} would have had",
         grouped(exposed),
         grouped(requests),
         version(ending.candidate),
@@ -185,10 +177,10 @@ fn exposed(ending: &RolloutSummary) -> Option<String> {
 fn now(story: &Story, ending: &RolloutSummary) -> String {
     let mut now = one_line(&ending.traffic);
     if ending.outcome == OutcomeKind::RollbackUnconfirmed {
-        let meant = ending
-            .stable
-            .map_or_else(String::new, |stable| format!(": it should be {} on {stable}, and that is not confirmed", Weight::FULL));
-        return now + &meant;
+        let target = ending.stable.map_or_else(String::new, |stable| {
+            format!(": it should be {} on {stable}, but AWS has not confirmed it", Weight::FULL)
+        });
+        return now + &target;
     }
     if ending.outcome == OutcomeKind::RolledBack {
         if let Some(restored) = story.restored.filter(|restored| restored.version.is_some()) {
@@ -201,23 +193,20 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
     now
 }
 
-/// Whether the note now remembers the candidate as rejected.
+/// Whether the note now has the candidate as rejected.
 fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
-    // What spoke up before the candidate had a share says nothing about the candidate.
-    let guilty =
-        story.share.is_some() && story.rollback_target.as_ref().is_some_and(|rollback_target| rollback_target.cause.rejects());
-    by_a_person || guilty
+    // A failure before the candidate had traffic says nothing about the candidate.
+    let failed = story.share.is_some() && story.rollback.as_ref().is_some_and(|rollback| rollback.cause.rejects());
+    by_a_person || failed
 }
 
-/// The commands, side by side where they are short.
 fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
     let together = commands.join("    ");
     let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(TEXT_AT).min(SIDE_BY_SIDE));
     if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
-/// A row whose text takes more than one line.
 fn rows(word: &str, texts: &[String]) -> Vec<Line> {
     let texts = texts.iter().filter(|text| !text.is_empty()).enumerate();
     texts.map(|(index, text)| row(if index == 0 { word } else { "" }).with(Tone::Plain, text)).collect()

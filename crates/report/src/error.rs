@@ -4,18 +4,13 @@ use crate::safe::clean_lines;
 
 /// `error: …`, and a line `  hint: …` for every hint; each line ended.
 ///
-/// Lines after the first one of `message` are kept under it: a message may bring its own hint.
+/// A message may have more lines, for example its own hint.
 pub fn error_text(message: &str, hints: &[String]) -> String {
-    let message = or_else_something(&clean_lines(message));
-    let mut text = vec![format!("error: {}", message.join("\n  "))];
+    let lines: Vec<String> = clean_lines(message).iter().map(|line| line.trim_start().to_owned()).collect();
+    let message = if lines.is_empty() { "something failed without a message".to_owned() } else { lines.join("\n  ") };
+    let mut text = vec![format!("error: {message}")];
     text.extend(hints.iter().map(|hint| format!("  hint: {}", clean_lines(hint).join("\n        "))));
     text.join("\n") + "\n"
-}
-
-fn or_else_something(lines: &[String]) -> Vec<String> {
-    let nothing = vec!["something failed and did not say what".to_owned()];
-    let lines: Vec<String> = lines.iter().map(|line| line.trim_start().to_owned()).collect();
-    if lines.is_empty() { nothing } else { lines }
 }
 
 #[cfg(test)]
@@ -24,11 +19,11 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_what_to_do() {
-        let hint = "did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100 % on 41.".to_owned();
+        let hint = "did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100% on 41.".to_owned();
         assert_eq!(
             error_text("alarm `HelloFoAlarm` does not exist in us-east-1", &[hint]),
             "error: alarm `HelloFoAlarm` does not exist in us-east-1\n  \
-             hint: did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100 % on 41.\n"
+             hint: did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100% on 41.\n"
         );
     }
 

@@ -1,6 +1,6 @@
-//! What does a saved file of events hold? Its lines, read again.
+//! What does a saved file of events contain? Its lines, parsed.
 //!
-//! A later version may write more: types that are not known are skipped. A process that was killed may have left half a line.
+//! A later version may write more: unknown types are skipped. A killed process may have left half a line.
 
 use rollout::event::{Event, EventKind, FORMAT};
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use serde::Deserialize;
 use crate::ending::lines;
 use crate::record::{Record, records};
 
-/// What a saved file holds.
+/// The content of a saved file.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
     /// The events, in their order.
     pub events: Vec<Event>,
-    /// How many lines are of types that are not known here.
+    /// How many lines have an unknown type.
     pub unknown: usize,
     /// Whether the last line is only a part of one.
     pub torn: bool,

@@ -1,7 +1,8 @@
-//! Why did it end so, and what would have had to differ? Told from the events alone, with the arithmetic of the last decision.
+//! Why did it end this way, and what would have changed the outcome? From the events alone, with the numbers of the last decision.
 //!
-//! It says what the rules make of other facts, never what would have come of the version.
+//! It applies the rules to other facts; it does not predict how the version would have behaved.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rollout::comparison::AnalysisVerdict;
@@ -22,14 +23,16 @@ use crate::safe::one_line;
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut told: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
-        for (title, rows) in [("What it rested on", grounds(record)), ("What would have had to differ", otherwise(record))] {
+        let mut page: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
+        for (title, rows) in
+            [("What the decision was based on", grounds(record)), ("What would have changed the outcome", otherwise(record))]
+        {
             if !rows.is_empty() {
-                told.extend([String::new(), title.to_owned()]);
-                told.extend(rows.iter().map(|row| format!("  {row}")));
+                page.extend([String::new(), title.to_owned()]);
+                page.extend(rows.iter().map(|row| format!("  {row}")));
             }
         }
-        text.push(joined(&told));
+        text.push(joined(&page));
     }
     if text.is_empty() { "There are no events to explain.\n".to_owned() } else { text.join("\n") }
 }
@@ -53,37 +56,35 @@ pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// When it was decided, and what was known then.
 fn grounds(record: &Record) -> Vec<String> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let at = record.rollback_target.as_ref().map_or(record.last, |(at, _)| *at);
+    let at = record.rollback.as_ref().map_or(record.last, |(at, _)| *at);
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
         Some(share) => rows.push(format!(
-            "share     {} on {candidate} since {} (step {} of {}), at {}",
+            "traffic   {} on {candidate} since {} (step {} of {}), decided at {}",
             share.weight,
             clock(share.since),
             share.step,
             share.steps,
             clock(at)
         )),
-        None if started.stable.is_some() => rows.push(format!("share     {candidate} never had one")),
-        None => rows.push(format!("share     there was no version before {candidate}")),
+        None if started.stable.is_some() => rows.push(format!("traffic   {candidate} had none")),
+        None => rows.push(format!("traffic   there was no version before {candidate}")),
     }
     if let Some(count) = record.counts.iter().rfind(|count| count.at <= at) {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
         rows.push(format!("evidence  {}", evidence(record, at)));
     }
-    for alarm in &record.alarms {
-        if let Some(seen) = alarm.states.iter().rfind(|seen| seen.since <= at) {
-            let reason = if seen.state == AlarmState::Alarm { format!(": {}", seen.reason) } else { String::new() };
-            let word = seen.state.word().replace('_', " ");
-            rows.push(format!("alarm     {} {word} since {}{reason}", one_line(&alarm.name), clock(seen.since)));
-        }
+    let last: BTreeMap<_, _> =
+        record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
+    for (name, alarm) in last {
+        let reason = if alarm.state == AlarmState::Alarm { format!(": {}", alarm.reason) } else { String::new() };
+        rows.push(format!("alarm     {name} {} since {}{reason}", alarm.state.word().replace('_', " "), clock(alarm.since)));
     }
     if started.alarms.is_empty() && started.analysis != Some(Mode::On) {
-        rows.push("watched   nothing: the schedule alone moved traffic".to_owned());
+        rows.push("watched   nothing: only the schedule moved traffic".to_owned());
     }
     rows
 }
@@ -94,127 +95,126 @@ fn evidence(record: &Record, at: Time) -> String {
     let (ln, threshold) = (count.numbers.ln_evidence, figure(count.numbers.ln_threshold));
     let missing = match count.numbers.missing_errors {
         Some(missing) if count.opinion != AnalysisVerdict::RollBack => {
-            format!("; {} more errors of {} would have been proof", grouped(missing), count.numbers.candidate.version)
+            format!("; {} more errors of {} would have been enough", grouped(missing), count.numbers.candidate.version)
         }
         Some(_) | None => String::new(),
     };
-    format!("{} of the {threshold} that a rollback takes{missing}", figure(ln))
+    format!("{} of the {threshold} that a rollback requires{missing}", figure(ln))
 }
 
-/// What would have followed, had nothing spoken against it.
 fn onwards(record: &Record) -> String {
-    let Some((_, started)) = &record.story.started else { return "it would have gone on".to_owned() };
+    let Some((_, started)) = &record.story.started else { return "the rollout would have continued".to_owned() };
     let candidate = version(record.story.candidate);
     let Some(share) = record.story.share else {
         let first = started.weights.first().copied().unwrap_or(Weight::FULL);
-        return format!("{candidate} would have been given its first share, {first}");
+        return format!("{candidate} would have received its first traffic, {first}");
     };
-    let due = share.next_at.map_or_else(String::new, |at| format!(", due at {}", clock(at)));
+    let due = share.next_at.map_or_else(String::new, |at| format!(" at {}", clock(at)));
     if share.weight == Weight::FULL {
         let then = if started.post_hook.is_some() {
-            "the post-traffic hook would have been asked"
+            "the post-traffic hook would have been invoked"
         } else {
-            "it would have been promoted"
+            "the new version would have been promoted"
         };
-        return format!("{then} next{due}");
+        return format!("{then}{due}");
     }
     let next = started.weights.get(share.step).copied().unwrap_or(Weight::FULL);
-    format!("it would have gone on to {next}{due}")
+    format!("the next step would have been {next}{due}")
 }
 
 fn otherwise(record: &Record) -> Vec<String> {
     let Some(ending) = &record.ending else {
-        return vec!["nothing ended it: as far as these events go, it was under way".to_owned()];
+        return vec!["nothing: the rollout was in progress at the last event".to_owned()];
     };
     match ending.outcome {
         OutcomeKind::RolledBack | OutcomeKind::RollbackUnconfirmed => {
-            let mut rows = taken_back(record);
+            let mut rows = rolled_back(record);
             if ending.outcome == OutcomeKind::RollbackUnconfirmed {
-                rows.push("an answer of AWS to one write of the alias would have confirmed the way back".to_owned());
+                rows.push("an answer of AWS to a write of the alias would have confirmed the rollback".to_owned());
             }
             rows
         }
         OutcomeKind::Promoted => promoted(record),
-        OutcomeKind::Refused => vec!["nothing had moved: with each of the reasons above removed it would have begun".to_owned()],
+        OutcomeKind::Refused => vec!["traffic unchanged: without the problems above the rollout would have started".to_owned()],
         OutcomeKind::Superseded => {
-            let rule = "the alias as this rollout left it: what somebody else changed is theirs, and is left alone";
-            vec![rule.to_owned(), format!("then {}", onwards(record))]
+            vec![format!("without the change by another owner {}", onwards(record))]
         }
         OutcomeKind::Unchanged => {
-            vec!["code or settings in `$LATEST` that stable does not have: publishing then gives a new version".to_owned()]
+            vec!["changed code or settings in `$LATEST`: publishing would have created a new version".to_owned()]
         }
         OutcomeKind::LeftInProgress => vec![
             format!("without the signal {}", onwards(record)),
-            "with `--on-interrupt rollback`, the default, the signal would have taken all traffic back".to_owned(),
+            "with `--on-interrupt rollback`, the default, the signal would have rolled back".to_owned(),
         ],
         OutcomeKind::Failed | OutcomeKind::Detached | OutcomeKind::Unknown(_) => {
-            vec![format!("without that failure {}", onwards(record))]
+            vec![format!("without this failure {}", onwards(record))]
         }
     }
 }
 
-fn taken_back(record: &Record) -> Vec<String> {
-    let Some(rollback_target) = &record.story.rollback_target else { return Vec::new() };
+fn rolled_back(record: &Record) -> Vec<String> {
+    let Some(rollback) = &record.story.rollback else { return Vec::new() };
     let onwards = onwards(record);
-    match rollback_target.cause {
-        Cause::Alarm => alarmed(record, rollback_target.at, &onwards),
-        Cause::Analysis => analysed(record, rollback_target.at, &onwards),
+    match rollback.cause {
+        Cause::Alarm => alarmed(record, rollback.at, &onwards),
+        Cause::Analysis => analysed(record, rollback.at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if rollback_target.cause == Cause::PostHook { promoted } else { onwards };
-            vec![format!("with {{\"status\":\"Succeeded\"}} from {name} {then}")]
+            let then = if rollback.cause == Cause::PostHook { promoted } else { onwards };
+            vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
-            let since = record.blind.last().map(|(since, _)| *since);
+            let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it was lost at {}", duration(rollback_target.at.since(since)), clock(since))
+                format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
             });
             vec![
-                format!("sight again before {}{waited}; then {onwards}", clock(rollback_target.at)),
-                "a longer `--blind-limit` would have held the share for longer".to_owned(),
+                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback.at)),
+                "a longer `--blind-limit` would have held the traffic for longer".to_owned(),
             ]
         }
         Cause::LowTraffic => vec![
-            format!("enough calls of {} in this step; then {onwards}", version(record.story.candidate)),
-            "a longer `--max-hold`, fewer `--min-requests`, or another `--on-low-traffic`".to_owned(),
+            format!("with enough invocations of {} in this step {onwards}", version(record.story.candidate)),
+            "a longer `--max-hold`, a lower `--min-requests` or another `--on-low-traffic` could have changed it".to_owned(),
         ],
         Cause::Signal => vec![
             format!("without the signal {onwards}"),
-            "with `--on-interrupt hold` the share would have stayed for another process to go on from".to_owned(),
+            "with `--on-interrupt hold` the traffic would have stayed, and another process could have resumed".to_owned(),
         ],
-        Cause::Hand | Cause::Abort => vec![format!("without that person's word {onwards}")],
-        Cause::Group => vec![format!("had the others of its group gone on, {onwards}")],
+        Cause::Hand | Cause::Abort => vec![format!("without the manual rollback {onwards}")],
+        Cause::Group => vec![format!("without the rollback of its group {onwards}")],
         Cause::Superseded => vec![format!("without the other rollout {onwards}")],
-        Cause::Failed | Cause::Unchanged | Cause::Rejected => vec![format!("without that failure {onwards}")],
+        Cause::Failed | Cause::Unchanged | Cause::Rejected => vec![format!("without this failure {onwards}")],
     }
 }
 
 fn alarmed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
-    let red = |alarm: &&crate::record::Alarm| alarm.states.iter().any(|seen| seen.state == AlarmState::Alarm && seen.since <= at);
-    let names: Vec<String> = record.alarms.iter().filter(red).map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let fired = record.alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm && alarm.since <= at);
+    let names: BTreeSet<String> = fired.map(|alarm| format!("`{}`", one_line(&alarm.name))).collect();
+    let names = Vec::from_iter(names);
     let names = if names.is_empty() { "the alarm".to_owned() } else { format!("alarm {}", names.join(" and ")) };
     let mut rows = vec![format!("without {names} {onwards}")];
     if record.counts.iter().any(|count| count.at <= at) {
-        rows.push(format!("the calls alone would not have taken it back by then: {}", evidence(record, at)));
+        rows.push(format!("the comparison alone would not have rolled back by then: {}", evidence(record, at)));
     }
     rows
 }
 
 fn analysed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
     let mut known = record.counts.iter().filter(|count| count.at <= at).rev();
-    let Some(last) = known.next() else { return vec![format!("with answers to its saved events {onwards}")] };
+    let Some(last) = known.next() else { return vec![format!("with successful answers to the test events {onwards}")] };
     let threshold = figure(last.numbers.ln_threshold);
     let mut rows = vec![format!("with evidence below {threshold} {onwards}; it was {}", figure(last.numbers.ln_evidence))];
     if let Some(before) = known.next().filter(|before| before.opinion != AnalysisVerdict::RollBack) {
         let (at, evidence) = (clock(before.at), figure(before.numbers.ln_evidence));
-        rows.push(format!("at the count before, {at}, it was {evidence}: {}", before.why));
+        rows.push(format!("at {at}, one count earlier, it was {evidence}: {}", before.why));
     }
     let extra = last.numbers.extra_failures.to_f64().round();
     if extra >= 1.0 {
         let (candidate, stable) = (last.numbers.candidate, last.numbers.stable.version);
         rows.push(format!(
-            "{} of {} calls of {} failed; at the rate of {stable} about {:.0} would have",
+            "{} of {} invocations of {} failed; at the error rate of {stable} about {:.0} would have failed",
             grouped(candidate.errors),
             grouped(candidate.calls),
             candidate.version,
@@ -230,26 +230,29 @@ fn promoted(record: &Record) -> Vec<String> {
     let until = clock(record.last);
     if !started.alarms.is_empty() {
         let alarms: Vec<String> = started.alarms.iter().map(|name| format!("`{}`", one_line(name))).collect();
-        rows.push(format!("{} in ALARM before {until} would have taken it back", alarms.join(" or ")));
+        rows.push(format!("{} in ALARM before {until} would have rolled back", alarms.join(" or ")));
     }
     let highest = record.minutes().into_iter().max_by_key(|count| count.numbers.ln_evidence);
     if let Some(count) = highest.filter(|_| started.analysis == Some(Mode::On)) {
         rows.push(format!(
-            "evidence of {} would have taken it back; the most there was is {}, at {}",
+            "evidence of {} would have rolled back; the highest was {} at {}",
             figure(count.numbers.ln_threshold),
             figure(count.numbers.ln_evidence),
             clock(count.at)
         ));
     }
     if started.post_hook.is_some() || started.pre_hook.is_some() {
-        rows.push("any other answer of a hook would have taken it back".to_owned());
+        rows.push("any other answer of a hook would have rolled back".to_owned());
     }
-    let longest = record.blind.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
+    let longest = record.unmonitored.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
-        rows.push(format!("it was blind for {} at most; `--blind-limit` would have ended it", duration(longest)));
+        rows.push(format!(
+            "monitoring was unavailable for at most {}; longer than `--blind-limit` would have rolled back",
+            duration(longest)
+        ));
     }
     if rows.is_empty() {
-        rows.push("nothing but a person or a signal could have: nothing was watched".to_owned());
+        rows.push("only a person or a signal: nothing was watched".to_owned());
     }
     rows
 }

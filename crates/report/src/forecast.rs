@@ -1,32 +1,32 @@
-//! How is it told what a schedule can see? A few rows of a plan, each a figure that one can weigh against another.
+//! What can a schedule detect? A few rows of a plan with numbers to compare.
+
+use std::time::Duration;
 
 use rollout::comparison::Thousandths;
 use rollout::forecast::{Better, Cost, Forecast, Part};
-use rollout::format::{grouped, percent};
+use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 
-/// The rows, first what they rest on.
+/// The rows, first the traffic that they assume.
 pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
     let Forecast { from, to, calls_a_minute, errors_percent, parts, costs, better } = forecast;
     let (from, to) = (clock(*from), clock(*to));
     let hours = |at: &str| at.get(..5).unwrap_or(at).to_owned();
     let mut rows = vec![format!(
-        "{} calls a minute, {} of them failing, if it is as yesterday from {} to {}:",
+        "based on yesterday from {2} to {3}: {0} invocations a minute, {1} of them fail",
         figure(*calls_a_minute),
         percent(figure(*errors_percent)),
         hours(&from),
         hours(&to)
     )];
     if parts.is_empty() {
-        rows.push("both versions never have calls at the same time: only one that answers nothing at all is seen".to_owned());
+        rows.push("the versions never have invocations at the same time: only total failure can be detected".to_owned());
         return rows;
     }
     rows.extend(parts.iter().map(part));
     rows.extend(costs.iter().map(cost));
     rows.extend(better.as_ref().map(named));
-    rows.push(
-        format!("with CloudWatch two minutes late, as it is; evidence comes slowly above {}, and trouble of both versions is not the release", percent(50)),
-    );
+    rows.push(format!("CloudWatch's usual delay of 2m is included; above {} of traffic evidence grows slowly", percent(50)));
     rows
 }
 
@@ -36,43 +36,31 @@ fn part(part: &Part) -> String {
         [first, last] => format!("steps {first} to {last}"),
     };
     let calls = match part.canary_calls {
-        1 => "1 call".to_owned(),
-        calls => format!("{} calls", grouped(calls)),
+        1 => "1 invocation".to_owned(),
+        calls => format!("{} invocations", grouped(calls)),
     };
     match part.smallest_percent {
         Some(smallest) => {
-            format!("{steps}: {calls} of the new version; by its end {} of errors are noticed", percent(figure(smallest)))
+            format!("{steps}: {calls} of the new version; detects {} errors by its end", percent(figure(smallest)))
         }
-        None => format!("{steps}: {calls} of the new version, too few to be sure of noticing anything"),
+        None => format!("{steps}: {calls} of the new version, too few to detect anything reliably"),
     }
 }
 
 fn cost(cost: &Cost) -> String {
-    let failed = grouped(cost.failed_calls);
-    match cost.minutes {
-        Some(minutes) => format!(
-            "a version that fails {}: noticed after about {} min, some {failed} failed calls",
-            percent(cost.fails_percent),
-            figure(minutes)
-        ),
-        None => {
-            format!("a version that fails {}: not noticed, some {failed} failed calls by the end", percent(cost.fails_percent))
-        }
-    }
+    let after = |minutes: Thousandths| duration(Duration::from_secs_f64(minutes.to_f64().max(0.0) * 60.0));
+    let found = cost.minutes.map_or_else(|| "not detected".to_owned(), |of| format!("detected after about {}", after(of)));
+    let (percent, failed) = (percent(cost.fails_percent), grouped(cost.failed_calls));
+    format!("a version with {percent} errors: {found}, about {failed} failed invocations")
 }
 
 fn named(better: &Better) -> String {
-    let smallest =
-        better.smallest_percent.map_or_else(String::new, |smallest| format!("notices {} of errors, ", percent(figure(smallest))));
-    let Better { schedule, failed_calls, .. } = better;
-    format!(
-        "better, and as long: {schedule} {smallest}at some {} failed calls of a version that fails {}",
-        grouped(*failed_calls),
-        percent(5)
-    )
+    let detects = |smallest| format!("detects {} errors, ", percent(figure(smallest)));
+    let detects = better.smallest_percent.map_or_else(String::new, detects);
+    let (schedule, failed, percent) = (&better.schedule, grouped(better.failed_calls), percent(5));
+    format!("better in the same time: {schedule} {detects}about {failed} failed invocations with {percent} errors")
 }
 
-/// With as many digits as it is worth.
 fn figure(of: Thousandths) -> String {
     match of.to_f64() {
         0.0 => "0".to_owned(),

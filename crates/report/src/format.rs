@@ -1,4 +1,4 @@
-//! How is it written? Spans of time, names and foreign texts, in the form that people read.
+//! How are times, names and foreign texts written for people?
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rollout::target::DEFAULT_ALIAS;
 use rollout::{Time, Version};
 use unicode_width::UnicodeWidthStr;
 
-/// A span as a clock that runs shows it: `0:42`, `12:00`, `1:02:03`.
+/// The time that is left: `0:42`, `12:00`, `1:02:03`.
 pub(crate) fn countdown(span: Duration) -> String {
     let seconds = span.as_millis().div_ceil(1000);
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -19,7 +19,7 @@ pub(crate) fn countdown(span: Duration) -> String {
     }
 }
 
-/// A span that has passed: `02:18`, `1:02:03`.
+/// The time that has passed: `02:18`, `1:02:03`.
 pub(crate) fn elapsed(span: Duration) -> String {
     let seconds = span.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -28,13 +28,13 @@ pub(crate) fn elapsed(span: Duration) -> String {
     }
 }
 
-/// How long a rollout takes when nothing holds it up, hooks not counted.
+/// How long a rollout takes without delays, hooks not counted.
 pub(crate) fn total(started: &Started) -> Duration {
     let waits = u64::try_from(started.weights.len().saturating_sub(1)).unwrap_or(u64::MAX);
     Duration::from_secs(started.every_seconds.saturating_mul(waits).saturating_add(started.bake_seconds))
 }
 
-/// A schedule in words: `Linear 10 % every minute`, `Canary 10 % for 5 min`, `all at once`, `1, 5, 25, 50, 100 % every 5 min`.
+/// A schedule in words: `Linear 10% every minute`, `Canary 10% for 5m`, `all at once`, `1, 5, 25, 50, 100% every 5m`.
 pub(crate) fn schedule(started: &Started) -> String {
     let every = Duration::from_secs(started.every_seconds);
     let each = if every == Duration::from_mins(1) { "every minute".to_owned() } else { format!("every {}", duration(every)) };
@@ -53,10 +53,15 @@ pub(crate) fn schedule(started: &Started) -> String {
 pub(crate) fn versions(stable: Option<Version>, candidate: Option<Version>, between: &str) -> String {
     match (stable, candidate) {
         (Some(stable), Some(candidate)) => format!("{stable} {between} {candidate}"),
-        (Some(stable), None) => format!("{stable} {between} a new version"),
+        (Some(stable), None) => format!("{stable} {between} new version"),
         (None, Some(candidate)) => format!("{candidate}, the first version"),
         (None, None) => "the first version".to_owned(),
     }
+}
+
+/// A version where a sentence names it alone: `version 42`.
+pub(crate) fn numbered(version: Option<Version>) -> String {
+    version.map_or_else(|| "the new version".to_owned(), |version| format!("version {version}"))
 }
 
 /// A version, or what to call one that is not known.
@@ -73,13 +78,13 @@ pub(crate) fn when(at: Time, now: Time) -> String {
     text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
 }
 
-/// Lines as one text, each of them ended and none with blanks at its end.
+/// Lines as one text, each with a line end and without trailing blanks.
 pub(crate) fn joined(lines: &[String]) -> String {
     let ended: Vec<&str> = lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect();
     ended.concat()
 }
 
-/// A text in lines of at most `room` columns, broken between words; a word that is longer stands alone.
+/// A text in lines of at most `room` columns, broken between words; a longer word gets its own line.
 pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -91,12 +96,12 @@ pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// How a command names an alias: the function alone where the alias is the usual one.
+/// How a command names an alias: only the function if the alias is the default.
 pub(crate) fn operand(function: &str, alias: &str) -> String {
     if alias == DEFAULT_ALIAS { function.to_owned() } else { format!("{function}:{alias}") }
 }
 
-/// A function's name without the ARN around it, which would push everything else off the line. A URL is what it is.
+/// A function's name without its ARN; a URL is unchanged.
 pub(crate) fn short(name: &str) -> &str {
     name.rsplit_once(":function:").filter(|_| !HookUrl::is_meant(name)).map_or(name, |(_, name)| name)
 }

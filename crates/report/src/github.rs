@@ -1,4 +1,4 @@
-//! What does GitHub Actions take? Its commands in the log, and the values that later steps read.
+//! What does GitHub Actions read? Commands in the log, and values for later steps.
 
 use rollout::event::RolloutSummary;
 
@@ -13,12 +13,11 @@ pub(crate) fn group(part: Part, subject: &str) -> String {
     format!("::group::{}\n", github_data(&one_line(&format!("{} {subject}", part.words().1))))
 }
 
-/// A line that stands at the top of the run, too.
+/// A line that is also shown at the top of the run.
 pub(crate) fn annotation(kind: &str, title: &str, text: &str) -> String {
     format!("::{kind} title={}::{}\n", github_property(title), github_data(text))
 }
 
-/// The end, at the top of the run.
 pub(crate) fn verdict(block: &Block, subject: &str) -> String {
     let kind = match block.verdict.tone {
         Tone::Good => "notice",
@@ -31,7 +30,6 @@ pub(crate) fn verdict(block: &Block, subject: &str) -> String {
     annotation(kind, &format!("{} {subject}", block.verdict.word), &text)
 }
 
-/// What a rollout came to, by name.
 pub(crate) fn values(ending: &RolloutSummary) -> Vec<(&'static str, String)> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let version = |version: Option<rollout::Version>| version.map_or_else(String::new, |version| version.to_string());
@@ -62,8 +60,8 @@ mod tests {
     #[test]
     fn a_command_stays_one_line_and_one_command() {
         assert_eq!(
-            annotation("error", "a:b, 5 %", "5 %\r\n::set-output name=x::y"),
-            "::error title=a%3Ab%2C 5 %25::5 %25%0A::set-output name=x::y\n"
+            annotation("error", "a:b, 5%", "5%\r\n::set-output name=x::y"),
+            "::error title=a%3Ab%2C 5%25::5%25%0A::set-output name=x::y\n"
         );
     }
 }

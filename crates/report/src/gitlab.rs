@@ -1,4 +1,4 @@
-//! What does GitLab take? Sections in the log, and a dotenv file that later jobs read.
+//! What does GitLab read? Sections in the log, and a dotenv file for later jobs.
 
 use rollout::Time;
 use rollout::event::RolloutSummary;

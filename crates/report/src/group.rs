@@ -1,4 +1,4 @@
-//! How does the end of several functions read? In the shape of any end, ten lines at most however many they are.
+//! How does the end of several functions read? Like any end, in at most ten lines.
 
 use std::time::Duration;
 
@@ -12,21 +12,20 @@ use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 use crate::styled::Tone;
 
-/// How many functions are named one by one.
 const NAMED: usize = 3;
 
-/// How several functions ended, where these events are of several.
+/// How a group of functions ended, if these events are of a group.
 pub(crate) fn outcome(events: &[Event]) -> Option<&GroupOutcome> {
     events.iter().rev().find_map(|event| if let EventKind::GroupOutcome(outcome) = &event.what { Some(&**outcome) } else { None })
 }
 
-/// One function among several: its name, what became of it, why, and where its traffic is.
+/// One function of a group: its name, its outcome, the reason, and where its traffic is.
 pub(crate) fn row(member: &MemberEnding) -> [String; 4] {
     let Block { verdict, why, now, .. } = Block::of(&Story::default(), &member.ending);
     [subject(member), format!("{} {}", verdict.mark, verdict.word), why.first().cloned().unwrap_or_default(), now]
 }
 
-/// The ending that these events come to: the only one, or of several functions the one that the exit code is about.
+/// The ending of these events: the only one, or of a group the one that decided the exit code.
 pub fn last_ending(events: &[Event]) -> Option<RolloutSummary> {
     match outcome(events) {
         Some(outcome) => of_all(outcome),
@@ -41,14 +40,13 @@ fn of_all(outcome: &GroupOutcome) -> Option<RolloutSummary> {
 }
 
 impl Block {
-    /// The end of several functions.
     pub(crate) fn of_a_group(outcome: &GroupOutcome) -> Self {
         let took = outcome.members.iter().map(|member| member.ending.took_ms).max().unwrap_or(0);
         let spent = if took > 0 { format!("took {}", duration(Duration::from_millis(took))) } else { String::new() };
         let deciding = deciding(outcome);
-        // Nothing undoes several finished rollouts at once: each is undone by its name.
-        let undone: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();
-        let about = if outcome.exit_code == 0 { &undone } else { &deciding };
+        // No command undoes several finished rollouts: each needs its own.
+        let promoted: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();
+        let about = if outcome.exit_code == 0 { &promoted } else { &deciding };
         let each = if outcome.exit_code == 0 { 1 } else { 2 };
         let next = about.iter().flat_map(|member| member.ending.next.iter().take(each)).map(|command| one_line(command));
         Self {
@@ -62,7 +60,7 @@ impl Block {
     }
 }
 
-/// The members that the exit code is about, with those that went back for a cause of their own before the others; of a success none.
+/// The members that decided the exit code: those with their own cause if there are any. Of a success the first promoted one.
 fn deciding(outcome: &GroupOutcome) -> Vec<&MemberEnding> {
     let members = || outcome.members.iter();
     let code = |member: &&MemberEnding| member.ending.exit_code == outcome.exit_code;
@@ -93,9 +91,9 @@ fn functions(count: usize) -> String {
 
 fn verdict(outcome: &GroupOutcome) -> Verdict {
     let all = outcome.members.len();
-    let (promoted, back) = (count(outcome, &OutcomeKind::Promoted), count(outcome, &OutcomeKind::RolledBack));
+    let (promoted, rolled_back) = (count(outcome, &OutcomeKind::Promoted), count(outcome, &OutcomeKind::RolledBack));
     let (tone, mark, word, sentence) = match outcome.exit_code {
-        0 if promoted == 0 => (Tone::Good, '✔', "NOTHING TO ROLL OUT", format!("{} stay as they are", functions(all))),
+        0 if promoted == 0 => (Tone::Good, '✔', "NOTHING TO ROLL OUT", format!("{}: traffic unchanged", functions(all))),
         0 if promoted == all => (Tone::Good, '✔', "PROMOTED", format!("all {} are on their new versions", functions(all))),
         0 => (
             Tone::Good,
@@ -104,7 +102,7 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
             format!("{promoted} of {} are on new versions; the others had nothing new", functions(all)),
         ),
         3 if count(outcome, &OutcomeKind::Unchanged) == all => {
-            (Tone::Bad, '✖', "NOTHING TO ROLL OUT", format!("{}, and a change was required", functions(all)))
+            (Tone::Bad, '✖', "NOTHING TO ROLL OUT", format!("{}, but a change is required", functions(all)))
         }
         3 => (Tone::Bad, '✖', "REFUSED", refused(outcome)),
         20 => {
@@ -115,13 +113,15 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
             Tone::Warn,
             '▸',
             "LEFT IN PROGRESS",
-            format!("{} keep their shares", functions(count(outcome, &OutcomeKind::LeftInProgress))),
+            format!("{} keep their traffic", functions(count(outcome, &OutcomeKind::LeftInProgress))),
         ),
         21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, &OutcomeKind::Superseded), functions(all))),
-        _ if back > 0 && back + count(outcome, &OutcomeKind::Unchanged) + count(outcome, &OutcomeKind::Refused) == all => {
-            (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay as they were", functions(all)))
+        _ if rolled_back > 0
+            && rolled_back + count(outcome, &OutcomeKind::Unchanged) + count(outcome, &OutcomeKind::Refused) == all =>
+        {
+            (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay on their stable versions", functions(all)))
         }
-        _ if back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{back} of {}", functions(all))),
+        _ if rolled_back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{rolled_back} of {}", functions(all))),
         _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, &OutcomeKind::Failed), functions(all))),
     };
     Verdict { tone, mark, word, sentence }
@@ -129,35 +129,35 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
 
 fn refused(outcome: &GroupOutcome) -> String {
     match (count(outcome, &OutcomeKind::Refused), outcome.members.len()) {
-        (refused, all) if refused == all => format!("{}: nothing has moved", functions(all)),
+        (refused, all) if refused == all => format!("{}: traffic unchanged", functions(all)),
         (refused, all) => format!("{refused} of {}", functions(all)),
     }
 }
 
-/// Where the traffic of all of them is, those alike taken together.
+/// Where the traffic of all of them is, grouped by outcome.
 fn now(outcome: &GroupOutcome) -> String {
     let kinds = [
         (OutcomeKind::Promoted, "on new versions"),
         (OutcomeKind::RolledBack, "on stable"),
-        (OutcomeKind::Unchanged, "as they were"),
-        (OutcomeKind::Refused, "as they were"),
-        (OutcomeKind::LeftInProgress, "with a share"),
-        (OutcomeKind::Detached, "with their owners"),
-        (OutcomeKind::Superseded, "somebody else's"),
+        (OutcomeKind::Unchanged, "unchanged"),
+        (OutcomeKind::Refused, "unchanged"),
+        (OutcomeKind::LeftInProgress, "in progress"),
+        (OutcomeKind::Detached, "driven by other processes"),
+        (OutcomeKind::Superseded, "with another owner"),
         (OutcomeKind::Failed, "failed"),
         (OutcomeKind::RollbackUnconfirmed, "NOT CONFIRMED"),
     ];
-    let mut told: Vec<String> = Vec::new();
+    let mut places: Vec<String> = Vec::new();
     for (kind, place) in kinds {
         let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == kind).collect();
         let few = these.len() <= NAMED && these.len() < outcome.members.len();
         let named = || these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ");
-        told.extend(match these.len() {
+        places.extend(match these.len() {
             0 => None,
             _ if few => Some(format!("{} {place}", named())),
             count if count == outcome.members.len() => Some(format!("all {count} {place}")),
             count => Some(format!("{count} {place}")),
         });
     }
-    told.join("; ")
+    places.join("; ")
 }

@@ -1,25 +1,23 @@
-//! What can be shown to anybody after a rollout? One page: the verdict, a picture, and the tables behind it.
+//! What can be shown to anyone after a rollout? One page: the verdict, a chart, and the tables behind it.
 //!
-//! One file that asks for nothing else: no script, no font, no network. Long tables are folded, and stay folded on paper.
+//! One file without scripts, fonts or network. Long tables are folded, and stay folded on paper.
 
-use std::time::Duration;
+use std::slice::SliceIndex;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use rollout::comparison::Numbers;
-use rollout::event::{Difference, Event, GroupOutcome, Started};
-use rollout::format::{duration, grouped};
+use rollout::Version;
+use rollout::comparison::Calls;
+use rollout::event::{Event, GroupOutcome};
+use rollout::format::grouped;
 use rollout::health::clock;
-use rollout::plan::Mode;
-use rollout::{Time, Version, Weight};
 
 use crate::chart::chart;
-use crate::counts::figure;
 use crate::ending::Block;
-use crate::format::{schedule, short, version, versions};
 use crate::group;
-use crate::record::{Answer, Decision, Hook, Record, records};
-use crate::safe::{clean, one_line, prose};
+use crate::record::{Record, records};
+use crate::safe::{clean, prose};
 use crate::styled::Tone;
+use crate::tables::{self, Cell, Table};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
 pub fn html(events: &[Event]) -> String {
@@ -45,7 +43,7 @@ pub fn html(events: &[Event]) -> String {
                 main {
                     @if records.is_empty() {
                         h1 { "No rollout" }
-                        p { "There are no events to tell of." }
+                        p { "There are no events." }
                     }
                     @if let Some(outcome) = several { (all(outcome)) }
                     @for (index, record) in records.iter().enumerate() { (article(record, index)) }
@@ -58,23 +56,20 @@ pub fn html(events: &[Event]) -> String {
 
 const STYLE: &str = include_str!("page.css");
 
-/// How many rows of a table stand open; the rest is folded, and on paper left out.
+/// How many rows of a table are open; the rest is folded, and left out on paper.
 const OPEN_ROWS: usize = 14;
 
-/// What is too wide for a small screen is moved sideways, by keys too.
+/// Lets a wide element scroll sideways, with the keyboard too.
 fn wide(what: &Markup) -> Markup {
     html! { div.wide tabindex="0" { (what) } }
 }
 
-/// What became of several functions: for all of them, and each in a row.
 fn all(outcome: &GroupOutcome) -> Markup {
     let block = Block::of_a_group(outcome);
-    let rows: Vec<_> = outcome.members.iter().map(|member| group::row(member).map(|cell| prose(&cell)).to_vec()).collect();
     html! {
         article {
             (verdict(&block, &block.spent))
-            h2 { "Functions" }
-            (table("What became of each", &["Function", "Outcome", "Why", "Now"], &rows))
+            (section(&tables::members(outcome)))
         }
     }
 }
@@ -92,15 +87,13 @@ fn article(record: &Record, index: usize) -> Markup {
                 }
                 (counts(record))
             }
-            (decisions(record))
-            (hooks(record))
-            (alarms(record))
+            @for table in [tables::decisions(record), tables::hooks(record), tables::alarms(record)] { (section(&table)) }
             (warnings(record))
             (settings(record))
-            (differences(record))
+            (section(&tables::differences(record)))
             h2 { "What to do next" }
             ul { @for command in &block.next { li { code { (clean(command)) } } } }
-            (log(record))
+            (folded(&tables::log(record)))
         }
     }
 }
@@ -136,7 +129,6 @@ fn lines(lines: impl Iterator<Item = Markup>) -> Markup {
     html! { @for (index, line) in lines.enumerate() { @if index > 0 { br; } (line) } }
 }
 
-/// When it was, and what it took.
 fn spent(record: &Record, spent: &str) -> String {
     let day = record.began.to_string();
     let times = format!("{}, {} to {} UTC", day.get(..10).unwrap_or(&day), clock(record.began), clock(record.last));
@@ -149,152 +141,90 @@ fn legend(record: &Record) -> Markup {
         span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
         @if record.compared() {
             " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
-            " · errors stand where the calls were, evidence where it was counted"
+            " · errors are at the time of the invocations, evidence at the time of the count"
         }
-        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: the share that was seen" }
+        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: observed traffic" }
         " · times are UTC"
     }
 }
 
-/// A table, with the earlier rows of a long one folded: the last ones say how it ended.
-fn table(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
-    if rows.len() <= OPEN_ROWS {
-        return whole(caption, head, rows);
-    }
-    let (earlier, last) = rows.split_at(rows.len() - OPEN_ROWS + 2);
+/// A table under a heading, with the earlier rows of a long one folded: the last ones show the end. Nothing without rows.
+fn section(table: &Table) -> Markup {
+    let Table { title, caption, rows, .. } = table;
+    let earlier = if rows.len() <= OPEN_ROWS { 0 } else { rows.len() - OPEN_ROWS + 2 };
     html! {
-        details {
-            summary { (caption) ": " (earlier.len()) " earlier rows" }
-            (whole(caption, head, earlier))
-        }
-        (whole(&format!("{caption}, the last {}", last.len()), head, last))
+        @if !rows.is_empty() { h2 { (title) } }
+        @if earlier > 0 {
+            details {
+                summary { (caption) ": " (earlier) " earlier rows" }
+                (whole(caption, table, ..earlier))
+            }
+            (whole(&format!("{caption}, the last {}", rows.len() - earlier), table, earlier..))
+        } @else if !rows.is_empty() { (whole(caption, table, ..)) }
     }
 }
 
-/// A table that is folded whole.
-fn folded(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+fn folded(table: &Table) -> Markup {
     html! {
         details {
-            summary { (caption) " (" (rows.len()) " rows)" }
-            (whole(caption, head, rows))
+            summary { (table.caption) " (" (table.rows.len()) " rows)" }
+            (whole(&table.caption, table, ..))
         }
     }
 }
 
-fn whole(caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+fn whole(caption: &str, table: &Table, rows: impl SliceIndex<[Vec<Cell>], Output = [Vec<Cell>]>) -> Markup {
     wide(&html! {
         table {
             caption { (clean(caption)) }
-            thead { tr { @for cell in head { th scope="col" { (cell) } } } }
-            tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+            thead { tr { @for cell in &table.head { th scope="col" { (clean(cell)) } } } }
+            tbody { @for row in &table.rows[rows] { tr { @for cell in row { td { (show(cell)) } } } } }
         }
     })
 }
 
-/// A table under a heading of its own; nothing where it has no rows.
-fn section(title: &str, caption: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
-    html! {
-        @if !rows.is_empty() {
-            h2 { (title) }
-            (table(caption, head, rows))
-        }
+fn show(cell: &Cell) -> Markup {
+    match cell {
+        Cell::Time(at) => html! { time datetime=(at) { (clock(*at)) } },
+        Cell::Text(text) => html! { (clean(text)) },
+        Cell::Prose(text) => prose(text),
+        Cell::Log(text, log) => html! {
+            (prose(text))
+            @if !log.is_empty() {
+                details {
+                    summary { "its log" }
+                    pre { (log.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")) }
+                }
+            }
+        },
     }
 }
 
-fn text(text: &str) -> Markup {
-    html! { (clean(text)) }
-}
-
-fn time(at: Time) -> Markup {
-    html! { time datetime=(at) { (clock(at)) } }
-}
-
-fn failed(calls: &rollout::comparison::Calls) -> String {
+fn failed(calls: &Calls) -> String {
     format!("{} ({} of {})", calls.rate(), grouped(calls.errors), grouped(calls.calls))
 }
 
-fn against(numbers: &Numbers) -> String {
-    format!("{} of {}", figure(numbers.ln_evidence), figure(numbers.ln_threshold))
-}
-
-/// The table of what the picture shows.
 fn counts(record: &Record) -> Markup {
     let minutes = record.minutes();
     let Some(last) = minutes.last() else { return Markup::default() };
-    let row = |count: &&crate::record::Count| {
+    let rows = minutes.iter().map(|count| {
         let numbers = &count.numbers;
         let slow = numbers
             .slow
             .as_ref()
             .map_or_else(String::new, |slow| format!("{} · {}", slow.stable_percent.percent(), slow.candidate_percent.percent()));
-        let share = record.share_at(count.at).to_string();
-        let cells = [share, failed(&numbers.stable), failed(&numbers.candidate), slow, against(numbers)];
-        [time(count.at)].into_iter().chain(cells.iter().map(|cell| text(cell))).collect()
-    };
-    let rows: Vec<Vec<Markup>> = minutes.iter().map(row).collect();
+        let traffic = record.share_at(count.at).to_string();
+        let cells = [traffic, failed(&numbers.stable), failed(&numbers.candidate), slow, tables::evidence(numbers)];
+        [Cell::Time(count.at)].into_iter().chain(cells.map(Cell::Text))
+    });
     let of_stable = format!("Failed of {}", last.numbers.stable.version);
     let of_candidate = format!("Failed of {}", last.numbers.candidate.version);
     let slow = match &last.numbers.slow {
         Some(slow) => format!("Over {:.0} ms", slow.stable_limit_ms.to_f64()),
         None => "Slow".to_owned(),
     };
-    let head = ["Counted", "Share", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
-    folded("The calls, added up since the rollout began", &head, &rows)
-}
-
-fn decisions(record: &Record) -> Markup {
-    let compared = record.compared();
-    let row = |decision: &Decision| {
-        let evidence = decision.numbers.as_ref().map_or_else(|| "not yet counted".to_owned(), against);
-        let cells = [time(decision.at), text(&decision.what), prose(&decision.because)];
-        cells.into_iter().chain(compared.then(|| text(&evidence))).collect()
-    };
-    let rows: Vec<Vec<Markup>> = record.decisions.iter().map(row).collect();
-    let head = ["Time", "Decision", "Because", "Evidence"];
-    section("Decisions", "What was decided, and on what", &head[..if compared { 4 } else { 3 }], &rows)
-}
-
-fn hooks(record: &Record) -> Markup {
-    let row = |hook: &Hook| {
-        let took = hook.answer.as_ref().map_or_else(String::new, |answer| duration(answer.took));
-        vec![time(hook.asked), text(hook.phase.word()), text(&hook.name), answer(hook.answer.as_ref()), text(&took)]
-    };
-    let rows: Vec<Vec<Markup>> = record.hooks.iter().map(row).collect();
-    section("Hooks", "Who was asked, and what they said", &["Asked", "Phase", "Hook", "Answer", "Took"], &rows)
-}
-
-fn answer(answer: Option<&Answer>) -> Markup {
-    let Some(Answer { good, lines, .. }) = answer else { return text("no answer") };
-    html! {
-        (if *good { "✔ succeeded" } else { "✖ failed" })
-        @if let [first, log @ ..] = lines.as_slice() {
-            ": " (clean(first))
-            @if !log.is_empty() {
-                details {
-                    summary { "its log" }
-                    pre { (verbatim(log)) }
-                }
-            }
-        }
-    }
-}
-
-fn verbatim(lines: &[String]) -> String {
-    lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
-}
-
-fn alarms(record: &Record) -> Markup {
-    let watched = record.story.started.as_ref().map(|(_, started)| started.alarms.as_slice()).unwrap_or_default();
-    let mut rows = Vec::new();
-    for alarm in &record.alarms {
-        for state in &alarm.states {
-            let word = state.state.word().replace('_', " ");
-            rows.push(vec![text(&one_line(&alarm.name)), text(&word), time(state.since), text(&state.reason)]);
-        }
-    }
-    let silent = watched.iter().filter(|name| record.alarms.iter().all(|alarm| alarm.name != **name));
-    rows.extend(silent.map(|name| [one_line(name).as_str(), "OK", "", "throughout"].map(text).to_vec()));
-    section("Alarms", "What the alarms said", &["Alarm", "State", "Since", "Reason"], &rows)
+    let head = ["Counted", "Traffic", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
+    folded(&Table::new("", "Invocations since the rollout started, in total", &head, rows))
 }
 
 fn warnings(record: &Record) -> Markup {
@@ -306,35 +236,8 @@ fn warnings(record: &Record) -> Markup {
     }
 }
 
-/// The plan in words: a name, and what was chosen.
-pub(crate) fn chosen(record: &Record) -> Vec<(&'static str, String)> {
-    let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, .. } = started;
-    let or_none = |text: Option<&String>| text.map_or_else(|| "none".to_owned(), |name| short(&one_line(name)).to_owned());
-    let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
-    let mut chosen = vec![
-        ("Rollout", rollout_id.clone()),
-        ("Versions", versions(*stable, record.story.candidate, "→")),
-        ("Schedule", if stable.is_some() { schedule(started) } else { format!("first deployment: {} at once", Weight::FULL) }),
-        ("Bake", duration(Duration::from_secs(*bake_seconds))),
-        ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
-        (
-            "Calls of both versions",
-            match analysis {
-                Some(Mode::On) => "compared".to_owned(),
-                Some(Mode::Observe) => "compared, reported only".to_owned(),
-                Some(Mode::Off) | None => "not compared".to_owned(),
-            },
-        ),
-        ("Pre-traffic hook", or_none(pre_hook.as_ref())),
-    ];
-    chosen.extend(step_hook.as_ref().map(|hook| ("Step hook", or_none(Some(hook)))));
-    chosen.push(("Post-traffic hook", or_none(post_hook.as_ref())));
-    chosen
-}
-
 fn settings(record: &Record) -> Markup {
-    let chosen = chosen(record);
+    let chosen = tables::settings(record);
     html! {
         @if !chosen.is_empty() {
             h2 { "Settings" }
@@ -346,36 +249,4 @@ fn settings(record: &Record) -> Markup {
             }
         }
     }
-}
-
-/// In what the versions differ: what of it, stable's, the candidate's.
-pub(crate) fn compared_versions(record: &Record) -> Vec<[String; 3]> {
-    let names = |sign: &str, names: &[String]| names.iter().map(|name| format!("{sign}{}", one_line(name))).collect::<Vec<_>>();
-    let row = |differs: &Difference| {
-        let value = |value: &Option<String>| value.as_ref().map(|value| one_line(value));
-        let [stable, candidate] = match (value(&differs.stable), value(&differs.candidate)) {
-            (None, None) => {
-                let changed: Vec<String> = differs.changed.iter().map(|name| format!("{} changed", one_line(name))).collect();
-                [names("−", &differs.removed), [names("+", &differs.added), changed].concat()].map(|names| names.join(", "))
-            }
-            (stable, candidate) => [stable, candidate].map(|value| value.unwrap_or_else(|| "none".to_owned())),
-        };
-        [one_line(&differs.name), stable, candidate]
-    };
-    record.differs.iter().map(row).collect()
-}
-
-fn differences(record: &Record) -> Markup {
-    let rows: Vec<_> = compared_versions(record).iter().map(|row| row.each_ref().map(|cell| text(cell)).to_vec()).collect();
-    let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
-    section("Versions", &format!("In what {candidate} differs from {stable}"), &["", &stable, &candidate], &rows)
-}
-
-fn log(record: &Record) -> Markup {
-    let row = |(at, told): &(Time, crate::messages::LogLine)| {
-        let text = html! { (prose(&told.text)) @if !told.under.is_empty() { pre { (verbatim(&told.under)) } } };
-        vec![time(*at), html! { (told.word) }, text]
-    };
-    let rows: Vec<Vec<Markup>> = record.log.iter().map(row).collect();
-    folded("The whole log", &["Time", "What", ""], &rows)
 }

@@ -1,4 +1,4 @@
-//! What does a program read? One JSON object a line, one line an event.
+//! What does a program read? One line of JSON for each event.
 
 use std::io::{self, Write};
 
@@ -30,7 +30,7 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        // Told for the record alone, or not known well enough to be written again.
+        // Only for the record, or not known here.
         if matches!(event.what, EventKind::Observed(_) | EventKind::Unknown) {
             return Ok(());
         }

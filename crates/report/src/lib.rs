@@ -1,9 +1,8 @@
 //! What do people and programs read of a rollout? Reporters, each a fold over its events, and the texts of `status`, `plan` and
 //! `doctor`.
 //!
-//! Nothing here decides anything, reads a clock or asks AWS. Everything is written to a writer that the caller gives, errors of
-//! writing are handed back, and it is the caller's promise that they never change a rollout. A saved file of events renders like
-//! the rollout did.
+//! Nothing here decides anything, reads a clock or calls AWS. Output goes to the caller's writer and its errors are returned: the
+//! caller makes sure that they never change a rollout. A saved file of events renders like the rollout did.
 
 mod alarm_reason;
 mod chart;
@@ -37,6 +36,7 @@ mod rollout_state;
 mod safe;
 mod status;
 mod styled;
+mod tables;
 mod timeline;
 mod verify;
 
@@ -68,48 +68,47 @@ pub use status::{status_json, status_text};
 pub use timeline::{plan_json, plan_text};
 pub use verify::{Verified, verify};
 
-/// Somebody who tells a rollout.
+/// Writes the events of a rollout for one kind of reader.
 ///
 /// # Guarantees
 /// - An event is written, and flushed, before [`Reporter::event`] returns.
-/// - Nothing panics, and an error leaves the reporter usable: the next event is told as if this one had been.
+/// - Nothing panics, and after an error the reporter still works: the next event is written as usual.
 pub trait Reporter {
-    /// Tells one event.
+    /// Writes one event.
     ///
     /// # Errors
-    /// What the writer gave.
+    /// The error of the writer.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
-    /// Draws again what changes with time alone. `now` is AWS' time.
+    /// Redraws what changes with time. `now` is AWS' time.
     ///
     /// # Errors
-    /// What the writer gave.
+    /// The error of the writer.
     fn tick(&mut self, now: Time) -> io::Result<()> {
         let _ = now;
         Ok(())
     }
 
-    /// Shows what is asked of whoever sits before it, or said to them. It is no part of what happened, and nothing where nothing is
-    /// drawn.
+    /// Shows a question or a message to the person at the keyboard. Reporters that do not draw ignore it.
     ///
     /// # Errors
-    /// What the writer gave.
+    /// The error of the writer.
     fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
         let _ = prompt;
         Ok(())
     }
 
-    /// Something else has written in between: what was drawn is not drawn over.
+    /// Something else has written to the output: the last frame stays, and the next one starts below it.
     ///
     /// # Errors
-    /// What the writer gave.
+    /// The error of the writer.
     fn anew(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Leaves the output in good order: to be called once, after the last event.
+    /// Completes the output: call it once, after the last event.
     ///
     /// # Errors
-    /// What the writer gave.
+    /// The error of the writer.
     fn finish(&mut self) -> io::Result<()>;
 }

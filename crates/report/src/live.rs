@@ -1,7 +1,6 @@
-//! How does the live view stay in its place? Draws frames over each other and keeps everything above them.
+//! How does the live view update in place? It draws frames over each other and keeps everything above them.
 //!
-//! What a frame shows is not said here. No key is read, no mode of the terminal is changed, so nothing is left to be put back
-//! when this is dropped.
+//! What a frame shows is not decided here. It reads no keys and changes no terminal mode, so there is nothing to restore.
 
 use std::io::{self, Write};
 
@@ -26,7 +25,7 @@ pub enum Size {
     Fixed(u16, u16),
 }
 
-/// Below these the plain lines are easier to read than a view that is cut.
+/// In a smaller terminal plain lines are easier to read.
 const LEAST_COLUMNS: usize = 60;
 const LEAST_ROWS: usize = 10;
 
@@ -57,11 +56,10 @@ impl<W: Write> Live<W> {
         Self { state: LiveState::of_a_group(), lines: Lines::of_a_group(), of_a_group: true, ..Self::new(out, size, color) }
     }
 
-    /// Columns and rows.
     fn size(&self) -> (usize, usize) {
         let (columns, rows) = match self.size {
             Size::Fixed(columns, rows) => (columns, rows),
-            // A terminal that does not say is taken for the classic one.
+            // The default size, if the terminal does not say.
             Size::Asked => terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0).unwrap_or((80, 24)),
         };
         (usize::from(columns), usize::from(rows))
@@ -71,7 +69,7 @@ impl<W: Write> Live<W> {
         columns < LEAST_COLUMNS || rows < LEAST_ROWS
     }
 
-    /// Queues the way to where the frame began.
+    /// Queues the move to where the frame began.
     fn rise(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
         // After a change of size the terminal has wrapped the lines that became too long.
         let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
@@ -116,32 +114,32 @@ impl<W: Write> Live<W> {
     }
 
     /// The lines that stay above the frame, because they must not be lost.
-    fn lasting(&self, event: &Event, told: Vec<String>, size: (usize, usize)) -> Vec<String> {
+    fn lasting(&self, event: &Event, lines: Vec<String>, size: (usize, usize)) -> Vec<String> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
         let block = match &event.what {
             EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
             EventKind::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
-            // Of several the line is enough.
-            EventKind::Outcome(_) => return told,
+            // In a group the line is enough.
+            EventKind::Outcome(_) => return lines,
             _ => None,
         };
         if let Some(block) = block {
             let block = ending::lines(&block, Some(size.0));
             return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
         }
-        let kept = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
-        if kept || Self::is_small(size) { told } else { Vec::new() }
+        let lasts = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
+        if lasts || Self::is_small(size) { lines } else { Vec::new() }
     }
 }
 
-/// Queues one line in the place of what stands there.
+/// Queues one line over the old one.
 fn put(buffer: &mut Vec<u8>, line: &str) -> io::Result<()> {
     // The whole line, so that the terminal forgets that it went on in the next one.
     queue!(buffer, Clear(ClearType::CurrentLine))?;
     buffer.extend_from_slice(line.as_bytes());
     // Of a long one that goes on in the next row, its rest.
     queue!(buffer, Clear(ClearType::UntilNewLine))?;
-    // A carriage return too: whoever reads keys may have switched the terminal to raw ones.
+    // A carriage return too: reading keys may have switched the terminal to raw mode.
     buffer.extend_from_slice(b"\r\n");
     Ok(())
 }
@@ -150,8 +148,8 @@ impl<W: Write> Reporter for Live<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.now = self.now.max(event.at);
         self.state.add(event);
-        let told = self.lines.tell(event);
-        let above = self.lasting(event, told, self.size());
+        let lines = self.lines.tell(event);
+        let above = self.lasting(event, lines, self.size());
         self.ended |= if self.of_a_group { matches!(event.what, EventKind::GroupOutcome(_)) } else { event.ending().is_some() };
         self.draw(&above)
     }
@@ -166,8 +164,8 @@ impl<W: Write> Reporter for Live<W> {
             return Ok(());
         }
         self.state.prompt = prompt.clone();
-        let told = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
-        let above: Vec<String> = told.iter().map(|line| line.render(usize::MAX, self.color)).collect();
+        let line = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
+        let above: Vec<String> = line.iter().map(|line| line.render(usize::MAX, self.color)).collect();
         if self.state.is_blank() && above.is_empty() { Ok(()) } else { self.draw(&above) }
     }
 

@@ -1,6 +1,6 @@
 //! What does the live view show at one moment? A pure function from what is known, the time and the width to lines of text.
 //!
-//! It knows no terminal: who draws the lines, and where, is not said here. What is not known is left out.
+//! It does not draw and does not know the terminal. What is not known is left out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,16 +20,12 @@ use crate::rollout_state::{Mark, Share, Story, Watched};
 use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
-/// The most rows a frame has.
 pub(crate) const ROWS: usize = 24;
 
-/// How far the right side of the first row may be from the left one: eyes lose a line that is longer.
 const WIDEST: usize = 110;
 
-/// How many events are kept in sight.
 const RECENT: usize = 3;
 
-/// How many alarms are shown one by one.
 const ALARMS: usize = 6;
 
 /// What the live view knows: a fold over the events of one alias, or of several at a time.
@@ -37,7 +33,7 @@ const ALARMS: usize = 6;
 pub struct LiveState {
     pub(crate) story: Story,
     pub(crate) prompt: Prompt,
-    /// Each of several functions; none where there is one.
+    /// The functions of a group; `None` for a single function.
     stories: Option<Stories>,
     recent: VecDeque<(Time, &'static str, String)>,
 }
@@ -48,7 +44,6 @@ impl LiveState {
         Self { stories: Some(Stories::default()), ..Self::default() }
     }
 
-    /// Whether nothing is known yet.
     pub(crate) fn is_blank(&self) -> bool {
         self.story.function.is_empty() && self.stories.as_ref().is_none_or(Stories::is_empty)
     }
@@ -68,9 +63,9 @@ impl LiveState {
             return;
         }
         let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
-        for told in sentences(story.unwrap_or(&self.story), event) {
-            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([told.text]).collect();
-            self.recent.push_back((event.at, told.word, text));
+        for line in sentences(story.unwrap_or(&self.story), event) {
+            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([line.text]).collect();
+            self.recent.push_back((event.at, line.word, text));
         }
         while self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -92,35 +87,36 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     let mut lines = header(story, now, width);
     lines.push(ticks(story, now));
     lines.extend(rail(story, now, width));
-    lines.push(row("share").joined(share(story, now, width)));
-    if let Some((since, why)) = &story.blind {
-        lines.push(row("blind").with(Tone::Warn, format!("since {}: {}", clock(*since), one_line(why))));
+    lines.push(row("traffic").joined(share(story, now, width)));
+    if let Some((since, why)) = &story.unmonitored {
+        let text = format!("since {}: {}", clock(*since), one_line(why));
+        lines.push(row("warning").with(Tone::Warn, text));
     }
     lines.extend(counts(story, now));
     lines.extend(alarms(story, now));
-    let mut told = Vec::new();
+    let mut recent = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {
-        // The last one is why things are as they are: it is to be read to its end.
+        // The last one explains the current state: it is shown whole.
         let last = index + 1 == state.recent.len();
         let mut parts = if last { wrapped(text, width.saturating_sub(TEXT_AT)) } else { vec![text.clone()] }.into_iter();
-        told.push(happened(*at, word, &parts.next().unwrap_or_default()));
-        told.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
+        recent.push(happened(*at, word, &parts.next().unwrap_or_default()));
+        recent.extend(parts.take(2).map(|part| Line::plain(format!("{:TEXT_AT$}{part}", ""))));
     }
-    Rows { body: lines, told, foot: state.prompt.foot(story, width) }
+    Rows { body: lines, recent, foot: state.prompt.foot(story, width) }
 }
 
 fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let versions = versions(story.stable(), story.candidate, "▸");
-    let left = Line::default().with(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
+    let left = Line::of(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
     let whole = match started.stable {
         Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
         Some(_) | None => String::new(),
     };
     let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
-    let right = Line::default().with(Tone::Dim, right);
+    let right = Line::of(Tone::Dim, right);
     let words = match started.stable {
-        _ if started.is_elsewhere() => "runs elsewhere".to_owned(),
+        _ if started.is_elsewhere() => "driven by another process".to_owned(),
         Some(_) => schedule(started),
         None => "first deployment".to_owned(),
     };
@@ -135,7 +131,7 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
 
 fn ticks(story: &Story, now: Time) -> Line {
     let Some((_, started)) = &story.started else { return Line::plain("  · preflight") };
-    let mut line = Line::default().with(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
+    let mut line = Line::of(Tone::Good, "  ✔").with(Tone::Plain, " preflight");
     let number = version(story.candidate);
     line = match (story.ready, story.candidate) {
         (true, _) => line.with(Tone::Good, "   ✔").with(Tone::Plain, format!(" version {number}")),
@@ -162,7 +158,7 @@ fn ticks(story: &Story, now: Time) -> Line {
     line
 }
 
-/// The steps in a row, or as a bar where there are too many of them. A first deployment has none.
+/// The steps in a row, or as a bar if there are too many. A first deployment has none.
 fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
     let at = story.share.map_or(0, |share| share.step);
@@ -189,7 +185,6 @@ fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     Some(progress(at, started.weights.len()).joined(tail))
 }
 
-/// How far the steps are, without their shares.
 fn progress(at: usize, count: usize) -> Line {
     let cells = 30;
     let filled = cells * at.min(count) / count.max(1);
@@ -205,9 +200,9 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
     match full {
         Some(share) => {
             let done = now.since(share.since).min(bake);
-            Line::default().with(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
+            Line::of(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
         }
-        None => Line::default().with(Tone::Dim, format!("  bake {}", duration(bake))),
+        None => Line::of(Tone::Dim, format!("  bake {}", duration(bake))),
     }
 }
 
@@ -215,15 +210,16 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
     let stable = story.stable();
     let on_stable = stable.map(|stable| format!("{} on {stable}", Weight::FULL));
     if story.restored.is_some() {
-        return Line::default().with(Tone::Bad, on_stable.unwrap_or_else(|| "no version to go back to".to_owned()));
+        return Line::of(Tone::Bad, on_stable.unwrap_or_else(|| "no earlier version".to_owned()));
     }
-    if story.rollback_target.is_some() {
-        let text = stable.map_or_else(|| "stopping".to_owned(), |stable| format!("going back: all traffic to {stable}"));
-        return Line::default().with(Tone::Bad, text);
+    if story.rollback.is_some() {
+        let text =
+            stable.map_or_else(|| "ending the rollout".to_owned(), |stable| format!("rolling back: all traffic to {stable}"));
+        return Line::of(Tone::Bad, text);
     }
     let candidate = version(story.candidate);
     if story.promoted {
-        return Line::default().with(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
+        return Line::of(Tone::Good, format!("{} on {candidate}, promoted", Weight::FULL));
     }
     let Some(share) = story.share else {
         let before = match (story.created, on_stable) {
@@ -234,25 +230,25 @@ fn share(story: &Story, now: Time, width: usize) -> Line {
         return Line::plain(before).with(Tone::Plain, first_step(story));
     };
     let line = Line::plain(format!("set {}", share.weight)).joined(seen(story, share.weight));
-    if let Some(weight) = story.by_hand {
-        return line.with(Tone::Warn, format!(", but {weight} was set by hand: held there"));
+    if let Some(weight) = story.set_manually {
+        return line.with(Tone::Warn, format!(", but {weight} was set manually: holding it"));
     }
-    if story.blind.is_some() {
-        return line.with(Tone::Warn, ", held while blind");
+    if story.unmonitored.is_some() {
+        return line.with(Tone::Warn, ", holding: monitoring unavailable");
     }
     if let Some(until) = story.paused {
         return line.with(Tone::Warn, format!("   paused until {} (in {})", clock(until), countdown(until.since(now))));
     }
     let next = next(story, share, now);
     let long = line.clone().with(Tone::Plain, next.as_str());
-    let fits = row("share").width() + long.width() <= width;
+    let fits = row("traffic").width() + long.width() <= width;
     if fits { long } else { line.with(Tone::Plain, next.replace(" about ", " ")) }
 }
 
 fn first_step(story: &Story) -> String {
     let Some((_, started)) = &story.started else { return String::new() };
     match started.weights.first() {
-        Some(first) if started.stable.is_some() => format!("   first {first} to {}", version(story.candidate)),
+        Some(first) if started.stable.is_some() => format!("   first step {first} to {}", version(story.candidate)),
         Some(_) | None => String::new(),
     }
 }
@@ -282,14 +278,15 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         return Vec::new();
     }
     if story.alarms.is_empty() && story.elsewhere() {
-        return vec![row("alarms").with(Tone::Dim, "known to its own process; `--alarm NAME` shows one here")];
+        return vec![row("alarms").with(Tone::Dim, "only the rollout's process knows them; `--alarm NAME` adds one")];
     }
     if story.alarms.is_empty() {
-        let alone = if story.unwatched() && story.stable().is_some() { "none: the schedule alone moves traffic" } else { "none" };
+        let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let red = |alarm: &&Watched| alarm.told.is_some_and(|(state, _)| state != AlarmState::Ok);
-    let sorted: Vec<&Watched> = story.alarms.iter().filter(red).chain(story.alarms.iter().filter(|alarm| !red(alarm))).collect();
+    let not_ok = |alarm: &&Watched| alarm.last.is_some_and(|(state, _)| state != AlarmState::Ok);
+    let sorted: Vec<&Watched> =
+        story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
     let mut lines = Vec::new();
     for (index, alarm) in sorted.iter().take(ALARMS).enumerate() {
         lines.push(row(if index == 0 { "alarms" } else { "" }).joined(alarm_line(story, alarm, now)));
@@ -303,13 +300,13 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
 
 fn alarm_line(story: &Story, alarm: &Watched, now: Time) -> Line {
     let name = one_line(&alarm.name);
-    let (tone, mark, said) = match alarm.told {
+    let (tone, mark, said) = match alarm.last {
         Some((AlarmState::Alarm, since)) => (Tone::Bad, '✖', format!("ALARM {}", duration(now.since(since)))),
         Some((AlarmState::Ok, since)) => (Tone::Good, '✔', format!("OK {}", duration(now.since(since)))),
         Some((AlarmState::InsufficientData, since)) => (Tone::Warn, '?', format!("no data {}", duration(now.since(since)))),
-        // Only what is not OK is told when an alarm is first looked at, and the claim follows the first look.
-        None if story.claimed && !story.elsewhere() && story.blind.is_none() => (Tone::Good, '✔', "OK".to_owned()),
+        // An alarm that is OK at the first reading has no event, and the alias is acquired after that reading.
+        None if story.claimed && !story.elsewhere() && story.unmonitored.is_none() => (Tone::Good, '✔', "OK".to_owned()),
         None => (Tone::Dim, '·', String::new()),
     };
-    Line::default().with(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
+    Line::of(tone, mark).with(Tone::Plain, format!(" {name} {said}"))
 }

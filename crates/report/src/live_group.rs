@@ -1,4 +1,4 @@
-//! What does the live view show of several functions? A row for each, those in trouble first; the whole keeps to one screen.
+//! What does the live view show of several functions? A row for each on one screen, those with problems first.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,8 @@ use crate::styled::{Line, Tone};
 /// The functions of one process, each with what is known of it.
 pub(crate) type Stories = BTreeMap<(String, String), Story>;
 
-/// How many rows there are at most.
 const FUNCTIONS: usize = 16;
 
-/// How wide a name may stand.
 const NAME: usize = 32;
 
 /// The rows of several functions; `recent` is what happened last in any of them.
@@ -28,34 +26,36 @@ pub(crate) fn rows<'a>(
     width: usize,
 ) -> Rows {
     let mut sorted: Vec<&Story> = stories.values().collect();
-    sorted.sort_by_key(|story| trouble(story));
+    sorted.sort_by_key(|story| rank(story));
     let name = sorted.iter().map(|story| story.subject().chars().count()).max().unwrap_or(0).min(NAME);
     let mut body = vec![header(stories, now)];
     body.extend(sorted.iter().take(FUNCTIONS).map(|story| function(story, name, now)));
     if sorted.len() > FUNCTIONS {
-        body.push(Line::default().with(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
+        body.push(Line::of(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
     }
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for (at, word, text) in recent {
         let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
-        told.push(happened(*at, word, &text));
+        shown.push(happened(*at, word, &text));
     }
-    let foot = Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, "canaryctl rollback");
-    Rows { body, told, foot: vec![foot] }
+    let foot = Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
+    Rows { body, recent: shown, foot: vec![foot] }
 }
 
 fn header(stories: &Stories, now: Time) -> Line {
-    let line = Line::default().with(Tone::Strong, format!("{} functions", stories.len()));
+    let line = Line::of(Tone::Strong, format!("{} functions", stories.len()));
     let Some((at, started)) = stories.values().find_map(|story| story.started.as_ref()) else { return line };
     let took = format!("   {} of about {}", elapsed(now.since(*at)), elapsed(total(started)));
     line.with(Tone::Plain, format!("   {}", schedule(started))).with(Tone::Dim, took)
 }
 
-/// Where it stands among the others: what goes wrong is what everybody looks for.
-fn trouble(story: &Story) -> u8 {
-    let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _))));
-    match (story.rollback_target.is_some() || alarmed, story.by_hand.is_some() || story.blind.is_some() || story.paused.is_some())
-    {
+/// Its place among the others: problems first.
+fn rank(story: &Story) -> u8 {
+    let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _))));
+    match (
+        story.rollback.is_some() || alarmed,
+        story.set_manually.is_some() || story.unmonitored.is_some() || story.paused.is_some(),
+    ) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
@@ -65,7 +65,7 @@ fn trouble(story: &Story) -> u8 {
 fn function(story: &Story, name: usize, now: Time) -> Line {
     let subject: String = one_line(&story.subject()).chars().take(name).collect();
     let versions = versions(story.stable(), story.candidate, "▸");
-    let line = Line::default().with(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
+    let line = Line::of(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
     let share = story.share.map_or(Weight::ZERO, |share| share.weight);
     let line = line.with(Tone::Strong, format!("{:<6}  ", share.to_string()));
     let line = line.joined(alarms(story));
@@ -75,46 +75,49 @@ fn function(story: &Story, name: usize, now: Time) -> Line {
 
 fn alarms(story: &Story) -> Line {
     let Some((_, started)) = story.started.as_ref().filter(|(_, started)| !started.alarms.is_empty()) else {
-        return Line::default().with(Tone::Dim, "no alarms  ");
+        return Line::of(Tone::Dim, "no alarms  ");
     };
-    let red = story.alarms.iter().filter(|alarm| matches!(alarm.told, Some((AlarmState::Alarm, _)))).count();
-    if red > 0 {
-        return Line::default().with(Tone::Bad, format!("✖ {red} in ALARM  "));
+    let fired = story.alarms.iter().filter(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _)))).count();
+    if fired > 0 {
+        return Line::of(Tone::Bad, format!("✖ {fired} in ALARM  "));
     }
-    let known = story.claimed && story.blind.is_none();
+    let known = story.claimed && story.unmonitored.is_none();
     let (tone, mark) = if known { (Tone::Good, '✔') } else { (Tone::Dim, '·') };
-    Line::default().with(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
+    Line::of(tone, mark).with(Tone::Plain, format!(" {:<8}  ", format!("alarms {}", started.alarms.len())))
 }
 
-/// What it is doing, or waits for.
 fn state(story: &Story, now: Time) -> (Tone, String) {
-    if let Some(rollback_target) = &story.rollback_target {
-        let word = if story.restored.is_some() { "back" } else { "going back" };
-        return (Tone::Bad, format!("{word}: {}", rollback_target.cause.phrase()));
+    if let Some(rollback) = &story.rollback {
+        let word = if story.restored.is_some() { "rolled back" } else { "rolling back" };
+        return (Tone::Bad, format!("{word}: {}", rollback.cause.phrase()));
     }
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());
     }
-    if let Some((since, _)) = &story.blind {
-        return (Tone::Warn, format!("blind since {}", clock(*since)));
+    if let Some((since, _)) = &story.unmonitored {
+        return (Tone::Warn, format!("monitoring unavailable since {}", clock(*since)));
     }
     if let Some(until) = story.paused {
         return (Tone::Warn, format!("paused until {}", clock(until)));
     }
-    if let Some(weight) = story.by_hand {
-        return (Tone::Warn, format!("{weight} set by hand"));
+    if let Some(weight) = story.set_manually {
+        return (Tone::Warn, format!("{weight} set manually"));
     }
     let next = story.share.and_then(|share| Some((share, share.next_at?)));
     match (next, story.claimed, story.ready) {
         (Some((share, at)), _, _) => {
-            let what = if share.weight == Weight::FULL { "final" } else { "next" };
+            let what = if share.weight == Weight::FULL { "promotion" } else { "next step" };
             (
                 Tone::Plain,
-                if at > now { format!("{what} in {}", countdown(at.since(now))) } else { format!("{what} with the others") },
+                if at > now {
+                    format!("{what} in {}", countdown(at.since(now)))
+                } else {
+                    format!("{what}: waiting for the others")
+                },
             )
         }
         (None, _, true) => (Tone::Plain, "ready".to_owned()),
-        (None, true, false) => (Tone::Plain, "claimed".to_owned()),
+        (None, true, false) => (Tone::Plain, "acquired".to_owned()),
         (None, false, false) => (Tone::Dim, "preflight".to_owned()),
     }
 }

@@ -1,35 +1,32 @@
-//! How are the rows of the live view laid out, of one function as of several? What gives way on a low screen, and where texts begin.
+//! How are the rows of the live view laid out, for one function or several? What is cut on a low screen, and where texts begin.
 
 use rollout::Time;
 use rollout::health::clock;
 
 use crate::styled::{Line, Tone};
 
-/// Where the sentences of what happened begin: after the time and the word.
+/// The column where the sentences of the last events begin: after time and label.
 pub(crate) const TEXT_AT: usize = 22;
 
-/// The rows of the live view, in the order in which a low screen can do without them.
+/// The rows of the live view; a low screen cuts the first parts first.
 pub(crate) struct Rows {
-    /// What is known.
     pub(crate) body: Vec<Line>,
     /// What happened last, oldest first.
-    pub(crate) told: Vec<Line>,
-    /// How to go back, and what is asked; to be kept whatever does not fit.
+    pub(crate) recent: Vec<Line>,
+    /// How to roll back, and the keys: never cut.
     pub(crate) foot: Vec<Line>,
 }
 
 impl Rows {
-    /// As many as fit.
     pub(crate) fn fitted(self, rows: usize) -> Vec<Line> {
-        let Self { mut body, mut told, foot } = self;
+        let Self { mut body, mut recent, foot } = self;
         let room = rows.saturating_sub(foot.len());
-        body.truncate(room.saturating_sub(told.len().min(1)));
-        told.drain(..(body.len() + told.len()).saturating_sub(room).min(told.len()));
-        body.into_iter().chain(told).chain(foot).take(rows).collect()
+        body.truncate(room.saturating_sub(recent.len().min(1)));
+        recent.drain(..(body.len() + recent.len()).saturating_sub(room).min(recent.len()));
+        body.into_iter().chain(recent).chain(foot).take(rows).collect()
     }
 }
 
-/// A row of what happened.
 pub(crate) fn happened(at: Time, word: &str, text: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
+    Line::of(Tone::Dim, format!("  {}  ", clock(at))).with(Tone::Plain, format!("{word:<8}  {text}"))
 }

@@ -1,4 +1,4 @@
-//! How does one event read? Its word, its sentence, and what belongs under it. The end of a rollout is told elsewhere.
+//! How does one event read? Its label, its sentence, and the lines below it. The end of a rollout is in `ending`.
 
 use std::time::Duration;
 
@@ -6,93 +6,93 @@ use rollout::comparison::AnalysisVerdict;
 use rollout::event::{Difference, Event, EventKind, Started};
 use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
+use rollout::hook::HookUrl;
 use rollout::note::AfterPause;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
 use crate::alarm_reason::in_figures;
-use crate::format::{schedule, short, total, version, versions};
+use crate::format::{numbered, schedule, short, total, version, versions};
 use crate::rollout_state::{Mark, Story, Watched};
 use crate::safe::{clean_lines, one_line};
 
-/// One event, told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogLine {
-    /// What it is about, in a word of at most eight letters.
+    /// What it is about, in one word.
     pub(crate) word: &'static str,
-    /// The sentence, in one line.
     pub(crate) text: String,
-    /// What others said about it: the lines of a log.
+    /// The log of a hook.
     pub(crate) under: Vec<String>,
 }
 
-/// How many lines of a hook's log are worth reading in place; the last ones.
+/// How many lines of a hook's log are shown: the last ones.
 const LOG_LINES: usize = 20;
 
-fn told(word: &'static str, text: impl Into<String>) -> Vec<LogLine> {
+fn line(word: &'static str, text: impl Into<String>) -> Vec<LogLine> {
     vec![LogLine { word, text: text.into(), under: Vec::new() }]
 }
 
-/// Tells an event; `rollout_state` has it taken into account already. Nothing for an outcome.
+/// The lines of an event that `story` contains already; none for an outcome.
 pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
     match &event.what {
         EventKind::Started(started) => about_start(started),
-        EventKind::Warning { text, transient } => told(if *transient { "trouble" } else { "warning" }, one_line(text)),
-        EventKind::Acquired => told("claimed", "the alias is ours; no traffic has moved"),
-        EventKind::CodeUpdated => told("code", "the given code is in $LATEST"),
+        EventKind::Warning { text, .. } => line("warning", one_line(text)),
+        EventKind::Acquired => line("acquired", "the alias; traffic unchanged"),
+        EventKind::CodeUpdated => line("code", "$LATEST updated with the given code"),
         EventKind::Published { version } if story.stable() == Some(*version) => {
-            told("version", format!("publishing gave {version}, which is stable already"))
+            line("version", format!("no new version: publishing returned {version}, which is already stable"))
         }
-        EventKind::Published { version } => told("version", format!("{version} published")),
+        EventKind::Published { version } => line("version", format!("{version} published")),
         EventKind::VersionReady { version, differs } => ready(story, *version, differs),
-        EventKind::ManagedAlarm { name, text } => told("alarm", format!("{} {}", one_line(name), one_line(text))),
+        EventKind::ManagedAlarm { name, text } => line("alarm", format!("{} {}", one_line(name), one_line(text))),
         EventKind::HookStarted { hook, name, attempt } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            told("hook", format!("{} asked ({}{again})", short(name), hook.word()))
+            let invoked = if HookUrl::is_meant(name) { "called" } else { "invoked" };
+            line("hook", format!("{} {invoked} ({}{again})", short(name), hook.word()))
         }
         EventKind::HookSucceeded { name, took_ms, .. } => {
-            told("hook", format!("{} succeeded in {}", short(name), duration(Duration::from_millis(*took_ms))))
+            line("hook", format!("{} succeeded in {}", short(name), duration(Duration::from_millis(*took_ms))))
         }
         EventKind::HookFailed { name, reason, .. } => failed("hook", Some(name), reason),
-        EventKind::AliasCreated { version } => told("created", format!("on {version}: {} from the beginning", Weight::FULL)),
-        EventKind::WeightShifted { to, next_at, because, by_configuration, .. } => {
-            told("shifted", shift(story, *to, *next_at, because, *by_configuration))
+        EventKind::AliasCreated { version } => {
+            line("created", format!("the alias with {} of traffic on version {version}", Weight::FULL))
         }
-        // Green when it began, green now: nothing changed that a line would have to tell.
+        EventKind::WeightShifted { to, next_at, because, by_configuration, .. } => {
+            line("shifted", shift(story, *to, *next_at, because, *by_configuration))
+        }
+        // OK when the rollout started and OK now: nothing changed.
         EventKind::AlarmChanged { state: AlarmState::Ok, since, .. } if story.began_after(*since) => Vec::new(),
-        EventKind::AlarmChanged { name, state, since, reason } => told("alarm", alarm(name, *state, *since, reason)),
+        EventKind::AlarmChanged { name, state, since, reason } => line("alarm", alarm(name, *state, *since, reason)),
         EventKind::Compared { opinion, why, .. } => compared(story, *opinion, why),
-        EventKind::SharedDegradation { why, .. } => told("together", one_line(why)),
+        EventKind::SharedDegradation { why, .. } => line("compared", one_line(why)),
         EventKind::ProbeStarted { count } => {
-            told("probe", format!("{} is sent a saved event {count} times, for want of calls", version(story.candidate)))
+            line("probe", format!("sending {count} test events to {}: it had too few invocations", numbered(story.candidate)))
         }
         EventKind::ProbeSucceeded { count } => {
-            told("probe", format!("{} answered every one of {count}", version(story.candidate)))
+            line("probe", format!("{} answered {count} of {count} test events", numbered(story.candidate)))
         }
         EventKind::ProbeFailed { reason } => failed("probe", None, reason),
-        EventKind::MonitoringLost { why } => told("blind", blind(story, why)),
-        EventKind::MonitoringRestored => told("blind", "no more: everything can be read again"),
+        EventKind::MonitoringLost { why } => line("holding", monitoring_lost(story, why)),
+        EventKind::MonitoringRestored => line("resumed", "monitoring restored"),
         EventKind::Paused { until, then } => {
-            let then = if *then == AfterPause::RollBack { "then all traffic goes back; " } else { "" };
-            told("paused", format!("by hand until {}: {then}still watching", clock(*until)))
+            let then = if *then == AfterPause::RollBack { ", then rolls back" } else { "" };
+            line("paused", format!("manually until {}{then}; still watching", clock(*until)))
         }
-        EventKind::Resumed => told("paused", "no more: it goes on"),
+        EventKind::Resumed => line("resumed", "after the pause"),
         EventKind::HoldingStep { why } => held(story, why),
-        EventKind::Heartbeat { weight, waiting_for, .. } => told("waiting", heartbeat(story, event.at, *weight, waiting_for)),
-        EventKind::RollbackStarted { cause, why, alarm, .. } => {
-            told("rollback", rollback_target(story, *cause, why, alarm.as_deref()))
-        }
-        EventKind::Restored { version, moved } => told("restored", restored(story, event.at, *version, *moved)),
-        EventKind::Promoted { version } => told("promoted", format!("{version} is the alias' version now")),
+        EventKind::Heartbeat { weight, waiting_for, .. } => line("waiting", heartbeat(story, event.at, *weight, waiting_for)),
+        EventKind::RollbackStarted { cause, why, alarm, .. } => line("rollback", rollback(story, *cause, why, alarm.as_deref())),
+        EventKind::Restored { version, moved } => line("restored", restored(story, event.at, *version, *moved)),
+        EventKind::Promoted { version } => line("promoted", format!("{version} is now the alias' version")),
         EventKind::Outcome(_) | EventKind::GroupOutcome(_) | EventKind::Observed(_) | EventKind::Unknown => Vec::new(),
     }
 }
 
 fn ready(story: &Story, version: Version, differs: &[Difference]) -> Vec<LogLine> {
-    let mut lines = told("version", format!("{version} can take traffic"));
+    let mut lines = line("version", format!("{version} is ready"));
     if let Some(stable) = story.stable().filter(|_| !differs.is_empty()) {
         let parts: Vec<String> = differs.iter().map(|difference| one_line(&difference.to_string())).collect();
-        lines.extend(told("version", format!("{version} differs from {stable} in {}", parts.join(", "))));
+        lines.extend(line("version", format!("{version} differs from {stable}: {}", parts.join(", "))));
     }
     lines
 }
@@ -101,8 +101,8 @@ fn about_start(started: &Started) -> Vec<LogLine> {
     let Started { rollout_id, stable, candidate, alarms, bake_seconds, .. } = started;
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
     let compared = match started.analysis {
-        Some(Mode::On) => Some("the calls of both versions".to_owned()),
-        Some(Mode::Observe) => Some("the calls of both versions (reported only)".to_owned()),
+        Some(Mode::On) => Some("invocations of both versions".to_owned()),
+        Some(Mode::Observe) => Some("invocations of both versions (report only)".to_owned()),
         Some(Mode::Off) | None => None,
     };
     let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
@@ -111,9 +111,9 @@ fn about_start(started: &Started) -> Vec<LogLine> {
     let post = hook("post-traffic", &started.post_hook);
     let (first, watched) = if started.is_elsewhere() {
         let arrow = versions(*stable, *candidate, "→");
-        (format!("{arrow}, rollout {rollout_id}, which runs elsewhere"), [alarms, None, None, None, None])
+        (format!("{arrow}, rollout {rollout_id}, driven by another process"), [alarms, None, None, None, None])
     } else if stable.is_none() {
-        // Without a version to share with, the schedule has nothing to do.
+        // Without a stable version there are no steps.
         let which = candidate.map_or_else(String::new, |version| format!(" of {version}"));
         (format!("first deployment{which}: {} at once, rollout {rollout_id}", Weight::FULL), [alarms, pre, None, None, post])
     } else {
@@ -121,7 +121,7 @@ fn about_start(started: &Started) -> Vec<LogLine> {
         let about = Some(total(started)).filter(|total| !total.is_zero());
         let about = about.map_or_else(String::new, |total| format!(", about {}", duration(total)));
         let unwatched = alarms.is_none() && started.analysis != Some(Mode::On);
-        let alone = Some("nothing: the schedule alone moves traffic".to_owned()).filter(|_| unwatched);
+        let alone = Some("nothing: only the schedule moves traffic".to_owned()).filter(|_| unwatched);
         let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let bake =
             Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", duration(Duration::from_secs(bake))));
@@ -129,17 +129,17 @@ fn about_start(started: &Started) -> Vec<LogLine> {
         (format!("{arrow}, {name}{about}, rollout {rollout_id}"), [Some(watched), pre, step, bake, post])
     };
     let watched = watched.into_iter().flatten().collect::<Vec<_>>().join("; ");
-    let second = if watched.is_empty() { Vec::new() } else { told("watching", watched) };
-    [told("started", first), second].concat()
+    let second = if watched.is_empty() { Vec::new() } else { line("watching", watched) };
+    [line("started", first), second].concat()
 }
 
-/// Counts come once a minute and stand beside each shift; a line of their own they get where they begin to speak against something.
+/// Each shift shows the counts; they get their own line only when the verdict becomes worse.
 fn compared(story: &Story, opinion: AnalysisVerdict, why: &str) -> Vec<LogLine> {
     let turned = story.counts.as_ref().is_some_and(|counts| counts.turned);
     match opinion {
-        AnalysisVerdict::Hold if turned => told("compared", format!("suspicious, not proven: {}", one_line(why))),
-        AnalysisVerdict::NoData if turned => told("compared", one_line(why)),
-        // The way back that follows says it.
+        AnalysisVerdict::Hold if turned => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
+        AnalysisVerdict::NoData if turned => line("compared", one_line(why)),
+        // The rollback that follows has the reason.
         AnalysisVerdict::RollBack
         | AnalysisVerdict::Hold
         | AnalysisVerdict::NoData
@@ -148,10 +148,10 @@ fn compared(story: &Story, opinion: AnalysisVerdict, why: &str) -> Vec<LogLine> 
     }
 }
 
-/// What a function that failed said, the first line in the sentence and the rest under it.
+/// The reason of a failed function: its first line in the sentence and the rest below.
 fn failed(word: &'static str, name: Option<&str>, reason: &str) -> Vec<LogLine> {
     let mut lines = clean_lines(reason).into_iter();
-    let first = lines.next().unwrap_or_else(|| "it did not say why".to_owned());
+    let first = lines.next().unwrap_or_else(|| "no reason given".to_owned());
     let mut under: Vec<String> = lines.collect();
     if let Some(over @ 1..) = under.len().checked_sub(LOG_LINES) {
         under.splice(..=over, [format!("… {} lines left out", over + 1)]);
@@ -161,65 +161,53 @@ fn failed(word: &'static str, name: Option<&str>, reason: &str) -> Vec<LogLine> 
 }
 
 fn shift(story: &Story, to: Weight, next_at: Option<Time>, because: &str, by_configuration: bool) -> String {
-    let alone = if by_configuration { ", the schedule alone moves it" } else { "" };
-    let because = format!("{}{alone}", one_line(because));
-    let candidate = version(story.candidate);
-    match next_at {
-        Some(next) if to == Weight::FULL && bakes(story) => {
-            format!("{to} to {candidate}: {because}; baking until {}", clock(next))
-        }
-        Some(_) | None => format!("{to} to {candidate}: {because}"),
-    }
-}
-
-fn bakes(story: &Story) -> bool {
-    story.started.as_ref().is_none_or(|(_, started)| started.bake_seconds > 0)
+    let alone = if by_configuration { "; only the schedule moves traffic" } else { "" };
+    let bakes = to == Weight::FULL && story.started.as_ref().is_none_or(|(_, started)| started.bake_seconds > 0);
+    let baking = next_at.filter(|_| bakes).map_or_else(String::new, |next| format!("; baking until {}", clock(next)));
+    format!("{to} of traffic to {} ({}{alone}){baking}", numbered(story.candidate), one_line(because))
 }
 
 fn alarm(name: &str, state: AlarmState, since: Time, reason: &str) -> String {
     let (name, at) = (one_line(name), clock(since));
     match state {
         AlarmState::Alarm => format!("{name} went to ALARM at {at}: {}", in_figures(&one_line(reason))),
-        AlarmState::Ok => format!("{name} is OK since {at}"),
-        AlarmState::InsufficientData => format!("{name} has no data since {at}"),
+        AlarmState::Ok => format!("{name} went to OK at {at}"),
+        AlarmState::InsufficientData => format!("{name} went to INSUFFICIENT_DATA at {at}"),
     }
 }
 
-fn blind(story: &Story, why: &str) -> String {
-    let why = one_line(why);
-    match &story.share {
-        Some(share) => format!("{why}; holding {}", share.weight),
-        None => why,
-    }
+fn monitoring_lost(story: &Story, why: &str) -> String {
+    let holding = story.share.map_or_else(String::new, |share| format!("; holding {}", share.weight));
+    format!("monitoring unavailable: {}{holding}", one_line(why))
 }
 
-/// Nothing where the loss of sight that it rests on was told with the same reason.
+/// Nothing if the line about the lost monitoring has the same reason.
 fn held(story: &Story, why: &str) -> Vec<LogLine> {
     let why = one_line(why);
-    let known = story.blind.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
-    if known { Vec::new() } else { told("holding", why) }
+    let known = story.unmonitored.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
+    if known { Vec::new() } else { line("holding", why) }
 }
 
 fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> String {
-    // What is held has no next change, whatever the schedule said.
-    let held = story.blind.is_some() || story.by_hand.is_some();
+    // While traffic is held, the time of the next step is not known.
+    let held = story.unmonitored.is_some() || story.set_manually.is_some();
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
-    let due = next.map_or_else(String::new, |next| format!(", due at {}", clock(next)));
-    let share = if weight.is_zero() { "no traffic".to_owned() } else { weight.to_string() };
+    let due = next.map_or_else(String::new, |next| format!(" at {}", clock(next)));
+    let traffic = if weight.is_zero() { "no traffic".to_owned() } else { format!("{weight} of traffic") };
     let counts = story.counts.as_ref().map_or_else(String::new, |counts| format!("; {}", one_line(&counts.why)));
-    format!("for {}{due}; {share} on {}{counts}", one_line(waiting_for), version(story.candidate))
+    format!("for {}{due}; {traffic} on {}{counts}", one_line(waiting_for), version(story.candidate))
 }
 
-fn rollback_target(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String {
+fn rollback(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String {
     let goal = match (story.stable(), &story.share) {
-        (Some(stable), Some(_)) => format!("going back to {stable}"),
-        (Some(stable), None) => format!("ending here, all traffic stays on {stable}"),
-        (None, _) => "ending here".to_owned(),
+        (Some(stable), Some(_)) => format!("rolling back to {stable}"),
+        (Some(stable), None) => format!("ending the rollout; all traffic stays on {stable}"),
+        (None, _) => "ending the rollout".to_owned(),
     };
-    // The line before has told an alarm or a hook with all its reasons.
-    let red =
-        |alarm: &Watched| alarm.told.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
-    let known = (cause == Cause::Alarm && story.alarms.iter().any(red))
+    // The line before has the alarm or the hook with all its reasons.
+    let in_alarm =
+        |alarm: &Watched| alarm.last.is_some_and(|(state, _)| state == AlarmState::Alarm) && of == Some(alarm.name.as_str());
+    let known = (cause == Cause::Alarm && story.alarms.iter().any(in_alarm))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
         || (cause == Cause::StepHook && story.step_hook == Mark::Failed)
         || (cause == Cause::PostHook && story.post_hook == Mark::Failed);
@@ -231,22 +219,30 @@ fn rollback_target(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> 
 }
 
 fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> String {
-    let Some(version) = version else { return "nothing: there is no version before this one".to_owned() };
+    let Some(version) = version else { return "nothing: there is no earlier version".to_owned() };
     if !moved {
-        return format!("{} on {version}: no traffic had moved", Weight::FULL);
+        return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
-    match &story.rollback_target {
-        Some(rollback_target) => {
-            let seen = match rollback_target.cause {
+    match &story.rollback {
+        Some(rollback) => {
+            let seen = match rollback.cause {
                 Cause::Alarm => " the alarm was seen",
                 Cause::Signal => " the signal",
                 Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
-                Cause::Analysis | Cause::Blind | Cause::NoData | Cause::LowTraffic | Cause::Hand => " the decision",
                 Cause::Group => " its group",
-                Cause::Abort | Cause::Superseded | Cause::Failed | Cause::Unchanged | Cause::Rejected => " the decision",
+                Cause::Analysis
+                | Cause::Blind
+                | Cause::NoData
+                | Cause::LowTraffic
+                | Cause::Hand
+                | Cause::Abort
+                | Cause::Superseded
+                | Cause::Failed
+                | Cause::Unchanged
+                | Cause::Rejected => " the decision",
             };
-            format!("{} to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback_target.at)))
+            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback.at)))
         }
-        None => format!("{} to {version}", Weight::FULL),
+        None => format!("{} of traffic to {version}", Weight::FULL),
     }
 }

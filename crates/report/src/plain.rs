@@ -1,4 +1,4 @@
-//! What does a log show? One line a change, a heartbeat where nothing else was written, the end; no escape codes.
+//! What does a log show? One line for each change, a heartbeat if nothing else was written, the end; no escape codes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -45,13 +45,13 @@ impl<W: Write> Reporter for Plain<W> {
     }
 }
 
-/// A heartbeat this soon after another line says nothing that is not known.
+/// A heartbeat this soon after another line is left out.
 const QUIET: Duration = Duration::from_secs(30);
 
 /// How wide the words before the sentences are.
 const WORD: usize = 8;
 
-/// The lines that events make, for whoever writes them.
+/// The lines of events, for several reporters.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     stories: BTreeMap<(String, String), Story>,
@@ -89,15 +89,15 @@ impl Lines {
             return Vec::new();
         }
         let Some(story) = self.story(event) else { return Vec::new() };
-        let told = sentences(story, event);
-        told.iter().flat_map(|told| written(event.at, &story.subject(), self.widest(), told)).collect()
+        let lines = sentences(story, event);
+        lines.iter().flat_map(|line| written(event.at, &story.subject(), self.widest(), line)).collect()
     }
 
     fn widest(&self) -> usize {
         self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0)
     }
 
-    /// One function's end among others: a line, and what an incident needs of it.
+    /// One function's end in a group: a line, and the command if the rollback is not confirmed.
     fn ended(&self, event: &Event, ending: &RolloutSummary) -> Vec<String> {
         let Some(story) = self.story(event) else { return Vec::new() };
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
@@ -107,30 +107,28 @@ impl Lines {
         written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
     }
 
-    /// What is known of the event's function.
     pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
         self.stories.get(&(event.function.clone(), event.alias.clone()))
     }
 
-    /// What is rolled out, in words.
     pub(crate) fn subject(&self) -> String {
         let one = self.stories.values().next().filter(|_| !self.of_a_group);
         one.map_or_else(|| "all functions".to_owned(), Story::subject)
     }
 
-    /// Whether this function's end is told where people look first: of several, those that came along are not.
+    /// Whether this function's end gets an annotation: in a group only those with their own cause do.
     pub(crate) fn stands_out(&self, ending: &RolloutSummary) -> bool {
         !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
 }
 
-fn written(at: Time, subject: &str, widest: usize, told: &LogLine) -> Vec<String> {
-    let LogLine { word, text, under } = told;
+fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String> {
+    let LogLine { word, text, under } = line;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
     let indent = " ".repeat("14:02:13".len() + 2 + widest + 2 + WORD + 2);
-    // The bar keeps a log's own text from being taken for a line, or a command, of the log that it stands in.
+    // The bar marks foreign text: it is no line or command of this log.
     let under = under.iter().map(|line| format!("{indent}| {line}"));
-    [first].into_iter().chain(under).map(|line| line.trim_end().to_owned()).collect()
+    [first].into_iter().chain(under).map(|text| text.trim_end().to_owned()).collect()
 }
 
 fn block(block: &Block) -> Vec<String> {

@@ -1,6 +1,6 @@
-//! What does the live view say to whoever sits before it? Which keys there are, what they ask, and what came of it.
+//! What does the live view say to the person at the keyboard? The keys, their questions, and the result.
 //!
-//! It is no part of the rollout's story: nothing of it is kept. Which key was pressed, and what it does, is not known here.
+//! None of it is saved: it is not part of the rollout. This module does not read keys and does not act on them.
 
 use rollout::Weight;
 
@@ -9,85 +9,85 @@ use crate::rollout_state::Story;
 use crate::safe::one_line;
 use crate::styled::{Line, Tone};
 
-/// What stands at the foot of the live view, beside how to go back.
+/// The last lines of the live view, next to how to roll back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Prompt {
-    /// Nothing: there is nobody to press a key.
+    /// Nothing: no keys can be read.
     #[default]
     None,
-    /// Which keys there are.
+    /// The list of keys.
     Keys {
-        /// Whether a signal leaves the share as it is.
+        /// Whether a signal leaves traffic unchanged.
         holds: bool,
     },
-    /// How to stop watching a rollout that runs elsewhere.
+    /// How to stop watching the rollout of another process.
     Watching,
-    /// Whether this is meant.
+    /// A question: is this order intended?
     Ask(Order),
     /// The order is being carried out.
     Doing(Order),
-    /// What came of it, in words; whether that is what was wanted.
+    /// The result in words, and whether the order succeeded.
     Message(bool, String),
-    /// A signal was heard, and this is what it does.
+    /// A signal has arrived, and this is what it does.
     Signal {
-        /// Whether a signal leaves the share as it is.
+        /// Whether a signal leaves traffic unchanged.
         holds: bool,
-        /// Whether it is the one that waits for nothing.
+        /// Whether it exits at once.
         insists: bool,
     },
 }
 
-/// What a key stands for.
+/// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Hold the share.
+    /// Hold the traffic.
     Pause,
-    /// Go on.
+    /// End the pause.
     Resume,
-    /// 100 % now.
+    /// 100% now.
     Promote,
     /// All traffic to stable.
     RollBack,
-    /// Leave the share as it is, unwatched.
+    /// Leave traffic unchanged and stop watching.
     Leave,
 }
 
 impl Prompt {
-    /// The lines at the foot of the view, `width` columns wide. The last one has the way back, or what is asked instead.
+    /// The last lines of the view, in `width` columns.
     pub(crate) fn foot(&self, story: &Story, width: usize) -> Vec<Line> {
-        let back = story.stable().map(|_| {
+        let rollback = story.stable().map(|_| {
             let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
-            Line::default().with(Tone::Dim, "  to go back:  ").with(Tone::Plain, command)
+            Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
         });
         let said = self.line(story);
-        match (back, said) {
-            (Some(back), Some(said))
-                if matches!(self, Self::Keys { .. }) && back.width() + 4 + said.width() <= width.min(FAR) =>
+        match (rollback, said) {
+            (Some(rollback), Some(said))
+                if matches!(self, Self::Keys { .. }) && rollback.width() + 4 + said.width() <= width.min(FAR) =>
             {
-                vec![back.with(Tone::Plain, "  ").joined(said)]
+                vec![rollback.with(Tone::Plain, "  ").joined(said)]
             }
-            (back, said) => back.into_iter().chain(said).collect(),
+            (rollback, said) => rollback.into_iter().chain(said).collect(),
         }
     }
 
-    /// What is said, where something is.
+    /// The line of this prompt, if it has one.
     pub(crate) fn line(&self, story: &Story) -> Option<Line> {
-        let strong = |text: String| Line::default().with(Tone::Strong, format!("  {text}"));
-        let warn = |text: String| Line::default().with(Tone::Warn, format!("  {text}"));
+        let strong = |text: String| Line::of(Tone::Strong, format!("  {text}"));
+        let warn = |text: String| Line::of(Tone::Warn, format!("  {text}"));
         Some(match self {
             Self::None => return None,
             Self::Keys { holds } => keys(story, *holds),
-            Self::Watching => Line::default().with(Tone::Dim, "  ^C stops watching; the rollout goes on"),
-            Self::Ask(order) => strong(question(story, *order)).with(Tone::Plain, "  y to confirm, any other key: no"),
+            Self::Watching => Line::of(Tone::Dim, "  ^C stops watching; the rollout continues"),
+            Self::Ask(order) => strong(question(story, *order)).with(Tone::Plain, "  y to confirm, any other key to cancel"),
             Self::Doing(order) => strong(format!("{} …", doing(*order))),
-            Self::Message(true, text) => Line::default().with(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
-            Self::Message(false, text) => Line::default().with(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
-            Self::Signal { insists: true, .. } => warn("^C again: leaving at once".to_owned()),
+            Self::Message(true, text) => Line::of(Tone::Good, "  ✔ ").with(Tone::Plain, one_line(text)),
+            Self::Message(false, text) => Line::of(Tone::Bad, "  ✖ ").with(Tone::Plain, one_line(text)),
+            Self::Signal { insists: true, .. } => warn("^C again: exiting at once".to_owned()),
             Self::Signal { insists: false, holds } => warn(signal(story, *holds)),
         })
     }
 
-    /// Whether it has to be seen although no frame is drawn.
+    /// Whether it has to be shown even if no frame is drawn.
     pub(crate) fn lasts(&self) -> bool {
         match self {
             Self::Ask(_) | Self::Message(..) | Self::Signal { .. } => true,
@@ -96,18 +96,17 @@ impl Prompt {
     }
 }
 
-/// How far the keys may be from the way back: eyes lose a line that is longer.
-const FAR: usize = 110;
+/// How wide one line with the command and the keys may be.
+const FAR: usize = 120;
 
-fn share(story: &Story) -> Weight {
-    let gone = story.restored.is_some();
-    story.by_hand.or(story.share.map(|share| share.weight)).filter(|_| !gone).unwrap_or(Weight::ZERO)
+fn weight(story: &Story) -> Weight {
+    story.weight().unwrap_or(Weight::ZERO)
 }
 
 fn keys(story: &Story, holds: bool) -> Line {
-    let pause = if story.paused.is_some() { "go on" } else { "pause" };
-    // A first deployment that was made has nothing to go back to.
-    let signal = if holds || story.created { "leave it" } else { "go back" };
+    let pause = if story.paused.is_some() { "resume" } else { "pause" };
+    // A first deployment has no earlier version.
+    let signal = if holds || story.created { "leave it" } else { "roll back" };
     let keys = [("p", pause), ("a", "promote"), ("r", "roll back"), ("q", "leave it running"), ("^C", signal)];
     keys.into_iter().fold(Line::default(), |line, (key, does)| {
         line.with(Tone::Strong, format!("  {key}")).with(Tone::Dim, format!(" {does}"))
@@ -117,38 +116,37 @@ fn keys(story: &Story, holds: bool) -> Line {
 fn question(story: &Story, order: Order) -> String {
     let candidate = version(story.candidate);
     let subject = story.subject();
-    let share = share(story);
+    let weight = weight(story);
     match (order, story.stable()) {
-        (Order::Pause, _) if share.is_zero() => format!("pause {subject} for an hour?"),
-        (Order::Pause, _) => format!("hold {share} on {candidate} for an hour?"),
+        (Order::Pause, _) if weight.is_zero() => format!("pause {subject} for an hour?"),
+        (Order::Pause, _) => format!("hold {weight} on {candidate} for an hour?"),
         (Order::Resume, _) => format!("end the pause of {subject}?"),
-        (Order::Promote, _) => format!("give {candidate} {} now?", Weight::FULL),
+        (Order::Promote, _) => format!("shift {} of traffic to {candidate} now?", Weight::FULL),
         (Order::RollBack, Some(stable)) => format!("roll {subject} back to {stable}?"),
-        (Order::RollBack, None) => format!("end {subject}? It has no version to go back to."),
-        (Order::Leave, _) if share.is_zero() => format!("end {subject} here? No traffic has moved."),
-        (Order::Leave, _) => format!("leave {share} on {candidate}, unwatched?"),
+        (Order::RollBack, None) => format!("end the rollout of {subject}? There is no earlier version."),
+        (Order::Leave, _) if weight.is_zero() => format!("end the rollout of {subject}? Traffic is unchanged."),
+        (Order::Leave, _) => format!("leave {weight} on {candidate} and stop watching?"),
     }
 }
 
 fn doing(order: Order) -> &'static str {
     match order {
         Order::Pause => "pausing",
-        Order::Resume => "going on",
+        Order::Resume => "resuming",
         Order::Promote => "promoting",
         Order::RollBack => "rolling back",
         Order::Leave => "leaving",
     }
 }
 
-/// What a first signal does.
 fn signal(story: &Story, holds: bool) -> String {
-    let share = share(story);
-    let what = match (story.stable(), share.is_zero()) {
-        _ if story.promoted => "it is promoted already".to_owned(),
-        (Some(stable), true) => format!("ending here, all traffic stays on {stable}"),
-        (None, true) => "ending here".to_owned(),
-        (Some(stable), false) if !holds => format!("bringing all traffic back to {stable}"),
-        (_, false) => format!("leaving {share} on {}, unwatched", version(story.candidate)),
+    let weight = weight(story);
+    let what = match (story.stable(), weight.is_zero()) {
+        _ if story.promoted => "it is already promoted".to_owned(),
+        (Some(stable), true) => format!("ending the rollout, all traffic stays on {stable}"),
+        (None, true) => "ending the rollout".to_owned(),
+        (Some(stable), false) if !holds => format!("rolling back to {stable}"),
+        (_, false) => format!("leaving {weight} on {}, no longer watched", version(story.candidate)),
     };
-    format!("^C: {what}; ^C again leaves at once, unconfirmed")
+    format!("^C: {what}; ^C again exits at once, unconfirmed")
 }

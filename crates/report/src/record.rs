@@ -1,7 +1,6 @@
-//! What is there to report of a rollout, whole? Its events added up for whoever looks back: shares, counts, alarms, hooks and
-//! decisions over time.
+//! What is there to report of a whole rollout? Its events added up: weights, counts, alarms, hooks and decisions over time.
 //!
-//! The live view needs the last state of each; a report needs all of them. How any of it looks is not said here.
+//! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
+use serde::Serialize;
 
 use crate::alarm_reason::in_figures;
 use crate::ending::Block;
@@ -17,64 +17,55 @@ use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 
-/// One alias' rollout, whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) story: Story,
     pub(crate) began: Time,
     pub(crate) last: Time,
-    /// The candidate's share from each moment on.
+    /// The candidate's weight from each moment on.
     pub(crate) shares: Vec<(Time, Weight)>,
     pub(crate) counts: Vec<Count>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) hooks: Vec<Hook>,
-    /// What the candidate has otherwise than stable.
+    /// How the candidate differs from stable.
     pub(crate) differs: Vec<Difference>,
     pub(crate) decisions: Vec<Decision>,
-    /// When nothing could be told: from then, until then.
-    pub(crate) blind: Vec<(Time, Option<Time>)>,
+    /// When monitoring was unavailable: from, until.
+    pub(crate) unmonitored: Vec<(Time, Option<Time>)>,
     pub(crate) warnings: Vec<String>,
-    /// When the way back was decided, and why.
-    pub(crate) rollback_target: Option<(Time, String)>,
+    /// When the rollback was decided, and why.
+    pub(crate) rollback: Option<(Time, String)>,
     pub(crate) log: Vec<(Time, LogLine)>,
     pub(crate) ending: Option<RolloutSummary>,
 }
 
-/// What one count of the calls said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Count {
     pub(crate) at: Time,
+    #[serde(rename = "verdict")]
     pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
 }
 
-/// What was told of one alarm.
-#[derive(Clone, Debug)]
+/// A state of an alarm.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    pub(crate) states: Vec<Seen>,
-}
-
-/// A state of an alarm.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
     pub(crate) state: AlarmState,
     pub(crate) since: Time,
     pub(crate) reason: String,
 }
 
-/// A hook that was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
-    pub(crate) asked: Time,
-    /// Whether all was well, what was said, and the end of the hook's log.
+    pub(crate) invoked: Time,
+    /// Whether it succeeded, the time it took, and the end of its log.
     pub(crate) answer: Option<Answer>,
 }
 
-/// A hook's answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) good: bool,
@@ -82,20 +73,21 @@ pub(crate) struct Answer {
     pub(crate) lines: Vec<String>,
 }
 
-/// Something that was decided, and what on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Decision {
     pub(crate) at: Time,
     pub(crate) what: String,
+    #[serde(rename = "reason")]
     pub(crate) because: String,
-    /// The numbers of that moment, where calls were counted.
+    /// The counts at that moment, if there were any.
+    #[serde(skip)]
     pub(crate) numbers: Option<Numbers>,
 }
 
 /// Adds events up: a record for every rollout in them, in the order they began.
 pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
-    // The end of several functions is none of one.
+    // The end of a group is not the end of one function.
     for event in events.iter().filter(|event| !matches!(event.what, EventKind::GroupOutcome(_))) {
         let same = |record: &&mut Record| {
             record.ending.is_none() && record.story.function == event.function && record.story.alias == event.alias
@@ -112,17 +104,14 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
 }
 
 impl Record {
-    /// The end as its lines say it.
     pub(crate) fn block(&self) -> Block {
         self.ending.as_ref().map_or_else(|| Block::unfinished(&self.story), |ending| Block::of(&self.story, ending))
     }
 
-    /// The share of the candidate at a moment.
     pub(crate) fn share_at(&self, at: Time) -> Weight {
         self.shares.iter().rfind(|(since, _)| *since <= at).map_or(Weight::ZERO, |(_, weight)| *weight)
     }
 
-    /// Whether any call was counted.
     pub(crate) fn compared(&self) -> bool {
         self.counts.iter().any(|count| count.numbers.counted_to.is_some())
     }
@@ -143,55 +132,58 @@ impl Record {
         self.story.add(event);
         let at = event.at;
         self.last = self.last.max(at);
-        self.log.extend(sentences(&self.story, event).into_iter().map(|told| (at, told)));
+        self.log.extend(sentences(&self.story, event).into_iter().map(|line| (at, line)));
         match &event.what {
             EventKind::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
             EventKind::Warning { text, transient: false } => self.warnings.push(one_line(text)),
             EventKind::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             EventKind::WeightShifted { to, because, .. } => {
                 self.shares.push((at, *to));
-                self.decide(at, format!("{to} to {}", version(self.story.candidate)), because);
+                self.decide(at, format!("{to} of traffic to {}", version(self.story.candidate)), because);
             }
             EventKind::AliasCreated { version } => {
                 self.shares.push((at, Weight::FULL));
-                self.decide(at, format!("created on {version}"), "a first version has nothing to share with");
+                self.decide(at, format!("create the alias on {version}"), "the first version gets all traffic");
             }
             EventKind::Heartbeat { weight, .. } if self.share_at(at) != *weight => self.shares.push((at, *weight)),
-            EventKind::AlarmChanged { name, state, since, reason } => self.alarm(name, *state, *since, reason),
+            EventKind::AlarmChanged { name, state, since, reason } => {
+                let reason = in_figures(&one_line(reason));
+                self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
+            }
             EventKind::Compared { opinion, why, numbers } => {
                 let (why, numbers) = (one_line(why), (**numbers).clone());
                 self.counts.push(Count { at, opinion: *opinion, why, numbers });
             }
             EventKind::MonitoringLost { why } => {
-                self.blind.push((at, None));
-                self.decide(at, "held: blind".to_owned(), why);
+                self.unmonitored.push((at, None));
+                self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
-            EventKind::MonitoringRestored => self.sees_again(at),
+            EventKind::MonitoringRestored => self.monitoring_restored(at),
             EventKind::Paused { until, .. } => {
-                self.decide(at, "held".to_owned(), &format!("paused by hand until {}", clock(*until)))
+                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
             EventKind::HookStarted { hook, name, .. } => {
-                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
             }
             EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
             EventKind::HookFailed { hook, name, reason } => {
-                if self.hooks.last().is_none_or(|asked| asked.answer.is_some()) {
-                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), asked: at, answer: None });
+                if self.hooks.last().is_none_or(|invoked| invoked.answer.is_some()) {
+                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
                 }
-                let took = self.hooks.last().map_or(Duration::ZERO, |asked| at.since(asked.asked));
+                let took = self.hooks.last().map_or(Duration::ZERO, |invoked| at.since(invoked.invoked));
                 self.answered(false, took, reason);
             }
             EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
-                let goal = self.story.stable().map_or_else(|| "ended".to_owned(), |stable| format!("back to {stable}"));
+                let goal = self.story.stable().map_or_else(|| "end".to_owned(), |stable| format!("roll back to {stable}"));
                 self.decide(at, goal, &why);
-                self.rollback_target = Some((at, why));
+                self.rollback = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
             EventKind::Promoted { version } => {
                 self.shares.push((at, Weight::FULL));
-                self.decide(at, format!("promoted {version}"), "the schedule is through and nothing spoke against it");
+                self.decide(at, format!("promote {version}"), "all steps completed");
             }
             EventKind::Outcome(ending) => self.ending = Some((**ending).clone()),
             _ => {}
@@ -203,23 +195,15 @@ impl Record {
         self.decisions.push(Decision { at, what, because: one_line(because), numbers });
     }
 
-    /// What the loss of sight has told is not told again.
+    /// Not again with the reason of the lost monitoring.
     fn hold(&mut self, at: Time, why: &str) {
-        if self.story.blind.as_ref().is_none_or(|(_, blind)| blind != why) {
-            self.decide(at, "held".to_owned(), why);
+        if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
+            self.decide(at, "hold".to_owned(), why);
         }
     }
 
-    fn alarm(&mut self, name: &str, state: AlarmState, since: Time, reason: &str) {
-        let seen = Seen { state, since, reason: in_figures(&one_line(reason)) };
-        match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
-            Some(alarm) => alarm.states.push(seen),
-            None => self.alarms.push(Alarm { name: name.to_owned(), states: vec![seen] }),
-        }
-    }
-
-    fn sees_again(&mut self, at: Time) {
-        if let Some((_, until)) = self.blind.last_mut() {
+    fn monitoring_restored(&mut self, at: Time) {
+        if let Some((_, until)) = self.unmonitored.last_mut() {
             *until = Some(at);
         }
     }

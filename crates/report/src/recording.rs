@@ -1,6 +1,6 @@
-//! How is a rollout kept so that its decisions can be checked? As its events, and before them what each decision rested on.
+//! How is a rollout recorded so that its decisions can be checked? As its events, each after the observation behind it.
 //!
-//! An `observed` line holds only what is not as it was in the one before: most of what is seen stays the same from look to look.
+//! An `observed` line has only what has changed since the one before.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -25,7 +25,6 @@ pub(crate) struct Known {
     pub(crate) seen: Map<String, Value>,
 }
 
-/// The type of these lines.
 pub(crate) const OBSERVED: &str = "observed";
 
 impl<W: Write> Recording<W> {

@@ -1,7 +1,7 @@
-//! What is to be seen of a rollout that runs elsewhere? The events that its alias alone tells, from one read to the next.
+//! What can be seen of the rollout of another process? The events that follow from its alias alone, from one read to the next.
 //!
-//! The note has the step, the hook, the pause and the times, but no schedule, no hook's name and no count of calls: those are left
-//! out. Nothing is asked or written from here, and whoever watches decides nothing.
+//! The note has the step, the hook, the pause and the times, but no schedule, no hook's name and no counts: those are left out.
+//! This module reads and writes nothing itself, and decides nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use rollout::note::{Note, Phase};
 use rollout::report::Report;
 use rollout::{Cause, Outcome, Subject, Time, Weight};
 
-/// How often in a row something foreign is read before it is believed: reads can be stale, and an owner mends its note.
+/// How many reads in a row must show another owner: reads can be stale, and an owner repairs its note.
 const BELIEVED: u8 = 3;
 
 /// A rollout that is watched.
@@ -24,7 +24,7 @@ pub struct Watch {
     report: Report,
     /// The note as last read.
     known: Note,
-    /// The share that was told last, and the one that stood on the alias, which a person may have set.
+    /// The weight of the last event, and the one on the alias, which a person may have set.
     share: Weight,
     stood: Weight,
     steps: usize,
@@ -34,8 +34,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch, if a rollout is under way, and tells what there is to know of it. `alarms` are the names of those that are
-    /// looked at.
+    /// Starts to watch, if a rollout is in progress, with the events that describe it so far. `alarms` are the names of the alarms
+    /// that are read.
     pub fn begin(subject: &Subject, alias: &Alias, alarms: &[String], now: Time) -> Option<(Self, Vec<Event>)> {
         let note = alias_state(alias).live()?.clone();
         let mut watch = Self {
@@ -64,12 +64,12 @@ impl Watch {
             post_hook: None,
             stands: None,
         });
-        let mut told = vec![watch.event(note.started_at.min(now), started)];
-        told.extend(watch.look(Some(alias), now));
-        Some((watch, told))
+        let mut events = vec![watch.event(note.started_at.min(now), started)];
+        events.extend(watch.look(Some(alias), now));
+        Some((watch, events))
     }
 
-    /// What another read tells. Nothing follows an outcome.
+    /// The events of another read. Nothing follows an outcome.
     pub fn look(&mut self, alias: Option<&Alias>, now: Time) -> Vec<Event> {
         let found = alias.map(alias_state);
         let ours = found.as_ref().and_then(AliasState::note).filter(|note| note.id == self.known.id).cloned();
@@ -80,18 +80,18 @@ impl Watch {
             return self.foreign(Some(alias), now);
         }
         self.foreign = 0;
-        let mut told = self.about_version(&note);
-        told.extend(self.about_hook(&note, now));
-        told.extend(self.about_share(&note));
-        told.extend(self.about_holding(&note, &found, now));
+        let mut kinds = self.about_version(&note);
+        kinds.extend(self.about_hook(&note, now));
+        kinds.extend(self.about_share(&note));
+        kinds.extend(self.about_holding(&note, &found, now));
         let ended = note.phase.is_terminal();
-        told.extend(about_end(&note, !self.share.is_zero()));
+        kinds.extend(about_end(&note, !self.share.is_zero()));
         self.known = note;
         let since = self.known.since.min(now);
-        let mut events: Vec<Event> = told
+        let mut events: Vec<Event> = kinds
             .into_iter()
             .map(|what| {
-                // A step is in force since then, whenever it was read.
+                // A step has its own time, however late it was read.
                 let at = if matches!(
                     what,
                     EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. }
@@ -109,19 +109,19 @@ impl Watch {
         events
     }
 
-    /// What a look at the alarms tells.
+    /// The events of a read of the alarms.
     pub fn look_at_alarms(&mut self, alarms: &[AlarmSeen], now: Time) -> Vec<Event> {
         let changed = alarms.iter().filter(|alarm| self.alarms.insert(alarm.name.clone(), alarm.state) != Some(alarm.state));
-        let told: Vec<EventKind> = changed.map(alarm_changed).collect();
-        told.into_iter().map(|what| self.event(now, what)).collect()
+        let kinds: Vec<EventKind> = changed.map(alarm_changed).collect();
+        kinds.into_iter().map(|what| self.event(now, what)).collect()
     }
 
-    /// What another count of the calls tells.
+    /// The event of another count of the invocations.
     pub fn compared(&mut self, finding: &AnalysisResult, now: Time) -> Event {
         self.event(now, narrate::compared(finding))
     }
 
-    /// What the alias remembers, as last read.
+    /// The note as last read.
     pub fn note(&self) -> &Note {
         &self.known
     }
@@ -156,14 +156,14 @@ impl Watch {
     fn about_version(&self, note: &Note) -> Vec<EventKind> {
         let Some(version) = note.candidate else { return Vec::new() };
         let prepares = |phase: Phase| matches!(phase, Phase::Claim | Phase::Back(_));
-        let mut told = Vec::new();
+        let mut kinds = Vec::new();
         if self.known.candidate.is_none() {
-            told.push(EventKind::Published { version });
+            kinds.push(EventKind::Published { version });
         }
         if prepares(self.known.phase) && !prepares(note.phase) {
-            told.push(EventKind::VersionReady { version, differs: Vec::new() });
+            kinds.push(EventKind::VersionReady { version, differs: Vec::new() });
         }
-        told
+        kinds
     }
 
     fn about_hook(&self, note: &Note, now: Time) -> Vec<EventKind> {
@@ -173,7 +173,7 @@ impl Watch {
             Phase::Post => Some(HookPhase::PostTraffic),
             Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => None,
         };
-        let mut told = Vec::new();
+        let mut kinds = Vec::new();
         let moved = self.known.phase != note.phase;
         if let (Some(asked), Some(_), true) =
             (hook(self.known.phase), self.known.hook, moved && !matches!(note.phase, Phase::Back(_)))
@@ -181,15 +181,15 @@ impl Watch {
             let took_ms = u64::try_from(now.since(self.known.since).as_millis()).unwrap_or(u64::MAX);
             // How long a step's hook took is not in the note.
             if asked != HookPhase::Step {
-                told.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
+                kinds.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
             }
         }
         if let (Some(hook), Some(attempt)) = (hook(note.phase), note.hook)
             && (moved || self.known.hook != note.hook)
         {
-            told.push(EventKind::HookStarted { hook, name: "the hook".to_owned(), attempt: attempt.number });
+            kinds.push(EventKind::HookStarted { hook, name: "the hook".to_owned(), attempt: attempt.number });
         }
-        told
+        kinds
     }
 
     fn about_share(&mut self, note: &Note) -> Option<EventKind> {
@@ -211,45 +211,46 @@ impl Watch {
         Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
     }
 
-    /// Whatever keeps the share where it is, and the end of that.
+    /// Everything that holds the traffic, and its end.
     fn about_holding(&mut self, note: &Note, found: &AliasState, now: Time) -> Vec<EventKind> {
         if note.phase.is_terminal() {
             return Vec::new();
         }
         let known = &self.known;
-        let mut told = about_holding(Some(known), note, || "what is watched cannot be read by its owner".to_owned());
+        let mut kinds = about_holding(Some(known), note, || "the rollout's process cannot read CloudWatch".to_owned());
         if note.waited > known.waited && known.waited.is_zero() {
-            told.push(EventKind::HoldingStep { why: "this step lasts longer, for want of calls of the new version".to_owned() });
+            kinds.push(EventKind::HoldingStep { why: "step extended: too few invocations of the new version".to_owned() });
         }
         if note.held > known.held {
-            told.push(EventKind::HoldingStep { why: "this step lasts longer, for a suspicion that is not proven".to_owned() });
+            kinds.push(EventKind::HoldingStep {
+                why: "step extended: the new version is possibly worse, not yet certain".to_owned(),
+            });
         }
         let orphaned = note.lease.is_none_or(|lease| lease <= now);
         if orphaned && !self.orphaned {
-            told.push(EventKind::Warning {
-                text: "nobody watches over this rollout any more: its lease is over".to_owned(),
+            kinds.push(EventKind::Warning {
+                text: "no process drives this rollout: the lease of its owner has expired".to_owned(),
                 transient: false,
             });
         }
         self.orphaned = orphaned;
         let (weight, waiting_for) = match found {
-            AliasState::SetByHand(_, weight) => (*weight, "somebody who set another share by hand"),
-            AliasState::ClearedByHand(_) => (Weight::ZERO, "its owner to end it: somebody took the share away by hand"),
+            AliasState::SetByHand(_, weight) => (*weight, "the manually set traffic to be reset, or the rollout to be ended"),
+            AliasState::ClearedByHand(_) => (Weight::ZERO, "the owner to end the rollout: traffic was cleared manually"),
             AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::Claimed(_) | AliasState::Running(_) => {
                 (note.phase.share(), "the next step")
             }
-            AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => return told,
+            AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => return kinds,
         };
         let put_off = known.due != note.due && known.phase == note.phase;
         if put_off || weight != self.stood {
             self.stood = weight;
-            told.push(EventKind::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
+            kinds.push(EventKind::Heartbeat { weight, next_at: note.due, waiting_for: waiting_for.to_owned() });
         }
-        told
+        kinds
     }
 }
 
-/// The outcome that a terminal phase keeps.
 pub(crate) fn outcome(phase: Phase) -> Outcome {
     match phase {
         Phase::Back(Cause::Unchanged) => Outcome::Unchanged,

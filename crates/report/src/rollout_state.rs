@@ -1,4 +1,4 @@
-//! What is known so far? The events of one alias, added up for whoever has a sentence or a frame to write about them.
+//! What is known so far? The events of one alias, added up for the log, the live view and the reports.
 
 use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Event, EventKind, HookPhase, ResumesAt, Started};
@@ -6,7 +6,6 @@ use rollout::health::AlarmState;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
 
-/// How far a hook is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
     #[default]
@@ -16,28 +15,25 @@ pub(crate) enum Mark {
     Failed,
 }
 
-/// An alarm that is watched, as far as it was told of.
+/// An alarm that is watched, and its last reported state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watched {
     pub(crate) name: String,
-    pub(crate) told: Option<(AlarmState, Time)>,
+    pub(crate) last: Option<(AlarmState, Time)>,
 }
 
-/// The way back, once it has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WayBack {
+pub(crate) struct Rollback {
     pub(crate) at: Time,
     pub(crate) cause: Cause,
 }
 
-/// Traffic on stable again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Restoration {
     pub(crate) at: Time,
     pub(crate) version: Option<Version>,
 }
 
-/// A share that the candidate was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
@@ -47,13 +43,12 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-/// The calls of both versions, as last counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) opinion: AnalysisVerdict,
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
-    /// Whether this is another opinion than the one before.
+    /// Whether the verdict has changed.
     pub(crate) turned: bool,
 }
 
@@ -72,19 +67,18 @@ pub(crate) struct Story {
     pub(crate) step_hook: Mark,
     pub(crate) post_hook: Mark,
     pub(crate) share: Option<Share>,
-    pub(crate) by_hand: Option<Weight>,
+    pub(crate) set_manually: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
-    pub(crate) blind: Option<(Time, String)>,
-    /// Until when a person holds the share.
+    pub(crate) unmonitored: Option<(Time, String)>,
+    /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
     pub(crate) counts: Option<Counts>,
-    pub(crate) rollback_target: Option<WayBack>,
+    pub(crate) rollback: Option<Rollback>,
     pub(crate) restored: Option<Restoration>,
     pub(crate) promoted: bool,
 }
 
 impl Story {
-    /// Takes one more event into account.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub(crate) fn add(&mut self, event: &Event) {
         self.function.clone_from(&event.function);
@@ -106,36 +100,35 @@ impl Story {
             EventKind::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
             EventKind::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
-                (self.by_hand, self.paused) = (None, None);
+                (self.set_manually, self.paused) = (None, None);
             }
             EventKind::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             EventKind::Compared { opinion, why, numbers } => {
                 let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
                 self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
             }
-            EventKind::MonitoringLost { why } => self.blind = Some((event.at, why.clone())),
-            EventKind::MonitoringRestored => self.blind = None,
+            EventKind::MonitoringLost { why } => self.unmonitored = Some((event.at, why.clone())),
+            EventKind::MonitoringRestored => self.unmonitored = None,
             EventKind::Paused { until, .. } => self.paused = Some(*until),
             EventKind::Resumed => self.paused = None,
             EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
-            EventKind::RollbackStarted { cause, .. } => self.rollback_target = Some(WayBack { at: event.at, cause: *cause }),
+            EventKind::RollbackStarted { cause, .. } => self.rollback = Some(Rollback { at: event.at, cause: *cause }),
             EventKind::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
             EventKind::Promoted { .. } => self.promoted = true,
             _ => {}
         }
     }
 
-    /// How people call the alias: `hello:live`.
     pub(crate) fn subject(&self) -> String {
         format!("{}:{}", self.function, self.alias)
     }
 
-    /// The version to go back to, where there is one.
+    /// The version that a rollback restores, if there is one.
     pub(crate) fn stable(&self) -> Option<Version> {
         self.started.as_ref().and_then(|(_, started)| started.stable)
     }
 
-    /// Whether a first deployment has made its alias.
+    /// Whether a first deployment has created its alias.
     pub(crate) fn exists(&self) -> bool {
         self.created || self.started.as_ref().is_some_and(|(_, started)| started.stands.is_some())
     }
@@ -145,9 +138,14 @@ impl Story {
         self.started.as_ref().is_some_and(|(began, _)| *began > at)
     }
 
-    /// Whether only the alias is known, because the rollout runs elsewhere.
+    /// Whether another process drives the rollout, so that only its alias is known.
     pub(crate) fn elsewhere(&self) -> bool {
         self.started.as_ref().is_some_and(|(_, started)| started.is_elsewhere())
+    }
+
+    /// The traffic that the candidate has now, as far as it is known.
+    pub(crate) fn weight(&self) -> Option<Weight> {
+        self.set_manually.or(self.share.map(|share| share.weight)).filter(|_| self.restored.is_none())
     }
 
     /// Whether it is known that nothing is watched.
@@ -159,7 +157,7 @@ impl Story {
 
     fn start(&mut self, at: Time, started: &Started) {
         self.candidate = started.candidate;
-        self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), told: None }).collect();
+        self.alarms = started.alarms.iter().map(|name| Watched { name: name.clone(), last: None }).collect();
         if let Some(ResumesAt { weight, step, next_at }) = started.stands {
             self.claimed = true;
             if !weight.is_zero() {
@@ -179,16 +177,16 @@ impl Story {
     }
 
     fn alarm(&mut self, name: &str, state: AlarmState, since: Time) {
-        let told = Some((state, since));
+        let last = Some((state, since));
         match self.alarms.iter_mut().find(|alarm| alarm.name == name) {
-            Some(alarm) => alarm.told = told,
-            None => self.alarms.push(Watched { name: name.to_owned(), told }),
+            Some(alarm) => alarm.last = last,
+            None => self.alarms.push(Watched { name: name.to_owned(), last }),
         }
     }
 
     fn beat(&mut self, weight: Weight, next_at: Option<Time>) {
         let Some(share) = &mut self.share else { return };
-        self.by_hand = Some(weight).filter(|weight| *weight != share.weight);
+        self.set_manually = Some(weight).filter(|weight| *weight != share.weight);
         share.next_at = next_at.or(share.next_at);
     }
 }

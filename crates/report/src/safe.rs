@@ -1,7 +1,6 @@
-//! How does foreign text stand in what is written? As text, whatever it holds: on a terminal, in a page, in a CI system's log and in the
-//! files that it reads.
+//! How is foreign text written safely? Always as text: on a terminal, in a page, in the log of a CI system and in the files that it reads.
 //!
-//! Hooks, alarms, functions and people may say what they like. Each kind of output has its own function here, and no other place escapes.
+//! Hooks, alarms, functions and people can send any text. Each kind of output has its own function here; nothing else escapes.
 
 use maud::{Markup, html};
 
@@ -10,12 +9,10 @@ pub(crate) fn clean_lines(text: &str) -> Vec<String> {
     text.lines().map(clean).filter(|line| !line.is_empty()).collect()
 }
 
-/// A foreign text in one line.
 pub(crate) fn one_line(text: &str) -> String {
     clean_lines(text).join(" ")
 }
 
-/// One line of a foreign text.
 pub(crate) fn clean(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut letters = line.chars();
@@ -52,14 +49,14 @@ pub(crate) fn prose(text: &str) -> Markup {
     }
 }
 
-/// The text as a page in Markdown shows it, in a cell of a table too: a backslash before everything that could mean something.
+/// The text in Markdown, also in a table: a backslash before everything with a meaning.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in clean(text).chars() {
         match letter {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
-            // A name behind it would be told of this; the letter joins nothing and shows nothing.
+            // A name after it would be notified; this letter is invisible.
             '@' => out.push_str("@\u{2060}"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' | '>' => out.extend(['\\', letter]),
             letter => out.push(letter),
@@ -77,7 +74,7 @@ pub(crate) fn code(text: &str) -> String {
     format!("{fence}{blank}{text}{blank}{fence}")
 }
 
-/// The line as no CI system takes it for a command: others' words may stand at its beginning, or anywhere in it.
+/// The line without anything that a CI system reads as a command.
 pub(crate) fn inert(line: &str) -> String {
     let line = clean(line);
     let begins = line.trim_start().starts_with("::");
@@ -99,7 +96,7 @@ pub(crate) fn github_property(text: &str) -> String {
     github_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// One of the outputs that later steps of GitHub read. Its end is marked by a word that the value does not hold: others have written parts of it.
+/// One of the outputs for later steps of GitHub. The end mark is a word that the value does not contain.
 pub(crate) fn github_output(name: &str, value: &str) -> String {
     if !value.contains(['\n', '\r']) {
         return format!("{name}={value}\n");
@@ -118,7 +115,7 @@ mod tests {
     #[test]
     fn code_in_html_is_shown_as_code_and_nothing_is_left_to_mean_something() {
         let shown = |text| prose(text).into_string();
-        assert_eq!(shown("alarm `A<b>` is red"), "alarm <code>A&lt;b&gt;</code> is red");
+        assert_eq!(shown("alarm `A<b>` fired"), "alarm <code>A&lt;b&gt;</code> fired");
         assert_eq!(shown("a ` alone <"), "a ` alone &lt;");
         assert_eq!(shown("<script>\"1\" & 2</script>"), "&lt;script&gt;&quot;1&quot; &amp; 2&lt;/script&gt;");
     }

@@ -1,12 +1,15 @@
 //! What is this alias, and what can be done about it? One screen for people, one object for programs.
 //!
-//! It reads the table of standings and nothing else; what it suggests to type is never carried out from here.
+//! It only reads the state of the alias; the commands that it suggests are not run from here.
+
+use std::fmt::Display;
 
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
+use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
-use rollout::{Cause, OutcomeKind, Subject, Time, Version, Weight};
-use serde::Serialize;
+use rollout::{Subject, Time, Weight};
+use serde_json::json;
 
 use crate::format::{joined, operand, version, when};
 use crate::remote_watch::outcome;
@@ -16,11 +19,11 @@ use crate::safe::{clean_lines, one_line};
 ///
 /// `provisioned` says whether the alias has provisioned concurrency, where that is known: AWS moves it by weights of its own.
 pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option<bool>, now: Time) -> String {
-    let mut sheet = Sheet::default();
+    let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
-        sheet.row("is", "the function may exist; this alias of it does not");
-        sheet.next(&format!("canaryctl rollout {} --type <SCHEDULE>", operand_of(subject)), "creates it on a new version");
+        sheet.row("is", "the function may exist, but it has no alias of this name");
+        sheet.next("rollout", " --type <SCHEDULE>", "creates it on a new version");
         return sheet.text();
     };
     let found = alias_state(alias);
@@ -42,16 +45,40 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
 /// # Errors
 /// None that these values can cause.
 pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
-    serde_json::to_string(&Status::of(subject, alias, now))
-}
-
-fn operand_of(subject: &Subject) -> String {
-    operand(&subject.function.name, &subject.alias)
+    let found = alias.map(alias_state);
+    let note = found.as_ref().and_then(AliasState::note);
+    let live = found.as_ref().and_then(AliasState::live);
+    let (step, steps) = match live.map(|note| note.phase) {
+        Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
+        Some(_) | None => (None, None),
+    };
+    let candidate = live.and_then(|note| note.candidate).or(alias.and_then(Alias::canary).map(|(version, _)| version));
+    let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
+    let (id, owner) = match &found {
+        Some(AliasState::Contended { id, owner, .. }) => (Some(id.to_string()), Some(owner.to_string())),
+        Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
+    };
+    // Keys are only ever added.
+    let status = json!({
+        "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
+        "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
+        "stable": stable(alias, live), "candidate": candidate,
+        "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
+        "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
+        "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
+        "next_step_at": live.and_then(|note| note.due),
+        "paused": live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
+        "last_outcome": last.map(|phase| outcome(phase).kind()),
+        "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
+        "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
+    });
+    serde_json::to_string(&status)
 }
 
 /// A title, rows of a word and a sentence, and commands.
 #[derive(Default)]
 struct Sheet {
+    operand: String,
     title: String,
     rows: Vec<(&'static str, String)>,
     commands: Vec<(String, String)>,
@@ -62,8 +89,13 @@ impl Sheet {
         self.rows.push((word, text.to_owned()));
     }
 
-    fn next(&mut self, command: &str, effect: &str) {
-        self.commands.push((command.to_owned(), effect.to_owned()));
+    /// Suggests a command of canaryctl on this alias.
+    fn next(&mut self, verb: &str, options: &str, effect: &str) {
+        self.commands.push((format!("canaryctl {verb} {}{options}", self.operand), effect.to_owned()));
+    }
+
+    fn roll_back_to(&mut self, version: impl Display, effect: &str) {
+        self.next("rollback", &format!(" --to {version}"), effect);
     }
 
     fn text(&self) -> String {
@@ -81,191 +113,160 @@ impl Sheet {
 }
 
 fn title(subject: &Subject, alias: &Alias, found: &AliasState) -> String {
-    match found {
-        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => {
-            let candidate = note.candidate.map_or_else(|| "a new version".to_owned(), |version| version.to_string());
-            let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
-            format!("{subject}   {versions}   rollout {}", note.id)
-        }
-        AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::ClearedByHand(_) => {
-            format!("{subject}   {}", alias.target)
-        }
-        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => format!("{subject}   {}", alias.target),
+    if let AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) = found {
+        let candidate = note.candidate.map_or_else(|| "new version".to_owned(), |version| version.to_string());
+        let versions = note.stable.map_or_else(|| candidate.clone(), |stable| format!("{stable} ▸ {candidate}"));
+        return format!("{subject}   {versions}   rollout {}", note.id);
     }
+    format!("{subject}   {}", alias.target)
 }
 
 fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasState, provisioned: Option<bool>, now: Time) {
-    let rollback = format!("canaryctl rollback {}", operand_of(subject));
+    let described = found.describe(Audience::Reader);
     match found {
         AliasState::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
         AliasState::Foreign { .. } => {
             let who = match provisioned {
-                Some(true) => "AWS moving this alias' provisioned concurrency, or somebody else's rollout",
-                Some(false) => "somebody else's rollout",
-                None => "somebody else's rollout, or AWS moving provisioned concurrency",
+                Some(true) => "AWS is moving this alias' provisioned concurrency, or another tool is rolling out",
+                Some(false) => "another tool is rolling out",
+                None => "another tool is rolling out, or AWS is moving provisioned concurrency",
             };
-            sheet.row("is", &format!("{}; canaryctl leaves it alone:", found.describe(Audience::Reader)));
+            sheet.row("is", &format!("{described}; canaryctl does not change it:"));
             sheet.row("", who);
             if provisioned == Some(true) {
-                sheet.next(
-                    &format!("canaryctl status {}", operand_of(subject)),
-                    "again in some minutes: AWS takes the weights away when it is done",
-                );
+                sheet.next("status", "", "again in a few minutes: AWS removes the weights when it is done");
             }
-            sheet.next(&format!("{rollback} --to {}", alias.target), &format!("puts all traffic on {}", alias.target));
+            sheet.roll_back_to(alias.target, &format!("puts all traffic on {}", alias.target));
         }
         AliasState::Claimed(note) | AliasState::Running(note) => {
-            sheet.row("is", &under_way(note, now));
-            live(sheet, subject, note, now);
+            sheet.row("is", &in_progress(note, now));
+            live(sheet, note, now);
         }
         AliasState::SetByHand(note, weight) => {
-            let meant = note.phase.share();
-            sheet.row("is", &format!("set by hand: {weight} where the rollout set {meant}; held there"));
-            live(sheet, subject, note, now);
+            let set = note.phase.share();
+            sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {set}; holding it"));
+            live(sheet, note, now);
         }
         AliasState::ClearedByHand(_) => {
-            sheet.row("is", &found.describe(Audience::Reader));
-            sheet.next(&rollback, "writes that down where the rollout's owner has not");
+            sheet.row("is", &described);
+            sheet.next("rollback", "", "records the rollback if the rollout's owner has not");
         }
         AliasState::PromotedElsewhere(note) => {
-            sheet.row("is", &found.describe(Audience::Reader));
+            sheet.row("is", &described);
             if let Some(stable) = note.stable {
-                sheet.next(&format!("{rollback} --to {stable}"), &format!("puts all traffic on {stable} again"));
+                sheet.roll_back_to(stable, &format!("puts all traffic back on {stable}"));
             }
-            sheet.next(
-                &format!("{rollback} --to {}", alias.target),
-                &format!("leaves it on {} and ends the rollout", alias.target),
-            );
+            sheet.roll_back_to(alias.target, &format!("leaves it on {} and ends the rollout", alias.target));
         }
-        AliasState::Contended { why, .. } => {
-            sheet.row("is", &found.describe(Audience::Reader));
-            contended(sheet, subject, alias, *why);
+        AliasState::Contended { why: Contention::NewerFormat, .. } => {
+            sheet.row("is", &described);
+            sheet.next("status", "", "run it with that version of canaryctl");
         }
-    }
-}
-
-fn contended(sheet: &mut Sheet, subject: &Subject, alias: &Alias, why: Contention) {
-    match why {
-        Contention::NewerFormat => {
-            sheet.next(&format!("canaryctl status {}", operand_of(subject)), "with that version of canaryctl");
-        }
-        Contention::Changed => {
-            if let NoteParse::Note(note) = alias.noted()
-                && let Some(stable) = note.stable
-            {
-                let command = format!("canaryctl rollback {} --to {stable}", operand_of(subject));
-                sheet.next(&command, &format!("puts all traffic on {stable}, the version before that rollout"));
-                if let Some(now) = alias.target.version().filter(|now| *now != stable) {
-                    let command = format!("canaryctl rollback {} --to {now}", operand_of(subject));
-                    sheet.next(&command, &format!("puts all traffic on {now} and ends the rollout"));
-                }
+        AliasState::Contended { why: Contention::Changed, .. } => {
+            sheet.row("is", &described);
+            let NoteParse::Note(note) = alias.noted() else { return };
+            let Some(stable) = note.stable else { return };
+            sheet.roll_back_to(stable, &format!("puts all traffic on {stable}, the version before that rollout"));
+            if let Some(now) = alias.target.version().filter(|now| *now != stable) {
+                sheet.roll_back_to(now, &format!("puts all traffic on {now} and ends the rollout"));
             }
         }
     }
 }
 
-/// Where a rollout is, and since when.
-fn under_way(note: &Note, now: Time) -> String {
+fn in_progress(note: &Note, now: Time) -> String {
     let since = format!("since {} ({})", when(note.since, now), duration(now.since(note.since)));
     let due = note.due.filter(|due| *due > now).map(|due| format!(" at {} (in {})", when(due, now), duration(due.since(now))));
     match note.phase {
-        Phase::Claim => format!("claimed {since}: no traffic has moved"),
-        Phase::Pre => format!("asking the pre-traffic hook {since}: no traffic has moved"),
+        Phase::Claim => format!("alias acquired {since}; traffic unchanged"),
+        Phase::Pre => format!("pre-traffic hook running {since}; traffic unchanged"),
         Phase::Shift { weight, step, steps } => {
-            let next = due.map_or_else(|| "; the next change is due".to_owned(), |due| format!("; next change{due}"));
-            format!("step {step} of {steps}, {weight} {since}{next}")
+            let next = due.map_or_else(|| "; next step now".to_owned(), |due| format!("; next step{due}"));
+            format!("step {step} of {steps}, {weight} of traffic {since}{next}")
         }
         Phase::Bake => {
-            // A promotion by hand does not know how long the plan bakes.
-            let over = if note.due.is_none() { "; its owner ends the bake" } else { "; the bake is over" };
+            // A manual promotion does not know how long the plan bakes.
+            let over = if note.due.is_none() { "; the owner will end the bake" } else { "; the bake is over" };
             let next = due.map_or_else(|| over.to_owned(), |due| format!("; the bake ends{due}"));
             format!("baking at {} {since}{next}", Weight::FULL)
         }
-        Phase::Post => format!("asking the post-traffic hook {since}"),
-        Phase::Promoted | Phase::Back(_) => format!("over {since}"),
+        Phase::Post => format!("post-traffic hook running {since}"),
+        Phase::Promoted | Phase::Back(_) => format!("ended {since}"),
     }
 }
 
-/// What there is to know of a rollout under way, whatever its share.
-fn live(sheet: &mut Sheet, subject: &Subject, note: &Note, now: Time) {
+/// Everything about a rollout in progress except its phase.
+fn live(sheet: &mut Sheet, note: &Note, now: Time) {
     if let Some(pause) = note.pause.filter(|pause| pause.until > now) {
-        let then = if pause.then == AfterPause::Resume { "then it goes on" } else { "then it goes back" };
+        let then = if pause.then == AfterPause::Resume { "then it resumes" } else { "then it rolls back" };
         sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
     }
     if let Some(blind) = note.blind {
-        sheet.row(
-            "blind",
-            &format!("since {} ({}): what is watched cannot be read", when(blind, now), duration(now.since(blind))),
-        );
+        let since = format!("since {} ({})", when(blind, now), duration(now.since(blind)));
+        sheet.row("warning", &format!("monitoring unavailable {since}: CloudWatch cannot be read"));
     }
     if !note.waited.is_zero() {
-        sheet.row(
-            "held",
-            &format!("this step lasts {} longer so far, for want of calls of the new version", duration(note.waited)),
-        );
+        sheet.row("held", &format!("this step is extended by {} so far: too few invocations", duration(note.waited)));
     }
     if !note.held.is_zero() {
-        sheet.row("held", &format!("{} in all so far, for suspicions that were not proven", duration(note.held)));
+        sheet.row("held", &format!("{} in total so far: the new version was possibly worse", duration(note.held)));
     }
     if let Some(hook) = note.hook {
-        sheet.row("hook", &format!("attempt {}, counts as failed at {}", hook.number, when(hook.deadline, now)));
+        sheet.row("hook", &format!("attempt {}, fails if there is no answer by {}", hook.number, when(hook.deadline, now)));
     }
     sheet.row("owner", &owner(note, now));
     if note.pause.is_some_and(|pause| pause.until > now) {
-        sheet.next(&format!("canaryctl resume {}", operand_of(subject)), "ends the pause");
+        sheet.next("resume", "", "ends the pause");
     }
     if note.lease.is_none_or(|lease| lease <= now) {
-        sheet.next(&format!("canaryctl rollout {} …", operand_of(subject)), "the same command as then goes on with it");
+        sheet.next("rollout", " …", "run the same command again to resume");
     }
     match note.stable {
         Some(stable) => {
-            let command = format!("canaryctl rollback {}", operand_of(subject));
-            let effect = if note.phase.share().is_zero() { "ends it; all traffic stays on" } else { "puts all traffic on" };
-            sheet.next(&command, &format!("{effect} {stable}"));
+            let effect = if note.phase.share().is_zero() { "ends it, all traffic stays on" } else { "puts all traffic on" };
+            sheet.next("rollback", "", &format!("{effect} {stable}"));
         }
-        None => sheet.next(&format!("canaryctl status {}", operand_of(subject)), "again: a first deployment has no way back"),
+        None => sheet.next("status", "", "again later: a first deployment cannot be rolled back"),
     }
 }
 
 fn owner(note: &Note, now: Time) -> String {
     match note.lease {
-        Some(lease) if lease > now => format!("{}, taken to be alive until {}", note.owner, when(lease, now)),
+        Some(lease) if lease > now => format!("{}, lease expires at {}", note.owner, when(lease, now)),
         Some(lease) => {
             format!(
-                "none: {} was last due at {}, {} ago; nobody goes on with it",
+                "none: the lease of {} expired at {}, {} ago; abandoned: no process drives it",
                 note.owner,
                 when(lease, now),
                 duration(now.since(lease))
             )
         }
-        None => format!("none: {} left it in progress; nobody goes on with it", note.owner),
+        None => format!("none: {} left it in progress; abandoned: no process drives it", note.owner),
     }
 }
 
 fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>, now: Time) {
-    let operand = operand_of(subject);
     if alias.target == Target::Latest {
-        sheet.row("is", "an alias of $LATEST, which cannot share its traffic; it needs a published version, once:");
+        sheet.row("is", "on $LATEST, which cannot have weights; point it at a published version once:");
         let name = &subject.function.name;
         let publish = format!("aws lambda publish-version --function-name {name} --query Version --output text");
         let update = format!("aws lambda update-alias --function-name {name} --name {} --function-version", subject.alias);
-        sheet.next(&format!("{update} \"$({publish})\""), "");
+        sheet.commands.push((format!("{update} \"$({publish})\""), String::new()));
         return;
     }
-    let rollout = format!("canaryctl rollout {operand} --type <SCHEDULE>");
     match note {
         None => {
             sheet.row("is", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
-            sheet.next(&rollout, "rolls out a new version");
+            sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
         }
-        Some(note) => last(sheet, &operand, alias, note, now),
+        Some(note) => last(sheet, alias, note, now),
     }
     if let Some((version, _)) = alias.weights.first() {
-        sheet.row("leftover", &format!("{version} is listed with a weight of 0: it gets no traffic"));
+        sheet.row("leftover", &format!("{version} has a weight of 0: it gets no traffic"));
     }
 }
 
-fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time) {
+fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, now: Time) {
     let at = when(note.since, now);
     let (text, left_on) = match note.phase {
         Phase::Back(cause) => {
@@ -273,19 +274,19 @@ fn last(sheet: &mut Sheet, operand: &str, alias: &Alias, note: &Note, now: Time)
             (format!("idle: the last rollout{which} ended at {at}: {}", cause.phrase()), note.stable)
         }
         Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => {
-            let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(" in place of {stable}"));
+            let before = note.stable.map_or_else(|| ", the first version".to_owned(), |stable| format!(", replacing {stable}"));
             (format!("idle: the last rollout promoted {} at {at}{before}", version(note.candidate)), note.candidate)
         }
     };
     sheet.row("is", &text);
     let untouched = left_on == alias.target.version();
     if !untouched {
-        sheet.row("", &format!("since then something else has moved the alias to {}", alias.target));
+        sheet.row("", &format!("something else has moved the alias to {} since", alias.target));
     }
     if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
-        sheet.next(&format!("canaryctl rollback {operand}"), &format!("puts all traffic on {stable}"));
+        sheet.next("rollback", "", &format!("puts all traffic on {stable}"));
     }
-    sheet.next(&format!("canaryctl rollout {operand} --type <SCHEDULE>"), "rolls out a new version");
+    sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
 }
 
 fn rejected(sheet: &mut Sheet, note: &Note) {
@@ -293,81 +294,10 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
         return;
     }
     let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
-    sheet.row("rejected", &format!("{}; refused without --again", each.collect::<Vec<_>>().join(", ")));
+    sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
 }
 
-/// The status as programs read it. Keys are only ever added.
-#[derive(Serialize)]
-struct Status {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    at: Time,
-    function: String,
-    alias: String,
-    /// In one word, the row of the table of standings; `missing` where there is no alias.
-    alias_state: &'static str,
-    traffic: Option<String>,
-    stable: Option<String>,
-    candidate: Option<Version>,
-    weight: Weight,
-    phase: Option<&'static str>,
-    step: Option<u16>,
-    steps: Option<u16>,
-    rollout_id: Option<String>,
-    owner: Option<String>,
-    /// Whether a rollout is under way that nobody drives.
-    orphaned: bool,
-    next_step_at: Option<Time>,
-    paused: bool,
-    last_outcome: Option<OutcomeKind>,
-    last_cause: Option<Cause>,
-    rejected: Vec<Version>,
-}
-
-impl Status {
-    fn of(subject: &Subject, alias: Option<&Alias>, now: Time) -> Self {
-        let found = alias.map(alias_state);
-        let note = found.as_ref().and_then(AliasState::note);
-        let live = found.as_ref().and_then(AliasState::live);
-        let (step, steps) = match live.map(|note| note.phase) {
-            Some(Phase::Shift { step, steps, .. }) => (Some(step), Some(steps)),
-            Some(_) | None => (None, None),
-        };
-        let canary = alias.and_then(Alias::canary);
-        let candidate = live.and_then(|note| note.candidate).or(canary.map(|(version, _)| version));
-        let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
-        let id = match &found {
-            Some(AliasState::Contended { id, owner, .. }) => Some((id.to_string(), owner.to_string())),
-            Some(_) | None => note.map(|note| (note.id.to_string(), note.owner.to_string())),
-        };
-        Self {
-            v: rollout::event::FORMAT,
-            kind: "status",
-            at: now,
-            function: subject.function.name.clone(),
-            alias: subject.alias.clone(),
-            alias_state: found.as_ref().map_or("missing", word),
-            traffic: alias.map(Alias::traffic),
-            stable: stable(alias, live),
-            candidate,
-            weight: candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
-            phase: note.map(|note| note.phase.word()),
-            step,
-            steps,
-            rollout_id: id.as_ref().map(|(id, _)| id.clone()),
-            owner: id.map(|(_, owner)| owner),
-            orphaned: live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
-            next_step_at: live.and_then(|note| note.due),
-            paused: live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
-            last_outcome: last.map(|phase| outcome(phase).kind()),
-            last_cause: last.and_then(cause),
-            rejected: note.map(|note| note.rejected.iter().map(|rejected| rejected.version).collect()).unwrap_or_default(),
-        }
-    }
-}
-
-/// The version to go back to while a rollout is under way, else the alias' version. A first deployment has none.
+/// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
 fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
     match live {
         Some(note) => note.stable.map(|stable| stable.to_string()),
@@ -387,8 +317,4 @@ fn word(found: &AliasState) -> &'static str {
         AliasState::Contended { why: Contention::Changed, .. } => "contended",
         AliasState::Contended { why: Contention::NewerFormat, .. } => "newer_format",
     }
-}
-
-fn cause(phase: Phase) -> Option<Cause> {
-    if let Phase::Back(cause) = phase { Some(cause) } else { None }
 }

@@ -14,7 +14,6 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// The parameters of the escape sequence that switches it on.
     fn code(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
@@ -34,8 +33,12 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    pub(crate) fn of(tone: Tone, text: impl Into<String>) -> Self {
+        Self { parts: vec![(tone, text.into())] }
+    }
+
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self::default().with(Tone::Plain, text)
+        Self::of(Tone::Plain, text)
     }
 
     #[must_use]
@@ -58,7 +61,6 @@ impl Line {
         self.with(Tone::Plain, " ".repeat(missing))
     }
 
-    /// How many columns it takes.
     pub(crate) fn width(&self) -> usize {
         self.parts.iter().flat_map(|(_, text)| text.chars()).map(columns).sum()
     }
@@ -90,7 +92,7 @@ impl Line {
 
 /// The beginning of a row: its word, and room for the longest of them.
 pub(crate) fn row(word: &str) -> Line {
-    Line::default().with(Tone::Dim, format!("  {word:<10}"))
+    Line::of(Tone::Dim, format!("  {word:<10}"))
 }
 
 /// As much of a text as there is room for; the room is used up.
@@ -123,7 +125,7 @@ mod tests {
 
     #[test]
     fn colour_changes_no_letter_and_no_width() {
-        let line = Line::default().with(Tone::Good, "✔").with(Tone::Plain, " fine").with(Tone::Dim, "   ");
+        let line = Line::of(Tone::Good, "✔").with(Tone::Plain, " fine").with(Tone::Dim, "   ");
         assert_eq!(line.render(80, false), "✔ fine");
         assert_eq!(line.render(80, true), "\u{1b}[32m✔\u{1b}[0m fine");
         assert_eq!(line.render(4, true), "\u{1b}[32m✔\u{1b}[0m f…");

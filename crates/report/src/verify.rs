@@ -1,7 +1,7 @@
-//! Does every decision of a kept rollout follow from what it rested on? Decides again, and tells again, and compares.
+//! Does every decision of a recorded rollout follow from its observations? Decides again, makes the events again, and compares.
 //!
-//! It shows that the record is of one piece: that these observations make these decisions, and these decisions and observations
-//! these events and this end, a way back that was given up included. Whether the world was as it was observed, no record can show.
+//! It shows that the record is consistent: these observations lead to these decisions, and both to these events and this end, also
+//! where a rollback was given up. It cannot show that the observations were true.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,12 +19,12 @@ use serde_json::{Map, Value};
 use crate::recording::{Known, OBSERVED};
 use crate::safe::one_line;
 
-/// What came of checking a record.
+/// The result of checking a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// How many decisions follow from what they rested on.
+    /// How many decisions follow from their observations.
     pub decisions: usize,
-    /// Which line is the first that does not, and why.
+    /// The first line that does not follow, and why.
     pub fault: Option<String>,
 }
 
@@ -37,7 +37,7 @@ struct Head {
     kind: String,
 }
 
-/// What an observation's line holds beside that.
+/// The other parts of an observation's line.
 #[derive(Deserialize)]
 struct Line {
     plan: Option<Value>,
@@ -50,10 +50,10 @@ struct Line {
 struct Thread {
     known: Known,
     before: Option<Round>,
-    /// Since when a way back is tried, and how the last decision ended the rollout, if it did.
+    /// Since when a rollback is tried, and how the last decision ended the rollout, if it did.
     giving_up: GivingUp,
     ends: Option<Outcome>,
-    /// The events that have to follow, and the line that says so.
+    /// The events that have to follow, and the line of the observation.
     due: VecDeque<Event>,
     said: usize,
 }
@@ -82,7 +82,7 @@ pub fn verify(text: &str) -> Result<Verified, String> {
             verified.decisions += usize::from(fault.is_none());
             fault
         } else {
-            thread.told(number, &serde_json::from_str(line).map_err(unreadable)?)
+            thread.event(number, &serde_json::from_str(line).map_err(unreadable)?)
         };
         if fault.is_some() {
             verified.fault = fault;
@@ -91,7 +91,7 @@ pub fn verify(text: &str) -> Result<Verified, String> {
     }
     verified.fault = threads.values().find_map(|thread| thread.missing(count));
     if verified.decisions == 0 && verified.fault.is_none() {
-        return Err("it holds no observations".to_owned());
+        return Err("it contains no observations".to_owned());
     }
     Ok(verified)
 }
@@ -102,7 +102,7 @@ impl Thread {
             return Ok(Some(fault));
         }
         if let Some(outcome) = &self.ends {
-            return Ok(Some(format!("line {number}: line {} ends it: {outcome}", self.said)));
+            return Ok(Some(format!("line {number}: the rollout ended at line {}: {outcome}", self.said)));
         }
         if let Some(plan) = line.plan {
             self.known.plan = plan;
@@ -114,26 +114,29 @@ impl Thread {
         let action = decide(&plan, &seen);
         let follows = serde_json::to_value(&action)?;
         if follows != line.action {
-            let told = one_line(&line.action.to_string());
-            return Ok(Some(format!("line {number}, {}: decided was {told}, and what was seen makes it {follows}", clock(at))));
+            let recorded = one_line(&line.action.to_string());
+            return Ok(Some(format!(
+                "line {number}, {}: the recorded decision is {recorded}, but the observation leads to {follows}",
+                clock(at)
+            )));
         }
         self.ends = self.giving_up.end(&seen, &action);
         let round = Round { seen, action };
-        let told = narrate(&plan, self.before.as_ref(), &round).into_iter();
+        let events = narrate(&plan, self.before.as_ref(), &round).into_iter();
         let event =
             |what| Event { v: rollout::event::FORMAT, at, function: head.function.clone(), alias: head.alias.clone(), what };
-        self.due = told.map(event).collect();
+        self.due = events.map(event).collect();
         (self.said, self.before) = (number, Some(round));
         Ok(None)
     }
 
-    fn told(&mut self, number: usize, event: &Event) -> Option<String> {
+    fn event(&mut self, number: usize, event: &Event) -> Option<String> {
         if event.what == EventKind::Unknown {
             return None;
         }
         if let Some(due) = self.due.pop_front() {
             let differs = due != as_decided(event);
-            return differs.then(|| format!("line {number}: line {} makes it {}", self.said, shown(&due)));
+            return differs.then(|| format!("line {number}: from line {} follows {}", self.said, shown(&due)));
         }
         // Another process, with a plan and a memory of its own.
         if matches!(event.what, EventKind::Started(_)) {
@@ -142,21 +145,22 @@ impl Thread {
         let ending = event.ending()?;
         let resumes = self.before.take().is_some();
         let Some(outcome) = self.ends.take() else {
-            // A process that was refused says no more of the one that was killed before it; but nobody gives up before the time.
+            // A refused process does not end the rollout of the killed one before it; but none gives up early.
             let gave_up = matches!(ending.outcome, OutcomeKind::RollbackUnconfirmed | OutcomeKind::LeftInProgress);
-            return (resumes && gave_up).then(|| format!("line {number}: it ends so, and line {} makes it go on", self.said));
+            return (resumes && gave_up)
+                .then(|| format!("line {number}: the rollout ends here, but line {} continues it", self.said));
         };
         let differs = (ending.exit_code, &ending.outcome) != (outcome.exit_code(), &outcome.kind());
-        differs.then(|| format!("line {number}: line {} makes it {outcome}, exit code {}", self.said, outcome.exit_code()))
+        differs.then(|| format!("line {number}: from line {} follows {outcome}, exit code {}", self.said, outcome.exit_code()))
     }
 
     /// An event that has to follow and does not, by this line.
     fn missing(&self, number: usize) -> Option<String> {
-        self.due.front().map(|due| format!("line {number}: line {} makes it {} first", self.said, shown(due)))
+        self.due.front().map(|due| format!("line {number}: from line {} follows first {}", self.said, shown(due)))
     }
 }
 
-/// An event without what no decision knows: in what two versions differ, only the process saw that told it.
+/// An event without the differences of two versions, which are not part of an observation.
 fn as_decided(event: &Event) -> Event {
     let mut event = event.clone();
     if let EventKind::VersionReady { differs, .. } = &mut event.what {
@@ -165,7 +169,6 @@ fn as_decided(event: &Event) -> Event {
     event
 }
 
-/// An event as its line has it.
 fn shown(event: &Event) -> String {
     serde_json::to_string(event).unwrap_or_else(|_| "another event".to_owned())
 }

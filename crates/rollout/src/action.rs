@@ -20,7 +20,7 @@ pub enum Action {
     /// Publish `$LATEST`.
     #[serde(rename = "publish")]
     Publish,
-    /// Make the alarms that are kept, or change them, for the candidate.
+    /// Make the managed alarms, or change them, for the candidate.
     #[serde(rename = "update_managed_alarms")]
     ManageAlarms,
     /// Write that the pre-traffic hook is about to be invoked.
@@ -29,7 +29,7 @@ pub enum Action {
     /// Write that the post-traffic hook is about to be invoked.
     #[serde(rename = "announce_post_hook")]
     AnnouncePostHook,
-    /// Write that the hook before a further share is about to be invoked.
+    /// Write that the hook before a further weight is about to be invoked.
     #[serde(rename = "announce_step_hook")]
     AnnounceStepHook,
     /// Invoke the hook that is announced.
@@ -38,7 +38,7 @@ pub enum Action {
     /// Create the alias on the candidate: a first deployment.
     #[serde(rename = "create")]
     Create(Pass),
-    /// Give the candidate the share of this step, counted from 1.
+    /// Give the candidate the weight of this step, counted from 1.
     #[serde(rename = "shift")]
     Shift {
         /// Which step.
@@ -62,7 +62,7 @@ pub enum Action {
         /// In words.
         why: String,
     },
-    /// Send the candidate saved events, for want of calls.
+    /// Send the candidate test events, for lack of invocations.
     #[serde(rename = "probe")]
     Probe,
     /// Write since when nothing can be read.
@@ -77,7 +77,7 @@ pub enum Action {
     /// Write this process' token into the note of an owner that is gone, or is to be replaced.
     #[serde(rename = "take_over")]
     TakeOver,
-    /// Put another rollout aside: its canary's share goes, our claim comes, in one write.
+    /// Supersede another rollout: its canary's weight goes, our claim comes, in one write.
     #[serde(rename = "supersede")]
     Supersede,
     /// Write a note beside weights that have none.
@@ -136,7 +136,7 @@ pub enum Reason {
     /// A person paused the rollout, until then.
     #[serde(rename = "paused")]
     Paused(Time),
-    /// A person set another share.
+    /// A person set another weight.
     #[serde(rename = "set_by_hand")]
     SetByHand(Weight),
     /// What is watched cannot be read: why.
@@ -145,10 +145,10 @@ pub enum Reason {
     /// What is watched has no data: why.
     #[serde(rename = "no_data")]
     NoData(String),
-    /// Shares change on the full minute, by which calls are counted.
+    /// Weights change on the full minute, by which invocations are counted.
     #[serde(rename = "full_minute")]
     FullMinute,
-    /// The candidate is being sent saved events.
+    /// The candidate is being sent test events.
     #[serde(rename = "probing")]
     Probing,
     /// Something foreign was read; it takes a second look to believe it.

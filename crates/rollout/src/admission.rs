@@ -6,9 +6,9 @@ use crate::note::{Note, PlanHash};
 use crate::plan::Entry;
 use crate::{Subject, Time};
 
-/// What the user asked for, should a rollout be under way already.
+/// What the user asked for, should a rollout be in progress already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent wish of the user")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent option of the user")]
 pub struct TakeoverOptions {
     /// Go on with it although its owner may still be there.
     pub take_over: bool,
@@ -16,16 +16,16 @@ pub struct TakeoverOptions {
     pub replan: bool,
     /// Take weights that nobody noted for this rollout's own.
     pub adopt: bool,
-    /// Put it aside.
+    /// Supersede it.
     pub supersede: bool,
 }
 
 /// Whether and how there is a way in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// This way; with the note of the rollout that is gone on with or put aside.
+    /// This way; with the note of the rollout that is resumed or superseded.
     In(Entry, Option<Note>),
-    /// Its owner may still be there; when this lease is over and nothing has shown that it is, it may be gone on with.
+    /// Its owner may still be there; when this lease is over and nothing has shown that it is, it may be resumed.
     Wait {
         /// The note as it is now. Any other one with the same owner shows that the owner is there.
         note: Note,
@@ -48,19 +48,19 @@ pub fn admission(subject: &Subject, found: &AliasState, plan: PlanHash, takeover
         AliasState::Idle(_) => Admission::In(Entry::Fresh, None),
         AliasState::Foreign { version, .. } if takeover.adopt => Admission::In(Entry::Adopt(*version), None),
         AliasState::Foreign { version, weight } => no(
-            format!("{weight} of {subject} is on {version} already, and no note says why"),
-            "another tool's rollout, or AWS moving provisioned concurrency: let it end, clear the weights by hand, or `--adopt` them".to_owned(),
+            format!("{version} already has {weight} of the traffic of {subject}, and no rollout is recorded"),
+            "another tool's rollout, or AWS moving provisioned concurrency: wait until it ends, clear the weights manually, or take them over with `--adopt`".to_owned(),
         ),
         AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => live(subject, note, plan, takeover, now),
-        AliasState::ClearedByHand(_) => no(said, format!("`canaryctl rollback {subject}` ends it cleanly")),
+        AliasState::ClearedByHand(_) => no(said, format!("`canaryctl rollback {subject}` ends the rollout")),
         AliasState::PromotedElsewhere(note) => {
             let now = note.candidate.map_or_else(|| "<N>".to_owned(), |version| version.to_string());
-            no(said, format!("`canaryctl rollback {subject} --to {now}` leaves it there and ends the rollout"))
+            no(said, format!("`canaryctl rollback {subject} --to {now}` keeps this version and ends the rollout"))
         }
-        AliasState::Contended { why: Contention::NewerFormat, .. } => no(said, "use that version, or a later one".to_owned()),
+        AliasState::Contended { why: Contention::NewerFormat, .. } => no(said, "use that version of canaryctl or a later one".to_owned()),
         AliasState::Contended { why: Contention::Changed, .. } => no(
             said,
-            format!("`canaryctl status {subject}` explains it; `canaryctl rollback {subject} --to <N>` decides it"),
+            format!("`canaryctl status {subject}` shows the details; `canaryctl rollback {subject} --to <N>` sends all traffic to version <N>"),
         ),
     }
 }
@@ -72,8 +72,11 @@ fn no(why: String, hint: String) -> Admission {
 fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOptions, now: Time) -> Admission {
     if takeover.supersede && note.stable.is_none() {
         return no(
-            format!("{}, a first deployment: there is no version to put in its place", under_way(subject, note)),
-            "the same command as then finishes it".to_owned(),
+            format!(
+                "{}, a first deployment: it cannot be superseded because there is no stable version",
+                under_way(subject, note)
+            ),
+            "run the same command again to finish it".to_owned(),
         );
     }
     if takeover.supersede {
@@ -81,9 +84,9 @@ fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOption
     }
     if note.plan != Some(plan) && !takeover.replan {
         return no(
-            format!("{}, by another plan", under_way(subject, note)),
+            format!("{}, with a different plan", under_way(subject, note)),
             format!(
-                "the same command as then goes on with it, `--replan` goes on with this plan, `--supersede` puts it aside; `canaryctl rollback {subject}` ends it"
+                "run the original command again to resume it; `--replan` resumes it with this plan, `--supersede` starts a new rollout in its place, `canaryctl rollback {subject}` ends it"
             ),
         );
     }
@@ -97,16 +100,17 @@ fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOption
 /// Who has the alias, since when: `rollout 7f3ac2e1 of 42 is under way on hello:live since 14:00:07, owner k4q9 until 14:11:07`.
 pub fn under_way(subject: &Subject, note: &Note) -> String {
     let candidate = note.candidate.map_or_else(String::new, |version| format!(" of {version}"));
-    let lease = note
-        .lease
-        .map_or_else(|| ", without an owner".to_owned(), |lease| format!(", owner {} until {}", note.owner, clock(lease)));
-    format!("rollout {}{candidate} is under way on {subject} since {}{lease}", note.id, clock(note.started_at))
+    let lease = note.lease.map_or_else(
+        || ", without an owner".to_owned(),
+        |lease| format!(", owner {}, lease expires at {}", note.owner, clock(lease)),
+    );
+    format!("rollout {}{candidate} has been in progress on {subject} since {}{lease}", note.id, clock(note.started_at))
 }
 
 /// What to say where the owner turned out to be there.
 pub fn owner_is_there(subject: &Subject, note: &Note) -> (String, String) {
     let hint = format!(
-        "wait for it, take it over with `--take-over`, put it aside with `--supersede`, or end it with `canaryctl rollback {subject}`"
+        "wait until it ends, take it over with `--take-over`, start a new one in its place with `--supersede`, or end it with `canaryctl rollback {subject}`"
     );
     (under_way(subject, note), hint)
 }

@@ -1,4 +1,4 @@
-//! When is what to be looked at again? The alarms with every poll, calls once a minute or just before the share would rise.
+//! When is what to be looked at again? The alarms with every poll, invocations once a minute or just before the weight would rise.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::note::Note;
 use crate::plan::{Mode, Plan};
 use crate::timing::{COUNTS_EVERY, SECOND_LOOK};
 
-/// When the alarms are to be looked at again; once the way back is decided they have nothing more to say.
+/// When the alarms are to be looked at again; once the rollback is decided they have nothing more to say.
 pub fn next_alarms(plan: &Plan, memory: &Memory, alarms: &Alarms) -> Option<Time> {
     alarms.due(plan).filter(|_| memory.failed().is_none())
 }
 
-/// The note of this rollout while its candidate has a share beside a stable version, and calls are to be counted.
+/// The note of this rollout while its candidate has traffic beside a stable version, and invocations are to be counted.
 pub fn compared(plan: &Plan, memory: &Memory) -> Option<Note> {
     let wanted = plan.comparing() != Mode::Off && memory.failed().is_none();
     let note = memory.note(plan).filter(|_| wanted)?;
@@ -25,8 +25,8 @@ pub fn compared(plan: &Plan, memory: &Memory) -> Option<Note> {
     live.then_some(note)
 }
 
-/// When calls are to be counted again, which was last tried at `tried`: at the next full minute, which is the same for all rollouts of a
-/// process, or a poll after an attempt that failed; but just before a share that is due to rise by then or a poll later, so that it does
+/// When invocations are to be counted again, which was last tried at `tried`: at the next full minute, which is the same for all rollouts of a
+/// process, or a poll after an attempt that failed; but just before a weight that is due to rise by then or a poll later, so that it does
 /// not rise on counts of a minute ago.
 pub fn next_counts(plan: &Plan, memory: &Memory, known: &Comparison, tried: Option<Time>) -> Option<Time> {
     let note = compared(plan, memory)?;

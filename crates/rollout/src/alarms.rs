@@ -32,7 +32,7 @@ impl Alarms {
         let past_claim = resumes.filter(|note| note.phase != Phase::Claim && note.plan == Some(plan.hash()));
         let managed_since = (managed.is_empty() || past_claim.is_some()).then(Time::default);
         let watches = plan.alarms.len() > if managed_since.is_some() { 0 } else { managed.len() };
-        let health = if watches { unread("the alarms were not read yet") } else { Health::Unwatched };
+        let health = if watches { unread("the alarms have not been read yet") } else { Health::Unwatched };
         let known_to = resumes.map_or(plan.began, |note| note.started_at);
         Self { health, known_to, tried: None, last_alarm_at: BTreeMap::new(), managed, managed_since }
     }
@@ -122,11 +122,11 @@ impl Alarms {
         }
     }
 
-    /// Notes that those that are managed are about the candidate now. Where it has a share already, what they say may be about that.
+    /// Notes that those that are managed are about the candidate now. Where it has traffic already, what they say may be about that.
     pub fn on_managed(&mut self, has_share: bool, now: Time) {
         self.managed_since = Some(if has_share { Time::default() } else { now });
         self.tried = None;
-        self.health = unread("the alarms that are kept were not read yet");
+        self.health = unread("the managed alarms have not been read yet");
     }
 
     /// Whether what was read of an alarm is from before it was about the candidate, and so about another version.

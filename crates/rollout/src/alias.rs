@@ -58,7 +58,7 @@ pub struct Revision(pub String);
 pub struct Alias {
     /// The version that gets what the weights leave.
     pub target: Target,
-    /// Additional versions with their shares. AWS allows one; shares of 0 mean nothing.
+    /// Additional versions with their weights. AWS allows one; weights of 0 mean nothing.
     pub weights: Vec<(Version, Weight)>,
     /// The description: the user's text, and our note at its end.
     pub description: String,
@@ -75,12 +75,12 @@ impl Alias {
         note::read_description(&self.description).1
     }
 
-    /// The additional version that has a share, with that share.
+    /// The additional version that has traffic, with that weight.
     pub fn canary(&self) -> Option<(Version, Weight)> {
         self.weights.iter().copied().find(|(_, weight)| !weight.is_zero())
     }
 
-    /// The share of `version` in this alias' calls.
+    /// The weight of `version` in this alias' invocations.
     pub fn share_of(&self, version: Version) -> Weight {
         match self.canary() {
             Some((canary, weight)) if canary == version => weight,
@@ -90,7 +90,7 @@ impl Alias {
         }
     }
 
-    /// Where the traffic is, in words: `90 % on 41, 10 % on 42`.
+    /// Where the traffic is, in words: `90% on 41, 10% on 42`.
     pub fn traffic(&self) -> String {
         match self.canary() {
             Some((version, weight)) if weight == Weight::FULL => format!("{weight} on {version}"),
@@ -112,24 +112,24 @@ pub enum Contention {
 /// What an alias is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AliasState {
-    /// No rollout is under way; it may be claimed. With the terminal note of the last one.
+    /// No rollout is in progress; it may be claimed. With the terminal note of the last one.
     Idle(Option<Note>),
-    /// Weights that nobody here wrote: somebody else's rollout, or AWS moving provisioned concurrency. To be left alone.
+    /// Weights that nobody here wrote: another owner's rollout, or AWS moving provisioned concurrency. To be left alone.
     Foreign {
-        /// The version that has the share.
+        /// The version that has the weight.
         version: Version,
         /// Its share.
         weight: Weight,
     },
-    /// A rollout is under way and nothing has moved yet.
+    /// A rollout is in progress and nothing has moved yet.
     Claimed(Note),
-    /// A rollout is under way and its canary has the share that is noted.
+    /// A rollout is in progress and its canary has the weight that is noted.
     Running(Note),
-    /// A rollout is under way and a person gave its canary another share.
+    /// A rollout is in progress and a person gave its canary another weight.
     SetByHand(Note, Weight),
-    /// A rollout was under way and a person took the share away: final.
+    /// A rollout was in progress and a person took the weight away: final.
     ClearedByHand(Note),
-    /// A rollout was under way and somebody else made its candidate the alias' version: final.
+    /// A rollout was in progress and another owner made its candidate the alias' version: final.
     PromotedElsewhere(Note),
     /// The note and the alias cannot be brought together. To be left alone.
     Contended {
@@ -143,7 +143,7 @@ pub enum AliasState {
 }
 
 impl AliasState {
-    /// The note of the rollout under way, if one is and the alias stands as it says or as a person set it.
+    /// The note of the rollout in progress, if one is and the alias stands as it says or as a person set it.
     pub fn live(&self) -> Option<&Note> {
         match self {
             Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
@@ -176,34 +176,36 @@ pub enum Audience {
 }
 
 impl AliasState {
-    /// What the alias is, in a sentence. How far a rollout under way is, is not said here.
+    /// What the alias is, in a sentence. How far a rollout in progress is, is not said here.
     pub fn describe(&self, audience: Audience) -> String {
         let named =
             |version: Option<Version>| version.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
         match (self, audience) {
-            (Self::Idle(_), Audience::Loser) => "somebody else ended the rollout or moved the alias".to_owned(),
-            (Self::Idle(None), Audience::Reader) => "no rollout is under way, and none is remembered".to_owned(),
-            (Self::Idle(Some(_)), Audience::Reader) => "no rollout is under way".to_owned(),
-            (Self::Foreign { version, weight }, _) => format!("{version} has {weight} and no note says why"),
+            (Self::Idle(_), Audience::Loser) => "something else ended the rollout or changed the alias".to_owned(),
+            (Self::Idle(None), Audience::Reader) => "no rollout is in progress, and no earlier one is recorded".to_owned(),
+            (Self::Idle(Some(_)), Audience::Reader) => "no rollout is in progress".to_owned(),
+            (Self::Foreign { version, weight }, _) => {
+                format!("{version} has {weight} of the traffic, and no rollout is recorded")
+            }
             (Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _), _) => {
                 format!("rollout {} of owner {} has the alias", note.id, note.owner)
             }
             (Self::ClearedByHand(note), _) => {
                 let version = named(note.candidate);
-                format!("cleared by hand: a person took the share of {version} away, which ends rollout {}", note.id)
+                format!("cleared manually: the traffic of {version} was removed, which ends rollout {}", note.id)
             }
             (Self::PromotedElsewhere(note), _) => {
                 let version = named(note.candidate);
-                format!("{version} was made the alias' version by something else, in the middle of rollout {}", note.id)
+                format!("something else made {version} the alias' version during rollout {}", note.id)
             }
             (Self::Contended { id, why: Contention::NewerFormat, .. }, _) => {
-                format!("in the hands of a newer canaryctl, which this one cannot read (rollout {id})")
+                format!("a newer canaryctl controls the alias, and this one cannot read what it recorded (rollout {id})")
             }
             (Self::Contended { why: Contention::Changed, .. }, Audience::Loser) => {
-                "somebody else changed the alias' versions in mid-rollout".to_owned()
+                "something else changed the alias' versions during the rollout".to_owned()
             }
             (Self::Contended { id, why: Contention::Changed, .. }, Audience::Reader) => {
-                format!("changed by something else in the middle of rollout {id}: note and alias do not fit")
+                format!("something else changed the alias during rollout {id}: it no longer matches what the rollout recorded")
             }
         }
     }
@@ -215,10 +217,10 @@ impl AliasState {
 /// |---|---|---|---|
 /// | none or terminal | none or 0 | any | idle |
 /// | none or terminal | above 0 | any | foreign |
-/// | live, no share yet | none | stable | claimed |
+/// | live, no weight yet | none | stable | claimed |
 /// | live | candidate, as noted | stable | running |
-/// | live | candidate, another share | stable | set by hand |
-/// | live, had a share | none or 0 | stable | cleared by hand |
+/// | live | candidate, another weight | stable | set manually |
+/// | live, had traffic | none or 0 | stable | cleared manually |
 /// | live | none | candidate | promoted elsewhere |
 /// | live | anything else | anything | contended |
 ///
@@ -326,10 +328,10 @@ mod tests {
 
     #[test]
     fn tells_where_traffic_is() {
-        assert_eq!(alias(41, Some((42, 250)), "").traffic(), "97.5 % on 41, 2.5 % on 42");
-        assert_eq!(alias(41, Some((42, 10_000)), "").traffic(), "100 % on 42");
-        assert_eq!(alias(41, Some((42, 0)), "").traffic(), "100 % on 41");
-        assert_eq!(alias(0, None, "").traffic(), "100 % on $LATEST");
+        assert_eq!(alias(41, Some((42, 250)), "").traffic(), "97.5% on 41, 2.5% on 42");
+        assert_eq!(alias(41, Some((42, 10_000)), "").traffic(), "100% on 42");
+        assert_eq!(alias(41, Some((42, 0)), "").traffic(), "100% on 41");
+        assert_eq!(alias(0, None, "").traffic(), "100% on $LATEST");
         let running = alias(41, Some((42, 250)), "");
         let total: u32 =
             [41, 42, 43].map(|number| u32::from(running.share_of(Version::new(number).unwrap()).basis_points())).iter().sum();

@@ -1,4 +1,4 @@
-//! Whom does a rollback of many functions take? Every one whose rollout is under way, and those that belong to it though they are final.
+//! Whom does a rollback of many functions take? Every one whose rollout is in progress, and those that belong to it though they are final.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use crate::note::{Note, NoteParse, Phase, RolloutId};
 /// What is to be done to one of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkRollback {
-    /// Nothing: no such rollout is under way.
+    /// Nothing: no such rollout is in progress.
     Nothing,
-    /// It is brought back if one of these rollouts of it turns out to be under way, or any where none is named: a finished one is not
+    /// It is brought back if one of these rollouts of it turns out to be in progress, or any where none is named: a finished one is not
     /// undone.
     IfUnderWay(Vec<RolloutId>),
     /// It is brought back as it is.
@@ -38,7 +38,7 @@ pub fn bulk_rollback(functions: &[Found<'_>]) -> Vec<BulkRollback> {
     let live: BTreeSet<RolloutId> = notes.iter().zip(functions).filter_map(live).collect();
     let take = |(note, Found { alias, meant }): (&Option<Note>, &Found<'_>)| {
         let alias = match alias {
-            // What is not there yet is not under way.
+            // What is not there yet is not in progress.
             Err(Failure::NotFound) => return BulkRollback::Nothing,
             // Whose alias cannot be read may be.
             Err(_) => return BulkRollback::IfUnderWay(meant.to_vec()),
@@ -65,7 +65,7 @@ fn noted(alias: &Alias) -> Option<Note> {
     }
 }
 
-/// Whether a plan made this version final; not a claim that was taken back, nor a person.
+/// Whether a plan made this version final; not a claim that was rolled back, nor a person.
 fn is_final(note: &Note) -> bool {
     note.phase == Phase::Promoted && note.plan.is_some()
 }
@@ -77,7 +77,7 @@ mod tests {
     use crate::decide_tests::plan;
     use crate::group_tests::{alias, as_noted, note, shift};
 
-    /// Beside one that is under way, and without it.
+    /// Beside one that is in progress, and without it.
     #[test]
     fn what_is_under_way_comes_back_and_what_is_final_by_it_comes_along() {
         let plan = plan();
@@ -93,7 +93,7 @@ mod tests {
             (Ok(Some(as_noted(&Note { id: RolloutId(1), ..end }))), BulkRollback::Nothing, BulkRollback::Nothing),
             (Ok(Some(as_noted(&note(&plan, Phase::Back(Cause::Alarm))))), BulkRollback::Nothing, BulkRollback::Nothing),
             (Ok(Some(as_noted(&other))), BulkRollback::Nothing, BulkRollback::Nothing),
-            // Its share was cleared by hand, and its note stands.
+            // Its share was cleared manually, and its note stands.
             (Ok(Some(alias(41, 0, Some(&shift(&plan))))), BulkRollback::Back, BulkRollback::Back),
             (Ok(Some(alias(41, 0, None))), BulkRollback::Nothing, BulkRollback::Nothing),
             (Ok(None), BulkRollback::Nothing, BulkRollback::Nothing),

@@ -28,7 +28,7 @@ pub enum State {
 pub enum Update {
     /// It is done.
     Successful,
-    /// It is under way.
+    /// It is in progress.
     InProgress,
     /// It did not work: why.
     Failed(String),
@@ -56,7 +56,7 @@ impl Facts<'_> {
     pub fn incompatible(&self, stable: &Facts<'_>) -> Option<String> {
         let differs = |what: &str, new: &str, old: &str| {
             format!(
-                "{} has another {what} than {} ({new} instead of {old}): AWS lets no alias split its traffic between them",
+                "{} has a different {what} than {} ({new} instead of {old}): AWS does not let an alias split traffic between them",
                 self.version, stable.version
             )
         };
@@ -87,7 +87,7 @@ impl Facts<'_> {
             (State::Failed(why), _) => Candidate::Failed(format!("`$LATEST` is Failed: {why}")),
             (_, Update::Failed(why)) => Candidate::Failed(format!("the last update of `$LATEST` failed: {why}")),
             _ if ours.is_some_and(|ours| ours != self.code) => {
-                Candidate::Failed("`$LATEST` was changed by somebody else while this rollout prepared to publish it".to_owned())
+                Candidate::Failed("something else changed `$LATEST` before this rollout published it".to_owned())
             }
             _ => Candidate::Ready,
         }

@@ -1,4 +1,4 @@
-//! What do the calls of both versions say? What was last counted of them, and what the test makes of it, as a decision sees it.
+//! What do the invocations of both versions say? What was last counted of them, and what the test makes of it, as a decision sees it.
 //!
 //! The test itself is not here: whoever counts also tests, and puts what came of it in these words. Numbers are whole, so that two
 //! equal findings are equal.
@@ -37,7 +37,7 @@ pub enum Comparison {
 impl Comparison {
     /// Nothing yet.
     pub fn uncounted() -> Self {
-        Self::Unread { failing: ReadError { why: "no calls were counted yet".to_owned(), throttled: false } }
+        Self::Unread { failing: ReadError { why: "no invocations have been counted yet".to_owned(), throttled: false } }
     }
 }
 
@@ -52,7 +52,7 @@ pub struct AnalysisResult {
     /// When what it rests on began, where that is known.
     #[serde(rename = "happened_at")]
     pub happened: Option<Time>,
-    /// Calls of the canary in the minutes of the step in force.
+    /// Invocations of the canary in the minutes of the step in force.
     #[serde(rename = "step_invocations")]
     pub step_calls: u64,
     /// Trouble that both versions have alike, where there is such.
@@ -80,7 +80,7 @@ words! {
         Hold = "hold",
         /// Worse than tolerated. Final.
         RollBack = "rollback",
-        /// The canary has no calls although it should have.
+        /// The canary has no invocations although it should have.
         NoData = "no_data",
         /// Too few calls to see anything but a dead canary.
         LowPower = "low_power",
@@ -90,7 +90,7 @@ words! {
 /// The numbers behind an opinion.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Numbers {
-    /// Stable's calls.
+    /// Stable's invocations.
     pub stable: Calls,
     /// The canary's.
     pub candidate: Calls,
@@ -100,18 +100,18 @@ pub struct Numbers {
     pub ln_threshold: Thousandths,
     /// Errors of the canary that are still missing for a rollback, at least; `None` where that cannot be told.
     pub missing_errors: Option<u64>,
-    /// Errors of the canary beyond those that stable would have had on the same calls.
+    /// Errors of the canary beyond those that stable would have had on the same invocations.
     pub extra_failures: Thousandths,
-    /// The canary's part of the calls in whole minutes of the step in force, in per cent, where there were such.
+    /// The canary's part of the invocations in whole minutes of the step in force, in percent, where there were such.
     #[serde(rename = "observed_percent")]
     pub seen_percent: Option<Thousandths>,
-    /// The end of the latest minute with calls in it, where there is one.
+    /// The end of the latest minute with invocations in it, where there is one.
     pub counted_to: Option<Time>,
-    /// How many of the calls were slow, where that is compared.
+    /// How many of the invocations were slow, where that is compared.
     pub slow: Option<Slow>,
 }
 
-/// The calls of one version.
+/// The invocations of one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Calls {
     /// Which.
@@ -121,29 +121,29 @@ pub struct Calls {
     pub calls: u64,
     /// How many of them failed.
     pub errors: u64,
-    /// Between which per cents the rate of errors lies, with 95 % confidence; 0 to 100 without calls.
+    /// Between which percentages the rate of errors lies, with 95% confidence; 0 to 100 without invocations.
     pub errors_percent: [Thousandths; 2],
 }
 
 impl Calls {
-    /// The part that failed, in per cent, with as many digits as such a number is worth: `0.12 %`; `no calls` without any.
+    /// The part that failed, in percent, with as many digits as such a number is worth: `0.12%`; `no data` without any.
     pub fn rate(&self) -> String {
         rate(self.errors, self.calls)
     }
 }
 
-/// Slow calls: beyond a limit that stable's past hour set before the rollout.
+/// Slow invocations: beyond a limit that stable's past hour set before the rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slow {
     /// Whether it decides, or is only reported.
     pub enforced: bool,
-    /// Stable's limit, in milliseconds: what 90 or 99 of 100 of its calls took at most.
+    /// Stable's limit, in milliseconds: what 90 or 99 of 100 of its invocations took at most.
     pub stable_limit_ms: Thousandths,
     /// The canary's, which is a little above.
     pub candidate_limit_ms: Thousandths,
-    /// Per cent of stable's calls beyond its limit.
+    /// Percent of stable's invocations beyond its limit.
     pub stable_percent: Thousandths,
-    /// Per cent of the canary's calls beyond its own.
+    /// Percent of the canary's invocations beyond its own.
     pub candidate_percent: Thousandths,
     /// The natural logarithm of the evidence that the canary is slower.
     pub ln_evidence: Thousandths,
@@ -165,13 +165,13 @@ impl Thousandths {
         Self((number * 1000.0).round() as i64)
     }
 
-    /// The number as one of per cent, with one decimal: `5.0 %`.
+    /// The number as a percentage with one decimal: `5.0%`.
     pub fn percent(self) -> String {
         percent(format_args!("{:.1}", self.to_f64()))
     }
 
     /// The number.
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 thousandths nobody counts them")]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53 thousandths")]
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -189,13 +189,13 @@ impl<'de> Deserialize<'de> for Thousandths {
     }
 }
 
-/// How the candidate answered a saved event that it was sent for want of calls.
+/// How the candidate answered a test event that it was sent for lack of invocations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Probe {
     /// This process has sent none.
     #[serde(rename = "not_sent")]
     NotSent,
-    /// They are under way.
+    /// They are in progress.
     #[serde(rename = "running")]
     Running,
     /// Every one of so many was answered.
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn thousandths_are_plain_numbers_in_json() {
         for (number, json) in [(0.0, "0.0"), (4.605_17, "4.605"), (-1.5, "-1.5")] {
-            let managed = Thousandths::from_f64(number);
-            let text = serde_json::to_string(&managed).unwrap();
+            let kept = Thousandths::from_f64(number);
+            let text = serde_json::to_string(&kept).unwrap();
             assert_eq!(text, json);
-            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), managed);
+            assert_eq!(serde_json::from_str::<Thousandths>(&text).unwrap(), kept);
         }
         assert_eq!(Thousandths::from_f64(f64::NAN), Thousandths(0));
         assert_eq!(Thousandths::from_f64(f64::INFINITY), Thousandths(i64::MAX));

@@ -223,7 +223,7 @@ fn counts_are_a_reason_of_their_own_and_never_the_only_permission() {
 /// Runs a rollout whose counts always say the same; gives how long it took, in seconds, and how it ended.
 fn always(plan: &Plan, opinion: AnalysisVerdict, step_calls: u64) -> (u64, Outcome) {
     let alias = Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() });
-    // A full minute, on which shares change.
+    // A full minute, on which weights change.
     let opened = plan.next_change(BEGUN);
     let mut seen = Observation {
         now: opened,
@@ -268,8 +268,8 @@ fn no_doubt_lasts_for_ever() {
     // One minute of the first step, and then as long as was said.
     assert_eq!(always(&with(0, roll_back), AnalysisVerdict::NoData, 0), (60 + 300, Outcome::RolledBack(Cause::NoData)));
     assert_eq!(always(&with(100, roll_back), AnalysisVerdict::LowPower, 99), (60 + 300, Outcome::RolledBack(Cause::LowTraffic)));
-    // Every one of the ten steps, the one at 100 % among them, waits for its calls.
+    // Every one of the ten steps, the one at 100% among them, waits for its calls.
     assert_eq!(always(&with(100, promote), AnalysisVerdict::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
-    // The saved events are sent once, and stand in for the calls from then on.
+    // The test events are sent once, and stand in for the calls from then on.
     assert_eq!(always(&with(100, probe), AnalysisVerdict::LowPower, 0), (720 + 300, Outcome::Promoted));
 }

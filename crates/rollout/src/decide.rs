@@ -31,7 +31,7 @@ pub fn decide(plan: &Plan, seen: &Observation) -> Action {
 /// The same for a rollout of its own: a group's member by its own alias.
 fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
     let Some(alias) = &seen.alias else { return without_alias(plan, seen) };
-    // A way back that had no room for its note is one all the same.
+    // A rollback that had no room for its note is one all the same.
     if let Some(cause) = seen.restored.filter(|_| seen.certainty == Certainty::Written && alias.noted() == NoteParse::Nothing) {
         return Action::Finish(Outcome::RolledBack(cause));
     }
@@ -39,7 +39,7 @@ fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
         Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
         Position::Ended(note) => promoted_after_all(plan, seen, alias, &note)
             .map_or_else(|| Action::Finish(ended(plan, seen, &note)), Action::RollBack),
-        // A share that a person took away stays away; the note is all that is left to write.
+        // A weight that a person took away stays away; the note is all that is left to write.
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
         Position::TakenOver(note) => taken_over(plan, seen, &note),
@@ -70,12 +70,12 @@ fn vanished(plan: &Plan, seen: &Observation) -> Action {
     cause.map_or(Action::WriteAgain, Action::RollBack)
 }
 
-/// What this process found against the candidate, once it has decided to go back for it; not what a person wanted.
+/// What this process found against the candidate, once it has decided to roll back for it; not what a person wanted.
 fn found(seen: &Observation) -> Option<Cause> {
     seen.failed.filter(|cause| !matches!(cause, Cause::Signal | Cause::Hand | Cause::Abort))
 }
 
-/// Why a promotion that landed while this owner was on its way back does not last: a failure is final. By its token it is no other
+/// Why a promotion that landed while this owner was rolling back does not last: a failure is final. By its token it is no other
 /// owner's, who may have seen more.
 fn promoted_after_all(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Cause> {
     let promoted = note.phase == Phase::Promoted && note.stable.is_some() && note.candidate != plan.stable;
@@ -99,7 +99,7 @@ fn taken_over(plan: &Plan, seen: &Observation, note: &Note) -> Action {
     }
 }
 
-/// Another rollout is put aside only for a version that can take traffic; until that is certain, it is left alone.
+/// Another rollout is superseded only for a version that can take traffic; until that is certain, it is left alone.
 fn supersede(plan: &Plan, seen: &Observation, theirs: &Note) -> Action {
     let version = match ready(plan, seen, Action::Finish(Outcome::Refused)) {
         Ok(version) => version,
@@ -123,7 +123,7 @@ fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
         Phase::Back(Cause::Superseded) => Outcome::Superseded,
         Phase::Back(Cause::Failed) => Outcome::Failed,
         Phase::Back(cause) => Outcome::RolledBack(cause),
-        // The claim was taken back: what stood there before was written again.
+        // The claim was rolled back: what stood there before was written again.
         Phase::Promoted if note.candidate == plan.stable => {
             let refused = matches!(seen.candidate, Candidate::Published(version, _) if Some(version) != plan.stable);
             if refused { Outcome::Refused } else { unchanged }
@@ -132,7 +132,7 @@ fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
     }
 }
 
-/// Goes on with a rollout that is ours; `by_hand` is the share that a person gave its canary.
+/// Resumes a rollout that is ours; `by_hand` is the weight that a person gave its canary.
 fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Option<Weight>) -> Action {
     let verdict = verdict(plan, seen, note);
     if let Some(cause) = reason_to_stop(plan, seen, note, &verdict) {
@@ -160,7 +160,7 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     if let Verdict::Fail { cause, .. } = verdict {
         return Some(*cause);
     }
-    // A first deployment has nothing to go back to: it is left for a re-run to finish.
+    // A first deployment has nothing to roll back to: it is left for a re-run to finish.
     let held = (plan.on_interrupt == OnInterrupt::Hold || note.stable.is_none()) && (!note.phase.share().is_zero());
     if seen.interrupted && !held {
         return Some(Cause::Signal);
@@ -205,7 +205,7 @@ fn reason_to_stop(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdic
     }
 }
 
-/// Whether a step that was to rise by itself has waited for calls as long as it may. What a person holds is not waiting.
+/// Whether a step that was to rise by itself has waited for invocations as long as it may. What a person holds is not waiting.
 fn waited_in_vain(plan: &Plan, seen: &Observation, note: &Note) -> bool {
     let on_schedule = seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::Running(_)));
     on_schedule && note.pause.is_none() && waited_enough(plan, seen, note)
@@ -295,7 +295,7 @@ fn not_due(seen: &Observation, note: &Note, due: Time) -> Action {
     wait(seen, due, if matches!(note.phase, Phase::Shift { .. }) { Reason::NotDue } else { Reason::Baking })
 }
 
-/// A step that is due, and not enough to go on with: it is made longer a minute at a time, which is how often there is more to
+/// A step that is due, and not enough to resume: it is made longer a minute at a time, which is how often there is more to
 /// know. The note keeps how long that has gone on; when it has gone on too long there is no such doubt, or a reason to stop.
 fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: HoldReason, why: String) -> Action {
     if matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_))
@@ -331,7 +331,7 @@ fn first_share(plan: &Plan, seen: &Observation, pass: Pass) -> Action {
     shift(plan, seen, 1, None, pass)
 }
 
-/// A share that may rise now: it does, or on the full minute. Whoever has waited for that once does not wait again: where a look takes
+/// A weight that may rise now: it does, or on the full minute. Whoever has waited for that once does not wait again: where a look takes
 /// its time, no full minute might ever be met.
 fn shift(plan: &Plan, seen: &Observation, step: usize, due: Option<Time>, pass: Pass) -> Action {
     let met = seen.ready.and_then(|ready| plan.met(ready, seen.now)).filter(|minute| seen.now >= *minute);
@@ -344,7 +344,7 @@ fn shift(plan: &Plan, seen: &Observation, step: usize, due: Option<Time>, pass: 
     Action::Shift { step, since, pass }
 }
 
-/// From the claim to the first share: code, version, pre-traffic hook.
+/// From the claim to the first weight: code, version, pre-traffic hook.
 fn prepare(plan: &Plan, seen: &Observation, note: &Note, pass: Pass) -> Action {
     if let Some(cause) = gave_back(plan, note, seen) {
         return Action::RollBack(cause);

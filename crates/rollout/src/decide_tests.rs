@@ -144,7 +144,7 @@ fn candidates() -> Vec<Candidate> {
     ]
 }
 
-/// An alias that was read twice, in a rollout under way, and nothing else known.
+/// An alias that was read twice, in a rollout in progress, and nothing else known.
 pub(crate) fn nothing_but(alias: Option<Alias>) -> Observation {
     let known = Memory::default().observation(BEGUN + Duration::from_mins(1), false);
     Observation { alias, certainty: Certainty::ReadTwice, claimed: true, ..known }
@@ -208,7 +208,7 @@ pub(crate) fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
     }
 }
 
-/// The share of the candidate that an alias gives, and the share that goes to neither of the two versions.
+/// The weight of the candidate that an alias gives, and the weight that goes to neither of the two versions.
 fn shares(alias: &Alias) -> (u16, u16) {
     let share = |number| alias.share_of(version(number)).basis_points();
     (share(42), 10_000 - share(41) - share(42))
@@ -282,7 +282,7 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
         (Some(AliasState::Claimed(theirs) | AliasState::Running(theirs) | AliasState::SetByHand(theirs, _)), None)
             if theirs.id == plan.id && is_red(seen) && seen.claimed =>
         {
-            // Ours until another process took it over: on a red alarm it may be brought back by whoever sees it.
+            // Ours until another process took it over: on an alarm in ALARM it may be brought back by whoever sees it.
             let fair = match action {
                 Action::Wait { .. } => seen.certainty == Certainty::Read,
                 Action::RollBack(Cause::Alarm) => !theirs.phase.share().is_zero(),
@@ -304,7 +304,7 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
         }
         // What a person took away is not given back.
         (Some(AliasState::ClearedByHand(_)), Some(_)) => assert_eq!(*action, Action::RollBack(Cause::Hand)),
-        // A red alarm, or a signal, brings ours back; a share set by hand too.
+        // A red alarm, or a signal, brings ours back; a weight set manually too.
         (Some(AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..)), Some(note)) => {
             let hold = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
             match action {
@@ -331,7 +331,7 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
     }
 }
 
-/// A share that rises needs a rollout of ours that stands as noted, green alarms, no signal, its time come and its hook passed.
+/// A weight that rises needs a rollout of ours that stands as noted, green alarms, no signal, its time come and its hook passed.
 fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, after: u16) {
     let told = || format!("{action:?}\non {seen:#?}");
     let note = note.unwrap_or_else(|| panic!("moved what is not ours: {}", told()));
@@ -349,7 +349,7 @@ fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&No
             assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told());
             assert!(plan.step_hook.is_none() || seen.hook == Hook::Succeeded, "{}", told());
         }
-        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100 %: {}", told()),
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100%: {}", told()),
     }
 }
 
@@ -411,7 +411,7 @@ fn every_decision_in_a_small_world_keeps_the_rules() {
     assert!(count > 400_000, "the world shrank to {count}");
 }
 
-/// Every way to be promoted while this process is on its way back, for every cause: its own findings are final, orders are a person's.
+/// Every way to be promoted while this process is rolling back, for every cause: its own findings are final, orders are a person's.
 #[test]
 fn a_promotion_that_lands_after_a_failure_does_not_last() {
     let plan = plan();

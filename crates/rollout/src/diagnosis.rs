@@ -2,29 +2,17 @@
 
 use serde::Serialize;
 
-/// How much a symptom matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// A rollout would be refused, or could not be brought back.
-    Problem,
-    /// A rollout goes through, and protects less than it seems to.
-    Warning,
-    /// Worth knowing before, and may be just what is meant.
-    Note,
-}
+use crate::words::words;
 
-impl Severity {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 3] = [Self::Problem, Self::Warning, Self::Note];
-
-    /// The word for one.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Problem => "problem",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
+words! {
+    /// How much a symptom matters, the worst first.
+    pub enum Severity {
+        /// A rollout would be refused, or could not be rolled back.
+        Problem = "problem",
+        /// A rollout goes through, and protects less than it seems to.
+        Warning = "warning",
+        /// Worth knowing before, and may be just what is meant.
+        Note = "note",
     }
 }
 
@@ -96,7 +84,7 @@ impl DoctorReport {
         self.diagnoses.iter().filter(|symptom| symptom.severity == severity).count()
     }
 
-    /// 3 where something ought to be mended; notes, and what could not be seen, are told and count for nothing.
+    /// 3 where there is something to fix; notes and skipped checks do not count.
     pub fn exit_code(&self) -> u8 {
         if self.diagnoses.iter().any(|symptom| symptom.severity < Severity::Note) { 3 } else { 0 }
     }

@@ -40,9 +40,9 @@ pub struct Event {
 words! {
     /// Which hook.
     pub enum HookPhase {
-        /// Before the first share.
+        /// Before the first weight.
         PreTraffic = "pre-traffic",
-        /// Before every further share.
+        /// Before every further weight.
         Step = "step",
         /// Before promoting.
         PostTraffic = "post-traffic",
@@ -86,7 +86,7 @@ pub enum EventKind {
         #[serde(rename = "differences", default, skip_serializing_if = "Vec::is_empty")]
         differs: Vec<Difference>,
     },
-    /// An alarm that is kept is about the candidate now.
+    /// A managed alarm is about the candidate now.
     #[serde(rename = "managed_alarm")]
     ManagedAlarm {
         /// Its name.
@@ -130,12 +130,12 @@ pub enum EventKind {
         /// That version.
         version: Version,
     },
-    /// The candidate has another share.
+    /// The candidate has another weight.
     #[serde(rename = "weight_shifted")]
     WeightShifted {
-        /// The share before.
+        /// The weight before.
         from: Weight,
-        /// The share now.
+        /// The weight now.
         to: Weight,
         /// Which step this is, from 1.
         step: usize,
@@ -161,7 +161,7 @@ pub enum EventKind {
         /// Why, in the words of `CloudWatch`.
         reason: String,
     },
-    /// The calls of both versions were counted anew.
+    /// The invocations of both versions were counted again.
     #[serde(rename = "compared")]
     Compared {
         /// What that says.
@@ -180,7 +180,7 @@ pub enum EventKind {
         /// With times and rates.
         why: String,
     },
-    /// The candidate is being sent saved events, for want of calls.
+    /// The candidate is being sent test events, for lack of invocations.
     #[serde(rename = "probe_started")]
     ProbeStarted {
         /// How many.
@@ -207,7 +207,7 @@ pub enum EventKind {
     /// It can be read again.
     #[serde(rename = "monitoring_restored")]
     MonitoringRestored,
-    /// A person holds the share where it is; it stays watched.
+    /// A person holds the weight where it is; it stays watched.
     #[serde(rename = "paused")]
     Paused {
         /// Until when.
@@ -218,7 +218,7 @@ pub enum EventKind {
     /// The pause is over.
     #[serde(rename = "resumed")]
     Resumed,
-    /// The share stays where it is: why.
+    /// The weight stays where it is: why.
     #[serde(rename = "holding")]
     HoldingStep {
         /// In words.
@@ -227,14 +227,14 @@ pub enum EventKind {
     /// Still here, once a minute.
     #[serde(rename = "heartbeat")]
     Heartbeat {
-        /// The candidate's share.
+        /// The candidate's weight.
         weight: Weight,
         /// When the next change is due.
         next_at: Option<Time>,
         /// What is waited for.
         waiting_for: String,
     },
-    /// Reason to go back was found, and the way back begins.
+    /// Reason to roll back was found, and the rollback begins.
     #[serde(rename = "rollback_started")]
     RollbackStarted {
         /// The cause, in one word.
@@ -253,7 +253,7 @@ pub enum EventKind {
     Restored {
         /// The stable version; `None` where there was none before.
         version: Option<Version>,
-        /// Whether the candidate had a share that was taken back.
+        /// Whether the candidate had traffic that was rolled back.
         moved: bool,
     },
     /// The candidate is the alias' version.
@@ -298,20 +298,20 @@ pub struct Started {
     pub candidate: Option<Version>,
     /// The schedule's name; empty where only the alias of a rollout that runs elsewhere is known, and no schedule.
     pub schedule: String,
-    /// The share of every step.
+    /// The weight of every step.
     pub weights: Vec<Weight>,
     /// The seconds between two steps.
     pub every_seconds: u64,
-    /// The seconds at 100 %.
+    /// The seconds at 100%.
     pub bake_seconds: u64,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
-    /// Whether the calls of both versions are compared; `None` where that is not known.
+    /// Whether the invocations of both versions are compared; `None` where that is not known.
     #[serde(default, deserialize_with = "known")]
     pub analysis: Option<Mode>,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
-    /// The hook before every further share.
+    /// The hook before every further weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_hook: Option<String>,
     /// The post-traffic hook.
@@ -321,10 +321,10 @@ pub struct Started {
     pub stands: Option<ResumesAt>,
 }
 
-/// Where a rollout stands that is gone on with.
+/// Where a rollout stands that is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumesAt {
-    /// The candidate's share.
+    /// The candidate's weight.
     pub weight: Weight,
     /// Which step that is, from 1; 0 before the first.
     pub step: usize,
@@ -444,13 +444,13 @@ pub struct RolloutSummary {
     pub noticed_ms: Option<u64>,
     /// From being noticed to all traffic being on stable.
     pub reverted_ms: Option<u64>,
-    /// How many calls the candidate had while both had some, as far as they were counted; `None` where nobody counted.
+    /// How many invocations the candidate had while both had some, as far as they were counted; `None` where nobody counted.
     #[serde(default)]
     pub exposed: Option<u64>,
-    /// How many calls there were in all, meanwhile.
+    /// How many invocations there were in all, meanwhile.
     #[serde(default)]
     pub requests: Option<u64>,
-    /// How many more of the candidate's calls failed than stable would have failed.
+    /// How many more of the candidate's invocations failed than stable would have failed.
     #[serde(default)]
     pub extra_failures: Option<Thousandths>,
     /// Commands to run next, most useful first.

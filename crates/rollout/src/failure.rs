@@ -7,7 +7,7 @@ pub enum Failure {
     NotFound,
     /// The revision is not the current one: look again.
     Outdated,
-    /// Something else is under way on it, or it exists already: wait, or look again.
+    /// Something else is in progress on it, or it exists already: wait, or look again.
     Conflict,
     /// Too many calls: wait.
     Throttled,

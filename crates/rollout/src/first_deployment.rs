@@ -22,7 +22,6 @@ pub(crate) fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     if expected && matches!(action, Action::Finish(_)) { look_again(seen) } else { action }
 }
 
-/// From nothing to the creation of the alias.
 fn unmade(plan: &Plan, seen: &Observation) -> Action {
     if seen.interrupted {
         return Action::Finish(Outcome::RolledBack(Cause::Signal));

@@ -11,13 +11,13 @@ pub struct Forecast {
     pub from: Time,
     /// Its end.
     pub to: Time,
-    /// Calls of the alias a minute.
+    /// Invocations of the alias a minute.
     pub calls_a_minute: Thousandths,
-    /// Per cent of them that failed.
+    /// Percent of them that failed.
     pub errors_percent: Thousandths,
-    /// Part by part of the schedule, while both versions have calls.
+    /// Part by part of the schedule, while both versions have invocations.
     pub parts: Vec<Part>,
-    /// What a new version that fails 5 % of its calls costs, and one that fails all of them.
+    /// What a new version that fails 5% of its invocations costs, and one that fails all of them.
     pub costs: Vec<Cost>,
     /// A schedule of the same length that sees more, or costs less.
     pub better: Option<Better>,
@@ -28,9 +28,9 @@ pub struct Forecast {
 pub struct Part {
     /// Its steps, counted from 1.
     pub steps: [usize; 2],
-    /// Calls of the canary in it.
+    /// Invocations of the canary in it.
     pub canary_calls: u64,
-    /// The smallest rate of errors, in per cent, that is noticed by its end with 95 % probability; `None` where even a version that
+    /// The smallest rate of errors, in percent, that is noticed by its end with 95% probability; `None` where even a version that
     /// fails always may go unnoticed.
     pub smallest_percent: Option<Thousandths>,
 }
@@ -38,11 +38,11 @@ pub struct Part {
 /// What a bad version costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Per cent of its calls that fail.
+    /// Percent of its invocations that fail.
     pub fails_percent: u64,
     /// Minutes until it is noticed, in a typical case, `CloudWatch` being two minutes late; `None` where it is not.
     pub minutes: Option<Thousandths>,
-    /// Calls that fail by then, or by the end of the schedule.
+    /// Invocations that fail by then, or by the end of the schedule.
     pub failed_calls: u64,
 }
 
@@ -51,8 +51,8 @@ pub struct Cost {
 pub struct Better {
     /// Its name.
     pub schedule: String,
-    /// The smallest rate of errors that it notices, in per cent.
+    /// The smallest rate of errors that it notices, in percent.
     pub smallest_percent: Option<Thousandths>,
-    /// What a version that fails 5 % of its calls costs there.
+    /// What a version that fails 5% of its invocations costs there.
     pub failed_calls: u64,
 }

@@ -3,17 +3,17 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-/// A number of per cent with its sign: `10 %`. How many digits it has is the caller's choice.
+/// A percentage with its sign: `10%`. How many digits it has is the caller's choice.
 pub fn percent(number: impl Display) -> String {
-    format!("{number} %")
+    format!("{number}%")
 }
 
-/// A part of a whole, with as many digits as it is worth: `5.3 %`, `0.12 %`; `no calls` where the whole is nothing.
+/// A part of a whole, with as many digits as it is worth: `5.3%`, `0.12%`; `no data` where the whole is nothing.
 pub fn rate(part: u64, whole: u64) -> String {
     if whole == 0 {
-        return "no calls".to_owned();
+        return "no data".to_owned();
     }
-    // In parts of ten thousand, a hundredth of a per cent.
+    // In parts of ten thousand, a hundredth of a percent.
     let parts = |of: u128| (u128::from(part) * of + u128::from(whole) / 2) / u128::from(whole);
     match (parts(10_000), parts(1_000)) {
         (0, _) => percent(0),
@@ -36,23 +36,23 @@ pub fn grouped(count: u64) -> String {
     out
 }
 
-/// A span of time that was measured, as exact as it is worth: `0.3 s`, `4 s`, `3 min`, `1m49s`, `2 h`, `1h5m`.
+/// A span of time that was measured, as exact as it is worth: `0.3s`, `4s`, `3m`, `1m 49s`, `2h`, `1h 5m`.
 pub fn duration(span: Duration) -> String {
     let tenths = span.as_millis().saturating_add(50) / 100;
     if tenths < 100 {
         return match (tenths / 10, tenths % 10) {
-            (0, 0) if !span.is_zero() => "under 0.1 s".to_owned(),
-            (whole, 0) => format!("{whole} s"),
-            (whole, part) => format!("{whole}.{part} s"),
+            (0, 0) if !span.is_zero() => "under 0.1s".to_owned(),
+            (whole, 0) => format!("{whole}s"),
+            (whole, part) => format!("{whole}.{part}s"),
         };
     }
     let seconds = span.as_millis().saturating_add(500) / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, 0) => format!("{minutes} min"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
-        (hours, 0, _) => format!("{hours} h"),
-        (hours, minutes, _) => format!("{hours}h{minutes}m"),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, 0) => format!("{minutes}m"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (hours, 0, _) => format!("{hours}h"),
+        (hours, minutes, _) => format!("{hours}h {minutes}m"),
     }
 }
 
@@ -69,15 +69,15 @@ mod tests {
     #[test]
     fn a_rate_has_as_many_digits_as_it_is_worth() {
         for (part, whole, told) in [
-            (0, 0, "no calls"),
-            (0, 1_530, "0 %"),
-            (1, 480, "0.21 %"),
-            (1, 1_000_000, "0 %"),
-            (9, 170, "5.3 %"),
-            (8, 1_530, "0.52 %"),
-            (99, 100, "99 %"),
-            (170, 170, "100 %"),
-            (u64::MAX, u64::MAX, "100 %"),
+            (0, 0, "no data"),
+            (0, 1_530, "0%"),
+            (1, 480, "0.21%"),
+            (1, 1_000_000, "0%"),
+            (9, 170, "5.3%"),
+            (8, 1_530, "0.52%"),
+            (99, 100, "99%"),
+            (170, 170, "100%"),
+            (u64::MAX, u64::MAX, "100%"),
         ] {
             assert_eq!(rate(part, whole), told, "{part} of {whole}");
         }
@@ -93,19 +93,19 @@ mod tests {
     #[test]
     fn spans_read_as_people_say_them() {
         let rows = [
-            (0, "0 s"),
-            (20, "under 0.1 s"),
-            (300, "0.3 s"),
-            (1_400, "1.4 s"),
-            (4_000, "4 s"),
-            (9_940, "9.9 s"),
-            (9_960, "10 s"),
-            (59_600, "1 min"),
-            (109_000, "1m49s"),
-            (180_000, "3 min"),
-            (3_600_000, "1 h"),
-            (3_900_000, "1h5m"),
-            (172_800_000, "48 h"),
+            (0, "0s"),
+            (20, "under 0.1s"),
+            (300, "0.3s"),
+            (1_400, "1.4s"),
+            (4_000, "4s"),
+            (9_940, "9.9s"),
+            (9_960, "10s"),
+            (59_600, "1m"),
+            (109_000, "1m 49s"),
+            (180_000, "3m"),
+            (3_600_000, "1h"),
+            (3_900_000, "1h 5m"),
+            (172_800_000, "48h"),
         ];
         for (millis, text) in rows {
             assert_eq!(duration(Duration::from_millis(millis)), text);

@@ -22,7 +22,7 @@ use crate::{Cause, Outcome, Time};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Disturbance {
     Nothing,
-    /// This member's alarm is red from this round on.
+    /// This member's alarm is in ALARM from this round on.
     Red(usize, usize),
     /// All are told to stop.
     Signal(usize),
@@ -163,7 +163,7 @@ impl Start {
 }
 
 /// Whether a group can be found like that: claims in order, nobody a step ahead of another, final only where all had everything, and
-/// something still under way or nothing begun.
+/// something still in progress or nothing begun.
 fn reachable(starts: &[Start]) -> bool {
     let steps = || starts.iter().filter_map(|start| start.step());
     let near = steps().max().unwrap_or(0) <= steps().min().unwrap_or(0) + 1;
@@ -211,7 +211,7 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     let back = |place: &usize| all[*place].version() == (Some(version(41)), false);
     let for_the_next = disturbance == Disturbance::Signal(0) && places.iter().all(|place| as_found(place) || back(place));
     let ended_so = |outcome: Outcome| all.iter().any(|actor| actor.ended.as_ref() == Some(&outcome));
-    // Held on purpose is a whole group too: nobody of it goes back, unless somebody was back before.
+    // Held on purpose is a whole group too: nobody of it rolls back, unless somebody was back before.
     let left_so = hold && signalled && ended_so(Outcome::LeftInProgress);
     let was_back = starts.iter().any(|start| matches!(start, Start::Back(cause) if *cause != Cause::Unchanged));
     let none_back = places.iter().all(|place| !matches!(all[*place].ended, Some(Outcome::RolledBack(_))));
@@ -220,7 +220,7 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     if disturbance == Disturbance::Nothing {
         assert_eq!(on(42) && !places.is_empty(), !was_back && !places.is_empty(), "{}", told());
     }
-    // A share that could not be taken off is never told as anything else.
+    // A weight that could not be taken off is never told as anything else.
     if let Disturbance::Refused(_, of) = disturbance
         && all[of].version().1
         && on(41)

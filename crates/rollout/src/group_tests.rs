@@ -206,9 +206,9 @@ fn check(plan: &Plan, seen: &Observation) {
     if let (Action::Claim, Stage::Outside) = (&action, others.before) {
         panic!("{}", told());
     }
-    // Nobody is done with holding while another may still go back.
+    // Nobody is done with holding while another may still roll back.
     assert!(action != Action::Finish(Outcome::LeftInProgress) || !others.open, "{}", told());
-    // Of its own, the group adds no way back but one that it was called to.
+    // Of its own, the group adds no rollback but one that it was called to.
     if let Action::RollBack(cause) = action {
         assert!(action == alone || cause == Cause::Group && called, "{}", told());
     }
@@ -217,7 +217,7 @@ fn check(plan: &Plan, seen: &Observation) {
     shows(plan, seen, &action);
 }
 
-/// At 100 % and held by nobody, it becomes final, whatever is red; one that is final waits only for those who still go on.
+/// At 100% and held by nobody, it becomes final, whatever is in ALARM; one that is final waits only for those who still go on.
 fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &AliasState, otherwise: bool) {
     let told = || format!("{action:?}\non {seen:#?}");
     if otherwise {
@@ -243,14 +243,14 @@ fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found:
 fn without_company(plan: &Plan, seen: &Observation, others: &Others, action: &Action, alone: &Action) {
     let free = others.called.is_none() && !others.taken_over && !others.committed && !others.moved;
     let ahead = others.at == Stage::Final && others.leads && !others.under_way;
-    // A share that cannot be taken over is worse here: the others come back without it.
+    // A weight that cannot be taken over is worse here: the others come back without it.
     let left_behind = *action == Action::Finish(Outcome::RollbackUnconfirmed) && seen.write_blocked.is_some();
     if free && ahead && !is_final(seen) && !left_behind && plan.on_interrupt == OnInterrupt::RollBack {
         assert_eq!(action, alone, "{seen:#?}");
     }
 }
 
-/// What is shown is what is: no more than was reached, ready for no less, and gone back when it goes back.
+/// What is shown is what is: no more than was reached, ready for no less, and rolled back when it rolls back.
 fn shows(plan: &Plan, seen: &Observation, action: &Action) {
     let told = || format!("{action:?}\non {seen:#?}");
     let shown = member(plan, seen, action);
@@ -310,7 +310,7 @@ fn the_others_are_the_least_of_all() {
     }
 }
 
-/// Its cause, not the one it passed on, and the process that lost a claim only where nobody went back.
+/// Its cause, not the one it passed on, and the process that lost a claim only where nobody rolled back.
 #[test]
 fn who_has_a_cause_of_its_own_is_named() {
     let plan = group_plan(OnInterrupt::RollBack);

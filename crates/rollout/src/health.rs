@@ -32,7 +32,7 @@ pub struct AlarmSeen {
     pub state: AlarmState,
     /// When it took on this state.
     pub since: Time,
-    /// When it was last in ALARM since the rollout began, though it may be green again; from its history.
+    /// When it was last in ALARM since the rollout began, though it may be OK again; from its history.
     #[serde(rename = "last_alarm_at")]
     pub in_alarm: Option<Time>,
     /// How long its condition must hold before it fires, where it says so.
@@ -90,7 +90,6 @@ pub struct ReadError {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Pass(PassBasis);
 
-/// What a pass rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 enum PassBasis {
     #[serde(rename = "evidence")]
@@ -100,7 +99,7 @@ enum PassBasis {
 }
 
 impl Pass {
-    /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few calls are to be no matter.
+    /// Whether the pass rests on nothing but the configuration: nothing is watched, or too few invocations are to be no matter.
     pub fn by_configuration(&self) -> bool {
         matches!(self.0, PassBasis::Configuration { .. })
     }
@@ -108,33 +107,31 @@ impl Pass {
     /// The pass as half a sentence.
     pub fn phrase(&self) -> String {
         let alarms = |alarms: &usize| match alarms {
-            1 => "no alarm".to_owned(),
-            alarms => format!("none of {alarms} alarms"),
+            1 => "1 alarm OK".to_owned(),
+            alarms => format!("{alarms} alarms OK"),
         };
         match &self.0 {
             PassBasis::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
             PassBasis::Evidence { alarms: count, compared: None } => alarms(count),
-            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}, {compared}", alarms(count)),
+            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}; {compared}", alarms(count)),
             PassBasis::Configuration { why } => why.clone(),
         }
     }
 
-    /// A pass of the counts, which say this.
     pub(crate) fn compared(phrase: String) -> Self {
         Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase) })
     }
 
     /// What every member of a group has passed by the time that one of them is final.
     pub(crate) fn of_the_group() -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: Some("all of its group had passed everything".to_owned()) })
+        Self(PassBasis::Evidence { alarms: 0, compared: Some("all functions of its group had passed every check".to_owned()) })
     }
 
-    /// A pass for want of calls, where the configuration says that this is no matter.
+    /// A pass for lack of invocations, where the configuration says that this is no matter.
     pub(crate) fn unseen(why: String) -> Self {
         Self(PassBasis::Configuration { why })
     }
 
-    /// The alarms' pass and the counts' together.
     pub(crate) fn and(self, counts: Self) -> Self {
         match (self.0, counts.0) {
             (PassBasis::Configuration { .. }, counts) => Self(counts),
@@ -162,7 +159,7 @@ pub enum Verdict {
         /// The alarm that speaks against it, where one does.
         alarm: Option<String>,
     },
-    /// Not enough speaks for going on: the share stays where it is, for a limited time.
+    /// Not enough speaks for going on: the weight stays where it is, for a limited time.
     HoldReason {
         /// What kind of doubt.
         doubt: HoldReason,
@@ -178,28 +175,27 @@ pub enum Verdict {
     Unreadable {
         /// In words.
         why: String,
-        /// Whether only because of too many calls.
+        /// Whether only because AWS throttled the call.
         throttled: bool,
     },
 }
 
 words! {
-    /// Why a share is better not raised, though nothing is proven.
+    /// Why a weight is better not raised, though nothing is proven.
     pub enum HoldReason {
         /// The canary seems to fail more often. Held for [`SUSPICION_LIMIT`] in all; what is not proven by then is let pass.
         Suspicious = "suspicious",
-        /// The canary has no calls although it should have.
+        /// The canary has no invocations although it should have.
         NoCalls = "no_invocations",
-        /// The canary has fewer calls in this step than were asked for.
+        /// The canary has fewer invocations in this step than were asked for.
         TooFew = "too_few_invocations",
     }
 }
 
 impl HoldReason {
-    /// How it reads before what was counted.
     pub(crate) fn phrase(self) -> &'static str {
         match self {
-            Self::Suspicious => "suspicious, not proven: ",
+            Self::Suspicious => "possibly worse, not yet certain: ",
             Self::NoCalls | Self::TooFew => "",
         }
     }
@@ -225,30 +221,26 @@ impl Health {
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.
             if let Some(in_alarm) = alarm.in_alarm.filter(|in_alarm| *in_alarm + Duration::from_secs(1) > started_at) {
-                let why = format!("alarm `{}` went to ALARM at {}, and back since", alarm.name, clock(in_alarm));
+                let why = format!("alarm `{}` went to ALARM at {} and has left it since", alarm.name, clock(in_alarm));
                 return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
         }
         if let Some(name) = missing.first() {
-            return Verdict::Unreadable { why: format!("alarm `{name}` does not exist any more"), throttled: false };
+            return Verdict::Unreadable { why: format!("alarm `{name}` no longer exists"), throttled: false };
         }
         if now.since(at) > plan.freshness() {
-            let old = || ReadError { why: "the last look is too old".to_owned(), throttled: false };
+            let old = || ReadError { why: "the last reading of the alarms is too old".to_owned(), throttled: false };
             let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
             return Verdict::Unreadable { why, throttled };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-        match (silent, plan.insufficient_data) {
-            (Some(silent), InsufficientData::Hold) => {
-                Verdict::NoData { why: format!("alarm `{}` has no data since {}", silent.name, clock(silent.since)) }
-            }
-            (Some(silent), InsufficientData::RollBack) => {
-                let why = format!("alarm `{}` has no data since {}", silent.name, clock(silent.since));
-                Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) }
-            }
-            (None, _) | (Some(_), InsufficientData::Ok) => {
-                Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }))
-            }
+        let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {
+            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }));
+        };
+        let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
+        match plan.insufficient_data {
+            InsufficientData::RollBack => Verdict::Fail { cause: Cause::NoData, why, alarm: Some(silent.name.clone()) },
+            InsufficientData::Hold | InsufficientData::Ok => Verdict::NoData { why },
         }
     }
 }

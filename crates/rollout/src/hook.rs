@@ -52,16 +52,18 @@ pub enum HookError {
     #[error(transparent)]
     Function(#[from] SubjectError),
     /// It can be read on its way.
-    #[error("`http://{0}` is not encrypted\n  hint: `https://`; plain HTTP is for 127.0.0.1, localhost and [::1] alone")]
+    #[error(
+        "`http://{0}` is not encrypted\n  hint: use `https://`; plain HTTP is allowed only for 127.0.0.1, localhost and [::1]"
+    )]
     Plain(String),
     /// A user or a password in it.
     #[error(
-        "a hook's URL has no credentials in it: they end up in logs\n  hint: a token in its query is sent, and never shown: \
+        "a hook's URL must not contain credentials: they end up in logs\n  hint: put a token in the query, where it is sent but never shown: \
          `https://hooks.example.com/canary?token=…`"
     )]
     Credentials,
     /// Not written as a URL is.
-    #[error("this is no URL: {0}\n  hint: such as `https://hooks.example.com/canary`, at most {LONGEST} characters")]
+    #[error("this is not a URL: {0}\n  hint: for example `https://hooks.example.com/canary`, at most {LONGEST} characters")]
     Malformed(&'static str),
 }
 
@@ -102,12 +104,12 @@ impl FromStr for HookUrl {
         }
         let strange = |byte: u8| !byte.is_ascii_graphic() || br#""<>\^`{|}"#.contains(&byte);
         if text.bytes().any(strange) {
-            return Err(HookError::Malformed("it has letters that have to be percent-encoded"));
+            return Err(HookError::Malformed("it has characters that must be percent-encoded"));
         }
         if text.contains('#') {
-            return Err(HookError::Malformed("what stands behind a `#` is never sent"));
+            return Err(HookError::Malformed("the part after `#` is never sent"));
         }
-        let host = host(authority).ok_or(HookError::Malformed("it names no host"))?;
+        let host = host(authority).ok_or(HookError::Malformed("it has no host"))?;
         match scheme {
             "https" => {}
             "http" if LOOPBACK.iter().any(|loopback| host.eq_ignore_ascii_case(loopback)) => {}
@@ -150,7 +152,6 @@ impl fmt::Debug for HookUrl {
     }
 }
 
-/// The longest URL, in bytes.
 const LONGEST: usize = 2048;
 
 /// The hosts to which nothing leaves this machine.
@@ -203,15 +204,15 @@ mod tests {
         for (text, word) in [
             ("http://hooks.example/hush", "not encrypted"),
             ("http://127.0.0.1.example/hush", "not encrypted"),
-            ("http://hush:hush@127.0.0.1/", "no credentials"),
-            ("https://hush@hooks.example/", "no credentials"),
+            ("http://hush:hush@127.0.0.1/", "must not contain credentials"),
+            ("https://hush@hooks.example/", "must not contain credentials"),
             ("ftp://hooks.example/hush", "no `https://`"),
             ("HTTPS://hooks.example/hush", "no `https://`"),
-            ("https:///hush", "names no host"),
-            ("https://hooks.example:0/hush", "names no host"),
-            ("https://hooks.example:99999/hush", "names no host"),
-            ("https://[::1/hush", "names no host"),
-            ("https://[hush]/", "names no host"),
+            ("https:///hush", "has no host"),
+            ("https://hooks.example:0/hush", "has no host"),
+            ("https://hooks.example:99999/hush", "has no host"),
+            ("https://[::1/hush", "has no host"),
+            ("https://[hush]/", "has no host"),
             ("https://hooks.example/hush hush", "percent-encoded"),
             ("https://hooks.example/h\u{fc}hush", "percent-encoded"),
             ("https://hooks.example/#hush", "never sent"),

@@ -5,19 +5,19 @@
 //!
 //! # Words
 //! - **rollout**: one move of an alias from its *stable* version to a *candidate*
-//! - **stable**: the alias' version; **candidate**: the version being rolled out, called the **canary** while it has a share
-//! - **weight**: the canary's share, in basis points
+//! - **stable**: the alias' version; **candidate**: the version being rolled out, called the **canary** while it has traffic
+//! - **weight**: the canary's weight, in basis points
 //! - **plan**, **step**: what was chosen beforehand, and one rise of the weight in it
-//! - **bake**: watching the canary at 100 % before it is promoted
+//! - **bake**: watching the canary at 100% before it is promoted
 //! - **shift**: raise the weight by a step; **promote**: make the candidate the alias' version
 //! - **roll back**: put all traffic on stable
 //! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it
 //! - **comparison**, **finding**, **opinion**: what the calls of both versions say of the canary
-//! - **hook**: a function or a URL that is asked before the first share (pre-traffic) or before promoting (post-traffic)
+//! - **hook**: a function or a URL that is asked before the first weight (pre-traffic) or before promoting (post-traffic)
 //! - **note**: what the alias remembers, at the end of its description; **revision**: what a write is conditional on
 //! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
 //! - **observation**, **action**, **outcome**: what is known, what is done next, how it ended
-//! - **contended**: changed by somebody else, and left alone
+//! - **contended**: changed by another owner, and left alone
 //! - **diagnosis**, **symptom**: all that makes a rollout less than it seems, and one such thing
 //! - **event**, **reporter**, **report**: what happened, who tells it, the whole of it
 

@@ -27,9 +27,9 @@ pub struct Memory {
     claimed: bool,
     /// The live note that was last seen as this process' own.
     remembered: Option<Note>,
-    /// When the share was last seen to rise.
+    /// When the weight was last seen to rise.
     step_observed_at: Option<Time>,
-    /// Why a way back was decided, once one was; and for which cause a write of this process has brought the traffic back.
+    /// Why a rollback was decided, once one was; and for which cause a write of this process has brought the traffic back.
     failed: Option<Cause>,
     restored: Option<Cause>,
     /// Since when nothing can be told, in case the note has no room for it.
@@ -41,7 +41,6 @@ pub struct Memory {
     unmanageable: Option<String>,
 }
 
-/// What is known of the alias, and how surely.
 #[derive(Clone, Debug, Default)]
 struct Sight {
     held: Option<AliasSnapshot>,
@@ -56,7 +55,6 @@ struct Sight {
     replaced: Vec<Revision>,
 }
 
-/// How this process' writes are doing.
 #[derive(Clone, Debug, Default)]
 struct Writes {
     unanswered: Option<Time>,
@@ -68,19 +66,19 @@ struct Writes {
     full_weight_refused: bool,
 }
 
-/// Since when a way back is tried. It is not tried for ever, and not against a second signal.
+/// Since when a rollback is tried. It is not tried for ever, and not against a second signal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GivingUp {
     since: Option<Time>,
 }
 
 impl GivingUp {
-    /// How the rollout ends, if this decision ends it: as decided, or because the way back is given up.
+    /// How the rollout ends, if this decision ends it: as decided, or because the rollback is given up.
     pub fn end(&mut self, seen: &Observation, action: &Action) -> Option<Outcome> {
         if let Action::Finish(outcome) = action {
             return Some(outcome.clone());
         }
-        // A share of its group that it has to own before it can bring it back.
+        // A weight of its group that it has to own before it can bring it back.
         let called = *action == Action::TakeOver && seen.others.as_ref().is_some_and(|others| others.called.is_some());
         if !matches!(action, Action::RollBack(_) | Action::Confirm | Action::Release) && !called {
             self.since = None;
@@ -119,7 +117,7 @@ impl Memory {
         self.claimed
     }
 
-    /// Why a way back was decided, once one was.
+    /// Why a rollback was decided, once one was.
     pub fn failed(&self) -> Option<Cause> {
         self.failed
     }
@@ -139,7 +137,7 @@ impl Memory {
         self.sight.written
     }
 
-    /// Whether nothing but the others of a group keeps the share from rising, or the clock.
+    /// Whether nothing but the others of a group keeps the weight from rising, or the clock.
     pub fn is_ready(&self) -> bool {
         self.ready.is_some()
     }

@@ -1,4 +1,4 @@
-//! What is remembered, at its edges: when a way back is given up, when refusals are AWS' last word, what is believed of the alias, and
+//! What is remembered, at its edges: when a rollback is given up, when refusals are AWS' last word, what is believed of the alias, and
 //! what is to be looked at when.
 
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn a_way_back_is_given_up_after_its_quarter_of_an_hour_and_no_sooner() {
         for after in [ROLLBACK_LIMIT, ROLLBACK_LIMIT + MINUTE] {
             assert_eq!(end(&action, after), outcome, "{action:?}");
         }
-        // One kind of it after another is one; anything else in between begins it anew.
+        // One kind of it after another is one; anything else in between begins it again.
         assert_eq!(end(&back, ROLLBACK_LIMIT), outcome.clone().map(|_| Outcome::RollbackUnconfirmed), "{action:?}");
         assert_eq!(end(&wait, ROLLBACK_LIMIT), None);
         assert_eq!(end(&action, ROLLBACK_LIMIT * 2), None, "{action:?}");
@@ -108,7 +108,7 @@ fn refusals_are_the_last_word_after_a_minute_and_of_a_claim_at_once() {
             assert_eq!(refused(MINUTE), counts, "{failure:?} {action:?}");
         }
     }
-    // A write that is taken in between begins the minute anew.
+    // A write that is taken in between begins the minute again.
     let mut memory = Memory::default();
     memory.on_write_failed(&plan, &Action::Renew, Failure::Denied, "no", BEGUN);
     memory.on_written(&plan, &Action::Renew, held(as_noted(&shift(&plan)), "2"), BEGUN + SECOND);
@@ -242,7 +242,7 @@ fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
     assert_eq!(looks(&memory), (false, false));
 }
 
-/// Once a minute; a poll after a failure; and just before a share that rises by itself.
+/// Once a minute; a poll after a failure; and just before a weight that rises by itself.
 #[test]
 fn calls_are_counted_when_there_is_more_to_know() {
     let mode = Analysis { mode: Mode::On, ..Analysis::default() };
@@ -344,7 +344,7 @@ fn only_what_is_active_and_of_one_role_and_queue_takes_traffic() {
         Readiness::Pending | Readiness::Ready => None,
     };
     assert_eq!(unfit(facts("42", "r", None)), None);
-    assert!(unfit(facts("42", "s", None)).unwrap().starts_with("42 has another execution role than 41 (s instead of r)"));
+    assert!(unfit(facts("42", "s", None)).unwrap().starts_with("42 has a different execution role than 41 (s instead of r)"));
     assert!(unfit(facts("42", "r", Some("q"))).unwrap().contains("dead-letter queue than 41 (q instead of none)"));
     assert_eq!(Facts { state: &State::Pending, ..facts("42", "s", None) }.readiness(Some(&stable)), Readiness::Pending);
     assert!(unfit(Facts { state: &State::Inactive, ..facts("42", "r", None) }).unwrap().contains("is Inactive"));
@@ -352,7 +352,7 @@ fn only_what_is_active_and_of_one_role_and_queue_takes_traffic() {
     let pending = Facts { update: &Update::InProgress, ..stable };
     assert_eq!(pending.latest(true, Some("d")), Candidate::Settling, "whatever it will be");
     assert_eq!(stable.latest(true, Some("d")), Candidate::Outdated);
-    assert!(matches!(stable.latest(false, Some("d")), Candidate::Failed(why) if why.contains("somebody else")));
+    assert!(matches!(stable.latest(false, Some("d")), Candidate::Failed(why) if why.contains("something else")));
     assert_eq!((stable.latest(false, Some("c")), stable.latest(false, None)), (Candidate::Ready, Candidate::Ready));
     assert_eq!(version(42).to_string(), "42");
 }

@@ -1,6 +1,6 @@
-//! What is there to tell? The events between two looks, told from what was seen and from nothing else.
+//! What happened? The events between two rounds, made from what was seen and from nothing else.
 //!
-//! Events follow the world, not the intentions: a shift is told when the alias shows it, whoever made the write, and an answer that
+//! Events follow the world, not the intentions: a shift is reported when the alias shows it, no matter who made the write, and an answer that
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
@@ -25,7 +25,7 @@ pub struct Round {
     pub action: Action,
 }
 
-/// The first event of a rollout, or of one that is gone on with.
+/// The first event of a rollout, or of one that is resumed.
 pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
     let candidate = resumes.and_then(|note| note.candidate).or(match plan.source {
         Source::Version(version) => Some(version),
@@ -67,19 +67,19 @@ pub fn observed(plan: &Plan, round: &Round) -> EventKind {
     EventKind::Observed(Box::new(Observed { plan, seen, action }))
 }
 
-/// Tells what happened between two rounds.
+/// Reports what happened between two rounds.
 pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let earlier = before.map(|round| &round.seen);
-    told.extend(about_alarms(earlier, &now.seen));
-    told.extend(about_counts(earlier, &now.seen));
-    told.extend(about_probe(plan, earlier, &now.seen));
-    told.extend(about_candidate(plan, earlier, &now.seen));
-    told.extend(about_hook(plan, earlier, &now.seen));
-    told.extend(about_alias(plan, before, now));
-    told.extend(about_action(plan, before, now));
-    told.extend(heartbeat(before, now));
-    told
+    events.extend(about_alarms(earlier, &now.seen));
+    events.extend(about_counts(earlier, &now.seen));
+    events.extend(about_probe(plan, earlier, &now.seen));
+    events.extend(about_candidate(plan, earlier, &now.seen));
+    events.extend(about_hook(plan, earlier, &now.seen));
+    events.extend(about_alias(plan, before, now));
+    events.extend(about_action(plan, before, now));
+    events.extend(heartbeat(before, now));
+    events
 }
 
 fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
@@ -123,14 +123,14 @@ fn about_counts(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKi
     if known.is_some_and(|known| known.0 == at) {
         return Vec::new();
     }
-    let mut told = vec![compared(finding)];
+    let mut events = vec![compared(finding)];
     // Told once: how long it goes on is seen in the counts.
     if let Some(together) = &finding.together
         && known.is_none_or(|known| known.1.together.is_none())
     {
-        told.push(EventKind::SharedDegradation { since: together.since, why: together.why.clone() });
+        events.push(EventKind::SharedDegradation { since: together.since, why: together.why.clone() });
     }
-    told
+    events
 }
 
 /// What a count of the calls says.
@@ -154,22 +154,19 @@ fn about_probe(plan: &Plan, earlier: Option<&Observation>, now: &Observation) ->
 
 fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
     let Candidate::Published(version, readiness) = &now.candidate else { return Vec::new() };
-    let (known, ready) = match earlier.map(|earlier| &earlier.candidate) {
-        Some(Candidate::Published(_, readiness)) => (true, *readiness == Readiness::Ready),
-        Some(Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_)) | None => {
-            (false, false)
-        }
-    };
-    let mut told = Vec::new();
+    let earlier = earlier.map(|earlier| &earlier.candidate);
+    let known = earlier.and_then(Candidate::published).is_some();
+    let ready = matches!(earlier, Some(Candidate::Published(_, Readiness::Ready)));
+    let mut events = Vec::new();
     // A note that names it comes from a process that has told it.
     let named = note_of(plan, now).is_some_and(|note| note.candidate.is_some());
     if !known && !named && !matches!(plan.source, Source::Version(_)) {
-        told.push(EventKind::Published { version: *version });
+        events.push(EventKind::Published { version: *version });
     }
     if !ready && *readiness == Readiness::Ready {
-        told.push(EventKind::VersionReady { version: *version, differs: Vec::new() });
+        events.push(EventKind::VersionReady { version: *version, differs: Vec::new() });
     }
-    told
+    events
 }
 
 fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<EventKind> {
@@ -205,50 +202,50 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     if earlier.is_none() && note.phase.is_terminal() && !now.seen.claimed {
         return Vec::new();
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
     match &earlier {
         // It was told by the process that began it.
         None if gone_on_with => {}
-        None if note.stable.is_none() => told.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
-        None => told.push(EventKind::Acquired),
+        None if note.stable.is_none() => events.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
+        None => events.push(EventKind::Acquired),
         Some(_) => {}
     }
-    told.extend(about_holding(earlier.as_ref(), &note, || why_blind(plan, before.unwrap_or(now))));
+    events.extend(about_holding(earlier.as_ref(), &note, || why_unreadable(plan, before.unwrap_or(now))));
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
-        told.push(shifted(plan, before, &note, from));
+        events.push(shifted(plan, before, &note, from));
     }
-    // A promotion that came too late is taken back.
+    // A promotion that came too late is rolled back.
     let over =
         |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
     let was_over = earlier.as_ref().is_some_and(over);
     if !was_over && (note.phase != Phase::Promoted || note.candidate != plan.stable) {
         let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
-        told.extend(about_end(&note, promoted || !from.is_zero()));
+        events.extend(about_end(&note, promoted || !from.is_zero()));
     }
-    told
+    events
 }
 
-/// What keeps the share where it is, and the end of that: what one note has of it and the one before had not.
-pub fn about_holding(earlier: Option<&Note>, note: &Note, why_blind: impl FnOnce() -> String) -> Vec<EventKind> {
-    let mut told = Vec::new();
+/// What keeps the weight where it is, and the end of that: what one note has of it and the one before had not.
+pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl FnOnce() -> String) -> Vec<EventKind> {
+    let mut events = Vec::new();
     let live = !note.phase.is_terminal();
     match (earlier.and_then(|earlier| earlier.blind), note.blind) {
-        (None, Some(_)) => told.push(EventKind::MonitoringLost { why: why_blind() }),
-        (Some(_), None) if live => told.push(EventKind::MonitoringRestored),
+        (None, Some(_)) => events.push(EventKind::MonitoringLost { why: why_unreadable() }),
+        (Some(_), None) if live => events.push(EventKind::MonitoringRestored),
         (None | Some(_), None | Some(_)) => {}
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            told.push(EventKind::Paused { until: pause.until, then: pause.then });
+            events.push(EventKind::Paused { until: pause.until, then: pause.then });
         }
-        (Some(_), None) if live => told.push(EventKind::Resumed),
+        (Some(_), None) if live => events.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
     }
-    told
+    events
 }
 
 /// The end that a terminal note tells of; `moved` says whether the candidate had any traffic.
@@ -261,7 +258,7 @@ pub fn about_end(note: &Note, moved: bool) -> Option<EventKind> {
     }
 }
 
-fn why_blind(plan: &Plan, now: &Round) -> String {
+fn why_unreadable(plan: &Plan, now: &Round) -> String {
     let judged = match note_of(plan, &now.seen) {
         Some(note) => verdict(plan, &now.seen, &note),
         None => now.seen.health.verdict(plan, now.seen.now, now.seen.now),
@@ -271,7 +268,7 @@ fn why_blind(plan: &Plan, now: &Round) -> String {
         | Verdict::NoData { why }
         | Verdict::HoldReason { why, .. }
         | Verdict::Fail { why, .. } => why,
-        Verdict::Pass(_) => "it could not be read for a moment".to_owned(),
+        Verdict::Pass(_) => "CloudWatch could not be read for a moment".to_owned(),
     }
 }
 
@@ -280,7 +277,7 @@ fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> Ev
     let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
-        Some(_) | None => ("it was written before".to_owned(), false),
+        Some(_) | None => ("written earlier".to_owned(), false),
     };
     EventKind::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
 }
@@ -308,7 +305,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<Even
 fn held(why: &Reason) -> Option<String> {
     match why {
         Reason::SetByHand(weight) => {
-            Some(format!("somebody set the share to {weight} by hand: holding it there, still watching"))
+            Some(format!("traffic was set manually to {weight}: holding it, still watching"))
         }
         Reason::Blind(why) | Reason::NoData(why) => Some(why.clone()),
         Reason::Settling
@@ -326,7 +323,7 @@ fn held(why: &Reason) -> Option<String> {
     }
 }
 
-/// Why traffic goes back, and since when there was reason to.
+/// Why it rolls back, and since when there was reason to.
 fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind {
     let tell = |why, happened, alarm| EventKind::RollbackStarted { cause, why, happened, alarm };
     let note = note_of(plan, seen);
@@ -341,7 +338,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
             return tell(why.clone(), None, None);
         }
         let limit = exact(plan.analysis.max_hold);
-        return tell(format!("{why}, though the step lasted {limit} longer than planned"), None, None);
+        return tell(format!("{why}, although the step was extended by {limit}"), None, None);
     }
     if let Verdict::Fail { cause: found, why, alarm } = judged
         && found == cause
@@ -373,8 +370,8 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
         (Cause::Blind | Cause::NoData, _, _) => {
             let limit = exact(plan.blind_limit);
             format!(
-                "nothing could be told for {limit}: {}",
-                why_blind(plan, &Round { seen: seen.clone(), action: Action::Confirm })
+                "monitoring was unavailable for {limit}: {}",
+                why_unreadable(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
         _ => cause.phrase().to_owned(),
@@ -399,18 +396,18 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
 
 fn waiting_for(why: &Reason) -> String {
     let what = match why {
-        Reason::Settling => "`$LATEST` to settle",
+        Reason::Settling => "`$LATEST` to finish its update",
         Reason::Preparing => "the version to become Active",
         Reason::HookRunning => "the hook's answer",
-        Reason::FullMinute => "the full minute",
-        Reason::Probing => "the candidate's answers to saved events",
+        Reason::FullMinute => "a full minute of metrics",
+        Reason::Probing => "the candidate's answers to test events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
         Reason::Paused(_) => "the end of the pause",
-        Reason::SetByHand(_) => "somebody to take the share back or the rollout to be ended by hand",
-        Reason::Blind(_) => "what is watched to be readable again",
+        Reason::SetByHand(_) => "the manually set traffic to be reset, or the rollout to be ended",
+        Reason::Blind(_) => "CloudWatch",
         Reason::NoData(_) => "the alarms to have data",
-        Reason::LookingAgain => "a second look",
+        Reason::LookingAgain => "a second reading of the alias",
         Reason::SharedDegradation { stage, last } => return waits_for(*stage, last.as_deref()),
     };
     what.to_owned()

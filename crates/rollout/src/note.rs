@@ -7,8 +7,9 @@
 //! Rollout id and owner token stand at the same places in every version of the format, so that a later format can at least be
 //! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
 //! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
-//! (`r` or `b` behind it: then resume, or go back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
-//! have held the rollout up, `w` how much longer this step lasts for want of calls, `p` what stable replaced, `h` the plan's hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
+//! (`r` or `b` behind it: then resume, or roll back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
+//! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
+//! hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
 //!
 //! The codec does not judge: whether a note fits the alias it stands on is the standing's business.
 
@@ -97,20 +98,20 @@ pub enum Phase {
     /// The pre-traffic hook is due or runs: nothing has moved.
     #[serde(rename = "pre")]
     Pre,
-    /// The candidate has this share, below 100 %.
+    /// The candidate has this weight, below 100%.
     #[serde(rename = "shift")]
     Shift {
-        /// The share that was set.
+        /// The weight that was set.
         weight: Weight,
-        /// Which step this is, from 1; 0 where the share lies below the first one.
+        /// Which step this is, from 1; 0 where the weight lies below the first one.
         step: u16,
         /// How many steps there are.
         steps: u16,
     },
-    /// The candidate has 100 % and is watched.
+    /// The candidate has 100% and is watched.
     #[serde(rename = "bake")]
     Bake,
-    /// The candidate has 100 % and the post-traffic hook is due or runs.
+    /// The candidate has 100% and the post-traffic hook is due or runs.
     #[serde(rename = "post")]
     Post,
     /// Terminal: the candidate has become the alias' version.
@@ -127,7 +128,7 @@ impl Phase {
         matches!(self, Self::Promoted | Self::Back(_))
     }
 
-    /// The candidate's share in this phase: what the alias' weights should say.
+    /// The candidate's weight in this phase: what the alias' weights should say.
     pub fn share(self) -> Weight {
         match self {
             Self::Claim | Self::Pre | Self::Promoted | Self::Back(_) => Weight::ZERO,
@@ -155,7 +156,7 @@ words! {
     pub enum AfterPause {
         /// The schedule goes on.
         Resume = "resume",
-        /// The traffic goes back.
+        /// The traffic rolls back.
         RollBack = "rollback",
     }
 }
@@ -196,7 +197,7 @@ pub struct Note {
     pub owner: Owner,
     /// Where it is.
     pub phase: Phase,
-    /// The version to go back to; `None` in a first deployment.
+    /// The version to roll back to; `None` in a first deployment.
     pub stable: Option<Version>,
     /// The version being rolled out; `None` until it is published.
     pub candidate: Option<Version>,
@@ -219,7 +220,7 @@ pub struct Note {
     /// How long suspicions have held the rollout up, in seconds' precision.
     #[serde(rename = "suspicion_held")]
     pub held: Duration,
-    /// How much longer the step in force lasts for want of calls, in seconds' precision.
+    /// How much longer the step in force lasts for lack of invocations, in seconds' precision.
     #[serde(rename = "waited_for_traffic")]
     pub waited: Duration,
     /// What stable replaced, kept while it may have to be written again.
@@ -297,7 +298,7 @@ pub fn write_description(text: &str, note: &Note) -> Option<String> {
     }
 }
 
-/// A description for a way back, which never fails for lack of room: it drops what it must of the note, then the note.
+/// A description for a rollback, which never fails for lack of room: it drops what it must of the note, then the note.
 pub fn write_description_at_all_costs(text: &str, note: &Note) -> String {
     let bare =
         Note { held: Duration::ZERO, waited: Duration::ZERO, plan: None, previous: None, rejected: Vec::new(), ..note.clone() };
@@ -320,33 +321,22 @@ impl fmt::Display for Note {
             Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted => {}
         }
         write!(f, " t={} s={}", seconds(self.started_at), seconds(self.since))?;
-        if let Some(due) = self.due {
-            write!(f, " d={}", seconds(due))?;
-        }
-        if let Some(lease) = self.lease {
-            write!(f, " l={}", seconds(lease))?;
-        }
-        if let Some(Pause { until, then }) = self.pause {
-            let then = if then == AfterPause::Resume { 'r' } else { 'b' };
-            write!(f, " u={}.{then}", seconds(until))?;
-        }
-        if let Some(blind) = self.blind {
-            write!(f, " b={}", seconds(blind))?;
-        }
-        if let Some(HookAttempt { number, deadline }) = self.hook {
-            write!(f, " k={number}.{}", seconds(deadline))?;
-        }
-        if !self.held.is_zero() {
-            write!(f, " a={}", base36(self.held.as_secs()))?;
-        }
-        if !self.waited.is_zero() {
-            write!(f, " w={}", base36(self.waited.as_secs()))?;
-        }
-        if let Some(previous) = self.previous {
-            write!(f, " p={previous}")?;
-        }
-        if let Some(plan) = self.plan {
-            write!(f, " h={plan}")?;
+        let time = |at: Option<Time>| at.map(seconds);
+        let span = |span: Duration| (!span.is_zero()).then(|| base36(span.as_secs()));
+        let then = |then: AfterPause| if then == AfterPause::Resume { 'r' } else { 'b' };
+        let fields = [
+            ('d', time(self.due)),
+            ('l', time(self.lease)),
+            ('u', self.pause.map(|pause| format!("{}.{}", seconds(pause.until), then(pause.then)))),
+            ('b', time(self.blind)),
+            ('k', self.hook.map(|hook| format!("{}.{}", hook.number, seconds(hook.deadline)))),
+            ('a', span(self.held)),
+            ('w', span(self.waited)),
+            ('p', self.previous.map(|version| version.to_string())),
+            ('h', self.plan.map(|plan| plan.to_string())),
+        ];
+        for (key, value) in fields.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            write!(f, " {key}={value}")?;
         }
         for (index, rejected) in self.rejected.iter().enumerate() {
             f.write_str(if index == 0 { " x=" } else { "," })?;
@@ -436,7 +426,7 @@ fn shift(weight: &str, steps: &str) -> Option<Phase> {
         return None;
     }
     let (step, steps) = (step.parse().ok()?, steps.parse().ok()?);
-    // Step 0: the share lies below the first step of a plan that came later.
+    // Step 0: the weight lies below the first step of a plan that came later.
     (step < steps).then_some(Phase::Shift { weight, step, steps })
 }
 

@@ -84,7 +84,7 @@ fn any_time() -> impl Strategy<Value = Time> {
 fn any_phase() -> impl Strategy<Value = Phase> {
     let weight = (1..10_000u16).prop_map(|points| Weight::from_basis_points(points).unwrap());
     let shift = (weight, 1..100u16).prop_map(|(weight, step)| Phase::Shift { weight, step, steps: 100 });
-    let back = proptest::sample::select(Cause::ALL).prop_map(Phase::Back);
+    let back = proptest::sample::select(Cause::ALL.to_vec()).prop_map(Phase::Back);
     let plain = [Phase::Claim, Phase::Pre, Phase::Bake, Phase::Post, Phase::Promoted];
     prop_oneof![4 => shift, 1 => back, 2 => proptest::sample::select(plain.to_vec())]
 }
@@ -120,8 +120,8 @@ proptest! {
     fn keeps_the_users_words(text in "\\PC{0,60}", note in any_note()) {
         if let Some(description) = write_description(&text, &note) {
             prop_assert!(length(&description) <= DESCRIPTION_LIMIT);
-            let (managed, read_back) = read(&description);
-            prop_assert_eq!(managed, text);
+            let (kept, read_back) = read(&description);
+            prop_assert_eq!(kept, text);
             prop_assert_eq!(read_back.unwrap().phase, note.phase);
         }
     }

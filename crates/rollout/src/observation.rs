@@ -46,6 +46,13 @@ pub enum Candidate {
     Failed(String),
 }
 
+impl Candidate {
+    /// The version, once it is published.
+    pub fn published(&self) -> Option<Version> {
+        if let Self::Published(version, _) = self { Some(*version) } else { None }
+    }
+}
+
 /// Whether a version can take traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Readiness {
@@ -79,7 +86,7 @@ pub enum Hook {
 
 /// Everything that is known right now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any combination is possible")]
 pub struct Observation {
     /// AWS' time.
     pub now: Time,
@@ -93,7 +100,7 @@ pub struct Observation {
     /// Since when a write of this process is unanswered, where nothing was established since.
     #[serde(rename = "unanswered_since")]
     pub unanswered: Option<Time>,
-    /// Why this process decided to go back, once it has: a failure is final, whatever is seen later.
+    /// Why this process decided to roll back, once it has: a failure is final, whatever is seen later.
     #[serde(rename = "rollback_cause")]
     pub failed: Option<Cause>,
     /// The cause for which this process has brought the traffic back, once a write of its own has done so.
@@ -105,7 +112,7 @@ pub struct Observation {
     /// When this process first saw the step that is in force, where it saw it come.
     #[serde(rename = "step_observed_at")]
     pub step_observed_at: Option<Time>,
-    /// Whether AWS has refused a weight of exactly 100 %.
+    /// Whether AWS has refused a weight of exactly 100%.
     #[serde(default)]
     pub full_weight_refused: bool,
     /// The alias as it was when the plan was made for it; `None` where there was none.
@@ -118,19 +125,19 @@ pub struct Observation {
     pub write_blocked: Option<String>,
     /// The version to roll out.
     pub candidate: Candidate,
-    /// Whether the alarms that are kept are about that version; so too where there are none.
+    /// Whether the managed alarms are about that version; so too where there are none.
     #[serde(rename = "managed_alarms_current")]
     pub managed: bool,
     /// The hook that the note announces.
     pub hook: Hook,
-    /// Since when this process has waited for the full minute, if it has: nothing else keeps the share from rising.
+    /// Since when this process has waited for the full minute, if it has: nothing else keeps the weight from rising.
     #[serde(rename = "minute_awaited_since")]
     pub ready: Option<Time>,
     /// What the alarms say.
     pub health: Health,
-    /// What the calls of both versions say.
+    /// What the invocations of both versions say.
     pub comparison: Comparison,
-    /// How the candidate answered saved events, where it was sent some.
+    /// How the candidate answered test events, where it was sent some.
     pub probe: Probe,
     /// Whether the process was told to stop.
     #[serde(default)]

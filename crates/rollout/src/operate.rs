@@ -1,4 +1,4 @@
-//! What may a person do to a rollout under way, and what does that make of its alias? Pure: the note is all there is to know.
+//! What may a person do to a rollout in progress, and what does that make of its alias? Pure: the note is all there is to know.
 //!
 //! A pause and a promotion keep the owner, who goes on watching, and who takes even a final promotion back where a failure came
 //! first; an abort ends the rollout and writes a token of its own.
@@ -13,7 +13,7 @@ use crate::{Cause, Time, Weight};
 /// What a person wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Hold the share for this long; it stays watched, and a failure still brings it back.
+    /// Hold the weight for this long; it stays watched, and a failure still brings it back.
     Pause {
         /// How long.
         span: Duration,
@@ -22,7 +22,7 @@ pub enum Operation {
     },
     /// End the pause.
     Resume,
-    /// Give the candidate 100 % now; its owner bakes it and promotes it.
+    /// Give the candidate 100% now; its owner bakes it and promotes it.
     Promote,
     /// Make the candidate the alias' version now, unwatched.
     PromoteNow,
@@ -65,12 +65,15 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
     let found = alias_state(alias);
     let Some(note) = found.live() else { return over(operation, aim, &found) };
     if aim.rollout.is_some_and(|id| id != note.id) {
-        return refused(format!("the rollout under way is {}, another one", note.id), "name that one, or leave it alone");
+        return refused(
+            format!("another rollout is in progress: {}", note.id),
+            "pass the id of that rollout, or do not change it",
+        );
     }
     let step = if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None };
     if aim.step.is_some() && aim.step != step {
         let at = step.map_or_else(|| format!("in phase `{}`", note.phase.word()), |step| format!("at step {step}"));
-        return refused(format!("the rollout is {at} by now"), "look again with `canaryctl status`");
+        return refused(format!("the rollout is now {at}"), "check it with `canaryctl status`");
     }
     match operation {
         Operation::Abort => abort(alias, note, now, owner),
@@ -80,7 +83,7 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
             noted(alias, &note, format!("paused until {}", crate::health::clock(until)))
         }
         Operation::Resume if note.pause.is_none() => OperatorDecision::Done("it is not paused".to_owned()),
-        Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "goes on".to_owned()),
+        Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "resumed".to_owned()),
         Operation::Promote => promote(&found, alias, note, now),
         Operation::PromoteNow => promote_now(alias, note, now),
     }
@@ -90,16 +93,16 @@ fn refused(why: impl Into<String>, hint: &str) -> OperatorDecision {
     OperatorDecision::Refused { why: why.into(), hint: hint.to_owned() }
 }
 
-/// Where no rollout is under way. One that this order aims at and that is back already is what was wanted.
+/// Where no rollout is in progress. One that this order aims at and that is back already is what was wanted.
 fn over(operation: Operation, aim: Aim, found: &AliasState) -> OperatorDecision {
     let last = found.note().filter(|note| aim.rollout.is_none_or(|id| id == note.id));
     match (operation, last.map(|note| note.phase)) {
         (Operation::Abort, Some(Phase::Back(_))) if aim.rollout.is_some() => {
-            OperatorDecision::Done("it was brought back before".to_owned())
+            OperatorDecision::Done("it is already rolled back".to_owned())
         }
         _ => refused(
-            "no such rollout is under way",
-            "`canaryctl status` says what is; `canaryctl rollback` undoes one that is finished",
+            "no such rollout is in progress",
+            "`canaryctl status` shows the current one; `canaryctl rollback` undoes a finished one",
         ),
     }
 }
@@ -107,45 +110,45 @@ fn over(operation: Operation, aim: Aim, found: &AliasState) -> OperatorDecision 
 fn noted(alias: &Alias, note: &Note, does: String) -> OperatorDecision {
     match note::write_description(alias.text(), note) {
         Some(description) => OperatorDecision::Write { alias: Alias { description, ..alias.clone() }, does },
-        None => refused("the alias' description leaves no room for that", "shorten your own part of it"),
+        None => refused("the alias' description has no room for this change", "shorten your own text in it"),
     }
 }
 
 fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> OperatorDecision {
     let to = note.stable.map_or_else(
-        || "ended; a first deployment has nothing to go back to".to_owned(),
-        |stable| format!("{} to {stable}", Weight::FULL),
+        || "ended; a first deployment has no version to roll back to".to_owned(),
+        |stable| format!("{} of traffic to {stable}", Weight::FULL),
     );
     OperatorDecision::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
 }
 
 fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
-    let hint = "`--now --reason …` makes it final at once, unwatched";
+    let hint = "`--now --reason …` promotes it at once, without watching it";
     let Some(candidate) = note.candidate.filter(|_| !matches!(note.phase, Phase::Claim | Phase::Pre)) else {
         return refused(
-            "the candidate has no traffic yet: its version or its pre-traffic hook is not through",
-            "wait for the first share",
+            "the candidate has no traffic yet: its version is not ready, or its pre-traffic hook has not succeeded",
+            "wait for the first step",
         );
     };
     if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, AliasState::Running(_))) {
-        return OperatorDecision::Done(format!("the candidate has {} already", Weight::FULL));
+        return OperatorDecision::Done(format!("the candidate already has {} of the traffic", Weight::FULL));
     }
     if note.blind.is_some() {
-        return refused("what is watched cannot be read: nobody would notice a failure", hint);
+        return refused("monitoring is unavailable: a failure would not be noticed", hint);
     }
     if note.lease.is_none_or(|lease| now >= lease) {
-        return refused("no process watches over this rollout: its lease is over", hint);
+        return refused("this rollout is abandoned: no process drives it, and its lease has expired", hint);
     }
     let since = now.ceil_to_second();
     let baking = Note { phase: Phase::Bake, since, due: None, pause: None, waited: Duration::ZERO, ..note.clone() };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
-    noted(&alias, &baking, format!("{} to {candidate}; its owner bakes it, then it is final", Weight::FULL))
+    noted(&alias, &baking, format!("{} of traffic to {candidate}; its owner bakes it, then promotes it", Weight::FULL))
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
     // Nobody knows yet whether it can take traffic at all.
     let Some(candidate) = note.candidate.filter(|_| note.phase != Phase::Claim) else {
-        return refused("the candidate is not there yet", "wait for it to be published and ready");
+        return refused("the candidate is not ready yet", "wait until it is published and ready");
     };
     let ended = Note {
         stable: note.stable,
@@ -156,7 +159,7 @@ fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
     // No plan made it final: a group that it belongs to is not.
     let ended = Note { started_at: note.started_at, ..ended };
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), ..alias.clone() };
-    noted(&alias, &ended, format!("{candidate} is the alias' version"))
+    noted(&alias, &ended, format!("{candidate} is now the alias' version"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::words::words;
 
 words! {
-    /// Why the traffic went back, or never moved, as a terminal note keeps it in one word.
+    /// Why the traffic rolled back, or never moved, as a terminal note keeps it in one word.
     pub enum Cause {
         /// A watched alarm went to ALARM.
         Alarm = "alarm",
@@ -39,7 +39,7 @@ words! {
         Unchanged = "unchanged",
         /// Publishing gave a version that was rejected before: nothing had moved.
         Rejected = "rejected",
-        /// Another member of its group went back, or could not go on.
+        /// Another member of its group rolled back, or could not go on.
         Group = "group",
     }
 }
@@ -77,22 +77,22 @@ impl Cause {
     /// How the cause reads behind "rolled back:".
     pub fn phrase(self) -> &'static str {
         match self {
-            Self::Alarm => "an alarm went off",
+            Self::Alarm => "an alarm fired",
             Self::Analysis => "the new version is worse",
             Self::PreHook => "the pre-traffic hook failed",
             Self::StepHook => "a step hook failed",
             Self::PostHook => "the post-traffic hook failed",
             Self::Blind => "alarms or metrics could not be read",
-            Self::NoData => "what is watched has no data",
-            Self::LowTraffic => "too little traffic to tell",
-            Self::Hand => "rolled back by hand",
+            Self::NoData => "the alarms have no data",
+            Self::LowTraffic => "too few invocations",
+            Self::Hand => "rolled back manually",
             Self::Abort => "aborted",
             Self::Signal => "interrupted by a signal",
-            Self::Superseded => "another rollout took its place",
-            Self::Failed => "the rollout could not go on",
+            Self::Superseded => "superseded by another rollout",
+            Self::Failed => "the rollout could not continue",
             Self::Unchanged => "nothing to roll out",
             Self::Rejected => "the version was rejected before",
-            Self::Group => "another function of its group went back",
+            Self::Group => "another function of its group rolled back",
         }
     }
 }
@@ -112,10 +112,10 @@ pub enum Outcome {
     /// Traffic is on stable again, or never left it.
     #[serde(rename = "rolled_back")]
     RolledBack(Cause),
-    /// Somebody else owns the alias, or changed it; left alone.
+    /// Another owner has the alias, or changed it; left alone.
     #[serde(rename = "superseded")]
     Superseded,
-    /// Left in progress on purpose: the canary keeps its share.
+    /// Left in progress on purpose: the canary keeps its weight.
     #[serde(rename = "held")]
     LeftInProgress,
     /// Left running under another owner.
@@ -134,7 +134,7 @@ impl Outcome {
     ///
     /// 0 promoted or nothing to roll out · 1 unexpected · 2 wrong usage (decided before there is a rollout) · 3 refused before
     /// anything moved · 10 alarm or analysis · 11 hook · 12 no data, unreadable, low traffic · 13 a person or a signal ·
-    /// 20 rollback not confirmed · 21 somebody else's · 30 left in progress on purpose.
+    /// 20 rollback not confirmed · 21 another owner's · 30 left in progress on purpose.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Promoted | Self::Unchanged => 0,

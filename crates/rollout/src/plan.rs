@@ -32,7 +32,7 @@ pub enum Entry {
     #[default]
     #[serde(rename = "fresh")]
     Fresh,
-    /// It goes on with the rollout of an owner that is gone.
+    /// It resumes the rollout of an owner that is gone.
     #[serde(rename = "take_over")]
     TakeOver {
         /// Whose token stands in the note.
@@ -40,7 +40,7 @@ pub enum Entry {
         /// Whether that owner may still be there.
         forced: bool,
     },
-    /// It puts another rollout aside, once its own version is fit for traffic.
+    /// It supersedes another rollout, once its own version is fit for traffic.
     #[serde(rename = "supersede")]
     Supersede(RolloutId),
     /// It takes weights for its own that nobody noted: this version has them.
@@ -64,9 +64,9 @@ pub struct Plan {
     pub stable: Option<Version>,
     /// Where the candidate comes from.
     pub source: Source,
-    /// Which share when.
+    /// Which weight when.
     pub schedule: Schedule,
-    /// How long the candidate is watched at 100 %.
+    /// How long the candidate is watched at 100%.
     pub bake: Duration,
     /// The alarms that are watched.
     pub alarms: Vec<String>,
@@ -75,11 +75,11 @@ pub struct Plan {
     pub managed: Vec<String>,
     /// What was chosen about it.
     pub policy: Policy,
-    /// Whether the calls may be counted at all: not part of what was chosen.
+    /// Whether the invocations may be counted at all: not part of what was chosen.
     pub countable: bool,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<String>,
-    /// The function to ask before every further share.
+    /// The function to ask before every further weight.
     pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
@@ -97,7 +97,7 @@ impl Deref for Plan {
 }
 
 impl Plan {
-    /// Whether anything but the clock speaks for or against the candidate while it has a share.
+    /// Whether anything but the clock speaks for or against the candidate while it has traffic.
     pub fn watches(&self) -> bool {
         !self.alarms.is_empty() || self.comparing() == Mode::On
     }
@@ -107,14 +107,14 @@ impl Plan {
         if self.countable { self.analysis.mode } else { Mode::Off }
     }
 
-    /// Whether shares change on the full minute. Calls are counted by the minute, and a minute in which the share changed tells trouble
+    /// Whether weights change on the full minute. Calls are counted by the minute, and a minute in which the weight changed tells trouble
     /// of both versions from trouble of one no better than a count of the whole rollout would. Steps of less than a minute cannot.
     pub fn changes_on_the_minute(&self) -> bool {
         let whole = self.schedule.every().as_secs().is_multiple_of(60) && self.schedule.every().subsec_nanos() == 0;
         self.comparing() == Mode::On && self.stable.is_some() && self.schedule.len() > 1 && whole
     }
 
-    /// The moment itself; where shares change on the full minute, the next one.
+    /// The moment itself; where weights change on the full minute, the next one.
     #[must_use]
     pub fn next_change(&self, at: Time) -> Time {
         if self.changes_on_the_minute() { Time::from_secs(at.ceil_to_second().as_secs().div_ceil(60) * 60) } else { at }
@@ -158,7 +158,7 @@ impl Plan {
     /// What is hashed: a row `name=value` for everything that was chosen. Durations are in milliseconds, and before each text stands
     /// how many bytes it has, so that two plans never have the same rows.
     ///
-    /// Frozen: a rollout under way is known by it. A row that comes later is written only where its option is chosen.
+    /// Frozen: a rollout in progress is known by it. A row that comes later is written only where its option is chosen.
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
@@ -169,7 +169,7 @@ impl Plan {
         #[rustfmt::skip]
         let Policy {
             preexisting_alarm, insufficient_data, blind_limit, analysis,
-            // What changes nothing for a rollout under way; and how long to bake, which the plan says.
+            // What changes nothing for a rollout in progress; and how long to bake, which the plan says.
             poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
         } = policy;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;

@@ -1,7 +1,7 @@
 //! The plan's hash, pinned: a note keeps it, and a process that comes later, of whichever build, has to know the rollout by it.
 //!
 //! The rows are written by hand, and the hashes come from another implementation of FNV-1a. Whoever changes one makes every rollout
-//! under way refuse to be gone on with.
+//! in progress refuse to be resumed.
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::exact;
 use crate::timing::{BLIND_LIMIT, DEFAULT_POLL, HOOK_LIMIT, MAX_HOLD};
 use crate::words::words;
 
@@ -46,6 +47,21 @@ pub enum Kind {
     Time(Duration, Duration),
     /// It is set or it is not.
     Switch,
+}
+
+/// A time within its limits, or which they are.
+///
+/// # Errors
+/// What is expected instead.
+pub fn within(span: Duration, least: Duration, most: Duration) -> Result<Duration, String> {
+    let [shown_least, shown_most] = [least, most].map(exact);
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else if most == Duration::MAX {
+        Err(format!("expected at least {shown_least}"))
+    } else {
+        Err(format!("expected {shown_least} to {shown_most}"))
+    }
 }
 
 /// How an option is written in one place.
@@ -88,12 +104,12 @@ macro_rules! options {
         #[serde(default)]
         pub struct Policy {
             $($(#[$about_field])+ pub $field: $type,)+
-            /// How the calls of both versions are compared.
+            /// How the invocations of both versions are compared.
             pub analysis: Analysis,
         }
 
         impl Default for Policy {
-            /// What is done where nothing is said; the calls of both versions are not compared.
+            /// What is done where nothing is said; the invocations of both versions are not compared.
             fn default() -> Self {
                 Self { $($field: $usual,)+ analysis: Analysis::default() }
             }
@@ -114,78 +130,78 @@ macro_rules! options {
 }
 
 options! {
-    /// How long to watch at 100 %; `None` is 3 minutes where anything is watched, else nothing.
+    /// How long to watch at 100%; `None` is 3 minutes where anything is watched, else nothing.
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
-        flag: "bake" "How long to watch at 100 % before it is final [default: 3m where anything is watched, else 0]", shown: "",
-        key: Some(spelled("bake", "How long to watch at 100 % before it is final; 3 minutes where anything is watched.")),
+        flag: "bake" "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0]", shown: "",
+        key: Some(spelled("bake", "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0].")),
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
         kind: Kind::Switch, group: "Version", placeholder: "",
-        flag: "again" "Roll the version out although it was rejected before", shown: "",
+        flag: "again" "Roll out a version that was rolled back before", shown: "",
         key: None,
     }
-    /// How often to look, 100 ms and more; less often beside many others.
+    /// How often to read the alarms, 100 ms and more; less often beside many others.
     poll: Duration = DEFAULT_POLL, {
         kind: Kind::Time(Duration::from_millis(100), Duration::from_mins(1)), group: "Watching", placeholder: "TIME",
-        flag: "poll" "How often to look", shown: "5s",
+        flag: "poll" "How often to read the alias and the alarms", shown: "5s",
         key: None,
     }
-    /// About alarms that were red before.
+    /// About alarms that were in ALARM before.
     #[serde(rename = "preexisting_alarm")]
     preexisting_alarm: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
-        flag: "preexisting-alarm" "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait an hour at most [default: fail]", shown: "",
-        key: Some(spelled("preexistingAlarm", "An alarm that is red before anything begins: refuse, count only a fresh transition, or wait.")),
+        flag: "preexisting-alarm" "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail]", shown: "",
+        key: Some(spelled("preexistingAlarm", "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail].")),
     }
     /// About alarms without data.
     #[serde(rename = "insufficient_data")]
     insufficient_data: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
-        flag: "insufficient-data" "An alarm without data: no complaint (as CodeDeploy has it), hold, or go back [default: ok]", shown: "",
-        key: Some(spelled("insufficientData", "An alarm without data: no complaint, hold, or go back.")),
+        flag: "insufficient-data" "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok]", shown: "",
+        key: Some(spelled("insufficientData", "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok].")),
     }
     /// How long to hold while nothing can be read.
     blind_limit: Duration = BLIND_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
-        flag: "blind-limit" "How long to hold while nothing can be read, before going back [default: 10m]", shown: "",
-        key: Some(spelled("blindLimit", "How long to hold while nothing can be read, before going back.")),
+        flag: "blind-limit" "Roll back after CloudWatch could not be read for this long [default: 10m]", shown: "",
+        key: Some(spelled("blindLimit", "Roll back after CloudWatch could not be read for this long [default: 10m].")),
     }
     /// What counts as a hook's success.
     hook_answer: HookAnswer = HookAnswer::Status, {
         kind: Kind::Words(HookAnswer::WORDS), group: "Hooks", placeholder: "HOW",
-        flag: "hook-answer" "What counts as a hook's success: `{\"status\":\"Succeeded\"}`, or any answer but an error", shown: "status",
+        flag: "hook-answer" "A hook succeeds with `{\"status\":\"Succeeded\"}`, or with any response that is not an error", shown: "status",
         key: None,
     }
     /// How long a hook may take, from the write that announces it.
     hook_limit: Duration = HOOK_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Hooks", placeholder: "TIME",
-        flag: "hook-timeout" "How long a hook may take, one that answers `InProgress` and reports later included", shown: "1h",
+        flag: "hook-timeout" "The time limit of a hook, including one that responds `InProgress` and reports later", shown: "1h",
         key: None,
     }
     /// What a signal does.
     on_interrupt: OnInterrupt = OnInterrupt::RollBack, {
         kind: Kind::Words(OnInterrupt::WORDS), group: "", placeholder: "HOW",
-        flag: "on-interrupt" "On SIGINT or SIGTERM: bring the traffic back, or leave the share as it is", shown: "rollback",
+        flag: "on-interrupt" "On SIGINT or SIGTERM: roll back, or stop and leave the traffic unchanged", shown: "rollback",
         key: None,
     }
-    /// Create the alias although the function has others.
+    /// Create the alias even if the function has others.
     create_alias: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "create-alias" "Create the alias although the function has others", shown: "",
+        flag: "create-alias" "Create the alias even if the function has other aliases", shown: "",
         key: None,
     }
     /// Treat nothing to roll out as a refusal.
     require_change: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "require-change" "Exit 3 where there is nothing to roll out, instead of 0", shown: "",
+        flag: "require-change" "Exit with 3 instead of 0 if there is nothing to roll out", shown: "",
         key: None,
     }
-    /// Go on although the alias has provisioned concurrency.
+    /// Continue even if the alias has provisioned concurrency.
     allow_provisioned: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
-        flag: "allow-provisioned-concurrency" "Go on although the alias has provisioned concurrency", shown: "",
+        flag: "allow-provisioned-concurrency" "Roll out even if the alias has provisioned concurrency", shown: "",
         key: None,
     }
 }
@@ -208,28 +224,22 @@ trait Field {
     fn set(&mut self, value: Value);
 }
 
-impl Field for Duration {
-    fn set(&mut self, value: Value) {
-        if let Value::Time(span) = value {
-            *self = span;
-        }
-    }
+macro_rules! fields {
+    ($($type:ty: $kind:ident($value:ident) => $set:expr;)+) => {
+        $(impl Field for $type {
+            fn set(&mut self, value: Value) {
+                if let Value::$kind($value) = value {
+                    *self = $set;
+                }
+            }
+        })+
+    };
 }
 
-impl Field for Option<Duration> {
-    fn set(&mut self, value: Value) {
-        if let Value::Time(span) = value {
-            *self = Some(span);
-        }
-    }
-}
-
-impl Field for bool {
-    fn set(&mut self, value: Value) {
-        if let Value::Switch(set) = value {
-            *self = set;
-        }
-    }
+fields! {
+    Duration: Time(span) => span;
+    Option<Duration>: Time(span) => Some(span);
+    bool: Switch(set) => set;
 }
 
 macro_rules! words_are_fields {
@@ -253,7 +263,7 @@ const fn spelled(name: &'static str, about: &'static str) -> Spelling {
 const SECOND: Duration = Duration::from_secs(1);
 
 words! {
-    /// What to do about an alarm that was red before the rollout began.
+    /// What to do about an alarm that was in ALARM before the rollout began.
     #[derive(Default)]
     pub enum Preexisting {
         /// Refuse to begin.
@@ -261,7 +271,7 @@ words! {
         Fail = "fail",
         /// Begin; only a fresh transition to ALARM counts.
         Ignore = "ignore",
-        /// Wait until it is green, an hour at most.
+        /// Wait until it is OK, an hour at most.
         Wait = "wait",
     }
 }
@@ -273,15 +283,15 @@ words! {
         /// It does not complain, as `CodeDeploy` sees it.
         #[default]
         Ok = "ok",
-        /// Hold the share, and go back when it lasts.
+        /// Hold the weight, and roll back when it lasts.
         Hold = "hold",
-        /// Go back at once.
+        /// Roll back at once.
         RollBack = "rollback",
     }
 }
 
 words! {
-    /// Whether the calls of both versions are compared, and what comes of it.
+    /// Whether the invocations of both versions are compared, and what comes of it.
     #[derive(Default)]
     pub enum Mode {
         /// It decides.
@@ -295,7 +305,7 @@ words! {
 }
 
 words! {
-    /// What is made of slow calls.
+    /// What is made of slow invocations.
     #[derive(Default)]
     pub enum Latency {
         /// They are reported.
@@ -308,33 +318,33 @@ words! {
     }
 }
 
-/// What to do about a step that has not had its calls when it has waited long enough for them.
+/// What to do about a step that has not had its invocations when it has waited long enough for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum OnLowTraffic {
-    /// Go back.
+    /// Roll back.
     #[default]
     #[serde(rename = "rollback")]
     RollBack,
     /// Go on without.
     #[serde(rename = "promote")]
     Promote,
-    /// Send the candidate so many saved events, and go on if it answers every one.
+    /// Send the candidate so many test events, and go on if it answers every one.
     #[serde(rename = "probe")]
     Probe(u32),
 }
 
-/// How the calls of both versions are compared.
+/// How the invocations of both versions are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Analysis {
     /// Whether it is.
     pub mode: Mode,
-    /// Whether to notice sooner, at a chance of a false rollback of 5 % instead of 1 %.
+    /// Whether to notice sooner, at a chance of a false rollback of 5% instead of 1%.
     pub sensitive: bool,
-    /// About slow calls.
+    /// About slow invocations.
     pub latency: Latency,
-    /// The canary's calls without which no step ends; 0 asks for none.
+    /// The canary's invocations without which no step ends; 0 asks for none.
     pub min_requests: u64,
-    /// How much longer than planned a step may last for want of calls.
+    /// How much longer than planned a step may last for lack of invocations.
     pub max_hold: Duration,
     /// What then.
     pub on_low_traffic: OnLowTraffic,
@@ -368,7 +378,7 @@ words! {
         /// Bring the traffic back to stable.
         #[default]
         RollBack = "rollback",
-        /// Leave the share as it is, for another process to go on from.
+        /// Leave the weight as it is, for another process to go on from.
         Hold = "hold",
     }
 }

@@ -7,17 +7,16 @@ use crate::observation::Observation;
 use crate::plan::{Entry, Plan};
 use crate::{Version, Weight};
 
-/// What the alias is to this rollout.
 pub(crate) enum Position {
     /// Not ours yet; this is the write that makes it ours.
     Entering(Action),
-    /// Another rollout's, to be put aside.
+    /// Another rollout's, to be superseded.
     Superseding(Note),
     /// Ours, as noted.
     Ours(Note),
-    /// Ours, with a share that a person set.
+    /// Ours, with a weight that a person set.
     SetByHand(Note, Weight),
-    /// Ours, with its share taken away by a person.
+    /// Ours, with its weight taken away by a person.
     ClearedByHand,
     /// Over: this rollout's terminal note.
     Ended(Note),
@@ -25,7 +24,7 @@ pub(crate) enum Position {
     Vanished,
     /// This rollout, in the hands of another process.
     TakenOver(Note),
-    /// Somebody else's.
+    /// Another owner's.
     Lost,
 }
 
@@ -57,7 +56,7 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
     }
 }
 
-/// Whether this process goes on with a rollout that another one began.
+/// Whether this process resumes a rollout that another one began.
 fn entered(plan: &Plan) -> bool {
     matches!(plan.entry, Entry::TakeOver { .. })
 }

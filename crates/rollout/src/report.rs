@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::comparison::{Numbers, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
+use crate::format::grouped;
+use crate::health::AlarmState;
 use crate::hook::HookUrl;
 use crate::note::RolloutId;
+use crate::plan::Mode;
 use crate::{Cause, Outcome, ReasonKind, Time, Version};
 
 /// What the events of one rollout add up to so far.
@@ -20,13 +23,18 @@ pub struct Report {
     noticed: Option<Time>,
     reverted: Option<Duration>,
     failed_hook: Option<String>,
-    counted: Option<Numbers>,
+    /// Whether alarms are watched, and whether one was seen in ALARM.
+    alarms: (bool, bool),
+    analysis: Option<Mode>,
+    counted: Option<(AnalysisVerdict, Numbers)>,
+    /// How many test events the candidate answered.
+    probed: Option<u32>,
     held_up: bool,
 }
 
 impl Report {
     /// Takes one more event into account.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and ignores the rest")]
     pub fn add(&mut self, event: &Event) {
         match &event.what {
             EventKind::Started(started) => {
@@ -34,6 +42,8 @@ impl Report {
                 self.rollout_id.clone_from(&started.rollout_id);
                 self.stable = started.stable;
                 self.candidate = started.candidate;
+                self.alarms.0 = !started.alarms.is_empty();
+                self.analysis = started.analysis;
             }
             EventKind::Published { version } | EventKind::AliasCreated { version } => self.candidate = Some(*version),
             EventKind::RollbackStarted { cause, why, happened, .. } => {
@@ -41,7 +51,9 @@ impl Report {
                 self.happened = *happened;
                 self.noticed = Some(event.at);
             }
-            EventKind::Compared { numbers, .. } => self.counted = Some((**numbers).clone()),
+            EventKind::AlarmChanged { state: AlarmState::Alarm, .. } => self.alarms.1 = true,
+            EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
+            EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
             EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
             EventKind::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
             _ => {}
@@ -54,7 +66,7 @@ impl Report {
         self.stable = stable;
     }
 
-    /// Takes into account that others of its group could not begin, or go on: nothing else kept this one from it.
+    /// Takes into account that others of its group could not begin, or go on: nothing else prevented this one.
     pub fn held_up(&mut self) {
         self.held_up = true;
     }
@@ -64,13 +76,14 @@ impl Report {
     pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> RolloutSummary {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let known = self.cause.as_ref().map(|(_, why)| why.clone());
+        let numbers = self.counted.as_ref().map(|(_, numbers)| numbers);
         let traffic = if *outcome == Outcome::RollbackUnconfirmed { "unknown".to_owned() } else { traffic };
         RolloutSummary {
             outcome: outcome.kind(),
             exit_code: outcome.exit_code(),
             reason: EndReason {
                 kind: if self.held_up { ReasonKind::HeldUp } else { outcome.reason() },
-                detail: detail.or(known).unwrap_or_else(|| self.phrase(outcome).to_owned()),
+                detail: detail.or(known).unwrap_or_else(|| self.phrase(outcome)),
             },
             stable: self.stable,
             candidate: self.candidate.filter(|candidate| Some(*candidate) != self.stable),
@@ -79,29 +92,55 @@ impl Report {
             took_ms: self.started.map_or(0, |started| millis(now.since(started))),
             noticed_ms: self.happened.zip(self.noticed).map(|(happened, noticed)| millis(noticed.since(happened))),
             reverted_ms: self.reverted.map(millis),
-            exposed: self.counted.as_ref().map(|numbers| numbers.candidate.calls),
-            requests: self.counted.as_ref().map(|numbers| numbers.candidate.calls + numbers.stable.calls),
-            extra_failures: self.counted.as_ref().map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            exposed: numbers.map(|numbers| numbers.candidate.calls),
+            requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
+            extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
             next: self.next(subject, outcome),
         }
     }
 
-    fn phrase(&self, outcome: &Outcome) -> &'static str {
-        match outcome {
-            Outcome::Promoted if self.stable.is_none() => "the first version of this alias: every call goes to it",
-            Outcome::Promoted => "the schedule is through and nothing spoke against it",
-            Outcome::Unchanged => "nothing to roll out: publishing gave the version that is stable already",
-            Outcome::Refused => "refused before anything moved",
+    fn phrase(&self, outcome: &Outcome) -> String {
+        let text = match outcome {
+            Outcome::Promoted => return self.verified(),
+            Outcome::Unchanged => "nothing to roll out: publishing returned the version that is already stable",
+            Outcome::Refused => "refused; traffic unchanged",
             Outcome::RolledBack(cause) => cause.phrase(),
-            Outcome::Superseded => "somebody else owns the alias or changed it; it was left alone",
-            Outcome::LeftInProgress => "left in progress on purpose; the canary keeps its share",
-            Outcome::Detached => "left to the process that owns it",
-            Outcome::RollbackUnconfirmed => "the way back was not confirmed",
+            Outcome::Superseded => "another owner has the alias, or something else changed it; it was not changed again",
+            Outcome::LeftInProgress => "left in progress on purpose; the canary keeps its traffic",
+            Outcome::Detached => "left to the process that drives it",
+            Outcome::RollbackUnconfirmed => "the rollback was not confirmed",
             Outcome::Failed => "something unexpected happened",
-        }
+        };
+        text.to_owned()
     }
 
-    /// What to type next.
+    /// What a promotion rests on: only what was watched, and what it showed.
+    fn verified(&self) -> String {
+        let Some(stable) = self.stable else { return "first version of this alias: it gets all traffic".to_owned() };
+        let named = self.candidate.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
+        let (watched, fired) = self.alarms;
+        let mut parts = vec!["all steps completed".to_owned()];
+        parts.extend((watched && !fired).then(|| "no alarm fired".to_owned()));
+        parts.extend(self.probed.map(|count| format!("{named} answered {count} of {count} test events")));
+        if matches!(self.analysis, Some(Mode::On | Mode::Observe)) {
+            let counted = self.counted.as_ref().filter(|(_, numbers)| numbers.candidate.calls > 0);
+            let over = |numbers: &Numbers| format!("{} invocations", grouped(numbers.candidate.calls));
+            match counted {
+                None if self.probed.is_none() => return format!("no invocation of {named} was observed: nothing was verified"),
+                Some((AnalysisVerdict::Pass, numbers)) => {
+                    parts.push(format!("{named} no worse than {stable} over {}", over(numbers)));
+                }
+                Some((AnalysisVerdict::LowPower, numbers)) => {
+                    parts.push(format!("{named} had only {}, too few to compare", over(numbers)));
+                }
+                // What was not certain by the end is not claimed.
+                Some((AnalysisVerdict::Hold | AnalysisVerdict::NoData | AnalysisVerdict::RollBack, _)) | None => {}
+            }
+        }
+        let nothing = !watched && self.analysis == Some(Mode::Off) && self.probed.is_none();
+        if nothing { "all steps completed; nothing was watched".to_owned() } else { parts.join(", ") }
+    }
+
     fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {
         let function = subject.split_once(':').map_or(subject, |(function, _)| function);
         let elsewhere = self.failed_hook.as_deref().is_some_and(HookUrl::is_meant);
@@ -120,5 +159,70 @@ impl Report {
             Outcome::LeftInProgress => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::Comparison;
+    use crate::counts_tests::found;
+    use crate::decide_tests::{plan, version};
+    use crate::event::FORMAT;
+    use crate::narrate;
+    use crate::plan::{Analysis, Plan, Source};
+    use crate::policy::Policy;
+
+    fn compared(opinion: AnalysisVerdict, calls: u64) -> EventKind {
+        let Comparison::Read { finding, .. } = found(opinion, calls, Time::default()) else { panic!("nothing found") };
+        narrate::compared(&finding)
+    }
+
+    fn alarm(state: AlarmState) -> EventKind {
+        EventKind::AlarmChanged { name: "errors".to_owned(), state, since: Time::default(), reason: String::new() }
+    }
+
+    /// The reason of a promotion that was watched like this and saw these events.
+    fn reason(stable: Option<u64>, alarms: usize, mode: Mode, events: Vec<EventKind>) -> String {
+        let policy = Policy { analysis: Analysis { mode, ..Analysis::default() }, ..Policy::default() };
+        let (stable, source) = (stable.map(version), Source::Version(version(42)));
+        let plan = Plan { stable, source, alarms: vec!["errors".to_owned(); alarms], policy, ..plan() };
+        let started = narrate::started(&plan, None);
+        let mut report = Report::default();
+        for what in [started].into_iter().chain(events) {
+            let (function, alias) = ("hello".to_owned(), "live".to_owned());
+            report.add(&Event { v: FORMAT, at: Time::default(), function, alias, what });
+        }
+        let ending = report.ending("hello:live", &Outcome::Promoted, None, String::new(), Time::default());
+        assert_eq!(ending.exit_code, 0);
+        ending.reason.detail
+    }
+
+    #[test]
+    fn a_promotion_claims_only_what_was_watched() {
+        let (on, off) = (Mode::On, Mode::Off);
+        let pass = || compared(AnalysisVerdict::Pass, 2_393);
+        let probed = EventKind::ProbeSucceeded { count: 3 };
+        for (alarms, analysis, events, expected) in [
+            (1, on, vec![pass()], "all steps completed, no alarm fired, 42 no worse than 41 over 2,393 invocations"),
+            (0, on, vec![pass()], "all steps completed, 42 no worse than 41 over 2,393 invocations"),
+            (0, Mode::Observe, vec![pass()], "all steps completed, 42 no worse than 41 over 2,393 invocations"),
+            (2, off, vec![alarm(AlarmState::Ok)], "all steps completed, no alarm fired"),
+            (2, off, vec![alarm(AlarmState::Alarm), alarm(AlarmState::Ok)], "all steps completed"),
+            (0, off, vec![], "all steps completed; nothing was watched"),
+            (0, on, vec![], "no invocation of 42 was observed: nothing was verified"),
+            (1, on, vec![compared(AnalysisVerdict::LowPower, 0)], "no invocation of 42 was observed: nothing was verified"),
+            (
+                0,
+                on,
+                vec![compared(AnalysisVerdict::LowPower, 12)],
+                "all steps completed, 42 had only 12 invocations, too few to compare",
+            ),
+            (1, on, vec![compared(AnalysisVerdict::Hold, 900)], "all steps completed, no alarm fired"),
+            (0, on, vec![probed], "all steps completed, 42 answered 3 of 3 test events"),
+        ] {
+            assert_eq!(reason(Some(41), alarms, analysis, events), expected);
+        }
+        assert_eq!(reason(None, 1, on, vec![]), "first version of this alias: it gets all traffic");
     }
 }

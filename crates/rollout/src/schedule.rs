@@ -1,4 +1,4 @@
-//! Which share when? The names people write for it, and the steps they stand for.
+//! Which weight when? The names people write for it, and the steps they stand for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use crate::Weight;
 use crate::format::exact;
 use crate::timing::MAX_INTERVAL;
 
-/// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100 %.
+/// The steps by which the candidate gets its traffic: the first at once, each next one `every` later, the last 100%.
 ///
-/// Promises: at least one step, strictly rising, none of them 0, the last one 100 %, at most [`MAX_STEPS`].
+/// Promises: at least one step, strictly rising, none of them 0, the last one 100%, at most [`MAX_STEPS`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Kept")]
+#[serde(try_from = "Stored")]
 pub struct Schedule {
     name: String,
     weights: Vec<Weight>,
@@ -23,17 +23,17 @@ pub struct Schedule {
 
 /// A schedule as it was written down, with nothing promised yet.
 #[derive(Deserialize)]
-struct Kept {
+struct Stored {
     name: String,
     weights: Vec<Weight>,
     every: Duration,
 }
 
-impl TryFrom<Kept> for Schedule {
+impl TryFrom<Stored> for Schedule {
     type Error = ScheduleError;
 
-    fn try_from(managed: Kept) -> Result<Self, ScheduleError> {
-        let Kept { name, weights, every } = managed;
+    fn try_from(stored: Stored) -> Result<Self, ScheduleError> {
+        let Stored { name, weights, every } = stored;
         Ok(Self { name, ..Self::steps(&weights, every)? })
     }
 }
@@ -69,9 +69,9 @@ pub enum ScheduleError {
         /// The name that is written most alike.
         nearest: String,
     },
-    /// A share of 0 or of 100 % and more.
+    /// A weight of 0 or of 100% and more.
     #[error(
-        "`{given}`: a share lies above {} and below {}\n  hint: `AllAtOnce` moves everything in one step",
+        "`{given}`: the traffic of a step must be above {} and below {}\n  hint: `AllAtOnce` shifts everything in one step",
         Weight::ZERO,
         Weight::FULL
     )]
@@ -80,7 +80,7 @@ pub enum ScheduleError {
         given: String,
     },
     /// A wait of nothing, or of more than two days.
-    #[error("`{given}`: the time between two steps lies between 1 second and 2,880 minutes")]
+    #[error("`{given}`: the time between two steps must be between 1 second and 2,880 minutes")]
     Interval {
         /// What was written.
         given: String,
@@ -94,7 +94,7 @@ pub enum ScheduleError {
         after: Weight,
     },
     /// More steps than anybody can follow.
-    #[error("`{given}` makes {steps} steps; {MAX_STEPS} are the most\n  hint: take a larger share per step")]
+    #[error("`{given}` has {steps} steps; the maximum is {MAX_STEPS}\n  hint: shift more traffic in each step")]
     TooMany {
         /// What was written.
         given: String,
@@ -104,10 +104,10 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// A schedule of steps given one by one, `every` apart. 100 % is added where it is missing.
+    /// A schedule of steps given one by one, `every` apart. 100% is added where it is missing.
     ///
     /// # Errors
-    /// Steps that do not rise, a share of 0, too many of them, an interval out of range.
+    /// Steps that do not rise, a weight of 0, too many of them, an interval out of range.
     pub fn steps(steps: &[Weight], every: Duration) -> Result<Self, ScheduleError> {
         let listed = || steps.iter().map(|step| step.percent()).collect::<Vec<_>>().join(",");
         let name = format!("steps {} every {}", listed(), exact(every));
@@ -135,22 +135,22 @@ impl Schedule {
         Ok(Self { name, weights, every })
     }
 
-    /// The share of step `step`, counted from 1; beyond the last one, 100 %.
+    /// The weight of step `step`, counted from 1; beyond the last one, 100%.
     pub fn weight(&self, step: usize) -> Weight {
         step.checked_sub(1).and_then(|index| self.weights.get(index)).copied().unwrap_or(Weight::FULL)
     }
 
-    /// Every step's share, in order. The last one is 100 %.
+    /// Every step's weight, in order. The last one is 100%.
     pub fn weights(&self) -> &[Weight] {
         &self.weights
     }
 
-    /// How many steps there are, the one to 100 % included.
+    /// How many steps there are, the one to 100% included.
     pub fn len(&self) -> usize {
         self.weights.len()
     }
 
-    /// Never: a schedule has at least the step to 100 %.
+    /// Never: a schedule has at least the step to 100%.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
     }
@@ -160,7 +160,7 @@ impl Schedule {
         self.every
     }
 
-    /// The time from the first step to the one to 100 %.
+    /// The time from the first step to the one to 100%.
     pub fn duration(&self) -> Duration {
         let waits = u32::try_from(self.weights.len().saturating_sub(1)).unwrap_or(u32::MAX);
         self.every.saturating_mul(waits)
@@ -215,7 +215,7 @@ impl FromStr for Schedule {
     }
 }
 
-/// Multiples of `share` below 100 %, then 100 %.
+/// Multiples of `share` below 100%, then 100%.
 fn rising(share: Weight) -> Vec<Weight> {
     let stride = usize::from(share.basis_points());
     let below = (share.basis_points()..Weight::FULL.basis_points()).step_by(stride.max(1));

@@ -77,14 +77,14 @@ pub struct Qualified {
 pub enum SubjectError {
     /// No function name in any of AWS' forms.
     #[error(
-        "`{0}` names no function\n  hint: `hello`, `hello:live`, or an ARN such as `arn:aws:lambda:eu-west-1:123456789012:function:hello`"
+        "`{0}` is not a function\n  hint: use `hello`, `hello:live`, or an ARN such as `arn:aws:lambda:eu-west-1:123456789012:function:hello`"
     )]
     Function(String),
     /// No alias name.
-    #[error("`{0}` is no alias name: letters, digits, `-` and `_`, at most 128, and not digits alone")]
+    #[error("`{0}` is not an alias name: use letters, digits, `-` and `_`, at most 128, and not only digits")]
     Alias(String),
     /// Two aliases for one rollout.
-    #[error("`{function}` names the alias `{named}`, and `--alias` names `{flag}`\n  hint: leave one of them out")]
+    #[error("`{function}` has the alias `{named}`, but `--alias` is `{flag}`\n  hint: omit one of them")]
     TwoAliases {
         /// What was written for the function.
         function: String,

@@ -10,7 +10,7 @@ pub const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// How long an alias that was made without an answer is waited for: requests do not live longer.
 pub const UNANSWERED: Duration = Duration::from_secs(30);
 
-/// How late the write of a share may have landed that nobody is left to tell of: longer than any request lives, so that a step may
+/// How late the write of a weight may have landed that nobody is left to tell of: longer than any request lives, so that a step may
 /// take longer than planned, and never less.
 pub const LANDED: Duration = Duration::from_mins(1);
 
@@ -45,13 +45,13 @@ pub const CLOUDWATCH_SETTLED: Duration = Duration::from_mins(3);
 /// By how much the clocks of two services may differ.
 pub const CLOCKS_APART: Duration = Duration::from_secs(5);
 
-/// How long to bake where something is watched and nothing else is said: until `CloudWatch` has seen the last share.
+/// How long to bake where something is watched and nothing else is said: until `CloudWatch` has seen the last weight.
 pub const DEFAULT_BAKE: Duration = CLOUDWATCH_SETTLED;
 
 /// The longest time between two steps: the 2,880 minutes that `CodeDeploy` allows.
 pub const MAX_INTERVAL: Duration = Duration::from_hours(48);
 
-/// How much longer than planned a step may last for want of calls, where nothing else is said.
+/// How much longer than planned a step may last for lack of invocations, where nothing else is said.
 pub const MAX_HOLD: Duration = Duration::from_mins(30);
 
 /// How long suspicions hold a rollout up, all together.
@@ -60,7 +60,7 @@ pub const SUSPICION_LIMIT: Duration = Duration::from_mins(10);
 /// How long to hold while nothing can be read, where nothing else is said.
 pub const BLIND_LIMIT: Duration = Duration::from_mins(10);
 
-/// How long to wait for an alarm that was red before anything began.
+/// How long to wait for an alarm that was in ALARM before anything began.
 pub const RED_LIMIT: Duration = Duration::from_hours(1);
 
 /// How long a pause is where nothing else is said.
@@ -90,10 +90,10 @@ pub const HOPELESS: Duration = Duration::from_secs(5);
 /// How long AWS may refuse every write for good before a rollout is given up: long enough for credentials to be renewed.
 pub const REFUSED: Duration = Duration::from_mins(1);
 
-/// How long before credentials end they are still good for a way back.
+/// How long before credentials end they are still good for a rollback.
 pub const CREDENTIALS_END: Duration = Duration::from_mins(2);
 
-/// What hooks, publishing and a way back may take on top of the schedule, for which credentials have to last.
+/// What hooks, publishing and a rollback may take on top of the schedule, for which credentials have to last.
 pub const CREDENTIALS_MARGIN: Duration = Duration::from_mins(5);
 
 /// How long a trouble that repeats itself goes without saying.

@@ -24,12 +24,12 @@ pub(crate) fn verdict(plan: &Plan, seen: &Observation, note: &Note) -> Verdict {
     }
 }
 
-/// When the next change of a rollout is due. A promotion by hand does not know how long the plan bakes.
+/// When the next change of a rollout is due. A promotion manually does not know how long the plan bakes.
 pub(crate) fn due(plan: &Plan, note: &Note) -> Time {
     note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since })
 }
 
-/// Whether the step in force has waited for calls as long as it may.
+/// Whether the step in force has waited for invocations as long as it may.
 pub(crate) fn waited_enough(plan: &Plan, seen: &Observation, note: &Note) -> bool {
     seen.now >= due(plan, note) && note.waited >= plan.analysis.max_hold
 }
@@ -40,7 +40,7 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
         return None;
     }
     if note.phase.share().is_zero() {
-        return Some(Verdict::Pass(Pass::compared("nothing to compare before its first calls".to_owned())));
+        return Some(Verdict::Pass(Pass::compared("nothing to compare before its first invocations".to_owned())));
     }
     if let Probe::Failed(why) = &seen.probe {
         return Some(Verdict::Fail { cause: Cause::Analysis, why: why.clone(), alarm: None });
@@ -71,7 +71,7 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
     })
 }
 
-/// Whether the canary has had the calls that were asked for, or what stands in for them.
+/// Whether the canary has had the invocations that were asked for, or what stands in for them.
 fn enough(plan: &Plan, seen: &Observation, note: &Note, finding: &AnalysisResult) -> Verdict {
     let (has, wants) = (finding.step_calls, plan.analysis.min_requests);
     // At the post-traffic hook no step is in force any more.
@@ -79,14 +79,14 @@ fn enough(plan: &Plan, seen: &Observation, note: &Note, finding: &AnalysisResult
         return Verdict::Pass(Pass::compared(finding.why.clone()));
     }
     if let Probe::Passed(count) = seen.probe {
-        return Verdict::Pass(Pass::compared(format!("it answered {count} of {count} saved events")));
+        return Verdict::Pass(Pass::compared(format!("it answered {count} of {count} test events")));
     }
     if let Probe::Unsent(why) = &seen.probe {
         return Verdict::HoldReason { doubt: HoldReason::TooFew, why: why.clone() };
     }
-    let few = format!("{} of the {} calls that each step wants were counted", grouped(has), grouped(wants));
+    let few = format!("{} of the required {} invocations in this step", grouped(has), grouped(wants));
     if plan.analysis.on_low_traffic == OnLowTraffic::Promote && waited_enough(plan, seen, note) {
-        return Verdict::Pass(Pass::unseen(format!("{few}: going on as configured")));
+        return Verdict::Pass(Pass::unseen(format!("{few}: continuing as configured")));
     }
     Verdict::HoldReason { doubt: HoldReason::TooFew, why: few }
 }

@@ -1,4 +1,4 @@
-//! How much traffic, and to which version? Shares in basis points, versions as numbers.
+//! How much traffic, and to which version? Weights in basis points, versions as numbers.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::percent;
 
-/// The share of an alias' calls that goes to one version, in basis points: 0 to 10,000.
+/// The weight of an alias' invocations that goes to one version, in basis points: 0 to 10,000.
 ///
 /// Never a float inside: two weights are equal or they are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Weight(u16);
 
 impl Weight {
-    /// No calls at all.
+    /// No invocations at all.
     pub const ZERO: Self = Self(0);
     /// Every call.
     pub const FULL: Self = Self(10_000);
@@ -23,17 +23,17 @@ impl Weight {
     /// What stands for every call where AWS refuses a weight of exactly 1: one call in 10,000 stays on stable.
     pub const ALMOST_FULL: Self = Self(9_999);
 
-    /// Whether a weight that was read is this share as it would have been written.
+    /// Whether a weight that was read is this weight as it would have been written.
     pub fn stands_for(self, share: Self) -> bool {
         self == share || (share == Self::FULL && self == Self::ALMOST_FULL)
     }
 
-    /// A share of `points` basis points, or `None` above 10,000.
+    /// A weight of `points` basis points, or `None` above 10,000.
     pub const fn from_basis_points(points: u16) -> Option<Self> {
         if points <= 10_000 { Some(Self(points)) } else { None }
     }
 
-    /// The share that AWS writes as a fraction from 0 to 1, rounded to the nearest basis point.
+    /// The weight that AWS writes as a fraction from 0 to 1, rounded to the nearest basis point.
     pub fn from_fraction(fraction: f64) -> Option<Self> {
         let points = (fraction * 10_000.0).round();
         if !(0.0..=10_000.0).contains(&points) {
@@ -43,17 +43,17 @@ impl Weight {
         Some(Self(points as u16))
     }
 
-    /// The share as AWS takes it: a fraction from 0 to 1.
+    /// The weight as AWS takes it: a fraction from 0 to 1.
     pub fn fraction(self) -> f64 {
         f64::from(self.0) / 10_000.0
     }
 
-    /// The share in basis points.
+    /// The weight in basis points.
     pub const fn basis_points(self) -> u16 {
         self.0
     }
 
-    /// Whether this is no share at all.
+    /// Whether this is no weight at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -74,7 +74,7 @@ impl Weight {
         }
     }
 
-    /// Reads a number of per cent from 0 to 100 with at most two decimals: `30`, `2.5`, `0.01`.
+    /// Reads a number of percent from 0 to 100 with at most two decimals: `30`, `2.5`, `0.01`.
     pub fn parse_percent(text: &str) -> Option<Self> {
         let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -103,7 +103,7 @@ impl Serialize for Weight {
 impl<'de> Deserialize<'de> for Weight {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fraction = f64::deserialize(deserializer)?;
-        Self::from_fraction(fraction).ok_or_else(|| serde::de::Error::custom("a weight lies between 0 and 1"))
+        Self::from_fraction(fraction).ok_or_else(|| serde::de::Error::custom("a weight must be between 0 and 1"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The wire, pinned: what notes, events, observations and actions look like to programs, other builds and files that were kept.
 //!
-//! Written by hand. No renaming in the code may change any of it; whoever adds a kind gives it a line here.
+//! Written manually. No renaming in the code may change any of it; whoever adds a kind gives it a line here.
 
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ frozen!(events, EventKind {
     EventKind::RollbackStarted { .. } => r#"{"type":"rollback_started","cause":"alarm","why":"it went off","happened_at":"2026-11-23T14:03:13.000Z","alarm":"errors"}"#,
     EventKind::Restored { .. } => r#"{"type":"restored","version":"41","moved":true}"#,
     EventKind::Promoted { .. } => r#"{"type":"promoted","version":"42"}"#,
-    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
-    EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100 % on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
+    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
+    EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
 } but EventKind::Observed(_) | EventKind::Unknown);
 
 frozen!(outcomes, OutcomeKind {
@@ -248,8 +248,12 @@ written!(ends, Outcome {
 
 #[test]
 fn words() {
-    fn all<T: serde::Serialize>(words: &[T]) -> String {
-        words.iter().map(|word| serde_json::to_value(word).unwrap().as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    fn all(words: impl IntoIterator<Item: serde::Serialize>) -> String {
+        words
+            .into_iter()
+            .map(|word| serde_json::to_value(word).unwrap().as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
     assert_eq!(
         all(Cause::ALL),

@@ -10,7 +10,7 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant,)+];
 
             /// All of its words, in the order of the variants.
             pub const WORDS: &'static [&'static str] = &[$($word),+];

@@ -1,4 +1,4 @@
-//! How does an action become an alias? The whole desired alias for every action that writes, and for a rollback by hand.
+//! How does an action become an alias? The whole desired alias for every action that writes, and for a rollback manually.
 //!
 //! One action is one write: weights and note change together or not at all.
 
@@ -9,7 +9,7 @@ use crate::alias::{Alias, AliasState, Audience, Target, alias_state};
 use crate::decide::unnamed;
 use crate::health::HoldReason;
 use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
-use crate::observation::{Candidate, Observation};
+use crate::observation::Observation;
 use crate::plan::{Plan, Source};
 use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
 use crate::{Cause, Time, Version, Weight};
@@ -33,7 +33,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
     }
     let vanished = seen.remembered.as_ref().filter(|_| matches!(action, Action::RollBack(_)));
     let note = found.note().or(vanished)?.clone();
-    let candidate = note.candidate.or(published(seen));
+    let candidate = note.candidate.or(seen.candidate.published());
     match action {
         Action::AnnouncePreHook => announce(plan, seen, alias, &Note { phase: Phase::Pre, candidate, ..note }),
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
@@ -67,13 +67,6 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
         Action::Wait { .. } | Action::ManageAlarms | Action::Finish(_) => None,
-    }
-}
-
-fn published(seen: &Observation) -> Option<Version> {
-    match seen.candidate {
-        Candidate::Published(version, _) => Some(version),
-        Candidate::Unknown | Candidate::Settling | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
     }
 }
 
@@ -111,7 +104,7 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> 
         Source::Version(version) => Some(version),
         Source::Publish | Source::Update(_) => None,
     };
-    // What stable replaced is what a rollback would go back to: not to be lost should nothing come of this rollout.
+    // What stable replaced is what a rollback would roll back to: not to be lost should nothing come of this rollout.
     let previous = last.and_then(|last| match last.phase {
         Phase::Promoted if last.candidate == plan.stable => last.stable,
         Phase::Back(_) if last.stable == plan.stable => last.previous,
@@ -119,7 +112,7 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> 
     });
     let rejected = last.map(|last| last.rejected.clone()).unwrap_or_default();
     let note = Note { previous, rejected, ..fresh(plan, seen.now, Phase::Claim, candidate) };
-    // Weights of 0 may be left over from somebody else; the claim clears them.
+    // Weights of 0 may be left over from another owner; the claim clears them.
     with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
 }
 
@@ -133,7 +126,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
         && replanned
     {
-        // Another plan has other steps: go on from the last of them that is not above the share in force.
+        // Another plan has other steps: go on from the last of them that is not above the weight in force.
         let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
         let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
         (Phase::Shift { weight, step, steps }, Some(plan.next_change(note.since + plan.schedule.every())))
@@ -147,12 +140,12 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     renoted(seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
 }
 
-/// Our claim in place of another rollout's note, its canary's share gone. What it knew of rejected versions stays known.
+/// Our claim in place of another rollout's note, its canary's weight gone. What it knew of rejected versions stays known.
 fn claim_over(plan: &Plan, seen: &Observation, alias: &Alias, theirs: &Note) -> Option<Alias> {
     let note = Note {
         rejected: theirs.rejected.clone(),
         previous: theirs.previous,
-        ..fresh(plan, seen.now, Phase::Claim, published(seen))
+        ..fresh(plan, seen.now, Phase::Claim, seen.candidate.published())
     };
     with_note(&Alias { weights: Vec::new(), ..alias.clone() }, &note)
 }
@@ -185,7 +178,7 @@ fn write_again(seen: &Observation, alias: &Alias) -> Option<Alias> {
 
 fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     let Action::Create(_) = action else { return None };
-    let candidate = published(seen)?;
+    let candidate = seen.candidate.published()?;
     let phase = if plan.post_hook.is_some() { Phase::Post } else { Phase::Promoted };
     let mut note = fresh(plan, seen.now, phase, Some(candidate));
     if phase == Phase::Promoted {
@@ -218,7 +211,7 @@ fn without_candidate(plan: &Plan, note: &Note) -> Vec<Rejected> {
 }
 
 fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize, since: Time) -> Option<Alias> {
-    let candidate = note.candidate.or(published(seen))?;
+    let candidate = note.candidate.or(seen.candidate.published())?;
     let note = Note { candidate: Some(candidate), ..note };
     let weight = plan.schedule.weight(step);
     let (phase, wait) = if weight == Weight::FULL {
@@ -280,7 +273,7 @@ fn rejected_too(note: &Note, candidate: Option<Version>, cause: Cause) -> Vec<Re
     fresh.into_iter().chain(rest).take(REJECTED_KEPT).collect()
 }
 
-/// What a rollback by hand does to an alias.
+/// What a rollback manually does to an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RollbackTarget {
     /// This is to be written: all traffic on the version it points at.
@@ -292,11 +285,11 @@ pub enum RollbackTarget {
         /// Whether this changes anything, or only establishes what stands there.
         changes: bool,
     },
-    /// There is nothing to go back from: why, and what can be done.
+    /// There is nothing to roll back from: why, and what can be done.
     Nothing(String),
 }
 
-/// Where a rollback by hand leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
+/// Where a rollback manually leads: from the live candidate to stable; else to what the last promoted note replaced; else to `to`.
 ///
 /// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
 pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> RollbackTarget {
@@ -304,57 +297,44 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
     if let Some(to) = to {
         return way_to(now, alias, &found, owner, id, to);
     }
+    let promoted = |note: &Note| note.phase == Phase::Promoted && note.candidate == alias.target.version();
     let write = |note: &Note| {
         let (from, written) = (note.candidate, back(now, alias, note, owner, None, Cause::Hand));
         RollbackTarget::Write { alias: written, from, changes: true }
     };
     match &found {
         // Nothing of the new rollout exists yet: what has the traffic is what the last one promoted.
-        AliasState::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => {
-            let undone =
-                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
-            write(&undone)
-        }
+        AliasState::Claimed(note) if note.candidate.is_none() && note.previous.is_some() => write(&undone(note)),
         AliasState::Claimed(note)
         | AliasState::Running(note)
         | AliasState::SetByHand(note, _)
         | AliasState::ClearedByHand(note) => {
             if note.stable.is_none() {
-                return RollbackTarget::Nothing("this is a first deployment: there is no version to go back to".to_owned());
+                return RollbackTarget::Nothing("this is a first deployment: there is no version to roll back to".to_owned());
             }
             write(note)
         }
-        AliasState::Idle(Some(note)) if note.phase == Phase::Promoted && note.candidate == alias.target.version() => {
-            match note.stable {
-                Some(_) => write(note),
-                None => RollbackTarget::Nothing(format!(
-                    "{} was the first deployment: there is no version to go back to",
-                    alias.target
-                )),
-            }
-        }
+        AliasState::Idle(Some(note)) if promoted(note) && note.stable.is_some() => write(note),
         // The last rollout never moved anything: what has the traffic is what the one before it promoted.
         AliasState::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
-            let undone =
-                Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() };
-            write(&undone)
+            write(&undone(note))
         }
         // What publishing gave was stable itself.
         AliasState::Idle(Some(note)) if note.candidate.is_some() && note.candidate == note.stable => RollbackTarget::Nothing(
-            format!("the last rollout found nothing new, and none before it is remembered on {}", alias.target),
+            format!("the last rollout found nothing new, and no earlier rollout of {} is recorded", alias.target),
         ),
         AliasState::Idle(Some(note)) if matches!(note.phase, Phase::Back(_)) && note.stable == alias.target.version() => {
             RollbackTarget::Write { alias: alias.clone(), from: note.candidate, changes: false }
         }
         AliasState::Idle(Some(note)) if note.stable.is_none() && note.candidate == alias.target.version() => {
-            RollbackTarget::Nothing(format!("{} was the first deployment: there is no version to go back to", alias.target))
+            RollbackTarget::Nothing(format!("{} was the first deployment: there is no version to roll back to", alias.target))
         }
         AliasState::Idle(Some(_)) => {
-            RollbackTarget::Nothing(format!("the alias was moved to {} after the last rollout, by something else", alias.target))
+            RollbackTarget::Nothing(format!("something else moved the alias to {} after the last rollout", alias.target))
         }
         AliasState::Idle(None) | AliasState::PromotedElsewhere(_) => RollbackTarget::Nothing(found.describe(Audience::Reader)),
         AliasState::Foreign { version, weight } => RollbackTarget::Nothing(format!(
-            "{weight} of the traffic is on {version}, and no note says which version is the good one"
+            "{version} has {weight} of the traffic, and no rollout is recorded that says which version is stable"
         )),
         // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
         AliasState::Contended { .. } => match contended_on_stable(alias) {
@@ -362,6 +342,11 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             None => RollbackTarget::Nothing(found.describe(Audience::Reader)),
         },
     }
+}
+
+/// The note of the rollout before, which made this one's stable version final.
+fn undone(note: &Note) -> Note {
+    Note { stable: note.previous, candidate: note.stable, previous: None, phase: Phase::Promoted, ..note.clone() }
 }
 
 /// Whether a rollout ended before its candidate had any traffic, by what its terminal note says.
@@ -385,7 +370,7 @@ fn way_to(now: Time, alias: &Alias, found: &AliasState, owner: Owner, id: Rollou
     let from = alias.canary().map(|(version, _)| version).filter(|version| *version != to).or(alias.target.version());
     let from = from.filter(|version| *version != to);
     let base = found.note().cloned().unwrap_or_else(|| Note::new(id, owner, Phase::Claim, now));
-    // Whoever goes to a version by hand does not hold it for a bad one.
+    // Whoever goes to a version manually does not hold it for a bad one.
     let rejected = base.rejected.iter().copied().filter(|rejected| rejected.version != to).collect();
     let base = Note { stable: Some(to), candidate: from, previous: None, rejected, ..base };
     let note = Note { owner, phase: Phase::Back(Cause::Hand), rejected: rejected_too(&base, from, Cause::Hand), ..base };

@@ -10,8 +10,8 @@ use rollout::timing::BLIND_LIMIT;
 #[test]
 fn the_nearest_layer_that_says_it_has_its_way() {
     let typed = Layer::from([("bake", Value::Time(Duration::from_secs(1))), ("on_interrupt", Value::Word("hold"))]);
-    let file = Layer::from([("bake", Value::Time(Duration::from_secs(2))), ("preexisting", Value::Word("wait"))]);
-    let framework = Layer::from([("preexisting", Value::Word("ignore")), ("insufficient", Value::Word("rollback"))]);
+    let file = Layer::from([("bake", Value::Time(Duration::from_secs(2))), ("preexisting_alarm", Value::Word("wait"))]);
+    let framework = Layer::from([("preexisting_alarm", Value::Word("ignore")), ("insufficient_data", Value::Word("rollback"))]);
     let expected = Policy {
         bake: Some(Duration::from_secs(1)),
         on_interrupt: OnInterrupt::Hold,

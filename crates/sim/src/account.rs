@@ -70,7 +70,6 @@ impl Account {
         self.deliver(reply).await
     }
 
-    /// Sends one request to a page outside AWS.
     async fn visit(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Broken> {
         let reply = self.with(|world| world.visit(world.now(), &request));
         self.deliver(reply).await
@@ -93,18 +92,13 @@ impl Account {
 
     /// An HTTP client for the SDK that reaches this account whatever the address says.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(Door { account: self.clone() })
+        SharedHttpClient::new(self.clone())
     }
 }
 
-#[derive(Clone, Debug)]
-struct Door {
-    account: Account,
-}
-
-impl HttpClient for Door {
+impl HttpClient for Account {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connection { account: self.account.clone(), read_timeout: settings.read_timeout() })
+        SharedHttpConnector::new(Connection { account: self.clone(), read_timeout: settings.read_timeout() })
     }
 }
 

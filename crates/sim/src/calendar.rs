@@ -8,7 +8,7 @@ use ::time::{OffsetDateTime, format_description};
 
 use crate::time::Time;
 
-/// A moment taken apart. Whoever reads a request has refused what lies outside the years of four digits.
+/// A moment as date and time. Requests with a year of more than four digits are refused before.
 fn civil(at: Time) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.as_millis()) * NANOS).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
@@ -65,7 +65,6 @@ pub(crate) fn parse(text: &str) -> Option<Time> {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(NANOS)).ok().map(Time::from_millis)
 }
 
-/// In a millisecond.
 const NANOS: i128 = 1_000_000;
 const SPELLINGS: &str = "[year]-[month]-[day]\
     [optional [[first [T] [ ]][hour]:[minute][optional [:[second][optional [.[subsecond]]]]]\

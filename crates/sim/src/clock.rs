@@ -35,7 +35,6 @@ impl SimClock {
         tokio::time::sleep(span.div_f64(self.speed)).await;
     }
 
-    /// The simulated time, as worlds count it.
     pub(crate) fn time(&self) -> Time {
         self.now().into()
     }

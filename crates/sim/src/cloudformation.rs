@@ -1,6 +1,6 @@
-//! Which stacks are there, and what are their resources called? CloudFormation as a reader sees it.
+//! Which stacks are there, and what are the names of their resources? CloudFormation, read-only.
 //!
-//! A story furnishes the stacks. Nothing is deployed, and no template is read.
+//! Scenarios and tests set the stacks up. Nothing is deployed, and no template is read.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -9,7 +9,7 @@ use crate::query::{self, Dialect};
 use crate::time::Time;
 use crate::value::{Fault, Record, Value};
 
-/// A stack, as a story furnishes it.
+/// A stack, as a scenario or a test sets it up.
 #[derive(Clone, Debug)]
 pub struct Stack {
     pub(crate) name: String,
@@ -20,7 +20,6 @@ pub struct Stack {
     pub(crate) resources: Vec<Resource>,
 }
 
-/// One resource of a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) logical: String,
@@ -85,7 +84,6 @@ impl Stack {
     }
 }
 
-/// A stack that stands in the account.
 #[derive(Debug)]
 struct Standing {
     id: String,
@@ -103,7 +101,7 @@ impl Standing {
         self.id == name || (self.stack.name == name && !self.is_deleted())
     }
 
-    /// What is said of a resource in every answer; `stamp` is what the moment of its last change is called there.
+    /// What is said of a resource in every answer; `stamp` is the name of its last change's time there.
     fn resource(&self, resource: &Resource, stamp: &'static str) -> Record {
         Record::new()
             .with("StackName", &self.stack.name)
@@ -138,10 +136,8 @@ impl Standing {
     }
 }
 
-/// The `CloudFormation` of one account in one Region.
 #[derive(Debug)]
 pub(crate) struct CloudFormation {
-    /// Of every stack's id.
     arn_prefix: String,
     stacks: Vec<Standing>,
 }
@@ -151,7 +147,7 @@ impl CloudFormation {
         Self { arn_prefix: format!("arn:aws:cloudformation:{region}:{account}:stack/"), stacks: Vec::new() }
     }
 
-    /// Puts a stack in place and hands back its id; false if one of that name is there.
+    /// Creates a stack and returns its id; none if one of that name is there.
     pub(crate) fn insert(&mut self, now: Time, stack: Stack, uuid: &str) -> Option<String> {
         if self.stacks.iter().any(|standing| standing.is(&stack.name)) {
             return None;
@@ -180,7 +176,6 @@ impl CloudFormation {
         if resource.starts_with("arn:") { resource.to_owned() } else { format!("{}{resource}/*", self.arn_prefix) }
     }
 
-    /// Answers a request; a refusal comes with its code.
     pub(crate) fn answer(&self, operation: &str, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
         let parameters = query::decode(query::form(request).unwrap_or_default());
         match parameters.and_then(|parameters| self.perform(operation, &parameters)) {
@@ -189,7 +184,7 @@ impl CloudFormation {
         }
     }
 
-    /// A refusal for what happens before `CloudFormation` is asked: throttling, denial, failure.
+    /// A refusal before `CloudFormation` handles the request: throttling, denial, failure.
     pub(crate) fn refuse(status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
         refusal(&Fault { status, code: code.to_owned().into(), message: message.to_owned() }, request_id)
     }
@@ -272,7 +267,6 @@ fn no_resource(logical: &str, stack: &str) -> Fault {
     Fault::validation(format!("Resource {logical} does not exist for stack {stack}"))
 }
 
-/// A text that is there and not empty.
 fn text<'v>(request: &'v Value, name: &str) -> Option<&'v str> {
     if let Some(Value::Text(text)) = request.member(name) { Some(text.as_str()).filter(|text| !text.is_empty()) } else { None }
 }

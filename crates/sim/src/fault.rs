@@ -1,4 +1,4 @@
-//! Which calls go wrong, and how? A list of rules; the world asks it about every call and acts on the answer.
+//! Which calls go wrong, and how? A list of rules, which the world applies to every call.
 
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum Effect {
     LostAnswer,
     /// Never answered, and applied this much later.
     LateWrite(Duration),
-    /// `GetAlias` and `GetFunction` answer what stood before the last write, if that write is younger than this.
+    /// `GetAlias` and `GetFunction` return the state before the last write, if that write is younger than this.
     StaleRead(Duration),
     /// Answered this much later. Other rules still apply to the same call.
     Latency(Duration),
@@ -28,7 +28,7 @@ pub enum Effect {
     Refuse,
 }
 
-/// A rule: calls that meet all of its conditions suffer its effect.
+/// A rule: calls that meet all of its conditions get its effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     operation: Option<String>,
@@ -88,12 +88,9 @@ impl Fault {
     }
 }
 
-/// What the rules say about one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
-    /// What the matching latencies add up to.
     pub(crate) delay: Duration,
-    /// The first other effect that applies.
     pub(crate) effect: Option<Effect>,
 }
 
@@ -185,7 +182,7 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::everywhere(Effect::LostAnswer).chance(0.25));
         let hit = effects(&mut faults, "Invoke", "A", 0..4_000).into_iter().flatten().count();
-        assert!((900..1_100).contains(&hit), "{hit} of 4000 at 25 %");
+        assert!((900..1_100).contains(&hit), "{hit} of 4000 at 25%");
     }
 
     #[test]

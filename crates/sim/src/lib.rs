@@ -1,8 +1,8 @@
 //! A small, strict AWS of its own: Lambda, CloudWatch and a little CloudFormation, in process or served.
 //!
-//! [`World`] is one account in one Region, pure: told the time, seeded, judged by its log. [`Account`] puts a world below
-//! a real SDK client in the same process; [`serve`] puts worlds behind a socket; [`Scenario`] tells the built-in stories.
-//! It shares nothing with the program that is tried on it: an oracle that shares types shares bugs.
+//! [`World`] is one account in one Region, pure: it is given the time and a seed, and tests judge by its log. [`Account`] puts a world below
+//! a real SDK client in the same process; [`serve`] puts worlds behind a socket; [`Scenario`] has the built-in accounts.
+//! It shares nothing with the program under test: an oracle that shares types shares bugs.
 
 mod account;
 mod calendar;
@@ -22,6 +22,7 @@ mod time;
 mod value;
 mod web;
 mod wire;
+mod words;
 mod world;
 
 pub use self::time::Time;

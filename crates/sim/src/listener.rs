@@ -25,7 +25,7 @@ use crate::settings::{DEFAULT_REGION, Settings};
 use crate::wire;
 use crate::world::World;
 
-/// Accounts by Region; one that nobody has asked for yet is made when somebody does.
+/// Accounts by Region; each is created by its first request.
 pub struct Accounts {
     clock: SimClock,
     make: Box<dyn Fn(&str) -> World + Send + Sync>,
@@ -71,10 +71,11 @@ impl Accounts {
         }
         let default = self.region(DEFAULT_REGION);
         let Some(visited) = visited(request.uri().path()) else { return default };
-        if let Some(region) = &visited.region {
-            return self.region(region);
+        let (region, function) = visited;
+        if let Some(region) = region {
+            return self.region(&region);
         }
-        let has_it = |account: &Account| account.with(|world| world.has_function(&visited.function));
+        let has_it = |account: &Account| account.with(|world| world.has_function(&function));
         let owner = if has_it(&default) { None } else { self.all().into_iter().find(has_it) };
         owner.unwrap_or(default)
     }
@@ -112,7 +113,7 @@ pub async fn serve(accounts: Accounts, listener: TcpListener, shutdown: impl Fut
     }
 }
 
-/// One connection, with as many requests as the client sends over it. Its end, good or bad, is nobody else's concern.
+/// One connection, with as many requests as the client sends. How it ends does not matter to the others.
 async fn converse(accounts: Arc<Accounts>, stream: TcpStream) {
     // Answers are small and complete; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
@@ -137,23 +138,16 @@ async fn exchange(accounts: &Accounts, request: http::Request<Incoming>) -> Resu
     Ok(account.call(&caller, request).await?.map(Full::new))
 }
 
-/// What a function URL's path names.
-struct Visited {
-    /// Only an ARN says where the function is.
-    region: Option<String>,
-    function: String,
-}
-
-/// Reads `/url/<name or ARN>[:alias]/…`.
-fn visited(path: &str) -> Option<Visited> {
+/// The Region, which only an ARN has, and the function of `/url/<name or ARN>[:alias]/…`.
+fn visited(path: &str) -> Option<(Option<String>, String)> {
     let target = path.strip_prefix("/url/")?.split('/').next()?;
     let target = percent_decode_str(target).decode_utf8_lossy();
     let mut parts = target.split(':');
     if !target.starts_with("arn:") {
-        return Some(Visited { region: None, function: parts.next()?.to_owned() });
+        return Some((None, parts.next()?.to_owned()));
     }
     let (region, function) = (parts.nth(3)?, parts.nth(2)?);
-    Some(Visited { region: Some(region.to_owned()), function: function.to_owned() })
+    Some((Some(region.to_owned()), function.to_owned()))
 }
 
 /// Whether accepting may work again: the connection is gone, or too many files are open for the moment.
@@ -163,7 +157,7 @@ fn is_passing(error: &io::Error) -> bool {
         || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
 }
 
-/// How far a world may lag behind when nobody asks it anything.
+/// How far a world may lag behind without requests.
 const TICK: Duration = Duration::from_secs(1);
 
 /// A zipped deployment package may have 50 MB, which base64 makes a third larger.

@@ -1,4 +1,4 @@
-//! What was asked of this world, by whom, and what did it change? The record that tests judge a rollout by.
+//! Which calls were made, by whom, and what did they change? The record that tests judge a rollout by.
 //!
 //! It only remembers; nothing in the world reads it.
 
@@ -60,9 +60,9 @@ pub enum Delivery {
     Answered,
     /// It was applied, and the connection failed before the answer.
     Lost,
-    /// It got no answer; the call is applied at this later time, by a record of its own.
+    /// It got no answer; the call is applied at this later time, with its own record.
     Held(Time),
-    /// The application of a call that was held since this earlier time; nobody saw its answer.
+    /// The late application of a call that was sent at this time; its answer was lost.
     Late(Time),
     /// The connection failed before anything had arrived.
     Refused,
@@ -95,7 +95,7 @@ pub struct AliasState {
 }
 
 impl AliasState {
-    /// The share of the calls, 0 to 1, that `version` gets.
+    /// The weight of `version`, 0 to 1.
     pub fn share(&self, version: &str) -> f64 {
         match self.weights.get(version) {
             Some(weight) => *weight,
@@ -105,13 +105,13 @@ impl AliasState {
     }
 }
 
-/// How often one version was called through one qualifier, and how it went.
+/// How often one version was invoked through one qualifier, with which results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Calls that ran, failed ones too.
+    /// Invocations that ran, including failed ones.
     pub invocations: u64,
-    /// Calls that threw or timed out.
+    /// Invocations that failed or timed out.
     pub errors: u64,
-    /// Calls that did not run, because the version was still `Pending`.
+    /// Invocations that did not run because the version was `Pending`.
     pub refused: u64,
 }

@@ -1,6 +1,6 @@
 //! How does the Query protocol write a value? Forms to tree, tree to XML.
 //!
-//! Forms have no types: everything in them is text until somebody asks for a number.
+//! Forms have no types: every value is text until it is read as a number.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,14 +12,12 @@ use quick_xml::escape::escape;
 use crate::calendar;
 use crate::value::{self, Fault, Record, Value};
 
-/// No member of the API lies deeper than eleven names; more is somebody's attempt at our stack.
+/// No member of the API lies deeper than eleven names; deeper names are an attack.
 const DEPTH: usize = 24;
 
-/// How one service speaks it.
 pub(crate) struct Dialect {
     /// What a request's `Version` says.
     pub(crate) version: &'static str,
-    /// The XML namespace of its answers.
     pub(crate) namespace: &'static str,
 }
 
@@ -46,7 +44,7 @@ struct Node {
     below: BTreeMap<String, Self>,
 }
 
-/// The value of `name` in a form, if it stands there.
+/// The value of `name` in a form, if it is there.
 fn field(form: &[u8], name: &str) -> Option<String> {
     form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
@@ -97,7 +95,6 @@ pub(crate) fn answer(dialect: &Dialect, operation: &str, result: Option<&Value>,
     out
 }
 
-/// Writes a refusal.
 pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> String {
     let Dialect { namespace, .. } = dialect;
     let kind = if fault.status < 500 { "Sender" } else { "Receiver" };

@@ -1,8 +1,7 @@
-//! Has this account asked too often? The service's request quotas, each a bucket of tokens that fills at its rate.
+//! Has this account made too many calls? The service's request quotas, each a bucket of tokens that fills at its rate.
 
 use crate::time::Time;
 
-/// All quotas of one account in one Region.
 #[derive(Debug)]
 pub(crate) struct Quotas {
     control: Bucket,

@@ -1,6 +1,6 @@
-//! Which stories are built in? Accounts of one little shop of a function, `hello`, in good and in bad weather.
+//! Which scenarios are built in? Accounts with one function, `hello`, with and without problems.
 //!
-//! A story only furnishes an account. What then happens in it comes from routed invocations and evaluated alarms.
+//! A scenario only sets an account up. Everything else follows from routed invocations and evaluated alarms.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,17 +14,17 @@ use crate::time::Time;
 use crate::web::WebPage;
 use crate::world::World;
 
-/// A built-in story.
+/// A built-in scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub name: &'static str,
     /// What it is about, in one line.
     pub description: &'static str,
     story: Story,
 }
 
-/// What a story would have its user say.
+/// The rollout of a scenario, where the user does not say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
     /// The function's name.
@@ -57,22 +57,22 @@ enum Story {
 }
 
 impl Scenario {
-    /// The story of that name.
+    /// The scenario of that name.
     pub fn named(name: &str) -> Option<Self> {
         SCENARIOS.into_iter().find(|scenario| scenario.name == name)
     }
 
-    /// All stories, the plain one first.
+    /// All scenarios, the healthy one first.
     pub const fn all() -> [Self; 11] {
         SCENARIOS
     }
 
-    /// The names of all stories, the plain one first.
+    /// The names of all scenarios, the healthy one first.
     pub fn names() -> impl Iterator<Item = &'static str> {
         SCENARIOS.into_iter().map(|scenario| scenario.name)
     }
 
-    /// What the story's rollout is about, where its user leaves it out.
+    /// Its rollout, where the user does not say otherwise.
     pub const fn defaults(self) -> Defaults {
         Defaults {
             function: FUNCTION,
@@ -84,7 +84,7 @@ impl Scenario {
         }
     }
 
-    /// Furnishes the account in `us-east-1`, with some minutes of history behind it, so that it is `epoch` there.
+    /// Sets up the account in `us-east-1`, with three minutes of history, so that it is `epoch` there.
     pub fn build(self, seed: u64, epoch: SystemTime) -> World {
         self.build_in(Settings::strict(), seed, epoch)
     }
@@ -96,21 +96,12 @@ impl Scenario {
         let furnished = self.furnish(&mut world);
         debug_assert_eq!(furnished, Ok(()), "the stories' own furniture fits");
         world.advance(epoch);
-        match self.story {
-            Story::Throttled => bad_weather(&mut world),
-            Story::Incident => {
-                let hit = world.add_incident(FUNCTION, epoch + CALM, epoch + CALM + INCIDENT, 0.3);
-                debug_assert_eq!(hit, Ok(()), "the function is there");
-            }
-            Story::Healthy
-            | Story::Errors
-            | Story::PreHookFails
-            | Story::PostHookFails
-            | Story::First
-            | Story::Idle
-            | Story::Slow
-            | Story::Stack
-            | Story::Traps => {}
+        if self.story == Story::Throttled {
+            bad_weather(&mut world);
+        }
+        if self.story == Story::Incident {
+            let hit = world.add_incident(FUNCTION, epoch + CALM, epoch + CALM + INCIDENT, 0.3);
+            debug_assert_eq!(hit, Ok(()), "the function is there");
         }
         world
     }
@@ -142,7 +133,7 @@ impl Scenario {
     }
 }
 
-/// Everything of the story in one stack, as its logical ids.
+/// Everything in one stack, by logical ids.
 fn stack(world: &World) -> Stack {
     Stack::new("hello-prod")
         .status("UPDATE_COMPLETE")
@@ -156,8 +147,8 @@ fn stack(world: &World) -> Stack {
         .resource("PostHook", "AWS::Lambda::Function", POST_HOOK)
 }
 
-/// Everything that makes a rollout less than it seems: callers that bypass the alias, alarms that see nothing, a version that sleeps,
-/// and one that is more than other code.
+/// Everything that weakens a rollout: callers that bypass the alias, alarms that see nothing, an idle version,
+/// and a new version that differs in more than code.
 fn traps(world: &mut World) -> Result<(), Unfit> {
     world.set_environment(FUNCTION, &[("SIM_DIRECT_RPS", "10"), ("TABLE", "greetings-2")])?;
     let queue = format!("arn:aws:sqs:us-east-1:{}:orders", world.account());
@@ -206,25 +197,21 @@ fn bad_weather(world: &mut World) {
 }
 
 const SCENARIOS: [Scenario; 11] = [
-    Scenario { name: "hello", description: "a healthy new version, 10 calls a second", story: Story::Healthy },
-    Scenario { name: "hello-errors", description: "the new version fails 5 % of its calls", story: Story::Errors },
-    Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook says no", story: Story::PreHookFails },
-    Scenario { name: "hello-post-hook-fails", description: "the post-traffic hook says no", story: Story::PostHookFails },
+    Scenario { name: "hello", description: "a healthy new version, 10 invocations per second", story: Story::Healthy },
+    Scenario { name: "hello-errors", description: "5% of the invocations of the new version fail", story: Story::Errors },
+    Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook fails", story: Story::PreHookFails },
+    Scenario { name: "hello-post-hook-fails", description: "the post-traffic hook fails", story: Story::PostHookFails },
     Scenario { name: "hello-first", description: "the first deployment: no version, no alias", story: Story::First },
     Scenario {
         name: "hello-throttled",
-        description: "AWS in bad weather: throttles, failures, lost answers",
+        description: "AWS faults: throttling, server errors, lost responses",
         story: Story::Throttled,
     },
-    Scenario { name: "hello-idle", description: "a healthy new version that nobody calls", story: Story::Idle },
-    Scenario { name: "hello-slow", description: "a twentieth of the new version's calls takes a second", story: Story::Slow },
-    Scenario {
-        name: "hello-incident",
-        description: "trouble from outside: both versions fail for four minutes",
-        story: Story::Incident,
-    },
+    Scenario { name: "hello-idle", description: "a healthy new version without invocations", story: Story::Idle },
+    Scenario { name: "hello-slow", description: "5% of the invocations of the new version take 1s", story: Story::Slow },
+    Scenario { name: "hello-incident", description: "an outside incident: both versions fail for 4m", story: Story::Incident },
     Scenario { name: "hello-stack", description: "function and alias belong to a CloudFormation stack", story: Story::Stack },
-    Scenario { name: "hello-traps", description: "what `canaryctl doctor` is for: a rollout of little use", story: Story::Traps },
+    Scenario { name: "hello-traps", description: "a setup with problems for `canaryctl doctor` to find", story: Story::Traps },
 ];
 
 const FUNCTION: &str = "hello";
@@ -233,7 +220,7 @@ const ALARM: &str = "HelloFooAlarm";
 const TRAPS: [&str; 4] = [ALARM, "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"];
 const PRE_HOOK: &str = "preHook";
 const POST_HOOK: &str = "postHook";
-/// Hooks at a URL, there in every story.
+/// Hooks at a URL, in every scenario.
 const PAGES: [(&str, &str); 2] = [
     ("https://hooks.example/succeeds", r#"{"status":"Succeeded"}"#),
     ("https://hooks.example/fails", r#"{"status":"Failed","reason":"not like this"}"#),
@@ -398,6 +385,6 @@ mod tests {
             .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &update))
             .filter(|reply| matches!(reply.answer, crate::world::Answer::Lost))
             .count();
-        assert!((10..50).contains(&lost), "{lost} of 200 at 15 %");
+        assert!((10..50).contains(&lost), "{lost} of 200 at 15%");
     }
 }

@@ -14,7 +14,7 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a version made by `PublishVersion` stays `Pending`.
     pub version_settle: Duration,
-    /// How long calls still follow an alias' earlier routing after it was changed.
+    /// How long invocations follow the earlier routing of an alias after a change.
     pub routing_delay: Duration,
     /// How long an API call takes to answer (an invocation's own duration comes on top).
     pub latency: RangeInclusive<Duration>,
@@ -24,7 +24,7 @@ pub struct Settings {
     pub evaluation_delay: Duration,
     /// Whether a weight of exactly 1 is refused: no record shows a user's being taken.
     pub refuses_full_weight: bool,
-    /// Whether a function's plain name lists only the event source mappings of the unqualified function: nobody has written down
+    /// Whether a function's plain name lists only the event source mappings of the unqualified function: it is not documented
     /// whether those of its versions and aliases are among them.
     pub lists_mappings_exactly: bool,
     /// Whether the service's request quotas are enforced.
@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A gentle account for whoever brings their own client: no quota, no lag, states that settle within 300 ms.
+    /// A lenient account for other clients: no quotas, no lag, states that settle within 300 ms.
     pub fn served() -> Self {
         Self {
             account: "111111111111".to_owned(),
@@ -75,5 +75,5 @@ impl Settings {
     }
 }
 
-/// The Region of whoever does not say which.
+/// The Region of requests that do not name one.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";

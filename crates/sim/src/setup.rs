@@ -1,4 +1,4 @@
-//! How does a story or a test furnish its world, and look into it, without a client? In effect and finished at once.
+//! How does a scenario or a test set up a world and read it, without a client? Every change takes effect immediately.
 //!
 //! Nothing here is a call: the log does not show it, and no quota or fault applies.
 
@@ -8,7 +8,7 @@ use crate::lambda::{Call, Refusal};
 use crate::time::Time;
 use crate::world::World;
 
-/// A set-up that the world cannot have, in its own words.
+/// A set-up that is not possible, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(String);
@@ -95,7 +95,7 @@ impl World {
         if response.status().is_success() { Ok(()) } else { Err(refused()) }
     }
 
-    /// Puts a version to sleep, as the service does with one that nobody has called for two weeks: it is `Inactive`.
+    /// Makes a version `Inactive`, as the service does after two weeks without invocations.
     ///
     /// # Errors
     /// If there is no such version.
@@ -108,24 +108,27 @@ impl World {
     /// # Errors
     /// If there is no such function.
     pub fn set_role(&mut self, function: &str, role: &str) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_role(function, role)?)
+        role.clone_into(&mut self.lambda.function_mut(function)?.latest.configuration.role);
+        Ok(())
     }
 
-    /// Makes this share (0 to 1) of a function's calls fail from `start` and before `end`, whatever version they reach: trouble that
-    /// no version has made. Of several incidents at once the worst counts.
+    /// Makes this part (0 to 1) of a function's invocations fail from `start` and before `end`, on any version: an incident that
+    /// no version caused. Of several incidents at once the worst counts.
     ///
     /// # Errors
     /// If there is no such function.
     pub fn add_incident(&mut self, function: &str, start: Time, end: Time, error_rate: f64) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_incident(function, start..end, error_rate)?)
+        self.lambda.function_mut(function)?.incidents.push((start..end, error_rate));
+        Ok(())
     }
 
-    /// Sends `factor` times as many calls to the additional version of each of a function's aliases as its weight says, from now on.
+    /// Routes `factor` times as many invocations to the additional version of each alias as its weight says, from now on.
     ///
     /// # Errors
     /// If there is no such function.
     pub fn misroute(&mut self, function: &str, factor: f64) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_misrouting(function, factor)?)
+        self.lambda.function_mut(function)?.misrouting = factor;
+        Ok(())
     }
 
     /// Tags a function, also with the `aws:` tags that no caller may set.
@@ -133,10 +136,11 @@ impl World {
     /// # Errors
     /// If there is no such function.
     pub fn tag(&mut self, function: &str, key: &str, value: &str) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_tag(function, key, value)?)
+        self.lambda.function_mut(function)?.tags.insert(key.to_owned(), value.to_owned());
+        Ok(())
     }
 
-    /// Puts a stack in place and hands back its id; its functions carry its tags and those that the service adds.
+    /// Creates a stack and returns its id; its functions get its tags and those that the service adds.
     ///
     /// # Errors
     /// If there is a stack of that name, or a function that it names is not there.
@@ -164,7 +168,7 @@ impl World {
         Ok(id)
     }
 
-    /// Makes an alarm that is red when a function has at least this many errors in a minute, and green without data.
+    /// Makes an alarm that fires when a function has at least this many errors in a minute, and is OK without data.
     ///
     /// # Errors
     /// If CloudWatch would refuse such an alarm.
@@ -179,16 +183,14 @@ impl World {
     /// If there is no such alarm or no such state.
     pub fn set_alarm_state(&mut self, alarm: &str, state: &str) -> Result<(), Unfit> {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
-        let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set by hand");
+        let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set manually");
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
     }
 
-    /// The twelve digits of the account.
     pub(crate) fn account(&self) -> &str {
         self.lambda.account()
     }
 
-    /// The ARN of an alias.
     pub(crate) fn alias_arn(&self, function: &str, alias: &str) -> String {
         self.lambda.arn(&format!("{function}:{alias}"))
     }

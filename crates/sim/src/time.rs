@@ -1,6 +1,6 @@
 //! When is it in the simulated world? Milliseconds since the Unix epoch, nothing more.
 //!
-//! The world never reads a clock: every entry into it is told the time.
+//! The world never reads a clock: every entry is given the time.
 
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +20,6 @@ impl Time {
         self.0
     }
 
-    /// Seconds since the Unix epoch.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of any date with four digits fit 53 bits")]
     pub(crate) fn as_secs(self) -> f64 {
         self.0 as f64 / 1_000.0

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::time::Time;
 
-/// One value of a request or an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -34,7 +33,6 @@ impl Value {
         (*value != Self::Null).then_some(value)
     }
 
-    /// A record without members.
     pub(crate) const fn nothing() -> Self {
         Self::Record(Vec::new())
     }
@@ -72,7 +70,6 @@ values! {
     record: Record => Self::Record(record.0),
 }
 
-/// A record under construction.
 #[derive(Default)]
 pub(crate) struct Record(Vec<(Cow<'static, str>, Value)>);
 
@@ -81,13 +78,11 @@ impl Record {
         Self(Vec::new())
     }
 
-    /// Adds a member.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.push((Cow::Borrowed(name), value.into()));
         self
     }
 
-    /// Adds a member if there is a value for it.
     pub(crate) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -105,13 +100,26 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
+macro_rules! faults {
+    ($($name:ident: $code:literal,)*) => {
+        $(pub(crate) fn $name(message: impl Into<String>) -> Self {
+            Self::client($code, message)
+        })*
+    };
+}
+
 impl Fault {
-    fn client(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: Cow::Borrowed(code), message: message.into() }
+    faults! {
+        validation: "ValidationError",
+        parameter: "InvalidParameterValue",
+        combination: "InvalidParameterCombination",
+        limit: "LimitExceeded",
+        format: "InvalidFormat",
+        malformed: "SerializationException",
     }
 
-    pub(crate) fn validation(message: impl Into<String>) -> Self {
-        Self::client("ValidationError", message)
+    fn client(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code: Cow::Borrowed(code), message: message.into() }
     }
 
     /// A member that breaks a constraint of the service's model, in the words the service has for all of them.
@@ -133,28 +141,8 @@ impl Fault {
         Self::client("MissingParameter", format!("The parameter {member} is required."))
     }
 
-    pub(crate) fn parameter(message: impl Into<String>) -> Self {
-        Self::client("InvalidParameterValue", message)
-    }
-
-    pub(crate) fn combination(message: impl Into<String>) -> Self {
-        Self::client("InvalidParameterCombination", message)
-    }
-
-    pub(crate) fn limit(message: impl Into<String>) -> Self {
-        Self::client("LimitExceeded", message)
-    }
-
     pub(crate) fn token() -> Self {
         Self::client("InvalidNextToken", "The next token specified is invalid.")
-    }
-
-    pub(crate) fn format(message: impl Into<String>) -> Self {
-        Self::client("InvalidFormat", message)
-    }
-
-    pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        Self::client("SerializationException", message)
     }
 
     /// An operation that CloudWatch does not have, or this one does not.
@@ -162,7 +150,6 @@ impl Fault {
         Self::client("UnknownOperationException", format!("The operation {operation} is unknown to this simulation."))
     }
 
-    /// An alarm that does not exist.
     pub(crate) fn unknown_alarm(message: impl Into<String>) -> Self {
         Self { status: 404, ..Self::client("ResourceNotFound", message) }
     }

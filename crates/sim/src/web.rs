@@ -1,6 +1,6 @@
-//! Who else answers to HTTP? The few pages outside AWS that this world knows, for whatever is asked without a signature.
+//! Which pages are there outside AWS? A few, for requests without a signature.
 //!
-//! A host without pages does not exist, as far as anybody here can tell.
+//! A host without pages does not exist.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl WebPage {
         Self { status, location: None, body: body.to_owned(), after: Some(Duration::ZERO) }
     }
 
-    /// Sends whoever asks elsewhere.
+    /// Redirects.
     pub fn redirect(status: u16, location: &str) -> Self {
         Self { location: Some(location.to_owned()), ..Self::new(status, "") }
     }
@@ -48,7 +48,6 @@ pub struct Visit {
     pub body: Bytes,
 }
 
-/// The pages, by address without the query.
 #[derive(Debug, Default)]
 pub(crate) struct Web {
     pages: BTreeMap<String, WebPage>,

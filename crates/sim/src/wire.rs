@@ -18,7 +18,7 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// The permission that it needs: an invocation's is called otherwise than its operation.
+    /// The permission that it needs: for an invocation it has another name than the operation.
     pub(crate) fn action(&self) -> String {
         match (self.service, self.name.as_ref()) {
             (Service::Lambda, "Invoke") => "lambda:InvokeFunction".to_owned(),
@@ -30,12 +30,10 @@ impl Operation {
     }
 }
 
-/// Who is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     CloudFormation,
     CloudWatch,
-    /// Whoever asks nobody else.
     Lambda,
 }
 
@@ -55,7 +53,6 @@ pub fn caller(headers: &HeaderMap) -> &str {
     scope(headers).and_then(|mut scope| scope.next()).filter(|key| !key.is_empty()).unwrap_or("anonymous")
 }
 
-/// The Region that a request was signed for.
 pub(crate) fn region(headers: &HeaderMap) -> Option<&str> {
     scope(headers)?.nth(2).filter(|region| !region.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What happens next in this AWS, and what does it answer? One account in one Region, as a pure machine that is told the time.
+//! What happens next in this AWS, and what does it answer? One account in one Region, as a pure machine that is given the time.
 //!
 //! It reads no clock, opens no connection and draws every chance from its seed: the same calls at the same times have the
 //! same answers. How an answer travels is for the seams in `account` and `listener`.
@@ -32,12 +32,11 @@ pub struct World {
     faults: Faults,
     agenda: BTreeMap<(Time, u64), Planned>,
     log: Vec<CallRecord>,
-    /// Counts calls and planned events.
     sequence: u64,
     rng: fastrand::Rng,
 }
 
-/// What a call comes to, and when its caller may see it.
+/// The result of a call, and when its caller receives it.
 #[derive(Debug)]
 pub struct Reply {
     /// What comes back, if anything does.
@@ -46,7 +45,7 @@ pub struct Reply {
     pub delay: Duration,
 }
 
-/// What comes back to a caller.
+/// What a caller receives.
 #[derive(Debug)]
 pub enum Answer {
     /// An HTTP response, be it an error.
@@ -69,7 +68,7 @@ impl Answer {
     }
 }
 
-/// Something that happens at a planned time, by nobody's call.
+/// Something that happens at a planned time without a call.
 #[derive(Debug)]
 pub enum Event {
     /// Adds to the environment of a function's `$LATEST`; an empty value removes a variable.
@@ -79,7 +78,7 @@ pub enum Event {
         /// Names and values.
         variables: Vec<(String, String)>,
     },
-    /// Somebody else sends this request; no fault or quota stops it.
+    /// Another client sends this request; no fault or quota stops it.
     Call {
         /// The access key id that the log shows.
         caller: String,
@@ -95,7 +94,7 @@ pub enum Event {
     },
     /// Adds a rule for calls that go wrong.
     AddFault(Fault),
-    /// Ends all such rules.
+    /// Ends all rules for calls that go wrong.
     ClearFaults,
 }
 
@@ -110,7 +109,7 @@ enum Planned {
     },
 }
 
-/// A refusal's cause, before it is put into the words of the service that was called.
+/// Why a call is refused, whatever the service.
 #[derive(Clone, Copy, Debug)]
 enum Cause {
     Throttled,
@@ -236,7 +235,7 @@ impl World {
         Reply { answer, delay: delay + ran }
     }
 
-    /// Makes the call happen, writes it down, and hands back the response and how long a function ran for it.
+    /// Applies and logs a call; returns the response and how long a function ran.
     fn apply(
         &mut self,
         caller: &str,
@@ -376,7 +375,7 @@ impl World {
         self.write_down(record);
     }
 
-    /// Notes what a call that is not applied was about.
+    /// Records the resource of a call that is not applied.
     fn note_subject(&self, request: &http::Request<Bytes>, operation: &wire::Operation, record: &mut CallRecord) {
         match operation.service {
             Service::Lambda => {
@@ -408,7 +407,7 @@ impl World {
         self.plan(at, Planned::Event(event));
     }
 
-    /// Takes a request that is for nobody in AWS.
+    /// Takes a request for an address outside AWS.
     pub fn visit(&mut self, now: Time, request: &http::Request<Bytes>) -> Reply {
         self.advance(now);
         let verdict = self.faults.judge(("Visit", ""), "anonymous", self.now, &mut self.rng);
@@ -427,7 +426,7 @@ impl World {
         self.web.put(address, page);
     }
 
-    /// Every question that a page was asked, oldest first.
+    /// Every request to a page, oldest first.
     pub fn visits(&self) -> &[Visit] {
         self.web.visits()
     }
@@ -448,7 +447,7 @@ impl World {
         self.cloudwatch.clear_faults();
     }
 
-    /// Every call so far, oldest first; after very many, only the later ones.
+    /// Every call so far, oldest first; at most the last 200,000.
     pub fn log(&self) -> &[CallRecord] {
         &self.log
     }
@@ -463,7 +462,7 @@ impl World {
         self.lambda.alias(function, alias)
     }
 
-    /// How often `version` was called through `qualifier` (an alias or a version; empty for neither).
+    /// How often `version` was invoked through `qualifier` (an alias or a version; empty for neither).
     pub fn tally(&self, function: &str, qualifier: &str, version: &str) -> Tally {
         self.lambda.tally(function, qualifier, version)
     }
@@ -474,5 +473,5 @@ impl World {
     }
 }
 
-/// Records kept at most: a served world may run for weeks.
+/// Records in the log: a served world may run for weeks.
 const LOG_LIMIT: usize = 200_000;

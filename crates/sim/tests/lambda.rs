@@ -178,7 +178,7 @@ fn each_call_is_routed_by_itself_counted_and_named() {
         assert_eq!((seen.status, failed), (200, executed == "2"), "a function's failure is no HTTP error");
         second += u64::from(executed == "2");
     }
-    assert!((340..460).contains(&second), "{second} of 2000 at 20 %");
+    assert!((340..460).contains(&second), "{second} of 2000 at 20%");
     assert_eq!(client.world.tally("f", "live", "2"), Tally { invocations: second, errors: second, refused: 0 });
     assert_eq!(client.world.tally("f", "live", "1"), Tally { invocations: 2_000 - second, errors: 0, refused: 0 });
     assert_eq!(client.world.tally("f", "", "$LATEST"), Tally::default());

@@ -162,7 +162,7 @@ fn the_share_of_calls_within_a_duration_tells_a_slow_version() {
     let mut rank = |of: &[(&str, &str)], limit: &str| mean(values(&mut client, "Duration", &format!("PR(:{limit})"), of));
     assert!(close(rank(&OF_ONE, "40"), 100.0) && close(rank(&OF_ONE, "39"), 0.0), "up to and with the limit");
     let fast = rank(&OF_TWO, "500");
-    assert!((87.0..93.0).contains(&fast), "{fast} % at 90 %");
+    assert!((87.0..93.0).contains(&fast), "{fast}% at 90%");
     assert!(close(rank(&OF_TWO, "900"), 100.0));
     assert!(values(&mut client, "Duration", "p50", &OF_TWO).iter().all(|(_, value)| close(*value, 40.0)));
     assert!(values(&mut client, "Duration", "p99", &OF_TWO).iter().all(|(_, value)| close(*value, 900.0)));

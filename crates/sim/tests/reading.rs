@@ -11,6 +11,7 @@ use wire::{Client, Seen};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:111111111111:function:f";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:111111111111:orders";
+const NONE: (u16, &str, &str) = (404, "ResourceNotFoundException", "The resource you requested does not exist.");
 
 fn furnished(settings: Settings) -> Client {
     let mut client = Client::with(settings);
@@ -88,9 +89,8 @@ fn a_mapping_is_made_shown_and_deleted_in_its_time() {
     assert_eq!((deleted.status, &deleted.json["State"]), (202, &json!("Deleting")));
     assert_eq!(client.get(&path).json["State"], "Deleting");
     client.settle();
-    let gone = (404, "ResourceNotFoundException", "The resource you requested does not exist.");
-    assert_eq!(error(&client.get(&path)), gone);
-    assert_eq!(error(&client.delete(&path)), gone);
+    assert_eq!(error(&client.get(&path)), NONE);
+    assert_eq!(error(&client.delete(&path)), NONE);
     assert_eq!(targets(&mut client, ""), [""; 0]);
     map(&mut client, "f:live", QUEUE);
 }
@@ -177,9 +177,8 @@ fn policy(client: &mut Client, question: &str) -> (Vec<String>, Value) {
 #[test]
 fn each_qualifier_has_its_own_policy_or_none() {
     let mut client = furnished(Settings::served());
-    let none = (404, "ResourceNotFoundException", "The resource you requested does not exist.");
     for question in ["", "?Qualifier=1", "?Qualifier=live"] {
-        assert_eq!(error(&client.get(&format!("/functions/f/policy{question}"))), none, "{question}");
+        assert_eq!(error(&client.get(&format!("/functions/f/policy{question}"))), NONE, "{question}");
     }
     let body = json!({"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "222222222222",
                       "SourceArn": "arn:aws:s3:::b", "SourceAccount": "333333333333"});
@@ -198,7 +197,7 @@ fn each_qualifier_has_its_own_policy_or_none() {
     assert_eq!(permit(&mut client, "", &statement("b")).status, 201);
     assert_eq!(policy(&mut client, "?Qualifier=live").0, ["s"]);
     assert_eq!(policy(&mut client, "").0, ["a", "b"]);
-    assert_eq!(error(&client.get("/functions/f/policy?Qualifier=1")), none);
+    assert_eq!(error(&client.get("/functions/f/policy?Qualifier=1")), NONE);
     client.delete("/functions/f/aliases/live");
     let gone = client.get("/functions/f/policy?Qualifier=live");
     assert_eq!(error(&gone), (404, "ResourceNotFoundException", &*format!("Function not found: {ARN}:live")));
@@ -231,8 +230,7 @@ fn a_statement_is_added_once_removed_once_and_checked() {
     let unknown = client.delete("/functions/f/policy/z");
     assert_eq!(error(&unknown), (404, "ResourceNotFoundException", "Statement z is not found in resource policy."));
     assert_eq!(client.delete("/functions/f/policy/a").status, 204);
-    let none = (404, "ResourceNotFoundException", "The resource you requested does not exist.");
-    assert_eq!(error(&client.get("/functions/f/policy")), none, "no policy is left behind without statements");
+    assert_eq!(error(&client.get("/functions/f/policy")), NONE, "no policy is left behind without statements");
 }
 
 #[test]

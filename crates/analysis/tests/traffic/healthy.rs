@@ -44,13 +44,13 @@ fn wild(chance: &mut Chance) -> Vec<f64> {
 pub(crate) const HEALTHY: [Healthy; 12] = [
     Healthy { name: "quiet, 10/s", schedule: linear, calls: |_| 600.0, rates: |_, _| (0.001, 0.001), look: Look::Complete },
     Healthy {
-        name: "quiet, 1/s, 10 % for 30 min",
+        name: "quiet, 1/s, 10% for 30 min",
         schedule: flat,
         calls: |_| 60.0,
         rates: |_, _| (0.01, 0.01),
         look: Look::Complete,
     },
-    Healthy { name: "quiet, 0.1/s, 5 % bad", schedule: flat, calls: |_| 6.0, rates: |_, _| (0.05, 0.05), look: Look::Complete },
+    Healthy { name: "quiet, 0.1/s, 5% bad", schedule: flat, calls: |_| 6.0, rates: |_, _| (0.05, 0.05), look: Look::Complete },
     Healthy {
         name: "as bad as is tolerated",
         schedule: linear,
@@ -73,7 +73,7 @@ pub(crate) const HEALTHY: [Healthy; 12] = [
         look: Look::Complete,
     },
     Healthy {
-        name: "shared incident, 30 % for 2 min",
+        name: "shared incident, 30% for 2 min",
         schedule: linear,
         calls: |_| 600.0,
         rates: |at, _| incident(at),

@@ -112,7 +112,7 @@ impl Row {
             (number("requests_per_second"), number("stable_error_rate"), number("candidate_error_rate"));
         Self {
             name: format!(
-                "{:>3} {rps:>6}/s {:>6.2} % {:>6.2} %",
+                "{:>3} {rps:>6}/s {:>6.2}% {:>6.2}%",
                 row["schedule"].as_str().unwrap(),
                 stable_rate * 100.0,
                 canary_rate * 100.0
@@ -149,7 +149,7 @@ impl Row {
         self.answers[&alpha.to_string()][name].as_f64()
     }
 
-    /// Between which bounds the part that is noticed lies with 95 % confidence, as far as is known.
+    /// Between which bounds the part that is noticed lies with 95% confidence, as far as is known.
     pub(crate) fn interval(&self, alpha: f64) -> (f64, f64) {
         let ends = &self.answers[&alpha.to_string()]["ci95"];
         (ends[0].as_f64().unwrap(), ends[1].as_f64().unwrap())

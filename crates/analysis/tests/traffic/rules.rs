@@ -25,7 +25,7 @@ enum Answer {
     GoBack,
 }
 
-/// A kind of rollout: `Linear10PercentEvery1Minute` at 10 calls a second, and three minutes at 100 %.
+/// A kind of rollout: `Linear10PercentEvery1Minute` at 10 calls a second, and three minutes at 100%.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Whether the canary is no worse than stable.
@@ -60,20 +60,20 @@ pub(crate) struct End {
 /// The rules, by what they do. Alarms and checks beside a schedule leave it alone; a check in a schedule holds it when it fails.
 pub(crate) const RULES: [Rule; 5] = [
     Rule { name: "errors of the alias > 0, two minutes running", watch: alarm },
-    Rule { name: "canary's errors > 1 %, four minutes in all", watch: || bad_minutes(4, Answer::GoOn) },
-    Rule { name: "canary's errors > 1 %, ten minutes in all, held meanwhile", watch: || bad_minutes(10, Answer::Hold) },
+    Rule { name: "canary's errors > 1%, four minutes in all", watch: || bad_minutes(4, Answer::GoOn) },
+    Rule { name: "canary's errors > 1%, ten minutes in all, held meanwhile", watch: || bad_minutes(10, Answer::Hold) },
     Rule { name: "nothing", watch: || Box::new(|_| Answer::GoOn) },
     Rule { name: "canaryctl", watch: comparison },
 ];
 
 /// Three that are to be left alone, three that are not.
 pub(crate) const CASES: [Case; 6] = [
-    Case { name: "both 0.1 %", good: true, rates: |_| (0.001, 0.001) },
-    Case { name: "both 0.5 %", good: true, rates: |_| (0.005, 0.005) },
-    Case { name: "both 20 % for five minutes", good: true, rates: outage },
-    Case { name: "5 % against 0.1 %", good: false, rates: |_| (0.05, 0.001) },
-    Case { name: "100 % against 0.1 %", good: false, rates: |_| (1.0, 0.001) },
-    Case { name: "1 % against 0.1 %", good: false, rates: |_| (0.01, 0.001) },
+    Case { name: "both 0.1%", good: true, rates: |_| (0.001, 0.001) },
+    Case { name: "both 0.5%", good: true, rates: |_| (0.005, 0.005) },
+    Case { name: "both 20% for five minutes", good: true, rates: outage },
+    Case { name: "5% against 0.1%", good: false, rates: |_| (0.05, 0.001) },
+    Case { name: "100% against 0.1%", good: false, rates: |_| (1.0, 0.001) },
+    Case { name: "1% against 0.1%", good: false, rates: |_| (0.01, 0.001) },
 ];
 
 fn outage(at: usize) -> (f64, f64) {

@@ -1,4 +1,4 @@
-//! Can the alarms see anything? Metrics that nobody ever writes, statistics that mean something else, and alarms that go off too late.
+//! Can the alarms see anything? Metrics that are never written, statistics that mean something else, and alarms that fire too late.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,11 @@ pub(super) async fn look<C: Cloud>(
         out.diagnoses.extend(late(watch, found));
         if watch.series.is_empty() && watch.children.is_empty() {
             let what = format!("what alarm `{}` watches", watch.name);
-            out.unseen.push(SkippedCheck { what, why: "it is calculated, and no metric is named".to_owned(), permission: None });
+            out.unseen.push(SkippedCheck {
+                what,
+                why: "it uses an expression that names no metric".to_owned(),
+                permission: None,
+            });
         }
     }
 }
@@ -66,7 +70,6 @@ async fn described<C: Cloud>(cloud: &C, names: Vec<String>, out: &mut DoctorRepo
     watches
 }
 
-/// What there is that an alarm may name.
 struct Known<'a> {
     subject: &'a Subject,
     /// The function's aliases, where they could be read.
@@ -92,7 +95,7 @@ async fn gone<'a, C: Cloud>(
                 gone.insert(name.clone());
             }
             Err(error) => {
-                let what = format!("whether {name} exists, which an alarm names");
+                let what = format!("whether the function {name} exists, which an alarm names");
                 out.unseen.push(unseen(&what, Call::GetFunctionConfiguration, &error));
             }
         }
@@ -100,7 +103,6 @@ async fn gone<'a, C: Cloud>(
     gone
 }
 
-/// What is wrong with one metric of an alarm.
 fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> Vec<Diagnosis> {
     let mut out = Vec::new();
     let warning = |text: String, why: &str| Diagnosis::new(Severity::Warning, "alarm", text).why(why);
@@ -114,18 +116,18 @@ fn about(known: &Known<'_>, request: &Request, alarm: &str, series: &Series) -> 
         let subject = known.subject;
         let whole = format!("`FunctionName={}` and `Resource={subject}`", subject.function);
         let fix = format!(
-            "set it on {whole}; on the new version alone where canaryctl keeps the alarm: define it in `canary.yml`, without dimensions"
+            "set it on {whole}; to watch only the new version, let canaryctl manage the alarm: define it in `canary.yml`, without dimensions"
         );
         out.push(warning(format!("alarm `{alarm}` watches {text}"), why).fix(fix));
     }
     if series.namespace == LAMBDA && series.metric == "Errors" {
         let why = match series.statistic.as_str() {
-            "Minimum" => "each call is 0 or 1: the least of them is 1 only where every single call of the period fails",
-            "SampleCount" => "each call is a sample, failed or not: that counts calls, not errors",
+            "Minimum" => "each invocation is 0 or 1: the minimum is 1 only if every invocation of the period fails",
+            "SampleCount" => "each invocation is a sample, failed or not: this counts invocations, not errors",
             _ => return out,
         };
-        let text = format!("alarm `{alarm}` takes the {} of Errors", series.statistic);
-        out.push(Diagnosis::new(Severity::Warning, "alarm", text).why(why).fix("take the `Sum`"));
+        let text = format!("alarm `{alarm}` uses the {} of Errors", series.statistic);
+        out.push(Diagnosis::new(Severity::Warning, "alarm", text).why(why).fix("use the `Sum`"));
     }
     out
 }
@@ -140,9 +142,9 @@ fn misnamed(series: &Series) -> Option<String> {
     let of_another = names_function && series.namespace.starts_with("AWS/");
     let (namespace, metric) = (&series.namespace, &series.metric);
     if namespace != LAMBDA && (alike || of_another) {
-        return Some(format!("`{metric}` in the namespace `{namespace}`, and Lambda writes to `{LAMBDA}`"));
+        return Some(format!("`{metric}` in the namespace `{namespace}`, but Lambda writes to `{LAMBDA}`"));
     }
-    (namespace == LAMBDA && metric != meant).then(|| format!("`{metric}`, and Lambda's metric is called `{meant}`"))
+    (namespace == LAMBDA && metric != meant).then(|| format!("`{metric}`, but Lambda's metric is called `{meant}`"))
 }
 
 /// Dimensions under which Lambda never writes what such a rollout is about.
@@ -152,16 +154,16 @@ fn unseeing(known: &Known<'_>, request: &Request, series: &Series) -> Option<(St
     let keys: Vec<&str> = dimensions.keys().map(String::as_str).collect();
     if !WRITTEN.iter().any(|written| *written == keys) {
         return (!keys.contains(&"EventSourceMappingUUID"))
-            .then(|| (format!("{}, and Lambda writes no metric with these dimensions", shown(dimensions)), NEVER));
+            .then(|| (format!("{}, but Lambda writes no metric with these dimensions", shown(dimensions)), NEVER));
     }
     let function = dimensions.get(FUNCTION)?;
     if function.contains(':') || known.gone.contains(function) {
-        let why = if function.contains(':') { "which is no function's plain name" } else { "which does not exist" };
+        let why = if function.contains(':') { "which is not a plain function name" } else { "which does not exist" };
         return Some((format!("`{FUNCTION}={function}`, {why}"), NEVER));
     }
     let resource = dimensions.get(RESOURCE)?;
     if resource != function && !resource.starts_with(&format!("{function}:")) {
-        return Some((format!("`{RESOURCE}={resource}`, which is not of `{function}`"), NEVER));
+        return Some((format!("`{RESOURCE}={resource}`, which does not belong to `{function}`"), NEVER));
     }
     if function != name {
         return None;
@@ -169,38 +171,37 @@ fn unseeing(known: &Known<'_>, request: &Request, series: &Series) -> Option<(St
     match resource.split_once(':') {
         Some((_, alias)) if *alias == *subject.alias => {}
         Some((_, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            return Some((format!("`{RESOURCE}={resource}`, the calls of a version by its number"), ELSEWHERE));
+            return Some((format!("`{RESOURCE}={resource}`, the invocations of a version by its number"), ELSEWHERE));
         }
         Some((_, alias)) if known.aliases.as_ref().is_some_and(|names| !names.iter().any(|known| known == alias)) => {
-            return Some((format!("`{RESOURCE}={resource}`, and {function} has no such alias"), NEVER));
+            return Some((format!("`{RESOURCE}={resource}`, but {function} has no such alias"), NEVER));
         }
         Some(_) => return Some((format!("`{RESOURCE}={resource}`, another alias than {subject}"), ELSEWHERE)),
-        None => return Some((format!("`{RESOURCE}={resource}`, the calls that name no alias"), ELSEWHERE)),
+        None => return Some((format!("`{RESOURCE}={resource}`, the invocations that use no alias"), ELSEWHERE)),
     }
     let version = dimensions.get(VERSION)?;
     let candidate = request.version.is_some_and(|candidate| candidate.to_string() == *version);
-    (!candidate).then(|| (format!("`{VERSION}={version}`, one version, and the new one is another"), ELSEWHERE))
+    (!candidate).then(|| (format!("`{VERSION}={version}`, which is not the new version"), ELSEWHERE))
 }
 
 fn shown(dimensions: &BTreeMap<String, String>) -> String {
     dimensions.iter().map(|(name, value)| format!("`{name}={value}`")).collect::<Vec<_>>().join(" and ")
 }
 
-/// An alarm that goes off in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
+/// An alarm that fires in time for the rollout, and too late for what CloudWatch tells it; preflight tells of later ones.
 fn late(watch: &Watch, found: &Preflight) -> Option<Diagnosis> {
     let (needs, lasts) = (watch.fires_after?, found.plan.duration());
-    let told = exact;
     (needs <= lasts && needs + CLOUDWATCH_LAG > lasts).then(|| {
         let text = format!(
-            "alarm `{}` goes off after {} of trouble and some {} that CloudWatch is late, and the rollout with its bake lasts {}",
+            "alarm `{}` fires after {} of errors plus about {} of CloudWatch delay, but the rollout with its bake lasts {}",
             watch.name,
-            told(needs),
-            told(CLOUDWATCH_LAG),
-            told(lasts)
+            exact(needs),
+            exact(CLOUDWATCH_LAG),
+            exact(lasts)
         );
         Diagnosis::new(Severity::Warning, "alarm", text)
-            .why("trouble of the first share is seen when everything is over")
-            .fix("a shorter period, fewer of them, or a longer `--bake`")
+            .why("errors of the first step are seen only after the rollout has ended")
+            .fix("use a shorter period, fewer periods, or a longer `--bake`")
     })
 }
 
@@ -212,8 +213,7 @@ const VERSION: &str = "ExecutedVersion";
 /// What Lambda writes its metrics with, in the order of the alphabet.
 const WRITTEN: [&[&str]; 4] = [&[], &[FUNCTION], &[FUNCTION, RESOURCE], &[VERSION, FUNCTION, RESOURCE]];
 
-/// The metrics that alarms on a rollout are about.
 const METRICS: [&str; 4] = ["Errors", "Invocations", "Throttles", "Duration"];
 
-const NEVER: &str = "it never has data, so that it never goes off";
-const ELSEWHERE: &str = "it does not see the calls that the rollout is about";
+const NEVER: &str = "it never has data, so it never fires";
+const ELSEWHERE: &str = "it does not see the invocations of this rollout";

@@ -1,4 +1,4 @@
-//! Who gets around the alias? Each way with what to type, and yesterday's calls, which show the ways that nothing else does.
+//! Who gets around the alias? Each way with what to type, and yesterday's invocations, which show the ways that nothing else does.
 
 use std::time::Duration;
 
@@ -12,10 +12,9 @@ use crate::preflight::Preflight;
 use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, unseen};
 use crate::request::Request;
 
-/// How far back calls are counted.
 const PAST: Duration = Duration::from_hours(24);
 
-/// From which share of all calls on those by no alias are not taken for somebody's tests: hooks and saved events call a version by its
+/// From which part of all invocations on those that use no alias are not taken for somebody's tests: hooks and test events call a version by its
 /// number, some ten times in a rollout, and callers do it all day.
 const BY_NUMBER: f64 = 0.05;
 
@@ -53,7 +52,7 @@ pub(super) async fn look<C: Cloud>(
 
 fn symptom(check: &'static str, subject: &Subject, text: String) -> Diagnosis {
     let why = format!(
-        "such calls get the code of `$LATEST` as soon as it is there, whatever share {subject} gives it, and no rollback reaches them"
+        "these callers get the code of `$LATEST` at once, whatever the weights of {subject} are, and a rollback does not reach them"
     );
     Diagnosis::new(Severity::Warning, check, text).why(why)
 }
@@ -68,8 +67,8 @@ fn of_source(subject: &Subject, source: &EventSource) -> Diagnosis {
     let (name, function) = (source.name(), &subject.function);
     let fixed = Arn::parse(&source.function).and_then(Arn::qualifier).filter(|version| *version != "$LATEST");
     let text = match fixed {
-        Some(version) => format!("{name} feeds version {version} of {function}, not the alias"),
-        None => format!("{name} feeds {function} itself, not the alias"),
+        Some(version) => format!("{name} invokes version {version} of {function}, not the alias"),
+        None => format!("{name} invokes {function} itself, not the alias"),
     };
     let command = format!(
         "aws lambda update-event-source-mapping --uuid {} --function-name {}:{}",
@@ -79,17 +78,17 @@ fn of_source(subject: &Subject, source: &EventSource) -> Diagnosis {
     );
     let symptom = symptom("event-source-mapping", subject, text);
     let symptom = match fixed {
-        Some(version) => symptom.why(format!("it stays on {version} for ever: no rollout reaches it")),
+        Some(version) => symptom.why(format!("it stays on {version} forever: no rollout reaches it")),
         None => symptom,
     };
-    symptom.fix("let the mapping call the alias").commands([command])
+    symptom.fix("point the mapping at the alias").commands([command])
 }
 
 fn of_url(subject: &Subject, url: &FunctionUrl) -> Diagnosis {
     let (function, alias) = (subject.function.reference(), &subject.alias);
-    let text = format!("the function URL {} calls {} itself, not the alias", url.url, subject.function);
+    let text = format!("the function URL {} invokes {} itself, not the alias", url.url, subject.function);
     symptom("function-url", subject, text)
-        .fix("give the alias a URL, with the same permissions; tell callers its address, then take the other away")
+        .fix("create a URL for the alias, with the same permissions; give it to the callers, then delete the old URL")
         .commands([
             format!(
                 "aws lambda create-function-url-config --function-name {function} --qualifier {alias} --auth-type {}",
@@ -101,9 +100,9 @@ fn of_url(subject: &Subject, url: &FunctionUrl) -> Diagnosis {
 
 fn of_permit(subject: &Subject, permit: &PolicyStatement) -> Diagnosis {
     let (function, alias) = (subject.function.reference(), &subject.alias);
-    let text = format!("{} may call {} itself, by {}", permit.who(), subject.function, permit.statement());
+    let text = format!("{} may invoke {} itself, by {}", permit.who(), subject.function, permit.statement());
     let symptom = symptom("policy", subject, text);
-    let fix = format!("permit it on the alias, let it call {subject} there, then take the statement away");
+    let fix = format!("allow it on the alias, let it invoke {subject}, then remove the statement");
     let (Some(id), [principal], false) = (&permit.id, permit.principals.as_slice(), permit.conditional) else {
         return symptom.fix(format!("{fix} (`aws lambda add-permission --qualifier {alias}`, `aws lambda remove-permission`)"));
     };
@@ -121,7 +120,7 @@ fn of_permit(subject: &Subject, permit: &PolicyStatement) -> Diagnosis {
     symptom.fix(fix).commands([add, remove])
 }
 
-/// Calls by no alias, as CloudWatch has counted them. Other aliases are somebody's own.
+/// Invocations that use no alias, as CloudWatch counted them. Those of other aliases are not looked at.
 async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: &mut DoctorReport) {
     let function = &subject.function;
     let own = [function.name.clone(), format!("{}:$LATEST", function.name)];
@@ -131,7 +130,7 @@ async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: 
     let counted = match cloud.calls(function, &by, now - PAST, now).await {
         Ok(counted) => counted,
         Err(error) => {
-            out.unseen.push(unseen("calls by no alias", Call::GetMetricData, &error));
+            out.unseen.push(unseen("invocations that use no alias", Call::GetMetricData, &error));
             return;
         }
     };
@@ -139,14 +138,14 @@ async fn count<C: Cloud>(cloud: &C, subject: &Subject, aliases: &[String], out: 
     let through: f64 = aliases.iter().sum();
     let (direct, rest) = (plain + latest, all - through);
     let text = if direct > 0.0 {
-        format!("{direct:.0} of {all:.0} calls in the last 24 hours were of {function} itself, not of an alias")
+        format!("{direct:.0} of {all:.0} invocations in the last 24 hours were of {function} itself, not of an alias")
     } else if rest > all * BY_NUMBER {
         format!(
-            "{rest:.0} of {all:.0} calls in the last 24 hours were of no alias: by a version's number, or of {function} itself"
+            "{rest:.0} of {all:.0} invocations in the last 24 hours used no alias: they were of a version number, or of {function} itself"
         )
     } else {
         return;
     };
-    let fix = format!("look where the plain name or ARN of {function} is called, and have {subject} called there");
+    let fix = format!("find what invokes the plain name or ARN of {function}, and let it invoke {subject}");
     out.diagnoses.push(symptom("direct-calls", subject, text).fix(fix));
 }

@@ -25,7 +25,7 @@ pub(super) async fn look<C: Cloud>(cloud: &C, request: &Request, found: &Preflig
 fn doors(stable: &Configuration, candidate: &Configuration) -> Vec<Diagnosis> {
     let (old, new) = (&stable.frozen, &candidate.frozen);
     let secret = (old.environment.is_none() || new.environment.is_none())
-        .then(|| door("environment: it cannot be decrypted, so that nobody knows whether it differs".to_owned(), ENVIRONMENT));
+        .then(|| door("environment: it cannot be decrypted, so it is not known whether it differs".to_owned(), ENVIRONMENT));
     let found = differences(stable, candidate).into_iter().filter_map(|difference| {
         let why = why(&difference.name, old, new)?;
         Some(door(format!("{difference}, from {} to {}", stable.version, candidate.version), why))
@@ -41,37 +41,33 @@ fn door(text: String, why: &str) -> Diagnosis {
 fn why(name: &str, old: &FunctionConfigSnapshot, new: &FunctionConfigSnapshot) -> Option<&'static str> {
     Some(match name {
         "environment" => ENVIRONMENT,
-        "runtime" | "package" => RUNTIME,
-        "handler" => HANDLER,
-        "architecture" => ARCHITECTURE,
-        "layers" if old.layers.is_empty() => ADDED,
-        "layers" | "the order or place of its parts" => LAYERS,
-        "memory" => MEMORY,
-        "timeout" if new.timeout < old.timeout => SHORTER,
-        "timeout" => LONGER,
-        "storage" => STORAGE,
-        "subnets" | "security groups" if old.subnets.is_empty() => ENTERED,
-        "subnets" | "security groups" => NETWORK,
+        "runtime" | "package" => {
+            "the old version keeps running on its runtime; once AWS ends that runtime, no fix of the old version can be published"
+        }
+        "handler" => "another handler runs other code at startup: what it opens and sends there is not undone",
+        "architecture" => "both versions differ in speed and cost, which a comparison of durations attributes to the new code",
+        "layers" if old.layers.is_empty() => {
+            "a rollback removes them again, but what they set up at startup stays, such as agents, metrics and connections"
+        }
+        "layers" | "the order or place of its parts" => {
+            "a rollback restores the old layers; once they are deleted, no fix of the old version can be published"
+        }
+        "memory" => {
+            "memory determines CPU: both versions differ in speed and cost, which a comparison of durations attributes to the new code"
+        }
+        "timeout" if new.timeout < old.timeout => {
+            "invocations that the old version finished in time are cut off in the new one, and count as its errors"
+        }
+        "timeout" => "callers wait longer for the new version, and queues need an even longer visibility timeout",
+        "storage" => "what the new version stores there may not fit the old version when an invocation is retried",
+        "subnets" | "security groups" if old.subnets.is_empty() => {
+            "in a VPC the new version reaches only what its subnets and security groups allow, and the public internet only through a NAT"
+        }
+        "subnets" | "security groups" => {
+            "a rollback needs the old subnets and security groups: deleting them breaks the stable version"
+        }
         _ => return None,
     })
 }
 
-const ENVIRONMENT: &str = "a rollback brings the old variables back, not what they stand for: tables, queues, secrets and flags that the \
-                           old version needs must be there until the rollout is final, and both versions use theirs side by side";
-const RUNTIME: &str =
-    "the old version goes on running on its runtime; once AWS has ended that one, no fix of it can be published any more";
-const HANDLER: &str = "another entry point starts other code: whatever it opens and sends at its start is not taken back";
-const ARCHITECTURE: &str =
-    "both versions differ in speed and cost, which a comparison of their durations takes for the new code's doing";
-const LAYERS: &str =
-    "a rollback brings the old layers back; once they are deleted, no fix of the old version can be published any more";
-const ADDED: &str =
-    "a rollback does without them again: what they have set up at their start stays, such as agents, metrics and connections";
-const MEMORY: &str = "memory buys processor time: both versions differ in speed and cost, which a comparison of their durations takes for \
-                      the new code's doing";
-const SHORTER: &str = "calls that the old version finished in time are cut off in the new one, and count as its errors";
-const LONGER: &str = "callers wait longer for the new version, and queues need a visibility time-out that is longer still";
-const STORAGE: &str = "what the new version leaves there does not fit the old one, should a call be tried again on it";
-const ENTERED: &str = "in a VPC the new version reaches only what its subnets and security groups let it reach, the public internet by a \
-                       NAT alone";
-const NETWORK: &str = "a rollback needs the old subnets and security groups: deleting them breaks the version to go back to";
+const ENVIRONMENT: &str = "a rollback restores the old variables, not what they refer to: tables, queues, secrets and flags that the old version needs must exist until the rollout is final, and both versions use theirs at the same time";

@@ -1,6 +1,6 @@
-//! What makes a rollout less than it seems? All that its preflight sees, and the traps that let it go through and protect nobody.
+//! What weakens a rollout? All that its preflight sees, and the settings that let it pass without protecting anything.
 //!
-//! It reads only. What it may not read is told as such, never taken for well.
+//! It reads only. What it may not read is reported as skipped, never as healthy.
 
 mod alarms;
 mod bypass;
@@ -24,12 +24,14 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     let mut aliases = None;
     if found.lease_holder.is_some() {
         let what = "callers, versions, permissions, alarms' states and hooks".to_owned();
-        let why = "a rollout is under way, and was looked at alone".to_owned();
+        let why = "a rollout is in progress, and only that was checked".to_owned();
         out.unseen.push(SkippedCheck { what, why, permission: None });
     } else if found.read {
         match cloud.alias_names(&request.subject.function).await {
             Ok(names) => aliases = Some(names),
-            Err(error) => out.unseen.push(unseen("the aliases, and calls by none of them", Call::ListAliases, &error)),
+            Err(error) => {
+                out.unseen.push(unseen("the aliases, and invocations that use none of them", Call::ListAliases, &error));
+            }
         }
     }
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
@@ -49,18 +51,14 @@ fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Diagnosis> {
     let problems = found.problems.iter().chain(&lease_holder).map(problem);
     let stack = found.stack.as_ref().map(|stack| {
         Diagnosis::new(Severity::Warning, "stack", resets(&subject.function, stack))
-            .why("a deploy in the middle of a rollout ends it, and one after it may put the traffic back on an earlier version")
+            .why("a deploy during a rollout ends it, and a deploy after it may move the traffic to an earlier version")
             .fix(
-                "deploy the stack before a rollout and never during one, or take the alias out of its template: one that is removed \
-                 with `DeletionPolicy: Retain` stays as it is",
+                "deploy the stack before a rollout and never during one, or remove the alias from its template: an alias removed \
+                 with `DeletionPolicy: Retain` is not changed",
             )
     });
     let in_alarm = found.in_alarm.iter().map(|name| {
-        Diagnosis::new(
-            Severity::Warning,
-            "alarm",
-            format!("alarm `{name}` is in ALARM: a rollout would wait for it, an hour at most"),
-        )
+        Diagnosis::new(Severity::Warning, "alarm", format!("alarm `{name}` is in ALARM: a rollout waits for it, up to an hour"))
     });
     let warnings = found.warnings.iter().map(|text| Diagnosis::new(Severity::Warning, "preflight", text));
     problems.chain(stack).chain(in_alarm).chain(warnings).collect()
@@ -78,10 +76,10 @@ fn problem(problem: &Problem) -> Diagnosis {
 fn unasked(request: &Request) -> Vec<SkippedCheck> {
     let told = |what: &str, permissions: &str| SkippedCheck {
         what: what.to_owned(),
-        why: format!("there is no asking without writing; {permissions} are needed"),
+        why: format!("this cannot be checked without writing; {permissions} are needed"),
         permission: None,
     };
     let keeping = "cloudwatch:PutMetricAlarm, cloudwatch:TagResource and cloudwatch:SetAlarmState";
-    let keeps = (!request.managed.is_empty()).then(|| told("whether alarms may be kept", keeping));
+    let keeps = (!request.managed.is_empty()).then(|| told("whether alarms may be managed", keeping));
     keeps.into_iter().collect()
 }

@@ -22,6 +22,9 @@ pub use rollout::candidate::{State, Update};
 pub use rollout::failure::Failure;
 pub use types::*;
 
+/// What a call gives.
+pub type Answer<T> = Result<T, CloudError>;
+
 /// The cloud, as far as a rollout is concerned.
 ///
 /// # Guarantees
@@ -46,7 +49,7 @@ pub trait Cloud {
     fn expiry(&self) -> Option<Time>;
 
     /// Reads the alias; `None` where it does not exist. A missing function is an error.
-    fn alias(&self, subject: &Subject) -> impl Future<Output = Result<Option<AliasSnapshot>, CloudError>>;
+    fn alias(&self, subject: &Subject) -> impl Future<Output = Answer<Option<AliasSnapshot>>>;
 
     /// Writes the whole alias if it still has this revision.
     fn update_alias(
@@ -54,32 +57,28 @@ pub trait Cloud {
         subject: &Subject,
         desired: &Alias,
         revision: &Revision,
-    ) -> impl Future<Output = Result<AliasSnapshot, CloudError>>;
+    ) -> impl Future<Output = Answer<AliasSnapshot>>;
 
     /// Creates the alias; an existing one is [`Failure::Conflict`].
-    fn create_alias(&self, subject: &Subject, desired: &Alias) -> impl Future<Output = Result<AliasSnapshot, CloudError>>;
+    fn create_alias(&self, subject: &Subject, desired: &Alias) -> impl Future<Output = Answer<AliasSnapshot>>;
 
     /// The names of a function's aliases.
-    fn alias_names(&self, function: &FunctionName) -> impl Future<Output = Result<Vec<String>, CloudError>>;
+    fn alias_names(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<String>>>;
 
     /// Reads what a function or one of its versions is. `None` is `$LATEST`.
-    fn configuration(
-        &self,
-        function: &FunctionName,
-        version: Option<Version>,
-    ) -> impl Future<Output = Result<Configuration, CloudError>>;
+    fn configuration(&self, function: &FunctionName, version: Option<Version>) -> impl Future<Output = Answer<Configuration>>;
 
     /// The tags of a function. `arn` is the function's, unqualified.
-    fn tags(&self, arn: &str) -> impl Future<Output = Result<BTreeMap<String, String>, CloudError>>;
+    fn tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>>;
 
     /// Gives a function a tag, in place of one with this key.
-    fn tag(&self, arn: &str, key: &str, value: &str) -> impl Future<Output = Result<(), CloudError>>;
+    fn tag(&self, arn: &str, key: &str, value: &str) -> impl Future<Output = Answer<()>>;
 
     /// Takes a tag from a function, if it has one with this key.
-    fn untag(&self, arn: &str, key: &str) -> impl Future<Output = Result<(), CloudError>>;
+    fn untag(&self, arn: &str, key: &str) -> impl Future<Output = Answer<()>>;
 
     /// The name or ARN of a stack's resource, by its logical id; `None` where it is still being made.
-    fn resource(&self, stack: &str, logical_id: &str) -> impl Future<Output = Result<Option<String>, CloudError>>;
+    fn resource(&self, stack: &str, logical_id: &str) -> impl Future<Output = Answer<Option<String>>>;
 
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(
@@ -87,55 +86,49 @@ pub trait Cloud {
         function: &FunctionName,
         seen: &Configuration,
         description: Option<&str>,
-    ) -> impl Future<Output = Result<Version, CloudError>>;
+    ) -> impl Future<Output = Answer<Version>>;
 
     /// Puts code into `$LATEST`; gives the hash of the code that is there now.
-    fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Result<String, CloudError>>;
+    fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Answer<String>>;
 
     /// Whether the alias has provisioned concurrency.
-    fn provisioned(&self, subject: &Subject) -> impl Future<Output = Result<bool, CloudError>>;
+    fn provisioned(&self, subject: &Subject) -> impl Future<Output = Answer<bool>>;
 
     /// Reads the alarms of these names, composites too. Those that do not exist are left out. Whoever has read them at `known` is given
     /// a newer answer.
-    fn alarms(&self, names: &[String], known: Time) -> impl Future<Output = Result<Dated<Vec<AlarmSeen>>, CloudError>>;
+    fn alarms(&self, names: &[String], known: Time) -> impl Future<Output = Answer<Dated<Vec<AlarmSeen>>>>;
 
     /// When an alarm last went to ALARM since `since`, if it did: read from its history, composites too.
-    fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Result<Option<Time>, CloudError>>;
+    fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Answer<Option<Time>>>;
 
     /// Counts the calls of each pair's versions, minute by minute, in the pairs' order. Minutes in which neither has data are left
     /// out; what is given of one pair is whole, or an error.
-    fn counts(&self, pairs: &[VersionPair]) -> impl Future<Output = Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>>>;
+    fn counts(&self, pairs: &[VersionPair]) -> impl Future<Output = Dated<Vec<Answer<Vec<MinuteCounts>>>>>;
 
     /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
-    fn baseline(
-        &self,
-        subject: &Subject,
-        from: Time,
-        to: Time,
-        every: Duration,
-    ) -> impl Future<Output = Result<Vec<Baseline>, CloudError>>;
+    fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> impl Future<Output = Answer<Vec<Baseline>>>;
 
     /// What the alarm of this name is, and whose; `None` where there is none.
-    fn managed_alarm(&self, name: &str) -> impl Future<Output = Result<Option<ManagedAlarm>, CloudError>>;
+    fn managed_alarm(&self, name: &str) -> impl Future<Output = Answer<Option<ManagedAlarm>>>;
 
     /// Makes an alarm, tagged as kept for `owner`, or changes it to this. Doing it twice does it once.
-    fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> impl Future<Output = Result<(), CloudError>>;
+    fn put_alarm(&self, rule: &AlarmRule, owner: &str) -> impl Future<Output = Answer<()>>;
 
     /// Takes an alarm out of its state, until it is evaluated again.
-    fn reset_alarm(&self, name: &str) -> impl Future<Output = Result<(), CloudError>>;
+    fn reset_alarm(&self, name: &str) -> impl Future<Output = Answer<()>>;
 
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
-    fn alarm_names(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, CloudError>>;
+    fn alarm_names(&self, prefix: &str) -> impl Future<Output = Answer<Vec<String>>>;
 
     /// What feeds queues and streams to a function: at least to exactly what is named here; where no alias or version is named, AWS may
     /// list theirs, too.
-    fn event_sources(&self, function: &Qualified) -> impl Future<Output = Result<Vec<EventSource>, CloudError>>;
+    fn event_sources(&self, function: &Qualified) -> impl Future<Output = Answer<Vec<EventSource>>>;
 
     /// A function's own addresses, those of its aliases too; one page of them.
-    fn function_urls(&self, function: &FunctionName) -> impl Future<Output = Result<Vec<FunctionUrl>, CloudError>>;
+    fn function_urls(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<FunctionUrl>>>;
 
     /// The policy of the function itself, which says who else may call it, as JSON; `None` where it has none.
-    fn policy(&self, function: &FunctionName) -> impl Future<Output = Result<Option<String>, CloudError>>;
+    fn policy(&self, function: &FunctionName) -> impl Future<Output = Answer<Option<String>>>;
 
     /// How often a function was called by each of these names (`hello`, `hello:live`), in their order; `None` stands for all calls.
     fn calls(
@@ -144,29 +137,24 @@ pub trait Cloud {
         by: &[Option<String>],
         from: Time,
         to: Time,
-    ) -> impl Future<Output = Result<Vec<f64>, CloudError>>;
+    ) -> impl Future<Output = Answer<Vec<f64>>>;
 
     /// What alarms look at, composites too. Those that do not exist are left out.
-    fn watches(&self, names: &[String]) -> impl Future<Output = Result<Vec<Watch>, CloudError>>;
+    fn watches(&self, names: &[String]) -> impl Future<Output = Answer<Vec<Watch>>>;
 
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
-    fn invoke(
-        &self,
-        function: &Qualified,
-        payload: &[u8],
-        limit: Duration,
-    ) -> impl Future<Output = Result<InvocationResult, CloudError>>;
+    fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<InvocationResult>>;
 
     /// Sends a hook's question to its URL once, signed by nobody, and waits for the answer. Redirects are not followed. One that says
     /// it was too much is [`Failure::Throttled`]; every other status is an answer.
-    fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Result<HttpHookResponse, CloudError>>;
+    fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<HttpHookResponse>>;
 
     /// Whether a write would be permitted. It is asked for on conditions that nothing meets, so that nothing is written: neither
     /// the answer to that nor any other refusal but [`Failure::Denied`] speaks against it.
-    fn may_write(&self, subject: &Subject, write: &Write<'_>) -> impl Future<Output = Result<(), CloudError>>;
+    fn may_write(&self, subject: &Subject, write: &Write<'_>) -> impl Future<Output = Answer<()>>;
 
     /// Whether a function could be invoked: it exists and permission is given. Does not run it.
-    fn invocable(&self, function: &Qualified) -> impl Future<Output = Result<(), CloudError>>;
+    fn invocable(&self, function: &Qualified) -> impl Future<Output = Answer<()>>;
 }
 
 /// Waiting. Apart from it, the controller knows no clock but AWS'.

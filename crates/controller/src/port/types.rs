@@ -158,7 +158,7 @@ pub struct VersionCounts {
     pub longest: f64,
     /// Those whose duration is known.
     pub timed: f64,
-    /// Per cent of these within the limit at the 90th percentile, and at the 99th, where that was asked for.
+    /// Percent of these within the limit at the 90th percentile, and at the 99th, where that was asked for.
     pub within: [Option<f64>; 2],
 }
 
@@ -227,7 +227,7 @@ pub struct HttpHookResponse {
     pub body: Vec<u8>,
 }
 
-/// What an alarm on one metric looks at, and when it is red. Words are AWS' own.
+/// What an alarm on one metric looks at, and when it is in ALARM. Words are AWS' own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlarmRule {
     /// Its name.

@@ -1,4 +1,4 @@
-//! Do the alarms exist, are they green, and do they see anything in time?
+//! Do the alarms exist, are they OK, and do they see anything in time?
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Alarms {
     pub(crate) in_alarm: Vec<String>,
 }
 
-/// The alarms exist and are not red; red ones do not keep a process from going on with a rollout, which would bring it back.
+/// The alarms exist and are not in ALARM; those in ALARM do not keep a process from resuming a rollout, which would bring it back.
 pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, resumes: bool) -> Alarms {
     let mut out = Alarms::default();
     out.problems.extend(Box::pin(about_managed(cloud, request)).await);
@@ -61,10 +61,10 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
             (AlarmState::Alarm, Preexisting::Wait) => out.in_alarm.push(name.clone()),
             (AlarmState::Alarm, Preexisting::Fail) => out.problems.push(
                 Problem::new(format!(
-                    "alarm `{name}` is in ALARM since {}, before anything began: {}",
+                    "alarm `{name}` has been in ALARM since {}, before the rollout started: {}",
                     alarm.since, alarm.reason
                 ))
-                .hint("`--preexisting-alarm ignore` begins all the same, `wait` waits until it is green"),
+                .hint("`--preexisting-alarm ignore` starts anyway, `wait` waits until it is OK"),
             ),
         }
     }
@@ -74,13 +74,12 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
 /// An alarm that needs more time than there is watches nothing.
 fn too_slow(name: &str, needs: Duration, plan: &Plan) -> Option<String> {
     let lasts = plan.duration();
-    let told = exact;
     (needs > lasts).then(|| {
         format!(
-            "alarm `{name}` goes off after {} of trouble at the soonest, and the rollout with its bake lasts {}: it is over before; \
-             a shorter period, or a longer `--bake`, lets it see something",
-            told(needs),
-            told(lasts)
+            "alarm `{name}` needs at least {} of errors to fire, but the rollout with its bake lasts only {}: \
+             use a shorter period or a longer `--bake`",
+            exact(needs),
+            exact(lasts)
         )
     })
 }
@@ -104,7 +103,7 @@ async fn about_managed<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
         match cloud.managed_alarm(&rule.name).await {
             Ok(found) => problems.extend(found.and_then(|found| foreign(&rule.name, &found, &request.subject))),
             Err(error) => {
-                let text = format!("alarm `{}` is to be kept, and cannot be looked at: {error}", rule.name);
+                let text = format!("managed alarm `{}` cannot be read: {error}", rule.name);
                 problems.push(Problem::new(text).if_denied(&error, PERMISSIONS));
             }
         }
@@ -115,11 +114,11 @@ async fn about_managed<C: Cloud>(cloud: &C, request: &Request) -> Vec<Problem> {
 pub(crate) fn foreign(name: &str, found: &ManagedAlarm, subject: &Subject) -> Option<Problem> {
     let whose = match &found.owner {
         Some(owner) if *owner == subject.to_string() => return None,
-        Some(owner) => format!("alarm `{name}` is kept for {owner}"),
-        None => format!("alarm `{name}` exists, and does not carry the tag `{TAG}={subject}`: it is somebody else's"),
+        Some(owner) => format!("alarm `{name}` is managed for {owner}"),
+        None => format!("alarm `{name}` exists without the tag `{TAG}={subject}`: canaryctl does not manage it"),
     };
-    Some(Problem::new(whose).hint("give this one another name, or watch that one as it is, by its name alone"))
+    Some(Problem::new(whose).hint("choose another name, or watch the existing alarm unchanged by giving only its name"))
 }
 
-pub(crate) const PERMISSIONS: &str = "to keep alarms, cloudwatch:DescribeAlarms, cloudwatch:ListTagsForResource, cloudwatch:PutMetricAlarm, \
+pub(crate) const PERMISSIONS: &str = "to manage alarms, cloudwatch:DescribeAlarms, cloudwatch:ListTagsForResource, cloudwatch:PutMetricAlarm, \
                            cloudwatch:TagResource and cloudwatch:SetAlarmState are needed";

@@ -14,14 +14,15 @@ pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &
     let Some(alias) = &found.alias else { return about_creation(cloud, request).await.into_iter().collect() };
     let mut problems = Vec::new();
     if alias.target == Target::Latest {
-        let text = format!("{subject} points at $LATEST: such an alias cannot split its traffic");
+        let text = format!("{subject} points at $LATEST: such an alias cannot split traffic");
         let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
         problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
     }
     problems.extend(unexpected(request, found));
     let length = note::length(alias.text());
     if length > TEXT_LIMIT {
-        let text = format!("the description of {subject} has {length} characters, which leaves no room for the rollout's note");
+        let text =
+            format!("the description of {subject} has {length} characters, which leaves no room for what the rollout records");
         problems.push(Problem::new(text).hint(format!("shorten it to {TEXT_LIMIT} characters")));
     }
     problems
@@ -30,8 +31,8 @@ pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &
 /// Whoever said which version to begin from did not mean another; but what is rolled out already needs no beginning.
 fn unexpected(request: &Request, found: &Preflight) -> Option<Problem> {
     let (expected, stable) = request.expects.zip(found.plan.stable)?;
-    let text = format!("{} is on {stable}, and {expected} is expected there (`CurrentVersion`)", request.subject);
-    let problem = Problem::new(text).hint("was something else rolled out since this was written?");
+    let text = format!("{} is on {stable}, but `CurrentVersion` expects {expected}", request.subject);
+    let problem = Problem::new(text).hint("was another version rolled out in the meantime?");
     (stable != expected && request.version != Some(stable)).then_some(problem)
 }
 
@@ -48,7 +49,7 @@ async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Proble
     let alike =
         names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &subject.alias.to_lowercase()))?;
     let text = format!("{} has no alias `{}`; it has {}", subject.function, subject.alias, listed(&names));
-    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` makes a new one", subject.function)))
+    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` creates a new one", subject.function)))
 }
 
 fn listed(names: &[String]) -> String {
@@ -86,10 +87,10 @@ pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &
         Ok(false) => None,
         Ok(true) => Some(
             Problem::new(format!(
-                "{} has provisioned concurrency: AWS writes weights of its own on it, and may refuse ours",
+                "{} has provisioned concurrency: AWS sets weights of its own on it, and may refuse those of a rollout",
                 request.subject
             ))
-            .hint("`--allow-provisioned-concurrency` tries it all the same"),
+            .hint("`--allow-provisioned-concurrency` tries it anyway"),
         ),
         Err(error) => Some(Problem::new(error.to_string())),
     }

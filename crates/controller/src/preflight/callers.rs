@@ -1,4 +1,4 @@
-//! Who calls the function without going through an alias? Nobody should: a rollout gives them no share, and takes nothing back.
+//! Who invokes the function without going through an alias? A rollout and its rollback do not reach such callers.
 //!
 //! Three calls to Lambda, which a rollout makes too; what they do not tell stops nothing.
 
@@ -49,10 +49,8 @@ pub struct Callers {
     pub unseen: Vec<SkippedCheck>,
 }
 
-/// How long a rollout waits to know this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many ways are named in one line.
 const NAMED: usize = 4;
 
 /// Looks for ways around the alias, not for long.
@@ -61,7 +59,7 @@ pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &
         biased;
         callers = look(cloud, subject) => callers,
         () = clock.sleep(PATIENCE) => {
-            let why = format!("no answer within {}", exact(PATIENCE));
+            let why = format!("no response within {}", exact(PATIENCE));
             let what = "event source mappings, function URLs and the policy of the function".to_owned();
             Callers { bypass: Vec::new(), unseen: vec![SkippedCheck { what, why, permission: None }] }
         }
@@ -120,7 +118,7 @@ fn permits(policy: &str) -> Result<Vec<PolicyStatement>, CloudError> {
     let policy: Value = serde_json::from_str(policy).map_err(|error| CloudError {
         failure: Failure::Unanswered,
         operation: Call::GetPolicy.name(),
-        message: format!("the policy is no JSON: {error}"),
+        message: format!("the policy is not JSON: {error}"),
         code: None,
     })?;
     let statements = policy.get("Statement").map(several).unwrap_or_default();
@@ -175,13 +173,12 @@ impl Callers {
         let more = self.bypass.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         Some(format!(
-            "CALLERS BYPASS {subject}: this rollout gives them no share, and no rollback reaches them: {named}{more}; `canaryctl doctor {subject}` says how to move them"
+            "CALLERS BYPASS {subject}: this rollout and its rollback do not reach them: {named}{more}; `canaryctl doctor {subject}` shows how to move them"
         ))
     }
 }
 
 impl Bypass {
-    /// What it is, in a few words.
     fn named(&self) -> String {
         match self {
             Self::Source(source) => format!("the event source mapping of {}", source.name()),
@@ -200,18 +197,15 @@ impl EventSource {
 }
 
 impl PolicyStatement {
-    /// Who it is for.
     pub(crate) fn who(&self) -> String {
         if self.principals.iter().any(|principal| principal == "*") { "anybody".to_owned() } else { self.principals.join(", ") }
     }
 
-    /// Which statement it is.
     pub(crate) fn statement(&self) -> String {
         self.id.as_ref().map_or_else(|| "a statement of its policy".to_owned(), |id| format!("statement `{id}` of its policy"))
     }
 }
 
-/// The permissions by which a function can be called.
 const INVOKES: [&str; 4] = [Call::Invoke.permission(), "lambda:InvokeAsync", "lambda:*", "*"];
 
 #[cfg(test)]

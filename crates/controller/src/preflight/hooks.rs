@@ -1,4 +1,4 @@
-//! Could hooks be asked, and saved events be sent? Nothing is run.
+//! Could hooks be asked, and test events be sent? Nothing is run.
 
 use rollout::Version;
 use rollout::hook::HookTarget;
@@ -23,7 +23,7 @@ pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request, stable: Option
     let qualifier = stable.map(|stable| stable.to_string());
     let function = Qualified { function: request.subject.function.clone(), qualifier };
     let error = cloud.invocable(&function).await.err()?;
-    Some(refused(format!("saved events cannot be sent to {}: {error}", request.subject.function), &error))
+    Some(refused(format!("test events cannot be sent to {}: {error}", request.subject.function), &error))
 }
 
 fn refused(text: String, error: &CloudError) -> Problem {

@@ -1,4 +1,4 @@
-//! What was the alias used to before, and can calls be counted and tell anything?
+//! What was the alias used to before, and can invocations be counted and tell anything?
 
 use rollout::alias::alias_state;
 use rollout::plan::{Latency, Mode, Plan};
@@ -18,7 +18,7 @@ pub(crate) struct Counts {
     pub(crate) denied: bool,
 }
 
-/// What the alias was used to in the hour before the rollout, and whether calls may be counted at all.
+/// What the alias was used to in the hour before the rollout, and whether invocations may be counted at all.
 pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option<&Alias>, began: Time) -> Counts {
     let mut out = Counts::default();
     // A first deployment has nothing to compare with.
@@ -34,46 +34,49 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
             out.baseline = Some(Baseline { calls, errors, ..largest.unwrap_or_default() });
         }
         Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
-            let problem = Problem::new(format!("the calls of the versions cannot be counted: {error}"));
-            out.problems.push(problem.hint("cloudwatch:GetMetricData is needed; `--analysis off` does without"));
+            let problem = Problem::new(format!("the invocations of the versions cannot be counted: {error}"));
+            out.problems.push(problem.hint("cloudwatch:GetMetricData is needed; `--analysis off` disables the comparison"));
         }
         Err(error) if error.failure == Failure::Denied => {
             out.denied = true;
             out.warnings.push(
-                "the versions are not compared: cloudwatch:GetMetricData is not permitted; a bad version is noticed by alarms and hooks alone"
+                "the versions are not compared: cloudwatch:GetMetricData is not permitted; only alarms and hooks can detect a bad version"
                     .to_owned(),
             );
         }
         // It passes, or counting later shows that it does not.
-        Err(error) => out.warnings.push(format!("what the alias is used to could not be read, so nothing is expected: {error}")),
+        Err(error) => out.warnings.push(format!(
+            "the past traffic of the alias could not be read, so the expected number of invocations is not known: {error}"
+        )),
     }
     out
 }
 
-/// Slow calls cannot be told without knowing what was slow before.
+/// Slow invocations cannot be told without knowing what was slow before.
 pub(crate) fn slowness(request: &Request, plan: &Plan, baseline: &Reference) -> Option<Problem> {
     let enforced = request.analysis.latency == Latency::Enforce && plan.comparing() != Mode::Off && plan.stable.is_some();
     if !enforced || limits(plan, baseline).is_some() {
         return None;
     }
-    let calls =
-        baseline.as_ref().map_or_else(|| "could not be read".to_owned(), |baseline| format!("had {:.0} calls", baseline.timed));
-    let text = format!("what is slow cannot be told: the hour before {calls}, and 100 are needed");
-    Some(Problem::new(text).hint("`--analysis latency=report` goes on without acting on it"))
+    let calls = baseline
+        .as_ref()
+        .map_or_else(|| "could not be read".to_owned(), |baseline| format!("had {:.0} invocations", baseline.timed));
+    let text = format!("latency cannot be compared: the hour before {calls}, and 100 are needed");
+    Some(Problem::new(text).hint("`--analysis latency=report` continues and only reports latency"))
 }
 
 /// The warning that hardly anything can be seen, where that is known beforehand.
 pub(crate) fn low_power(plan: &Plan, baseline: &Reference) -> Option<String> {
     let expected = expected_calls(plan, baseline).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
     if plan.schedule.len() == 1 {
-        let text = "both versions never have calls at the same time, so that only one that answers nothing at all can be seen";
+        let text = "both versions never have traffic at the same time, so analysis can detect only total failure";
         return Some(format!("{}: {text}", plan.schedule));
     }
     Some(format!(
-        "about {expected:.0} calls of the new version are expected while both have some: only one that fails nearly always can be \
-         seen; `--min-requests` waits for calls, `--on-low-traffic probe` sends some"
+        "only about {expected:.0} invocations of the new version are expected: analysis can detect only near-total failure; \
+         `--min-requests` waits for invocations, `--on-low-traffic probe` sends test events"
     ))
 }
 
-/// The calls below which only a dead canary can be seen.
+/// The invocations below which only a dead canary can be seen.
 const FEW: f64 = 30.0;

@@ -27,7 +27,7 @@ use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
-use versions::{managed, resets, versions};
+use versions::{owning_stack, resets, versions};
 
 impl Preflight {
     /// All that is worth knowing and stops nothing, the loudest first.
@@ -81,7 +81,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
     let problems = [counts.problems, problems].concat();
-    // A share that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one under way.
+    // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
     } else {
@@ -105,7 +105,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
         problems.extend(versions.problems.into_iter().chain(concurrency).chain(denied));
-        match managed(cloud, found.stable.as_ref()).await {
+        match owning_stack(cloud, found.stable.as_ref()).await {
             Ok(stack) => found.stack = stack,
             Err(error) => found.callers.unseen.push(unseen("the stack that the function belongs to", Call::ListTags, &error)),
         }
@@ -135,9 +135,9 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
             found.plan.stable = note.stable;
             let (id, traffic) = (note.id, alias.traffic());
             found.warnings.push(match entry {
-                Entry::TakeOver { .. } => format!("going on with rollout {id} where it stands: {traffic}"),
+                Entry::TakeOver { .. } => format!("resuming rollout {id}: {traffic}"),
                 Entry::Supersede(_) | Entry::Adopt(_) | Entry::Fresh => {
-                    format!("puts rollout {id} aside once the new version is ready: {traffic}")
+                    format!("supersedes rollout {id} once the new version is ready: {traffic}")
                 }
             });
             if matches!(entry, Entry::TakeOver { .. }) {
@@ -155,7 +155,7 @@ fn about_credentials<C: Cloud>(cloud: &C, plan: &Plan) -> Option<Problem> {
     let (end, now) = (cloud.expiry()?, cloud.time());
     let needed = plan.duration() + CREDENTIALS_MARGIN;
     (now + needed >= end).then(|| {
-        let text = format!("the credentials end at {}, before the rollout would ({} from now)", clock(end), exact(needed));
+        let text = format!("the credentials expire at {}, before the rollout can end ({} from now)", clock(end), exact(needed));
         Problem::new(text).hint("use credentials that last longer or renew themselves, or a shorter schedule")
     })
 }

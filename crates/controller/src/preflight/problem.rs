@@ -55,7 +55,7 @@ pub(crate) fn unreadable(error: &CloudError) -> Problem {
     match error.failure {
         Failure::NotFound => problem.hint("is this the right Region and account?"),
         Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
-        Failure::Unsent => problem.hint("is AWS, or the endpoint that was given, within reach?"),
+        Failure::Unsent => problem.hint("can this machine reach AWS, or the configured endpoint?"),
         // The message says what to do.
         Failure::Unsigned => problem,
         Failure::Outdated
@@ -80,7 +80,7 @@ pub struct Preflight {
     pub callers: Callers,
     /// The stack that the function belongs to.
     pub stack: Option<String>,
-    /// Alarms that are red and that the request says to wait for.
+    /// Alarms that are in ALARM and that the request says to wait for.
     pub in_alarm: Vec<String>,
     /// The alias as it was read.
     pub alias: Option<Alias>,
@@ -90,7 +90,7 @@ pub struct Preflight {
     pub stable: Option<Configuration>,
     /// Whether the version asked for is the stable one already.
     pub nothing_to_do: bool,
-    /// The note of the rollout that is gone on with, where one is.
+    /// The note of the rollout that is resumed, where one is.
     pub resumes: Option<Note>,
     /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
     pub baseline: Option<Baseline>,

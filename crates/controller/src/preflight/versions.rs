@@ -1,4 +1,4 @@
-//! Can the version to go back to and the one to roll out share an alias, and is this command for what is under way?
+//! Can the version to roll back to and the one to roll out share an alias, and is this command for what is in progress?
 
 use rollout::arn::unqualified;
 use rollout::note::NoteParse;
@@ -15,31 +15,29 @@ pub(crate) struct Versions {
     pub(crate) stable: Option<Configuration>,
     pub(crate) nothing_to_do: bool,
     pub(crate) problems: Vec<Problem>,
-    /// That this command is for something else than what is under way: binding whatever else there is.
+    /// That this command is for something else than what is in progress: binding whatever else there is.
     pub(crate) mismatch: Option<Problem>,
 }
 
-/// The version to go back to, and what is to be rolled out.
+/// The version to roll back to, and what is to be rolled out.
 pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Versions {
     let function = &request.subject.function;
     let mut out = Versions::default();
     if let Some(stable) = found.plan.stable {
         match cloud.configuration(function, Some(stable)).await {
             Ok(configuration) => {
-                out.problems.extend(unusable("the version to go back to", stable, &configuration));
+                out.problems.extend(unusable("the stable version", stable, &configuration));
                 out.stable = Some(configuration);
             }
             Err(error) => {
-                out.problems.push(Problem::new(format!("the version to go back to, {stable}, cannot be read: {error}")));
+                out.problems.push(Problem::new(format!("the stable version, {stable}, cannot be read: {error}")));
             }
         }
     }
-    let resumes = found
-        .resumes
-        .as_ref()
-        .and_then(|note| note.candidate.map(|candidate| (format!("rollout {} under way", note.id), candidate)));
+    let resumes =
+        found.resumes.as_ref().and_then(|note| note.candidate.map(|candidate| (format!("rollout {}", note.id), candidate)));
     let adopts =
-        if let Entry::Adopt(version) = found.plan.entry { Some(("the share to adopt".to_owned(), version)) } else { None };
+        if let Entry::Adopt(version) = found.plan.entry { Some(("the rollout to adopt".to_owned(), version)) } else { None };
     match (resumes.or(adopts), request.version) {
         (Some((what, candidate)), version) => {
             out.mismatch = continued(cloud, request, &what, candidate, version).await;
@@ -68,8 +66,8 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
     if Some(version) == found.plan.stable {
         out.nothing_to_do = found.plan.entry == Entry::Fresh;
         if !out.nothing_to_do {
-            let text = format!("{version} is stable already, and another rollout is under way");
-            out.problems.push(Problem::new(text).hint(format!("`canaryctl rollback {}` ends that one", request.subject)));
+            let text = format!("{version} is already stable, but another rollout is in progress");
+            out.problems.push(Problem::new(text).hint(format!("`canaryctl rollback {}` ends that rollout", request.subject)));
         }
         return;
     }
@@ -82,7 +80,7 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
         Err(error) => {
             let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
             let problem = Problem::new(format!("the version to roll out, {version}, cannot be read: {error}"));
-            out.problems.push(problem.hint(format!("`{list}` lists those there are")));
+            out.problems.push(problem.hint(format!("`{list}` lists the existing versions")));
         }
     }
     out.problems.extend(known_bad(found, version).filter(|_| !request.again));
@@ -95,13 +93,12 @@ fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
     Some(rejected_before(version, rejected.cause))
 }
 
-/// The refusal of a version that was taken back before.
 pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
     Problem::new(format!("{version} was rejected before: {}", cause.phrase()))
         .hint("roll out a fixed version, or this one with `--again`")
 }
 
-/// A rollout that is gone on with is of the version that this command would roll out, or it is another one.
+/// A rollout that is resumed is of the version that this command would roll out, or it is another one.
 async fn continued<C: Cloud>(
     cloud: &C,
     request: &Request,
@@ -110,11 +107,14 @@ async fn continued<C: Cloud>(
     version: Option<Version>,
 ) -> Option<Problem> {
     let other = |but: String| {
-        let text = format!("{what} is of {candidate}, and {but}");
-        Some(Problem::new(text).hint(format!("`--version {candidate}` goes on with it, `--supersede` puts a rollout aside")))
+        let text = format!("{what} rolls out {candidate}, but {but}");
+        Some(
+            Problem::new(text)
+                .hint(format!("`--version {candidate}` resumes it, `--supersede` starts a new rollout in its place")),
+        )
     };
     if let Some(version) = version {
-        return if version == candidate { None } else { other(format!("`--version` names {version}")) };
+        return if version == candidate { None } else { other(format!("`--version` is {version}")) };
     }
     let published = cloud.configuration(&request.subject.function, Some(candidate)).await.ok()?;
     let theirs = published.code_sha256;
@@ -122,10 +122,10 @@ async fn continued<C: Cloud>(
         // The hash of an image is not its URI's.
         Some(Code::Image(_)) => None,
         Some(code) if fingerprint(code) == theirs => None,
-        Some(_) => other("the package given is another".to_owned()),
+        Some(_) => other("the given package has other code".to_owned()),
         None => match cloud.configuration(&request.subject.function, None).await {
-            Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` has other code by now".to_owned()),
-            Ok(latest) if latest.frozen != published.frozen => other("`$LATEST` has other settings by now".to_owned()),
+            Ok(latest) if latest.code_sha256 != theirs => other("`$LATEST` now has other code".to_owned()),
+            Ok(latest) if latest.frozen != published.frozen => other("`$LATEST` now has other settings".to_owned()),
             Ok(_) => None,
             Err(error) => Some(unreadable(&error)),
         },
@@ -136,7 +136,7 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
     match &configuration.state {
         State::Active | State::Pending => None,
         State::Inactive => Some(
-            Problem::new(format!("{what}, {version}, is Inactive: it would fail its first calls"))
+            Problem::new(format!("{what}, {version}, is Inactive: its first invocations would fail"))
                 .hint("invoke it once, then try again")
                 .command(format!("aws lambda invoke --function-name {} /dev/null", configuration.arn)),
         ),
@@ -146,11 +146,12 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
 
 /// What to do about two versions that cannot share an alias.
 fn split(text: String) -> Problem {
-    Problem::new(text).hint("keep the role and the queue and change what they permit, or move the alias by hand, all at once")
+    Problem::new(text)
+        .hint("keep the role and the queue and change their permissions instead, or update the alias manually, all at once")
 }
 
 /// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
-pub(crate) async fn managed<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+pub(crate) async fn owning_stack<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
     let Some(stable) = stable else { return Ok(None) };
     Ok(cloud.tags(unqualified(&stable.arn)).await?.remove(STACK))
 }
@@ -166,7 +167,9 @@ pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<
 
 /// The warning of a stack that a function belongs to.
 pub fn resets(function: &FunctionName, stack: &str) -> String {
-    format!("{function} belongs to the CloudFormation stack `{stack}`, whose next deploy resets the alias and any rollout on it")
+    format!(
+        "{function} belongs to the CloudFormation stack `{stack}`: its next deploy resets the alias and ends any rollout on it"
+    )
 }
 
 /// The tag that CloudFormation puts on what belongs to a stack.

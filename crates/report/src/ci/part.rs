@@ -11,12 +11,12 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Its name, in letters that every system takes, and its title.
+    /// Its name for the CI system, and its title.
     pub(crate) fn words(self) -> (&'static str, String) {
         match self {
             Self::Prepare => ("prepare", "Preparing".to_owned()),
             Self::Shift => ("shift", "Shifting".to_owned()),
-            Self::Bake => ("bake", format!("Watching at {}", Weight::FULL)),
+            Self::Bake => ("bake", format!("Baking at {}", Weight::FULL)),
         }
     }
 }

@@ -16,6 +16,15 @@ pub(crate) fn text(name: &str) -> String {
     std::fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// Compares a text with a golden file, which `BLESS=1` writes again.
+pub(crate) fn golden(name: &str, text: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(file(name), text).unwrap();
+    }
+    let known = std::fs::read_to_string(file(name)).unwrap_or_default();
+    assert!(known == text, "{name} differs; BLESS=1 writes it again\n--- golden\n{known}\n--- now\n{text}");
+}
+
 /// A story's events.
 pub(crate) fn events(name: &str) -> Vec<Event> {
     let saved = read(&text(&format!("{name}.jsonl"))).unwrap();

@@ -18,31 +18,31 @@ fn shown(name: &str, seconds: u64, width: usize) -> String {
 #[test]
 fn a_step_in_force_at_80_columns() {
     let expected = "\
-hello:live   41 ▸ 42   Linear 10 % every minute   7f3ac2e1  01:19 of about 12:00
+hello:live   41 ▸ 42   Linear 10% every minute    7f3ac2e1  01:19 of about 12:00
   ✔ preflight   ✔ version 42
-  10 ██ 20 █░ 30 ·· 40 ·· 50 ·· 60 ·· 70 ·· 80 ·· 90 ·· 100 ·  bake 3 min
-  share     set 20 %   next 30 % in 0:42   done about 14:14
+  10 ██ 20 █░ 30 ·· 40 ·· 50 ·· 60 ·· 70 ·· 80 ·· 90 ·· 100 ·  bake 3m
+  traffic   set 20%   next 30% in 0:42   done about 14:14
   alarms    ✔ HelloFooAlarm OK
-  14:02:13  version   42 can take traffic
-  14:02:14  shifted   10 % to 42: no alarm
-  14:03:14  shifted   20 % to 42: no alarm
-  to go back:  canaryctl rollback hello";
+  14:02:13  version   42 is ready
+  14:02:14  shifted   10% of traffic to version 42 (1 alarm OK)
+  14:03:14  shifted   20% of traffic to version 42 (1 alarm OK)
+  to roll back:  canaryctl rollback hello";
     assert_eq!(shown("alarm", 79, 80), expected);
 }
 
 #[test]
 fn a_hook_that_runs_at_120_columns() {
-    let first = "hello:live   41 ▸ 42   Linear 50 % every minute";
+    let first = "hello:live   41 ▸ 42   Linear 50% every minute";
     let expected = format!(
         "{first:<80}7f3ac2e1  00:03 of about 02:00
   ✔ preflight   ✔ version 42   ▸ pre-traffic hook 0:01   · post-traffic hook
-  50 ·· 100 ·  bake 1 min
-  share     100 % on 41   first 50 % to 42
+  50 ·· 100 ·  bake 1m
+  traffic   100% on 41   first step 50% to 42
   alarms    ✔ HelloFooAlarm OK
   14:02:13  version   42 published
-  14:02:14  version   42 can take traffic
-  14:02:15  hook      preHook asked (pre-traffic)
-  to go back:  canaryctl rollback hello"
+  14:02:14  version   42 is ready
+  14:02:15  hook      preHook invoked (pre-traffic)
+  to roll back:  canaryctl rollback hello"
     );
     assert_eq!(shown("success", 3, 120), expected);
 }
@@ -50,21 +50,21 @@ fn a_hook_that_runs_at_120_columns() {
 #[test]
 fn the_bake_and_the_way_back() {
     let baking = shown("success", 92, 80);
-    assert!(baking.contains("  50 ██ 100 █  bake 0:28 of 1 min\n"), "{baking}");
-    assert!(baking.contains("  share     set 100 %   post-traffic hook in 0:32\n"), "{baking}");
+    assert!(baking.contains("  50 ██ 100 █  bake 0:28 of 1m\n"), "{baking}");
+    assert!(baking.contains("  traffic   set 100%   post-traffic hook in 0:32\n"), "{baking}");
     let back = shown("unconfirmed", 150, 80);
-    assert!(back.contains("  share     going back: all traffic to 41\n"), "{back}");
-    assert!(back.contains("  alarms    ✖ HelloFooAlarm ALARM 2m2s\n"), "{back}");
+    assert!(back.contains("  traffic   rolling back: all traffic to 41\n"), "{back}");
+    assert!(back.contains("  alarms    ✖ HelloFooAlarm ALARM 2m 2s\n"), "{back}");
 }
 
 #[test]
 fn what_is_held_is_said_to_be_held() {
     let blind = shown("blind", 130, 80);
-    assert!(blind.contains("  share     set 50 %, held while blind\n"), "{blind}");
-    assert!(blind.contains("  blind     since 14:02:33: DescribeAlarms: AccessDenied: not authorized\n"), "{blind}");
-    assert!(!blind.contains("OK"), "an alarm that cannot be read is not OK: {blind}");
+    assert!(blind.contains("  traffic   set 50%, holding: monitoring unavailable\n"), "{blind}");
+    assert!(blind.contains("  warning   since 14:02:33: DescribeAlarms: AccessDenied: not authorized\n"), "{blind}");
+    assert!(!blind.contains("HelloFooAlarm OK"), "an alarm that cannot be read is not OK: {blind}");
     let by_hand = shown("set_by_hand", 62, 80);
-    assert!(by_hand.contains("  share     set 50 %, but 5 % was set by hand: held there\n"), "{by_hand}");
+    assert!(by_hand.contains("  traffic   set 50%, but 5% was set manually: holding it\n"), "{by_hand}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_rollout_that_another_process_began_stands_where_it_stands() {
     }
     let shown = fixtures::shown(&known(LiveState::default(), [&started]), at(0), 80);
     assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
-    assert!(shown.contains("  share     set 30 %   next 40 % in 0:42   done about 14:11\n"), "{shown}");
+    assert!(shown.contains("  traffic   set 30%   next 40% in 0:42   done about 14:11\n"), "{shown}");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_first_deployment_promises_no_way_back() {
     let first = shown("first_deployment", 3, 80);
     assert!(first.contains("first deployment"), "{first}");
     assert!(first.contains("  alarms    none\n"), "{first}");
-    assert!(!first.contains("to go back"), "{first}");
+    assert!(!first.contains("to roll back"), "{first}");
 }
 
 /// Every moment of every story, at every width: no line is too long, no frame too high, no escape code without colour.
@@ -129,7 +129,7 @@ fn many_steps_and_many_alarms_are_summed_up() {
     assert!(lines.len() <= 24);
     let text = lines.join("\n");
     assert!(text.contains("  step 0 of 100  ······"), "{text}");
-    assert!(text.contains("  alarms    ✖ Alarm20 ALARM 5 s\n"), "what is red comes first: {text}");
+    assert!(text.contains("  alarms    ✖ Alarm20 ALARM 5s\n"), "what is red comes first: {text}");
     assert!(text.contains("            and 14 more\n"), "{text}");
 }
 
@@ -225,9 +225,9 @@ fn redraws_in_place_and_keeps_what_was_above() {
 $ canaryctl rollout hello
 
 ✖ ROLLED BACK   hello:live stays on 41
-  took      1m49s · noticed 4 s after the alarm · reverted in 0.3 s
+  took      1m 49s · noticed 4s after the alarm · reverted in 0.3s
   why       alarm `HelloFooAlarm` went to ALARM at 14:03:58 (7 ≥ 1)
-  now       100 % on 41, confirmed at 14:04:02; 42 is marked as rolled back
+  now       100% on 41, confirmed at 14:04:02; 42 is marked as rolled back
   next      aws logs tail /aws/lambda/hello --since 15m
             canaryctl status hello:live";
     assert_eq!(rows.join("\n"), expected);
@@ -243,7 +243,7 @@ fn a_hooks_log_is_not_drawn_over() {
 fn a_low_terminal_gets_a_low_frame() {
     let rows = played("alarm", 7, (80, 10));
     assert!(rows.len() < 11, "{rows:#?}");
-    assert_eq!(rows.last().map(String::as_str), Some("  to go back:  canaryctl rollback hello"));
+    assert_eq!(rows.last().map(String::as_str), Some("  to roll back:  canaryctl rollback hello"));
 }
 
 #[test]
@@ -278,16 +278,16 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
         rows
     };
     let rows = asked(&Prompt::Keys { holds: false }, (80, 24));
-    assert_eq!(rows[rows.len() - 2], "  to go back:  canaryctl rollback hello");
-    assert_eq!(rows[rows.len() - 1], "  p pause  a promote  r roll back  q leave it running  ^C go back");
+    assert_eq!(rows[rows.len() - 2], "  to roll back:  canaryctl rollback hello");
+    assert_eq!(rows[rows.len() - 1], "  p pause  a promote  r roll back  q leave it running  ^C roll back");
     let wide = asked(&Prompt::Keys { holds: true }, (200, 50)).pop().unwrap();
-    assert!(wide.starts_with("  to go back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
+    assert!(wide.starts_with("  to roll back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
     let questions = [
-        (Order::Pause, "hold 20 % on 42 for an hour?"),
+        (Order::Pause, "hold 20% on 42 for an hour?"),
         (Order::Resume, "end the pause of hello:live?"),
-        (Order::Promote, "give 42 100 % now?"),
+        (Order::Promote, "shift 100% of traffic to 42 now?"),
         (Order::RollBack, "roll hello:live back to 41?"),
-        (Order::Leave, "leave 20 % on 42, unwatched?"),
+        (Order::Leave, "leave 20% on 42 and stop watching?"),
     ];
     // In the lowest frame, and where there is none.
     for size in [(80, 24), (60, 10), (50, 24)] {
@@ -297,9 +297,9 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
             assert!(last.starts_with(&format!("  {question}  y to confirm")), "{rows:#?}");
         }
         let signal = asked(&Prompt::Signal { holds: false, insists: false }, size).pop().unwrap();
-        assert!(signal.starts_with("  ^C: bringing all traffic back to 41; ^C again"), "{signal}");
+        assert!(signal.starts_with("  ^C: rolling back to 41; ^C again"), "{signal}");
         let signal = asked(&Prompt::Signal { holds: true, insists: false }, size).pop().unwrap();
-        assert!(signal.starts_with("  ^C: leaving 20 % on 42, unwatched; ^C again"), "{signal}");
+        assert!(signal.starts_with("  ^C: leaving 20% on 42, no longer watched; ^C again"), "{signal}");
     }
     let ended = |prompt: Option<Prompt>| {
         drawn((80, 24), |live| {

@@ -15,12 +15,7 @@ fn events(name: &str) -> Vec<Event> {
 }
 
 fn golden(file: &str, text: &str) {
-    let path = fixtures::file("recorded").join(file);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(known == text, "{file} is not the golden one; BLESS=1 writes it anew\n--- golden\n{known}\n--- now\n{text}");
+    fixtures::golden(&format!("recorded/{file}"), text);
 }
 
 #[test]
@@ -183,7 +178,7 @@ fn a_document_holds_what_the_events_hold() {
 
 #[test]
 fn nothing_is_told_of_no_events() {
-    assert!(html(&[]).contains("There are no events to tell of."));
+    assert!(html(&[]).contains("There are no events."));
     assert!(markdown(&[]).contains("There are no events"));
     assert!(explanation(&[]).contains("There are no events"));
 }

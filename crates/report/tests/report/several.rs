@@ -37,16 +37,16 @@ fn last_lines(event: &Event) -> String {
 }
 
 #[test]
-fn a_row_for_each_and_trouble_first() {
+fn a_row_for_each_and_problems_first() {
     let state = known(LiveState::of_a_group(), &group());
     let shown = fixtures::shown(&state, at(110), 100);
     let expected = "\
-3 functions   Linear 10 % every minute   01:50 of about 12:00
-  mails:live   41 ▸ 42    20 %    ✖ 1 in ALARM  back: an alarm went off
-  bills:live   41 ▸ 42    20 %    ✔ alarms 1  next in 0:11
-  orders:live  41 ▸ 42    20 %    ✔ alarms 1  next in 0:11";
+3 functions   Linear 10% every minute   01:50 of about 12:00
+  mails:live   41 ▸ 42    20%     ✖ 1 in ALARM  rolled back: an alarm fired
+  bills:live   41 ▸ 42    20%     ✔ alarms 1  next step in 0:11
+  orders:live  41 ▸ 42    20%     ✔ alarms 1  next step in 0:11";
     assert!(shown.starts_with(expected), "{shown}");
-    assert!(shown.ends_with("  to go back:  canaryctl rollback"), "{shown}");
+    assert!(shown.ends_with("  to roll back:  canaryctl rollback"), "{shown}");
     for width in [60, 80, 200] {
         for line in frame(&state, at(110), width, false) {
             assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= width, "{line}");
@@ -69,15 +69,15 @@ fn the_view_ends_with_all_of_them() {
     let told = told(&events, |out| Box::new(Live::of_a_group(out, Size::Fixed(100, 30), false)));
     let (before, after) = told.rsplit_once("✖ ROLLED BACK   all 1 function stay").unwrap();
     assert!(before.contains("mails:live  ended     ✖ ROLLED BACK") || before.contains("mails:live"), "{before}");
-    assert!(!after.contains("to go back:"), "the view is gone: {after}");
+    assert!(!after.contains("to roll back:"), "the view is gone: {after}");
 }
 
 #[test]
 fn the_end_names_who_decided_it() {
     let mails = || ending("mails", "rolled_back", 10, "alarm", "alarm `m` went to ALARM at 14:03:58 (Errors 7 ≥ 1)");
-    let along = |function| ending(function, "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let along = |function| ending(function, "rolled_back", 10, "group", "mails:live rolls back: an alarm fired");
     let told = last_lines(&end(10, vec![along("bills"), mails(), along("orders")]));
-    assert!(told.starts_with("✖ ROLLED BACK   all 3 functions stay as they were"), "{told}");
+    assert!(told.starts_with("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{told}");
     assert!(told.contains("why       mails:live: alarm `m` went to ALARM"), "{told}");
     assert!(told.contains("now       all 3 on stable") && told.lines().count() <= 10, "{told}");
     let lost = ending("orders", "rollback_unconfirmed", 20, "rollback_unconfirmed", "the alias could not be written");
@@ -92,7 +92,7 @@ fn the_end_names_who_decided_it() {
         let held_up = ending("bills", "refused", 3, "held_up", &format!("{nothing}: mails:live of its group cannot"));
         let refused = ending("mails", "refused", 3, "refused", "alarm `m` does not exist");
         let told = last_lines(&end(3, vec![held_up, refused]));
-        assert!(told.contains("REFUSED   2 functions: nothing has moved"), "{told}");
+        assert!(told.contains("REFUSED   2 functions: traffic unchanged"), "{told}");
         assert!(told.contains("mails:live: alarm `m` does not") && !told.contains("bills:live"), "{told}");
     }
 }
@@ -105,16 +105,16 @@ fn in_turn(text: &str, first: &str, second: &str) -> bool {
 #[test]
 fn a_report_begins_with_all_of_them() {
     let mails = ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off");
-    let along = ending("bills", "rolled_back", 10, "group", "mails:live goes back: an alarm went off");
+    let along = ending("bills", "rolled_back", 10, "group", "mails:live rolls back: an alarm fired");
     let mut events = group();
     events.push(end(10, vec![along, mails]));
     let page = html(&events);
-    assert!(page.contains("<title>all 2 functions stay as they were</title>"), "{page}");
-    assert!(page.contains("<td>bills:live</td><td>✖ ROLLED BACK</td><td>mails:live goes back: an alarm went off</td>"), "{page}");
-    assert!(in_turn(&page, "all 2 functions stay as they were</h1>", "mails:live stays on 41</h1>"), "{page}");
+    assert!(page.contains("<title>all 2 functions stay on their stable versions</title>"), "{page}");
+    assert!(page.contains("<td>bills:live</td><td>✖ ROLLED BACK</td><td>mails:live rolls back: an alarm fired</td>"), "{page}");
+    assert!(in_turn(&page, "all 2 functions stay on their stable versions</h1>", "mails:live stays on 41</h1>"), "{page}");
     let text = markdown(&events);
-    assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay as they were\n"), "{text}");
-    assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live goes back: an alarm went off |"), "{text}");
+    assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay on their stable versions\n"), "{text}");
+    assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live rolls back: an alarm fired |"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
     assert_eq!((json["several"]["exit_code"].as_u64(), json["rollouts"].as_array().map(Vec::len)), (Some(10), Some(3)));
     let one: serde_json::Value = serde_json::from_str(&document(&story("mails")).unwrap()).unwrap();

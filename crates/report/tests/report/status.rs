@@ -47,19 +47,19 @@ fn running(lease: Option<i64>) -> Alias {
 }
 
 #[test]
-fn a_rollout_under_way() {
+fn a_rollout_in_progress() {
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
-  traffic   70 % on 41, 30 % on 42
-  is        step 3 of 10, 30 % since 14:02:33 (18 s); next change at 14:03:33 (in 42 s)
-  owner     k4q9, taken to be alive until 14:04:33
-  rejected  39 (rolled back by hand); refused without --again
+  traffic   70% on 41, 30% on 42
+  is        step 3 of 10, 30% of traffic since 14:02:33 (18s); next step at 14:03:33 (in 42s)
+  owner     k4q9, lease expires at 14:04:33
+  rejected  39 (rolled back manually); refused unless you use --again
   next      canaryctl rollback hello   puts all traffic on 41
 ";
     assert_eq!(text(&running(Some(102))), expected);
     let expected = json!({
         "v": 1, "type": "status", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
-        "alias_state": "running", "traffic": "70 % on 41, 30 % on 42", "stable": "41", "candidate": "42", "weight": 0.3,
+        "alias_state": "running", "traffic": "70% on 41, 30% on 42", "stable": "41", "candidate": "42", "weight": 0.3,
         "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "orphaned": false,
         "next_step_at": "2026-11-23T14:03:33.000Z", "paused": false, "last_outcome": null, "last_cause": null, "rejected": ["39"],
     });
@@ -69,15 +69,18 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
 #[test]
 fn an_owner_that_died_or_left() {
     let dead = text(&running(Some(-100)));
-    assert!(dead.contains("  owner     none: k4q9 was last due at 14:01:11, 1m40s ago; nobody goes on with it\n"), "{dead}");
+    assert!(
+        dead.contains("  owner     none: the lease of k4q9 expired at 14:01:11, 1m 40s ago; abandoned: no process drives it\n"),
+        "{dead}"
+    );
     assert_eq!(json(&running(Some(-100)))["orphaned"], true);
     let left = text(&running(None));
-    assert!(left.contains("  owner     none: k4q9 left it in progress; nobody goes on with it\n"), "{left}");
+    assert!(left.contains("  owner     none: k4q9 left it in progress; abandoned: no process drives it\n"), "{left}");
     assert_eq!(json(&running(None))["orphaned"], true);
 }
 
 #[test]
-fn paused_and_blind_and_asking_a_hook() {
+fn paused_and_unmonitored_and_running_a_hook() {
     let fields = format!(
         "{} u={}.b b={} k=2.{}",
         times(-138, -18, Some(42), Some(102)),
@@ -88,12 +91,12 @@ fn paused_and_blind_and_asking_a_hook() {
     let alias = alias(41, Some((42, 10_000)), &format!("post 41>42 {fields}"));
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
-  traffic   100 % on 42
-  is        asking the post-traffic hook since 14:02:33 (18 s)
-  paused    until 14:12:51, then it goes back
-  blind     since 14:02:46 (5 s): what is watched cannot be read
-  hook      attempt 2, counts as failed at 14:17:51
-  owner     k4q9, taken to be alive until 14:04:33
+  traffic   100% on 42
+  is        post-traffic hook running since 14:02:33 (18s)
+  paused    until 14:12:51, then it rolls back
+  warning   monitoring unavailable since 14:02:46 (5s): CloudWatch cannot be read
+  hook      attempt 2, fails if there is no answer by 14:17:51
+  owner     k4q9, lease expires at 14:04:33
   next      canaryctl resume hello     ends the pause
             canaryctl rollback hello   puts all traffic on 41
 ";
@@ -119,83 +122,65 @@ fn check(rows: impl IntoIterator<Item = Row>) {
 #[test]
 fn every_idle_alias_has_its_words_and_its_command() {
     let over = times(-138, -18, None, None);
+    let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {over}"));
     check([
-        (alias(41, None, ""), "idle", "none is remembered", "canaryctl rollout hello "),
-        (alias(41, Some((42, 0)), ""), "idle", "42 is listed with a weight of 0", "canaryctl rollout hello "),
-        (alias(0, None, ""), "idle", "an alias of $LATEST", "aws lambda update-alias --function-name hello --name live "),
+        (alias(41, None, ""), "idle", "no earlier one is recorded", "canaryctl rollout hello "),
+        (alias(41, Some((42, 0)), ""), "idle", "42 has a weight of 0", "canaryctl rollout hello "),
+        (alias(0, None, ""), "idle", "on $LATEST", "aws lambda update-alias --function-name hello --name live "),
+        (at(42, None, "promoted 41>42"), "idle", "promoted 42 at 14:02:33, replacing 41", "canaryctl rollback hello "),
+        (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
+        (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", "canaryctl rollout hello "),
         (
-            alias(42, None, &format!("promoted 41>42 {over}")),
+            at(41, None, "back 41>42 alarm"),
             "idle",
-            "promoted 42 at 14:02:33 in place of 41",
-            "canaryctl rollback hello ",
-        ),
-        (alias(1, None, &format!("promoted ->1 {over}")), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
-        (
-            alias(7, None, &format!("promoted 41>42 {over}")),
-            "idle",
-            "something else has moved the alias to 7",
+            "the last rollout, of 42, ended at 14:02:33: an alarm fired",
             "canaryctl rollout hello ",
         ),
-        (
-            alias(41, None, &format!("back 41>42 alarm {over}")),
-            "idle",
-            "the last rollout, of 42, ended at 14:02:33: an alarm went off",
-            "canaryctl rollout hello ",
-        ),
-        (alias(41, None, &format!("back 41>42 signal {over}")), "idle", "interrupted by a signal", "canaryctl rollout hello "),
-        (alias(41, None, &format!("back 41>41 unchanged {over}")), "idle", "nothing to roll out", "canaryctl rollout hello "),
+        (at(41, None, "back 41>42 signal"), "idle", "interrupted by a signal", "canaryctl rollout hello "),
+        (at(41, None, "back 41>41 unchanged"), "idle", "nothing to roll out", "canaryctl rollout hello "),
     ]);
 }
 
 #[test]
 fn every_other_standing_has_its_words_and_its_command() {
     let live = times(-138, -18, Some(42), Some(102));
+    let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {live}"));
     check([
-        (alias(41, Some((42, 1000)), ""), "foreign", "somebody else's rollout", "canaryctl rollback hello --to 41 "),
-        (alias(41, None, &format!("claim 41>- {live}")), "acquired", "no traffic has moved", "canaryctl rollback hello "),
-        (alias(41, None, &format!("pre 41>42 {live}")), "acquired", "the pre-traffic hook", "canaryctl rollback hello "),
-        (
-            alias(41, Some((42, 10_000)), &format!("bake 41>42 {live}")),
-            "running",
-            "the bake ends at 14:03:33 (in 42 s)",
-            "canaryctl rollback hello ",
-        ),
+        (alias(41, Some((42, 1000)), ""), "foreign", "another tool is rolling out", "canaryctl rollback hello --to 41 "),
+        (at(41, None, "claim 41>-"), "acquired", "traffic unchanged", "canaryctl rollback hello "),
+        (at(41, None, "pre 41>42"), "acquired", "pre-traffic hook running", "canaryctl rollback hello "),
+        (at(41, Some((42, 10_000)), "bake 41>42"), "running", "the bake ends at 14:03:33 (in 42s)", "canaryctl rollback hello "),
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, Some(-1), Some(102)))),
             "running",
-            "(18 s); the bake is over",
+            "(18s); the bake is over",
             "canaryctl rollback hello ",
         ),
         // Promoted by hand.
         (
             alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, None, Some(102)))),
             "running",
-            "(18 s); its owner ends the bake",
+            "(18s); the owner will end the bake",
             "canaryctl rollback hello ",
         ),
-        (alias(1, None, &format!("post ->1 {live}")), "running", "the post-traffic hook", "canaryctl status hello "),
+        (at(1, None, "post ->1"), "running", "post-traffic hook running", "canaryctl status hello "),
         (
-            alias(41, Some((42, 500)), &format!("bake 41>42 {live}")),
+            at(41, Some((42, 500)), "bake 41>42"),
             "set_by_hand",
-            "5 % where the rollout set 100 %",
+            "5% of traffic, the rollout had set 100%",
             "canaryctl rollback hello ",
         ),
+        (at(41, None, "bake 41>42"), "cleared_by_hand", "the traffic of 42 was removed", "canaryctl rollback hello "),
         (
-            alias(41, None, &format!("bake 41>42 {live}")),
-            "cleared_by_hand",
-            "a person took the share",
-            "canaryctl rollback hello ",
-        ),
-        (
-            alias(42, None, &format!("bake 41>42 {live}")),
+            at(42, None, "bake 41>42"),
             "promoted_elsewhere",
-            "42 was made the alias' version by something else",
+            "something else made 42 the alias' version",
             "canaryctl rollback hello --to 41 ",
         ),
         (
-            alias(43, None, &format!("bake 41>42 {live}")),
+            at(43, None, "bake 41>42"),
             "contended",
-            "note and alias do not fit",
+            "no longer matches what the rollout recorded",
             "canaryctl rollback hello --to 41 ",
         ),
         (
@@ -213,15 +198,15 @@ fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let told = |provisioned| status_text(&subject(), Some(&foreign), provisioned, now());
     let expected = "\
 hello:live   42
-  traffic   100 % on 41
-  is        41 has 100 % and no note says why; canaryctl leaves it alone:
-            AWS moving this alias' provisioned concurrency, or somebody else's rollout
-  next      canaryctl status hello             again in some minutes: AWS takes the weights away when it is done
+  traffic   100% on 41
+  is        41 has 100% of the traffic, and no rollout is recorded; canaryctl does not change it:
+            AWS is moving this alias' provisioned concurrency, or another tool is rolling out
+  next      canaryctl status hello             again in a few minutes: AWS removes the weights when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42
 ";
     assert_eq!(told(Some(true)), expected);
-    let nobodys = told(Some(false));
-    assert!(!nobodys.contains("provisioned") && nobodys.contains("  next      canaryctl rollback hello --to 42 "), "{nobodys}");
+    let other = told(Some(false));
+    assert!(!other.contains("provisioned") && other.contains("  next      canaryctl rollback hello --to 42 "), "{other}");
 }
 
 /// Where something else has moved the alias, both ways out are shown: either ends the rollout whose note still stands.
@@ -275,7 +260,7 @@ fn held_up_by_what_the_calls_say() {
         alias(41, Some((42, 3000)), &format!("shift 41>42 30% 3/10 {}{fields}", times(-138, -18, Some(42), Some(300))))
     };
     let told = text(&note(" a=3c w=8c"));
-    assert!(told.contains("  held      this step lasts 5 min longer so far, for want of calls of the new version\n"), "{told}");
-    assert!(told.contains("2 min in all so far, for suspicions that were not proven"), "{told}");
+    assert!(told.contains("  held      this step is extended by 5m so far: too few invocations\n"), "{told}");
+    assert!(told.contains("2m in total so far: the new version was possibly worse"), "{told}");
     assert!(!text(&note("")).contains("held"));
 }

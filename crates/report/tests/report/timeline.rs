@@ -1,4 +1,4 @@
-//! `plan` says when what moves, what is watched, and how every doubt is treated.
+//! `plan` shows every step, everything that is watched, and the rules.
 
 use std::time::Duration;
 
@@ -35,20 +35,20 @@ fn plan(schedule: &str) -> Plan {
 #[test]
 fn a_timeline_with_everything_in_it() {
     let expected = "\
-hello:live   41 ▸ a new version   Linear30PercentEvery1Minute, about 6 min
-  before    pre-traffic hook preHook says whether any traffic moves
-  t = 0     30 %
-  1 min     60 %
-  2 min     90 %
-  3 min     100 %, then baked for 3 min: watched, and one write away from stable
-  6 min     post-traffic hook postHook, then promoted; back to 41 should it fail
+hello:live   41 ▸ new version   Linear30PercentEvery1Minute, about 6m
+  before    pre-traffic hook preHook: traffic moves only if it succeeds
+  t = 0     30%
+  1m        60%
+  2m        90%
+  3m        100%, then bake for 3m: still watched, a rollback is one write
+  6m        post-traffic hook postHook, then promoted; rolls back to 41 if it fails
   watched   alarm HelloFooAlarm
-            every 5 s; an alarm in ALARM takes all traffic back
-            no data counts as no complaint (--insufficient-data ok)
-            red before it begins: refused (--preexisting-alarm fail)
-            not readable: holds the share, goes back after 10 min (--blind-limit)
-  stopped   a signal takes all traffic back (--on-interrupt rollback)
-  go back   canaryctl rollback hello
+            read every 5s; an alarm in ALARM rolls back
+            no data counts as OK (--insufficient-data ok)
+            in ALARM before the start: refused (--preexisting-alarm fail)
+            if CloudWatch cannot be read: holds, rolls back after 10m (--blind-limit)
+  signal    rolls back (--on-interrupt rollback)
+  roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute"), None), expected);
 }
@@ -61,16 +61,16 @@ fn nothing_watched_is_said_plainly() {
         pre_hook: None,
         post_hook: None,
         source: Source::Version(Version::new(42).unwrap()),
-        policy: Policy { on_interrupt: OnInterrupt::Hold, ..plan("AllAtOnce").policy },
+        policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() },
         ..plan("AllAtOnce")
     };
     let expected = "\
 hello:live   41 ▸ 42   AllAtOnce
-  t = 0     100 %
+  t = 0     100%
   t = 0     promoted
-  watched   nothing is watched: the schedule alone moves traffic
-  stopped   a signal leaves the share as it is (--on-interrupt hold)
-  go back   canaryctl rollback hello
+  watched   nothing: only the schedule moves traffic
+  signal    leaves traffic unchanged (--on-interrupt hold)
+  roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan, None), expected);
 }
@@ -79,7 +79,7 @@ hello:live   41 ▸ 42   AllAtOnce
 fn a_long_timeline_is_shortened() {
     let text = plan_text(&subject(), &plan("Linear1PercentEvery1Minute"), None);
     assert!(
-        text.contains("  3 min     4 %\n  …         94 more steps, one every 1 min\n  1h38m     99 %\n  1h39m     100 %,"),
+        text.contains("  3m        4%\n  …         94 more steps, one every 1m\n  1h 38m    99%\n  1h 39m    100%,"),
         "{text}"
     );
     assert!(text.lines().count() <= 20, "{text}");
@@ -87,32 +87,23 @@ fn a_long_timeline_is_shortened() {
 
 #[test]
 fn every_policy_is_named() {
-    let other = Plan {
-        policy: Policy {
-            insufficient_data: InsufficientData::Hold,
-            preexisting_alarm: Preexisting::Wait,
-            ..plan("AllAtOnce").policy
-        },
-        ..plan("AllAtOnce")
-    };
-    let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data holds the share, for 10 min at most"), "{text}");
-    assert!(text.contains("waits up to 1 h"), "{text}");
-    let other = Plan {
-        policy: Policy { insufficient_data: InsufficientData::RollBack, preexisting_alarm: Preexisting::Ignore, ..other.policy },
-        ..other
-    };
-    let text = plan_text(&subject(), &other, None);
-    assert!(text.contains("no data takes all traffic back"), "{text}");
-    assert!(text.contains("only going red again counts"), "{text}");
+    let text = |policy: Policy| plan_text(&subject(), &Plan { policy, ..plan("AllAtOnce") }, None);
+    let (insufficient_data, preexisting_alarm) = (InsufficientData::Hold, Preexisting::Wait);
+    let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
+    assert!(shown.contains("no data holds the traffic, for at most 10m"), "{shown}");
+    assert!(shown.contains("waits up to 1h"), "{shown}");
+    let (insufficient_data, preexisting_alarm) = (InsufficientData::RollBack, Preexisting::Ignore);
+    let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
+    assert!(shown.contains("no data rolls back"), "{shown}");
+    assert!(shown.contains("only a new ALARM counts"), "{shown}");
 }
 
 #[test]
 fn a_first_deployment_has_no_steps_and_no_way_back() {
     let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") }, None);
     assert!(text.contains("first deployment"), "{text}");
-    assert!(text.contains("  t = 0     the alias is created on it: 100 % at once"), "{text}");
-    assert!(!text.contains("10 %") && !text.contains("rollback hello"), "{text}");
+    assert!(text.contains("  t = 0     the alias is created with 100% of traffic on it"), "{text}");
+    assert!(!text.contains("10%") && !text.contains("rollback hello"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A rollout that runs elsewhere, told from its alias alone: every change once, in its order, and an end that is the last event.
+//! The rollout of another process, from its alias alone: every change once, in its order, and an end that is the last event.
 
 use std::time::Duration;
 
@@ -64,22 +64,22 @@ fn a_whole_rollout() {
     ];
     let (log, events) = told(&reads);
     assert!(
-        log.starts_with("14:02:13  hello:live  started   41 → a new version, rollout 00000007, which runs elsewhere\n"),
+        log.starts_with("14:02:13  hello:live  started   41 → new version, rollout 00000007, driven by another process\n"),
         "{log}"
     );
     let lines = [
         "42 published",
-        "42 can take traffic",
-        "the hook asked (pre-traffic)",
-        "the hook succeeded in 6 s",
-        "10 % to 42: step 1 of 3",
-        "by hand until 14:12:13",
-        "no more: it goes on",
-        "50 % to 42: step 2 of 3",
-        "cannot be read by its owner; holding 50 %",
-        "everything can be read again",
-        "100 % to 42: the last step",
-        "42 is the alias' version now",
+        "42 is ready",
+        "the hook invoked (pre-traffic)",
+        "the hook succeeded in 6s",
+        "10% of traffic to version 42 (step 1 of 3)",
+        "manually until 14:12:13",
+        "resumed   after the pause",
+        "50% of traffic to version 42 (step 2 of 3)",
+        "unavailable: the rollout's process cannot read CloudWatch; holding 50%",
+        "resumed   monitoring restored",
+        "100% of traffic to version 42 (the last step)",
+        "42 is now the alias' version",
         "✔ PROMOTED   hello:live is on 42",
     ];
     let mut from = 0;
@@ -95,7 +95,7 @@ fn a_whole_rollout() {
 }
 
 #[test]
-fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
+fn a_late_watcher_sees_the_current_state_and_nothing_made_up() {
     let running = alias(shift(10, 1), 60, |_| {});
     let alarms = ["errors".to_owned()];
     let (mut watch, mut events) = Watch::begin(&subject(), &running, &alarms, at(78)).unwrap();
@@ -111,23 +111,23 @@ fn whoever_joins_late_sees_where_it_is_and_what_is_not_known_is_not_made_up() {
     events.extend(watch.look_at_alarms(std::slice::from_ref(&errors), at(78)));
     assert_eq!(watch.look_at_alarms(&[errors], at(83)), []);
     let expected = "\
-hello:live   41 ▸ 42   runs elsewhere                            00000007  01:18
+hello:live   41 ▸ 42   driven by another process                 00000007  01:18
   ✔ preflight   ✔ version 42
   step 1 of 3  ██████████····················
-  share     set 10 %   next step in 0:42
-  alarms    ✔ errors OK 2 min
-  14:03:13  version   42 can take traffic
-  14:03:13  shifted   10 % to 42: step 1 of 3
-  to go back:  canaryctl rollback hello";
+  traffic   set 10%   next step in 0:42
+  alarms    ✔ errors OK 2m
+  14:03:13  version   42 is ready
+  14:03:13  shifted   10% of traffic to version 42 (step 1 of 3)
+  to roll back:  canaryctl rollback hello";
     assert_eq!(shown(&known(LiveState::default(), &events), at(78), 80), expected);
 }
 
 #[test]
-fn a_way_back_and_a_rollout_that_is_somebody_elses_end_it_too() {
+fn a_rollback_and_another_owner_end_it_too() {
     let (log, events) =
         told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (20, Some(alias(Phase::Back(Cause::Alarm), 19, |_| {})))]);
     assert_eq!(events.last().unwrap().ending().unwrap().exit_code, 10);
-    assert!(log.contains("✖ ROLLED BACK   hello:live stays on 41") && log.contains("100 % on 41, confirmed"), "{log}");
+    assert!(log.contains("✖ ROLLED BACK   hello:live stays on 41") && log.contains("100% on 41, confirmed"), "{log}");
     // One stale read, or two, are not believed.
     let foreign = || Some(Alias { description: String::new(), ..alias(shift(10, 1), 8, |_| {}) });
     let again = || Some(alias(shift(10, 1), 8, |_| {}));
@@ -138,7 +138,7 @@ fn a_way_back_and_a_rollout_that_is_somebody_elses_end_it_too() {
 }
 
 #[test]
-fn an_owner_that_is_gone_and_a_share_set_by_hand_are_said_once() {
+fn an_abandoned_rollout_and_manually_set_traffic_are_reported_once() {
     let orphan = || Some(alias(shift(10, 1), 8, |note| note.lease = Some(at(10))));
     let by_hand = || {
         let mut alias = alias(shift(10, 1), 8, |_| {});
@@ -146,8 +146,8 @@ fn an_owner_that_is_gone_and_a_share_set_by_hand_are_said_once() {
         Some(alias)
     };
     let (log, _) = told(&[(9, orphan()), (14, orphan()), (19, orphan())]);
-    assert_eq!(log.matches("nobody watches over this rollout any more").count(), 1, "{log}");
+    assert_eq!(log.matches("no process drives this rollout").count(), 1, "{log}");
     let (log, _) = told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (50, by_hand()), (55, by_hand())]);
-    assert_eq!(log.matches("5 % on 42").count(), 1, "{log}");
+    assert_eq!(log.matches("5% of traffic on 42").count(), 1, "{log}");
     assert!(Watch::begin(&subject(), &alias(Phase::Promoted, 8, |_| {}), &[], at(9)).is_none());
 }

@@ -6,7 +6,7 @@ use crate::note::{Note, Phase, RolloutId};
 use crate::plan::Plan;
 use crate::{Cause, Outcome};
 
-/// How a member that was found belongs to the rollout under way on its group.
+/// How a member that was found belongs to the rollout in progress on its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Joins {
     /// It is in the midst of it.
@@ -19,8 +19,8 @@ pub enum Joins {
     Begins,
 }
 
-/// The rollout that some of these are in the midst of, or one whose way back was cut short: each one's alias, plan, and the note that it
-/// goes on with. `None` where none is under way.
+/// The rollout that some of these are in the midst of, or one whose rollback was cut short: each one's alias, plan, and the note that it
+/// resumes. `None` where none is in progress.
 pub fn under_way<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan, Option<&'a Note>)> + Clone) -> Option<Note> {
     found.clone().find_map(|(_, _, resumes)| resumes.cloned()).or_else(|| cut_short(found.map(|(alias, plan, _)| (alias, plan))))
 }
@@ -34,7 +34,7 @@ pub fn joins(alias: Option<&Alias>, plan: &Plan, resumes: Option<&Note>, live: &
     }
 }
 
-/// How a member ended that somebody took out of its rollout while no process watched: by hand, or otherwise.
+/// How a member ended that somebody took out of its rollout while no process watched: manually, or otherwise.
 pub fn taken_out(alias: Option<&Alias>) -> Option<(Outcome, Left)> {
     match alias_state(alias?) {
         AliasState::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
@@ -45,7 +45,7 @@ pub fn taken_out(alias: Option<&Alias>) -> Option<(Outcome, Left)> {
     }
 }
 
-/// The end of a member that is back, where another is final by the same rollout: nothing is under way, and they do not belong so.
+/// The end of a member that is back, where another is final by the same rollout: nothing is in progress, and they do not belong so.
 fn cut_short<'a>(found: impl Iterator<Item = (Option<&'a Alias>, &'a Plan)>) -> Option<Note> {
     let end = |(alias, plan): (Option<&Alias>, &Plan)| terminal(alias).filter(|note| note.plan == Some(plan.hash()));
     let ends: Vec<Note> = found.filter_map(end).collect();
@@ -66,7 +66,7 @@ fn terminal(alias: Option<&Alias>) -> Option<Note> {
     note.plan.is_some().then_some(note)
 }
 
-/// Whether these two ends tell of one rollout that is final on one alias and back on another: a way back that was cut short.
+/// Whether these two ends tell of one rollout that is final on one alias and back on another: a rollback that was cut short.
 fn split(one: &Note, other: &Note) -> bool {
     let back = |note: &Note| matches!(note.phase, Phase::Back(cause) if !matches!(cause, Cause::Unchanged | Cause::Rejected));
     one.id == other.id

@@ -5,9 +5,9 @@
 //! the members of each other is not said here.
 //!
 //! The rules, in their order:
-//! 1. A member that goes back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
+//! 1. A member that rolls back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
 //! 2. The first version that becomes final, after all members have passed everything, is the commit: one write to one alias. From
-//!    then on nothing automatic goes back, and whoever stands at 100 % becomes final, unless a person holds it.
+//!    then on nothing automatic rolls back, and whoever stands at 100% becomes final, unless a person holds it.
 //! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
 
 use super::state::{Left, Member, Others, RollbackTrigger, Stage};
@@ -39,7 +39,7 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
     };
     for (index, (name, member, shown)) in members.enumerate().filter(|(index, _)| *index != place) {
         match member.left {
-            // Who went back for a cause of its own says more than who came along.
+            // Who rolled back for a cause of its own says more than who came along.
             Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
                 seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: Some(cause) });
             }
@@ -81,7 +81,7 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
         (_, Some(Position::Ours(note) | Position::SetByHand(note, _))) => stage(plan, note),
         (_, _) => Stage::Outside,
     };
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action goes nowhere")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action moves no traffic")]
     let ready = match action {
         // Seen before its write is answered: whoever is told to stop meanwhile counts with it.
         Action::Claim | Action::TakeOver => Stage::Claimed,
@@ -118,7 +118,7 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
     // One that is still to be taken over is in nobody's hands.
     let nobodys = matches!(position, Some(Position::Entering(_)));
     let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that goes on")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that continues")]
     match action {
         Action::RollBack(Cause::Unchanged) => None,
         Action::RollBack(cause) | Action::Finish(Outcome::RolledBack(cause)) => Some(Left::Back(*cause)),
@@ -163,7 +163,6 @@ pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Actio
     hold_back(plan, seen, others, action)
 }
 
-/// Comes back with the others, from wherever this one is.
 fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
     use Position::{ClearedByHand, Ended, Entering, Lost, Ours, SetByHand, Superseding, TakenOver, Vanished};
     if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Wait { why: Reason::LookingAgain, .. }) {
@@ -179,7 +178,7 @@ fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, 
     }
 }
 
-/// A share that its owner left behind shares the others' fate: somebody has to own it for that, though all are told to stop by now.
+/// A weight that its owner left behind shares the others' fate: somebody has to own it for that, though all are told to stop by now.
 /// Only where none of them is back or in this process' hands yet, everything is left as it was.
 fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, action: &Action) -> Option<Action> {
     let goes_back = others.called.as_ref().is_some_and(|called| called.cause.is_some());
@@ -203,13 +202,13 @@ fn leave(seen: &Observation, action: Action) -> Action {
     if seen.unanswered.is_some() { Action::Confirm } else { Action::Finish(Outcome::Superseded) }
 }
 
-/// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back by hand.
+/// A final version ends its rollout when the others' are final too, or given up: until then one of them may be brought back manually.
 fn end_with_the_others(plan: &Plan, seen: &Observation, others: &Others, action: Action) -> Action {
     let early = matches!(action, Action::Finish(_)) && others.under_way;
     if early { waiting(plan, seen, others, Stage::Final) } else { action }
 }
 
-/// After the commit whoever stands at 100 % becomes final; what a person does to it comes first.
+/// After the commit whoever stands at 100% becomes final; what a person does to it comes first.
 fn go_final(seen: &Observation, position: Option<&Position>, action: &Action) -> Option<Action> {
     let Some(Position::Ours(note)) = position else { return None };
     let full = matches!(note.phase, Phase::Bake | Phase::Post) && note.pause.is_none();
@@ -224,14 +223,14 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action stays within the stage that is reached")]
     let (reached, needs) = match &action {
         Action::Claim | Action::TakeOver | Action::Supersede | Action::Adopt => (others.before, Stage::Claimed),
-        // Whoever puts another rollout aside publishes first.
+        // Whoever supersedes another rollout publishes first.
         Action::UpdateCode | Action::Publish | Action::ManageAlarms | Action::AnnouncePreHook if seen.claimed => {
             (others.at, Stage::Claimed)
         }
         Action::Shift { step, .. } => (others.ready, Stage::Step(*step)),
         Action::Promote(_) if others.leads || others.committed => (others.ready, Stage::Final),
         Action::Promote(_) => return waiting(plan, seen, others, Stage::Final),
-        // What has moved is left as it is; what has not is left claimed, for the whole group to be gone on with.
+        // What has moved is left as it is; what has not is left claimed, for the whole group to be resumed.
         Action::RollBack(Cause::Signal) if plan.on_interrupt == OnInterrupt::Hold && others.moved => {
             return release(seen, others);
         }
@@ -241,7 +240,7 @@ fn hold_back(plan: &Plan, seen: &Observation, others: &Others, action: Action) -
     if reached >= needs { action } else { waiting(plan, seen, others, needs) }
 }
 
-/// Gives the lease up, once, and holds until nobody of the others can go back any more.
+/// Gives the lease up, once, and holds until nobody of the others can roll back any more.
 fn release(seen: &Observation, others: &Others) -> Action {
     match (leased(seen), others.open) {
         (true, _) => Action::Release,
@@ -261,8 +260,8 @@ fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Ac
 
 /// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.
 ///
-/// A way back that is not confirmed is never hidden by the others: 20 wins, then 21. Else it is the first cause, where coming back
-/// with the group is none, and a refusal only where nobody went back for a cause of its own.
+/// A rollback that is not confirmed is never hidden by the others: 20 wins, then 21. Else it is the first cause, where coming back
+/// with the group is none, and a refusal only where nobody rolled back for a cause of its own.
 pub fn exit_code(members: &[(u8, &ReasonKind)], left: &[usize]) -> u8 {
     let code = |place: &usize| members.get(*place).map_or(1, |member| member.0);
     let all = || (0..members.len()).collect::<Vec<_>>();

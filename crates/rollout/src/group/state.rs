@@ -22,7 +22,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage after this one, of those that a share reaches.
+    /// The stage after this one, of those that a weight reaches.
     pub(super) fn next(self) -> Self {
         match self {
             Self::Outside | Self::Claimed => Self::Step(1),
@@ -31,13 +31,12 @@ impl Stage {
         }
     }
 
-    /// The stage as what is waited for.
     fn phrase(self) -> String {
         match self {
-            Self::Outside => "to begin".to_owned(),
-            Self::Claimed => "to be claimed".to_owned(),
+            Self::Outside => "to start".to_owned(),
+            Self::Claimed => "to acquire its alias".to_owned(),
             Self::Step(step) => format!("to be ready for step {step}"),
-            Self::Final => "to pass everything".to_owned(),
+            Self::Final => "to pass every check".to_owned(),
         }
     }
 }
@@ -45,11 +44,11 @@ impl Stage {
 /// How a member left the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Left {
-    /// It goes back, or is back.
+    /// It rolls back, or is back.
     Back(Cause),
-    /// It was refused, lost to somebody else, or cannot go on.
+    /// It was refused, lost to another owner, or cannot go on.
     Lost,
-    /// Another process goes on with this group.
+    /// Another process resumes this group.
     TakenOver,
 }
 
@@ -66,7 +65,7 @@ pub struct Member {
     pub committed: bool,
     /// Whether it does nothing any more.
     pub ended: bool,
-    /// Whether it leaves its share as it is, for another process.
+    /// Whether it leaves its weight as it is, for another process.
     pub holds: bool,
 }
 
@@ -85,7 +84,7 @@ impl Member {
 /// Why everybody comes back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RollbackTrigger {
-    /// The member that goes back.
+    /// The member that rolls back.
     pub by: String,
     /// Why; `None` where it is lost.
     pub cause: Option<Cause>,
@@ -99,35 +98,35 @@ impl RollbackTrigger {
     /// Why everybody comes back, in words.
     pub fn phrase(&self) -> String {
         match self.cause {
-            Some(Cause::Group) => format!("{} went back with its group", self.by),
-            Some(cause) => format!("{} goes back: {}", self.by, cause.phrase()),
-            None => format!("{} could not begin, or somebody else has it", self.by),
+            Some(Cause::Group) => format!("{} rolled back with its group", self.by),
+            Some(cause) => format!("{} rolls back: {}", self.by, cause.phrase()),
+            None => format!("{} could not start, or another owner has it", self.by),
         }
     }
 }
 
 /// What the others of a group are doing, as one member sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any of them can hold beside any other")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and any combination is possible")]
 pub struct Others {
     /// Who calls everybody back, if anybody does.
     #[serde(rename = "rollback_trigger")]
     pub called: Option<RollbackTrigger>,
-    /// Whether another process goes on with this group.
+    /// Whether another process resumes this group.
     pub taken_over: bool,
     /// Whether one of them is final by this plan.
     pub committed: bool,
     /// Whether all before this one are final: then this one makes the commit.
     #[serde(rename = "commits")]
     pub leads: bool,
-    /// Whether any of them has a share.
+    /// Whether any of them has traffic.
     pub moved: bool,
     /// Whether any of them is in this process' hands, or was.
     #[serde(rename = "lease_holder")]
     pub owned: bool,
     /// Whether any of them that is not final may still become so.
     pub under_way: bool,
-    /// Whether any of them may still go back: it neither is over nor holds what it has.
+    /// Whether any of them may still roll back: it neither is over nor holds what it has.
     pub open: bool,
     /// How far all before this one are that go on.
     pub before: Stage,
@@ -150,7 +149,6 @@ impl Others {
     }
 }
 
-/// What is waited for, in words.
 pub(crate) fn waits_for(stage: Stage, last: Option<&str>) -> String {
     format!("{} {}", last.unwrap_or("the others"), stage.phrase())
 }

@@ -9,38 +9,18 @@ use super::rule::Rule;
 use super::state::AlarmState;
 use super::statistic::Statistic;
 use crate::value::{Record, Value};
+use crate::words::words;
 
-/// How a value is compared with the threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    /// `>=`
-    GreaterOrEqual,
-    /// `>`
-    Greater,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
+words! {
+    pub(crate) enum Comparison {
+        GreaterOrEqual = "GreaterThanOrEqualToThreshold",
+        Greater = "GreaterThanThreshold",
+        Less = "LessThanThreshold",
+        LessOrEqual = "LessThanOrEqualToThreshold",
+    }
 }
 
 impl Comparison {
-    pub(super) const ALL: [Self; 4] = [Self::GreaterOrEqual, Self::Greater, Self::Less, Self::LessOrEqual];
-
-    /// As the API spells it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::GreaterOrEqual => "GreaterThanOrEqualToThreshold",
-            Self::Greater => "GreaterThanThreshold",
-            Self::Less => "LessThanThreshold",
-            Self::LessOrEqual => "LessThanOrEqualToThreshold",
-        }
-    }
-
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|comparison| comparison.name() == name)
-    }
-
-    /// As a state reason spells it.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::GreaterOrEqual => "greater than or equal to",
@@ -60,38 +40,20 @@ impl Comparison {
     }
 }
 
-/// What a period without data counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MissingData {
-    /// As nothing: with no data at all, the state is `INSUFFICIENT_DATA`.
-    Missing,
-    /// As nothing: with no data at all, the state stays.
-    Ignore,
-    /// As a period beyond the threshold.
-    Breaching,
-    /// As a period within the threshold.
-    NotBreaching,
-}
-
-impl MissingData {
-    pub(super) const ALL: [Self; 4] = [Self::Missing, Self::Ignore, Self::Breaching, Self::NotBreaching];
-
-    /// As the API spells it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Ignore => "ignore",
-            Self::Breaching => "breaching",
-            Self::NotBreaching => "notBreaching",
-        }
-    }
-
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|treatment| treatment.name() == name)
+words! {
+    /// What a period without data counts as.
+    pub(crate) enum MissingData {
+        /// As nothing: with no data at all, the state is `INSUFFICIENT_DATA`.
+        Missing = "missing",
+        /// As nothing: with no data at all, the state stays.
+        Ignore = "ignore",
+        /// As a period beyond the threshold.
+        Breaching = "breaching",
+        /// As a period within the threshold.
+        NotBreaching = "notBreaching",
     }
 }
 
-/// An alarm as it is put.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
@@ -100,7 +62,7 @@ pub(crate) struct Alarm {
     pub(crate) condition: Condition,
 }
 
-/// Who is told of a change of state. Nobody really is: the history says who would have been.
+/// Who is notified of a change of state. No notification is sent; the history records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Actions {
     pub(crate) enabled: bool,
@@ -116,7 +78,7 @@ impl Default for Actions {
 }
 
 impl Actions {
-    /// Who is told that an alarm came into `state`.
+    /// Who is notified when an alarm changes to `state`.
     pub(super) fn on(&self, state: AlarmState) -> &[String] {
         match state {
             AlarmState::Ok => &self.ok,
@@ -129,9 +91,7 @@ impl Actions {
 /// What an alarm watches.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// A metric.
     Metric(Watch),
-    /// Other alarms.
     Composite(Rule),
 }
 
@@ -158,12 +118,10 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The length of a period.
     pub(super) fn length(&self) -> Duration {
         Duration::from_secs(u64::from(self.period))
     }
 
-    /// How many periods must breach.
     pub(super) fn wanted(&self) -> u32 {
         self.datapoints_to_alarm.unwrap_or(self.evaluation_periods)
     }
@@ -178,7 +136,6 @@ impl Watch {
         })
     }
 
-    /// Adds what is watched to an answer.
     fn added_to(&self, common: Record) -> Record {
         let statistic = if self.statistic.needs_values() { "ExtendedStatistic" } else { "Statistic" };
         common
@@ -220,7 +177,6 @@ impl Alarm {
         Self { name: name.to_owned(), description: None, actions: Actions::default(), condition: Condition::Metric(watch) }
     }
 
-    /// The metric it watches; composite alarms watch none.
     pub(super) const fn watch(&self) -> Option<&Watch> {
         match &self.condition {
             Condition::Metric(watch) => Some(watch),
@@ -228,7 +184,6 @@ impl Alarm {
         }
     }
 
-    /// The rule of a composite alarm.
     pub(super) const fn rule(&self) -> Option<&Rule> {
         match &self.condition {
             Condition::Metric(_) => None,
@@ -236,7 +191,6 @@ impl Alarm {
         }
     }
 
-    /// `MetricAlarm` or `CompositeAlarm`.
     pub(super) const fn kind(&self) -> &'static str {
         match self.condition {
             Condition::Metric(_) => "MetricAlarm",
@@ -244,7 +198,6 @@ impl Alarm {
         }
     }
 
-    /// What is configured, as an answer shows it.
     pub(super) fn configuration(&self) -> Record {
         let actions = &self.actions;
         let common = Record::new()

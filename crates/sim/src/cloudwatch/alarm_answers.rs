@@ -5,7 +5,7 @@
 use super::alarm::{Alarm, Watch};
 use super::alarm_requests::state_value;
 use super::alarms::{Alarms, Standing};
-use super::history::HistoryItem;
+use super::history::{HistoryItem, ItemKind};
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::statistic::Statistic;
@@ -36,7 +36,6 @@ pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Resul
         .into())
 }
 
-/// The names of an alarm's children or parents, if the request is for those.
 fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<String>>, Fault> {
     let asked = (request.short_text("ChildrenOfAlarmName", 255)?, request.short_text("ParentsOfAlarmName", 255)?);
     let (None, None) = asked else {
@@ -131,7 +130,7 @@ pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -
     let wanted = |item: &&HistoryItem| {
         name.is_none_or(|name| item.alarm == name)
             && types.contains(&item.alarm_type)
-            && kind.is_none_or(|kind| item.kind.name() == kind)
+            && kind.is_none_or(|kind| ItemKind::parse(kind) == Some(item.kind))
             && from.is_none_or(|from| item.at >= from)
             && to.is_none_or(|to| item.at <= to)
     };
@@ -168,7 +167,7 @@ fn described(alarms: &Alarms, standing: &Standing) -> Record {
         .with("StateTransitionedTimestamp", standing.transitioned)
 }
 
-/// What is told of a composite alarm's child when its children are asked for.
+/// A composite alarm's child, as `ChildrenOfAlarmName` shows it.
 fn in_brief(alarms: &Alarms, standing: &Standing) -> Record {
     Record::new()
         .with("AlarmName", &standing.alarm.name)
@@ -180,10 +179,10 @@ fn in_brief(alarms: &Alarms, standing: &Standing) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloudwatch::CloudWatch;
     use crate::cloudwatch::alarm::Actions;
     use crate::cloudwatch::state::AlarmState;
     use crate::cloudwatch::tests::{ask, at, cloud, composite, on_errors};
-    use crate::cloudwatch::{CloudWatch, ItemKind};
 
     /// `a1` to `a3`, of which `a2` pages somebody and is red, and a composite alarm made of two of them.
     fn four() -> CloudWatch {

@@ -17,11 +17,8 @@ const ACTIONS: usize = 5;
 const TAGS: usize = 50;
 
 pub(super) fn put_metric_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
-    for name in ["Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"] {
-        if request.has(name) {
-            return Err(Fault::validation(format!("{name} is not supported by this simulation: alarms watch one metric")));
-        }
-    }
+    let others = ["Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"];
+    without(request, &others, "this simulation: alarms watch one metric")?;
     let name = request.required_text("AlarmName", 255)?;
     let watch = watch(request)?;
     let alarm = alarm(request, name, Condition::Metric(watch))?;
@@ -29,16 +26,18 @@ pub(super) fn put_metric_alarm(alarms: &mut Alarms, now: Time, request: Paramete
 }
 
 pub(super) fn put_composite_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
-    for name in ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"] {
-        if request.has(name) {
-            return Err(Fault::validation(format!("{name} is not supported by this simulation")));
-        }
-    }
+    let others = ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"];
+    without(request, &others, "this simulation")?;
     let name = request.required_text("AlarmName", 255)?;
     let rule = Rule::parse(request.required_text("AlarmRule", 10_240)?)
         .map_err(|error| Fault::validation(format!("Error in AlarmRule expression: {error}")))?;
     let alarm = alarm(request, name, Condition::Composite(rule))?;
     alarms.put(now, alarm, tags(request)?)
+}
+
+fn without(request: Parameters<'_>, names: &[&str], by: &str) -> Result<(), Fault> {
+    let refused = |name: &&str| Fault::validation(format!("{name} is not supported by {by}"));
+    names.iter().find(|name| request.has(name)).map_or(Ok(()), |name| Err(refused(name)))
 }
 
 fn alarm(request: Parameters<'_>, name: &str, condition: Condition) -> Result<Alarm, Fault> {
@@ -116,7 +115,10 @@ fn comparison(request: Parameters<'_>) -> Result<Comparison, Fault> {
     if of_bands.contains(&name) {
         return Err(Fault::validation(format!("{name} needs an anomaly detection band, which this simulation does not support")));
     }
-    let unknown = || Fault::unknown_word("ComparisonOperator", name, &Comparison::ALL.map(Comparison::name));
+    let unknown = || {
+        let words: Vec<_> = Comparison::ALL.iter().map(|comparison| comparison.name()).collect();
+        Fault::unknown_word("ComparisonOperator", name, &words)
+    };
     Comparison::parse(name).ok_or_else(unknown)
 }
 
@@ -166,7 +168,6 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
     alarms.set_state(now, name, change)
 }
 
-/// The member `StateValue`, if it is there.
 pub(super) fn state_value(request: Parameters<'_>) -> Result<Option<AlarmState>, Fault> {
     let Some(name) = request.text("StateValue")? else { return Ok(None) };
     let unknown = || Fault::unknown_word("StateValue", name, &["INSUFFICIENT_DATA", "ALARM", "OK"]);

@@ -1,6 +1,6 @@
 //! Which alarms are there, in which states, and when do those change?
 //!
-//! Alarms change state by being evaluated when they are due, by hand, or because an alarm they are made of did. What a
+//! Alarms change state when they are evaluated, by `SetAlarmState`, or because an alarm in their rule changed. What a
 //! request or an answer looks like is not known here.
 
 use std::collections::BTreeMap;
@@ -15,10 +15,8 @@ use super::{json, reason};
 use crate::time::Time;
 use crate::value::Fault;
 
-/// How many alarms a composite alarm may be made of.
 const CHILDREN: usize = 100;
 
-/// An alarm and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) alarm: Alarm,
@@ -32,14 +30,12 @@ pub(super) struct Standing {
     due: Option<Time>,
 }
 
-/// A state to put an alarm into.
 pub(super) struct Change {
     pub(super) state: AlarmState,
     pub(super) reason: String,
     pub(super) reason_data: Option<String>,
 }
 
-/// All alarms of the account.
 #[derive(Debug)]
 pub(super) struct Alarms {
     standing: BTreeMap<String, Standing>,
@@ -62,23 +58,19 @@ impl Alarms {
         self.standing.get(name)
     }
 
-    /// The alarm with that ARN.
     pub(super) fn tagged(&mut self, arn: &str) -> Result<&mut Standing, Fault> {
         let standing = arn.strip_prefix(&self.arn_prefix).and_then(|name| self.standing.get_mut(name));
         standing.ok_or_else(|| Fault::unknown_resource(arn))
     }
 
-    /// All of them, by name.
     pub(super) fn all(&self) -> impl Iterator<Item = &Standing> {
         self.standing.values()
     }
 
-    /// What happened, the oldest first.
     pub(super) fn history(&self) -> &[HistoryItem] {
         &self.history
     }
 
-    /// When the next evaluation is due.
     pub(super) const fn next_due(&self) -> Option<Time> {
         self.next_due
     }
@@ -184,7 +176,7 @@ impl Alarms {
         }
     }
 
-    /// Puts an alarm into a state by hand, until its next evaluation says otherwise.
+    /// Sets an alarm's state until its next evaluation.
     pub(super) fn set_state(&mut self, now: Time, name: &str, change: Change) -> Result<(), Fault> {
         let Some(standing) = self.standing.get_mut(name) else {
             return Err(Fault::unknown_alarm(format!("Alarm {name} does not exist")));

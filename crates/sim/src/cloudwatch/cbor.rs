@@ -64,7 +64,6 @@ fn member((key, value): (Cbor, Cbor)) -> Result<(Cow<'static, str>, Value), Faul
     Ok((Cow::Owned(key), tree(value)?))
 }
 
-/// Writes a body.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     put(value, &mut out);

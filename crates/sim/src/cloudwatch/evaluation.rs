@@ -10,19 +10,16 @@ use super::state::AlarmState;
 /// examples retrieve 5 for 3, and 3 for 1.
 const EXTRA_PERIODS: u32 = 2;
 
-/// How many periods an evaluation retrieves.
 pub(super) const fn range(watch: &Watch) -> u32 {
     watch.evaluation_periods.saturating_add(EXTRA_PERIODS)
 }
 
-/// What an evaluation came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Finding {
     /// `None`: the state stays.
     pub(super) state: Option<AlarmState>,
     /// The real data that were looked at, the latest first.
     pub(super) points: Vec<Point>,
-    /// How many periods were filled in.
     pub(super) filled: usize,
 }
 
@@ -108,8 +105,10 @@ mod tests {
     /// Checks rows of pattern, number of filled periods, and the state for missing, ignore, breaching and notBreaching.
     fn check(wanted: u32, periods_needed: u32, rows: &[(&str, usize, &str)]) {
         for (pattern, filled, states) in rows {
-            let findings =
-                MissingData::ALL.map(|treatment| evaluate(&watch(wanted, periods_needed, treatment), &periods(pattern)));
+            let findings: Vec<_> = MissingData::ALL
+                .iter()
+                .map(|treatment| evaluate(&watch(wanted, periods_needed, *treatment), &periods(pattern)))
+                .collect();
             let found: String = findings.iter().map(|finding| letter(finding.state)).collect();
             assert_eq!(found, *states, "{wanted} of {periods_needed} on {pattern}");
             assert!(findings.iter().all(|finding| finding.filled == *filled), "{pattern}: {findings:?}");
@@ -171,7 +170,7 @@ mod tests {
             let real = pattern.chars().filter(|sign| *sign != '-').count();
             for wanted in 1..=3 {
                 let state = |treatment| letter(evaluate(&watch(wanted, 3, treatment), &periods(&pattern)).state);
-                let states: String = MissingData::ALL.map(state).iter().collect();
+                let states: String = MissingData::ALL.iter().copied().map(state).collect();
                 if real >= 3 {
                     assert!(["OOOO", "AAAA"].contains(&states.as_str()), "enough data: {pattern} {states}");
                 }

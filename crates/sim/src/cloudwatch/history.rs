@@ -6,43 +6,28 @@ use serde_json::{Value as Json, json};
 
 use super::state::AlarmState;
 use crate::time::Time;
+use crate::words::words;
 
-/// The sort of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ItemKind {
-    /// An alarm was created, updated or deleted.
-    ConfigurationUpdate,
-    /// Its state changed.
-    StateUpdate,
-    /// Somebody was told of it.
-    Action,
-}
-
-impl ItemKind {
-    /// As the API spells it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::ConfigurationUpdate => "ConfigurationUpdate",
-            Self::StateUpdate => "StateUpdate",
-            Self::Action => "Action",
-        }
+words! {
+    pub(crate) enum ItemKind {
+        ConfigurationUpdate = "ConfigurationUpdate",
+        StateUpdate = "StateUpdate",
+        /// A notification of a change of state.
+        Action = "Action",
     }
 }
 
-/// Something that happened to an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HistoryItem {
     pub(crate) at: Time,
     pub(crate) alarm: String,
-    /// `MetricAlarm` or `CompositeAlarm`.
     pub(crate) alarm_type: &'static str,
     pub(crate) kind: ItemKind,
     pub(crate) summary: String,
-    /// JSON.
     pub(crate) data: String,
 }
 
-/// A state with its reasons, as the history tells it.
+/// A state with its reasons, as the history shows it.
 pub(super) struct Told<'a> {
     pub(super) state: AlarmState,
     pub(super) reason: &'a str,
@@ -66,7 +51,6 @@ pub(super) fn state_change(before: &Told<'_>, after: &Told<'_>) -> (String, Stri
     (format!("Alarm updated from {} to {}", before.state.name(), after.state.name()), data.to_string())
 }
 
-/// What was done to an alarm's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
     Create,

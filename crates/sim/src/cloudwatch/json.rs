@@ -1,6 +1,6 @@
 //! How does AWS JSON 1.0 write a value? Text to tree and back.
 //!
-//! Times are seconds since 1970 as numbers; on the way in they are only known for what they are by whoever asks for one.
+//! Times are seconds since 1970 as numbers; in a request they are numbers until they are read as times.
 
 use std::borrow::Cow;
 
@@ -34,12 +34,10 @@ fn tree(json: Json) -> Value {
     }
 }
 
-/// Writes a body.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     json(value).to_string().into_bytes()
 }
 
-/// The same tree as JSON.
 pub(super) fn json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,

@@ -18,7 +18,6 @@ const STATISTICS_DATAPOINTS: i64 = 1_440;
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// One metric that is asked for.
 struct Query<'a> {
     id: &'a str,
     label: &'a str,
@@ -31,7 +30,6 @@ struct Query<'a> {
     returned: bool,
 }
 
-/// A query with what there is to show for it.
 struct Series<'a> {
     query: Query<'a>,
     points: Vec<(Time, f64)>,
@@ -72,7 +70,7 @@ pub(super) fn metric_data(metrics: &Metrics, faults: &[MetricFault], now: Time, 
     paged(&series, page_start(request.text("NextToken")?)?, usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-/// A page counts the data of all queries together; a query that goes on behind it is partial.
+/// A page counts the data of all queries together; a query that continues on the next page is partial.
 fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Fault> {
     let all = series.iter().map(|series| series.points.len()).sum();
     if start > all || (start == all && start > 0) {
@@ -236,17 +234,10 @@ fn datapoint(start: Time, unit: &str, statistics: &[&Statistic], values: &[Optio
     let mut datapoint = Record::new().with("Timestamp", start);
     let mut extended = Vec::new();
     for (statistic, value) in statistics.iter().zip(values) {
-        datapoint = match statistic {
-            Statistic::SampleCount => datapoint.maybe("SampleCount", *value),
-            Statistic::Average => datapoint.maybe("Average", *value),
-            Statistic::Sum => datapoint.maybe("Sum", *value),
-            Statistic::Minimum => datapoint.maybe("Minimum", *value),
-            Statistic::Maximum => datapoint.maybe("Maximum", *value),
-            Statistic::Extended(name, _) => {
-                extended.extend(value.map(|value| (name.clone().into(), Value::Float(value))));
-                datapoint
-            }
-        };
+        match statistic.plain_name() {
+            Some(name) => datapoint = datapoint.maybe(name, *value),
+            None => extended.extend(value.map(|value| (statistic.name().to_owned().into(), Value::Float(value)))),
+        }
     }
     let datapoint = datapoint.with("Unit", unit);
     if extended.is_empty() { datapoint } else { datapoint.with("ExtendedStatistics", Value::Entries(extended)) }

@@ -10,35 +10,9 @@ use super::statistic::Summary;
 use crate::time::Time;
 use crate::value::{Fault, Record, Value};
 
-const UNITS: [&str; 27] = [
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-];
+const UNITS: &str = "Seconds Microseconds Milliseconds Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits Megabits Gigabits \
+    Terabits Percent Count Bytes/Second Kilobytes/Second Megabytes/Second Gigabytes/Second Terabytes/Second Bits/Second \
+    Kilobits/Second Megabits/Second Gigabits/Second Terabits/Second Count/Second None";
 const DIMENSIONS: usize = 30;
 const DATA: usize = 1_000;
 const VALUES: usize = 150;
@@ -46,7 +20,6 @@ const LISTED: u32 = 500;
 const HOUR: Duration = Duration::from_hours(1);
 const TWO_WEEKS: Duration = Duration::from_hours(14 * 24);
 
-/// The dimensions that a request names.
 pub(super) fn dimensions(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
     let named = request.structures("Dimensions")?;
     if named.len() > DIMENSIONS {
@@ -63,17 +36,14 @@ pub(super) fn dimensions(request: Parameters<'_>) -> Result<Vec<(String, String)
     Ok(dimensions)
 }
 
-/// Dimensions as an answer shows them.
 pub(super) fn shown_dimensions(dimensions: &[(String, String)]) -> Value {
     Value::list(dimensions.iter().map(|(name, value)| Record::new().with("Name", name).with("Value", value)))
 }
 
-/// The unit that a request names.
 pub(super) fn unit(request: Parameters<'_>) -> Result<Option<&str>, Fault> {
-    request.word("Unit", &UNITS)
+    request.word("Unit", &UNITS.split(' ').collect::<Vec<_>>())
 }
 
-/// One datum that was read and found in order.
 struct Given<'a> {
     name: &'a str,
     dimensions: Vec<(String, String)>,

@@ -15,14 +15,12 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SeriesId(usize);
 
-/// A metric: namespace, name and dimensions.
 #[derive(Debug)]
 pub(super) struct Metric {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) dimensions: Vec<(String, String)>,
     streams: Vec<SeriesId>,
-    /// The stamp of the latest visible sample.
     pub(super) latest: Option<Time>,
 }
 
@@ -39,11 +37,9 @@ impl Metric {
 struct Stream {
     metric: usize,
     unit: String,
-    /// By their start.
     buckets: Vec<Bucket>,
 }
 
-/// What is visible of one period of a stream.
 #[derive(Debug)]
 struct Bucket {
     start: i64,
@@ -77,7 +73,6 @@ pub(super) struct Point {
     pub(super) samples: f64,
 }
 
-/// Everything that was ever given.
 #[derive(Debug)]
 pub(super) struct Metrics {
     known: Vec<Metric>,
@@ -174,12 +169,10 @@ impl Metrics {
         }
     }
 
-    /// The metrics of which something is visible.
     pub(super) fn visible(&self) -> impl Iterator<Item = &Metric> {
         self.known.iter().filter(|metric| metric.latest.is_some())
     }
 
-    /// The units in which a metric has been given.
     pub(super) fn units(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Vec<&str> {
         let Some(metric) = self.find(namespace, name, dimensions) else { return Vec::new() };
         self.known[metric].streams.iter().map(|&SeriesId(stream)| self.streams[stream].unit.as_str()).collect()
@@ -212,7 +205,6 @@ impl Metrics {
         (summary.count > 0.0).then(|| (summary.count, statistics.iter().map(known).collect()))
     }
 
-    /// One period of a metric by one statistic.
     pub(super) fn point(&self, of: &Reading<'_>, start: Time, statistic: &Statistic) -> Option<Point> {
         let (samples, values) = self.period(of, start, &[statistic])?;
         Some(Point { start, value: values.first().copied()??, samples })

@@ -1,6 +1,6 @@
 //! What would CloudWatch say? Metrics that arrive late, alarms that evaluate themselves, and answers in three protocols.
 //!
-//! It has no clock, does no I/O and knows no other part of the simulation: every entry is told the time, and somebody
+//! It has no clock, does no I/O and knows no other part of the simulation: every entry is given the time, and somebody
 //! else brings the samples and the requests.
 
 mod alarm;
@@ -43,7 +43,6 @@ use crate::settings::Settings;
 use crate::time::Time;
 use crate::value::{Fault, Value};
 
-/// The CloudWatch of one account in one Region.
 #[derive(Debug)]
 pub(crate) struct CloudWatch {
     metrics: Metrics,
@@ -87,7 +86,6 @@ impl CloudWatch {
         protocol::recognise(request).map(|(_, operation)| operation)
     }
 
-    /// Answers a request in its own protocol.
     pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
         let Some((protocol, operation)) = protocol::recognise(request) else {
             return Self::refuse(request, 404, "UnknownOperationException", "This is not a CloudWatch request.", request_id);
@@ -99,7 +97,7 @@ impl CloudWatch {
         }
     }
 
-    /// A refusal in a request's own protocol, for what happens before CloudWatch is asked: throttling, denial, failure.
+    /// A refusal before CloudWatch handles the request, in its protocol: throttling, denial, failure.
     pub(crate) fn refuse(request: &Request<Bytes>, status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
         let protocol = protocol::recognise(request).map_or(Protocol::Json, |(protocol, _)| protocol);
         let fault = Fault { status, code: Cow::Owned(code.to_owned()), message: message.to_owned() };
@@ -132,27 +130,23 @@ impl CloudWatch {
         }
     }
 
-    /// Adds a rule for queries that fall short.
     pub(crate) fn add_fault(&mut self, fault: MetricFault) {
         self.faults.push(fault);
     }
 
-    /// Ends all such rules.
     pub(crate) fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
-    /// Creates or changes an alarm.
     pub(crate) fn put_alarm(&mut self, now: Time, alarm: Alarm) -> Result<(), Fault> {
         self.alarms.put(now, alarm, Vec::new())
     }
 
-    /// Puts an alarm into a state by hand, until its next evaluation says otherwise.
+    /// Sets an alarm's state until its next evaluation.
     pub(crate) fn set_alarm_state(&mut self, now: Time, name: &str, state: AlarmState, reason: &str) -> Result<(), Fault> {
         self.alarms.set_state(now, name, Change { state, reason: reason.to_owned(), reason_data: None })
     }
 
-    /// The state of an alarm, as the last evaluation left it.
     pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {
         self.alarms.find(name).map(|standing| standing.state)
     }

@@ -10,7 +10,6 @@ use crate::value::{Fault, Value};
 const FIRST_YEAR: i64 = -62_135_596_800_000;
 const LAST_YEAR: i64 = 253_402_300_800_000;
 
-/// A structure of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Parameters<'a> {
     value: &'a Value,
@@ -151,7 +150,6 @@ impl<'a> Parameters<'a> {
         self.items(name)?.iter().map(|item| if let Value::Text(text) = item { Ok(text.as_str()) } else { Err(wrong()) }).collect()
     }
 
-    /// At most `most` texts.
     pub(super) fn texts_within(self, name: &str, most: usize) -> Result<Vec<&'a str>, Fault> {
         let texts = self.texts(name)?;
         if texts.len() > most {
@@ -161,13 +159,11 @@ impl<'a> Parameters<'a> {
         Ok(texts)
     }
 
-    /// The structures in the list `name`.
     pub(super) fn structures(self, name: &str) -> Result<impl ExactSizeIterator<Item = Self> + use<'a>, Fault> {
         let absent = self.absent;
         Ok(self.items(name)?.iter().map(move |value| Self { value, absent }))
     }
 
-    /// The structure `name`.
     pub(super) fn structure(self, name: &str) -> Option<Self> {
         self.value.member(name).map(|value| Self { value, absent: self.absent })
     }
@@ -183,14 +179,12 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A page of a list.
 pub(super) struct Page {
     start: usize,
     size: usize,
 }
 
 impl Page {
-    /// Its items, and the token of the next page.
     pub(super) fn of<T>(self, items: &[T]) -> Result<(&[T], Option<String>), Fault> {
         let end = self.start.saturating_add(self.size).min(items.len());
         let shown = items.get(self.start..end).ok_or_else(Fault::token)?;

@@ -1,4 +1,4 @@
-//! In which protocol does a caller speak, and how is it answered in the same?
+//! Which protocol does a request use, and how is the answer written in it?
 //!
 //! Routes to the three codecs. It does not know what any operation does.
 
@@ -13,7 +13,6 @@ const CBOR_PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
 const TARGET_PREFIX: &str = "GraniteServiceVersion20100801.";
 const DIALECT: Dialect = Dialect { version: "2010-08-01", namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/" };
 
-/// How a request is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Cbor,
@@ -36,7 +35,6 @@ fn text_header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// What a request asks for.
 pub(super) fn decode(protocol: Protocol, request: &Request<Bytes>) -> Result<Value, Fault> {
     if text_header(request, header::CONTENT_ENCODING.as_str()).is_some_and(|encoding| encoding != "identity") {
         return Err(Fault::validation("Compressed request bodies are not supported by this simulation."));
@@ -59,7 +57,6 @@ pub(super) fn answer(protocol: Protocol, operation: &str, value: Option<&Value>,
     response(protocol, StatusCode::OK, body, request_id)
 }
 
-/// A refusal as bytes.
 pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Fault, request_id: &str) -> Response<Bytes> {
     let shape = fault.shape();
     let message = if shape == "InternalServiceFault" { "Message" } else { "message" };

@@ -15,7 +15,6 @@ use crate::time::Time;
 
 pub(super) const CREATED: &str = "Unchecked: Initial alarm creation";
 
-/// A count with its noun.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
@@ -68,7 +67,6 @@ fn crossed(watch: &Watch, finding: &Finding, state: AlarmState) -> String {
     )
 }
 
-/// The same for machines.
 pub(super) fn data_of_metric(watch: &Watch, finding: &Finding, now: Time, window: Duration, end: Time) -> String {
     let recent: Vec<_> = finding.points.iter().rev().map(|point| point.value).collect();
     let evaluated: Vec<Json> = finding.points.iter().map(evaluated).collect();
@@ -98,7 +96,6 @@ pub(super) fn of_composite(cause: &str, state: AlarmState, at: Time) -> String {
     format!("{cause} transitioned to {} at {}", state.name(), long(at))
 }
 
-/// The same for machines.
 pub(super) fn data_of_composite(cause: &str, state: AlarmState, at: Time) -> String {
     json!({ "triggeringAlarms": [{ "arn": cause, "state": { "value": state.name(), "timestamp": iso_with_offset(at) } }] })
         .to_string()

@@ -1,16 +1,13 @@
-//! When does a composite alarm go off? Its rule, read from text and asked about the states of other alarms.
+//! When does a composite alarm fire? Its rule, read from text and applied to the states of other alarms.
 //!
 //! Which alarms exist is not known here.
 
 use super::state::AlarmState;
 
-/// How deeply a rule may be nested.
 const DEPTH: usize = 100;
-/// How many names, operators and constants it may have.
 const ELEMENTS: usize = 500;
 const WORDS: [&str; 8] = ["ALARM", "OK", "INSUFFICIENT_DATA", "AND", "OR", "NOT", "TRUE", "FALSE"];
 
-/// A composite alarm's rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     text: String,
@@ -35,7 +32,6 @@ enum Token {
 }
 
 impl Rule {
-    /// Reads a rule; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let tokens = tokens(text)?;
         if tokens.len() > ELEMENTS * 4 {
@@ -49,7 +45,6 @@ impl Rule {
         }
     }
 
-    /// As it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -61,7 +56,7 @@ impl Rule {
         children
     }
 
-    /// Whether it goes off when `state` tells the states of the alarms it names.
+    /// Whether it fires, given the states of the alarms it names.
     pub(super) fn holds(&self, state: &dyn Fn(&str) -> Option<AlarmState>) -> bool {
         self.root.holds(state)
     }
@@ -92,26 +87,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
-        let end = match first {
-            '(' => {
-                tokens.push(Token::Open);
-                1
-            }
-            ')' => {
-                tokens.push(Token::Close);
-                1
-            }
-            '"' => {
-                let (name, end) = quoted(rest)?;
-                tokens.push(Token::Quoted(name));
-                end
-            }
+        let (token, end) = match first {
+            '(' => (Token::Open, 1),
+            ')' => (Token::Close, 1),
+            '"' => quoted(rest).map(|(name, end)| (Token::Quoted(name), end))?,
             _ => {
                 let end = rest.find(|c: char| c.is_whitespace() || "()\"".contains(c)).unwrap_or(rest.len());
-                tokens.push(Token::Word(rest.chars().take_while(|c| !c.is_whitespace() && !"()\"".contains(*c)).collect()));
-                end
+                (Token::Word(rest.get(..end).unwrap_or_default().to_owned()), end)
             }
         };
+        tokens.push(token);
         rest = rest.get(end..).unwrap_or_default().trim_start();
     }
     Ok(tokens)

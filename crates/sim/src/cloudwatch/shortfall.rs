@@ -1,4 +1,4 @@
-//! Which queries for metrics are answered with less than there is? Rules, as a story gives them.
+//! Which metric queries return less than there is? Rules, as a test sets them.
 //!
 //! The call itself succeeds: what fails as a whole is a fault of the account's.
 
@@ -18,7 +18,6 @@ pub enum Shortfall {
 }
 
 impl Shortfall {
-    /// As the API spells it.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::PartialData => "PartialData",
@@ -27,7 +26,6 @@ impl Shortfall {
         }
     }
 
-    /// What the query's own message says.
     pub(super) const fn message(self) -> &'static str {
         match self {
             Self::PartialData => "An incomplete set of data points was returned.",
@@ -36,7 +34,6 @@ impl Shortfall {
         }
     }
 
-    /// How many of so many data points come back.
     pub(super) const fn shown(self, points: usize) -> usize {
         match self {
             Self::PartialData => points / 2,
@@ -73,7 +70,7 @@ impl MetricFault {
         Self { during: Some(start..end), ..self }
     }
 
-    /// How a query falls short that is asked now, if it does.
+    /// How a query at `now` falls short, if it does.
     pub(super) fn of(&self, now: Time, metric: &str, dimensions: &[(String, String)]) -> Option<Shortfall> {
         let meant = self.metric == metric
             && self.dimensions.iter().all(|dimension| dimensions.contains(dimension))

@@ -2,7 +2,6 @@
 //!
 //! Works on a summary and a sorted list of values with their counts; where those come from is not its business.
 
-/// What is known of the samples in one period.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Summary {
     pub(super) count: f64,
@@ -25,15 +24,10 @@ impl Summary {
 /// How samples become one number.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Statistic {
-    /// How many samples there were.
     SampleCount,
-    /// Their mean.
     Average,
-    /// Their sum.
     Sum,
-    /// The least of them.
     Minimum,
-    /// The greatest of them.
     Maximum,
     /// A statistic that needs every value, under the name it was asked for.
     Extended(String, Extended),
@@ -42,7 +36,7 @@ pub(crate) enum Statistic {
 /// A statistic that needs every value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Extended {
-    /// The value below which that share (0 to 100) of the samples lies.
+    /// The value below which that percentage of the samples lies.
     Percentile(f64),
     /// A measure of the samples between two bounds.
     Trimmed(Measure, Bounds),
@@ -59,7 +53,7 @@ pub(crate) enum Measure {
     Count,
     /// The sum of what lies between them.
     Sum,
-    /// The share, in percent, of samples between them.
+    /// The percentage of samples between them.
     Rank,
 }
 
@@ -73,19 +67,24 @@ pub(crate) enum Bounds {
 }
 
 impl Statistic {
-    /// Reads one of the five plain statistics.
     pub(super) fn plain(name: &str) -> Option<Self> {
-        Some(match name {
-            "SampleCount" => Self::SampleCount,
-            "Average" => Self::Average,
-            "Sum" => Self::Sum,
-            "Minimum" => Self::Minimum,
-            "Maximum" => Self::Maximum,
-            _ => return None,
+        let all = [Self::SampleCount, Self::Average, Self::Sum, Self::Minimum, Self::Maximum];
+        all.into_iter().find(|statistic| statistic.plain_name() == Some(name))
+    }
+
+    /// The name of one of the five plain statistics.
+    pub(super) const fn plain_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::SampleCount => "SampleCount",
+            Self::Average => "Average",
+            Self::Sum => "Sum",
+            Self::Minimum => "Minimum",
+            Self::Maximum => "Maximum",
+            Self::Extended(..) => return None,
         })
     }
 
-    /// Reads an extended statistic: `p99.9`, `tm90`, `TM(10%:90%)`, `PR(:300)`, `IQM` and their kin.
+    /// Reads an extended statistic: `p99.9`, `tm90`, `TM(10%:90%)`, `PR(:300)`, `IQM` and the like.
     pub(super) fn extended(name: &str) -> Option<Self> {
         let statistic = if name == "IQM" {
             Extended::Trimmed(Measure::Mean, Bounds::Ranks(25.0, 75.0))
@@ -119,42 +118,23 @@ impl Statistic {
         Some(Self::Extended(name.to_owned(), statistic))
     }
 
-    /// Reads any statistic.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::plain(name).or_else(|| Self::extended(name))
     }
 
-    /// The name it is asked for by.
     pub(super) fn name(&self) -> &str {
-        match self {
-            Self::SampleCount => "SampleCount",
-            Self::Average => "Average",
-            Self::Sum => "Sum",
-            Self::Minimum => "Minimum",
-            Self::Maximum => "Maximum",
-            Self::Extended(name, _) => name,
-        }
+        if let Self::Extended(name, _) = self { name } else { self.plain_name().unwrap_or_default() }
     }
 
-    /// Whether a summary is not enough.
     pub(super) const fn needs_values(&self) -> bool {
         matches!(self, Self::Extended(..))
     }
 
     /// How many samples a period must have for this to mean something: ten beyond a percentile, on its thin side.
     pub(super) fn samples_wanted(&self) -> f64 {
-        match self {
-            Self::Extended(_, Extended::Percentile(percent)) => {
-                let thin = (percent / 100.0).min(1.0 - percent / 100.0);
-                if thin > 0.0 { (10.0 / thin).round() } else { 1.0 }
-            }
-            Self::Extended(_, Extended::Trimmed(..))
-            | Self::SampleCount
-            | Self::Average
-            | Self::Sum
-            | Self::Minimum
-            | Self::Maximum => 1.0,
-        }
+        let Self::Extended(_, Extended::Percentile(percent)) = self else { return 1.0 };
+        let thin = (percent / 100.0).min(1.0 - percent / 100.0);
+        if thin > 0.0 { (10.0 / thin).round() } else { 1.0 }
     }
 
     /// The number, or none where there is nothing to say. `values` are sorted and only needed by extended statistics.

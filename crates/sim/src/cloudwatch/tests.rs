@@ -224,22 +224,9 @@ fn actions_are_told_of_unless_they_are_disabled() {
 
 /// Values that somebody might send for anything, sound or not.
 fn anything() -> impl Strategy<Value = Value> {
-    let words = [
-        "a",
-        "",
-        "ALARM",
-        "Sum",
-        "p90",
-        "OK(a)",
-        "AlarmName",
-        "page-1",
-        "N",
-        "Count",
-        "GreaterThanThreshold",
-        "2026-11-23T14:00:00Z",
-    ];
+    let words = "a||ALARM|Sum|p90|OK(a)|AlarmName|page-1|N|Count|GreaterThanThreshold|2026-11-23T14:00:00Z";
     let leaf = prop_oneof![
-        proptest::sample::select(words.to_vec()).prop_map(Value::from),
+        proptest::sample::select(words.split('|').collect::<Vec<_>>()).prop_map(Value::from),
         prop_oneof![Just(0), Just(1), Just(60), Just(NOON), any::<i64>()].prop_map(Value::Int),
         prop_oneof![Just(f64::NAN), Just(1.0), any::<f64>()].prop_map(Value::Float),
         any::<i64>().prop_map(|millis| Value::Time(Time::from_millis(millis))),
@@ -249,71 +236,24 @@ fn anything() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
-            proptest::collection::vec((proptest::sample::select(MEMBERS.to_vec()), inner), 0..8).prop_map(|members| {
-                Value::Record(members.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
-            }),
+            proptest::collection::vec((proptest::sample::select(MEMBERS.split(' ').collect::<Vec<_>>()), inner), 0..8).prop_map(
+                |members| { Value::Record(members.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect()) }
+            ),
         ]
     })
 }
 
-const OPERATIONS: [&str; 16] = [
-    "PutMetricAlarm",
-    "PutCompositeAlarm",
-    "DeleteAlarms",
-    "SetAlarmState",
-    "EnableAlarmActions",
-    "DisableAlarmActions",
-    "TagResource",
-    "UntagResource",
-    "ListTagsForResource",
-    "DescribeAlarms",
-    "DescribeAlarmsForMetric",
-    "DescribeAlarmHistory",
-    "PutMetricData",
-    "ListMetrics",
-    "GetMetricData",
-    "GetMetricStatistics",
-];
-const MEMBERS: [&str; 34] = [
-    "AlarmName",
-    "AlarmNames",
-    "AlarmRule",
-    "StateValue",
-    "StateReason",
-    "Namespace",
-    "MetricName",
-    "Dimensions",
-    "Name",
-    "Value",
-    "Statistic",
-    "ExtendedStatistic",
-    "Period",
-    "EvaluationPeriods",
-    "DatapointsToAlarm",
-    "Threshold",
-    "ComparisonOperator",
-    "TreatMissingData",
-    "MetricData",
-    "Values",
-    "Counts",
-    "StatisticValues",
-    "Timestamp",
-    "StorageResolution",
-    "MetricDataQueries",
-    "Id",
-    "MetricStat",
-    "Metric",
-    "Stat",
-    "StartTime",
-    "EndTime",
-    "MaxDatapoints",
-    "NextToken",
-    "ScanBy",
-];
+const OPERATIONS: &str = "PutMetricAlarm PutCompositeAlarm DeleteAlarms SetAlarmState EnableAlarmActions DisableAlarmActions TagResource \
+    UntagResource ListTagsForResource DescribeAlarms DescribeAlarmsForMetric DescribeAlarmHistory PutMetricData \
+    ListMetrics GetMetricData GetMetricStatistics";
+const MEMBERS: &str = "AlarmName AlarmNames AlarmRule StateValue StateReason Namespace MetricName Dimensions Name Value Statistic \
+    ExtendedStatistic Period EvaluationPeriods DatapointsToAlarm Threshold ComparisonOperator TreatMissingData MetricData \
+    Values Counts StatisticValues Timestamp StorageResolution MetricDataQueries Id MetricStat Metric Stat StartTime \
+    EndTime MaxDatapoints NextToken ScanBy";
 
 proptest! {
     #[test]
-    fn no_request_makes_it_panic(requests in proptest::collection::vec((proptest::sample::select(OPERATIONS.to_vec()), anything()), 1..6)) {
+    fn no_request_makes_it_panic(requests in proptest::collection::vec((proptest::sample::select(OPERATIONS.split(' ').collect::<Vec<_>>()), anything()), 1..6)) {
         let mut cloud = cloud(0..=0);
         cloud.put_alarm(at(0), on_errors("a")).unwrap();
         for (operation, request) in requests {

@@ -2,30 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::{Alias, Function, Routing, show_alias};
 use super::name::{Place, check_alias_name, check_version};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::log::AliasState;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct AliasInput {
-    name: Option<String>,
-    function_version: Option<String>,
-    description: Option<String>,
-    routing_config: Option<RoutingInput>,
-    revision_id: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RoutingInput {
-    additional_version_weights: Option<BTreeMap<String, Option<f64>>>,
+inputs! {
+    AliasInput {
+        name: String,
+        function_version: String,
+        description: String,
+        routing_config: RoutingInput,
+        revision_id: String,
+    }
+    RoutingInput { additional_version_weights: BTreeMap<String, Option<f64>> }
 }
 
 impl AliasInput {
@@ -37,19 +31,16 @@ impl AliasInput {
 
     /// The constraints of the service's model, which it checks before it looks anything up.
     fn check(&self, name: &str) -> Result<(), Refusal> {
-        let mut broken = Violations::default();
-        check_alias_name(name, &mut broken);
-        if let Some(version) = &self.function_version {
-            check_version(version, &mut broken);
-        }
-        if let Some(description) = &self.description {
-            broken.length(description, "description", 0, 256);
-        }
-        let weights = self.routing_config.as_ref().and_then(|routing| routing.additional_version_weights.as_ref());
-        if let Some(weights) = weights {
-            check_weights(weights, &mut broken);
-        }
-        broken.check()
+        Violations::check(|broken| {
+            check_alias_name(name, broken);
+            if let Some(version) = &self.function_version {
+                check_version(version, broken);
+            }
+            broken.description(self.description.as_ref());
+            if let Some(weights) = self.routing_config.as_ref().and_then(|routing| routing.additional_version_weights.as_ref()) {
+                check_weights(weights, broken);
+            }
+        })
     }
 }
 
@@ -76,14 +67,10 @@ fn check_weights(weights: &BTreeMap<String, Option<f64>>, broken: &mut Violation
 impl Lambda {
     pub(super) fn create_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: AliasInput = call.input()?;
-        let mut broken = Violations::default();
-        if input.name.is_none() {
-            broken.missing("name");
-        }
-        if input.function_version.is_none() {
-            broken.missing("functionVersion");
-        }
-        broken.check()?;
+        Violations::check(|broken| {
+            broken.required(input.name.as_ref(), "name");
+            broken.required(input.function_version.as_ref(), "functionVersion");
+        })?;
         let (name, version) = (input.name.clone().unwrap_or_default(), input.function_version.clone().unwrap_or_default());
         input.check(&name)?;
         let target = self.place.parse(&call.target)?;
@@ -127,7 +114,7 @@ impl Lambda {
             return Err(Refusal::not_found(format!("Alias not found: {}", self.place.qualified(&function, &name))));
         };
         if input.revision_id.as_ref().is_some_and(|sent| *sent != alias.state.revision) {
-            return Err(Refusal::stale_revision());
+            return Err(Refusal::stale_revision("GetFunction/GetAlias"));
         }
         let mut state = alias.state.clone();
         if let Some(weights) = input.weights() {
@@ -185,18 +172,15 @@ impl Lambda {
     /// The function and the alias' name that a call means; the alias itself may be missing.
     fn alias_target(&self, call: &Call<'_>) -> Result<(&Function, String), Refusal> {
         let name = call.alias.clone().unwrap_or_default();
-        let mut broken = Violations::default();
-        check_alias_name(&name, &mut broken);
-        broken.check()?;
+        Violations::check(|broken| check_alias_name(&name, broken))?;
         let target = self.place.parse(&call.target)?;
         Ok((self.function(&target.name)?, name))
     }
 
-    /// The rules that bind an alias to its versions.
     pub(super) fn check_alias(&self, function: &str, state: &AliasState) -> Result<(), Refusal> {
         let found = self.function(function)?;
         if state.weights.len() > 1 {
-            return Err(Refusal::invalid("Number of items in AdditionalVersionWeights cannot be greater than 1".to_owned()));
+            return Err(Refusal::invalid("Number of items in AdditionalVersionWeights cannot be greater than 1"));
         }
         let primary = known_version(found, &state.version, &self.place)?;
         let Some(additional) = state.weights.keys().next() else {
@@ -213,14 +197,14 @@ impl Lambda {
             )));
         }
         if self.refuses_full_weight && state.weights.values().any(|weight| *weight >= 1.0) {
-            return Err(Refusal::invalid("The weight of an additional version must be less than 1.0".to_owned()));
+            return Err(Refusal::invalid("The weight of an additional version must be less than 1.0"));
         }
         let (one, other) = (&primary.configuration, &additional.configuration);
         if one.role != other.role {
-            return Err(Refusal::invalid("Specified versions must be associated with the same execution role".to_owned()));
+            return Err(Refusal::invalid("Specified versions must be associated with the same execution role"));
         }
         if one.dead_letter != other.dead_letter {
-            return Err(Refusal::invalid("Specified versions must have the same dead letter queue configuration".to_owned()));
+            return Err(Refusal::invalid("Specified versions must have the same dead letter queue configuration"));
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! What does a version do when it is called? Read from its environment variables; it routes and counts nothing.
+//! What does a version do when it is invoked? Read from its environment variables; it routes and counts nothing.
 //!
 //! - `SIM_BODY`: what it answers. `SIM_HOOK` (`Succeeded`, `Failed`, `InProgress`, `Throw`) answers as a hook instead.
-//! - `SIM_ERROR_RATE` (0 to 1): the share of calls that throw.
-//! - `SIM_LATENCY_MS`: how long a call takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
-//! - `SIM_HOOK_REPORT`: what a job that it starts tells later (`report` says how).
-//! - `SIM_TRAFFIC_RPS`: callers of each alias, from `$LATEST`; `SIM_DIRECT_RPS`: those of the function itself.
+//! - `SIM_ERROR_RATE` (0 to 1): the part of the invocations that fail.
+//! - `SIM_LATENCY_MS`: how long an invocation takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
+//! - `SIM_HOOK_REPORT`: what its background job reports later (see `report`).
+//! - `SIM_TRAFFIC_RPS`: invocations per second of each alias, from `$LATEST`; `SIM_DIRECT_RPS`: those of the function itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,25 +22,23 @@ pub(crate) struct Behaviour {
     error_rate: f64,
     throws: bool,
     duration: Duration,
-    /// Which share of the calls is slow, and how slow.
+    /// Which part of the invocations is slow, and how slow.
     slow: (f64, Duration),
     timeout: Duration,
-    /// What a job that it starts tells later.
+    /// What its background job reports later.
     pub(crate) report: Option<Report>,
-    /// Calls a second that synthetic callers make to each of the function's aliases.
+    /// Synthetic invocations per second of each alias.
     pub(crate) traffic: f64,
-    /// Those that they make to the function without naming an alias.
+    /// Those of the function itself.
     pub(crate) direct: f64,
 }
 
-/// How one call went.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) duration: Duration,
     pub(crate) end: End,
 }
 
-/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Answered,
@@ -48,10 +46,10 @@ pub(crate) enum End {
     TimedOut,
 }
 
-/// Where a call's luck comes from.
+/// The random numbers of invocations.
 #[derive(Debug)]
 pub(crate) struct Luck {
-    /// Shared with whatever else is drawn, routing above all.
+    /// Shared with everything else that is random, such as routing.
     pub(crate) errors: fastrand::Rng,
     /// A generator of its own: a slow version more or less does not change whom the router picks.
     tails: fastrand::Rng,
@@ -65,7 +63,6 @@ impl Luck {
 }
 
 impl Behaviour {
-    /// Reads the variables; one that makes no sense is refused when it is set, not when the version is called.
     pub(crate) fn read(environment: &BTreeMap<String, String>, timeout: Duration) -> Result<Self, Refusal> {
         let variable = |name: &str| environment.get(name).map(String::as_str);
         let number =
@@ -101,7 +98,7 @@ impl Behaviour {
         })
     }
 
-    /// One call, while an incident from outside makes this share of all calls fail.
+    /// One invocation, while an incident makes this part of all invocations fail.
     pub(crate) fn run(&self, luck: &mut Luck, incident: f64) -> Run {
         // Drawn for every call, so that changing one version's rate does not change everyone else's luck.
         let fails = luck.errors.f64() < self.error_rate + (1.0 - self.error_rate) * incident;
@@ -114,7 +111,6 @@ impl Behaviour {
         }
     }
 
-    /// The payload that a call with this end hands back.
     pub(crate) fn payload(&self, end: End, request_id: &str) -> Bytes {
         let error = match end {
             End::Answered => return self.payload.clone(),
@@ -131,7 +127,6 @@ impl Behaviour {
         error.to_string().into()
     }
 
-    /// What a call with this end leaves in the function's log.
     pub(crate) fn log(&self, run: &Run, request_id: &str, version: &str, memory: u32) -> String {
         let took = run.duration.as_secs_f64() * 1_000.0;
         let story = match run.end {
@@ -219,7 +214,7 @@ mod tests {
         let plain = behaviour(&[("SIM_LATENCY_MS", "40"), ("SIM_ERROR_RATE", "0.5")]).unwrap();
         let (mut one, mut other) = (luck(), luck());
         let slow = (0..10_000).filter(|_| tail.run(&mut one, 0.0).duration == Duration::from_millis(900)).count();
-        assert!((400..600).contains(&slow), "{slow} of 10000 at 5 %");
+        assert!((400..600).contains(&slow), "{slow} of 10000 at 5%");
         (0..10_000).for_each(|_| assert_eq!(plain.run(&mut other, 0.0).duration, Duration::from_millis(40)));
         assert_eq!(one.errors.u64(..), other.errors.u64(..));
         let timed_out = behaviour(&[("SIM_SLOW_SHARE", "1"), ("SIM_SLOW_MS", "3001")]).unwrap();
@@ -235,7 +230,7 @@ mod tests {
         };
         assert_eq!((failed("0", 0.0), failed("0", 1.0), failed("1", 0.0)), (0, 10_000, 10_000));
         let both = failed("0.2", 0.5);
-        assert!((5_800..6_200).contains(&both), "{both} of 10000 at 60 %");
+        assert!((5_800..6_200).contains(&both), "{both} of 10000 at 60%");
     }
 
     #[test]

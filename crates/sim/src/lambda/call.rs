@@ -10,9 +10,23 @@ use serde::de::DeserializeOwned;
 use super::refusal::{Refusal, Violations};
 use crate::time::Time;
 
+/// The members of bodies, none of which need be there.
+macro_rules! inputs {
+    ($($name:ident { $($(#[$note:meta])* $member:ident: $type:ty),* $(,)? })*) => {
+        $(
+            #[derive(Debug, Default, serde::Deserialize)]
+            #[serde(rename_all = "PascalCase")]
+            struct $name {
+                $($(#[$note])* $member: Option<$type>,)*
+            }
+        )*
+    };
+}
+
+pub(super) use inputs;
+
 macro_rules! operations {
     ($($(#[$note:meta])* $name:ident,)*) => {
-        /// The operations this Lambda knows.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Operation {
             $($(#[$note])* $name,)*
@@ -64,7 +78,7 @@ operations! {
     UpdateAlias,
     UpdateFunctionCode,
     UpdateFunctionConfiguration,
-    /// A call of a function URL: not an API operation, but it goes through the same door.
+    /// A request to a function URL: not an API operation, but it arrives at the same endpoint.
     FunctionUrl,
 }
 
@@ -79,19 +93,17 @@ impl Operation {
     }
 }
 
-/// One request, taken apart.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) operation: Operation,
     pub(crate) now: Time,
     pub(crate) request_id: &'a str,
-    /// Answer reads with what stood before a write younger than this.
+    /// Reads return the state before a write younger than this.
     pub(crate) stale: Option<Duration>,
     /// The function, or for tags the ARN, as the path gives it (decoded); empty where there is none.
     pub(crate) target: String,
     /// The alias' name as the path or, for `CreateAlias`, the body gives it.
     pub(crate) alias: Option<String>,
-    /// The statement of a policy that `RemovePermission` means.
     pub(crate) statement: Option<String>,
     query: Vec<(String, String)>,
     http: &'a http::Request<Bytes>,
@@ -116,7 +128,7 @@ impl<'a> Call<'a> {
         Ok(Self { operation, now, request_id, stale: None, target, alias, statement, query, http })
     }
 
-    /// The same call, to be answered with what stood before a write younger than `stale`.
+    /// The same call, which returns the state before a write younger than `stale`.
     pub(crate) fn reading(self, stale: Option<Duration>) -> Self {
         Self { stale, ..self }
     }
@@ -167,23 +179,17 @@ impl<'a> Call<'a> {
 
     /// As `page`, where the service shows at most this many in one answer.
     pub(crate) fn page_of<T>(&self, most: usize, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
-        let mut broken = Violations::default();
-        let limit = match self.query("MaxItems").map(str::parse::<i64>) {
-            None => most,
-            Some(Ok(number)) => {
-                broken.range(Some(number), "maxItems", 1, 10_000);
-                usize::try_from(number).unwrap_or(0).min(most)
-            }
-            Some(Err(_)) => return Err(Refusal::unreadable("MaxItems is not an integer".to_owned())),
-        };
-        broken.check()?;
+        let asked = self.query("MaxItems").map(str::parse::<i64>).transpose();
+        let asked = asked.map_err(|_| Refusal::unreadable("MaxItems is not an integer"))?;
+        Violations::check(|broken| broken.range(asked, "maxItems", 1, 10_000))?;
+        let limit = asked.and_then(|number| usize::try_from(number).ok()).map_or(most, |limit| limit.min(most));
         let start = match self.query("Marker").filter(|marker| !marker.is_empty()) {
             None => 0,
             Some(marker) => marker
                 .strip_prefix("after-")
                 .and_then(|count| count.parse().ok())
                 .filter(|start| *start <= items.len())
-                .ok_or_else(|| Refusal::invalid("Invalid Marker".to_owned()))?,
+                .ok_or_else(|| Refusal::invalid("Invalid Marker"))?,
         };
         let end = items.len().min(start + limit);
         let next = (end < items.len()).then(|| format!("after-{end}"));

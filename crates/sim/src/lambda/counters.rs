@@ -1,11 +1,10 @@
-//! How often was which version called, and where is that measured? Counts and the handles of metrics; nothing is run here.
+//! How often was each version invoked, and in which metrics? Counts and handles of metrics; nothing runs here.
 
 use std::collections::BTreeMap;
 
 use crate::cloudwatch::{CloudWatch, SeriesId};
 use crate::log::Tally;
 
-/// The counts of one version behind one qualifier, with the handles of its metrics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counter {
     pub(crate) tally: Tally,
@@ -15,11 +14,10 @@ pub(crate) struct Counter {
 /// Invocations, errors, throttles and duration under one set of dimensions.
 pub(crate) type Measures = [SeriesId; 4];
 
-/// The handles of one version's metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) shared: [Measures; 3],
-    /// Only calls through an alias with weights are also counted by version.
+    /// Only invocations through an alias with weights are also counted by version.
     pub(crate) executed: Option<Measures>,
 }
 
@@ -50,7 +48,7 @@ fn measures(metrics: &mut CloudWatch, dimensions: &[(&str, &str)]) -> Measures {
     ["Invocations", "Errors", "Throttles", "Duration"].map(|metric| metrics.series("AWS/Lambda", metric, dimensions))
 }
 
-/// The counter of one version, made at its first call; later calls allocate nothing.
+/// The counter of one version, made at its first invocation; later ones allocate nothing.
 pub(crate) fn counter<'c>(counters: &'c mut Counters, name: &str, qualifier: &str, number: Option<u32>) -> &'c mut Counter {
     entry(entry(counters, name), qualifier).entry(number).or_default()
 }

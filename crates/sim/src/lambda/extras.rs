@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Qualified;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
@@ -13,38 +12,18 @@ use crate::calendar::{iso, iso_with_offset};
 use crate::settings::DEFAULT_REGION;
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagsInput {
-    tags: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProvisionedInput {
-    provisioned_concurrent_executions: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ReservedInput {
-    reserved_concurrent_executions: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UrlInput {
-    auth_type: Option<String>,
+inputs! {
+    TagsInput { tags: BTreeMap<String, String> }
+    ProvisionedInput { provisioned_concurrent_executions: i64 }
+    ReservedInput { reserved_concurrent_executions: i64 }
+    UrlInput { auth_type: String }
 }
 
 impl Lambda {
     pub(super) fn tag(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: TagsInput = call.input()?;
-        let tags = input.tags.ok_or_else(|| {
-            let mut broken = Violations::default();
-            broken.missing("tags");
-            broken.refusal()
-        })?;
+        Violations::check(|broken| broken.required(input.tags.as_ref(), "tags"))?;
+        let tags = input.tags.unwrap_or_default();
         check_tags(&tags)?;
         let name = self.tagged(call)?;
         self.function_mut(&name)?.tags.extend(tags);
@@ -69,7 +48,7 @@ impl Lambda {
         let target = self.place.parse(&call.target)?;
         if !call.target.starts_with("arn:") || target.qualifier.is_some() {
             return Err(Refusal::invalid(
-                "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
+                "Tags on function aliases and versions are not supported. Please specify a function ARN.",
             ));
         }
         Ok(self.function(&target.name)?.name.clone())
@@ -77,39 +56,17 @@ impl Lambda {
 
     pub(super) fn put_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: ProvisionedInput = call.input()?;
-        let mut broken = Violations::default();
-        if input.provisioned_concurrent_executions.is_none() {
-            broken.missing("provisionedConcurrentExecutions");
-        }
-        broken.range(input.provisioned_concurrent_executions, "provisionedConcurrentExecutions", 1, i64::from(i32::MAX));
-        broken.check()?;
+        let asked = executions(input.provisioned_concurrent_executions, "provisionedConcurrentExecutions", 1)?;
         let (name, qualifier) = self.provisionable(call)?;
-        let wanted = input.provisioned_concurrent_executions.and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
-        self.function_mut(&name)?.provisioned.insert(qualifier, (wanted, call.now));
-        let shown = json!({
-            "RequestedProvisionedConcurrentExecutions": wanted,
-            "AvailableProvisionedConcurrentExecutions": 0,
-            "AllocatedProvisionedConcurrentExecutions": 0,
-            "Status": "IN_PROGRESS",
-            "LastModified": iso_with_offset(call.now),
-        });
-        Ok(Done::json(202, shown))
+        self.function_mut(&name)?.provisioned.insert(qualifier, (asked, call.now));
+        Ok(Done::json(202, shown_provisioned(asked, false, call.now)))
     }
 
     pub(super) fn read_provisioned(&self, call: &Call<'_>) -> Result<Done, Refusal> {
         let (name, qualifier) = self.provisionable(call)?;
         let found = self.function(&name)?.provisioned.get(&qualifier);
         let (wanted, at) = found.ok_or_else(Refusal::no_provisioned_concurrency)?;
-        let ready = call.now.since(*at) >= self.settle;
-        let there = if ready { *wanted } else { 0 };
-        let shown = json!({
-            "RequestedProvisionedConcurrentExecutions": wanted,
-            "AvailableProvisionedConcurrentExecutions": there,
-            "AllocatedProvisionedConcurrentExecutions": there,
-            "Status": if ready { "READY" } else { "IN_PROGRESS" },
-            "LastModified": iso_with_offset(*at),
-        });
-        Ok(Done::json(200, shown))
+        Ok(Done::json(200, shown_provisioned(*wanted, call.now.since(*at) >= self.settle, *at)))
     }
 
     pub(super) fn delete_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -121,25 +78,19 @@ impl Lambda {
     fn provisionable(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {
         let (target, meant) = self.target(call)?;
         match (meant, target.qualifier) {
-            (Qualified::Latest, _) | (_, None) => Err(Refusal::invalid(
-                "Provisioned Concurrency Configs cannot be applied to unpublished function versions.".to_owned(),
-            )),
+            (Qualified::Latest, _) | (_, None) => {
+                Err(Refusal::invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions."))
+            }
             (Qualified::Version(_) | Qualified::Alias(_), Some(qualifier)) => Ok((target.name, qualifier)),
         }
     }
 
     pub(super) fn put_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: ReservedInput = call.input()?;
-        let mut broken = Violations::default();
-        if input.reserved_concurrent_executions.is_none() {
-            broken.missing("reservedConcurrentExecutions");
-        }
-        broken.range(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0, i64::from(i32::MAX));
-        broken.check()?;
+        let asked = executions(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0)?;
         let name = self.unqualified(call)?;
-        let reserved = input.reserved_concurrent_executions.and_then(|number| u32::try_from(number).ok());
-        self.function_mut(&name)?.reserved = reserved;
-        Ok(Done::json(200, json!({"ReservedConcurrentExecutions": reserved})))
+        self.function_mut(&name)?.reserved = Some(asked);
+        Ok(Done::json(200, json!({"ReservedConcurrentExecutions": asked})))
     }
 
     pub(super) fn read_concurrency(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -160,17 +111,15 @@ impl Lambda {
         if target.qualifier.is_some() {
             return Err(Refusal::invalid(
                 "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
-                 Please specify either a function name or an unqualified function ARN."
-                    .to_owned(),
+                 Please specify either a function name or an unqualified function ARN.",
             ));
         }
         Ok(self.function(&target.name)?.name.clone())
     }
 
     pub(super) fn list_urls(&self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let mut broken = Violations::default();
-        broken.range(call.query("MaxItems").and_then(|number| number.parse().ok()), "maxItems", 1, 50);
-        broken.check()?;
+        let asked = call.query("MaxItems").and_then(|number| number.parse().ok());
+        Violations::check(|broken| broken.range(asked, "maxItems", 1, 50))?;
         let function = self.function(&self.unqualified(call)?)?;
         let urls = function.urls.iter().map(|(qualifier, url)| self.shown_url(call, &function.name, qualifier, url)).collect();
         let (urls, next) = call.page::<Value>(urls)?;
@@ -179,11 +128,8 @@ impl Lambda {
 
     pub(super) fn create_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: UrlInput = call.input()?;
-        let kind = input.auth_type.filter(|kind| kind == "NONE" || kind == "AWS_IAM").ok_or_else(|| {
-            let mut broken = Violations::default();
-            broken.add("", "authType", "satisfy enum value set: [NONE, AWS_IAM]");
-            broken.refusal()
-        })?;
+        let unknown = || Violations::one("", "authType", "satisfy enum value set: [NONE, AWS_IAM]");
+        let kind = input.auth_type.filter(|kind| kind == "NONE" || kind == "AWS_IAM").ok_or_else(unknown)?;
         let (name, qualifier) = self.url_target(call)?;
         let function = self.function_mut(&name)?;
         if function.urls.contains_key(&qualifier) {
@@ -215,11 +161,8 @@ impl Lambda {
 
     fn shown_url(&self, call: &Call<'_>, name: &str, qualifier: &str, (kind, at): &(String, Time)) -> Value {
         let host = call.header("host").unwrap_or("localhost");
-        let (arn, path) = if qualifier.is_empty() {
-            (self.place.arn(name), name.to_owned())
-        } else {
-            (self.place.qualified(name, qualifier), format!("{name}:{qualifier}"))
-        };
+        let path = if qualifier.is_empty() { name.to_owned() } else { format!("{name}:{qualifier}") };
+        let arn = self.place.arn(&path);
         // A URL carries no signature that would say which Region is meant; a bare name is looked for everywhere.
         let path = if self.place.region == DEFAULT_REGION { path } else { arn.clone() };
         let at = iso(*at);
@@ -239,18 +182,36 @@ impl Lambda {
             Qualified::Latest => Ok((target.name, String::new())),
             Qualified::Alias(alias) => Ok((target.name, alias)),
             Qualified::Version(number) => {
-                let mut broken = Violations::default();
-                broken.add(&number.to_string(), "qualifier", "satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)");
-                Err(broken.refusal())
+                let pattern = "satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)";
+                Err(Violations::one(&number.to_string(), "qualifier", pattern))
             }
         }
     }
 }
 
+fn executions(given: Option<i64>, member: &str, least: i64) -> Result<u32, Refusal> {
+    Violations::check(|broken| {
+        broken.required(given.as_ref(), member);
+        broken.range(given, member, least, i64::from(i32::MAX));
+    })?;
+    Ok(given.and_then(|number| u32::try_from(number).ok()).unwrap_or_default())
+}
+
+fn shown_provisioned(wanted: u32, ready: bool, at: Time) -> Value {
+    let there = if ready { wanted } else { 0 };
+    json!({
+        "RequestedProvisionedConcurrentExecutions": wanted,
+        "AvailableProvisionedConcurrentExecutions": there,
+        "AllocatedProvisionedConcurrentExecutions": there,
+        "Status": if ready { "READY" } else { "IN_PROGRESS" },
+        "LastModified": iso_with_offset(at),
+    })
+}
+
 /// The service keeps tags that begin with `aws:` to itself.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
     if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use.".to_owned()));
+        return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use."));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 use super::code::{Code, hex_of};
@@ -15,7 +15,6 @@ use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
 use crate::time::Time;
 
-/// A function with everything that belongs to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) name: String,
@@ -24,14 +23,14 @@ pub(crate) struct Function {
     /// The number that the next published version gets; numbers are never used twice.
     pub(crate) next_version: u32,
     pub(crate) aliases: BTreeMap<String, Alias>,
-    /// From when until when which share of all calls fails, whatever version they reach.
+    /// From when until when which part (0 to 1) of all invocations fails, on any version.
     pub(crate) incidents: Vec<(Range<Time>, f64)>,
-    /// How many times the share that an alias announces its additional version really gets.
+    /// The additional version of an alias gets its weight times this.
     pub(crate) misrouting: f64,
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier: executions asked for, and when.
     pub(crate) provisioned: BTreeMap<String, (u32, Time)>,
-    /// Executions kept for this function alone.
+    /// Its reserved concurrency.
     pub(crate) reserved: Option<u32>,
     /// By qualifier (empty for none): the statements of its resource policy.
     pub(crate) policies: BTreeMap<String, Vec<Value>>,
@@ -41,7 +40,7 @@ pub(crate) struct Function {
     pub(crate) earlier: (Time, Option<Box<Version>>),
 }
 
-/// What a qualifier stands for.
+/// What a qualifier refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Qualified {
     Latest,
@@ -50,7 +49,6 @@ pub(crate) enum Qualified {
 }
 
 impl Function {
-    /// Finds what a qualifier stands for, if it is there.
     pub(crate) fn qualified(&self, qualifier: Option<&str>) -> Option<Qualified> {
         match qualifier {
             None | Some("$LATEST") => Some(Qualified::Latest),
@@ -70,7 +68,7 @@ impl Function {
         }
     }
 
-    /// The share of all calls that fails at this moment because of something outside.
+    /// The part (0 to 1) of all invocations that fails now because of an incident.
     pub(crate) fn incident(&self, now: Time) -> f64 {
         let rates = self.incidents.iter().filter(|(during, _)| during.contains(&now)).map(|(_, rate)| *rate);
         rates.fold(0.0, f64::max)
@@ -93,16 +91,14 @@ pub(crate) struct Version {
     pub(crate) modified: Time,
     /// `Pending` until its creation has finished.
     pub(crate) pending: bool,
-    /// `Inactive`: put to sleep for want of calls, until the next one, which fails.
+    /// `Inactive`: idle because it was not invoked; the next invocation fails and wakes it.
     pub(crate) idle: bool,
-    /// Whether an update is in progress.
     pub(crate) updating: bool,
-    /// What runs when it is called: during an update still what ran before it.
+    /// What an invocation runs: during an update, still the earlier code.
     pub(crate) serving: Behaviour,
 }
 
 impl Version {
-    /// The version's number, or `$LATEST`.
     pub(crate) fn label(&self) -> String {
         self.number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string())
     }
@@ -114,40 +110,41 @@ impl Version {
         self.code == published.code && self.configuration == undescribed
     }
 
-    pub(crate) fn show(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Map<String, Value> {
-        let mut shown = self.configuration.show(name);
-        let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
-        put("FunctionName", name.into());
-        put("FunctionArn", place.arn_of(name, qualifier).into());
-        put("Version", self.label().into());
-        put("CodeSha256", self.code.sha256.clone().into());
-        put("CodeSize", self.code.size.into());
-        put("PackageType", if self.code.image.is_some() { "Image" } else { "Zip" }.into());
-        put("LastModified", iso_with_offset(self.modified).into());
-        put("RevisionId", self.revision.clone().into());
-        if let Some(runtime) = &self.configuration.runtime {
+    pub(crate) fn show(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Value {
+        let (state, state_reason, state_code) = match (self.pending, self.idle) {
+            (true, _) => ("Pending", Some("The function is being created."), Some("Creating")),
+            (false, true) => ("Inactive", Some("The function is idle."), Some("Idle")),
+            (false, false) => ("Active", None, None),
+        };
+        let (update, update_reason, update_code) = match (self.updating, self.pending) {
+            (true, _) => (Some("InProgress"), Some("The function is being created."), Some("Creating")),
+            (false, false) => (Some("Successful"), None, None),
+            (false, true) => (None, None, None),
+        };
+        let runtime = self.configuration.runtime.as_ref().map(|runtime| {
             let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, hex_of(runtime));
-            put("RuntimeVersionConfig", json!({"RuntimeVersionArn": arn}));
-        }
-        if self.pending {
-            put("State", "Pending".into());
-            put("StateReason", "The function is being created.".into());
-            put("StateReasonCode", "Creating".into());
-        } else if self.idle {
-            put("State", "Inactive".into());
-            put("StateReason", "The function is idle.".into());
-            put("StateReasonCode", "Idle".into());
-        } else {
-            put("State", "Active".into());
-        }
-        if self.updating {
-            put("LastUpdateStatus", "InProgress".into());
-            put("LastUpdateStatusReason", "The function is being created.".into());
-            put("LastUpdateStatusReasonCode", "Creating".into());
-        } else if !self.pending {
-            put("LastUpdateStatus", "Successful".into());
-        }
-        shown
+            json!({"RuntimeVersionArn": arn})
+        });
+        self.configuration.shown_with(
+            name,
+            json!({
+                "FunctionName": name,
+                "FunctionArn": place.arn_of(name, qualifier),
+                "Version": self.label(),
+                "CodeSha256": self.code.sha256,
+                "CodeSize": self.code.size,
+                "PackageType": if self.code.image.is_some() { "Image" } else { "Zip" },
+                "LastModified": iso_with_offset(self.modified),
+                "RevisionId": self.revision,
+                "RuntimeVersionConfig": runtime,
+                "State": state,
+                "StateReason": state_reason,
+                "StateReasonCode": state_code,
+                "LastUpdateStatus": update,
+                "LastUpdateStatusReason": update_reason,
+                "LastUpdateStatusReasonCode": update_code,
+            }),
+        )
     }
 }
 
@@ -160,9 +157,7 @@ pub(crate) struct Configuration {
     pub(crate) runtime: Option<String>,
     pub(crate) timeout: u32,
     pub(crate) memory: u32,
-    /// None: never set, and then not shown.
     pub(crate) environment: Option<BTreeMap<String, String>>,
-    /// The ARN of the queue or topic.
     pub(crate) dead_letter: Option<String>,
     pub(crate) architectures: Vec<String>,
     pub(crate) storage: u32,
@@ -179,42 +174,37 @@ impl Configuration {
         Behaviour::read(self.environment.as_ref().unwrap_or(&none), Duration::from_secs(self.timeout.into()))
     }
 
-    fn show(&self, name: &str) -> Map<String, Value> {
-        let group = self.logging.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
-        let mut shown = Map::new();
-        let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
-        put("Architectures", json!(self.architectures));
-        put("Description", self.description.clone().into());
-        put("EphemeralStorage", json!({"Size": self.storage}));
-        put("LoggingConfig", json!({"LogFormat": self.logging.log_format.as_deref().unwrap_or("Text"), "LogGroup": group}));
-        put("MemorySize", self.memory.into());
-        put("Role", self.role.clone().into());
-        put("SnapStart", json!({"ApplyOn": self.snap_start, "OptimizationStatus": "Off"}));
-        put("Timeout", self.timeout.into());
-        put("TracingConfig", json!({"Mode": self.tracing}));
-        if let Some(handler) = &self.handler {
-            put("Handler", handler.clone().into());
+    /// As an answer shows it, with other members besides; one without a value is left out.
+    fn shown_with(&self, name: &str, mut members: Value) -> Value {
+        let Logging { log_format, log_group } = &self.logging;
+        let group = log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
+        let vpc = |Vpc { subnet_ids, security_group_ids }: &Vpc| json!({"SubnetIds": subnet_ids, "SecurityGroupIds": security_group_ids, "VpcId": "vpc-1"});
+        let layers: Vec<Value> = self.layers.iter().map(|arn| json!({"Arn": arn, "CodeSize": 1_024})).collect();
+        let mut own = json!({
+            "Architectures": self.architectures,
+            "Description": self.description,
+            "EphemeralStorage": {"Size": self.storage},
+            "LoggingConfig": {"LogFormat": log_format.as_deref().unwrap_or("Text"), "LogGroup": group},
+            "MemorySize": self.memory,
+            "Role": self.role,
+            "SnapStart": {"ApplyOn": self.snap_start, "OptimizationStatus": "Off"},
+            "Timeout": self.timeout,
+            "TracingConfig": {"Mode": self.tracing},
+            "Handler": self.handler,
+            "Runtime": self.runtime,
+            "Environment": self.environment.as_ref().map(|variables| json!({"Variables": variables})),
+            "DeadLetterConfig": self.dead_letter.as_ref().map(|queue| json!({"TargetArn": queue})),
+            "VpcConfig": self.vpc.as_ref().map(vpc),
+            "Layers": Some(layers).filter(|layers| !layers.is_empty()),
+        });
+        if let (Some(shown), Some(own)) = (members.as_object_mut(), own.as_object_mut()) {
+            shown.append(own);
+            shown.retain(|_, value| !value.is_null());
         }
-        if let Some(runtime) = &self.runtime {
-            put("Runtime", runtime.clone().into());
-        }
-        if let Some(environment) = &self.environment {
-            put("Environment", json!({"Variables": environment}));
-        }
-        if let Some(queue) = &self.dead_letter {
-            put("DeadLetterConfig", json!({"TargetArn": queue}));
-        }
-        if let Some(Vpc { subnet_ids, security_group_ids }) = &self.vpc {
-            put("VpcConfig", json!({"SubnetIds": subnet_ids, "SecurityGroupIds": security_group_ids, "VpcId": "vpc-1"}));
-        }
-        if !self.layers.is_empty() {
-            put("Layers", self.layers.iter().map(|arn| json!({"Arn": arn, "CodeSize": 1_024})).collect());
-        }
-        shown
+        members
     }
 }
 
-/// The network that a function is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Vpc {
@@ -222,7 +212,6 @@ pub(crate) struct Vpc {
     security_group_ids: Vec<String>,
 }
 
-/// Where and how a function logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Logging {
@@ -234,11 +223,10 @@ pub(crate) struct Logging {
 #[derive(Clone, Debug)]
 pub(crate) struct Alias {
     pub(crate) state: AliasState,
-    /// What callers are routed by; follows the state with the account's routing delay.
+    /// How invocations are routed; follows the state after the account's routing delay.
     pub(crate) routing: Routing,
-    /// The routing until that moment.
     pub(crate) earlier_routing: Option<(Time, Routing)>,
-    /// When it was last written, and what stood before.
+    /// When it was last written, and its state before.
     pub(crate) earlier: (Time, Option<AliasState>),
 }
 
@@ -255,7 +243,7 @@ impl Alias {
     }
 }
 
-/// How an alias sends its calls: numbers only, as it is asked for every call.
+/// How an alias routes its invocations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Routing {
     /// None: `$LATEST`.
@@ -272,7 +260,7 @@ impl Routing {
         }
     }
 
-    /// Chooses for one call, with no memory of the one before; the additional version gets `factor` times its share.
+    /// Chooses for one invocation, independent of the others; the additional version gets `factor` times its weight.
     pub(crate) fn choose(self, factor: f64, rng: &mut fastrand::Rng) -> Option<u32> {
         match self.additional {
             Some((version, weight)) if rng.f64() < weight * factor => Some(version),

@@ -2,79 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::code::Package;
 use super::function::{Configuration, Function, Logging, Qualified, Version, Vpc};
-use super::name::{FunctionName, Place};
+use super::name::{FunctionName, Place, is_account};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct FunctionInput {
-    function_name: Option<String>,
-    role: Option<String>,
-    handler: Option<String>,
-    runtime: Option<String>,
-    description: Option<String>,
-    timeout: Option<i64>,
-    memory_size: Option<i64>,
-    environment: Option<EnvironmentInput>,
-    dead_letter_config: Option<DeadLetterInput>,
-    architectures: Option<Vec<String>>,
-    ephemeral_storage: Option<StorageInput>,
-    tracing_config: Option<TracingInput>,
-    snap_start: Option<SnapStartInput>,
-    layers: Option<Vec<String>>,
-    vpc_config: Option<Vpc>,
-    logging_config: Option<Logging>,
-    code: Option<Package>,
-    package_type: Option<String>,
-    publish: Option<bool>,
-    tags: Option<BTreeMap<String, String>>,
-    revision_id: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EnvironmentInput {
-    variables: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DeadLetterInput {
-    target_arn: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StorageInput {
-    size: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TracingInput {
-    mode: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SnapStartInput {
-    apply_on: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct CodeInput {
-    publish: Option<bool>,
-    dry_run: Option<bool>,
-    revision_id: Option<String>,
-    architectures: Option<Vec<String>>,
+inputs! {
+    FunctionInput {
+        function_name: String,
+        role: String,
+        handler: String,
+        runtime: String,
+        description: String,
+        timeout: i64,
+        memory_size: i64,
+        environment: EnvironmentInput,
+        dead_letter_config: DeadLetterInput,
+        architectures: Vec<String>,
+        ephemeral_storage: StorageInput,
+        tracing_config: TracingInput,
+        snap_start: SnapStartInput,
+        layers: Vec<String>,
+        vpc_config: Vpc,
+        logging_config: Logging,
+        code: Package,
+        package_type: String,
+        publish: bool,
+        tags: BTreeMap<String, String>,
+        revision_id: String,
+    }
+    EnvironmentInput { variables: BTreeMap<String, String> }
+    DeadLetterInput { target_arn: String }
+    StorageInput { size: i64 }
+    TracingInput { mode: String }
+    SnapStartInput { apply_on: String }
+    CodeInput { publish: bool, dry_run: bool, revision_id: String, architectures: Vec<String> }
 }
 
 impl FunctionInput {
@@ -82,9 +48,7 @@ impl FunctionInput {
         broken.range(self.timeout, "timeout", 1, 900);
         broken.range(self.memory_size, "memorySize", 128, 32_768);
         broken.range(self.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
-        if let Some(description) = &self.description {
-            broken.length(description, "description", 0, 256);
-        }
+        broken.description(self.description.as_ref());
         if let Some(handler) = &self.handler {
             broken.length(handler, "handler", 0, 128);
         }
@@ -134,19 +98,15 @@ impl Lambda {
     pub(super) fn create_function(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let mut input: FunctionInput = call.input()?;
         let image = input.package_type.as_deref() == Some("Image");
-        let mut broken = Violations::default();
-        for (missing, member) in
-            [(input.function_name.is_none(), "functionName"), (input.role.is_none(), "role"), (input.code.is_none(), "code")]
-        {
-            if missing {
-                broken.missing(member);
-            }
-        }
-        input.check(&mut broken);
-        broken.check()?;
+        Violations::check(|broken| {
+            broken.required(input.function_name.as_ref(), "functionName");
+            broken.required(input.role.as_ref(), "role");
+            broken.required(input.code.as_ref(), "code");
+            input.check(broken);
+        })?;
         if !image && (input.runtime.is_none() || input.handler.is_none()) {
             return Err(Refusal::invalid(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.".to_owned(),
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
             ));
         }
         let target = self.place.parse(&input.function_name.take().unwrap_or_default())?;
@@ -155,7 +115,7 @@ impl Lambda {
         }
         let code = input.code.take().unwrap_or_default().read()?;
         if image != code.image.is_some() {
-            return Err(Refusal::invalid("PackageType and the source of the code do not fit together".to_owned()));
+            return Err(Refusal::invalid("PackageType and the source of the code do not fit together"));
         }
         let tags = input.tags.take().unwrap_or_default();
         super::extras::check_tags(&tags)?;
@@ -176,14 +136,9 @@ impl Lambda {
             serving,
         };
         self.insert(call.now, &target.name, latest, tags);
-        let shown = if publish {
-            self.publish_now(call.now, &target.name, None)?
-        } else {
-            let function = self.function(&target.name)?;
-            function.latest.show(&self.place, &function.name, None)
-        };
+        let shown = self.published(call, &target.name, publish)?;
         self.settle_later(call.now, &target.name, None, self.settle);
-        Ok(Done::json(201, Value::Object(shown)))
+        Ok(Done::json(201, shown))
     }
 
     /// Puts a function in place; what it says is not checked.
@@ -225,11 +180,10 @@ impl Lambda {
     }
 
     pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let (configuration, ..) = self.shown_version(call)?;
-        Ok(Done::json(200, Value::Object(configuration)))
+        Ok(Done::json(200, self.shown_version(call)?.0))
     }
 
-    fn shown_version(&self, call: &Call<'_>) -> Result<(Map<String, Value>, String, &Version), Refusal> {
+    fn shown_version(&self, call: &Call<'_>) -> Result<(Value, String, &Version), Refusal> {
         let (target, qualified) = self.target(call)?;
         let function = self.function(&target.name)?;
         let missing = || Refusal::function_not_found(&self.place.full_arn(&target));
@@ -241,7 +195,6 @@ impl Lambda {
         Ok((version.show(&self.place, &target.name, target.qualifier.as_deref()), target.name, version))
     }
 
-    /// The function and qualifier that a call means; both exist.
     pub(super) fn target(&self, call: &Call<'_>) -> Result<(FunctionName, Qualified), Refusal> {
         let target = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
@@ -253,22 +206,15 @@ impl Lambda {
         let all = match call.query("FunctionVersion") {
             None => false,
             Some("ALL") => true,
-            Some(other) => {
-                let mut broken = Violations::default();
-                broken.add(other, "functionVersion", "satisfy enum value set: [ALL]");
-                return Err(broken.refusal());
-            }
+            Some(other) => return Err(Violations::one(other, "functionVersion", "satisfy enum value set: [ALL]")),
         };
         let mut shown = Vec::new();
         for function in self.functions.values() {
             let label = all.then_some("$LATEST");
-            shown.push(Value::Object(function.latest.show(&self.place, &function.name, label)));
+            shown.push(function.latest.show(&self.place, &function.name, label));
             if all {
                 shown.extend(
-                    function
-                        .versions
-                        .values()
-                        .map(|version| Value::Object(version.show(&self.place, &function.name, Some(&version.label())))),
+                    function.versions.values().map(|version| version.show(&self.place, &function.name, Some(&version.label()))),
                 );
             }
         }
@@ -278,16 +224,13 @@ impl Lambda {
 
     pub(super) fn update_configuration(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let mut input: FunctionInput = call.input()?;
-        let mut broken = Violations::default();
-        input.check(&mut broken);
-        broken.check()?;
+        Violations::check(|broken| input.check(broken))?;
         let name = self.changeable(call, input.revision_id.take().as_deref())?;
         let mut configuration = self.function(&name)?.latest.configuration.clone();
         input.apply(&mut configuration);
         configuration.behaviour()?;
         self.update_latest(call, &name, |latest| latest.configuration = configuration)?;
-        let shown = self.function(&name)?.latest.show(&self.place, &name, None);
-        Ok(Done::json(200, Value::Object(shown)))
+        Ok(Done::json(200, self.published(call, &name, false)?))
     }
 
     pub(super) fn update_code(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -297,12 +240,12 @@ impl Lambda {
         let latest = &self.function(&name)?.latest;
         let code = package.read()?;
         if code.image.is_some() != latest.code.image.is_some() {
-            return Err(Refusal::invalid("The source of the code does not fit the function's PackageType".to_owned()));
+            return Err(Refusal::invalid("The source of the code does not fit the function's PackageType"));
         }
         if input.dry_run == Some(true) {
             let mut dry = latest.clone();
             dry.code = code;
-            return Ok(Done::json(200, Value::Object(dry.show(&self.place, &name, None))));
+            return Ok(Done::json(200, dry.show(&self.place, &name, None)));
         }
         self.update_latest(call, &name, |latest| {
             latest.code = code;
@@ -310,12 +253,15 @@ impl Lambda {
                 latest.configuration.architectures = architectures;
             }
         })?;
-        let shown = if input.publish == Some(true) {
-            self.publish_now(call.now, &name, None)?
-        } else {
-            self.function(&name)?.latest.show(&self.place, &name, None)
-        };
-        Ok(Done::json(200, Value::Object(shown)))
+        Ok(Done::json(200, self.published(call, &name, input.publish == Some(true))?))
+    }
+
+    /// Shows `$LATEST`, or the version that is published of it.
+    fn published(&mut self, call: &Call<'_>, name: &str, publish: bool) -> Result<Value, Refusal> {
+        if publish {
+            return self.publish_now(call.now, name, None);
+        }
+        Ok(self.function(name)?.latest.show(&self.place, name, None))
     }
 
     /// The name of the function that a call changes: it exists, nothing is in progress, and the revision is the right one.
@@ -323,7 +269,7 @@ impl Lambda {
         let target = self.place.parse(&call.target)?;
         if target.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
             return Err(Refusal::invalid(
-                "This operation is permitted on Lambda functions only. Aliases and versions do not support it.".to_owned(),
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support it.",
             ));
         }
         let function = self.function(&target.name)?;
@@ -334,7 +280,7 @@ impl Lambda {
             return Err(Refusal::busy(&self.place.arn(&function.name)));
         }
         if revision.is_some_and(|sent| sent != function.latest.revision) {
-            return Err(Refusal::stale_revision());
+            return Err(Refusal::stale_revision("GetFunction/GetAlias"));
         }
         Ok(target.name)
     }
@@ -361,10 +307,10 @@ impl Lambda {
             return Ok(Done::empty(204));
         };
         if qualifier == "$LATEST" {
-            return Err(Refusal::invalid("$LATEST version cannot be deleted without deleting the function.".to_owned()));
+            return Err(Refusal::invalid("$LATEST version cannot be deleted without deleting the function."));
         }
         let Ok(number) = qualifier.parse::<u32>() else {
-            return Err(Refusal::invalid("Deletion of aliases is not currently supported.".to_owned()));
+            return Err(Refusal::invalid("Deletion of aliases is not currently supported."));
         };
         let users: Vec<String> = function
             .aliases
@@ -385,7 +331,6 @@ impl Lambda {
     }
 }
 
-/// The service's defaults.
 pub(super) fn blank() -> Configuration {
     Configuration {
         description: String::new(),
@@ -407,11 +352,7 @@ pub(super) fn blank() -> Configuration {
 }
 
 fn is_role(role: &str) -> bool {
-    let Some((partition, rest)) = role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")) else {
-        return false;
-    };
-    let Some((account, name)) = rest.split_once(":role/") else {
-        return false;
-    };
-    partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit()) && !name.is_empty()
+    let parted = role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::"));
+    let parted = parted.and_then(|(partition, rest)| Some((partition, rest.split_once(":role/")?)));
+    parted.is_some_and(|(partition, (account, name))| partition.starts_with("aws") && is_account(account) && !name.is_empty())
 }

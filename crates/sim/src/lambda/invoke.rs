@@ -1,4 +1,4 @@
-//! Where does one call go, and what comes of it? Routing, running, counting and measuring, each call by itself.
+//! How is a function invoked? Routing, running, counting and measuring, each invocation by itself.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,7 +53,7 @@ impl Lambda {
         Ok(done)
     }
 
-    /// Notes what a function that has answered goes on to do in the background.
+    /// Plans what a function does in the background after its answer.
     fn set_out(&mut self, call: &Call<'_>, name: &str, number: Option<u32>, run: &Run) {
         let version = self.functions.get(name).and_then(|function| numbered(function, number));
         let report = version.filter(|_| run.end == End::Answered).and_then(|version| version.serving.report.as_ref());
@@ -63,7 +63,7 @@ impl Lambda {
         }
     }
 
-    /// Runs one call; hands back its payload, what ran and how, and its log.
+    /// Runs one invocation; returns its payload, the version that ran, how it ended, and its log.
     fn run_for(
         &mut self,
         call: &Call<'_>,
@@ -80,10 +80,9 @@ impl Lambda {
         Ok((done, number, run, log))
     }
 
-    /// Answers a call of a function URL.
     pub(super) fn visit(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
-        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address".to_owned()))?;
+        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address"))?;
         let (mut done, _, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
         if run.end == End::Answered {
             page(&mut done);
@@ -95,7 +94,7 @@ impl Lambda {
         Ok(done)
     }
 
-    /// Routes, runs, counts and measures one call; none if what it is routed to cannot run.
+    /// Routes, runs, counts and measures one invocation; none if the version cannot run.
     pub(super) fn execute(
         &mut self,
         now: Time,

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::name::Place;
 use crate::time::Time;
 
-/// What connects a source of events to a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping {
     pub(crate) source: String,
@@ -16,7 +15,6 @@ pub(crate) struct Mapping {
     pub(crate) qualifier: Option<String>,
     pub(crate) batch: i64,
     pub(crate) window: i64,
-    /// Streams only.
     pub(crate) start: Option<String>,
     pub(crate) wanted: Wanted,
     pub(crate) changed: Time,
@@ -36,7 +34,7 @@ impl Mapping {
         self.wanted == Wanted::Deleted && now.since(self.changed) >= settle
     }
 
-    pub(crate) fn show(&self, place: &Place, uuid: &str, now: Time, settle: Duration) -> Map<String, Value> {
+    pub(crate) fn show(&self, place: &Place, uuid: &str, now: Time, settle: Duration) -> Value {
         let settled = now.since(self.changed) >= settle;
         let state = match self.wanted {
             Wanted::Deleted => "Deleting",
@@ -44,21 +42,21 @@ impl Mapping {
             Wanted::Enabled => "Enabled",
             Wanted::Disabled => "Disabled",
         };
-        let mut shown = Map::new();
-        let mut put = |member: &str, value: Value| shown.insert(member.to_owned(), value);
-        put("UUID", uuid.into());
-        put("BatchSize", self.batch.into());
-        put("MaximumBatchingWindowInSeconds", self.window.into());
-        put("EventSourceArn", self.source.clone().into());
-        put("FunctionArn", place.arn_of(&self.function, self.qualifier.as_deref()).into());
-        put("LastModified", self.changed.as_secs().into());
-        put("State", state.into());
-        put("StateTransitionReason", "USER_INITIATED".into());
-        put("FunctionResponseTypes", json!([]));
-        put("EventSourceMappingArn", place.mapping_arn(uuid).into());
+        let mut shown = json!({
+            "UUID": uuid,
+            "BatchSize": self.batch,
+            "MaximumBatchingWindowInSeconds": self.window,
+            "EventSourceArn": self.source,
+            "FunctionArn": place.arn_of(&self.function, self.qualifier.as_deref()),
+            "LastModified": self.changed.as_secs(),
+            "State": state,
+            "StateTransitionReason": "USER_INITIATED",
+            "FunctionResponseTypes": [],
+            "EventSourceMappingArn": place.mapping_arn(uuid),
+        });
         if let Some(start) = &self.start {
-            put("StartingPosition", start.clone().into());
-            put("LastProcessingResult", "No records processed".into());
+            shown["StartingPosition"] = start.clone().into();
+            shown["LastProcessingResult"] = "No records processed".into();
         }
         shown
     }

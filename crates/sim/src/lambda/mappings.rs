@@ -1,46 +1,42 @@
 //! Which queues and streams feed a function? Event source mappings: made, shown, listed and deleted; nothing is delivered.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::mapping::{Mapping, Wanted};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MappingInput {
-    event_source_arn: Option<String>,
-    function_name: Option<String>,
-    enabled: Option<bool>,
-    batch_size: Option<i64>,
-    maximum_batching_window_in_seconds: Option<i64>,
-    starting_position: Option<String>,
+inputs! {
+    MappingInput {
+        event_source_arn: String,
+        function_name: String,
+        enabled: bool,
+        batch_size: i64,
+        maximum_batching_window_in_seconds: i64,
+        starting_position: String,
+    }
 }
 
 impl Lambda {
     pub(super) fn create_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: MappingInput = call.input()?;
-        let mut broken = Violations::default();
-        if input.function_name.is_none() {
-            broken.missing("functionName");
-        }
-        broken.range(input.batch_size, "batchSize", 1, 10_000);
-        broken.range(input.maximum_batching_window_in_seconds, "maximumBatchingWindowInSeconds", 0, 300);
-        broken.check()?;
+        Violations::check(|broken| {
+            broken.required(input.function_name.as_ref(), "functionName");
+            broken.range(input.batch_size, "batchSize", 1, 10_000);
+            broken.range(input.maximum_batching_window_in_seconds, "maximumBatchingWindowInSeconds", 0, 300);
+        })?;
         let source = input.event_source_arn.unwrap_or_default();
         let service = source.split(':').nth(2).unwrap_or_default().to_owned();
         let is_queue = match service.as_str() {
             "sqs" => true,
             "kinesis" | "dynamodb" => false,
-            _ => return Err(Refusal::invalid("Unrecognized event source.".to_owned())),
+            _ => return Err(Refusal::invalid("Unrecognized event source.")),
         };
-        if !is_queue && input.starting_position.is_none() {
-            let mut broken = Violations::default();
-            broken.missing("startingPosition");
-            return Err(Refusal::invalid(format!("{}.", broken.refusal().message)));
+        if !is_queue {
+            Violations::check(|broken| broken.required(input.starting_position.as_ref(), "startingPosition"))
+                .map_err(|refusal| Refusal::invalid(format!("{}.", refusal.message)))?;
         }
         let target = self.place.parse(&input.function_name.unwrap_or_default())?;
         let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
@@ -65,9 +61,9 @@ impl Lambda {
         let uuid = self.revision();
         let mut shown = mapping.show(&self.place, &uuid, call.now, self.settle);
         // It is being made, however little time that takes.
-        shown.insert("State".to_owned(), "Creating".into());
+        shown["State"] = "Creating".into();
         self.mappings.insert(uuid, mapping);
-        Ok(Done::json(202, Value::Object(shown)))
+        Ok(Done::json(202, shown))
     }
 
     pub(super) fn read_mapping(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -76,7 +72,7 @@ impl Lambda {
             .get(&call.target)
             .filter(|mapping| !mapping.is_gone(call.now, self.settle))
             .ok_or_else(Refusal::no_resource)?;
-        Ok(Done::json(200, Value::Object(mapping.show(&self.place, &call.target, call.now, self.settle))))
+        Ok(Done::json(200, mapping.show(&self.place, &call.target, call.now, self.settle)))
     }
 
     pub(super) fn delete_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -84,12 +80,12 @@ impl Lambda {
         let settle = self.settle;
         let mapping = self.mappings.get_mut(&call.target).ok_or_else(Refusal::no_resource)?;
         if mapping.wanted == Wanted::Deleted || call.now.since(mapping.changed) < settle {
-            return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use.".to_owned()));
+            return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use."));
         }
         (mapping.wanted, mapping.changed) = (Wanted::Deleted, call.now);
         let mut shown = mapping.show(&self.place, &call.target, call.now, self.settle);
-        shown.insert("State".to_owned(), "Deleting".into());
-        Ok(Done::json(202, Value::Object(shown)))
+        shown["State"] = "Deleting".into();
+        Ok(Done::json(202, shown))
     }
 
     pub(super) fn list_mappings(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -106,7 +102,7 @@ impl Lambda {
             of_function && source.is_none_or(|source| mapping.source == source) && !mapping.is_gone(call.now, self.settle)
         };
         let found = self.mappings.iter().filter(|(_, mapping)| wanted(mapping));
-        let shown = found.map(|(uuid, mapping)| Value::Object(mapping.show(&self.place, uuid, call.now, self.settle))).collect();
+        let shown = found.map(|(uuid, mapping)| mapping.show(&self.place, uuid, call.now, self.settle)).collect();
         let (shown, next) = call.page_of(MAPPINGS_LISTED, shown)?;
         Ok(Done::list("EventSourceMappings", json!(shown), next))
     }

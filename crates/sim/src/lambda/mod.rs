@@ -1,4 +1,4 @@
-//! What does Lambda answer? One account's functions and the operations on them, told the time and asked one call at a time.
+//! What does Lambda answer? One account's functions and the operations on them, one call at a time.
 //!
 //! It knows neither faults nor quotas, and keeps no log: the world around it does.
 
@@ -42,7 +42,6 @@ pub(crate) use refusal::Refusal;
 use report::Errand;
 use traffic::Traffic;
 
-/// The Lambda of one account in one Region.
 #[derive(Debug)]
 pub(crate) struct Lambda {
     place: Place,
@@ -51,26 +50,23 @@ pub(crate) struct Lambda {
     version_settle: Duration,
     routing_delay: Duration,
     functions: BTreeMap<String, Function>,
-    /// By their UUID.
     mappings: BTreeMap<String, Mapping>,
     lists_mappings_exactly: bool,
     /// When which creation or update finishes: a function's version, or none for `$LATEST`.
     settling: BTreeSet<(Time, String, Option<u32>)>,
     counters: Counters,
     traffic: Traffic,
-    /// What functions have set out to do later.
+    /// What functions do later in the background.
     errands: Vec<Errand>,
     luck: Luck,
 }
 
-/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) status: u16,
     pub(crate) content_type: Cow<'static, str>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
-    /// How long the function ran.
     pub(crate) delay: Duration,
 }
 
@@ -98,12 +94,11 @@ impl Done {
     }
 }
 
-/// What is due next by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// A creation or an update finishes.
     Settlement,
-    /// The synthetic caller at this place calls.
+    /// The synthetic caller at this place invokes.
     Caller(usize),
 }
 
@@ -167,12 +162,12 @@ impl Lambda {
         }
     }
 
-    /// What functions have set out to do since this was asked last.
+    /// What functions do in the background, since the last call of this.
     pub(crate) fn errands(&mut self) -> Vec<Errand> {
         std::mem::take(&mut self.errands)
     }
 
-    /// What happens next without anybody asking, and when.
+    /// What happens next without a call, and when.
     pub(crate) fn next_due(&mut self, now: Time) -> Option<(Time, Due)> {
         let call = self.traffic.next(now, &self.functions, &mut self.luck.errors).map(|(at, place)| (at, Due::Caller(place)));
         let settlement = self.settling.first().map(|(at, ..)| (*at, Due::Settlement));
@@ -182,7 +177,6 @@ impl Lambda {
         }
     }
 
-    /// Lets happen what is due.
     pub(crate) fn happen(&mut self, now: Time, due: Due, metrics: &mut CloudWatch) {
         match due {
             Due::Settlement => {
@@ -252,7 +246,7 @@ impl Lambda {
         self.functions.get(name).ok_or_else(|| Refusal::function_not_found(&self.place.arn(name)))
     }
 
-    fn function_mut(&mut self, name: &str) -> Result<&mut Function, Refusal> {
+    pub(crate) fn function_mut(&mut self, name: &str) -> Result<&mut Function, Refusal> {
         let missing = || Refusal::function_not_found(&self.place.arn(name));
         self.functions.get_mut(name).ok_or_else(missing)
     }
@@ -262,7 +256,6 @@ impl Lambda {
     }
 }
 
-/// A random UUID in its usual spelling.
 pub(crate) fn uuid(rng: &mut fastrand::Rng) -> String {
     // Version 4, variant 1, as RFC 9562 lays them out.
     let bits = (rng.u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);

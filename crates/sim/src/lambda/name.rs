@@ -51,9 +51,7 @@ impl Place {
         if name.is_empty() || !name.chars().all(is_name_character) {
             return Err(malformed(text));
         }
-        let mut broken = Violations::default();
-        broken.length(name, "functionName", 1, 64);
-        broken.check()?;
+        Violations::check(|broken| broken.length(name, "functionName", 1, 64))?;
         if let Some(region) = region.filter(|region| *region != self.region) {
             let message = format!("Functions from '{region}' are not reachable in this region ('{}')", self.region);
             return Err(Refusal::not_found(message));
@@ -65,7 +63,6 @@ impl Place {
     }
 }
 
-/// A function and, where the client gave one with the name, a qualifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionName {
     pub(crate) name: String,
@@ -76,20 +73,17 @@ impl FunctionName {
     /// Joins the qualifier in the name with the one in the query; they must not contradict each other.
     pub(crate) fn with_qualifier(mut self, queried: Option<&str>) -> Result<Self, Refusal> {
         match (&self.qualifier, queried.filter(|text| !text.is_empty())) {
-            (Some(own), Some(queried)) if own != queried => Err(Refusal::invalid(
-                "The derived qualifier from the function name does not match the specified qualifier.".to_owned(),
-            )),
+            (Some(own), Some(queried)) if own != queried => {
+                Err(Refusal::invalid("The derived qualifier from the function name does not match the specified qualifier."))
+            }
             (_, Some(queried)) => {
-                let mut broken = Violations::default();
-                broken.length(queried, "qualifier", 1, 128);
-                if !is_qualifier(queried) {
-                    broken.add(
-                        queried,
-                        "qualifier",
-                        "satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+",
-                    );
-                }
-                broken.check()?;
+                let pattern = "satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+                Violations::check(|broken| {
+                    broken.length(queried, "qualifier", 1, 128);
+                    if !is_qualifier(queried) {
+                        broken.add(queried, "qualifier", pattern);
+                    }
+                })?;
                 self.qualifier = Some(queried.to_owned());
                 Ok(self)
             }
@@ -115,11 +109,11 @@ pub(crate) fn check_version(version: &str, broken: &mut Violations) {
     }
 }
 
-fn is_account(text: &str) -> bool {
+pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
 }
 
-fn is_name_character(c: char) -> bool {
+pub(crate) fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
@@ -128,9 +122,7 @@ fn is_qualifier(text: &str) -> bool {
 }
 
 fn malformed(text: &str) -> Refusal {
-    let mut broken = Violations::default();
-    broken.add(text, "functionName", &format!("satisfy regular expression pattern: {NAME_PATTERN}"));
-    broken.refusal()
+    Violations::one(text, "functionName", &format!("satisfy regular expression pattern: {NAME_PATTERN}"))
 }
 
 const NAME_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?\

@@ -1,58 +1,56 @@
 //! Who else may invoke a function? The resource policy of each qualifier, statement by statement; nothing enforces it.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Qualified;
+use super::name::{is_account, is_name_character};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PermissionInput {
-    statement_id: Option<String>,
-    action: Option<String>,
-    principal: Option<String>,
-    source_arn: Option<String>,
-    source_account: Option<String>,
-    event_source_token: Option<String>,
-    #[serde(rename = "PrincipalOrgID")]
-    principal_org_id: Option<String>,
-    function_url_auth_type: Option<String>,
-    invoked_via_function_url: Option<bool>,
-    revision_id: Option<String>,
+inputs! {
+    PermissionInput {
+        statement_id: String,
+        action: String,
+        principal: String,
+        source_arn: String,
+        source_account: String,
+        event_source_token: String,
+        #[serde(rename = "PrincipalOrgID")]
+        principal_org_id: String,
+        function_url_auth_type: String,
+        invoked_via_function_url: bool,
+        revision_id: String,
+    }
 }
 
 impl PermissionInput {
     fn check(&self) -> Result<(), Refusal> {
-        let mut broken = Violations::default();
-        for (member, given) in [("statementId", &self.statement_id), ("action", &self.action), ("principal", &self.principal)] {
-            if given.is_none() {
-                broken.missing(member);
+        Violations::check(|broken| {
+            for (member, given) in [("statementId", &self.statement_id), ("action", &self.action), ("principal", &self.principal)]
+            {
+                broken.required(given.as_ref(), member);
             }
-        }
-        if let Some(id) = &self.statement_id {
-            broken.length(id, "statementId", 1, 100);
-            if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-                broken.add(id, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)");
+            if let Some(id) = &self.statement_id {
+                broken.length(id, "statementId", 1, 100);
+                if !id.chars().all(is_name_character) {
+                    broken.add(id, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)");
+                }
             }
-        }
-        if let Some(action) = &self.action {
-            let named = action.strip_prefix("lambda:").unwrap_or(if action == "*" { "*" } else { "" });
-            if named != "*" && (named.is_empty() || !named.chars().all(|c| c.is_ascii_alphabetic())) {
-                broken.add(action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])");
+            if let Some(action) = &self.action {
+                let named = action.strip_prefix("lambda:").unwrap_or(if action == "*" { "*" } else { "" });
+                if named != "*" && (named.is_empty() || !named.chars().all(|c| c.is_ascii_alphabetic())) {
+                    broken.add(action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])");
+                }
             }
-        }
-        broken.check()
+        })
     }
 
-    /// The statement as the policy holds it.
     fn statement(&self, resource: &str) -> Value {
         let principal = self.principal.as_deref().unwrap_or_default();
         let principal = if principal == "*" {
             json!("*")
-        } else if principal.len() == 12 && principal.chars().all(|c| c.is_ascii_digit()) {
+        } else if is_account(principal) {
             json!({"AWS": format!("arn:aws:iam::{principal}:root")})
         } else if principal.starts_with("arn:") {
             json!({"AWS": principal})
@@ -146,7 +144,7 @@ impl Lambda {
     fn governed(&self, call: &Call<'_>) -> Result<(String, Qualified, String), Refusal> {
         let (target, meant) = self.target(call)?;
         if target.qualifier.as_deref() == Some("$LATEST") {
-            return Err(Refusal::invalid("We currently do not support adding policies for $LATEST.".to_owned()));
+            return Err(Refusal::invalid("We currently do not support adding policies for $LATEST."));
         }
         let arn = self.place.full_arn(&target);
         Ok((target.name, meant, arn))
@@ -164,25 +162,20 @@ impl Lambda {
 
     fn check_policy_revision(&self, name: &str, qualified: &Qualified, sent: Option<&str>) -> Result<(), Refusal> {
         let stale = sent.is_some_and(|sent| self.policy_revision(name, qualified).as_deref() != Some(sent));
-        if stale { Err(Refusal::stale_policy_revision()) } else { Ok(()) }
+        if stale { Err(Refusal::stale_revision("GetPolicy")) } else { Ok(()) }
     }
 
-    /// A changed policy makes the function's, version's or alias' revision a new one: whoever holds the old one is refused.
+    /// A changed policy gives the function, version or alias a new revision: writes with the old one are refused.
     fn renew(&mut self, name: &str, qualified: &Qualified) -> Result<(), Refusal> {
         let revision = self.revision();
         let function = self.function_mut(name)?;
-        match qualified {
-            Qualified::Latest => function.latest.revision = revision,
-            Qualified::Version(number) => {
-                if let Some(version) = function.versions.get_mut(number) {
-                    version.revision = revision;
-                }
-            }
-            Qualified::Alias(alias) => {
-                if let Some(alias) = function.aliases.get_mut(alias) {
-                    alias.state.revision = revision;
-                }
-            }
+        let known = match qualified {
+            Qualified::Latest => Some(&mut function.latest.revision),
+            Qualified::Version(number) => function.versions.get_mut(number).map(|version| &mut version.revision),
+            Qualified::Alias(alias) => function.aliases.get_mut(alias).map(|alias| &mut alias.state.revision),
+        };
+        if let Some(known) = known {
+            *known = revision;
         }
         Ok(())
     }
@@ -201,5 +194,4 @@ fn policy(statements: &[Value]) -> String {
     json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
 }
 
-/// Bytes of a whole policy.
 const POLICY_LIMIT: usize = 20_480;

@@ -1,8 +1,9 @@
 //! How does Lambda say no? Its errors with their status, header and body, each spelt as the service spells it.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
-/// An error answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -29,26 +30,30 @@ enum Body {
 }
 
 impl Refusal {
-    pub(crate) fn not_found(message: String) -> Self {
-        Self { status: 404, code: "ResourceNotFoundException", message, body: Body::Upper }
+    fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), body }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::of(404, "ResourceNotFoundException", Body::Upper, message)
     }
 
     pub(crate) fn function_not_found(arn: &str) -> Self {
         Self::not_found(format!("Function not found: {arn}"))
     }
 
-    /// Something that hangs on a function, and is not there.
+    /// A policy, URL or mapping that is not there.
     pub(crate) fn no_resource() -> Self {
-        Self::not_found("The resource you requested does not exist.".to_owned())
+        Self::not_found("The resource you requested does not exist.")
     }
 
     pub(crate) fn no_provisioned_concurrency() -> Self {
-        let message = "No Provisioned Concurrency Config found for this function".to_owned();
-        Self { status: 404, code: "ProvisionedConcurrencyConfigNotFoundException", message, body: Body::Lower }
+        let message = "No Provisioned Concurrency Config found for this function";
+        Self::of(404, "ProvisionedConcurrencyConfigNotFoundException", Body::Lower, message)
     }
 
-    pub(crate) fn conflict(message: String) -> Self {
-        Self { status: 409, code: "ResourceConflictException", message, body: Body::Lower }
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::of(409, "ResourceConflictException", Body::Lower, message)
     }
 
     pub(crate) fn busy(arn: &str) -> Self {
@@ -59,69 +64,61 @@ impl Refusal {
         Self::conflict(format!("{NOT_NOW} The function is currently in the following state: Pending"))
     }
 
-    pub(crate) fn stale_revision() -> Self {
-        let message = "The Revision Id provided does not match the latest Revision Id. \
-                       Call the GetFunction/GetAlias API to retrieve the latest Revision Id";
-        Self { status: 412, code: "PreconditionFailedException", message: message.to_owned(), body: Body::Lower }
-    }
-
-    pub(crate) fn stale_policy_revision() -> Self {
-        let message = "The Revision Id provided does not match the latest Revision Id. \
-                       Call the GetPolicy API to retrieve the latest Revision Id";
-        Self { message: message.to_owned(), ..Self::stale_revision() }
+    /// The revision that was sent is not the one that `reader` gives.
+    pub(crate) fn stale_revision(reader: &str) -> Self {
+        let message = format!(
+            "The Revision Id provided does not match the latest Revision Id. \
+             Call the {reader} API to retrieve the latest Revision Id"
+        );
+        Self::of(412, "PreconditionFailedException", Body::Lower, message)
     }
 
     pub(crate) fn policy_too_long(size: usize, limit: usize) -> Self {
         let message = format!("The final policy size ({size}) is bigger than the limit ({limit}).");
-        Self { status: 400, code: "PolicyLengthExceededException", message, body: Body::Lower }
+        Self::of(400, "PolicyLengthExceededException", Body::Lower, message)
     }
 
-    /// Something that is being made or deleted.
-    pub(crate) fn in_use(message: String) -> Self {
-        Self { status: 400, code: "ResourceInUseException", message, body: Body::Upper }
+    pub(crate) fn in_use(message: impl Into<String>) -> Self {
+        Self::of(400, "ResourceInUseException", Body::Upper, message)
     }
 
-    pub(crate) fn invalid(message: String) -> Self {
-        Self { status: 400, code: "InvalidParameterValueException", message, body: Body::Lower }
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::of(400, "InvalidParameterValueException", Body::Lower, message)
     }
 
     /// As `invalid`, without the `Type` that the service leaves out of some of these.
-    pub(crate) fn invalid_bare(message: &str) -> Self {
-        Self { status: 400, code: "InvalidParameterValueException", message: message.to_owned(), body: Body::Bare }
+    pub(crate) fn invalid_bare(message: impl Into<String>) -> Self {
+        Self { body: Body::Bare, ..Self::invalid(message) }
     }
 
-    pub(crate) fn constraints(message: String) -> Self {
-        Self { status: 400, code: "ValidationException", message, body: Body::Bare }
+    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
+        Self::of(400, "SerializationException", Body::BareUpper, message)
     }
 
-    pub(crate) fn unreadable(message: String) -> Self {
-        Self { status: 400, code: "SerializationException", message, body: Body::BareUpper }
-    }
-
-    pub(crate) fn payload(message: String) -> Self {
-        Self { status: 400, code: "InvalidRequestContentException", message, body: Body::Lower }
+    pub(crate) fn payload(message: impl Into<String>) -> Self {
+        Self::of(400, "InvalidRequestContentException", Body::Lower, message)
     }
 
     pub(crate) fn too_large(size: usize, limit: usize) -> Self {
         let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation ({size} bytes sent)");
-        Self { status: 413, code: "RequestTooLargeException", message, body: Body::Lower }
+        Self::of(413, "RequestTooLargeException", Body::Lower, message)
     }
 
     pub(crate) fn unknown_operation() -> Self {
-        Self { status: 404, code: "UnknownOperationException", message: "no such operation".to_owned(), body: Body::BareUpper }
+        Self::of(404, "UnknownOperationException", Body::BareUpper, "no such operation")
     }
 
     pub(crate) fn throttled() -> Self {
-        Self { status: 429, code: "TooManyRequestsException", message: "Rate exceeded".to_owned(), body: Body::Throttled }
+        Self::of(429, "TooManyRequestsException", Body::Throttled, "Rate exceeded")
     }
 
-    pub(crate) fn denied(message: String) -> Self {
-        Self { status: 403, code: "AccessDeniedException", message, body: Body::BareUpper }
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::of(403, "AccessDeniedException", Body::BareUpper, message)
     }
 
     pub(crate) fn fault(status: u16) -> Self {
         let code = if status == 503 { "ServiceUnavailableException" } else { "ServiceException" };
-        Self { status, code, message: "An error occurred and the request cannot be processed.".to_owned(), body: Body::Fault }
+        Self::of(status, code, Body::Fault, "An error occurred and the request cannot be processed.")
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -149,14 +146,30 @@ impl Refusal {
 pub(crate) struct Violations(Vec<String>);
 
 impl Violations {
-    /// Notes that `value` at `member` breaks `constraint`, which goes on from "Member must".
+    /// Refuses if `find` notes anything.
+    pub(crate) fn check(find: impl FnOnce(&mut Self)) -> Result<(), Refusal> {
+        let mut broken = Self::default();
+        find(&mut broken);
+        if broken.0.is_empty() { Ok(()) } else { Err(broken.refusal()) }
+    }
+
+    /// The refusal of a single value.
+    pub(crate) fn one(value: &str, member: &str, constraint: &str) -> Refusal {
+        let mut broken = Self::default();
+        broken.add(value, member, constraint);
+        broken.refusal()
+    }
+
+    /// Notes that `value` at `member` breaks `constraint`, which follows "Member must".
     pub(crate) fn add(&mut self, value: &str, member: &str, constraint: &str) {
         self.verbatim(&format!("'{value}'"), member, &format!("Member must {constraint}"));
     }
 
-    /// Notes that `member` is missing.
-    pub(crate) fn missing(&mut self, member: &str) {
-        self.verbatim("null", member, "Member must not be null");
+    /// Notes `member` unless it was given.
+    pub(crate) fn required<T>(&mut self, given: Option<&T>, member: &str) {
+        if given.is_none() {
+            self.verbatim("null", member, "Member must not be null");
+        }
     }
 
     /// As `add`, with the value's quotes and the whole constraint given.
@@ -164,39 +177,36 @@ impl Violations {
         self.0.push(format!("Value {value} at '{member}' failed to satisfy constraint: {constraint}"));
     }
 
-    /// Notes a text whose number of characters lies outside `min..=max`.
+    /// Notes a text whose number of characters is outside `min..=max`.
     pub(crate) fn length(&mut self, text: &str, member: &str, min: usize, max: usize) {
-        let length = text.chars().count();
-        if length > max {
-            self.add(text, member, &format!("have length less than or equal to {max}"));
-        }
-        if length < min {
-            self.add(text, member, &format!("have length greater than or equal to {min}"));
-        }
+        self.within(text, member, "length", (text.chars().count(), min, max));
+    }
+
+    /// Notes a description, if one is given, that is too long.
+    pub(crate) fn description(&mut self, given: Option<&String>) {
+        self.length(given.map_or("", String::as_str), "description", 0, 256);
     }
 
     /// Notes a number outside `min..=max`.
     pub(crate) fn range(&mut self, number: Option<i64>, member: &str, min: i64, max: i64) {
-        match number {
-            Some(number) if number > max => {
-                self.add(&number.to_string(), member, &format!("have value less than or equal to {max}"));
-            }
-            Some(number) if number < min => {
-                self.add(&number.to_string(), member, &format!("have value greater than or equal to {min}"));
-            }
-            Some(_) | None => {}
+        if let Some(number) = number {
+            self.within(&number.to_string(), member, "value", (number, min, max));
         }
     }
 
-    /// Refuses if anything was noted.
-    pub(crate) fn check(self) -> Result<(), Refusal> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.refusal()) }
+    fn within<N: Ord + fmt::Display>(&mut self, shown: &str, member: &str, of: &str, (found, min, max): (N, N, N)) {
+        if found > max {
+            self.add(shown, member, &format!("have {of} less than or equal to {max}"));
+        }
+        if found < min {
+            self.add(shown, member, &format!("have {of} greater than or equal to {min}"));
+        }
     }
 
-    /// The refusal that reports everything noted.
-    pub(crate) fn refusal(self) -> Refusal {
+    fn refusal(self) -> Refusal {
         let noun = if self.0.len() == 1 { "error" } else { "errors" };
-        Refusal::constraints(format!("{} validation {noun} detected: {}", self.0.len(), self.0.join("; ")))
+        let message = format!("{} validation {noun} detected: {}", self.0.len(), self.0.join("; "));
+        Refusal::of(400, "ValidationException", Body::Bare, message)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Report {
     function: Option<String>,
 }
 
-/// A call that somebody will make later.
+/// A call that a function makes later.
 #[derive(Debug)]
 pub(crate) struct Errand {
     pub(crate) at: Time,
@@ -31,7 +31,6 @@ pub(crate) struct Errand {
 }
 
 impl Report {
-    /// Reads the variable.
     pub(crate) fn read(text: &str) -> Result<Self, Refusal> {
         let refused = |why: String| Refusal::invalid(format!("SIM_HOOK_REPORT {why}: {text}"));
         let (mut after, mut key, mut value, mut function) = (None, None, None, None);

@@ -1,9 +1,8 @@
-//! How does a story get its functions without a client? Typed set-up that takes effect at once and finishes at once.
+//! How are functions set up without a client? Immediately: nothing is pending afterwards.
 //!
 //! It checks nothing that the service would check; calls over the wire do.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::Lambda;
 use super::code::{Code, hex_of};
@@ -65,30 +64,9 @@ impl Lambda {
         Ok(())
     }
 
-    /// Puts a version to sleep, as the service does with one that nobody has called for two weeks.
     pub(crate) fn set_up_idleness(&mut self, name: &str, number: u32) -> Result<(), Refusal> {
         let missing = Refusal::function_not_found(&self.place.qualified(name, &number.to_string()));
         self.function_mut(name)?.versions.get_mut(&number).ok_or(missing)?.idle = true;
-        Ok(())
-    }
-
-    pub(crate) fn set_up_role(&mut self, name: &str, role: &str) -> Result<(), Refusal> {
-        role.clone_into(&mut self.function_mut(name)?.latest.configuration.role);
-        Ok(())
-    }
-
-    pub(crate) fn set_up_incident(&mut self, name: &str, during: Range<Time>, rate: f64) -> Result<(), Refusal> {
-        self.function_mut(name)?.incidents.push((during, rate));
-        Ok(())
-    }
-
-    pub(crate) fn set_up_misrouting(&mut self, name: &str, factor: f64) -> Result<(), Refusal> {
-        self.function_mut(name)?.misrouting = factor;
-        Ok(())
-    }
-
-    pub(crate) fn set_up_tag(&mut self, name: &str, key: &str, value: &str) -> Result<(), Refusal> {
-        self.function_mut(name)?.tags.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 

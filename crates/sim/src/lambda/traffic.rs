@@ -1,4 +1,4 @@
-//! When does the next synthetic caller call? Random arrivals at each alias, and at the function itself; what a call does is `invoke`'s business.
+//! When is the next synthetic invocation? Random arrivals at each alias and at the function itself; `invoke` runs them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,6 @@ use super::behaviour::Behaviour;
 use super::function::Function;
 use crate::time::Time;
 
-/// The callers of all functions.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     streams: Vec<Stream>,
@@ -18,7 +17,6 @@ pub(crate) struct Traffic {
 pub(crate) struct Stream {
     pub(crate) function: String,
     pub(crate) alias: Option<String>,
-    /// Calls a second.
     rate: f64,
     /// Microseconds since the epoch: fast callers come several times within a millisecond.
     next: i64,

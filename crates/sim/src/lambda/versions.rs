@@ -1,31 +1,22 @@
 //! When does a version come to be? Publishing, listing, and the moment at which creations and updates finish.
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::{Call, inputs};
 use super::function::Version;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PublishInput {
-    code_sha256: Option<String>,
-    description: Option<String>,
-    revision_id: Option<String>,
+inputs! {
+    PublishInput { code_sha256: String, description: String, revision_id: String }
 }
 
 impl Lambda {
     pub(super) fn publish_version(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: PublishInput = call.input()?;
-        let mut broken = Violations::default();
-        if let Some(description) = &input.description {
-            broken.length(description, "description", 0, 256);
-        }
-        broken.check()?;
+        Violations::check(|broken| broken.description(input.description.as_ref()))?;
         let name = self.changeable(call, input.revision_id.as_deref())?;
         let current = &self.function(&name)?.latest.code.sha256;
         if let Some(sent) = input.code_sha256.as_ref().filter(|sent| *sent != current && !sent.is_empty()) {
@@ -35,16 +26,11 @@ impl Lambda {
             )));
         }
         let shown = self.publish_now(call.now, &name, input.description)?;
-        Ok(Done::json(201, Value::Object(shown)))
+        Ok(Done::json(201, shown))
     }
 
-    /// Freezes `$LATEST` under the next number; hands back the last version if nothing has changed since.
-    pub(super) fn publish_now(
-        &mut self,
-        now: Time,
-        name: &str,
-        description: Option<String>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    /// Publishes `$LATEST` under the next number; returns the last version if nothing changed since.
+    pub(super) fn publish_now(&mut self, now: Time, name: &str, description: Option<String>) -> Result<Value, Refusal> {
         let (revision, latest_revision, place) = (self.revision(), self.revision(), self.place.clone());
         let settle = self.version_settle;
         let function = self.function_mut(name)?;
@@ -75,13 +61,12 @@ impl Lambda {
         let target = self.place.parse(&call.target)?;
         let function = self.function(&target.name)?;
         let versions = std::iter::once(&function.latest).chain(function.versions.values());
-        let shown =
-            versions.map(|version| Value::Object(version.show(&self.place, &function.name, Some(&version.label())))).collect();
+        let shown = versions.map(|version| version.show(&self.place, &function.name, Some(&version.label()))).collect();
         let (shown, next) = call.page::<Value>(shown)?;
         Ok(Done::list("Versions", json!(shown), next))
     }
 
-    /// A call of a version that sleeps fails, and wakes it.
+    /// An invocation of an idle version fails, and wakes it.
     pub(super) fn wake(&mut self, now: Time, name: &str, number: Option<u32>) {
         let settle = self.version_settle;
         let version = number.and_then(|number| self.functions.get_mut(name)?.versions.get_mut(&number));

@@ -7,31 +7,31 @@ use rollout::policy::Value;
 use rollout::target::Qualified;
 
 /// Everything that was read. With `places`, each value says where it stands.
-pub(crate) fn told(project: &Project, places: bool) -> String {
+pub(crate) fn as_text(project: &Project, places: bool) -> String {
     let mut out = String::new();
-    let teller = Teller { places };
+    let writer = Writer { places };
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             writeln!(out, "{name}: {value}").unwrap();
         }
     };
-    line("stage", project.stage.as_ref().map(|at| teller.at(at, Clone::clone)));
-    line("stack", project.stack.as_ref().map(|at| teller.at(at, Clone::clone)));
-    line("region", project.region.as_ref().map(|at| teller.at(at, Clone::clone)));
+    line("stage", project.stage.as_ref().map(|at| writer.at(at, Clone::clone)));
+    line("stack", project.stack.as_ref().map(|at| writer.at(at, Clone::clone)));
+    line("region", project.region.as_ref().map(|at| writer.at(at, Clone::clone)));
     for function in &project.functions {
-        out.push_str(&teller.function(function));
+        out.push_str(&writer.function(function));
     }
     out
 }
 
-struct Teller {
+struct Writer {
     places: bool,
 }
 
-impl Teller {
+impl Writer {
     fn at<T>(&self, at: &At<T>, tell: impl FnOnce(&T) -> String) -> String {
-        let told = tell(&at.value);
-        if self.places { format!("{told} @ {}", at.place) } else { told }
+        let text = tell(&at.value);
+        if self.places { format!("{text} @ {}", at.place) } else { text }
     }
 
     fn function(&self, settings: &FunctionSettings) -> String {

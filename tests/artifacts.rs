@@ -1,4 +1,4 @@
-//! What is kept of a rollout: events, reports, what CI systems read. None of it ever changes how a rollout ends.
+//! The files that a rollout writes: events, reports, what CI systems read. None of them ever changes how a rollout ends.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 use sim::{Effect, Fault};
 
 use crate::folder::Folder;
-use crate::served::{LONG, SHORT, Served, code, finish, run, signal, text};
+use crate::served::{LONG, SHORT, Served, code, expect, finish, run, signal, text};
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -89,21 +89,16 @@ fn ended_with(code: i32) -> String {
 #[test]
 fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let rows = [
-        (0, "✔ PROMOTED   hello:live is on 2", "100 % on 2", "canaryctl rollback hello:live"),
-        (1, "✖ FAILED   hello:live", "100 % on 1", "canaryctl status hello:live"),
-        (3, "✖ REFUSED   hello:live: nothing has moved", "100 % on 1", "canaryctl status hello:live"),
-        (10, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
-        (11, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
-        (12, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
-        (13, "✖ ROLLED BACK   hello:live stays on 1", "100 % on 1, confirmed at", "canaryctl status hello:live"),
-        (
-            20,
-            "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone",
-            "unknown: it should be 100 % on 1",
-            "aws lambda update-alias",
-        ),
-        (21, "✖ SUPERSEDED   hello:live is somebody else's now", "100 % on 3", "canaryctl status hello:live"),
-        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps its share", "90 % on 1, 10 % on 2", "canaryctl rollback hello:live"),
+        (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live"),
+        (1, "✖ FAILED   hello:live", "100% on 1", "canaryctl status hello:live"),
+        (3, "✖ REFUSED   hello:live: traffic unchanged", "100% on 1", "canaryctl status hello:live"),
+        (10, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
+        (11, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
+        (12, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
+        (13, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
+        (20, "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone", "unknown: it should be 100% on 1", "aws lambda update-alias"),
+        (21, "✖ SUPERSEDED   another owner has hello:live", "100% on 3", "canaryctl status hello:live"),
+        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic", "90% on 1, 10% on 2", "canaryctl rollback hello:live"),
     ];
     let told: Vec<_> = rows
         .iter()
@@ -126,7 +121,7 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let output = run("rollout hello --region us-east-1");
     assert_eq!(code(&output), 2);
     assert!(
-        text(&output).starts_with("error: no schedule was named\n  hint: `canaryctl rollout hello:live --type"),
+        text(&output).starts_with("error: no schedule given\n  hint: `canaryctl rollout hello:live --type"),
         "{}",
         text(&output)
     );
@@ -141,8 +136,7 @@ fn what_was_kept_shows_the_rollout_again() {
     let output = served.run(&format!("{SHORT} {keep}"));
     assert_eq!((code(&output), output.stderr.len()), (0, 0), "{}", text(&output));
     assert_eq!(served.writes(), 5, "the claim, three shares, the end: as without");
-    let again = run(&format!("replay {} --report {}", path("e"), path("again.html")));
-    assert_eq!(code(&again), 0, "{}", text(&again));
+    let again = expect(run(&format!("replay {} --report {}", path("e"), path("again.html"))), 0, "");
     assert_eq!(again.stdout, output.stdout, "the log is the log");
     assert_eq!(read(&folder.0.join("again.html")), read(&folder.0.join("r.html")));
     assert!(read(&folder.0.join("r.html")).contains("<h1>hello:live is on 2</h1>"));
@@ -152,7 +146,7 @@ fn what_was_kept_shows_the_rollout_again() {
     let json = run(&format!("replay {} --output json", path("e")));
     assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.0.join("e")));
     let why = run(&format!("explain {}", path("e")));
-    assert!(text(&why).contains("What would have had to differ\n  `errors` in ALARM before "), "{}", text(&why));
+    assert!(text(&why).contains("What would have changed the outcome\n  `errors` in ALARM before "), "{}", text(&why));
     // Nothing is left beside the files.
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 5);
 }
@@ -168,18 +162,15 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
     child.wait().unwrap();
     assert!(read(&events).contains(r#""type":"weight_shifted""#), "each is written as it happens: {}", read(&events));
     fs::write(&events, read(&events) + r#"{"v":1,"at":"2026-11-2"#).unwrap();
-    let output = run(&format!("replay {}", events.display()));
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(run(&format!("replay {}", events.display())), 0, "");
     assert!(
-        text(&output).contains("▸ NO END   hello:live") && text(&output).contains("10 % on 2, as last told"),
+        text(&output).contains("▸ INCOMPLETE   hello:live") && text(&output).contains("10% on 2, at the last event"),
         "{}",
         text(&output)
     );
     fs::write(&events, "no json\n").unwrap();
     for command in ["replay", "explain"] {
-        let output = run(&format!("{command} {}", events.display()));
-        assert_eq!(code(&output), 2, "{}", text(&output));
-        assert!(text(&output).contains("is no file of events: line 1:"), "{}", text(&output));
+        expect(run(&format!("{command} {}", events.display())), 2, "is not an events file: line 1:");
     }
 }
 
@@ -187,8 +178,7 @@ fn a_killed_process_leaves_its_events_and_they_say_so() {
 fn a_record_shows_what_was_tampered_with() {
     let (served, folder) = (Served::start(), Folder::new("verify", &[]));
     let events = folder.0.join("events.jsonl");
-    let output = served.run(&format!("{SHORT} --events {} --observations --output json", events.display()));
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(served.run(&format!("{SHORT} --events {} --observations --output json", events.display())), 0, "");
     assert!(!String::from_utf8_lossy(&output.stdout).contains("\"type\":\"observed\""), "for the record alone");
     let record = read(&events);
     let verify = |record: &str| {
@@ -199,15 +189,15 @@ fn a_record_shows_what_was_tampered_with() {
     let (code, out) = verify(&record);
     assert!(code == 0 && out.starts_with("✔ VERIFIED   "), "{out}");
     for (what, tampered, word) in [
-        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "makes it {\"v\":1"),
-        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "and what was seen makes it"),
+        ("an event", record.replacen("\"to\":0.5", "\"to\":0.4", 1), "follows {\"v\":1"),
+        ("an observation", record.replacen("\"interrupted\":false", "\"interrupted\":true", 1), "but the observation leads to"),
         ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
-        ("a decision", record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1), "decided was {\"promote\""),
         (
-            "the end",
-            record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1),
-            "makes it promoted, exit code 0",
+            "a decision",
+            record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1),
+            "the recorded decision is {\"promote\"",
         ),
+        ("the end", record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1), "follows promoted, exit code 0"),
         ("a line left out", without(&record, "\"type\":\"promoted\""), "\"type\":\"promoted\""),
     ] {
         assert_ne!(tampered, record, "{what}");
@@ -238,8 +228,7 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
     let broken = format!("--events /dev/full --report /nowhere/r.html --report {} --dotenv /proc/nothing", full.display());
     let mut command = served.command(&format!("{SHORT} {broken}"));
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", "/dev/full").env("GITHUB_STEP_SUMMARY", "/nowhere/summary");
-    let output = command.output().unwrap();
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    let output = expect(command.output().unwrap(), 0, "");
     assert!(String::from_utf8_lossy(&output.stdout).contains("✔ PROMOTED"), "{}", text(&output));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     for name in ["`/dev/full`", "`/nowhere/r.html`", "`/nowhere/summary`", "`/proc/nothing`", "full.md`"] {
@@ -262,8 +251,7 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
 fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
     let (served, folder) = (Served::start(), Folder::new("early", &[]));
     let report = folder.0.join("r.html");
-    let output = served.run(&format!("rollout hello --type AllAtOnce --alarm missing --report {}", report.display()));
-    assert_eq!(code(&output), 3, "{}", text(&output));
+    expect(served.run(&format!("rollout hello --type AllAtOnce --alarm missing --report {}", report.display())), 3, "");
     assert!(
         read(&report).contains("REFUSED") && read(&report).contains("<code>missing</code> does not exist"),
         "{}",
@@ -317,8 +305,7 @@ fn shells_and_manuals_get_the_whole_command_line() {
         }
     }
     let folder = Folder::new("man", &[]);
-    let output = run(&format!("man {}", folder.0.display()));
-    assert_eq!(code(&output), 0, "{}", text(&output));
+    expect(run(&format!("man {}", folder.0.display())), 0, "");
     assert!(read(&folder.0.join("canaryctl-rollout.1")).contains("Examples:"));
     assert!(fs::read_dir(&folder.0).unwrap().count() >= 14);
 }
