@@ -427,10 +427,10 @@ fn announced(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding 
     for call in record.log.iter().filter(invoked).filter(mine) {
         let last = changes.iter().rfind(|change| change.call.caller == call.caller && change.sent <= call.at);
         // Where there is no alias yet, nobody can announce anything; whoever has seen one may not ask.
-        let seen = |other: &&CallRecord| {
-            other.caller == call.caller && other.operation == "GetAlias" && other.succeeded() && other.at <= call.at
-        };
-        let unmade = record.story.scene.first && record.log.iter().find(seen).is_none();
+        let seen = |other: &CallRecord| other.caller == call.caller && other.operation == "GetAlias" && other.succeeded();
+        // By the order of the log: a read may be answered in the same millisecond, but later.
+        let mut before = record.log.iter().take_while(|other| !std::ptr::eq(*other, call));
+        let unmade = record.story.scene.first && !before.any(seen);
         if unmade && call.resource.contains(&pre_hook) {
             continue;
         }

@@ -133,7 +133,11 @@ pub(crate) fn released(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, Ended { at, code, .. }) in ended(record, Role::Rollout).filter(|(_, ended)| ![20, 21, 30].contains(&ended.code)) {
         for member in answered_for(record, changes, *at) {
             let Some(last) = standing(changes, member, *at).filter(|last| !last.late()) else { continue };
-            let live = last.call.caller == run.caller && last.noted.as_ref().is_some_and(Note::is_live);
+            // Writing another owner's note once more, to make sure that a claim of its own can no longer land, leaves nothing of its own.
+            let owner = |change: &Change<'_>| change.noted.as_ref().map(|note| note.owner.clone());
+            let first = changes.iter().find(|change| owner(change).is_some() && owner(change) == owner(last));
+            let its_own = first.is_some_and(|first| first.call.caller == run.caller);
+            let live = its_own && last.call.caller == run.caller && last.noted.as_ref().is_some_and(Note::is_live);
             let forward = *code == 1 && last.id().is_some_and(|id| committed(changes, id).is_some());
             ensure(!live || forward, || format!("{} ended with {code} and left {}", run.caller, record.shown(last)))?;
         }
