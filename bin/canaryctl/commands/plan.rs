@@ -35,7 +35,7 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             if found.nothing_to_do {
                 print_out("  nothing   this version is already the alias' version: nothing to roll out\n");
             }
-            for warning in found.told(subject) {
+            for warning in found.describe_warnings(subject) {
                 print_out(&format!("  warning   {warning}\n"));
             }
             for problem in &found.problems {
@@ -45,7 +45,7 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
         Output::Json => {
             print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)?));
             let (function, alias) = (&subject.function.name, &subject.alias);
-            for text in found.told(subject) {
+            for text in found.describe_warnings(subject) {
                 let line =
                     json!({ "v": FORMAT, "type": "warning", "at": now, "function": function, "alias": alias, "text": text });
                 print_out(&format!("{line}\n"));

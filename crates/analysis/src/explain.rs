@@ -120,23 +120,26 @@ mod tests {
     fn a_failure_is_told_with_its_numbers() {
         let minutes = [minute([57.0, 3.0, 513.0, 0.0]), minute([113.0, 6.0, 1017.0, 1.0])];
         let test = Test::of(&Parameters::default(), &minutes).unwrap();
-        let told = test.explain();
+        let described = test.explain();
         assert!(test.rolls_back());
-        assert_eq!((told.canary.calls, told.canary.bad, told.stable.calls, told.stable.bad), (170.0, 9.0, 1530.0, 1.0));
-        assert_eq!(told.missing_bad, Some(0.0));
-        assert!(told.evidence > told.threshold && (told.threshold - 100.0).abs() < 1e-9);
-        let (low, high) = told.canary.interval;
+        assert_eq!(
+            (described.canary.calls, described.canary.bad, described.stable.calls, described.stable.bad),
+            (170.0, 9.0, 1530.0, 1.0)
+        );
+        assert_eq!(described.missing_bad, Some(0.0));
+        assert!(described.evidence > described.threshold && (described.threshold - 100.0).abs() < 1e-9);
+        let (low, high) = described.canary.interval;
         assert!((low - 0.028_1).abs() < 1e-3 && (high - 0.097_6).abs() < 1e-3, "{low} {high}");
-        assert!((told.extra_bad - (9.0 - 113.0 / 1017.0)).abs() < 1e-9);
+        assert!((described.extra_bad - (9.0 - 113.0 / 1017.0)).abs() < 1e-9);
         assert_eq!(shown_ratio(&Parameters::default(), &minutes), Ok(Some(5.0)));
     }
 
     #[test]
     fn what_is_missing_is_told() {
         let test = Test::of(&Parameters::default(), &[minute([60.0, 0.0, 540.0, 0.0])]).unwrap();
-        let told = test.explain();
+        let described = test.explain();
         // ln 100 = 4.6 and a little more, at no more than 2.7 a call: two would do, but fewer than three never roll back.
-        assert_eq!(told.missing_bad, Some(3.0));
+        assert_eq!(described.missing_bad, Some(3.0));
         assert_eq!(shown_ratio(&Parameters::default(), &[minute([60.0, 0.0, 540.0, 0.0])]), Ok(None));
         let at_90_percent = Test::of(&Parameters::default(), &[minute([540.0, 0.0, 60.0, 0.0])]).unwrap().explain();
         assert!((25.0..45.0).contains(&at_90_percent.missing_bad.unwrap()), "{at_90_percent:?}");
@@ -148,11 +151,11 @@ mod tests {
     fn trouble_of_both_is_nobodys_extra() {
         // Simpson: both fail more while the canary's part grows. Pooled, the canary would seem to fail 40 invocations too many.
         let minutes = [minute([100.0, 1.0, 900.0, 9.0]), minute([900.0, 90.0, 100.0, 10.0])];
-        let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
-        assert!(told.extra_bad.abs() < 1e-9, "{}", told.extra_bad);
+        let described = Test::of(&Parameters::default(), &minutes).unwrap().explain();
+        assert!(described.extra_bad.abs() < 1e-9, "{}", described.extra_bad);
         // Alone at 100%, it is held against stable's rate so far.
         let minutes = [minute([10.0, 0.0, 90.0, 9.0]), minute([100.0, 30.0, 0.0, 0.0])];
-        let told = Test::of(&Parameters::default(), &minutes).unwrap().explain();
-        assert!((told.extra_bad - 19.0).abs() < 1e-9, "{}", told.extra_bad);
+        let described = Test::of(&Parameters::default(), &minutes).unwrap().explain();
+        assert!((described.extra_bad - 19.0).abs() < 1e-9, "{}", described.extra_bad);
     }
 }

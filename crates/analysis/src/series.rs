@@ -146,8 +146,8 @@ fn row(line: &str, at: [usize; 4], width: usize) -> Result<Minute, Problem> {
 
 fn object(line: &str) -> Result<Minute, Problem> {
     // The parser counts lines too, from this one: its number would only confuse.
-    let told = |error: &serde_json::Error| error.to_string().replace(" at line 1 column", ", at character");
-    let read: Counts = serde_json::from_str(line).map_err(|error| Problem::Json(told(&error)))?;
+    let described = |error: &serde_json::Error| error.to_string().replace(" at line 1 column", ", at character");
+    let read: Counts = serde_json::from_str(line).map_err(|error| Problem::Json(described(&error)))?;
     Ok(Minute::new(read.canary_calls, read.canary_errors, read.stable_calls, read.stable_errors)?)
 }
 

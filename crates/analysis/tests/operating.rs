@@ -118,8 +118,8 @@ fn the_typical_case_is_the_median() {
         let Some(known) = row.answer(ALPHAS[0], "minute_median") else { continue };
         let steps: Vec<Step> = row.schedule.iter().map(|weight| Step::new(*weight, 1.0).unwrap()).collect();
         let traffic = Traffic::new(row.calls_per_minute, row.stable_rate).unwrap();
-        let told = notice(&Parameters::default(), &steps, &traffic, row.canary_rate).unwrap();
-        let minutes = told.minutes.unwrap();
+        let described = notice(&Parameters::default(), &steps, &traffic, row.canary_rate).unwrap();
+        let minutes = described.minutes.unwrap();
         assert!((minutes - known).abs() <= 1.0 + 0.2 * known, "{}: {minutes}, known {known}", row.name);
     }
 }

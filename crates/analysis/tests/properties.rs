@@ -85,12 +85,12 @@ proptest! {
         let mut test = Test::new(&parameters).unwrap();
         for minute in &minutes {
             test.fold(minute);
-            let (weighed, told) = (test.weighed(), test.explain());
+            let (weighed, described) = (test.weighed(), test.explain());
             prop_assert!(weighed.ln_e.is_finite() && weighed.ln_rest.is_finite() && weighed.open_calls >= 0.0);
             prop_assert!(weighed.components.iter().all(|it| it.is_finite() || *it == f64::NEG_INFINITY));
-            prop_assert!(told.evidence >= 0.0 && told.evidence.is_finite() && told.extra_bad.is_finite());
-            prop_assert!(told.missing_bad.is_none_or(|missing| (0.0..=1e15).contains(&missing)));
-            for rate in [told.canary, told.stable] {
+            prop_assert!(described.evidence >= 0.0 && described.evidence.is_finite() && described.extra_bad.is_finite());
+            prop_assert!(described.missing_bad.is_none_or(|missing| (0.0..=1e15).contains(&missing)));
+            for rate in [described.canary, described.stable] {
                 let (low, high) = rate.interval;
                 prop_assert!(0.0 <= low && low <= high && high <= 1.0);
                 prop_assert!(rate.rate.is_none_or(|rate| low <= rate && rate <= high));
@@ -240,8 +240,8 @@ proptest! {
         for sight in sights(&parameters, &steps, &traffic).unwrap() {
             prop_assert!(sight.canary_calls.is_finite() && sight.smallest.is_none_or(|rate| rate > 0.0 && rate <= 1.0));
         }
-        let told = notice(&parameters, &steps, &traffic, canary_rate).unwrap();
-        prop_assert!(told.canary_bad <= told.canary_calls && told.minutes.is_none_or(|minutes| minutes > 0.0));
+        let described = notice(&parameters, &steps, &traffic, canary_rate).unwrap();
+        prop_assert!(described.canary_bad <= described.canary_calls && described.minutes.is_none_or(|minutes| minutes > 0.0));
         prop_assert!(minutes_to_see(&parameters, &traffic, 0.1, times).is_none_or(|minutes| minutes > 0.0 && minutes.is_finite()));
     }
 }

@@ -298,12 +298,12 @@ impl Cloud for Aws {
     async fn function_urls(&self, function: &FunctionName) -> Answer<Vec<FunctionUrl>> {
         let request = self.lambda.list_function_url_configs().function_name(function.reference());
         let found = request.send().await.map_err(failed(Call::ListFunctionUrlConfigs))?;
-        let told = |url: &FunctionUrlConfig| FunctionUrl {
+        let described = |url: &FunctionUrlConfig| FunctionUrl {
             url: url.function_url().to_owned(),
             function: url.function_arn().to_owned(),
             auth: url.auth_type().as_str().to_owned(),
         };
-        Ok(found.function_url_configs().iter().map(told).collect())
+        Ok(found.function_url_configs().iter().map(described).collect())
     }
 
     async fn policy(&self, function: &FunctionName) -> Answer<Option<String>> {

@@ -216,7 +216,7 @@ async fn ask(
     while let Some(page) = pages.next().await {
         let page = page.map_err(failed(OPERATION))?;
         if let Some(message) = page.messages().first() {
-            return Err(unreadable(OPERATION, told(message)));
+            return Err(unreadable(OPERATION, described(message)));
         }
         for result in page.metric_data_results() {
             let (series, reservation) = values.entry(result.id().unwrap_or_default().to_owned()).or_default();
@@ -236,7 +236,7 @@ async fn ask(
 /// Why a series is not to be relied on, if it is not.
 fn reserved(result: &MetricDataResult) -> Option<CloudError> {
     let status = result.status_code();
-    let message = result.messages().first().map(told);
+    let message = result.messages().first().map(described);
     if status == Some(&StatusCode::Complete) && message.is_none() {
         return None;
     }
@@ -244,7 +244,7 @@ fn reserved(result: &MetricDataResult) -> Option<CloudError> {
     Some(unreadable(OPERATION, format!("{status}{}", message.map_or_else(String::new, |text| format!(": {text}")))))
 }
 
-fn told(message: &MessageData) -> String {
+fn described(message: &MessageData) -> String {
     [message.code(), message.value()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 

@@ -22,7 +22,7 @@ mod tests {
     #[test]
     fn doubles_up_to_the_longest_however_many_failures() {
         let pauses = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
-        let told: Vec<u128> = [1, 2, 3, 5, 6, 7, u32::MAX].map(|failures| pauses.after(failures).as_millis()).into();
-        assert_eq!(told, [100, 200, 400, 1600, 3000, 3000, 3000]);
+        let described: Vec<u128> = [1, 2, 3, 5, 6, 7, u32::MAX].map(|failures| pauses.after(failures).as_millis()).into();
+        assert_eq!(described, [100, 200, 400, 1600, 3000, 3000, 3000]);
     }
 }

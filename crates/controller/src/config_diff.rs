@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    fn told(change: impl FnOnce(&mut Configuration)) -> String {
+    fn described(change: impl FnOnce(&mut Configuration)) -> String {
         let (stable, mut candidate) = (version("41"), version("42"));
         change(&mut candidate);
         differences(&stable, &candidate).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -129,45 +129,45 @@ mod tests {
 
     #[test]
     fn versions_that_are_alike_differ_in_nothing() {
-        assert_eq!(told(|_| {}), "");
+        assert_eq!(described(|_| {}), "");
     }
 
     #[test]
     fn every_part_is_compared_and_told_without_what_is_secret() {
-        assert_eq!(told(|it| it.code_sha256 = "aaaaaaaaaaaaaaaa".into()), "code jWg7wmXy → aaaaaaaa");
-        assert_eq!(told(|it| it.frozen.memory = Some(256)), "memory 128 MB → 256 MB");
-        assert_eq!(told(|it| it.frozen.timeout = Some(3)), "timeout none → 3s");
-        assert_eq!(told(|it| it.frozen.storage = Some(1024)), "storage none → 1024 MB");
-        assert_eq!(told(|it| it.frozen.runtime = Some("nodejs24.x".into())), "runtime none → nodejs24.x");
-        assert_eq!(told(|it| it.frozen.handler = Some("index.main".into())), "handler none → index.main");
-        assert_eq!(told(|it| it.frozen.architectures = vec!["arm64".into()]), "architecture x86_64 → arm64");
-        assert_eq!(told(|it| it.frozen.package = Some("Image".into())), "package none → Image");
-        assert_eq!(told(|it| it.frozen.tracing = Some("Active".into())), "tracing none → Active");
-        assert_eq!(told(|it| it.frozen.snap_start = Some("PublishedVersions".into())), "SnapStart none → PublishedVersions");
-        assert_eq!(told(|it| it.role = "arn:aws:iam::123456789012:role/other".into()), "role hello → other");
+        assert_eq!(described(|it| it.code_sha256 = "aaaaaaaaaaaaaaaa".into()), "code jWg7wmXy → aaaaaaaa");
+        assert_eq!(described(|it| it.frozen.memory = Some(256)), "memory 128 MB → 256 MB");
+        assert_eq!(described(|it| it.frozen.timeout = Some(3)), "timeout none → 3s");
+        assert_eq!(described(|it| it.frozen.storage = Some(1024)), "storage none → 1024 MB");
+        assert_eq!(described(|it| it.frozen.runtime = Some("nodejs24.x".into())), "runtime none → nodejs24.x");
+        assert_eq!(described(|it| it.frozen.handler = Some("index.main".into())), "handler none → index.main");
+        assert_eq!(described(|it| it.frozen.architectures = vec!["arm64".into()]), "architecture x86_64 → arm64");
+        assert_eq!(described(|it| it.frozen.package = Some("Image".into())), "package none → Image");
+        assert_eq!(described(|it| it.frozen.tracing = Some("Active".into())), "tracing none → Active");
+        assert_eq!(described(|it| it.frozen.snap_start = Some("PublishedVersions".into())), "SnapStart none → PublishedVersions");
+        assert_eq!(described(|it| it.role = "arn:aws:iam::123456789012:role/other".into()), "role hello → other");
         let queue = "arn:aws:sqs:eu-west-1:123456789012:lost".to_owned();
-        assert_eq!(told(|it| it.dead_letter = Some(queue)), "dead-letter queue none → lost");
+        assert_eq!(described(|it| it.dead_letter = Some(queue)), "dead-letter queue none → lost");
         assert_eq!(
-            told(|it| it.frozen.layers[0] = "arn:aws:lambda:eu-west-1:1:layer:tools:4".into()),
+            described(|it| it.frozen.layers[0] = "arn:aws:lambda:eu-west-1:1:layer:tools:4".into()),
             "layers (+tools:4, −tools:3)"
         );
-        assert_eq!(told(|it| it.frozen.subnets = vec!["subnet-1".into()]), "subnets (+subnet-1)");
-        assert_eq!(told(|it| it.frozen.security_groups = vec!["sg-1".into()]), "security groups (+sg-1)");
-        let environment = told(|it| it.frozen.environment = Some([("URL".to_owned(), 9), ("FLAG".to_owned(), 3)].into()));
+        assert_eq!(described(|it| it.frozen.subnets = vec!["subnet-1".into()]), "subnets (+subnet-1)");
+        assert_eq!(described(|it| it.frozen.security_groups = vec!["sg-1".into()]), "security groups (+sg-1)");
+        let environment = described(|it| it.frozen.environment = Some([("URL".to_owned(), 9), ("FLAG".to_owned(), 3)].into()));
         assert_eq!(environment, "environment (+FLAG, −OLD, URL changed)");
         assert_eq!(
-            told(|it| it.frozen.environment = Some([("URL".to_owned(), 9), ("OLD".to_owned(), 2)].into())),
+            described(|it| it.frozen.environment = Some([("URL".to_owned(), 9), ("OLD".to_owned(), 2)].into())),
             "environment (URL changed)"
         );
     }
 
     #[test]
     fn a_difference_that_has_no_name_is_one_all_the_same() {
-        for told in [
-            told(|it| it.frozen.layers.reverse()),
-            told(|it| it.role = "arn:aws:iam::210987654321:role/service-role/hello".into()),
+        for described in [
+            described(|it| it.frozen.layers.reverse()),
+            described(|it| it.role = "arn:aws:iam::210987654321:role/service-role/hello".into()),
         ] {
-            assert_eq!(told, "the order or place of its parts");
+            assert_eq!(described, "the order or place of its parts");
         }
     }
 }

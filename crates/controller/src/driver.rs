@@ -65,7 +65,7 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
         );
         sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
-    for text in found.told(&io.request.subject) {
+    for text in found.describe_warnings(&io.request.subject) {
         sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.

@@ -32,7 +32,7 @@ impl<'a> EventSink<'a> {
 
     /// Reports a warning, and one that repeats itself once a minute.
     pub(crate) fn warn(&mut self, at: Time, why: String) {
-        self.warned.retain(|_, told| at.since(*told) < REPEATED);
+        self.warned.retain(|_, warned_at| at.since(*warned_at) < REPEATED);
         if !self.warned.contains_key(&why) {
             self.warned.insert(why.clone(), at);
             self.emit(at, EventKind::Warning { text: why, transient: true });

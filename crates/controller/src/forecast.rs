@@ -39,7 +39,7 @@ pub async fn forecast<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan) -> Re
     }
     let now = cloud.time();
     let parts = cloud.baseline(subject, now - DAY, now, EVERY).await?;
-    Ok(window(plan, &parts, now).and_then(|baseline| told(plan, &baseline).ok()))
+    Ok(window(plan, &parts, now).and_then(|baseline| described(plan, &baseline).ok()))
 }
 
 /// What came in over some time of yesterday.
@@ -65,7 +65,7 @@ fn window(plan: &Plan, parts: &[Baseline], now: Time) -> Option<Window> {
     over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
 }
 
-fn told(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
+fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
     let minutes = (baseline.to.since(baseline.from).as_secs_f64() / 60.0).max(1.0);
     let traffic = Traffic::new(baseline.calls / minutes, (baseline.errors / baseline.calls).clamp(0.0, 1.0))?;
     let enforced = plan.analysis.latency == Latency::Enforce;
@@ -74,7 +74,7 @@ fn told(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
     let parts = parts(&plan.schedule)?;
     let steps: Vec<Step> = parts.iter().map(|(_, step)| *step).collect();
     let seen = sights(&parameters, &steps, &traffic)?;
-    let told = parts.iter().zip(&seen).map(|((steps, _), sight)| Part {
+    let described = parts.iter().zip(&seen).map(|((steps, _), sight)| Part {
         steps: *steps,
         canary_calls: whole(sight.canary_calls),
         smallest_percent: sight.smallest.map(percent),
@@ -111,7 +111,7 @@ fn told(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
         to: baseline.to,
         calls_a_minute: Thousandths::from_f64(baseline.calls / minutes),
         errors_percent: percent(baseline.errors / baseline.calls),
-        parts: told.collect(),
+        parts: described.collect(),
         costs,
         better: better.map(|(_, better)| better),
     })

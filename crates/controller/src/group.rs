@@ -34,7 +34,7 @@ pub struct GroupEnding {
 
 impl GroupEnding {
     /// Reports the end of all of them, after which nothing follows.
-    fn told(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
+    fn emit(self, at: Time, requests: &[Request], together: bool, tell: &mut dyn FnMut(&Event)) -> Self {
         let member = |(request, ending): (&Request, &RolloutSummary)| MemberEnding {
             function: request.subject.function.name.clone(),
             alias: request.subject.alias.clone(),
@@ -89,7 +89,7 @@ pub async fn each<C: Cloud, K: Clock>(
     let endings: Vec<RolloutSummary> = endings.into_iter().map(|(_, ending)| ending).collect();
     let exit_code = exit_code(&codes(&endings), &left.borrow());
     let requests: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
-    GroupEnding { endings, exit_code }.told(cloud.time(), &requests, false, tell)
+    GroupEnding { endings, exit_code }.emit(cloud.time(), &requests, false, tell)
 }
 
 fn codes(endings: &[RolloutSummary]) -> Vec<(u8, &ReasonKind)> {
@@ -111,7 +111,7 @@ pub async fn group<C: Cloud, K: Clock>(
     let ended = run(cloud, clock, &requests, identity, interrupt, tell).await;
     let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
     let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
-    GroupEnding { exit_code, ..ended }.told(cloud.time(), &requests, true, tell)
+    GroupEnding { exit_code, ..ended }.emit(cloud.time(), &requests, true, tell)
 }
 
 /// Runs them to the end of the last: as one, or a single one that knows of no others.

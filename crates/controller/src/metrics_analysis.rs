@@ -73,15 +73,15 @@ pub(crate) fn find(
     let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
     let parameters = parameters(plan, enforced);
     let test = Test::of(&parameters, &minutes).map_err(|error| said(&error))?;
-    let told = test.explain();
+    let described = test.explain();
     let versions = (stable, candidate);
     let numbers = Numbers {
-        stable: calls(stable, &told.stable),
-        candidate: calls(candidate, &told.canary),
+        stable: calls(stable, &described.stable),
+        candidate: calls(candidate, &described.canary),
         ln_evidence: Thousandths::from_f64(test.ln_e()),
         ln_threshold: Thousandths::from_f64(parameters.ln_threshold()),
-        missing_errors: told.missing_bad.map(whole),
-        extra_failures: Thousandths::from_f64(told.extra_bad),
+        missing_errors: described.missing_bad.map(whole),
+        extra_failures: Thousandths::from_f64(described.extra_bad),
         seen_percent: seen(note, &counted),
         counted_to: counted.last().map(|minute| minute.start + MINUTE),
         slow,
@@ -256,13 +256,13 @@ fn both_worse(
     let found = together(before, minutes)?;
     let since = counted.get(found.since)?.start;
     // As parts of a million, so that they are told like every other rate.
-    let told = |part: f64| rate(whole(part * 1e6), 1_000_000);
+    let described = |part: f64| rate(whole(part * 1e6), 1_000_000);
     let why = format!(
         "both versions got worse at {}: errors of {stable} rose from {} to {}, those of {candidate} to {}; the release is not the cause",
         clock(since),
-        told(found.before),
-        told(found.stable),
-        told(found.canary)
+        described(found.before),
+        described(found.stable),
+        described(found.canary)
     );
     Some(SharedDegradation { since, why })
 }

@@ -167,41 +167,45 @@ fn counts_allow(plan: &Plan, seen: &Observation, note: &Note) -> bool {
 
 fn check(plan: &Plan, seen: &Observation, note: &Note) {
     let action = decide(plan, seen);
-    let told = || format!("{action:?}\nby {:?}\non {seen:#?}", plan.analysis);
+    let described = || format!("{action:?}\nby {:?}\non {seen:#?}", plan.analysis);
     let share = note.phase.share();
     if plan.analysis.mode != Mode::On {
         let off = Plan { policy: Policy { analysis: Analysis::default(), ..plan.policy }, ..plan.clone() };
-        assert_eq!(action, decide(&off, seen), "what only watches decides nothing: {}", told());
+        assert_eq!(action, decide(&off, seen), "what only watches decides nothing: {}", described());
         return;
     }
     let judged = !share.is_zero();
     let worse = matches!(&seen.comparison, Comparison::Read { finding, .. } if finding.opinion == AnalysisVerdict::RollBack);
     let failed = worse || matches!(seen.probe, Probe::Failed(_));
     if judged && failed && !in_alarm(seen) {
-        assert_eq!(action, Action::RollBack(Cause::Analysis), "{}", told());
+        assert_eq!(action, Action::RollBack(Cause::Analysis), "{}", described());
     }
     match &action {
-        Action::Shift { .. } | Action::Promote(_) if judged => assert!(counts_allow(plan, seen, note), "{}", told()),
-        Action::AnnouncePostHook => assert!(counts_allow(plan, seen, note), "{}", told()),
+        Action::Shift { .. } | Action::Promote(_) if judged => assert!(counts_allow(plan, seen, note), "{}", described()),
+        Action::AnnouncePostHook => assert!(counts_allow(plan, seen, note), "{}", described()),
         Action::Extend { until, .. } => {
-            assert!(judged && note.due.is_none_or(|due| seen.now >= due) && *until > seen.now, "{}", told());
+            assert!(judged && note.due.is_none_or(|due| seen.now >= due) && *until > seen.now, "{}", described());
             let written = desired(plan, seen, &action).unwrap();
             let after = alias_state(&written).note().unwrap().clone();
             assert_eq!((after.due, after.since, after.phase), (Some(*until), note.since, note.phase));
             // A step ends on a full minute.
             let minute = Duration::from_mins(1);
             assert!(after.held <= LIMIT.max(note.held) + minute && after.waited <= PATIENCE.max(note.waited) + minute);
-            assert!(after.held > note.held || after.waited > note.waited, "nothing is held for nothing: {}", told());
+            assert!(after.held > note.held || after.waited > note.waited, "nothing is held for nothing: {}", described());
             assert!(after.lease > Some(seen.now));
         }
         Action::Probe => {
             let wanted = matches!(plan.analysis.on_low_traffic, OnLowTraffic::Probe(_));
-            assert!(wanted && note.waited >= PATIENCE && seen.probe == Probe::NotSent, "{}", told());
+            assert!(wanted && note.waited >= PATIENCE && seen.probe == Probe::NotSent, "{}", described());
         }
         Action::RollBack(Cause::LowTraffic) => {
-            assert!(judged && plan.analysis.on_low_traffic == OnLowTraffic::RollBack && note.waited >= PATIENCE, "{}", told());
+            assert!(
+                judged && plan.analysis.on_low_traffic == OnLowTraffic::RollBack && note.waited >= PATIENCE,
+                "{}",
+                described()
+            );
         }
-        Action::RollBack(Cause::NoData) => assert!(judged && note.waited >= PATIENCE, "{}", told()),
+        Action::RollBack(Cause::NoData) => assert!(judged && note.waited >= PATIENCE, "{}", described()),
         _ => {}
     }
 }

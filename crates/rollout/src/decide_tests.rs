@@ -216,65 +216,65 @@ fn shares(alias: &Alias) -> (u16, u16) {
 
 fn check(plan: &Plan, seen: &Observation) {
     let action = decide(plan, seen);
-    let told = || format!("{action:?}\non {seen:#?}");
+    let described = || format!("{action:?}\non {seen:#?}");
     let note = my_note(plan, seen);
     let found = seen.alias.as_ref().map(alias_state);
     let written = desired(plan, seen, &action);
 
     // Whatever is written keeps the user's text, and only stable and candidate ever get traffic by it.
     if let (Some(written), Some(alias)) = (&written, &seen.alias) {
-        assert_eq!(written.text(), TEXT, "{}", told());
+        assert_eq!(written.text(), TEXT, "{}", described());
         let (before, foreign_before) = shares(alias);
         let (after, foreign) = shares(written);
-        assert!(foreign <= foreign_before, "{}", told());
+        assert!(foreign <= foreign_before, "{}", described());
         if after > before {
             check_away(plan, seen, &action, note.as_ref(), after);
         }
         if after < before {
-            assert!(matches!(action, Action::RollBack(_)), "{}", told());
+            assert!(matches!(action, Action::RollBack(_)), "{}", described());
         }
     }
 
     // No share, no hook and no promotion before the alarms are about this version.
     let away = matches!(action, Action::Shift { .. } | Action::Create(_) | Action::Promote(_));
     let asks = matches!(action, Action::AnnouncePreHook | Action::AnnouncePostHook | Action::InvokeHook);
-    assert!(seen.managed || !(away || asks), "{}", told());
-    assert!(!seen.managed || action != Action::ManageAlarms, "{}", told());
+    assert!(seen.managed || !(away || asks), "{}", described());
+    assert!(!seen.managed || action != Action::ManageAlarms, "{}", described());
     check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     if let Some(note) =
         note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(AliasState::Idle(_))))
     {
         let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
-        assert_eq!(action, Action::Finish(expected), "{}", told());
+        assert_eq!(action, Action::Finish(expected), "{}", described());
     }
     check_result(plan, seen, &action, written.as_ref());
 }
 
 /// Nobody waits on a claim that does not name what was published, and a name is never a guess nor written twice.
 fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written: Option<&Alias>) {
-    let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
+    let described = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
     let published = if let Candidate::Published(version, _) = seen.candidate { Some(version) } else { None };
     let new = published.filter(|published| *published != version(41));
     let Some(note) = note.filter(|note| note.phase == Phase::Claim) else { return };
     if matches!(seen.alias.as_ref().map(alias_state), Some(AliasState::Claimed(_))) && matches!(action, Action::Wait { .. }) {
-        assert!(new.is_none() || note.candidate == new, "{}", told());
+        assert!(new.is_none() || note.candidate == new, "{}", described());
     }
     if *action == Action::Renew {
         let renewed = alias_state(written.unwrap()).note().unwrap().clone();
         let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap();
-        assert_eq!(renewed.candidate, note.candidate.or(new), "{}", told());
+        assert_eq!(renewed.candidate, note.candidate.or(new), "{}", described());
         assert!(
             renewed.phase == Phase::Claim && renewed.lease > Some(seen.now) && (due || note.candidate.is_none()),
             "{}",
-            told()
+            described()
         );
     }
 }
 
 /// What is ours is brought back when it must be; what is not ours is left alone.
 fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, writes: bool) {
-    let told = || format!("{action:?}\non {seen:#?}");
+    let described = || format!("{action:?}\non {seen:#?}");
     let found = seen.alias.as_ref().map(alias_state);
     match (&found, note) {
         (Some(AliasState::Idle(_)), _) => {}
@@ -289,18 +289,18 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
                 Action::Finish(Outcome::Superseded) => theirs.phase.share().is_zero(),
                 _ => false,
             };
-            assert!(fair, "{}", told());
+            assert!(fair, "{}", described());
         }
         (Some(_), None)
         | (Some(AliasState::Contended { .. } | AliasState::PromotedElsewhere(_) | AliasState::Foreign { .. }), _) => {
-            assert!(!writes, "{}", told());
+            assert!(!writes, "{}", described());
             let told_apart = match action {
                 Action::Wait { .. } => seen.certainty == Certainty::Read,
                 Action::Finish(Outcome::Superseded) => seen.claimed && seen.certainty == Certainty::ReadTwice,
                 Action::Finish(Outcome::Refused) => !seen.claimed && seen.certainty == Certainty::ReadTwice,
                 _ => false,
             };
-            assert!(told_apart, "{}", told());
+            assert!(told_apart, "{}", described());
         }
         // What a person took away is not given back.
         (Some(AliasState::ClearedByHand(_)), Some(_)) => assert_eq!(*action, Action::RollBack(Cause::Hand)),
@@ -309,8 +309,8 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             let hold = plan.on_interrupt == OnInterrupt::Hold && !note.phase.share().is_zero();
             match action {
                 Action::RollBack(_) => {}
-                Action::Release => assert!(seen.interrupted && hold && !is_red(seen), "{}", told()),
-                _ => assert!(!is_red(seen) && !seen.interrupted, "{}", told()),
+                Action::Release => assert!(seen.interrupted && hold && !is_red(seen), "{}", described()),
+                _ => assert!(!is_red(seen) && !seen.interrupted, "{}", described()),
             }
             if matches!(found, Some(AliasState::SetByHand(..))) {
                 let still = matches!(
@@ -322,66 +322,66 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
                         | Action::Renew
                         | Action::Release
                 );
-                assert!(still, "{}", told());
+                assert!(still, "{}", described());
             }
         }
         (None, _) => {
-            assert!(!writes && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))), "{}", told());
+            assert!(!writes && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))), "{}", described());
         }
     }
 }
 
 /// A weight that rises needs a rollout of ours that stands as noted, green alarms, no signal, its time come and its hook passed.
 fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&Note>, after: u16) {
-    let told = || format!("{action:?}\non {seen:#?}");
-    let note = note.unwrap_or_else(|| panic!("moved what is not ours: {}", told()));
+    let described = || format!("{action:?}\non {seen:#?}");
+    let note = note.unwrap_or_else(|| panic!("moved what is not ours: {}", described()));
     let found = alias_state(seen.alias.as_ref().unwrap());
-    assert!(matches!(found, AliasState::Claimed(_) | AliasState::Running(_)), "{}", told());
-    assert!(is_green(plan, seen) && !seen.interrupted && note.blind.is_none(), "{}", told());
-    let Action::Shift { step, .. } = action else { panic!("only a shift raises a share: {}", told()) };
-    assert_eq!(plan.schedule.weight(*step).basis_points(), after, "{}", told());
+    assert!(matches!(found, AliasState::Claimed(_) | AliasState::Running(_)), "{}", described());
+    assert!(is_green(plan, seen) && !seen.interrupted && note.blind.is_none(), "{}", described());
+    let Action::Shift { step, .. } = action else { panic!("only a shift raises a share: {}", described()) };
+    assert_eq!(plan.schedule.weight(*step).basis_points(), after, "{}", described());
     match note.phase {
         Phase::Claim => assert!(
             *step == 1 && plan.pre_hook.is_none() && seen.candidate == Candidate::Published(version(42), Readiness::Ready)
         ),
-        Phase::Pre => assert!(*step == 1 && (seen.hook == Hook::Succeeded || plan.pre_hook.is_none()), "{}", told()),
+        Phase::Pre => assert!(*step == 1 && (seen.hook == Hook::Succeeded || plan.pre_hook.is_none()), "{}", described()),
         Phase::Shift { step: noted, .. } => {
-            assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", told());
-            assert!(plan.step_hook.is_none() || seen.hook == Hook::Succeeded, "{}", told());
+            assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", described());
+            assert!(plan.step_hook.is_none() || seen.hook == Hook::Succeeded, "{}", described());
         }
-        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100%: {}", told()),
+        Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => panic!("nothing is above 100%: {}", described()),
     }
 }
 
 /// What is written is what it is meant to be when it is read again.
 fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Option<&Alias>) {
-    let told = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
+    let described = || format!("{action:?}\non {seen:#?}\nwrote {written:#?}");
     let result = written.map(alias_state);
     match action {
         Action::Claim => {
-            assert!(!seen.claimed && !seen.interrupted, "{}", told());
-            assert!(matches!(result, Some(AliasState::Claimed(note)) if note.owner == plan.owner), "{}", told());
+            assert!(!seen.claimed && !seen.interrupted, "{}", described());
+            assert!(matches!(result, Some(AliasState::Claimed(note)) if note.owner == plan.owner), "{}", described());
         }
-        Action::Shift { .. } => assert!(matches!(result, Some(AliasState::Running(_))), "{}", told()),
+        Action::Shift { .. } => assert!(matches!(result, Some(AliasState::Running(_))), "{}", described()),
         Action::Promote(_) => {
             let note = my_note(plan, seen).unwrap();
-            assert!(is_green(plan, seen) && !seen.interrupted, "{}", told());
+            assert!(is_green(plan, seen) && !seen.interrupted, "{}", described());
             let ripe = match note.phase {
                 Phase::Bake => plan.post_hook.is_none() && Some(seen.now) >= note.due,
                 Phase::Post => seen.hook == Hook::Succeeded || plan.post_hook.is_none(),
                 _ => false,
             };
-            assert!(ripe && matches!(result, Some(AliasState::Idle(Some(_)))), "{}", told());
+            assert!(ripe && matches!(result, Some(AliasState::Idle(Some(_)))), "{}", described());
         }
         Action::RollBack(cause) => {
             let written = written.unwrap();
-            assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", told());
-            let Some(AliasState::Idle(Some(note))) = result else { panic!("{}", told()) };
+            assert_eq!(written.share_of(version(41)), Weight::FULL, "{}", described());
+            let Some(AliasState::Idle(Some(note))) = result else { panic!("{}", described()) };
             assert_eq!(note.phase, Phase::Back(*cause));
             let given = |note: &Note| !note.phase.share().is_zero() || note.phase == Phase::Promoted;
             let had_share = alias_state(seen.alias.as_ref().unwrap()).note().is_some_and(given);
             let rejected = note.rejected.iter().any(|rejected| rejected.version == version(42));
-            assert_eq!(rejected, cause.rejects() && had_share, "{}", told());
+            assert_eq!(rejected, cause.rejects() && had_share, "{}", described());
         }
         Action::GoBlind
         | Action::SeeAgain
@@ -392,7 +392,7 @@ fn check_result(plan: &Plan, seen: &Observation, action: &Action, written: Optio
         | Action::AnnounceStepHook
         | Action::AnnouncePostHook => {
             let (before, after) = (seen.alias.as_ref().unwrap(), written.unwrap());
-            assert_eq!((before.target, &before.weights), (after.target, &after.weights), "a note-only write: {}", told());
+            assert_eq!((before.target, &before.weights), (after.target, &after.weights), "a note-only write: {}", described());
         }
         _ => {}
     }

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_rate_has_as_many_digits_as_it_is_worth() {
-        for (part, whole, told) in [
+        for (part, whole, described) in [
             (0, 0, "no data"),
             (0, 1_530, "0%"),
             (1, 480, "0.21%"),
@@ -79,14 +79,14 @@ mod tests {
             (170, 170, "100%"),
             (u64::MAX, u64::MAX, "100%"),
         ] {
-            assert_eq!(rate(part, whole), told, "{part} of {whole}");
+            assert_eq!(rate(part, whole), described, "{part} of {whole}");
         }
     }
 
     #[test]
     fn counts_are_grouped() {
-        for (count, told) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), told);
+        for (count, described) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), described);
         }
     }
 

@@ -195,11 +195,11 @@ fn disturbances(many: usize, rounds: &[usize]) -> Vec<Disturbance> {
 
 /// What became of a group, against what could have become of it.
 fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturbance, hold: bool) {
-    let told = || {
+    let described = || {
         let ends: Vec<_> = all.iter().map(|actor| (&actor.ended, &actor.alias.alias.description)).collect();
         format!("{starts:?} {disturbance:?} hold: {hold}: {ends:#?}")
     };
-    assert!(all.iter().all(|actor| actor.ended.is_some()), "it never ends: {}", told());
+    assert!(all.iter().all(|actor| actor.ended.is_some()), "it never ends: {}", described());
     let refused = |place: usize| matches!(disturbance, Disturbance::Refused(_, of) if of == place);
     let part = |place: &usize| starts[*place] != Start::Back(Cause::Unchanged) && !refused(*place);
     let places: Vec<usize> = (0..all.len()).filter(part).collect();
@@ -216,9 +216,9 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     let was_back = starts.iter().any(|start| matches!(start, Start::Back(cause) if *cause != Cause::Unchanged));
     let none_back = places.iter().all(|place| !matches!(all[*place].ended, Some(Outcome::RolledBack(_))));
     let whole = on(41) || on(42) || signalled && left || for_the_next || left_so && (was_back || none_back);
-    assert!(whole, "{}", told());
+    assert!(whole, "{}", described());
     if disturbance == Disturbance::Nothing {
-        assert_eq!(on(42) && !places.is_empty(), !was_back && !places.is_empty(), "{}", told());
+        assert_eq!(on(42) && !places.is_empty(), !was_back && !places.is_empty(), "{}", described());
     }
     // A weight that could not be taken off is never told as anything else.
     if let Disturbance::Refused(_, of) = disturbance
@@ -226,12 +226,12 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
         && on(41)
         && all.len() > 1
     {
-        assert_eq!(all[of].ended, Some(Outcome::RollbackUnconfirmed), "{}", told());
+        assert_eq!(all[of].ended, Some(Outcome::RollbackUnconfirmed), "{}", described());
     }
     let forward = starts.contains(&Start::Final) && !was_back;
     let excused = matches!(disturbance, Disturbance::Refused(..)) || (hold && signalled);
     if forward && !excused {
-        assert!(on(42) || signalled && left, "nothing goes back after the commit: {}", told());
+        assert!(on(42) || signalled && left, "nothing goes back after the commit: {}", described());
     }
 }
 

@@ -174,7 +174,7 @@ fn is_final(seen: &Observation) -> bool {
 fn check(plan: &Plan, seen: &Observation) {
     let (action, others) = (decide(plan, seen), seen.others.clone().unwrap());
     let alone = decide(plan, &Observation { others: None, ..seen.clone() });
-    let told = || format!("{action:?}, alone {alone:?}\non {seen:#?}");
+    let described = || format!("{action:?}, alone {alone:?}\non {seen:#?}");
     let found = alias_state(seen.alias.as_ref().unwrap());
     let mine = found.live().is_some_and(|note| note.owner == plan.owner);
     let may_act = seen.claimed || plan.entry != Entry::Fresh;
@@ -186,31 +186,31 @@ fn check(plan: &Plan, seen: &Observation) {
     if called {
         // Never away from stable, nothing new, and whatever is ours, or final by this plan, comes back.
         let back = goes_back || looks_again || matches!(action, Action::TakeOver | Action::Finish(_));
-        assert!(back, "{}", told());
+        assert!(back, "{}", described());
         if mine || ends_here {
-            assert!(goes_back, "{}", told());
+            assert!(goes_back, "{}", described());
         }
         if let Action::Finish(Outcome::Promoted) = action {
-            assert!(!ends_here, "{}", told());
+            assert!(!ends_here, "{}", described());
         }
     }
     if let Action::Shift { step, .. } = action {
-        assert!(!called && !others.taken_over && others.ready >= Stage::Step(step) && action == alone, "{}", told());
+        assert!(!called && !others.taken_over && others.ready >= Stage::Step(step) && action == alone, "{}", described());
     }
     if let Action::Promote(_) = action {
         let full = matches!(&found, AliasState::Running(note) if matches!(note.phase, Phase::Bake | Phase::Post));
-        assert!(!called && !others.taken_over && full, "{}", told());
+        assert!(!called && !others.taken_over && full, "{}", described());
         let leads = others.leads && others.ready == Stage::Final && matches!(alone, Action::Promote(_));
-        assert!(committed || leads, "{}", told());
+        assert!(committed || leads, "{}", described());
     }
     if let (Action::Claim, Stage::Outside) = (&action, others.before) {
-        panic!("{}", told());
+        panic!("{}", described());
     }
     // Nobody is done with holding while another may still roll back.
-    assert!(action != Action::Finish(Outcome::LeftInProgress) || !others.open, "{}", told());
+    assert!(action != Action::Finish(Outcome::LeftInProgress) || !others.open, "{}", described());
     // Of its own, the group adds no rollback but one that it was called to.
     if let Action::RollBack(cause) = action {
-        assert!(action == alone || cause == Cause::Group && called, "{}", told());
+        assert!(action == alone || cause == Cause::Group && called, "{}", described());
     }
     after_the_commit(seen, &others, &action, &found, called || others.taken_over);
     without_company(plan, seen, &others, &action, &alone);
@@ -219,7 +219,7 @@ fn check(plan: &Plan, seen: &Observation) {
 
 /// At 100% and held by nobody, it becomes final, whatever is in ALARM; one that is final waits only for those who still go on.
 fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found: &AliasState, otherwise: bool) {
-    let told = || format!("{action:?}\non {seen:#?}");
+    let described = || format!("{action:?}\non {seen:#?}");
     if otherwise {
         return;
     }
@@ -230,12 +230,12 @@ fn after_the_commit(seen: &Observation, others: &Others, action: &Action, found:
     {
         let forward =
             matches!(action, Action::Promote(_)) || seen.write_blocked.is_some() && *action == Action::Finish(Outcome::Failed);
-        assert!(forward, "{}", told());
+        assert!(forward, "{}", described());
     }
     if is_final(seen) && seen.claimed && seen.failed.is_none() {
         let waits = matches!(action, Action::Wait { why: Reason::SharedDegradation { stage: Stage::Final, .. }, .. });
         let ends = *action == Action::Finish(Outcome::Promoted);
-        assert!(if others.under_way { waits || ends && others.at == Stage::Final } else { ends }, "{}", told());
+        assert!(if others.under_way { waits || ends && others.at == Stage::Final } else { ends }, "{}", described());
     }
 }
 
@@ -252,26 +252,26 @@ fn without_company(plan: &Plan, seen: &Observation, others: &Others, action: &Ac
 
 /// What is shown is what is: no more than was reached, ready for no less, and rolled back when it rolls back.
 fn shows(plan: &Plan, seen: &Observation, action: &Action) {
-    let told = || format!("{action:?}\non {seen:#?}");
+    let described = || format!("{action:?}\non {seen:#?}");
     let shown = member(plan, seen, action);
-    assert!(shown.ready >= shown.at, "{shown:?} {}", told());
+    assert!(shown.ready >= shown.at, "{shown:?} {}", described());
     let back = match action {
         Action::RollBack(cause) => *cause != Cause::Unchanged,
         Action::Finish(Outcome::RolledBack(_) | Outcome::RollbackUnconfirmed) => true,
         _ => false,
     };
-    assert_eq!(matches!(shown.left, Some(Left::Back(_))), back, "{shown:?} {}", told());
-    assert_eq!(shown.ended, matches!(action, Action::Finish(_)), "{shown:?} {}", told());
+    assert_eq!(matches!(shown.left, Some(Left::Back(_))), back, "{shown:?} {}", described());
+    assert_eq!(shown.ended, matches!(action, Action::Finish(_)), "{shown:?} {}", described());
     if shown.committed {
-        assert!(is_final(seen), "{shown:?} {}", told());
+        assert!(is_final(seen), "{shown:?} {}", described());
     }
     if let Action::Shift { step, .. } = action {
-        assert_eq!(shown.ready, Stage::Step(*step), "{}", told());
+        assert_eq!(shown.ready, Stage::Step(*step), "{}", described());
     }
     // Whoever has finished in good order, or holds what it has, has not left.
     let stays =
         matches!(action, Action::Finish(Outcome::Promoted | Outcome::Unchanged | Outcome::LeftInProgress) | Action::Release);
-    assert!(!stays || shown.left.is_none(), "{shown:?} {}", told());
+    assert!(!stays || shown.left.is_none(), "{shown:?} {}", described());
 }
 
 #[test]

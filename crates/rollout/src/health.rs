@@ -45,7 +45,7 @@ pub struct AlarmSeen {
 
 impl AlarmSeen {
     /// The metric and the reason: what a person wants to read in brackets.
-    pub fn told(&self) -> String {
+    pub fn described(&self) -> String {
         self.metric.iter().chain([&self.reason]).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 }
@@ -216,7 +216,7 @@ impl Health {
         // What was seen in ALARM stays seen, however old the look is: it only ever moves traffic towards stable.
         for alarm in alarms {
             if alarm.state == AlarmState::Alarm && counts(&alarm.since) {
-                let why = format!("alarm `{}` went to ALARM at {} ({})", alarm.name, clock(alarm.since), alarm.told());
+                let why = format!("alarm `{}` went to ALARM at {} ({})", alarm.name, clock(alarm.since), alarm.described());
                 return Verdict::Fail { cause: Cause::Alarm, why, alarm: Some(alarm.name.clone()) };
             }
             // It came and went between two looks, or while nobody looked: a failure is final all the same.

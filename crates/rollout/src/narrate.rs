@@ -107,7 +107,7 @@ fn about_alarms(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKi
 
 /// An alarm whose state is another one than before.
 pub fn alarm_changed(alarm: &AlarmSeen) -> EventKind {
-    EventKind::AlarmChanged { name: alarm.name.clone(), state: alarm.state, since: alarm.since, reason: alarm.told() }
+    EventKind::AlarmChanged { name: alarm.name.clone(), state: alarm.state, since: alarm.since, reason: alarm.described() }
 }
 
 fn counted(seen: &Observation) -> Option<(Time, &AnalysisResult)> {
@@ -285,8 +285,8 @@ fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> Ev
 fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {
     let earlier = before.map(|before| &before.action);
     if let Action::RollBack(cause) = &now.action {
-        let told = matches!(earlier, Some(Action::RollBack(_))) || matches!(cause, Cause::Unchanged | Cause::Rejected);
-        return (!told).then(|| rollback_started(plan, &now.seen, *cause));
+        let known = matches!(earlier, Some(Action::RollBack(_))) || matches!(cause, Cause::Unchanged | Cause::Rejected);
+        return (!known).then(|| rollback_started(plan, &now.seen, *cause));
     }
     if let Action::Extend { doubt, why, .. } = &now.action {
         // Every further minute of it is seen in the heartbeats.

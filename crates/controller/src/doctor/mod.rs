@@ -74,12 +74,12 @@ fn problem(problem: &Problem) -> Diagnosis {
 
 /// Permissions that cannot be asked for without using them.
 fn unasked(request: &Request) -> Vec<SkippedCheck> {
-    let told = |what: &str, permissions: &str| SkippedCheck {
+    let described = |what: &str, permissions: &str| SkippedCheck {
         what: what.to_owned(),
         why: format!("this cannot be checked without writing; {permissions} are needed"),
         permission: None,
     };
     let keeping = "cloudwatch:PutMetricAlarm, cloudwatch:TagResource and cloudwatch:SetAlarmState";
-    let keeps = (!request.managed.is_empty()).then(|| told("whether alarms may be managed", keeping));
+    let keeps = (!request.managed.is_empty()).then(|| described("whether alarms may be managed", keeping));
     keeps.into_iter().collect()
 }

@@ -142,11 +142,11 @@ fn permit(statement: &Value) -> Option<PolicyStatement> {
     if by_url || member("Effect").and_then(Value::as_str) != Some("Allow") {
         return None;
     }
-    let told = |name: &str| conditions.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let described = |name: &str| conditions.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let principal = member("Principal")?;
     let by_kind = principal.as_object().into_iter().flat_map(|kinds| kinds.values()).flat_map(several);
     let principals = by_kind.chain([principal]).filter_map(text).collect();
-    let (source_arn, source_account) = (told("aws:sourcearn"), told("aws:sourceaccount"));
+    let (source_arn, source_account) = (described("aws:sourcearn"), described("aws:sourceaccount"));
     let known = usize::from(source_arn.is_some()) + usize::from(source_account.is_some());
     Some(PolicyStatement {
         id: member("Sid").and_then(text),
@@ -226,9 +226,9 @@ mod tests {
              "Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}},
         ]});
         let found = permits(&policy.to_string()).unwrap();
-        let told: Vec<(&str, String, bool)> =
+        let described: Vec<(&str, String, bool)> =
             found.iter().map(|permit| (permit.id.as_deref().unwrap(), permit.who(), permit.conditional)).collect();
-        assert_eq!(told, [("api", "apigateway.amazonaws.com".to_owned(), false), ("all", "anybody".to_owned(), true)]);
+        assert_eq!(described, [("api", "apigateway.amazonaws.com".to_owned(), false), ("all", "anybody".to_owned(), true)]);
         assert_eq!((found[0].source_arn.as_deref(), found[0].source_account.as_deref()), (Some("arn:x"), Some("1")));
         assert!(permits("no JSON").is_err());
         assert!(permits("{}").unwrap().is_empty());

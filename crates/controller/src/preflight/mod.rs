@@ -31,7 +31,7 @@ use versions::{owning_stack, resets, versions};
 
 impl Preflight {
     /// All that is worth knowing and stops nothing, the loudest first.
-    pub fn told(&self, subject: &Subject) -> Vec<String> {
+    pub fn describe_warnings(&self, subject: &Subject) -> Vec<String> {
         let stack = self.stack.as_ref().map(|stack| resets(&subject.function, stack));
         self.callers.warning(subject).into_iter().chain(stack).chain(self.warnings.iter().cloned()).collect()
     }
