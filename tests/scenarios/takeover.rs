@@ -55,6 +55,23 @@ fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
 }
 
 #[test]
+fn one_that_was_cleared_while_nobody_watched_is_ended_by_the_same_command() {
+    play_on("hello", async |stage| {
+        killed_at(&stage, &request(), 30).await;
+        stage.with(|world| {
+            let description = world.alias("hello", "live").unwrap().description.clone();
+            world.set_alias("hello", "live", "41", None).unwrap();
+            world.describe_alias("hello", "live", &description).unwrap();
+        });
+        let told = stage.as_caller("SECOND").await.rollout(&request()).await;
+        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        stage.assert_ended("41", "back");
+        // What a person took away never comes back.
+        assert_eq!(stage.shares("42").iter().map(|share| share.1).max(), Some(30));
+    });
+}
+
+#[test]
 fn an_owner_that_is_there_is_left_alone() {
     play_on("hello", async |stage| {
         let (first, late) = (request(), request());

@@ -133,11 +133,21 @@ fn versions(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
             let back = (promoted_before
                 || before_it(change) == Some(&change.after.version)
                 || CANDIDATES.contains(&change.before.version.as_str()))
-                && change.by.is_some_and(|run| run.role == Role::RollBack || run.role == Role::Rollout && overtaken);
+                && change.by.is_some_and(|run| {
+                    run.role == Role::RollBack || run.role == Role::Rollout && (overtaken || with_group(record, change))
+                });
             ensure(promoted || back, || record.shown(change))?;
         }
     }
     Ok(())
+}
+
+/// Whether a final version of this rollout comes back because another member of its group is back: all of them or none.
+fn with_group(record: &Record, change: &Change<'_>) -> bool {
+    let back = |note: &Note| note.phase == "back" && Some(note.id.as_str()) == change.id();
+    let other = |other: &Change<'_>| other.member != change.member && other.call.at <= change.call.at;
+    change.noted.as_ref().is_some_and(|note| note.cause == "group")
+        && record.changes().iter().any(|earlier| other(earlier) && earlier.noted.as_ref().is_some_and(back))
 }
 
 /// The version before stable, where the note keeps it: a person may go back to it.

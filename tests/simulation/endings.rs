@@ -90,7 +90,11 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             1 | 10..=13 => ending(&back) || given_back,
             3 => true,
             // Nothing more than a call for help is left when the credentials have ended, or AWS has refused everything for so long.
-            20 => run.expires.is_some_and(|end| at > end) || refused_for_long(record, member, run, at),
+            20 => {
+                run.expires.is_some_and(|end| at > end)
+                    || refused_for_long(record, member, run, at)
+                    || record.story.many > 1 && never_let_in(record, member, run, at)
+            }
             21 => {
                 let other = |change: &Change<'_>| change.call.caller != run.caller;
                 // Several are taken over together, though not with one write.
@@ -114,6 +118,19 @@ fn refused_for_long(record: &Record, member: usize, run: &Run, at: Time) -> bool
     };
     let long = at - Duration::from_mins(14);
     tried().any(|call| call.at <= long) && !tried().any(|call| call.at > long && call.succeeded())
+}
+
+/// Whether this process could not take this member of a group over, though it tried for a minute: another owner's weight stayed there.
+fn never_let_in(record: &Record, member: usize, run: &Run, at: Time) -> bool {
+    let alias = format!("{}:{ALIAS}", name(member));
+    let entering = |call: &&CallRecord| {
+        call.caller == run.caller && call.operation == "UpdateAlias" && call.resource == alias && call.at >= run.began
+    };
+    // The permission probe of the preflight is refused by its revision.
+    let mut refused = record.log.iter().filter(entering).filter(|call| call.status != 412);
+    let first = refused.next();
+    first.is_some_and(|first| !first.succeeded() && at >= first.at + Duration::from_mins(1))
+        && refused.all(|call| !call.succeeded())
 }
 
 /// All that nobody took into their hands end on one version, and none is under way.

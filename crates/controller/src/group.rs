@@ -141,8 +141,8 @@ async fn run<C: Cloud, K: Clock>(
     let live = as_one && bring_together(requests, &mut found);
     // What one of them cannot resume, none does: as it would be left alone by itself. One that was taken out of the rollout in progress
     // brings the others back, as it would have before the eyes of its process.
-    let taken_out = |found: &Preflight| if live { taken_out(found.alias.as_ref()) } else { None };
-    let stops = |found: &Preflight| as_one && !found.problems.is_empty() && taken_out(found).is_none();
+    let taken_out = |found: &Preflight| live && found.alias.as_ref().is_some_and(taken_out);
+    let stops = |found: &Preflight| as_one && !found.problems.is_empty() && !taken_out(found);
     let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
     let refused = refused.map(|(request, _)| request.subject.to_string());
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
@@ -151,11 +151,8 @@ async fn run<C: Cloud, K: Clock>(
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
             let ends = ends_before_it_begins(&found, io.interrupt(), request);
-            let taken_out = taken_out(&found).filter(|_| refused.is_none());
-            let (ends, cause) = match (ends, taken_out) {
-                (Some((_, detail)), Some((outcome, left))) => (Some((outcome, detail)), left),
-                (ends, _) => (ends, Left::Lost),
-            };
+            let taken_out = refused.is_none() && taken_out(&found);
+            let ends = ends.map(|(outcome, detail)| (if taken_out { Outcome::Superseded } else { outcome }, detail));
             let (goes, begin) = if live { ("resumed", "be resumed") } else { ("started", "start") };
             let held_up =
                 refused.map(|first| (Outcome::Refused, format!("nothing was {goes}: {first} of its group cannot {begin}")));
@@ -164,7 +161,7 @@ async fn run<C: Cloud, K: Clock>(
             }
             let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat).await };
             if let Some(seat) = seat {
-                seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(cause)), cloud.time());
+                seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(Left::Lost)), cloud.time());
             }
             sink.end_before(cloud.time(), &found, &outcome, detail)
         }

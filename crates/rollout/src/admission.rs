@@ -51,8 +51,10 @@ pub fn admission(subject: &Subject, found: &AliasState, plan: PlanHash, takeover
             format!("{version} already has {weight} of the traffic of {subject}, and no rollout is recorded"),
             "another tool's rollout, or AWS moving provisioned concurrency: wait until it ends, clear the weights manually, or take them over with `--adopt`".to_owned(),
         ),
-        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => live(subject, note, plan, takeover, now),
-        AliasState::ClearedByHand(_) => no(said, format!("`canaryctl rollback {subject}` ends the rollout")),
+        // One that was cleared manually is resumed only to be ended: its owner may have died before it could.
+        AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) | AliasState::ClearedByHand(note) => {
+            live(subject, note, plan, takeover, now)
+        }
         AliasState::PromotedElsewhere(note) => {
             let now = note.candidate.map_or_else(|| "<N>".to_owned(), |version| version.to_string());
             no(said, format!("`canaryctl rollback {subject} --to {now}` keeps this version and ends the rollout"))

@@ -51,8 +51,12 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
         AliasState::SetByHand(note, weight) if mine(&note) => Position::SetByHand(note, weight),
         AliasState::ClearedByHand(note) if mine(&note) => Position::ClearedByHand,
         AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => others(plan, seen, note),
+        AliasState::ClearedByHand(note) => match others(plan, seen, note) {
+            enters @ (Position::Entering(_) | Position::Superseding(_)) => enters,
+            _ => Position::Lost,
+        },
         AliasState::Foreign { version, .. } => foreign(plan, seen, alias, version),
-        AliasState::ClearedByHand(_) | AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
+        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
     }
 }
 

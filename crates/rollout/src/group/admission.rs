@@ -1,10 +1,9 @@
 //! Which members belong to one rollout, and to which? From their aliases as a new process finds them, before anything is written.
 
-use super::state::Left;
+use crate::Cause;
 use crate::alias::{Alias, AliasState, alias_state};
 use crate::note::{Note, Phase, RolloutId};
 use crate::plan::Plan;
-use crate::{Cause, Outcome};
 
 /// How a member that was found belongs to the rollout in progress on its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,14 +33,15 @@ pub fn joins(alias: Option<&Alias>, plan: &Plan, resumes: Option<&Note>, live: &
     }
 }
 
-/// How a member ended that somebody took out of its rollout while no process watched: manually, or otherwise.
-pub fn taken_out(alias: Option<&Alias>) -> Option<(Outcome, Left)> {
-    match alias_state(alias?) {
-        AliasState::ClearedByHand(_) => Some((Outcome::RolledBack(Cause::Hand), Left::Back(Cause::Hand))),
-        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } | AliasState::Foreign { .. } => {
-            Some((Outcome::Superseded, Left::Lost))
-        }
-        AliasState::Idle(_) | AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..) => None,
+/// Whether another owner took this member out of its rollout while no process watched.
+pub fn taken_out(alias: &Alias) -> bool {
+    match alias_state(alias) {
+        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } | AliasState::Foreign { .. } => true,
+        AliasState::Idle(_)
+        | AliasState::Claimed(_)
+        | AliasState::Running(_)
+        | AliasState::SetByHand(..)
+        | AliasState::ClearedByHand(_) => false,
     }
 }
 
