@@ -1,4 +1,4 @@
-//! Was the process asked to stop? SIGINT and SIGTERM ask; a second SIGINT stops at once.
+//! Was the process asked to stop? SIGINT, SIGTERM, SIGHUP and SIGQUIT ask; a second SIGINT stops at once.
 //!
 //! CI systems send SIGTERM some seconds after SIGINT: that does not count as a second one.
 
@@ -13,12 +13,16 @@ pub(crate) fn listen() -> watch::Sender<Interrupt> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+            let listen = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()].map(signal);
+            let [Ok(mut int), Ok(mut term), Ok(mut hangup), Ok(mut quit)] = listen else { return };
             let mut interrupted = 0_u32;
             loop {
                 tokio::select! {
                     _ = int.recv() => interrupted += 1,
                     _ = term.recv() => {}
+                    // A terminal or an SSH session that closes; then nobody is left to decide anything else.
+                    _ = hangup.recv() => {}
+                    _ = quit.recv() => {}
                 }
                 let at_once = interrupted > 1;
                 sender.send_if_modified(|heard| {

@@ -59,9 +59,9 @@ fn one_that_was_cleared_while_nobody_watched_is_ended_by_the_same_command() {
     play_on("hello", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| {
-            let description = world.alias("hello", "live").unwrap().description.clone();
-            world.set_alias("hello", "live", "41", None).unwrap();
-            world.describe_alias("hello", "live", &description).unwrap();
+            let description = world.alias("hello", "Live").unwrap().description.clone();
+            world.set_alias("hello", "Live", "41", None).unwrap();
+            world.describe_alias("hello", "Live", &description).unwrap();
         });
         let told = stage.as_caller("SECOND").await.rollout(&request()).await;
         assert_eq!(told.ending.exit_code, 13, "{}", told.log);

@@ -186,7 +186,7 @@ async fn if_under_way<C: Cloud>(
             () = clock.sleep(order.limit) => Ordered::Unconfirmed("no confirmation within the time limit".to_owned(), None),
         };
         ended = match ordered {
-            Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true },
+            Ordered::Done(alias, _) => Ended::Done { alias, from: None, changed: true, assumed: false },
             Ordered::Already(why) | Ordered::Refused(why, _) => Ended::Nothing(why),
             Ordered::Unconfirmed(why, command) => Ended::Unconfirmed { why, command },
         };
@@ -199,7 +199,7 @@ async fn if_under_way<C: Cloud>(
         && let Ok(Some(AliasSnapshot { alias, .. })) = aws.alias(&order.subject).await
         && alias_state(&alias).live().is_none()
     {
-        ended = Ended::Done { alias, from: None, changed: false };
+        ended = Ended::Done { alias, from: None, changed: false, assumed: false };
     }
     let now = clock.now();
     (ended, Report { subject: order.subject, took: now.since(began), now })
@@ -222,9 +222,15 @@ impl Report {
         let (subject, took) = (&self.subject, rollout::format::duration(self.took));
         let mut next = Vec::new();
         let (code, outcome, kind, detail, text) = match ended {
-            Ended::Done { alias, from, changed: true } => {
+            Ended::Done { alias, from, changed: true, assumed } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
-                let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                let mut text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                if let Some(other) = from.filter(|_| *assumed) {
+                    let stable = alias.target;
+                    text += &format!(
+                        "  assumed   {stable} is stable: no rollout is recorded, and {stable} is the alias' version\n            to go to {other} instead: canaryctl rollback {subject} --to {other}\n"
+                    );
+                }
                 (0, "rolled_back", "hand", "rolled back manually", format!("{text}  next      canaryctl status {subject}\n"))
             }
             Ended::Done { alias, from, .. } => {

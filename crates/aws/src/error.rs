@@ -70,7 +70,6 @@ fn by_answer(code: &str, status: u16) -> Failure {
     match code.strip_suffix("Exception").unwrap_or(code) {
         "AccessDenied"
         | "AuthFailure"
-        | "ExpiredToken"
         | "IncompleteSignature"
         | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
@@ -85,6 +84,7 @@ fn by_answer(code: &str, status: u16) -> Failure {
         "RequestLimitExceeded" | "RequestThrottled" | "SlowDown" | "Throttled" | "Throttling" | "TooManyRequests" => {
             Failure::Throttled
         }
+        "ExpiredToken" => Failure::Expired,
         "PreconditionFailed" => Failure::Outdated,
         "ResourceConflict" | "ResourceInUse" => Failure::Conflict,
         "ProvisionedConcurrencyConfigNotFound" | "ResourceNotFound" => Failure::NotFound,
@@ -224,8 +224,8 @@ mod tests {
             (403, "AccessDeniedException", Failure::Denied),
             (400, "AccessDenied", Failure::Denied),
             (403, "UnrecognizedClientException", Failure::Denied),
-            (403, "ExpiredTokenException", Failure::Denied),
-            (400, "ExpiredToken", Failure::Denied),
+            (403, "ExpiredTokenException", Failure::Expired),
+            (400, "ExpiredToken", Failure::Expired),
             (403, "InvalidSignatureException", Failure::Denied),
             (400, "InvalidParameterValueException", Failure::Invalid),
             (400, "ValidationException", Failure::Invalid),

@@ -67,7 +67,7 @@ impl Aws {
 fn looked_into(failure: Failure) -> bool {
     match failure {
         Failure::NotFound | Failure::Outdated | Failure::Conflict | Failure::Invalid => true,
-        Failure::Denied | Failure::Throttled | Failure::Unanswered => false,
+        Failure::Denied | Failure::Expired | Failure::Throttled | Failure::Unanswered => false,
         Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => false,
     }
 }

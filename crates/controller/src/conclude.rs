@@ -22,13 +22,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 let region = self.io.cloud.region();
                 let command =
                     alias.map(|alias| manual_command::command(&self.plan, &self.io.request.subject, region, alias, seen, cause));
-                (Some("the alias could not be updated, or no response confirmed the update".to_owned()), command)
+                let unconfirmed = || "the alias could not be updated, or no response confirmed the update".to_owned();
+                (Some(self.memory.refused().cloned().unwrap_or_else(unconfirmed)), command)
             }
             Outcome::Superseded | Outcome::Refused => (Some(self.whose(seen)), None),
             Outcome::Failed => (why_failed(seen), None),
-            Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::LeftInProgress | Outcome::Detached => {
-                (None, None)
-            }
+            Outcome::LeftInProgress => (self.left_as_set(seen), None),
+            Outcome::Promoted | Outcome::Unchanged | Outcome::RolledBack(_) | Outcome::Detached => (None, None),
         };
         // Not having seen the alias for too long is not knowing that there is none.
         let traffic = match (alias, unseen(seen)) {
@@ -36,6 +36,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             (alias, _) => traffic(alias),
         };
         self.sink.end(seen.now, outcome, detail, traffic, command)
+    }
+
+    fn left_as_set(&self, seen: &Observation) -> Option<String> {
+        let AliasState::SetByHand(_, weight) = alias_state(seen.alias.as_ref()?) else { return None };
+        let limit = rollout::format::exact(self.plan.analysis.max_hold);
+        (!seen.interrupted)
+            .then(|| format!("traffic was set manually to {weight} and left so for {limit}; no process watches it now"))
     }
 
     /// Why this rollout was refused, or who has the alias now.
@@ -80,6 +87,10 @@ fn unseen(seen: &Observation) -> Option<String> {
 }
 
 fn why_failed(seen: &Observation) -> Option<String> {
+    let moving = seen.alias.as_ref().map(alias_state).filter(|found| matches!(found, AliasState::Moving(..)));
+    if let Some(moving) = moving {
+        return Some(moving.describe(Audience::Reader));
+    }
     match &seen.candidate {
         _ if seen.write_blocked.is_some() => seen.write_blocked.clone(),
         Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why)) => Some(why.clone()),

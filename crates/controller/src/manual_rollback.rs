@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollout::alias::Target;
+use rollout::alias::{AliasState, Target, alias_state};
 use rollout::target::Subject;
 use rollout::write::{RollbackTarget, rollback_target};
 use rollout::{Alias, Time, Version};
@@ -23,6 +23,8 @@ pub enum Rollback {
         from: Option<Version>,
         /// Whether anything had to change.
         changed: bool,
+        /// Whether no note said which version is stable, and the alias' own version was taken for it.
+        assumed: bool,
     },
     /// There is nothing to roll back from, or nowhere to go: why.
     Nothing(String),
@@ -55,7 +57,7 @@ pub struct Order {
 /// Which version is to get no traffic, and which all of it, is fixed at the first read: should the alias have moved on by the time of
 /// a later one, so that the version gets none any more, nothing else is touched.
 pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, tell: &mut dyn FnMut(Time, String)) -> Rollback {
-    swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false }, tell).await
+    swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false, assumed: false }, tell).await
 }
 
 struct Back<'a> {
@@ -64,6 +66,8 @@ struct Back<'a> {
     fixed: Option<(Option<Version>, Target)>,
     /// Whether the write in hand changes anything.
     changes: bool,
+    /// Whether the version to go to is the alias' own for want of a note.
+    assumed: bool,
 }
 
 impl Change for Back<'_> {
@@ -74,8 +78,9 @@ impl Change for Back<'_> {
     fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, _: Option<&Alias>) -> Step<Rollback> {
         let Order { subject, to, identity: Identity { id, owner }, .. } = self.order;
         let Some(held) = held else { return Step::Refuse(Rollback::Missing(format!("{subject} does not exist"))) };
+        self.assumed |= to.is_none() && matches!(alias_state(&held.alias), AliasState::Foreign { .. });
         let mut way = rollback_target(now, &held.alias, *owner, *id, *to);
-        if let Some((Some(leaving), target)) = self.fixed {
+        if let Some((Some(leaving), target)) = self.fixed.filter(|_| !matches!(way, RollbackTarget::Moving(_))) {
             if held.alias.share_of(leaving).is_zero() {
                 // It was done in the meantime, by whomever: establish it, whatever else the alias has become.
                 way = RollbackTarget::Write { alias: held.alias.clone(), from: Some(leaving), changes: false };
@@ -84,6 +89,7 @@ impl Change for Back<'_> {
             }
         }
         match way {
+            RollbackTarget::Moving(why) => Step::Wait(why),
             RollbackTarget::Nothing(why) => Step::Refuse(Rollback::Nothing(why)),
             RollbackTarget::Write { alias, from, changes } => {
                 self.fixed.get_or_insert((from, alias.target));
@@ -96,7 +102,7 @@ impl Change for Back<'_> {
     fn written(&mut self, alias: Alias, again: bool) -> Rollback {
         let from = self.fixed.and_then(|(leaving, _)| leaving);
         // What an earlier try of ours changed, its answer lost, was changed all the same.
-        Rollback::Done { alias, from, changed: self.changes || again }
+        Rollback::Done { alias, from, changed: self.changes || again, assumed: self.assumed }
     }
 
     fn failed(&mut self, error: &CloudError, writing: bool) -> Option<Rollback> {

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths, Unseen};
 use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
 use rollout::note::{Note, Phase};
 use rollout::plan::{Latency, Plan};
-use rollout::timing::CLOUDWATCH_SETTLED;
+use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Time, Version, Weight};
 
 use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
@@ -96,10 +96,19 @@ pub(crate) fn find(
         why: String::new(),
         happened: counted.iter().find(|minute| minute.candidate.errors > 0.0).map(|minute| minute.start.max(note.started_at)),
         step_calls: step_calls(note, all),
+        unseen: unseen(plan, note, all, baseline, now),
         together: shared,
         numbers,
     };
     finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
+    if matches!(finding.opinion, AnalysisVerdict::Pass | AnalysisVerdict::LowPower)
+        && let Some(since) = silent_since(all, now)
+    {
+        finding.why = format!("no invocations of either version since {}", clock(since));
+    }
+    if matches!(finding.unseen, Some(Unseen::Late | Unseen::Missing)) {
+        finding.why = none_although(candidate, expected_of_candidate(plan, note, all, baseline, now - CLOUDWATCH_SETTLED));
+    }
     if finding.opinion != AnalysisVerdict::RollBack
         && let Some(why) = unknown(plan, note, all, &finding.numbers, baseline, now)
     {
@@ -168,16 +177,20 @@ fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, ba
             "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
         ));
     }
-    // The first weight came no later than the steps before this one took.
-    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
-    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
-    let shared = now.since(note.since) + plan.schedule.every().saturating_mul(before);
-    let settled = shared.saturating_sub(CLOUDWATCH_SETTLED).as_secs_f64() / 60.0;
+    let settled = now.since(first_weight(plan, note)).saturating_sub(CLOUDWATCH_SETTLED).as_secs_f64() / 60.0;
     let expected = baseline.as_ref().map_or(0.0, |baseline| baseline.calls / 60.0) * settled;
     let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
     (silent && expected >= MANY).then(|| {
         format!("no invocation of either version was counted, although about {} were expected by now", grouped(whole(expected)))
     })
+}
+
+/// By when the candidate had traffic, at the latest: the steps before the one in force took no less than planned.
+fn first_weight(plan: &Plan, note: &Note) -> Time {
+    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
+    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
+    let planned = if note.promoted_manually { Duration::ZERO } else { plan.schedule.every().saturating_mul(before) };
+    note.since - planned
 }
 
 fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
@@ -188,9 +201,45 @@ fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
 /// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
 /// Taken from stable's invocations in minutes that are all there.
 fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
-    let settled = counted.iter().filter(|minute| now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
+    let from = first_weight(plan, note);
+    let settled = counted.iter().filter(|minute| minute.start >= from && now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
     let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
     plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
+}
+
+/// So many invocations are not all missing by chance: less than once in 20,000 times.
+const FEW: f64 = 10.0;
+
+/// How sure it is that the candidate has no invocations, though it should have; `None` where it has some, or few are expected.
+fn unseen(plan: &Plan, note: &Note, all: &[MinuteCounts], baseline: &Reference, now: Time) -> Option<Unseen> {
+    let none = all.iter().all(|minute| minute.candidate.calls <= 0.0);
+    let expected_by = |at: Time| none && expected_of_candidate(plan, note, all, baseline, at) >= FEW;
+    let settled = now - CLOUDWATCH_SETTLED;
+    match (expected_by(settled - UNSEEN_LIMIT), expected_by(settled), expected_by(now)) {
+        (true, ..) => Some(Unseen::Missing),
+        (false, true, _) => Some(Unseen::Late),
+        (false, false, true) => Some(Unseen::Early),
+        (false, false, false) => None,
+    }
+}
+
+/// The invocations that the candidate should have had by `at`, at the least. Beside stable: its weight hardly ever was below the first
+/// step's, or the one in force, of what stable had. With all traffic: what the alias had an hour before, for as long as that.
+fn expected_of_candidate(plan: &Plan, note: &Note, all: &[MinuteCounts], baseline: &Reference, at: Time) -> f64 {
+    let from = first_weight(plan, note);
+    let whole = all.iter().filter(|minute| minute.start >= from && minute.start + MINUTE <= at);
+    let beside: f64 = whole.map(|minute| minute.stable.calls).sum();
+    let weight = plan.schedule.weight(1).min(note.phase.share()).fraction();
+    let beside = if weight < 1.0 { weight / (1.0 - weight) * beside } else { 0.0 };
+    let alone = if note.phase == Phase::Bake { at.since(note.since).as_secs_f64() } else { 0.0 };
+    beside + baseline.as_ref().map_or(0.0, |baseline| baseline.calls / PAST.as_secs_f64()) * alone
+}
+
+/// Since when neither version has had an invocation, where `CloudWatch` should have had those after it by now.
+fn silent_since(all: &[MinuteCounts], now: Time) -> Option<Time> {
+    let counted = all.iter().filter(|minute| minute.stable.calls + minute.candidate.calls > 0.0);
+    let last = counted.map(|minute| minute.start + MINUTE).max()?;
+    (now.since(last) >= CLOUDWATCH_SETTLED + MINUTE).then_some(last)
 }
 
 fn opinion(verdict: Verdict) -> AnalysisVerdict {
@@ -233,17 +282,20 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
             let threshold = finding.numbers.ln_threshold.to_f64().exp();
             format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
         }
-        AnalysisVerdict::NoData => format!(
-            "{} has no invocations, although about {} were expected by now: its traffic does not arrive or is not counted",
-            candidate.version,
-            grouped(whole(due))
-        ),
+        AnalysisVerdict::NoData => none_although(candidate.version, due),
         AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {
             format!("no invocation of {} counted yet", candidate.version)
         }
         AnalysisVerdict::LowPower => format!("{rates}; too few invocations to detect anything but near-total failure"),
         AnalysisVerdict::Pass => rates,
     }
+}
+
+fn none_although(candidate: Version, expected: f64) -> String {
+    let expected = grouped(whole(expected));
+    format!(
+        "{candidate} has no invocations, although about {expected} were expected by now: its traffic does not arrive, is not counted, or is refused before it runs (KMS, network, concurrency)"
+    )
 }
 
 fn both_worse(

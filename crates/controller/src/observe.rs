@@ -88,7 +88,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // The function is gone, and its aliases with it.
             Err(error) if error.failure == Failure::NotFound => self.memory.on_read(&self.plan, None, self.io.now()),
             Err(error) => {
-                self.memory.on_read_failed(error.failure);
+                self.memory.on_read_failed(&self.plan, error.failure, &error.to_string(), self.io.now());
                 self.warn(format!("the alias could not be read: {error}"));
             }
         }
@@ -146,8 +146,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             (Err(error), Some(version)) if error.failure == Failure::NotFound => {
                 self.prepared.candidate = Candidate::Failed(format!("{version} does not exist: {error}"));
             }
-            (Err(error), _) => self.warn(format!("the version to roll out could not be read: {error}")),
+            (Err(error), _) => {
+                if !self.prepared.on_unread(error.failure, error.to_string()) {
+                    self.warn(format!("the version to roll out could not be read: {error}"));
+                }
+            }
         }
+        self.prepared.on_looked(self.io.now());
     }
 
     fn observation(&self) -> Observation {

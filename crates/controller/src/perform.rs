@@ -81,7 +81,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Failure::Unanswered => {
                 self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"));
             }
-            Failure::NotFound | Failure::Denied | Failure::Invalid => {
+            Failure::NotFound | Failure::Denied | Failure::Expired | Failure::Invalid => {
                 self.warn(format!("AWS refused an update of the alias: {error}"));
             }
             Failure::Conflict | Failure::Throttled | Failure::Unsent | Failure::Unsigned | Failure::NotExecuted => {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use rollout::alias::{AliasState, alias_state};
 use rollout::target::Subject;
-use rollout::timing::{HOPELESS, SECOND_LOOK};
+use rollout::timing::{DEFAULT_POLL, HOPELESS, MOVING, SECOND_LOOK};
 use rollout::{Alias, Time};
 
 use crate::backoff::Backoff;
@@ -17,6 +18,8 @@ pub(crate) enum Step<E> {
     End(E),
     /// Nothing, if two reads say so.
     Refuse(E),
+    /// Nothing but another look: AWS has not done yet what was written.
+    Wait(String),
     /// This is written on this revision.
     Write(Revision, Alias),
 }
@@ -50,7 +53,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
     tell: &mut dyn FnMut(Time, String),
 ) -> T::End {
     let (mut refused, mut failures, mut sent) = (false, 0, None::<Alias>);
-    let (mut began, mut hopeless) = (None, None);
+    let (mut began, mut hopeless, mut moving) = (None, None, None);
     loop {
         let (error, writing) = match cloud.alias(subject).await {
             Ok(held) => match change.rule(cloud.time(), held.as_ref(), sent.as_ref()) {
@@ -61,10 +64,21 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                     clock.sleep(SECOND_LOOK).await;
                     continue;
                 }
+                Step::Wait(why) => {
+                    let now = cloud.time();
+                    if now.since(*moving.get_or_insert(now)) >= MOVING {
+                        return change.gave_up(why, None);
+                    }
+                    tell(now, format!("waiting: {why}"));
+                    clock.sleep(DEFAULT_POLL).await;
+                    continue;
+                }
                 Step::Write(revision, alias) => {
                     let answer = cloud.update_alias(subject, &alias, &revision).await;
                     let again = sent.replace(alias).is_some();
                     match answer {
+                        // The answer is what counts: it may not be what was asked for yet.
+                        Ok(held) if matches!(alias_state(&held.alias), AliasState::Moving(..)) => continue,
                         Ok(held) => return change.written(held.alias, again),
                         Err(error) => (error, true),
                     }
@@ -76,7 +90,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
             return end;
         }
         let now = cloud.time();
-        let passes = !matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::Unsigned);
+        let passes = !matches!(error.failure, Failure::Denied | Failure::Expired | Failure::Invalid | Failure::Unsigned);
         hopeless = if passes { None } else { hopeless.or(Some(now)) };
         let over = now.since(*began.get_or_insert(now)) >= limit;
         if over || hopeless.is_some_and(|since| now.since(since) >= HOPELESS) {

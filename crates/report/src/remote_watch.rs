@@ -237,6 +237,7 @@ impl Watch {
         let (weight, waiting_for) = match found {
             AliasState::SetByHand(_, weight) => (*weight, "the manually set traffic to be reset, or the rollout to be ended"),
             AliasState::ClearedByHand(_) => (Weight::ZERO, "the owner to end the rollout: traffic was cleared manually"),
+            AliasState::Moving(..) => (note.phase.share(), "AWS to move provisioned concurrency"),
             AliasState::Idle(_) | AliasState::Foreign { .. } | AliasState::Claimed(_) | AliasState::Running(_) => {
                 (note.phase.share(), "the next step")
             }

@@ -147,6 +147,10 @@ fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasSta
             sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {set}; holding it"));
             live(sheet, note, now);
         }
+        AliasState::Moving(..) => {
+            sheet.row("is", &described);
+            sheet.next("status", "", "again in a few minutes");
+        }
         AliasState::ClearedByHand(_) => {
             sheet.row("is", &described);
             sheet.next("rollback", "", "records the rollback if the rollout's owner has not");
@@ -309,6 +313,7 @@ fn word(found: &AliasState) -> &'static str {
     match found {
         AliasState::Idle(_) => "idle",
         AliasState::Foreign { .. } => "foreign",
+        AliasState::Moving(..) => "moving",
         AliasState::Claimed(_) => "acquired",
         AliasState::Running(_) => "running",
         AliasState::SetByHand(..) => "set_by_hand",

@@ -6,7 +6,7 @@ use crate::group::state::Stage;
 use crate::health::{HoldReason, Pass};
 use crate::observation::Observation;
 use crate::timing::SECOND_LOOK;
-use crate::{Cause, Outcome, Time, Weight};
+use crate::{Cause, Outcome, Time, Version, Weight};
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -139,6 +139,9 @@ pub enum Reason {
     /// A person set another weight.
     #[serde(rename = "set_by_hand")]
     SetByHand(Weight),
+    /// AWS moves provisioned concurrency, and keeps all traffic on this version until that is done.
+    #[serde(rename = "provisioned_concurrency")]
+    Moving(Version),
     /// What is watched cannot be read: why.
     #[serde(rename = "monitoring_unavailable")]
     Blind(String),

@@ -46,6 +46,7 @@ pub fn admission(subject: &Subject, found: &AliasState, plan: PlanHash, takeover
     let said = format!("{subject}: {}", found.describe(Audience::Reader));
     match found {
         AliasState::Idle(_) => Admission::In(Entry::Fresh, None),
+        AliasState::Moving(..) => no(said, "run the same command again when AWS is done; it takes a few minutes".to_owned()),
         AliasState::Foreign { version, .. } if takeover.adopt => Admission::In(Entry::Adopt(*version), None),
         AliasState::Foreign { version, weight } => no(
             format!("{version} already has {weight} of the traffic of {subject}, and no rollout is recorded"),

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::note::{self, Note, NoteParse, Owner, RolloutId};
+use crate::note::{self, Note, NoteParse, Owner, Phase, RolloutId};
 use crate::{Version, Weight};
 
 /// What an alias points at.
@@ -121,6 +121,9 @@ pub enum AliasState {
         /// Its share.
         weight: Weight,
     },
+    /// A rollout ended here, and AWS has not moved the traffic yet: until the alias' version has its provisioned concurrency, all of it
+    /// stays on this other version of the terminal note.
+    Moving(Note, Version),
     /// A rollout is in progress and nothing has moved yet.
     Claimed(Note),
     /// A rollout is in progress and its canary has the weight that is noted.
@@ -149,6 +152,7 @@ impl AliasState {
             Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
             Self::Idle(_)
             | Self::Foreign { .. }
+            | Self::Moving(..)
             | Self::ClearedByHand(_)
             | Self::PromotedElsewhere(_)
             | Self::Contended { .. } => None,
@@ -159,7 +163,7 @@ impl AliasState {
     pub fn note(&self) -> Option<&Note> {
         match self {
             Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _) => Some(note),
-            Self::ClearedByHand(note) | Self::PromotedElsewhere(note) => Some(note),
+            Self::ClearedByHand(note) | Self::PromotedElsewhere(note) | Self::Moving(note, _) => Some(note),
             Self::Idle(note) => note.as_ref(),
             Self::Foreign { .. } | Self::Contended { .. } => None,
         }
@@ -186,6 +190,10 @@ impl AliasState {
             (Self::Idle(Some(_)), Audience::Reader) => "no rollout is in progress".to_owned(),
             (Self::Foreign { version, weight }, _) => {
                 format!("{version} has {weight} of the traffic, and no rollout is recorded")
+            }
+            (Self::Moving(note, version), _) => {
+                let to = named(if note.phase == Phase::Promoted { note.candidate } else { note.stable });
+                format!("AWS is moving provisioned concurrency to {to}: until that is done, all traffic is on {version}")
             }
             (Self::Claimed(note) | Self::Running(note) | Self::SetByHand(note, _), _) => {
                 format!("rollout {} of owner {} has the alias", note.id, note.owner)
@@ -216,6 +224,7 @@ impl AliasState {
 /// | note | weights | version | it is |
 /// |---|---|---|---|
 /// | none or terminal | none or 0 | any | idle |
+/// | terminal | 100% on the note's other version | as noted | moving |
 /// | none or terminal | above 0 | any | foreign |
 /// | live, no weight yet | none | stable | claimed |
 /// | live | candidate, as noted | stable | running |
@@ -236,6 +245,11 @@ pub fn alias_state(alias: &Alias) -> AliasState {
         (None, Some((version, weight))) => return AliasState::Foreign { version, weight },
         (Some(note), Some((version, weight))) if note.phase.is_terminal() => {
             debug_assert!(note.phase.share().is_zero());
+            let (here, other) =
+                if note.phase == Phase::Promoted { (note.candidate, note.stable) } else { (note.stable, note.candidate) };
+            if weight == Weight::FULL && here.is_some() && alias.target.version() == here && other == Some(version) {
+                return AliasState::Moving(note, version);
+            }
             return AliasState::Foreign { version, weight };
         }
         (None, None) => return AliasState::Idle(None),
@@ -284,7 +298,7 @@ mod tests {
     #[test]
     #[expect(clippy::type_complexity, reason = "a table, read row by row")]
     fn the_table() {
-        let rows: [(&str, u64, Option<(u64, u16)>, &str); 26] = [
+        let rows: [(&str, u64, Option<(u64, u16)>, &str); 30] = [
             ("", 41, None, "Idle"),
             ("", 0, None, "Idle"),
             ("", 41, Some((42, 0)), "Idle"),
@@ -295,6 +309,10 @@ mod tests {
             ("", 41, Some((42, 1000)), "Foreign"),
             ("back 41>42 alarm", 41, Some((42, 1000)), "Foreign"),
             ("promoted 41>42", 41, Some((42, 10_000)), "Foreign"),
+            ("promoted 41>42", 42, Some((41, 10_000)), "Moving"),
+            ("back 41>42 hand", 41, Some((42, 10_000)), "Moving"),
+            ("promoted 41>42", 42, Some((41, 9999)), "Foreign"),
+            ("back 41>42 hand", 41, Some((43, 10_000)), "Foreign"),
             ("claim 41>-", 41, None, "Claimed"),
             ("pre 41>42", 41, Some((42, 0)), "Claimed"),
             ("shift 41>42 10% 1/10", 41, Some((42, 1000)), "Running"),

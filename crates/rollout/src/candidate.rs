@@ -2,13 +2,17 @@
 //!
 //! Who asks AWS is not said here.
 
+use std::time::Duration;
+
 use crate::Version;
 use crate::alias::{AliasState, alias_state};
 use crate::failure::Failure;
+use crate::format::exact;
 use crate::memory::Memory;
 use crate::note::Phase;
 use crate::observation::{Candidate, Readiness};
 use crate::plan::{Entry, Plan, Source};
+use crate::timing::PREPARING;
 
 /// Whether a function can be invoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,4 +122,38 @@ pub fn to_look_at(plan: &Plan, memory: &Memory, known: &Candidate) -> Option<Opt
 /// again.
 pub fn not_prepared(failure: Failure, why: String) -> Candidate {
     if failure.is_refusal() { Candidate::Failed(why) } else { Candidate::Settling }
+}
+
+/// What becomes of a candidate that has not been ready for so long, and where it could not be read, why: it is not waited for without end.
+/// `None` while it may still come.
+pub fn given_up(known: &Candidate, waited: Duration, unread: Option<&str>) -> Option<Candidate> {
+    let limit = exact(PREPARING);
+    let why = |what: String| unread.map_or_else(|| format!("{what} for {limit}"), |why| format!("{what} for {limit}: {why}"));
+    match known {
+        _ if waited < PREPARING => None,
+        Candidate::Published(version, Readiness::Pending) => {
+            let what = if unread.is_some() { "could not be read" } else { "has been Pending" };
+            Some(Candidate::Published(*version, Readiness::Unfit(why(format!("{version} {what}")))))
+        }
+        Candidate::Unknown | Candidate::Settling => Some(Candidate::Failed(match unread {
+            Some(_) => why("the version to roll out could not be read".to_owned()),
+            None => why("an update of `$LATEST` has been in progress".to_owned()),
+        })),
+        Candidate::Published(..) | Candidate::Outdated | Candidate::Ready | Candidate::Failed(_) => None,
+    }
+}
+
+/// What a candidate is that AWS will not show: what it refuses for good is not asked for again. `None` where it may still answer.
+pub fn unreadable(known: &Candidate, failure: Failure, why: &str) -> Option<Candidate> {
+    let why = || format!("the version to roll out cannot be read: {why}");
+    match known {
+        _ if !failure.is_refusal() => None,
+        Candidate::Published(version, Readiness::Pending) => Some(Candidate::Published(*version, Readiness::Unfit(why()))),
+        Candidate::Unknown
+        | Candidate::Settling
+        | Candidate::Outdated
+        | Candidate::Ready
+        | Candidate::Published(..)
+        | Candidate::Failed(_) => Some(Candidate::Failed(why())),
+    }
 }

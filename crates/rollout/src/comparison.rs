@@ -55,11 +55,27 @@ pub struct AnalysisResult {
     /// Invocations of the canary in the minutes of the step in force.
     #[serde(rename = "step_invocations")]
     pub step_calls: u64,
+    /// How sure it is that the canary has none at all, where it should have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
     /// Trouble that both versions have alike, where there is such.
     #[serde(rename = "shared_degradation")]
     pub together: Option<SharedDegradation>,
     /// The numbers.
     pub numbers: Numbers,
+}
+
+words! {
+    /// A canary of which no invocation was counted, though at least ten should have been made by now. Lambda may refuse them before they run:
+    /// then there are neither invocations nor errors.
+    pub enum Unseen {
+        /// `CloudWatch` may not have counted them yet: nothing is promoted on that.
+        Early = "not_counted_yet",
+        /// They should have been counted by now: the weight does not rise.
+        Late = "overdue",
+        /// They should have been counted [`UNSEEN_LIMIT`](crate::timing::UNSEEN_LIMIT) ago. Final.
+        Missing = "missing",
+    }
 }
 
 /// Both versions got worse together: it is not the release.

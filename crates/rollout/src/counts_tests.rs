@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, Target, alias_state};
-use crate::comparison::{AnalysisResult, AnalysisVerdict, Calls, Comparison, Numbers, Probe, Thousandths};
+use crate::comparison::{AnalysisResult, AnalysisVerdict, Calls, Comparison, Numbers, Probe, Thousandths, Unseen};
 use crate::decide::{Action, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
 use crate::health::Health;
@@ -37,7 +37,8 @@ pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comp
         counted_to: None,
         slow: None,
     };
-    let finding = AnalysisResult { opinion, why: "as counted".into(), happened: None, step_calls, together: None, numbers };
+    let finding =
+        AnalysisResult { opinion, why: "as counted".into(), happened: None, step_calls, unseen: None, together: None, numbers };
     Comparison::Read { at, finding: Box::new(finding), failing: None }
 }
 
@@ -276,4 +277,53 @@ fn no_doubt_lasts_for_ever() {
     assert_eq!(always(&with(100, promote), AnalysisVerdict::LowPower, 99), (720 + 10 * 300, Outcome::Promoted));
     // The test events are sent once, and stand in for the calls from then on.
     assert_eq!(always(&with(100, probe), AnalysisVerdict::LowPower, 0), (720 + 300, Outcome::Promoted));
+}
+
+/// No count is not a good one: a canary without a single invocation where there should be some is neither raised nor promoted.
+#[test]
+fn a_canary_that_nobody_saw_is_not_promoted() {
+    let plan =
+        Plan { policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..Policy::default() }, ..plan() };
+    let bake = |promoted_manually| Note { promoted_manually, due: Some(BEGUN), ..note_of(&plan, Phase::Bake) };
+    let decided = |note: &Note, unseen| {
+        let shares = [(version(42), note.phase.share())];
+        let alias = Alias {
+            target: Target::Version(version(41)),
+            weights: shares.to_vec(),
+            description: write_description(TEXT, note).unwrap(),
+        };
+        let mut seen = nothing_but(Some(alias));
+        seen.comparison = found(AnalysisVerdict::Pass, 0, seen.now);
+        if let Comparison::Read { finding, .. } = &mut seen.comparison {
+            finding.unseen = unseen;
+        }
+        decide(&plan, &seen)
+    };
+    assert!(matches!(decided(&bake(false), None), Action::Promote(_)));
+    for unseen in [Unseen::Early, Unseen::Late] {
+        assert!(matches!(decided(&bake(false), Some(unseen)), Action::Extend { .. }), "{unseen:?}");
+    }
+    assert_eq!(decided(&bake(false), Some(Unseen::Missing)), Action::RollBack(Cause::NoData));
+    // A person who promoted it has decided that.
+    for unseen in [Unseen::Early, Unseen::Late, Unseen::Missing] {
+        assert!(matches!(decided(&bake(true), Some(unseen)), Action::Promote(_)), "{unseen:?}");
+    }
+    let first = Note {
+        due: Some(BEGUN),
+        ..note_of(&plan, Phase::Shift { weight: points(1000), step: 1, steps: u16::try_from(plan.schedule.len()).unwrap() })
+    };
+    // As long as they may not have been counted yet, the schedule goes on.
+    assert!(!matches!(decided(&first, Some(Unseen::Early)), Action::Extend { .. }));
+    assert!(matches!(decided(&first, Some(Unseen::Late)), Action::Extend { .. }));
+    assert_eq!(decided(&first, Some(Unseen::Missing)), Action::RollBack(Cause::NoData));
+}
+
+fn note_of(plan: &Plan, phase: Phase) -> Note {
+    Note {
+        stable: Some(version(41)),
+        candidate: Some(version(42)),
+        lease: Some(BEGUN + LIMIT),
+        plan: Some(plan.hash()),
+        ..Note::new(plan.id, plan.owner, phase, BEGUN)
+    }
 }

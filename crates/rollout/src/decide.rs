@@ -16,7 +16,7 @@ use crate::note::{AfterPause, Note, NoteParse, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
-use crate::timing::{COUNTS_EVERY, RENEWAL, SUSPICION_LIMIT};
+use crate::timing::{COUNTS_EVERY, MOVING, RENEWAL, SUSPICION_LIMIT};
 use crate::verdict::{due, verdict, waited_enough};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
@@ -39,6 +39,7 @@ fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
         Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
         Position::Ended(note) => promoted_after_all(plan, seen, alias, &note)
             .map_or_else(|| Action::Finish(ended(plan, seen, &note)), Action::RollBack),
+        Position::Moving(note, version) => moving(seen, &note, version),
         // A weight that a person took away stays away; the note is all that is left to write.
         Position::ClearedByHand => Action::RollBack(Cause::Hand),
         Position::Lost | Position::TakenOver(_) | Position::Vanished if seen.certainty == Certainty::Read => look_again(seen),
@@ -57,6 +58,18 @@ fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
         Position::Superseding(theirs) => supersede(plan, seen, &theirs),
         Position::Ours(note) => continue_rollout(plan, seen, &note, None),
         Position::SetByHand(note, weight) => continue_rollout(plan, seen, &note, Some(weight)),
+    }
+}
+
+/// It is over, and AWS has not moved the traffic yet: nothing is confirmed before it has.
+fn moving(seen: &Observation, note: &Note, version: Version) -> Action {
+    let until = note.since + MOVING;
+    let back = matches!(note.phase, Phase::Back(_));
+    match (back, seen.now >= until || seen.stop_now) {
+        (true, true) => Action::Finish(Outcome::RollbackUnconfirmed),
+        (false, true) => Action::Finish(Outcome::Failed),
+        (false, false) if seen.interrupted => Action::Finish(Outcome::LeftInProgress),
+        (true | false, false) => wait(seen, until, Reason::Moving(version)),
     }
 }
 
@@ -148,6 +161,10 @@ fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Optio
         return if seen.now >= until { Action::Resume } else { wait(seen, until, Reason::Paused(until)) };
     }
     match (by_hand, verdict) {
+        // Nobody may ever come back to it: then it is left as it is, for the same command to resume.
+        (Some(_), _) if seen.set_manually_since.is_some_and(|since| seen.now >= since + plan.analysis.max_hold) => {
+            if note.lease.is_some() { Action::Release } else { Action::Finish(Outcome::LeftInProgress) }
+        }
         (Some(weight), _) => wait(seen, seen.now + plan.poll, Reason::SetByHand(weight)),
         (None, verdict) => advance(plan, seen, note, verdict),
     }

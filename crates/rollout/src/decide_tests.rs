@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, AliasState, Target, alias_state};
-use crate::decide::{Action, decide};
+use crate::decide::{Action, Reason, decide};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
 use crate::note::{AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, RolloutId, write_description};
@@ -291,6 +291,10 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             };
             assert!(fair, "{}", described());
         }
+        // What AWS still moves is waited for, and nothing more is written.
+        (Some(AliasState::Moving(..)), Some(_)) => {
+            assert!(!writes && matches!(action, Action::Wait { .. } | Action::Finish(_)), "{}", described());
+        }
         (Some(_), None)
         | (Some(AliasState::Contended { .. } | AliasState::PromotedElsewhere(_) | AliasState::Foreign { .. }), _) => {
             assert!(!writes, "{}", described());
@@ -328,6 +332,34 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
         (None, _) => {
             assert!(!writes && (!is_red(seen) || matches!(action, Action::Wait { .. } | Action::Finish(_))), "{}", described());
         }
+    }
+}
+
+/// AWS answers with all traffic on the other version until provisioned concurrency has moved.
+#[test]
+fn nothing_is_confirmed_before_aws_has_moved_the_traffic() {
+    let plan = plan();
+    for (phase, target, other, in_the_end, late) in [
+        (Phase::Promoted, 42, 41, Outcome::Promoted, Outcome::Failed),
+        (Phase::Back(Cause::Alarm), 41, 42, Outcome::RolledBack(Cause::Alarm), Outcome::RollbackUnconfirmed),
+    ] {
+        let note = Note {
+            stable: Some(version(41)),
+            candidate: Some(version(42)),
+            plan: Some(plan.hash()),
+            ..Note::new(plan.id, plan.owner, phase, BEGUN)
+        };
+        let alias = |weights| Alias {
+            target: Target::Version(version(target)),
+            weights,
+            description: write_description(TEXT, &note).unwrap(),
+        };
+        let moving = nothing_but(Some(alias(vec![(version(other), points(10_000))])));
+        let at = |minutes| Observation { now: BEGUN + Duration::from_mins(minutes), ..moving.clone() };
+        let until = BEGUN + Duration::from_mins(15);
+        assert_eq!(decide(&plan, &at(1)), Action::Wait { until, why: Reason::Moving(version(other)) });
+        assert_eq!(decide(&plan, &at(15)), Action::Finish(late));
+        assert_eq!(decide(&plan, &nothing_but(Some(alias(vec![])))), Action::Finish(in_the_end));
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Failure {
     Throttled,
     /// Not permitted.
     Denied,
+    /// The credentials have expired, and nothing has renewed them.
+    Expired,
     /// The request is wrong, and will be as wrong the next time.
     Invalid,
     /// No answer, or one that does not say whether the request was carried out.
@@ -29,7 +31,7 @@ impl Failure {
     /// Whether AWS has refused: the same request will be refused again.
     pub fn is_refusal(self) -> bool {
         match self {
-            Self::NotFound | Self::Denied | Self::Invalid => true,
+            Self::NotFound | Self::Denied | Self::Expired | Self::Invalid => true,
             Self::Outdated
             | Self::Conflict
             | Self::Throttled

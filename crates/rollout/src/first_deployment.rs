@@ -11,6 +11,8 @@ use crate::{Cause, Outcome, Version};
 pub(crate) fn without_alias(plan: &Plan, seen: &Observation) -> Action {
     if plan.stable.is_some() || seen.claimed {
         return match (seen.certainty, seen.claimed) {
+            // It was never read, and that is given up.
+            (Certainty::Read, false) if seen.write_blocked.is_some() => Action::Finish(Outcome::Refused),
             (Certainty::Read, _) => look_again(seen),
             (Certainty::Written | Certainty::ReadTwice, true) => Action::Finish(Outcome::Superseded),
             (Certainty::Written | Certainty::ReadTwice, false) => Action::Finish(Outcome::Refused),

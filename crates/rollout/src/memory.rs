@@ -3,13 +3,14 @@
 //! No clock and no call: times are arguments. All of it can be lost, because the alias says what matters. What is to be done next is
 //! not said here: that is decided on the observation that this gives.
 
-use crate::timing::{REFUSED, ROLLBACK_LIMIT, SECOND_LOOK};
+use crate::timing::{HOPELESS, REFUSED, ROLLBACK_LIMIT, SECOND_LOOK};
 use std::time::Duration;
 
 use crate::action::{Action, Reason};
-use crate::alias::{AliasSnapshot, Revision, alias_state};
+use crate::alias::{AliasSnapshot, AliasState, Revision, alias_state};
 use crate::comparison::{Comparison, Probe};
 use crate::failure::Failure;
+use crate::format::exact;
 use crate::health::{Health, ReadError};
 use crate::note::{Note, NoteParse};
 use crate::observation::{Candidate, Certainty, Hook, Observation};
@@ -36,6 +37,8 @@ pub struct Memory {
     blind: Option<Time>,
     /// Since when nothing but the full minute, or the others of a group after it, was waited for.
     ready: Option<Time>,
+    /// Since when a weight that a person set is held.
+    set_manually_since: Option<Time>,
     /// Since when the managed alarms cannot be seen to, and why that is given up.
     unmanaged_since: Option<Time>,
     unmanageable: Option<String>,
@@ -51,6 +54,8 @@ struct Sight {
     written: bool,
     /// Whether it could not be read for too many calls.
     throttled: bool,
+    /// Since when every attempt to read it failed.
+    unread_since: Option<Time>,
     /// Revisions that this process' writes have replaced: a read that gives one of them is stale.
     replaced: Vec<Revision>,
 }
@@ -60,9 +65,12 @@ struct Writes {
     unanswered: Option<Time>,
     /// How many in a row failed.
     failures: u32,
-    /// Since when those that move nothing back are refused, and why that is given up.
+    /// Since when those that move nothing back are refused, or fail in any way, and why that is given up.
     refused_since: Option<Time>,
+    failing_since: Option<Time>,
     refused: Option<String>,
+    /// Since when nothing but expired credentials is the answer.
+    expired_since: Option<Time>,
     full_weight_refused: bool,
 }
 
@@ -117,6 +125,10 @@ impl Memory {
         self.claimed
     }
 
+    fn is_moving(&self) -> bool {
+        self.alias().is_some_and(|alias| matches!(alias_state(alias), AliasState::Moving(..)))
+    }
+
     /// Why a rollback was decided, once one was.
     pub fn failed(&self) -> Option<Cause> {
         self.failed
@@ -155,9 +167,26 @@ impl Memory {
         }
     }
 
-    /// Notes that the alias could not be read.
-    pub fn on_read_failed(&mut self, failure: Failure) {
+    /// Notes that the alias could not be read, and in AWS' words why. Without anything in hand that is not tried for ever; with expired
+    /// credentials nothing is.
+    pub fn on_read_failed(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) {
         self.sight.throttled = failure == Failure::Throttled;
+        let since = *self.sight.unread_since.get_or_insert(now);
+        self.on_credentials(failure, now);
+        let limit = if failure.is_refusal() { REFUSED } else { plan.blind_limit };
+        if self.credentials_expired(now) || self.sight.held.is_none() && now.since(since) >= limit {
+            self.writes.refused = Some(format!("the alias cannot be read: {why}"));
+        }
+    }
+
+    fn on_credentials(&mut self, failure: Failure, now: Time) {
+        let since = &mut self.writes.expired_since;
+        *since = if failure == Failure::Expired { since.or(Some(now)) } else { None };
+    }
+
+    /// Whether the credentials have expired for good: nothing that is tried again with them succeeds.
+    fn credentials_expired(&self, now: Time) -> bool {
+        self.writes.expired_since.is_some_and(|since| now.since(since) >= HOPELESS)
     }
 
     /// Takes over what the answer to a write says the alias is.
@@ -168,7 +197,9 @@ impl Memory {
         self.sight.replaced.extend(self.sight.held.as_ref().map(|before| before.revision.clone()));
         self.take(plan, Some(held), now);
         self.sight.written = true;
-        (self.writes.unanswered, self.writes.failures, self.writes.refused_since) = (None, 0, None);
+        let refused = self.writes.refused.take();
+        let full_weight_refused = self.writes.full_weight_refused;
+        self.writes = Writes { refused, full_weight_refused, ..Writes::default() };
     }
 
     /// Notes how a write failed, and in AWS' words why.
@@ -187,6 +218,19 @@ impl Memory {
             if *action == Action::Claim || now.since(since) >= REFUSED {
                 writes.refused = Some(format!("AWS refuses to change the alias: {why}"));
             }
+        } else if !matches!(failure, Failure::Outdated | Failure::Throttled)
+            && !matches!(action, Action::RollBack(_) | Action::Confirm)
+        {
+            // No answer, an error of AWS' own, another change in progress: each may pass, but not for ever.
+            let since = *writes.failing_since.get_or_insert(now);
+            if now.since(since) >= plan.blind_limit {
+                let limit = exact(plan.blind_limit);
+                writes.refused = Some(format!("the alias could not be changed for {limit}: {why}"));
+            }
+        }
+        self.on_credentials(failure, now);
+        if self.credentials_expired(now) {
+            self.writes.refused = Some(format!("the credentials have expired: {why}"));
         }
     }
 
@@ -194,7 +238,8 @@ impl Memory {
     /// after the time that nothing can be read.
     pub fn on_not_managed(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) -> bool {
         let since = *self.unmanaged_since.get_or_insert(now);
-        let give_up_outcome = matches!(failure, Failure::Denied | Failure::Invalid) || now.since(since) >= plan.blind_limit;
+        let give_up_outcome =
+            matches!(failure, Failure::Denied | Failure::Expired | Failure::Invalid) || now.since(since) >= plan.blind_limit;
         if give_up_outcome {
             self.unmanageable = Some(why.to_owned());
         }
@@ -216,6 +261,8 @@ impl Memory {
         let still = self.ready.filter(|ready| plan.met(*ready, seen.now).is_some());
         let since = if waits { still.or(Some(seen.now)) } else { self.ready };
         self.ready = since.filter(|_| waits || *action == Action::Renew);
+        let by_hand = seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::SetByHand(..)));
+        self.set_manually_since = if by_hand { self.set_manually_since.or(Some(seen.now)) } else { None };
         let unsaid = matches!(action, Action::GoBlind | Action::WriteAgain);
         self.blind = if unsaid { self.blind.or(Some(seen.now)) } else { None };
         self.giving_up.end(seen, action)
@@ -245,7 +292,8 @@ impl Memory {
             comparison: Comparison::uncounted(),
             probe: Probe::NotSent,
             interrupted: false,
-            stop_now: at_once && self.writes.failures > 0,
+            stop_now: at_once && self.is_moving() || (at_once || self.credentials_expired(now)) && self.writes.failures > 0,
+            set_manually_since: self.set_manually_since,
             others: None,
         }
     }
@@ -285,7 +333,7 @@ impl Memory {
         if after > before && before.is_some() {
             self.step_observed_at = Some(now);
         }
-        self.sight.last_read_at = Some(now);
+        (self.sight.last_read_at, self.sight.unread_since) = (Some(now), None);
         self.sight.held = held;
         let mine = self.note(plan);
         self.claimed |= mine.is_some();

@@ -7,9 +7,10 @@ use crate::action::{Action, Reason};
 use crate::agenda::{next_alarms, next_counts, rest};
 use crate::alarms::Alarms;
 use crate::alias::{Alias, AliasSnapshot, Revision};
-use crate::candidate::{Facts, State, Update};
+use crate::candidate::{Facts, State, Update, given_up, unreadable};
 use crate::comparison::{AnalysisVerdict, Comparison};
 use crate::counts_tests::found;
+use crate::decide::decide;
 use crate::decide_tests::{BEGUN, healths, plan, points, version};
 use crate::failure::Failure;
 use crate::group::{Others, RollbackTrigger, others};
@@ -193,7 +194,7 @@ fn whoever_cannot_read_the_alias_is_as_blind_as_without_alarms() {
     memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
     assert_eq!(memory.health(&plan, &green, BEGUN + limit), green);
     for failure in [Failure::Throttled, Failure::Unsent] {
-        memory.on_read_failed(failure);
+        memory.on_read_failed(&plan, failure, "no answer", BEGUN);
         let now = BEGUN + limit + Duration::from_millis(1);
         let Health::Read { at, alarms, failing, .. } = memory.health(&plan, &in_alarm, now) else {
             panic!("what is red stays so")
@@ -355,4 +356,68 @@ fn only_what_is_active_and_of_one_role_and_queue_takes_traffic() {
     assert!(matches!(stable.latest(false, Some("d")), Candidate::Failed(why) if why.contains("something else")));
     assert_eq!((stable.latest(false, Some("c")), stable.latest(false, None)), (Candidate::Ready, Candidate::Ready));
     assert_eq!(version(42).to_string(), "42");
+}
+
+#[test]
+fn what_fails_for_ever_is_given_up() {
+    let plan = plan();
+    let (shift, back) = (Action::Renew, Action::RollBack(Cause::Alarm));
+    let after = |action: &Action, failure, span: Duration| {
+        let mut memory = Memory::default();
+        memory.on_read(&plan, Some(held(as_noted(&crate::group_tests::shift(&plan)), "1")), BEGUN);
+        for at in [BEGUN, BEGUN + span] {
+            memory.on_write_failed(&plan, action, failure, "why", at);
+        }
+        let seen = memory.observation(BEGUN + span, false);
+        (seen.write_blocked, seen.stop_now)
+    };
+    let almost = plan.blind_limit - SECOND;
+    // Errors of AWS' own and changes of others pass, but not for ever.
+    for failure in [Failure::Unanswered, Failure::Conflict, Failure::Unsent] {
+        assert_eq!(after(&shift, failure, almost), (None, false), "{failure:?}");
+        assert!(after(&shift, failure, plan.blind_limit).0.unwrap().contains("why"), "{failure:?}");
+        // The way back has a limit of its own.
+        assert_eq!(after(&back, failure, plan.blind_limit), (None, false), "{failure:?}");
+    }
+    assert_eq!(after(&shift, Failure::Throttled, plan.blind_limit), (None, false));
+    // With expired credentials nothing will ever succeed: somebody is called at once.
+    for action in [&shift, &back] {
+        assert_eq!(after(action, Failure::Expired, 4 * SECOND), (None, false));
+        let (blocked, stops) = after(action, Failure::Expired, 5 * SECOND);
+        assert!(blocked.unwrap().contains("expired") && stops);
+    }
+}
+
+#[test]
+fn an_alias_that_was_never_read_is_not_waited_for_without_end() {
+    let plan = plan();
+    for (failure, limit) in [(Failure::Unanswered, plan.blind_limit), (Failure::Denied, MINUTE), (Failure::Expired, 5 * SECOND)] {
+        let mut memory = Memory::default();
+        memory.on_read_failed(&plan, failure, "why", BEGUN);
+        memory.on_read_failed(&plan, failure, "why", BEGUN + limit - SECOND);
+        assert_eq!(memory.observation(BEGUN, false).write_blocked, None, "{failure:?}");
+        memory.on_read_failed(&plan, failure, "why", BEGUN + limit);
+        let seen = memory.observation(BEGUN + limit, false);
+        assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::Refused), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_version_that_never_gets_ready_is_given_up() {
+    let pending = Candidate::Published(version(42), Readiness::Pending);
+    let minutes = |minutes| Duration::from_mins(minutes);
+    assert_eq!(given_up(&pending, minutes(14), None), None);
+    let unfit = |unread| match given_up(&pending, minutes(15), unread) {
+        Some(Candidate::Published(_, Readiness::Unfit(why))) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(unfit(None), "42 has been Pending for 15m");
+    assert_eq!(unfit(Some("no answer")), "42 could not be read for 15m: no answer");
+    for (known, unread) in [(Candidate::Settling, None), (Candidate::Unknown, Some("no answer"))] {
+        assert!(matches!(given_up(&known, minutes(15), unread), Some(Candidate::Failed(_))), "{known:?}");
+    }
+    assert_eq!(given_up(&Candidate::Published(version(42), Readiness::Ready), minutes(99), None), None);
+    // What AWS refuses to show is not asked for again.
+    assert_eq!(unreadable(&pending, Failure::Unanswered, "why"), None);
+    assert!(matches!(unreadable(&pending, Failure::Denied, "why"), Some(Candidate::Published(_, Readiness::Unfit(_)))));
 }

@@ -4,7 +4,7 @@
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
-use crate::alias::{Alias, alias_state};
+use crate::alias::{Alias, AliasState, alias_state};
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
 use crate::event::{EventKind, HookPhase, Observed, ResumesAt, Started};
 use crate::format::exact;
@@ -13,8 +13,9 @@ use crate::health::{AlarmSeen, AlarmState, Health, HoldReason, Verdict};
 use crate::note::{Note, NoteParse, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
+use crate::timing::{MOVING, PREPARING};
 use crate::verdict::verdict;
-use crate::{Cause, Time, Weight};
+use crate::{Cause, Time, Version, Weight};
 
 /// One look, and what was decided on it.
 #[derive(Clone, Debug)]
@@ -83,10 +84,15 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
 }
 
 fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
-    match seen.alias.as_ref().map(Alias::noted) {
+    // What AWS has not done yet is not told as done.
+    match seen.alias.as_ref().filter(|_| !is_moving(seen)).map(Alias::noted) {
         Some(NoteParse::Note(note)) if note.id == plan.id => Some(*note),
         Some(NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
     }
+}
+
+fn is_moving(seen: &Observation) -> bool {
+    seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::Moving(..)))
 }
 
 fn alarms(seen: &Observation) -> &[AlarmSeen] {
@@ -204,9 +210,10 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     }
     let mut events = Vec::new();
     let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
+    let moved = before.is_some_and(|before| is_moving(&before.seen));
     match &earlier {
         // It was told by the process that began it.
-        None if gone_on_with => {}
+        None if gone_on_with || moved => {}
         None if note.stable.is_none() => events.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
         None => events.push(EventKind::Acquired),
         Some(_) => {}
@@ -224,7 +231,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     let was_over = earlier.as_ref().is_some_and(over);
     if !was_over && (note.phase != Phase::Promoted || note.candidate != plan.stable) {
         let promoted = earlier.as_ref().is_some_and(|earlier| earlier.phase == Phase::Promoted);
-        events.extend(about_end(&note, promoted || !from.is_zero()));
+        events.extend(about_end(&note, promoted || moved || !from.is_zero()));
     }
     events
 }
@@ -276,6 +283,7 @@ fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> Ev
     let steps = plan.schedule.len();
     let step = step(plan, note.phase);
     let (because, by_configuration) = match before.map(|before| &before.action) {
+        _ if note.promoted_manually => ("promoted manually".to_owned(), false),
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
         Some(_) | None => ("written earlier".to_owned(), false),
     };
@@ -298,15 +306,22 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<Even
     }
     let Action::Wait { why, .. } = &now.action else { return None };
     let same = matches!(earlier, Some(Action::Wait { why: earlier, .. }) if earlier == why);
-    held(why).filter(|_| !same).map(|why| EventKind::HoldingStep { why })
+    held(plan, why).filter(|_| !same).map(|why| EventKind::HoldingStep { why })
+}
+
+fn moving(version: Version) -> String {
+    let limit = exact(MOVING);
+    format!("AWS is moving provisioned concurrency and keeps all traffic on {version} until that is done (at most {limit})")
 }
 
 /// The sentence for a wait that is not on the schedule; `None` for one that is.
-fn held(why: &Reason) -> Option<String> {
+fn held(plan: &Plan, why: &Reason) -> Option<String> {
     match why {
         Reason::SetByHand(weight) => {
-            Some(format!("traffic was set manually to {weight}: holding it, still watching"))
+            let limit = exact(plan.analysis.max_hold);
+            Some(format!("traffic was set manually to {weight}: holding it for {limit} at most, still watching"))
         }
+        Reason::Moving(version) => Some(moving(*version)),
         Reason::Blind(why) | Reason::NoData(why) => Some(why.clone()),
         Reason::Settling
         | Reason::Preparing
@@ -396,8 +411,8 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
 
 fn waiting_for(why: &Reason) -> String {
     let what = match why {
-        Reason::Settling => "`$LATEST` to finish its update",
-        Reason::Preparing => "the version to become Active",
+        Reason::Settling => return format!("`$LATEST` to finish its update (at most {})", exact(PREPARING)),
+        Reason::Preparing => return format!("the version to become Active (at most {})", exact(PREPARING)),
         Reason::HookRunning => "the hook's answer",
         Reason::FullMinute => "a full minute of metrics",
         Reason::Probing => "the candidate's answers to test events",
@@ -405,6 +420,7 @@ fn waiting_for(why: &Reason) -> String {
         Reason::Baking => "the end of the bake",
         Reason::Paused(_) => "the end of the pause",
         Reason::SetByHand(_) => "the manually set traffic to be reset, or the rollout to be ended",
+        Reason::Moving(version) => return moving(*version),
         Reason::Blind(_) => "CloudWatch",
         Reason::NoData(_) => "the alarms to have data",
         Reason::LookingAgain => "a second reading of the alias",

@@ -9,7 +9,7 @@
 //! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
 //! (`r` or `b` behind it: then resume, or roll back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
 //! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
-//! hash, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
+//! hash, `m` that a person gave the candidate all traffic, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
 //!
 //! The codec does not judge: whether a note fits the alias it stands on is the standing's business.
 
@@ -228,6 +228,9 @@ pub struct Note {
     /// The plan's hash.
     #[serde(rename = "plan_hash")]
     pub plan: Option<PlanHash>,
+    /// Whether a person gave the candidate all traffic, ahead of the schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub promoted_manually: bool,
     /// Versions found bad, newest first, at most [`REJECTED_KEPT`].
     pub rejected: Vec<Rejected>,
 }
@@ -252,6 +255,7 @@ impl Note {
             waited: Duration::ZERO,
             previous: None,
             plan: None,
+            promoted_manually: false,
             rejected: Vec::new(),
         }
     }
@@ -334,6 +338,7 @@ impl fmt::Display for Note {
             ('w', span(self.waited)),
             ('p', self.previous.map(|version| version.to_string())),
             ('h', self.plan.map(|plan| plan.to_string())),
+            ('m', self.promoted_manually.then(|| "1".to_owned())),
         ];
         for (key, value) in fields.into_iter().filter_map(|(key, value)| Some((key, value?))) {
             write!(f, " {key}={value}")?;
@@ -408,6 +413,7 @@ fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
         "w" => note.waited = Duration::from_secs(from_base36(value).filter(|waited| *waited > 0)?),
         "p" => note.previous = Some(value.parse().ok()?),
         "h" => note.plan = Some(PlanHash(hex(value)?)),
+        "m" => note.promoted_manually = (value == "1").then_some(true)?,
         "x" => {
             note.rejected = value.split(',').map(rejected).collect::<Option<_>>()?;
             if note.rejected.len() > REJECTED_KEPT {

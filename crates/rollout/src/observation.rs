@@ -145,6 +145,9 @@ pub struct Observation {
     /// Whether it was told to stop at once while its writes fail.
     #[serde(default)]
     pub stop_now: bool,
+    /// Since when this process holds a weight that a person set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_manually_since: Option<Time>,
     /// What the others of its group are doing; `None` where it is alone.
     #[serde(rename = "group", default, skip_serializing_if = "Option::is_none")]
     pub others: Option<Others>,

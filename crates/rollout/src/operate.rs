@@ -140,7 +140,15 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
         return refused("this rollout is abandoned: no process drives it, and its lease has expired", hint);
     }
     let since = now.ceil_to_second();
-    let baking = Note { phase: Phase::Bake, since, due: None, pause: None, waited: Duration::ZERO, ..note.clone() };
+    let baking = Note {
+        phase: Phase::Bake,
+        since,
+        due: None,
+        pause: None,
+        waited: Duration::ZERO,
+        promoted_manually: true,
+        ..note.clone()
+    };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
     noted(&alias, &baking, format!("{} of traffic to {candidate}; its owner bakes it, then promotes it", Weight::FULL))
 }
@@ -154,6 +162,7 @@ fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
         stable: note.stable,
         candidate: note.candidate,
         rejected: note.rejected.clone(),
+        promoted_manually: true,
         ..Note::new(note.id, note.owner, Phase::Promoted, now.ceil_to_second())
     };
     // No plan made it final: a group that it belongs to is not.

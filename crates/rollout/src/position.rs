@@ -20,6 +20,8 @@ pub(crate) enum Position {
     ClearedByHand,
     /// Over: this rollout's terminal note.
     Ended(Note),
+    /// Over, as this terminal note says, but AWS still keeps all traffic on this version.
+    Moving(Note, Version),
     /// Ours but for its note, which somebody removed.
     Vanished,
     /// This rollout, in the hands of another process.
@@ -34,13 +36,12 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
     }
     let unchanged = seen.planned_on.as_ref() == Some(alias);
     let mine = |note: &Note| note.id == plan.id && note.owner == plan.owner;
+    // An id made from a CI run's may have stood here before: only an end since we began is ours.
+    let ended =
+        |note: &Note| note.id == plan.id && (seen.claimed || entered(plan) || (!unchanged && note.started_at >= plan.began));
     match alias_state(alias) {
-        // An id made from a CI run's may have stood here before: only an end since we began is ours.
-        AliasState::Idle(Some(note))
-            if note.id == plan.id && (seen.claimed || entered(plan) || (!unchanged && note.started_at >= plan.began)) =>
-        {
-            Position::Ended(note)
-        }
+        AliasState::Idle(Some(note)) if ended(&note) => Position::Ended(note),
+        AliasState::Moving(note, version) if ended(&note) => Position::Moving(note, version),
         AliasState::Idle(_) => {
             let same = plan.stable.is_some() && alias.target.version() == plan.stable;
             // The plan is for the alias as it was: who loses the swap has lost, though the winner may be gone again by now.
@@ -56,7 +57,7 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
             _ => Position::Lost,
         },
         AliasState::Foreign { version, .. } => foreign(plan, seen, alias, version),
-        AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
+        AliasState::Moving(..) | AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
     }
 }
 

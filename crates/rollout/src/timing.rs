@@ -54,6 +54,9 @@ pub const MAX_INTERVAL: Duration = Duration::from_hours(48);
 /// How much longer than planned a step may last for lack of invocations, where nothing else is said.
 pub const MAX_HOLD: Duration = Duration::from_mins(30);
 
+/// How long to wait for the first invocation of a version to be counted, after `CloudWatch` should have had it.
+pub const UNSEEN_LIMIT: Duration = Duration::from_mins(5);
+
 /// How long suspicions hold a rollout up, all together.
 pub const SUSPICION_LIMIT: Duration = Duration::from_mins(10);
 
@@ -86,6 +89,12 @@ pub const ORDER_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a failure that will not pass by itself, such as a denied permission, is met before a person's order is given up.
 pub const HOPELESS: Duration = Duration::from_secs(5);
+
+/// How long a new version may take to become ready, and `$LATEST` to take an update: `SnapStart` and functions in a network take minutes.
+pub const PREPARING: Duration = Duration::from_mins(15);
+
+/// How long AWS may take to move provisioned concurrency from one version to another, with all traffic on the old one until then.
+pub const MOVING: Duration = Duration::from_mins(15);
 
 /// How long AWS may refuse every write for good before a rollout is given up: long enough for credentials to be renewed.
 pub const REFUSED: Duration = Duration::from_mins(1);

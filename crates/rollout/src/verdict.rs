@@ -2,7 +2,8 @@
 //!
 //! Whatever speaks against the candidate outweighs what could not be read, which outweighs a doubt, which outweighs a pass.
 
-use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
+use crate::alias::{AliasState, alias_state};
+use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe, Unseen};
 use crate::format::grouped;
 use crate::health::{HoldReason, Pass, ReadError, Verdict};
 use crate::note::{Note, Phase};
@@ -55,10 +56,23 @@ fn counts(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
     if finding.opinion == AnalysisVerdict::RollBack {
         return Some(Verdict::Fail { cause: Cause::Analysis, why: finding.why.clone(), alarm: None });
     }
+    let on_schedule = seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::Running(_)));
+    // A weight that a person set says little about how many invocations there should be.
+    if finding.unseen == Some(Unseen::Missing) && on_schedule && !note.promoted_manually {
+        return Some(Verdict::Fail { cause: Cause::NoData, why: finding.why.clone(), alarm: None });
+    }
     if seen.now.since(at) > plan.counts_freshness() {
         let old = || ReadError { why: "the last counts are too old".to_owned(), throttled: false };
         let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
         return Some(Verdict::Unreadable { why, throttled });
+    }
+    // A person who promoted it has seen as much: from then on only what is proven counts.
+    if note.promoted_manually {
+        return Some(Verdict::Pass(Pass::unseen(format!("promoted manually; {}", finding.why))));
+    }
+    let full = matches!(note.phase, Phase::Bake | Phase::Post);
+    if finding.unseen.is_some_and(|unseen| full || unseen != Unseen::Early) {
+        return Some(Verdict::HoldReason { doubt: HoldReason::NoCalls, why: finding.why.clone() });
     }
     Some(match finding.opinion {
         AnalysisVerdict::NoData => Verdict::HoldReason { doubt: HoldReason::NoCalls, why: finding.why.clone() },

@@ -226,6 +226,7 @@ written!(waits, Reason {
     Reason::Baking, Reason::Baking => r#""baking""#,
     Reason::Paused(_), Reason::Paused(AT) => r#"{"paused":"2026-11-23T14:03:13.000Z"}"#,
     Reason::SetByHand(_), Reason::SetByHand(weight()) => r#"{"set_by_hand":0.1}"#,
+    Reason::Moving(_), Reason::Moving(crate::Version::new(41).unwrap()) => r#"{"provisioned_concurrency":"41"}"#,
     Reason::Blind(_), Reason::Blind("denied".into()) => r#"{"monitoring_unavailable":"denied"}"#,
     Reason::NoData(_), Reason::NoData("none".into()) => r#"{"no_data":"none"}"#,
     Reason::FullMinute, Reason::FullMinute => r#""full_minute""#,

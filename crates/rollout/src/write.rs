@@ -285,6 +285,8 @@ pub enum RollbackTarget {
         /// Whether this changes anything, or only establishes what stands there.
         changes: bool,
     },
+    /// It is written, and AWS has not moved the traffic yet: what it does.
+    Moving(String),
     /// There is nothing to roll back from: why, and what can be done.
     Nothing(String),
 }
@@ -294,6 +296,14 @@ pub enum RollbackTarget {
 /// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
 pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> RollbackTarget {
     let found = alias_state(alias);
+    if let AliasState::Moving(..) = found
+        && to.map_or_else(
+            || found.note().is_some_and(|note| note.phase != Phase::Promoted),
+            |to| alias.target == Target::Version(to),
+        )
+    {
+        return RollbackTarget::Moving(found.describe(Audience::Reader));
+    }
     if let Some(to) = to {
         return way_to(now, alias, &found, owner, id, to);
     }
@@ -314,6 +324,7 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             }
             write(note)
         }
+        AliasState::Moving(note, _) => write(note),
         AliasState::Idle(Some(note)) if promoted(note) && note.stable.is_some() => write(note),
         // The last rollout never moved anything: what has the traffic is what the one before it promoted.
         AliasState::Idle(Some(note)) if never_moved(note) && note.previous.is_some() && note.stable == alias.target.version() => {
@@ -333,9 +344,15 @@ pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to
             RollbackTarget::Nothing(format!("something else moved the alias to {} after the last rollout", alias.target))
         }
         AliasState::Idle(None) | AliasState::PromotedElsewhere(_) => RollbackTarget::Nothing(found.describe(Audience::Reader)),
-        AliasState::Foreign { version, weight } => RollbackTarget::Nothing(format!(
-            "{version} has {weight} of the traffic, and no rollout is recorded that says which version is stable"
+        AliasState::Foreign { version, weight } if *weight == Weight::FULL => RollbackTarget::Nothing(format!(
+            "all traffic is on {version} by its weight, and no rollout is recorded: AWS may be moving provisioned concurrency to {}",
+            alias.target
         )),
+        // Every tool that shifts traffic keeps the stable version as the alias' version.
+        AliasState::Foreign { .. } => match alias.target.version() {
+            Some(stable) => way_to(now, alias, &found, owner, id, stable),
+            None => RollbackTarget::Nothing(found.describe(Audience::Reader)),
+        },
         // Whatever was done to the weights, the note says which version is stable, and it still is the alias' version.
         AliasState::Contended { .. } => match contended_on_stable(alias) {
             Some(note) => write(&note),

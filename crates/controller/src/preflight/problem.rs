@@ -55,6 +55,7 @@ pub(crate) fn unreadable(error: &CloudError) -> Problem {
     match error.failure {
         Failure::NotFound => problem.hint("is this the right Region and account?"),
         Failure::Denied => problem.hint("`canaryctl` needs lambda:GetAlias and lambda:UpdateAlias on this function"),
+        Failure::Expired => problem.hint("get new credentials, then run this again"),
         Failure::Unsent => problem.hint("can this machine reach AWS, or the configured endpoint?"),
         // The message says what to do.
         Failure::Unsigned => problem,

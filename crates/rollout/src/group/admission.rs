@@ -38,6 +38,7 @@ pub fn taken_out(alias: &Alias) -> bool {
     match alias_state(alias) {
         AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } | AliasState::Foreign { .. } => true,
         AliasState::Idle(_)
+        | AliasState::Moving(..)
         | AliasState::Claimed(_)
         | AliasState::Running(_)
         | AliasState::SetByHand(..)

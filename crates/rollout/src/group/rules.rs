@@ -118,6 +118,10 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
     // One that is still to be taken over is in nobody's hands.
     let nobodys = matches!(position, Some(Position::Entering(_)));
     let taken_over = others_too || live && !nobodys || matches!(position, Some(Position::TakenOver(_)));
+    // It is back as soon as AWS has moved the traffic.
+    if let Some(Position::Moving(Note { phase: Phase::Back(cause), .. }, _)) = position {
+        return Some(Left::Back(*cause));
+    }
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action belongs to a rollout that continues")]
     match action {
         Action::RollBack(Cause::Unchanged) => None,
@@ -131,7 +135,7 @@ fn left(plan: &Plan, seen: &Observation, action: &Action, position: Option<&Posi
 
 /// Whether this alias' version became final by this plan. What a person made final, and what a claim wrote back, carries no plan.
 fn is_final(seen: &Observation, position: Option<&Position>) -> bool {
-    let Some(Position::Ended(note)) = position else { return false };
+    let Some(Position::Ended(note) | Position::Moving(note, _)) = position else { return false };
     let there = seen.alias.as_ref().is_some_and(|alias| alias.target.version() == note.candidate);
     note.phase == Phase::Promoted && note.plan.is_some() && there
 }
@@ -164,17 +168,17 @@ pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Actio
 }
 
 fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
-    use Position::{ClearedByHand, Ended, Entering, Lost, Ours, SetByHand, Superseding, TakenOver, Vanished};
+    use Position::{ClearedByHand, Ended, Entering, Lost, Moving, Ours, SetByHand, Superseding, TakenOver, Vanished};
     if matches!(action, Action::RollBack(_) | Action::Confirm | Action::Wait { why: Reason::LookingAgain, .. }) {
         return action;
     }
     match position {
         Some(Ours(_) | SetByHand(..) | ClearedByHand | Vanished) => Action::RollBack(Cause::Group),
-        Some(Ended(_)) if final_here => Action::RollBack(Cause::Group),
+        Some(Ended(_) | Moving(..)) if final_here => Action::RollBack(Cause::Group),
         // A claim may still be on its way.
         Some(Entering(_)) if seen.unanswered.is_some() => Action::Confirm,
         Some(Entering(_) | Superseding(_)) => Action::Finish(Outcome::Refused),
-        Some(Ended(_) | TakenOver(_) | Lost) | None => action,
+        Some(Ended(_) | Moving(..) | TakenOver(_) | Lost) | None => action,
     }
 }
 
