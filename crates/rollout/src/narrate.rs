@@ -175,6 +175,12 @@ fn about_candidate(plan: &Plan, earlier: Option<&Observation>, now: &Observation
     events
 }
 
+/// Why a hook that is still running counts as failed, if it does.
+fn not_answered(plan: &Plan, note: Option<&Note>, seen: &Observation) -> Option<String> {
+    let late = note?.hook.is_some_and(|hook| seen.now >= hook.deadline) && matches!(seen.hook, Hook::Running(_));
+    late.then(|| format!("it did not answer before its deadline ({})", exact(plan.hook_limit)))
+}
+
 fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> Option<EventKind> {
     let note = note_of(plan, now);
     let (hook, name) = match note.as_ref().map(|note| note.phase) {
@@ -183,6 +189,10 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
         Some(Phase::Shift { .. }) => (HookPhase::Step, plan.step_hook.clone()?),
         Some(Phase::Post | Phase::Bake | Phase::Promoted | Phase::Back(_)) => (HookPhase::PostTraffic, plan.post_hook.clone()?),
     };
+    let late = |seen: &Observation| not_answered(plan, note.as_ref(), seen);
+    if let Some(reason) = late(now).filter(|_| earlier.is_none_or(|earlier| late(earlier).is_none())) {
+        return Some(EventKind::HookFailed { hook, name, reason });
+    }
     if earlier.is_some_and(|earlier| earlier.hook == now.hook) {
         return None;
     }
@@ -373,16 +383,21 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
     if let (Cause::Group, Some(called)) = (cause, seen.others.as_ref().and_then(|others| others.called.as_ref())) {
         return tell(called.phrase(), None, None);
     }
-    let why = match (cause, &seen.hook, &seen.candidate) {
-        (Cause::PreHook | Cause::StepHook | Cause::PostHook, Hook::Failed(reason), _) => {
+    let why = match (cause, &seen.candidate) {
+        (Cause::PreHook | Cause::StepHook | Cause::PostHook, _) => {
             let hooks =
                 [(Cause::PreHook, &plan.pre_hook), (Cause::StepHook, &plan.step_hook), (Cause::PostHook, &plan.post_hook)];
             let name = hooks.into_iter().find_map(|(of, name)| name.as_ref().filter(|_| of == cause));
-            format!("hook `{}` failed: {reason}", name.map_or("", String::as_str))
+            let late = not_answered(plan, note.as_ref(), seen);
+            let reason = if let Hook::Failed(reason) = &seen.hook { Some(reason.clone()) } else { late };
+            format!(
+                "hook `{}` failed: {}",
+                name.map_or("", String::as_str),
+                reason.unwrap_or_else(|| "it did not answer".to_owned())
+            )
         }
-        (Cause::PreHook | Cause::StepHook | Cause::PostHook, _, _) => "the hook did not answer before its deadline".to_owned(),
-        (Cause::Failed, _, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
-        (Cause::Blind | Cause::NoData, _, _) => {
+        (Cause::Failed, Candidate::Failed(why) | Candidate::Published(_, Readiness::Unfit(why))) => why.clone(),
+        (Cause::Blind | Cause::NoData, _) => {
             let limit = exact(plan.blind_limit);
             format!(
                 "monitoring was unavailable for {limit}: {}",
