@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use controller::port::Code;
+use controller::port::{Cloud, Code};
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::Schedule;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use controller::port::Cloud;
 use controller::{Grant, Place, permissions, rollback_permissions};
 use project::FunctionRef;
 use rollout::Subject;

@@ -30,7 +30,7 @@ pub(crate) struct Import {
 }
 
 pub(crate) fn schema() -> Result<u8, Failure> {
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
+    print_out(&format!("{:#}\n", project::schema()));
     Ok(0)
 }
 

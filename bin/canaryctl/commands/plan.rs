@@ -43,7 +43,7 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             }
         }
         Output::Json => {
-            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)?));
+            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)));
             let (function, alias) = (&subject.function.name, &subject.alias);
             for text in found.describe_warnings(subject) {
                 let line =

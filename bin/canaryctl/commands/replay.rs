@@ -114,7 +114,7 @@ pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
     print_out(&match args.output {
         Output::Text => report::explanation(&saved.events),
-        Output::Json => report::explanation_json(&saved.events)?,
+        Output::Json => report::explanation_json(&saved.events),
     });
     Ok(0)
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let budget = Budget::default();
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut view = View::new(output, session.clock);
-    view.changed(&report::status_json(subject, alias, now)?)?;
+    view.changed(report::status_json(subject, alias, now));
     let mut monitor = Monitor { alarms, count_at: Some(cloud.time()), warning: None };
     loop {
         events.extend(monitor.look(&cloud, subject, &mut watch).await);
@@ -47,7 +47,7 @@ pub(crate) async fn run(
         events = match cloud.alias(subject).await {
             Ok(held) => {
                 let alias = held.map(|held| held.alias);
-                view.changed(&report::status_json(subject, alias.as_ref(), cloud.time())?)?;
+                view.changed(report::status_json(subject, alias.as_ref(), cloud.time()));
                 watch.look(alias.as_ref(), cloud.time())
             }
             Err(error) => monitor.warn(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
@@ -138,19 +138,13 @@ impl View {
     }
 
     /// For programs: prints the status if more than the time has changed.
-    fn changed(&mut self, status: &str) -> Result<(), Failure> {
-        if self.output == Output::Text {
-            return Ok(());
+    fn changed(&mut self, mut status: Value) {
+        let line = format!("{status}\n");
+        status["at"].take();
+        if self.output == Output::Json && self.written.as_ref() != Some(&status) {
+            print_out(&line);
+            self.written = Some(status);
         }
-        let mut value: Value = serde_json::from_str(status)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("at");
-        }
-        if self.written.as_ref() != Some(&value) {
-            print_out(&format!("{status}\n"));
-            self.written = Some(value);
-        }
-        Ok(())
     }
 
     /// Lets the time until the next look pass.

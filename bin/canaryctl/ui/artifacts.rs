@@ -59,8 +59,7 @@ impl ArtifactArgs {
         }
         reporters.extend(self.reports.reporters(several));
         if self.log.system() == Look::Ci(System::GitHub) {
-            let rows: [(&str, Render); 2] =
-                [("GITHUB_STEP_SUMMARY", |events| Ok(report::markdown(events))), ("GITHUB_OUTPUT", outputs)];
+            let rows: [(&str, Render); 2] = [("GITHUB_STEP_SUMMARY", report::markdown), ("GITHUB_OUTPUT", outputs)];
             for (name, render) in rows {
                 if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from) {
                     reporters.push(named(&path, AtTheEnd::added(&path, several, render)));
@@ -80,12 +79,10 @@ pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
     format!("cannot write `{name}`: {error}; the rollout is not affected")
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
-fn outputs(events: &[Event]) -> io::Result<String> {
-    Ok(report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default())
+fn outputs(events: &[Event]) -> String {
+    report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
-fn dotenv(events: &[Event]) -> io::Result<String> {
-    Ok(report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default())
+fn dotenv(events: &[Event]) -> String {
+    report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default()
 }

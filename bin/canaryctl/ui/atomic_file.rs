@@ -38,7 +38,7 @@ impl AtTheEnd {
         }
         // One attempt: what fails now fails in a moment, too.
         self.done = true;
-        let text = (self.render)(&self.events)?;
+        let text = (self.render)(&self.events);
         if self.shared {
             return OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(text.as_bytes());
         }

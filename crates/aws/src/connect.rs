@@ -22,6 +22,7 @@ use rollout::Time;
 
 use crate::clock::AwsClock;
 use crate::defaults::NamedProfile;
+use crate::error::without_code;
 use crate::{defaults, limits};
 
 /// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
@@ -75,16 +76,11 @@ pub struct Aws {
     pub(crate) clock: AwsClock,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     pub(crate) config: SdkConfig,
-    region: String,
+    pub(crate) region: String,
     pub(crate) expiry: Option<Time>,
 }
 
 impl Aws {
-    /// The Region.
-    pub fn region(&self) -> &str {
-        &self.region
-    }
-
     /// Made for one or two questions before anything begins.
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
@@ -174,7 +170,7 @@ fn own_http_client() -> Result<SharedHttpClient, CloudError> {
 }
 
 fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
-    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION.to_owned()))?;
+    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION))?;
     if region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         Ok(region)
     } else {
@@ -192,8 +188,8 @@ fn check_endpoint(url: &str) -> Result<(), CloudError> {
     }
 }
 
-fn unusable(message: String) -> CloudError {
-    CloudError { failure: Failure::Unsent, operation: "connect", message, code: None }
+fn unusable(message: impl Into<String>) -> CloudError {
+    without_code(Failure::Unsent, "connect", message)
 }
 
 const NO_REGION: &str = "no AWS Region is set\n  hint: set `--region`, AWS_REGION, or `region` in the profile";

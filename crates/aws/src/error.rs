@@ -4,6 +4,7 @@
 //! left, it counts as unanswered.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -30,13 +31,13 @@ where
 }
 
 /// An answer that came and cannot be read: what it was the answer to may well have been carried out.
-pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Into<String>) -> CloudError {
-    CloudError {
-        failure: Failure::Unanswered,
-        operation: operation.into(),
-        message: format!("unreadable response: {}", what.into()),
-        code: None,
-    }
+pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Display) -> CloudError {
+    without_code(Failure::Unanswered, operation.into(), format!("unreadable response: {what}"))
+}
+
+/// A failure that AWS has no code for.
+pub(crate) fn without_code(failure: Failure, operation: &'static str, message: impl Into<String>) -> CloudError {
+    CloudError { failure, operation, message: message.into(), code: None }
 }
 
 fn describe<E>(operation: &'static str, error: &SdkError<E, HttpResponse>, judge: fn(&str, u16) -> Failure) -> CloudError

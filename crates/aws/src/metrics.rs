@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
-use controller::port::{Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
+use controller::port::{Answer, Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
 use rollout::target::{FunctionName, Subject};
 use rollout::{Time, Version};
 
@@ -22,7 +22,7 @@ type Question = (&'static str, String);
 /// The values of one series, by the start of their period.
 type Values = BTreeMap<Time, f64>;
 
-pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
+pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
     let mut counted = Vec::new();
     let mut rest = pairs;
     while !rest.is_empty() {
@@ -43,7 +43,7 @@ fn in_one_call(pairs: &[VersionPair]) -> usize {
     fits.count().max(1)
 }
 
-async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
+async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
     let mut queries = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
@@ -75,11 +75,7 @@ fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
     asked
 }
 
-fn counted(
-    answered: &BTreeMap<String, Result<Values, CloudError>>,
-    index: usize,
-    pair: &VersionPair,
-) -> Result<Vec<MinuteCounts>, CloudError> {
+fn counted(answered: &BTreeMap<String, Answer<Values>>, index: usize, pair: &VersionPair) -> Answer<Vec<MinuteCounts>> {
     let count = questions(pair.limits.as_ref(), true).len();
     let series = |letter: char| {
         let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
@@ -87,7 +83,7 @@ fn counted(
             Some(Err(_)) | None if !needed(place) => Ok(Values::new()),
             values => values.cloned().unwrap_or_else(|| Err(missing())),
         };
-        (0..count).map(one).collect::<Result<Vec<Values>, CloudError>>()
+        (0..count).map(one).collect::<Answer<Vec<Values>>>()
     };
     let (stable, candidate) = (series('s')?, series('c')?);
     let mut minutes: Vec<Time> = stable.iter().chain(&candidate).flat_map(BTreeMap::keys).copied().collect();
@@ -104,7 +100,7 @@ fn missing() -> CloudError {
     unreadable(OPERATION, "a requested series is missing")
 }
 
-fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
+fn tally(series: &[Values], start: Time) -> Answer<VersionCounts> {
     let value = |place: usize| series.get(place).and_then(|values| values.get(&start)).copied();
     let number = |place: usize| match value(place).unwrap_or_default() {
         number if number.is_finite() && number >= 0.0 => Ok(number),
@@ -116,13 +112,7 @@ fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
     Ok(VersionCounts { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
 }
 
-pub(crate) async fn baseline(
-    aws: &Aws,
-    subject: &Subject,
-    from: Time,
-    to: Time,
-    every: Duration,
-) -> Result<Vec<Baseline>, CloudError> {
+pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
     let asked =
         [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
     let queries = asked
@@ -133,7 +123,7 @@ pub(crate) async fn baseline(
     let answered = ask(aws, queries, from, to).await?;
     let series = (0..asked.len())
         .map(|place| answered.get(&format!("u{place}")).cloned().unwrap_or_else(|| Err(missing())))
-        .collect::<Result<Vec<Values>, CloudError>>()?;
+        .collect::<Answer<Vec<Values>>>()?;
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
@@ -148,13 +138,7 @@ pub(crate) async fn baseline(
         .collect())
 }
 
-pub(crate) async fn calls(
-    aws: &Aws,
-    function: &FunctionName,
-    by: &[Option<String>],
-    from: Time,
-    to: Time,
-) -> Result<Vec<f64>, CloudError> {
+pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Answer<Vec<f64>> {
     let queries = by.iter().enumerate().map(|(place, resource)| {
         let resource = resource.iter().map(|resource| ("Resource", resource.clone()));
         let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource);
@@ -198,12 +182,7 @@ fn stat(
 }
 
 /// Asks for all of these series. Each of them is whole, or an error.
-async fn ask(
-    aws: &Aws,
-    queries: Vec<MetricDataQuery>,
-    from: Time,
-    to: Time,
-) -> Result<BTreeMap<String, Result<Values, CloudError>>, CloudError> {
+async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> Answer<BTreeMap<String, Answer<Values>>> {
     let request = aws
         .cloudwatch()
         .get_metric_data()

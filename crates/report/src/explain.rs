@@ -14,7 +14,6 @@ use rollout::{Cause, OutcomeKind, Time, Weight};
 use serde_json::json;
 
 use crate::counts::figure;
-use crate::ending::lines;
 use crate::format::{joined, version};
 use crate::record::{Record, records};
 use crate::safe::one_line;
@@ -23,10 +22,9 @@ use crate::safe::one_line;
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut page: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
-        for (title, rows) in
-            [("What the decision was based on", grounds(record)), ("What would have changed the outcome", otherwise(record))]
-        {
+        let mut page = record.block().lines(None, false);
+        let otherwise = ("What would have changed the outcome", otherwise(record));
+        for (title, rows) in [("What the decision was based on", grounds(record)), otherwise] {
             if !rows.is_empty() {
                 page.extend([String::new(), title.to_owned()]);
                 page.extend(rows.iter().map(|row| format!("  {row}")));
@@ -38,22 +36,17 @@ pub fn explanation(events: &[Event]) -> String {
 }
 
 /// The same as lines of JSON, one a rollout.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
-    let mut text = String::new();
-    for record in &records(events) {
-        let (block, story) = (record.block(), &record.story);
+pub fn explanation_json(events: &[Event]) -> String {
+    let line = |record: &Record| {
+        let story = &record.story;
         let line = json!({
             "v": FORMAT, "type": "explanation", "at": record.last, "function": story.function, "alias": story.alias,
-            "outcome": record.ending.as_ref().map(|ending| &ending.outcome), "why": block.why,
+            "outcome": record.ending.as_ref().map(|ending| &ending.outcome), "why": record.block().why,
             "grounds": grounds(record), "otherwise": otherwise(record),
         });
-        text.push_str(&serde_json::to_string(&line)?);
-        text.push('\n');
-    }
-    Ok(text)
+        format!("{line}\n")
+    };
+    records(events).iter().map(line).collect()
 }
 
 fn grounds(record: &Record) -> Vec<String> {

@@ -106,7 +106,7 @@ fn verdict(block: &Block, spent: &str) -> Markup {
     };
     html! {
         header {
-            p class={ "verdict " (class) } { span aria-hidden="true" { (block.verdict.mark) } " " (block.verdict.word) }
+            p class={ "verdict " (class) } { span aria-hidden="true" { (block.verdict.mark()) } " " (block.verdict.word) }
             h1 { (clean(&block.verdict.sentence)) }
             p.quiet { (clean(spent)) }
         }

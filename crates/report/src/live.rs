@@ -11,7 +11,7 @@ use rollout::Time;
 use rollout::event::{Event, EventKind};
 
 use crate::Reporter;
-use crate::ending::{self, Block};
+use crate::ending::Block;
 use crate::live_frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
 use crate::prompt::Prompt;
@@ -124,8 +124,7 @@ impl<W: Write> Live<W> {
             _ => None,
         };
         if let Some(block) = block {
-            let block = ending::lines(&block, Some(size.0));
-            return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
+            return [String::new()].into_iter().chain(block.lines(Some(size.0), self.color)).collect();
         }
         let lasts = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
         if lasts || Self::is_small(size) { lines } else { Vec::new() }

@@ -53,23 +53,20 @@ impl LiveState {
         if matches!(event.what, EventKind::GroupOutcome(_)) {
             return;
         }
-        let story = match &mut self.stories {
-            Some(stories) => stories.entry((event.function.clone(), event.alias.clone())).or_default(),
-            None => &mut self.story,
+        let (story, subject) = match &mut self.stories {
+            Some(stories) => {
+                let story = stories.entry((event.function.clone(), event.alias.clone())).or_default();
+                (story, format!("{}: ", event.function))
+            }
+            None => (&mut self.story, String::new()),
         };
         story.add(event);
-        let subject = self.stories.is_some().then(|| event.function.clone());
         if matches!(event.what, EventKind::Heartbeat { .. } | EventKind::Started(_)) {
             return;
         }
-        let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
-        for line in sentences(story.unwrap_or(&self.story), event) {
-            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([line.text]).collect();
-            self.recent.push_back((event.at, line.word, text));
-        }
-        while self.recent.len() > RECENT {
-            self.recent.pop_front();
-        }
+        let lines = sentences(story, event).into_iter();
+        self.recent.extend(lines.map(|line| (event.at, line.word, format!("{subject}{}", line.text))));
+        self.recent.drain(..self.recent.len().saturating_sub(RECENT));
     }
 }
 

@@ -41,7 +41,7 @@ pub fn markdown(events: &[Event]) -> String {
 
 fn verdict(page: &mut String, block: &Block, warnings: &[String]) {
     let verdict = &block.verdict;
-    let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark, plain(verdict.word), plain(&verdict.sentence));
+    let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark(), plain(verdict.word), plain(&verdict.sentence));
     let why: Vec<String> = block.why.iter().map(|line| plain(line)).collect();
     let _ = writeln!(page, "| why | {} |", why.join("<br>"));
     if let Some(exposed) = &block.exposed {

@@ -135,16 +135,12 @@ fn about_start(started: &Started) -> Vec<LogLine> {
 
 /// Each shift shows the counts; they get their own line only when the verdict becomes worse.
 fn compared(story: &Story, opinion: AnalysisVerdict, why: &str) -> Vec<LogLine> {
-    let turned = story.counts.as_ref().is_some_and(|counts| counts.turned);
     match opinion {
-        AnalysisVerdict::Hold if turned => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
-        AnalysisVerdict::NoData if turned => line("compared", one_line(why)),
+        _ if story.counts.as_ref().is_none_or(|counts| !counts.turned) => Vec::new(),
+        AnalysisVerdict::Hold => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
+        AnalysisVerdict::NoData => line("compared", one_line(why)),
         // The rollback that follows has the reason.
-        AnalysisVerdict::RollBack
-        | AnalysisVerdict::Hold
-        | AnalysisVerdict::NoData
-        | AnalysisVerdict::Pass
-        | AnalysisVerdict::LowPower => Vec::new(),
+        AnalysisVerdict::RollBack | AnalysisVerdict::Pass | AnalysisVerdict::LowPower => Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use rollout::health::clock;
 use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
-use crate::ending::{self, Block};
+use crate::ending::Block;
 use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
 use crate::safe::inert;
@@ -102,7 +102,7 @@ impl Lines {
         let Some(story) = self.story(event) else { return Vec::new() };
         let Block { verdict, why, now, next, .. } = Block::of(story, ending);
         let why = why.first().map_or("", String::as_str);
-        let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
+        let text = format!("{} {}: {why}; {now}", verdict.mark(), verdict.word);
         let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
         written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
     }
@@ -132,6 +132,5 @@ fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String
 }
 
 fn block(block: &Block) -> Vec<String> {
-    let lines = ending::lines(block, None);
-    [String::new()].into_iter().chain(lines.iter().map(|line| line.render(usize::MAX, false))).collect()
+    [String::new()].into_iter().chain(block.lines(None, false)).collect()
 }

@@ -2,8 +2,6 @@
 //!
 //! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
-use std::time::Duration;
-
 use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
@@ -57,20 +55,17 @@ pub(crate) struct Alarm {
     pub(crate) reason: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
+    #[serde(rename = "started_at")]
     pub(crate) invoked: Time,
-    /// Whether it succeeded, the time it took, and the end of its log.
-    pub(crate) answer: Option<Answer>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) good: bool,
-    pub(crate) took: Duration,
-    pub(crate) lines: Vec<String>,
+    /// `None` without an answer.
+    pub(crate) succeeded: Option<bool>,
+    pub(crate) took_ms: Option<u64>,
+    /// The end of its log.
+    pub(crate) log: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -163,16 +158,14 @@ impl Record {
                 self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
             EventKind::HoldingStep { why } => self.hold(at, why),
-            EventKind::HookStarted { hook, name, .. } => {
-                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
-            }
-            EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
+            EventKind::HookStarted { hook, name, .. } => self.invoked(at, *hook, name),
+            EventKind::HookSucceeded { took_ms, .. } => self.answered(true, *took_ms, ""),
             EventKind::HookFailed { hook, name, reason } => {
-                if self.hooks.last().is_none_or(|invoked| invoked.answer.is_some()) {
-                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
+                if self.hooks.last().is_none_or(|invoked| invoked.succeeded.is_some()) {
+                    self.invoked(at, *hook, name);
                 }
-                let took = self.hooks.last().map_or(Duration::ZERO, |invoked| at.since(invoked.invoked));
-                self.answered(false, took, reason);
+                let took = self.hooks.last().map_or(0, |invoked| at.since(invoked.invoked).as_millis());
+                self.answered(false, u64::try_from(took).unwrap_or(u64::MAX), reason);
             }
             EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
@@ -208,9 +201,14 @@ impl Record {
         }
     }
 
-    fn answered(&mut self, good: bool, took: Duration, said: &str) {
+    fn invoked(&mut self, at: Time, phase: HookPhase, name: &str) {
+        let name = short(name).to_owned();
+        self.hooks.push(Hook { phase, name, invoked: at, succeeded: None, took_ms: None, log: Vec::new() });
+    }
+
+    fn answered(&mut self, succeeded: bool, took_ms: u64, said: &str) {
         if let Some(hook) = self.hooks.last_mut() {
-            hook.answer = Some(Answer { good, took, lines: clean_lines(said) });
+            (hook.succeeded, hook.took_ms, hook.log) = (Some(succeeded), Some(took_ms), clean_lines(said));
         }
     }
 }

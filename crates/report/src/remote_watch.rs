@@ -53,16 +53,8 @@ impl Watch {
             rollout_id: note.id.to_string(),
             stable: note.stable,
             candidate: note.candidate,
-            schedule: String::new(),
-            weights: Vec::new(),
-            every_seconds: 0,
-            bake_seconds: 0,
             alarms: alarms.to_vec(),
-            analysis: None,
-            pre_hook: None,
-            step_hook: None,
-            post_hook: None,
-            stands: None,
+            ..Started::default()
         });
         let mut events = vec![watch.event(note.started_at.min(now), started)];
         events.extend(watch.look(Some(alias), now));
@@ -88,21 +80,12 @@ impl Watch {
         kinds.extend(about_end(&note, !self.share.is_zero()));
         self.known = note;
         let since = self.known.since.min(now);
-        let mut events: Vec<Event> = kinds
-            .into_iter()
-            .map(|what| {
-                // A step has its own time, however late it was read.
-                let at = if matches!(
-                    what,
-                    EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. }
-                ) {
-                    since
-                } else {
-                    now
-                };
-                self.event(at, what)
-            })
-            .collect();
+        // A step has its own time, however late it was read.
+        let step = |what: &EventKind| {
+            matches!(what, EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. })
+        };
+        let mut events: Vec<Event> =
+            kinds.into_iter().map(|what| self.event(if step(&what) { since } else { now }, what)).collect();
         if ended {
             events.push(self.end(&outcome(self.known.phase), alias.traffic(), since));
         }

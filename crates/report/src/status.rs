@@ -9,7 +9,7 @@ use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
 use rollout::{Subject, Time, Weight};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::format::{joined, operand, version, when};
 use crate::remote_watch::outcome;
@@ -40,11 +40,8 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
     sheet.text()
 }
 
-/// The status as one line of JSON, without its end.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
+/// The same for programs.
+pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> Value {
     let found = alias.map(alias_state);
     let note = found.as_ref().and_then(AliasState::note);
     let live = found.as_ref().and_then(AliasState::live);
@@ -59,7 +56,7 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
     };
     // Keys are only ever added.
-    let status = json!({
+    json!({
         "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
         "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
         "stable": stable(alias, live), "candidate": candidate,
@@ -71,8 +68,7 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         "last_outcome": last.map(|phase| outcome(phase).kind()),
         "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
         "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
-    });
-    serde_json::to_string(&status)
+    })
 }
 
 /// A title, rows of a word and a sentence, and commands.

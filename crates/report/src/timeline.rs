@@ -10,7 +10,7 @@ use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::forecast;
 use crate::format::{joined, operand, short};
@@ -52,11 +52,8 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
     joined(&lines)
 }
 
-/// The plan as one line of JSON, without its end.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> serde_json::Result<String> {
+/// The same for programs.
+pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> Value {
     let (source, candidate) = match &plan.source {
         Source::Publish => ("publish", None),
         Source::Update(_) => ("update", None),
@@ -70,7 +67,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
     let weights = plan.schedule.weights().iter().enumerate();
     let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": moment(plan, index).as_secs(), "weight": weight});
     // Keys are only ever added.
-    let line = json!({
+    json!({
         "v": FORMAT, "type": "plan", "at": now, "function": subject.function.name, "alias": subject.alias,
         "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
         "steps": weights.map(step).collect::<Vec<_>>(), "every_seconds": plan.schedule.every().as_secs(),
@@ -83,8 +80,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         "on_low_traffic": on_low_traffic, "insufficient_data": plan.insufficient_data.word(),
         "preexisting_alarm": plan.preexisting_alarm.word(), "blind_limit_seconds": plan.blind_limit.as_secs(),
         "on_interrupt": plan.on_interrupt.word(), "plan_hash": plan.hash().to_string(), "forecast": forecast,
-    });
-    serde_json::to_string(&line)
+    })
 }
 
 const ROWS: usize = 12;
