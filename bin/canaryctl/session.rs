@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use aws::{Aws, ClientOverrides, Credentials, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::Identity;
 use controller::port::{Clock, CloudError};
 use rollout::Time;
@@ -91,7 +91,7 @@ pub(crate) async fn wire(
         http_client: Some(account.http_client()),
         time_source: Some(SharedTimeSource::new(clock)),
         sleep: Some(SharedAsyncSleep::new(clock)),
-        credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
+        credentials: Some(Credentials::new("SIMULATED", "none", None, None, "simulated")),
     };
     let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
     Ok(Session { aws: connect(settings, overrides).await.map_err(unset)?, clock: RuntimeClock::Simulated(clock) })

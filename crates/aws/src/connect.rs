@@ -50,23 +50,7 @@ pub struct ClientOverrides {
     /// Waits, for time-outs and between attempts.
     pub sleep: Option<SharedAsyncSleep>,
     /// Signs the requests.
-    pub credentials: Option<AccessKey>,
-}
-
-/// A key to sign requests with.
-#[derive(Clone)]
-pub struct AccessKey {
-    /// Its id, which is no secret.
-    pub id: String,
-    /// The secret.
-    pub secret: String,
-}
-
-/// Does not show the secret.
-impl std::fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
-    }
+    pub credentials: Option<Credentials>,
 }
 
 /// AWS, in one Region, as one caller.
@@ -138,7 +122,7 @@ pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, 
         loader = loader.profile_name(profile);
     }
     loader = match (credentials, profile) {
-        (Some(AccessKey { id, secret }), _) => loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl")),
+        (Some(credentials), _) => loader.credentials_provider(credentials),
         (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &baseline.with_region(Some(region.clone())))),
         (None, None) => loader,
     };

@@ -54,11 +54,15 @@ async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCou
         }
     }
     let from = pairs.iter().map(|pair| pair.from).min().unwrap_or_default();
-    let answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
-        Ok(answered) => answered,
+    let mut answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
+        Ok(answered) => answered.into_iter(),
         Err(error) => return pairs.iter().map(|_| Err(error.clone())).collect(),
     };
-    pairs.iter().enumerate().map(|(index, pair)| counted(&answered, index, pair)).collect()
+    let one_pair = |pair: &VersionPair| {
+        let count = questions(pair.limits.as_ref(), true).len();
+        counted(pair, answered.by_ref().take(count).collect(), answered.by_ref().take(count).collect())
+    };
+    pairs.iter().map(one_pair).collect()
 }
 
 /// The questions about one version, in the order in which [`tally`] takes their answers.
@@ -75,17 +79,11 @@ fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
     asked
 }
 
-fn counted(answered: &BTreeMap<String, Answer<Values>>, index: usize, pair: &VersionPair) -> Answer<Vec<MinuteCounts>> {
-    let count = questions(pair.limits.as_ref(), true).len();
-    let series = |letter: char| {
-        let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
-        let one = |place| match answered.get(&format!("p{index}{letter}{place}")) {
-            Some(Err(_)) | None if !needed(place) => Ok(Values::new()),
-            values => values.cloned().unwrap_or_else(|| Err(missing())),
-        };
-        (0..count).map(one).collect::<Answer<Vec<Values>>>()
-    };
-    let (stable, candidate) = (series('s')?, series('c')?);
+fn counted(pair: &VersionPair, stable: Vec<Answer<Values>>, candidate: Vec<Answer<Values>>) -> Answer<Vec<MinuteCounts>> {
+    let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
+    let one = |(place, values): (usize, Answer<Values>)| if needed(place) { values } else { Ok(values.unwrap_or_default()) };
+    let series = |answered: Vec<_>| answered.into_iter().enumerate().map(one).collect::<Answer<Vec<Values>>>();
+    let (stable, candidate) = (series(stable)?, series(candidate)?);
     let mut minutes: Vec<Time> = stable.iter().chain(&candidate).flat_map(BTreeMap::keys).copied().collect();
     minutes.sort_unstable();
     minutes.dedup();
@@ -94,10 +92,6 @@ fn counted(answered: &BTreeMap<String, Answer<Values>>, index: usize, pair: &Ver
         .into_iter()
         .map(|start| Ok(MinuteCounts { start, stable: tally(&stable, start)?, candidate: tally(&candidate, start)? }))
         .collect()
-}
-
-fn missing() -> CloudError {
-    unreadable(OPERATION, "a requested series is missing")
 }
 
 fn tally(series: &[Values], start: Time) -> Answer<VersionCounts> {
@@ -120,10 +114,7 @@ pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time,
         .enumerate()
         .map(|(place, (metric, statistic))| query(&format!("u{place}"), subject, None, metric, statistic, every))
         .collect();
-    let answered = ask(aws, queries, from, to).await?;
-    let series = (0..asked.len())
-        .map(|place| answered.get(&format!("u{place}")).cloned().unwrap_or_else(|| Err(missing())))
-        .collect::<Answer<Vec<Values>>>()?;
+    let series = ask(aws, queries, from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
@@ -145,11 +136,7 @@ pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<Strin
         stat(&format!("r{place}"), dimensions, "Invocations", "Sum", HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
-    let sum = |place| match answered.get(&format!("r{place}")) {
-        Some(values) => values.clone().map(|values| values.values().fold(0.0, |sum, value| sum + value)),
-        None => Err(missing()),
-    };
-    (0..by.len()).map(sum).collect()
+    answered.into_iter().map(|values| values.map(|values| values.values().fold(0.0, |sum, value| sum + value))).collect()
 }
 
 fn query(
@@ -181,8 +168,9 @@ fn stat(
     MetricDataQuery::builder().id(id).metric_stat(statistic).return_data(true).build()
 }
 
-/// Asks for all of these series. Each of them is whole, or an error.
-async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> Answer<BTreeMap<String, Answer<Values>>> {
+/// Asks for all of these series, and gives them in this order. Each of them is whole, or an error.
+async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> Answer<Vec<Answer<Values>>> {
+    let ids: Vec<String> = queries.iter().filter_map(|query| query.id.clone()).collect();
     let request = aws
         .cloudwatch()
         .get_metric_data()
@@ -208,8 +196,11 @@ async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> 
             }
         }
     }
-    let whole = |(series, reservation): (Values, Option<CloudError>)| reservation.map_or(Ok(series), Err);
-    Ok(values.into_iter().map(|(id, found)| (id, whole(found))).collect())
+    let whole = |id: &String| match values.remove(id) {
+        Some((series, reservation)) => reservation.map_or(Ok(series), Err),
+        None => Err(unreadable(OPERATION, "a requested series is missing")),
+    };
+    Ok(ids.iter().map(whole).collect())
 }
 
 /// Why a series is not to be relied on, if it is not.

@@ -112,8 +112,4 @@ impl<W: Write> Reporter for Ci<W> {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -13,14 +13,9 @@ use crate::styled::{Line, Tone, row};
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     let Some(Counts { opinion, why, numbers, .. }) = &story.counts else { return Vec::new() };
     let Numbers { stable, candidate, .. } = numbers;
+    let [of_stable, of_candidate] = [stable, candidate].map(|calls| calls.version.to_string());
     let mut lines = vec![
-        cells(
-            "",
-            &stable.version.to_string(),
-            &candidate.version.to_string(),
-            &format!("{} against {}", candidate.version, stable.version),
-            Tone::Dim,
-        ),
+        cells("", &of_stable, &of_candidate, &format!("{of_candidate} against {of_stable}"), Tone::Dim),
         cells("requests", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
         errors(numbers, *opinion),
     ];
@@ -63,15 +58,14 @@ fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
 }
 
 fn times(stable: &Calls, candidate: &Calls) -> String {
-    let rate = |of: &Calls| ratio(of.errors, of.calls);
-    match (rate(stable), rate(candidate)) {
+    match (ratio(stable.errors, stable.calls), ratio(candidate.errors, candidate.calls)) {
         (Some(stable), Some(candidate)) if stable > 0.0 => format!("{:.1}×", candidate / stable),
         _ => "·".to_owned(),
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio that is shown with one decimal")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 

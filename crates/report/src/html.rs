@@ -7,7 +7,7 @@ use std::slice::SliceIndex;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use rollout::Version;
 use rollout::comparison::Calls;
-use rollout::event::{Event, GroupOutcome};
+use rollout::event::Event;
 use rollout::format::grouped;
 use rollout::health::clock;
 
@@ -45,7 +45,10 @@ pub fn html(events: &[Event]) -> String {
                         h1 { "No rollout" }
                         p { "There are no events." }
                     }
-                    @if let Some(outcome) = several { (all(outcome)) }
+                    @if let Some(outcome) = several {
+                        @let block = Block::of_a_group(outcome);
+                        article { (verdict(&block, &block.spent)) (section(&tables::members(outcome))) }
+                    }
                     @for (index, record) in records.iter().enumerate() { (article(record, index)) }
                 }
             }
@@ -62,16 +65,6 @@ const OPEN_ROWS: usize = 14;
 /// Lets a wide element scroll sideways, with the keyboard too.
 fn wide(what: &Markup) -> Markup {
     html! { div.wide tabindex="0" { (what) } }
-}
-
-fn all(outcome: &GroupOutcome) -> Markup {
-    let block = Block::of_a_group(outcome);
-    html! {
-        article {
-            (verdict(&block, &block.spent))
-            (section(&tables::members(outcome)))
-        }
-    }
 }
 
 fn article(record: &Record, index: usize) -> Markup {

@@ -36,8 +36,4 @@ impl<W: Write> Reporter for Json<W> {
         }
         self.line(event)
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -73,42 +73,33 @@ pub use verify::{Verified, verify};
 /// # Guarantees
 /// - An event is written, and flushed, before [`Reporter::event`] returns.
 /// - Nothing panics, and after an error the reporter still works: the next event is written as usual.
+///
+/// # Errors
+/// Every method returns the error of the writer.
+#[expect(clippy::missing_errors_doc, reason = "the same for every method")]
 pub trait Reporter {
     /// Writes one event.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
     /// Redraws what changes with time. `now` is AWS' time.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn tick(&mut self, now: Time) -> io::Result<()> {
         let _ = now;
         Ok(())
     }
 
     /// Shows a question or a message to the person at the keyboard. Reporters that do not draw ignore it.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
         let _ = prompt;
         Ok(())
     }
 
     /// Something else has written to the output: the last frame stays, and the next one starts below it.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn anew(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     /// Completes the output: call it once, after the last event.
-    ///
-    /// # Errors
-    /// The error of the writer.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

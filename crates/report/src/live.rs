@@ -172,8 +172,4 @@ impl<W: Write> Reporter for Live<W> {
         self.drawn.clear();
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

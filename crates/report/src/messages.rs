@@ -219,26 +219,15 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
     if !moved {
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
-    match &story.rollback {
-        Some(rollback) => {
-            let seen = match rollback.cause {
-                Cause::Alarm => " the alarm was seen",
-                Cause::Signal => " the signal",
-                Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
-                Cause::Group => " its group",
-                Cause::Analysis
-                | Cause::Blind
-                | Cause::NoData
-                | Cause::LowTraffic
-                | Cause::Hand
-                | Cause::Abort
-                | Cause::Superseded
-                | Cause::Failed
-                | Cause::Unchanged
-                | Cause::Rejected => " the decision",
-            };
-            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback.at)))
-        }
-        None => format!("{} of traffic to {version}", Weight::FULL),
-    }
+    let back = format!("{} of traffic to {version}", Weight::FULL);
+    let Some(rollback) = &story.rollback else { return back };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other cause is a decision of this process")]
+    let seen = match rollback.cause {
+        Cause::Alarm => "the alarm was seen",
+        Cause::Signal => "the signal",
+        Cause::PostHook | Cause::PreHook | Cause::StepHook => "the hook's answer",
+        Cause::Group => "its group",
+        _ => "the decision",
+    };
+    format!("{back}, {} after {seen}", duration(at.since(rollback.at)))
 }

@@ -39,10 +39,6 @@ impl<W: Write> Reporter for Plain<W> {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// A heartbeat this soon after another line is left out.

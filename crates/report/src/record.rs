@@ -153,11 +153,18 @@ impl Record {
                 self.unmonitored.push((at, None));
                 self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
-            EventKind::MonitoringRestored => self.monitoring_restored(at),
+            EventKind::MonitoringRestored => {
+                if let Some((_, until)) = self.unmonitored.last_mut() {
+                    *until = Some(at);
+                }
+            }
             EventKind::Paused { until, .. } => {
                 self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
-            EventKind::HoldingStep { why } => self.hold(at, why),
+            // Not again with the reason of the lost monitoring.
+            EventKind::HoldingStep { why } if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) => {
+                self.decide(at, "hold".to_owned(), why);
+            }
             EventKind::HookStarted { hook, name, .. } => self.invoked(at, *hook, name),
             EventKind::HookSucceeded { took_ms, .. } => self.answered(true, *took_ms, ""),
             EventKind::HookFailed { hook, name, reason } => {
@@ -186,19 +193,6 @@ impl Record {
     fn decide(&mut self, at: Time, what: String, because: &str) {
         let numbers = self.counts.last().filter(|count| count.numbers.counted_to.is_some()).map(|count| count.numbers.clone());
         self.decisions.push(Decision { at, what, because: one_line(because), numbers });
-    }
-
-    /// Not again with the reason of the lost monitoring.
-    fn hold(&mut self, at: Time, why: &str) {
-        if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
-            self.decide(at, "hold".to_owned(), why);
-        }
-    }
-
-    fn monitoring_restored(&mut self, at: Time) {
-        if let Some((_, until)) = self.unmonitored.last_mut() {
-            *until = Some(at);
-        }
     }
 
     fn invoked(&mut self, at: Time, phase: HookPhase, name: &str) {

@@ -158,14 +158,11 @@ impl Watch {
         };
         let mut kinds = Vec::new();
         let moved = self.known.phase != note.phase;
-        if let (Some(asked), Some(_), true) =
-            (hook(self.known.phase), self.known.hook, moved && !matches!(note.phase, Phase::Back(_)))
-        {
+        // How long a step's hook took is not in the note.
+        let ran = hook(self.known.phase).filter(|hook| self.known.hook.is_some() && *hook != HookPhase::Step);
+        if let Some(hook) = ran.filter(|_| moved && !matches!(note.phase, Phase::Back(_))) {
             let took_ms = u64::try_from(now.since(self.known.since).as_millis()).unwrap_or(u64::MAX);
-            // How long a step's hook took is not in the note.
-            if asked != HookPhase::Step {
-                kinds.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
-            }
+            kinds.push(EventKind::HookSucceeded { hook, name: "the hook".to_owned(), took_ms });
         }
         if let (Some(hook), Some(attempt)) = (hook(note.phase), note.hook)
             && (moved || self.known.hook != note.hook)

@@ -119,10 +119,8 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
         if shown(index) {
             rows.push((after(moment(plan, index)), text(plan, *weight)));
         } else if index == FIRST {
-            rows.push((
-                "…".to_owned(),
-                format!("{} more steps, one every {}", weights.len() - FIRST - LAST, duration(plan.schedule.every())),
-            ));
+            let every = duration(plan.schedule.every());
+            rows.push(("…".to_owned(), format!("{} more steps, one every {every}", weights.len() - FIRST - LAST)));
         }
     }
     rows
