@@ -128,8 +128,7 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
         return Err(refused(&text, hint));
     }
-    every_minute(&found)
-        .map_err(|error| Failure { code: 1, message: format!("the counts from CloudWatch are not valid: {error}") })
+    every_minute(&found).map_err(|error| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}")))
 }
 
 /// The minutes in a row: one without data is all zero.

@@ -63,7 +63,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     for note in notes.iter().filter(|note| known.insert(*note)) {
         print_info(&format!("note: {note}\n"));
     }
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
+    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants)).map_err(Failure::unexpected)?));
     Ok(0)
 }
 

@@ -46,8 +46,7 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     match common.output {
         Output::Text => print_out(&written),
         Output::Json => {
-            let json = project::as_json("canary.yml", written.as_bytes())
-                .map_err(|problems| Failure { code: 1, message: problems.to_string() })?;
+            let json = project::as_json("canary.yml", written.as_bytes()).map_err(Failure::unexpected)?;
             print_out(&format!("{json}\n"));
         }
     }

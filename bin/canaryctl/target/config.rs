@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use project::{Lookup, Problems, Project, discover};
+use project::{Lookup, Project, discover};
 
 use crate::cli::config_args::ConfigArgs;
 use crate::error::Failure;
@@ -23,11 +23,15 @@ impl ConfigArgs {
         }
         let (path, lookup) = (self.config.clone(), self.lookup(region));
         // A file may be a pipe, or far away on a network.
-        let reading = tokio::task::spawn_blocking(move || read(path.as_deref(), &lookup));
+        let reading = tokio::task::spawn_blocking(move || match path {
+            Some(path) => discover::read_named(&path, &lookup).map(Some),
+            None => discover::find(Path::new("."), &lookup),
+        });
         match tokio::time::timeout(limit, reading).await {
             Ok(Ok(Ok(None))) => self.none("there is none in the working directory"),
-            Ok(Ok(read)) => read.map_err(|problems| unusable(&problems)),
-            Ok(Err(_)) => Err(Failure { code: 1, message: format!("cannot read the configuration file\n  hint: {DO_WITHOUT}") }),
+            Ok(Ok(read)) => read
+                .map_err(|problems| Failure::usage(format!("the configuration file cannot be used\n{problems}\n{DO_WITHOUT}"))),
+            Ok(Err(_)) => Err(Failure::unexpected(format!("cannot read the configuration file\n  hint: {DO_WITHOUT}"))),
             Err(_) => {
                 let limit = rollout::format::exact(limit);
                 Err(Failure::usage(format!("the configuration file could not be read within {limit}\n  hint: {DO_WITHOUT}")))
@@ -59,17 +63,6 @@ impl ConfigArgs {
             environment: std::env::vars_os().filter_map(text).collect(),
         }
     }
-}
-
-fn read(path: Option<&Path>, lookup: &Lookup) -> Result<Option<Project>, Problems> {
-    match path {
-        Some(path) => discover::read_named(path, lookup).map(Some),
-        None => discover::find(Path::new("."), lookup),
-    }
-}
-
-fn unusable(problems: &Problems) -> Failure {
-    Failure::usage(format!("the configuration file cannot be used\n{problems}\n{DO_WITHOUT}"))
 }
 
 const DO_WITHOUT: &str = "`--no-config` ignores the file; everything then has to be on the command line";

@@ -19,22 +19,19 @@ impl Log {
     }
 }
 
-pub(crate) struct Named {
-    pub(crate) name: String,
-    pub(crate) reporter: Box<dyn Reporter + Send>,
-}
+/// Reporters, each with the name of its file if it has one.
+pub(crate) type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Reports {
-    pub(crate) fn reporters(&self, several: bool) -> Vec<Named> {
+    pub(crate) fn reporters(&self, several: bool) -> Outputs {
         self.files.iter().map(|file| named(&file.path, AtTheEnd::new(&file.path, several, file.render, false))).collect()
     }
 }
 
 impl ArtifactArgs {
     /// The reporters that write files, for one rollout or for several, and an error for each file that cannot be opened.
-    pub(crate) fn reporters(&self, several: bool) -> (Vec<Named>, Vec<String>) {
-        let mut errors = Vec::new();
-        let mut reporters = Vec::new();
+    pub(crate) fn reporters(&self, several: bool) -> (Outputs, Vec<String>) {
+        let (mut reporters, mut errors) = (Vec::new(), Vec::new());
         if let Some(path) = &self.events {
             match File::create(path) {
                 Ok(file) => reporters.push(named(path, Recording::new(file))),
@@ -55,8 +52,8 @@ impl ArtifactArgs {
     }
 }
 
-fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> Named {
-    Named { name: path.display().to_string(), reporter: Box::new(reporter) }
+fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> (Option<String>, Box<dyn Reporter + Send>) {
+    (Some(path.display().to_string()), Box::new(reporter))
 }
 
 pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {

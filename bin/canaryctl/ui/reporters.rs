@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use report::{Ci, Json, Live, Plain, Prompt, Reporter, Size, System};
 use rollout::event::{Event, EventKind};
 
-use super::artifacts::{Named, unwritten};
+use super::artifacts::{Outputs, unwritten};
 use super::keys::Keys;
 use super::print::print_error;
 use crate::cli::artifact_args::{ArtifactArgs, CiSystem};
@@ -53,10 +53,7 @@ impl Reporters {
         let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, ci, several).reporter)], Vec::new()))?;
         let files = artifacts.clone();
         // A blocked terminal must not block the files.
-        let files = Worker::start("files", clock, move || {
-            let (named, errors) = files.reporters(several);
-            (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), errors)
-        })?;
+        let files = Worker::start("files", clock, move || files.reporters(several))?;
         Ok(Self { screen, files, live, events: artifacts.events.clone() })
     }
 
@@ -112,8 +109,6 @@ impl Drop for Reporters {
         self.end();
     }
 }
-
-type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
     fn start(

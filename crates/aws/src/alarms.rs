@@ -11,12 +11,6 @@ use rollout::Arn;
 use crate::connect::Aws;
 use crate::error::failed;
 
-#[derive(Debug, Default)]
-pub(crate) struct Described {
-    pub(crate) metric: Vec<MetricAlarm>,
-    pub(crate) composite: Vec<CompositeAlarm>,
-}
-
 impl Aws {
     /// Asks for alarms of both kinds: without the types, composite alarms are left out.
     pub(crate) fn describe_alarms(&self) -> DescribeAlarmsFluentBuilder {
@@ -24,9 +18,9 @@ impl Aws {
     }
 
     /// The alarms of these names or ARNs; those that do not exist are left out.
-    pub(crate) async fn describe(&self, names: &[String]) -> Answer<Described> {
+    pub(crate) async fn describe(&self, names: &[String]) -> Answer<(Vec<MetricAlarm>, Vec<CompositeAlarm>)> {
         let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
-        let mut found = Described::default();
+        let (mut metric, mut composite) = (Vec::new(), Vec::new());
         for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
             let request = self
                 .describe_alarms()
@@ -36,8 +30,8 @@ impl Aws {
             let mut pages = request.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(failed(Call::DescribeAlarms))?;
-                found.metric.extend(page.metric_alarms.unwrap_or_default());
-                found.composite.extend(page.composite_alarms.unwrap_or_default());
+                metric.extend(page.metric_alarms.unwrap_or_default());
+                composite.extend(page.composite_alarms.unwrap_or_default());
             }
         }
         // Asked for by ARN and found by name: in another account or Region it would be another alarm.
@@ -45,9 +39,9 @@ impl Aws {
             let asked = name.map_or(Some(&""), |name| asked.get(name));
             asked.is_some_and(|asked| !Arn::is_meant(asked) || Some(*asked) == arn)
         };
-        found.metric.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        found.composite.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        Ok(found)
+        metric.retain(|alarm: &MetricAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        composite.retain(|alarm: &CompositeAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        Ok((metric, composite))
     }
 }
 

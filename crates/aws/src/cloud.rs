@@ -19,7 +19,7 @@ use rollout::hook::HookUrl;
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::alarms::{Described, alarm_name, composite_watch, metric_watch};
+use crate::alarms::{alarm_name, composite_watch, metric_watch};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
 use crate::{convert, limits, managed_alarm, metrics};
@@ -172,9 +172,9 @@ impl Cloud for Aws {
 
     async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
-        let described = self.describe(names).await?;
-        let metric = described.metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
-        let composite = described.composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
+        let (metric, composite) = self.describe(names).await?;
+        let metric = metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
+        let composite = composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
         Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
@@ -294,7 +294,7 @@ impl Cloud for Aws {
     }
 
     async fn watches(&self, names: &[String]) -> Answer<Vec<Watch>> {
-        let Described { metric, composite } = self.describe(names).await?;
+        let (metric, composite) = self.describe(names).await?;
         Ok(metric.iter().map(metric_watch).chain(composite.iter().map(composite_watch)).collect())
     }
 

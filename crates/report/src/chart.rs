@@ -13,7 +13,8 @@ use rollout::{Time, Version};
 
 use crate::counts::{figure, ratio};
 use crate::format::version;
-use crate::record::{Count, Record};
+use crate::record::Record;
+use crate::rollout_state::Count;
 use crate::safe::clean;
 
 const WIDTH: f64 = 880.0;

@@ -192,8 +192,8 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
         return now + &target;
     }
     if ending.outcome == OutcomeKind::RolledBack {
-        if let Some(restored) = story.restored.filter(|restored| restored.version.is_some()) {
-            now = format!("{now}, confirmed at {}", clock(restored.at));
+        if let Some((at, Some(_))) = story.restored {
+            now = format!("{now}, confirmed at {}", clock(at));
         }
         if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
             now = format!("{now}; {candidate} is marked as rolled back");
@@ -206,7 +206,7 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
 fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
     // A failure before the candidate had traffic says nothing about the candidate.
-    let failed = story.share.is_some() && story.rollback.as_ref().is_some_and(|rollback| rollback.cause.rejects());
+    let failed = story.share.is_some() && story.rollback.is_some_and(|(_, cause)| cause.rejects());
     by_a_person || failed
 }
 

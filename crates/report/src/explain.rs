@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::counts::figure;
 use crate::format::{joined, version};
 use crate::record::{Record, records};
+use crate::rollout_state::Count;
 use crate::safe::one_line;
 
 /// The explanation of every rollout in these events, for people.
@@ -68,7 +69,7 @@ fn grounds(record: &Record) -> Vec<String> {
     }
     if let Some(count) = record.counts.iter().rfind(|count| count.at <= at) {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
-        rows.push(format!("evidence  {}", evidence(record, at)));
+        rows.push(format!("evidence  {}", evidence(count)));
     }
     let last: BTreeMap<_, _> =
         record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
@@ -82,9 +83,8 @@ fn grounds(record: &Record) -> Vec<String> {
     rows
 }
 
-/// How far the evidence was from its threshold at a moment.
-fn evidence(record: &Record, at: Time) -> String {
-    let Some(count) = record.counts.iter().rfind(|count| count.at <= at) else { return "nothing was counted".to_owned() };
+/// How far the evidence was from its threshold.
+fn evidence(count: &Count) -> String {
     let (ln, threshold) = (count.numbers.ln_evidence, figure(count.numbers.ln_threshold));
     let missing = match count.numbers.missing_errors {
         Some(missing) if count.opinion != AnalysisVerdict::RollBack => {
@@ -146,24 +146,24 @@ fn otherwise(record: &Record) -> Vec<String> {
 }
 
 fn rolled_back(record: &Record) -> Vec<String> {
-    let Some(rollback) = &record.story.rollback else { return Vec::new() };
+    let Some((at, cause)) = record.story.rollback else { return Vec::new() };
     let onwards = onwards(record);
-    match rollback.cause {
-        Cause::Alarm => alarmed(record, rollback.at, &onwards),
-        Cause::Analysis => analysed(record, rollback.at, &onwards),
+    match cause {
+        Cause::Alarm => alarmed(record, at, &onwards),
+        Cause::Analysis => analysed(record, at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if rollback.cause == Cause::PostHook { promoted } else { onwards };
+            let then = if cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
             let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
+                format!(", {} after it became unavailable at {}", duration(at.since(since)), clock(since))
             });
             vec![
-                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback.at)),
+                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(at)),
                 "a longer `--blind-limit` would have held the traffic for longer".to_owned(),
             ]
         }
@@ -188,9 +188,8 @@ fn alarmed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
     let names = Vec::from_iter(names);
     let names = if names.is_empty() { "the alarm".to_owned() } else { format!("alarm {}", names.join(" and ")) };
     let mut rows = vec![format!("without {names} {onwards}")];
-    if record.counts.iter().any(|count| count.at <= at) {
-        rows.push(format!("the comparison alone would not have rolled back by then: {}", evidence(record, at)));
-    }
+    let count = record.counts.iter().rfind(|count| count.at <= at);
+    rows.extend(count.map(|count| format!("the comparison alone would not have rolled back by then: {}", evidence(count))));
     rows
 }
 

@@ -281,9 +281,8 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let not_ok = |alarm: &&Watched| alarm.last.is_some_and(|(state, _)| state != AlarmState::Ok);
-    let sorted: Vec<&Watched> =
-        story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
+    let mut sorted: Vec<&Watched> = story.alarms.iter().collect();
+    sorted.sort_by_key(|alarm| alarm.last.is_none_or(|(state, _)| state == AlarmState::Ok));
     let mut lines = Vec::new();
     for (index, alarm) in sorted.iter().take(ALARMS).enumerate() {
         lines.push(row(if index == 0 { "alarms" } else { "" }).joined(alarm_line(story, alarm, now)));

@@ -85,9 +85,9 @@ fn alarms(story: &Story) -> Line {
 }
 
 fn state(story: &Story, now: Time) -> (Tone, String) {
-    if let Some(rollback) = &story.rollback {
+    if let Some((_, cause)) = story.rollback {
         let word = if story.restored.is_some() { "rolled back" } else { "rolling back" };
-        return (Tone::Bad, format!("{word}: {}", rollback.cause.phrase()));
+        return (Tone::Bad, format!("{word}: {}", cause.phrase()));
     }
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());

@@ -136,7 +136,7 @@ fn about_start(started: &Started) -> Vec<LogLine> {
 /// Each shift shows the counts; they get their own line only when the verdict becomes worse.
 fn compared(story: &Story, opinion: AnalysisVerdict, why: &str) -> Vec<LogLine> {
     match opinion {
-        _ if story.counts.as_ref().is_none_or(|counts| !counts.turned) => Vec::new(),
+        _ if story.count.as_ref().is_none_or(|count| !count.turned) => Vec::new(),
         AnalysisVerdict::Hold => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
         AnalysisVerdict::NoData => line("compared", one_line(why)),
         // The rollback that follows has the reason.
@@ -190,7 +190,7 @@ fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> Stri
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
     let due = next.map_or_else(String::new, |next| format!(" at {}", clock(next)));
     let traffic = if weight.is_zero() { "no traffic".to_owned() } else { format!("{weight} of traffic") };
-    let counts = story.counts.as_ref().map_or_else(String::new, |counts| format!("; {}", one_line(&counts.why)));
+    let counts = story.count.as_ref().map_or_else(String::new, |count| format!("; {}", count.why));
     format!("for {}{due}; {traffic} on {}{counts}", one_line(waiting_for), version(story.candidate))
 }
 
@@ -220,14 +220,14 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
     let back = format!("{} of traffic to {version}", Weight::FULL);
-    let Some(rollback) = &story.rollback else { return back };
+    let Some((decided, cause)) = story.rollback else { return back };
     #[expect(clippy::wildcard_enum_match_arm, reason = "any other cause is a decision of this process")]
-    let seen = match rollback.cause {
+    let seen = match cause {
         Cause::Alarm => "the alarm was seen",
         Cause::Signal => "the signal",
         Cause::PostHook | Cause::PreHook | Cause::StepHook => "the hook's answer",
         Cause::Group => "its group",
         _ => "the decision",
     };
-    format!("{back}, {} after {seen}", duration(at.since(rollback.at)))
+    format!("{back}, {} after {seen}", duration(at.since(decided)))
 }

@@ -2,7 +2,7 @@
 //!
 //! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
-use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::comparison::Numbers;
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
@@ -12,7 +12,7 @@ use crate::alarm_reason::in_figures;
 use crate::ending::Block;
 use crate::format::{short, version};
 use crate::messages::{LogLine, sentences};
-use crate::rollout_state::Story;
+use crate::rollout_state::{Count, Story};
 use crate::safe::{clean_lines, one_line};
 
 #[derive(Clone, Debug, Default)]
@@ -35,15 +35,6 @@ pub(crate) struct Record {
     pub(crate) rollback: Option<(Time, String)>,
     pub(crate) log: Vec<(Time, LogLine)>,
     pub(crate) ending: Option<RolloutSummary>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Count {
-    pub(crate) at: Time,
-    #[serde(rename = "verdict")]
-    pub(crate) opinion: AnalysisVerdict,
-    pub(crate) why: String,
-    pub(crate) numbers: Numbers,
 }
 
 /// A state of an alarm.
@@ -145,10 +136,7 @@ impl Record {
                 let reason = in_figures(&one_line(reason));
                 self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
             }
-            EventKind::Compared { opinion, why, numbers } => {
-                let (why, numbers) = (one_line(why), (**numbers).clone());
-                self.counts.push(Count { at, opinion: *opinion, why, numbers });
-            }
+            EventKind::Compared { .. } => self.counts.extend(self.story.count.clone()),
             EventKind::MonitoringLost { why } => {
                 self.unmonitored.push((at, None));
                 self.decide(at, "hold: monitoring unavailable".to_owned(), why);

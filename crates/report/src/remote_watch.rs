@@ -174,18 +174,15 @@ impl Watch {
 
     fn about_share(&mut self, note: &Note) -> Option<EventKind> {
         let (from, to) = (self.share, note.phase.share());
-        if let Phase::Shift { steps, .. } = note.phase {
+        let (step, because) = if let Phase::Shift { step, steps, .. } = note.phase {
             self.steps = usize::from(steps);
-        }
+            (usize::from(step), format!("step {step} of {steps}"))
+        } else {
+            (self.steps, "the last step".to_owned())
+        };
         if to.is_zero() || to == from || note.stable.is_none() {
             return None;
         }
-        let (step, because) = match note.phase {
-            Phase::Shift { step, steps, .. } => (usize::from(step), format!("step {step} of {steps}")),
-            Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => {
-                (self.steps, "the last step".to_owned())
-            }
-        };
         (self.share, self.stood) = (to, to);
         let steps = self.steps;
         Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
