@@ -70,17 +70,18 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
 /// Merges grants by their purpose: one statement for each, for any number of functions.
 fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     for grant in more {
-        match grants.iter_mut().find(|known| known.id == grant.id) {
-            Some(known) => {
-                known
-                    .actions
-                    .extend(grant.actions.iter().filter(|action| !known.actions.contains(action)).copied().collect::<Vec<_>>());
-                let beyond: Vec<String> =
-                    grant.resources.into_iter().filter(|resource| !known.resources.contains(resource)).collect();
-                known.resources.extend(beyond);
-            }
-            None => grants.push(grant),
-        }
+        let Some(Grant { actions, resources, .. }) = grants.iter_mut().find(|known| known.id == grant.id) else {
+            grants.push(grant);
+            continue;
+        };
+        grant.actions.into_iter().for_each(|action| push_new(actions, action));
+        grant.resources.into_iter().for_each(|resource| push_new(resources, resource));
+    }
+}
+
+fn push_new<T: PartialEq>(known: &mut Vec<T>, one: T) {
+    if !known.contains(&one) {
+        known.push(one);
     }
 }
 

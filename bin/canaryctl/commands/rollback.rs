@@ -249,12 +249,7 @@ impl Report {
         let done = if let Ended::Done { alias, from, .. } = &self.ended { Some((alias, *from)) } else { None };
         let (alias, from) = done.unzip();
         print_result(output, code, &text, || {
-            json!({
-                "v": rollout::event::FORMAT,
-                "type": "outcome",
-                "at": self.now,
-                "function": subject.function.name,
-                "alias": subject.alias,
+            let fields = json!({
                 "outcome": outcome,
                 "exit_code": code,
                 "reason": { "kind": kind, "detail": detail },
@@ -262,7 +257,8 @@ impl Report {
                 "candidate": from.flatten(),
                 "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
                 "next": next,
-            })
+            });
+            report::object("outcome", self.now, subject, fields)
         });
         code
     }

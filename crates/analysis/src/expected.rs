@@ -75,7 +75,7 @@ pub fn minutes_to_see(parameters: &Parameters, traffic: &Traffic, weight: f64, t
     let part = alone * times / (others + alone * times);
     let surprise = part * (part / alone).ln() + (1.0 - part) * ((1.0 - part) / others).ln();
     let gained = bad_a_minute * surprise;
-    let first_bet = f64::from(u8::try_from(parameters.bets()).unwrap_or(u8::MAX)) / parameters.start;
+    let first_bet = f64::from(parameters.bets()) / parameters.start;
     (times > 1.0 && gained > 0.0 && gained.is_finite()).then(|| (first_bet.ln() + parameters.ln_threshold()) / gained)
 }
 

@@ -86,8 +86,9 @@ impl Parameters {
     }
 
     /// How many bets there are.
-    pub(crate) fn bets(&self) -> usize {
-        self.alternatives.len() + usize::from(self.outage.is_some())
+    pub(crate) fn bets(&self) -> u8 {
+        let bets = self.alternatives.len() + usize::from(self.outage.is_some());
+        u8::try_from(bets).unwrap_or(u8::MAX)
     }
 
     /// Refuses what makes no sense.

@@ -183,20 +183,13 @@ mod tests {
     use super::*;
     use controller::port::Failure;
 
-    fn found(
-        version: Option<&str>,
-        revision: Option<&str>,
-        routing: Option<&AliasRoutingConfiguration>,
-    ) -> Answer<AliasSnapshot> {
-        alias(Call::GetAlias, version, None, routing, revision)
-    }
-
     fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
         AliasRoutingConfiguration::builder().additional_version_weights(version, weight).build()
     }
 
     #[test]
     fn an_alias_without_what_matters_is_unreadable() {
+        let found = |version, revision, routing| alias(Call::GetAlias, version, None, routing, revision);
         assert!(found(Some("1"), Some("r"), None).is_ok());
         let (too_much, unpublished) = (weights("2", 1.5), weights("$LATEST", 0.5));
         for (answer, word) in [

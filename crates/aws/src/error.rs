@@ -201,13 +201,8 @@ mod tests {
     }
 
     fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> Failed {
-        let mut metadata = ErrorMetadata::builder();
-        if let Some(code) = code {
-            metadata = metadata.code(code);
-        }
-        if let Some(message) = message {
-            metadata = metadata.message(message);
-        }
+        let metadata = code.into_iter().fold(ErrorMetadata::builder(), |metadata, code| metadata.code(code));
+        let metadata = message.into_iter().fold(metadata, |metadata, message| metadata.message(message));
         SdkError::service_error(UpdateAliasError::generic(metadata.build()), response(status))
     }
 
@@ -293,23 +288,20 @@ mod tests {
 
     #[test]
     fn what_never_left_and_what_may_have_arrived() {
+        let not_sent = Failed::dispatch_failure;
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
         let rows: [(&str, Failed, Failure); 10] = [
             ("construction", Failed::construction_failure("no such field"), Failure::Unsent),
-            ("user", Failed::dispatch_failure(ConnectorError::user("no URI".into())), Failure::Unsent),
-            ("connecting", Failed::dispatch_failure(ConnectorError::timeout("connect".into())), Failure::Unsent),
-            ("refused", Failed::dispatch_failure(ConnectorError::io(refused().into())), Failure::Unsent),
-            (
-                "refused, wrapped",
-                Failed::dispatch_failure(ConnectorError::io(io::Error::other(refused()).into())),
-                Failure::Unsent,
-            ),
-            ("name", Failed::dispatch_failure(ConnectorError::io(ResolveDnsError::new("no such host").into())), Failure::Unsent),
-            ("reset", Failed::dispatch_failure(ConnectorError::io(reset.into())), Failure::Unanswered),
-            ("unreachable", Failed::dispatch_failure(ConnectorError::io(unreachable.into())), Failure::Unanswered),
-            ("other", Failed::dispatch_failure(ConnectorError::other("half an answer".into(), None)), Failure::Unanswered),
+            ("user", not_sent(ConnectorError::user("no URI".into())), Failure::Unsent),
+            ("connecting", not_sent(ConnectorError::timeout("connect".into())), Failure::Unsent),
+            ("refused", not_sent(ConnectorError::io(refused().into())), Failure::Unsent),
+            ("refused, wrapped", not_sent(ConnectorError::io(io::Error::other(refused()).into())), Failure::Unsent),
+            ("name", not_sent(ConnectorError::io(ResolveDnsError::new("no such host").into())), Failure::Unsent),
+            ("reset", not_sent(ConnectorError::io(reset.into())), Failure::Unanswered),
+            ("unreachable", not_sent(ConnectorError::io(unreachable.into())), Failure::Unanswered),
+            ("other", not_sent(ConnectorError::other("half an answer".into(), None)), Failure::Unanswered),
             ("time-out", Failed::timeout_error("after 5 s"), Failure::Unanswered),
         ];
         for (name, error, failure) in rows {

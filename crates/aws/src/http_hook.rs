@@ -54,7 +54,7 @@ impl Aws {
             let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error))?;
             Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
         };
-        let Some(sleep) = self.config.sleep_impl() else { return Err(unusable("no timer is configured")) };
+        let sleep = self.config.sleep_impl().ok_or_else(|| unusable("no timer is configured"))?;
         let page = Timeout::new(Box::pin(asked), sleep.sleep(limit)).await;
         let late = |_| {
             let message = format!("no response within {}", rollout::format::exact(limit));

@@ -49,7 +49,7 @@ async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCou
         for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
             for (place, (metric, statistic)) in questions(pair.limits.as_ref(), candidate).iter().enumerate() {
                 let id = format!("p{index}{letter}{place}");
-                queries.push(query(&id, &pair.subject, Some(version), metric, statistic, MINUTE));
+                queries.push(query(&id, &pair.subject, Some(version), (metric, statistic), MINUTE));
             }
         }
     }
@@ -109,12 +109,9 @@ fn tally(series: &[Values], start: Time) -> Answer<VersionCounts> {
 pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
     let asked =
         [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
-    let queries = asked
-        .iter()
-        .enumerate()
-        .map(|(place, (metric, statistic))| query(&format!("u{place}"), subject, None, metric, statistic, every))
-        .collect();
-    let series = ask(aws, queries, from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
+    let queries = asked.into_iter().enumerate();
+    let queries = queries.map(|(place, asked)| query(&format!("u{place}"), subject, None, asked, every));
+    let series = ask(aws, queries.collect(), from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
@@ -132,36 +129,23 @@ pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time,
 pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Answer<Vec<f64>> {
     let queries = by.iter().enumerate().map(|(place, resource)| {
         let resource = resource.iter().map(|resource| ("Resource", resource.clone()));
-        let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource);
-        stat(&format!("r{place}"), dimensions, "Invocations", "Sum", HOUR)
+        let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource).collect();
+        stat(&format!("r{place}"), dimensions, ("Invocations", "Sum"), HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
     answered.into_iter().map(|values| values.map(|values| values.values().fold(0.0, |sum, value| sum + value))).collect()
 }
 
-fn query(
-    id: &str,
-    subject: &Subject,
-    version: Option<Version>,
-    metric: &str,
-    statistic: &str,
-    period: Duration,
-) -> MetricDataQuery {
+fn query(id: &str, subject: &Subject, version: Option<Version>, asked: (&str, &str), period: Duration) -> MetricDataQuery {
     let function = &subject.function.name;
-    let alias = [("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
+    let mut dimensions = vec![("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
     // Counted by version only while the alias has weights, and only for calls through it.
-    let version = version.map(|version| ("ExecutedVersion", version.to_string()));
-    stat(id, alias.into_iter().chain(version), metric, statistic, period)
+    dimensions.extend(version.map(|version| ("ExecutedVersion", version.to_string())));
+    stat(id, dimensions, asked, period)
 }
 
-fn stat(
-    id: &str,
-    dimensions: impl Iterator<Item = (&'static str, String)>,
-    metric: &str,
-    statistic: &str,
-    period: Duration,
-) -> MetricDataQuery {
-    let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
+fn stat(id: &str, dimensions: Vec<(&str, String)>, (metric, statistic): (&str, &str), period: Duration) -> MetricDataQuery {
+    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name(metric).set_dimensions(Some(dimensions)).build();
     let period = i32::try_from(period.as_secs()).unwrap_or(i32::MAX);
     let statistic = MetricStat::builder().metric(metric).period(period).stat(statistic).build();

@@ -211,9 +211,8 @@ fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Marku
 /// The invocations of a time: from, until, percent that failed or were slow.
 type Piece = (Time, Time, f64);
 
-/// Picks a version's invocations.
-type Side = fn(&Numbers) -> &Calls;
-const SIDES: [Side; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
+/// Pick a version's invocations.
+const SIDES: [fn(&Numbers) -> &Calls; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
 
 /// The pieces of both versions, a piece for each count: stable's, the candidate's. `percent` is of a side, from this count and the one
 /// before.

@@ -1,9 +1,9 @@
 //! How does the output of `doctor` look? In 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
 
 use crate::format::wrapped;
+use crate::json::object;
 use crate::safe::one_line;
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
-use rollout::event::FORMAT;
 use rollout::{Subject, Time};
 use serde_json::{Value, json};
 
@@ -78,14 +78,7 @@ fn row(out: &mut String, label: &str, text: &str) {
 
 /// The same for programs: a line each, and one at the end that counts them.
 pub fn doctor_json(subject: &Subject, diagnosis: &DoctorReport, now: Time) -> String {
-    let line = |kind: &str, mut line: Value| {
-        line["v"] = json!(FORMAT);
-        line["type"] = json!(kind);
-        line["at"] = json!(now);
-        line["function"] = json!(subject.function.name);
-        line["alias"] = json!(subject.alias);
-        format!("{line}\n")
-    };
+    let line = |kind: &str, fields: Value| format!("{}\n", object(kind, now, subject, fields));
     let symptoms = diagnosis.diagnoses.iter().map(|symptom| line("symptom", json!(symptom)));
     let unseen = diagnosis.unseen.iter().map(|unseen| line("not_seen", json!(unseen)));
     let [problems, warnings, notes] = Severity::ALL.map(|severity| diagnosis.count(severity));

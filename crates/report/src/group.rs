@@ -27,13 +27,7 @@ pub(crate) fn row(member: &MemberEnding) -> [String; 4] {
 
 /// The ending of these events: the only one, or of a group the one that decided the exit code.
 pub fn last_ending(events: &[Event]) -> Option<RolloutSummary> {
-    match outcome(events) {
-        Some(outcome) => of_all(outcome),
-        None => events.iter().rev().find_map(Event::ending).cloned(),
-    }
-}
-
-fn of_all(outcome: &GroupOutcome) -> Option<RolloutSummary> {
+    let Some(outcome) = outcome(events) else { return events.iter().rev().find_map(Event::ending).cloned() };
     let member = deciding(outcome).into_iter().next().or(outcome.members.first())?;
     let reason = EndReason { detail: why(member), ..member.ending.reason.clone() };
     Some(RolloutSummary { exit_code: outcome.exit_code, reason, traffic: now(outcome), ..member.ending.clone() })
@@ -46,8 +40,7 @@ impl Block {
         let deciding = deciding(outcome);
         // No command undoes several finished rollouts: each needs its own.
         let promoted: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();
-        let about = if outcome.exit_code == 0 { &promoted } else { &deciding };
-        let each = if outcome.exit_code == 0 { 1 } else { 2 };
+        let (about, each) = if outcome.exit_code == 0 { (&promoted, 1) } else { (&deciding, 2) };
         let next = about.iter().flat_map(|member| member.ending.next.iter().take(each)).map(|command| one_line(command));
         Self {
             verdict: verdict(outcome),

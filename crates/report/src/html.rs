@@ -81,8 +81,15 @@ fn article(record: &Record, index: usize) -> Markup {
                 (counts(record))
             }
             @for table in [tables::decisions(record), tables::hooks(record), tables::alarms(record)] { (section(&table)) }
-            (warnings(record))
-            (settings(record))
+            @if !record.warnings.is_empty() {
+                h2 { "Warnings" }
+                ul { @for text in &record.warnings { li { (prose(text)) } } }
+            }
+            @let chosen = tables::settings(record);
+            @if !chosen.is_empty() {
+                h2 { "Settings" }
+                dl.settings { @for (name, value) in chosen { dt { (name) } dd { (clean(&value)) } } }
+            }
             (section(&tables::differences(record)))
             h2 { "What to do next" }
             ul { @for command in &block.next { li { code { (clean(command)) } } } }
@@ -218,28 +225,4 @@ fn counts(record: &Record) -> Markup {
     };
     let head = ["Counted", "Traffic", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
     folded(&Table::new("", "Invocations since the rollout started, in total", &head, rows))
-}
-
-fn warnings(record: &Record) -> Markup {
-    html! {
-        @if !record.warnings.is_empty() {
-            h2 { "Warnings" }
-            ul { @for text in &record.warnings { li { (prose(text)) } } }
-        }
-    }
-}
-
-fn settings(record: &Record) -> Markup {
-    let chosen = tables::settings(record);
-    html! {
-        @if !chosen.is_empty() {
-            h2 { "Settings" }
-            dl.settings {
-                @for (name, value) in chosen {
-                    dt { (name) }
-                    dd { (clean(&value)) }
-                }
-            }
-        }
-    }
 }

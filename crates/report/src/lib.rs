@@ -56,7 +56,7 @@ pub use github::github_outputs;
 pub use gitlab::dotenv;
 pub use group::last_ending;
 pub use html::html;
-pub use json::Json;
+pub use json::{Json, object};
 pub use live::{Live, Size};
 pub use live_frame::{LiveState, frame};
 pub use markdown::markdown;
@@ -82,14 +82,12 @@ pub trait Reporter {
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
     /// Redraws what changes with time. `now` is AWS' time.
-    fn tick(&mut self, now: Time) -> io::Result<()> {
-        let _ = now;
+    fn tick(&mut self, _now: Time) -> io::Result<()> {
         Ok(())
     }
 
     /// Shows a question or a message to the person at the keyboard. Reporters that do not draw ignore it.
-    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
-        let _ = prompt;
+    fn prompt(&mut self, _prompt: &Prompt) -> io::Result<()> {
         Ok(())
     }
 

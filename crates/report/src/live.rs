@@ -115,19 +115,15 @@ impl<W: Write> Live<W> {
 
     /// The lines that stay above the frame, because they must not be lost.
     fn lasting(&self, event: &Event, lines: Vec<String>, size: (usize, usize)) -> Vec<String> {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other event can be lost")]
         let block = match &event.what {
-            EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
-            EventKind::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
+            EventKind::GroupOutcome(outcome) => Block::of_a_group(outcome),
+            EventKind::Outcome(ending) if !self.of_a_group => Block::of(&self.state.story, ending),
             // In a group the line is enough.
-            EventKind::Outcome(_) => return lines,
-            _ => None,
+            EventKind::Outcome(_) | EventKind::Warning { .. } | EventKind::HookFailed { .. } => return lines,
+            _ => return if Self::is_small(size) { lines } else { Vec::new() },
         };
-        if let Some(block) = block {
-            return [String::new()].into_iter().chain(block.lines(Some(size.0), self.color)).collect();
-        }
-        let lasts = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
-        if lasts || Self::is_small(size) { lines } else { Vec::new() }
+        [String::new()].into_iter().chain(block.lines(Some(size.0), self.color)).collect()
     }
 }
 

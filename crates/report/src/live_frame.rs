@@ -78,7 +78,7 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
 /// The live view at `now`, made for `width` columns and not yet cut to them.
 pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     if let Some(stories) = &state.stories {
-        return live_group::rows(stories, state.recent.iter(), now, width);
+        return live_group::rows(stories, &state.recent, now, width);
     }
     let story = &state.story;
     let mut lines = header(story, now, width);
@@ -106,17 +106,12 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let versions = versions(story.stable(), story.candidate, "▸");
     let left = Line::of(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
-    let whole = match started.stable {
-        Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
-        Some(_) | None => String::new(),
+    let (words, whole) = match started.stable {
+        _ if started.is_elsewhere() => ("driven by another process".to_owned(), String::new()),
+        Some(_) => (schedule(started), format!(" of about {}", elapsed(total(started)))),
+        None => ("first deployment".to_owned(), String::new()),
     };
-    let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
-    let right = Line::of(Tone::Dim, right);
-    let words = match started.stable {
-        _ if started.is_elsewhere() => "driven by another process".to_owned(),
-        Some(_) => schedule(started),
-        None => "first deployment".to_owned(),
-    };
+    let right = Line::of(Tone::Dim, format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at))));
     let width = width.min(WIDEST);
     let long = left.clone().with(Tone::Plain, format!("   {words}"));
     if long.width() + 1 + right.width() <= width {
@@ -194,13 +189,9 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
         return Line::default();
     };
     let full = story.share.filter(|share| share.weight == Weight::FULL);
-    match full {
-        Some(share) => {
-            let done = now.since(share.since).min(bake);
-            Line::of(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
-        }
-        None => Line::of(Tone::Dim, format!("  bake {}", duration(bake))),
-    }
+    let done = full.map(|share| format!("{} of ", countdown(now.since(share.since).min(bake))));
+    let tone = if done.is_some() { Tone::Strong } else { Tone::Dim };
+    Line::of(tone, format!("  bake {}{}", done.unwrap_or_default(), duration(bake)))
 }
 
 fn share(story: &Story, now: Time, width: usize) -> Line {

@@ -1,6 +1,6 @@
 //! What does the live view show of several functions? A row for each on one screen, those with problems first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
@@ -19,12 +19,7 @@ const FUNCTIONS: usize = 16;
 const NAME: usize = 32;
 
 /// The rows of several functions; `recent` is what happened last in any of them.
-pub(crate) fn rows<'a>(
-    stories: &Stories,
-    recent: impl Iterator<Item = &'a (Time, &'static str, String)>,
-    now: Time,
-    width: usize,
-) -> Rows {
+pub(crate) fn rows(stories: &Stories, recent: &VecDeque<(Time, &str, String)>, now: Time, width: usize) -> Rows {
     let mut sorted: Vec<&Story> = stories.values().collect();
     sorted.sort_by_key(|story| rank(story));
     let name = sorted.iter().map(|story| story.subject().chars().count()).max().unwrap_or(0).min(NAME);
@@ -34,7 +29,7 @@ pub(crate) fn rows<'a>(
         body.push(Line::of(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
     }
     let first = |text: &str| wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
-    let recent = recent.map(|(at, word, text)| happened(*at, word, &first(text))).collect();
+    let recent = recent.iter().map(|(at, word, text)| happened(*at, word, &first(text))).collect();
     let foot = Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
     Rows { body, recent, foot: vec![foot] }
 }

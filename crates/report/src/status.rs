@@ -5,13 +5,13 @@
 use std::fmt::Display;
 
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
-use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
 use rollout::{Subject, Time, Weight};
 use serde_json::{Value, json};
 
 use crate::format::{joined, operand, version, when};
+use crate::json::object;
 use crate::remote_watch::outcome;
 use crate::safe::{clean_lines, one_line};
 
@@ -50,16 +50,18 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> Value
         Some(_) | None => (None, None),
     };
     let candidate = live.and_then(|note| note.candidate).or(alias.and_then(Alias::canary).map(|(version, _)| version));
+    // The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
+    let of_alias = || alias.map(|alias| alias.target.to_string());
+    let stable = live.map_or_else(of_alias, |note| note.stable.map(|stable| stable.to_string()));
     let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
     let (id, owner) = match &found {
         Some(AliasState::Contended { id, owner, .. }) => (Some(id.to_string()), Some(owner.to_string())),
         Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
     };
     // Keys are only ever added.
-    json!({
-        "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
+    let fields = json!({
         "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
-        "stable": stable(alias, live), "candidate": candidate,
+        "stable": stable, "candidate": candidate,
         "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
         "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
         "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
@@ -68,7 +70,8 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> Value
         "last_outcome": last.map(|phase| outcome(phase).kind()),
         "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
         "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
-    })
+    });
+    object("status", now, subject, fields)
 }
 
 /// A title, rows of a word and a sentence, and commands.
@@ -291,14 +294,6 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
     }
     let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
     sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
-}
-
-/// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
-fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
-    match live {
-        Some(note) => note.stable.map(|stable| stable.to_string()),
-        None => alias.map(|alias| alias.target.to_string()),
-    }
 }
 
 fn word(found: &AliasState) -> &'static str {

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use rollout::event::FORMAT;
 use rollout::forecast::Forecast;
 use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::forecast;
 use crate::format::{joined, operand, short};
+use crate::json::object;
 use crate::safe::one_line;
 
 /// The timeline of a plan for people; every line is ended.
@@ -67,8 +67,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
     let weights = plan.schedule.weights().iter().enumerate();
     let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": moment(plan, index).as_secs(), "weight": weight});
     // Keys are only ever added.
-    json!({
-        "v": FORMAT, "type": "plan", "at": now, "function": subject.function.name, "alias": subject.alias,
+    let fields = json!({
         "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
         "steps": weights.map(step).collect::<Vec<_>>(), "every_seconds": plan.schedule.every().as_secs(),
         "bake_seconds": plan.bake.as_secs(), "total_seconds": plan.duration().as_secs(), "pre_hook": plan.pre_hook,
@@ -80,7 +79,8 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         "on_low_traffic": on_low_traffic, "insufficient_data": plan.insufficient_data.word(),
         "preexisting_alarm": plan.preexisting_alarm.word(), "blind_limit_seconds": plan.blind_limit.as_secs(),
         "on_interrupt": plan.on_interrupt.word(), "plan_hash": plan.hash().to_string(), "forecast": forecast,
-    })
+    });
+    object("plan", now, subject, fields)
 }
 
 const ROWS: usize = 12;
