@@ -18,6 +18,7 @@ impl Failure {
         Self { code: 3, message: message.into() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "errors are passed as `map_err` has them")]
     pub(crate) fn unexpected(message: impl ToString) -> Self {
         Self { code: 1, message: message.to_string() }
     }

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
     let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
-    let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut grants, mut notes): (Vec<Grant>, Vec<&str>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
         let place =
@@ -85,25 +85,21 @@ fn push_new<T: PartialEq>(known: &mut Vec<T>, one: T) {
     }
 }
 
-fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
+fn about_rollout(args: &Rollout, create_alias: bool) -> impl Iterator<Item = &'static str> {
     let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
                  needed once";
     let warnings = "the `Warnings…` statements are optional: without them a rollout does not warn about callers that bypass the alias, \
                     or about its stack";
     let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
-    notes.into_iter().flatten().map(str::to_owned).collect()
+    notes.into_iter().flatten()
 }
 
-fn about(subject: &Subject, place: &Place) -> Vec<String> {
-    let mut notes = Vec::new();
-    if subject.function.account.is_none() {
-        notes.push("the account is not known, the policy has `*`: name the function by its ARN".to_owned());
-    }
-    if place.region.is_none() && subject.function.place.is_none() {
-        notes.push("the Region is not known, the policy has `*`: set it with `--region`".to_owned());
-    }
-    notes
+fn about(subject: &Subject, place: &Place) -> impl Iterator<Item = &'static str> {
+    let account = "the account is not known, the policy has `*`: name the function by its ARN";
+    let region = "the Region is not known, the policy has `*`: set it with `--region`";
+    let no_region = place.region.is_none() && subject.function.place.is_none();
+    [subject.function.account.is_none().then_some(account), no_region.then_some(region)].into_iter().flatten()
 }
 
 /// The stack in which a rollout looks up logical ids, if it has any.

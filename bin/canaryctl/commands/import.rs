@@ -29,9 +29,9 @@ pub(crate) struct Import {
     common: Common,
 }
 
-pub(crate) fn schema() -> Result<u8, Failure> {
+pub(crate) fn schema() -> u8 {
     print_out(&format!("{:#}\n", project::schema()));
-    Ok(0)
+    0
 }
 
 pub(crate) async fn run(args: Import) -> Result<u8, Failure> {

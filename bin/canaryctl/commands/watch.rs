@@ -1,5 +1,6 @@
 //! `canaryctl status --watch`: the live view of a rollout that runs elsewhere, from reads alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use controller::port::{Clock, Cloud};
@@ -96,17 +97,14 @@ impl Monitor {
 }
 
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
-    let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
-    let said = located.said.iter().flat_map(|said| &said.settings.alarms);
-    names.extend(said.filter_map(|alarm| match &alarm.value {
+    let typed = typed.iter().map(|alarm| alarm.name.clone());
+    let said = located.said.iter().flat_map(|said| &said.settings.alarms).filter_map(|alarm| match &alarm.value {
         Alarm::Name(name) => values::alarm(name).ok().map(|alarm| alarm.name),
         Alarm::Definition(definition) => Some(definition.name.clone()),
         // A logical id is not looked up: watching makes no other calls.
         Alarm::LogicalId(_) => None,
-    }));
-    names.sort();
-    names.dedup();
-    names
+    });
+    typed.chain(said).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 struct View {

@@ -193,6 +193,7 @@ mod tests {
     use aws_sdk_lambda::operation::update_alias::UpdateAliasError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
+    use aws_smithy_types::error::metadata::Builder;
 
     type Failed = SdkError<UpdateAliasError, HttpResponse>;
 
@@ -201,8 +202,8 @@ mod tests {
     }
 
     fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> Failed {
-        let metadata = code.into_iter().fold(ErrorMetadata::builder(), |metadata, code| metadata.code(code));
-        let metadata = message.into_iter().fold(metadata, |metadata, message| metadata.message(message));
+        let metadata = code.into_iter().fold(ErrorMetadata::builder(), Builder::code);
+        let metadata = message.into_iter().fold(metadata, Builder::message);
         SdkError::service_error(UpdateAliasError::generic(metadata.build()), response(status))
     }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::counts::figure;
 use crate::format::{joined, version};
 use crate::record::{Record, records};
-use crate::rollout_state::Count;
+use crate::rollout_state::{Count, Share};
 use crate::safe::one_line;
 
 /// The explanation of every rollout in these events, for people.
@@ -56,14 +56,10 @@ fn grounds(record: &Record) -> Vec<String> {
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
-        Some(share) => rows.push(format!(
-            "traffic   {} on {candidate} since {} (step {} of {}), decided at {}",
-            share.weight,
-            clock(share.since),
-            share.step,
-            share.steps,
-            clock(at)
-        )),
+        Some(Share { weight, step, steps, since, .. }) => {
+            let (since, decided) = (clock(since), clock(at));
+            rows.push(format!("traffic   {weight} on {candidate} since {since} (step {step} of {steps}), decided at {decided}"));
+        }
         None if started.stable.is_some() => rows.push(format!("traffic   {candidate} had none")),
         None => rows.push(format!("traffic   there was no version before {candidate}")),
     }
@@ -226,22 +222,16 @@ fn promoted(record: &Record) -> Vec<String> {
     }
     let highest = record.minutes().into_iter().max_by_key(|count| count.numbers.ln_evidence);
     if let Some(count) = highest.filter(|_| started.analysis == Some(Mode::On)) {
-        rows.push(format!(
-            "evidence of {} would have rolled back; the highest was {} at {}",
-            figure(count.numbers.ln_threshold),
-            figure(count.numbers.ln_evidence),
-            clock(count.at)
-        ));
+        let (threshold, highest) = (figure(count.numbers.ln_threshold), figure(count.numbers.ln_evidence));
+        rows.push(format!("evidence of {threshold} would have rolled back; the highest was {highest} at {}", clock(count.at)));
     }
     if started.post_hook.is_some() || started.pre_hook.is_some() {
         rows.push("any other answer of a hook would have rolled back".to_owned());
     }
     let longest = record.unmonitored.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
-        rows.push(format!(
-            "monitoring was unavailable for at most {}; longer than `--blind-limit` would have rolled back",
-            duration(longest)
-        ));
+        let most = duration(longest);
+        rows.push(format!("monitoring was unavailable for at most {most}; longer than `--blind-limit` would have rolled back"));
     }
     if rows.is_empty() {
         rows.push("only a person or a signal: nothing was watched".to_owned());

@@ -125,7 +125,7 @@ fn now(outcome: &GroupOutcome) -> String {
         places.extend(match these.len() {
             0 => None,
             count if count == outcome.members.len() => Some(format!("all {count} {place}")),
-            ..=NAMED => Some(format!("{} {place}", these.into_iter().map(subject).collect::<Vec<_>>().join(", "))),
+            1..=NAMED => Some(format!("{} {place}", these.into_iter().map(subject).collect::<Vec<_>>().join(", "))),
             count => Some(format!("{count} {place}")),
         });
     }

@@ -66,12 +66,15 @@ impl Lines {
         if let EventKind::GroupOutcome(outcome) = &event.what {
             return block(&Block::of_a_group(outcome)).iter().map(|line| inert(line)).collect();
         }
-        let story = self.stories.entry((event.function.clone(), event.alias.clone())).or_default();
-        story.add(event);
+        self.stories.entry((event.function.clone(), event.alias.clone())).or_default().add(event);
+        let Some(story) = self.story(event) else { return Vec::new() };
+        let widest = self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0);
+        let written = |line: &LogLine| written(event.at, &story.subject(), widest, line);
         let lines = match event.ending() {
-            Some(ending) if self.of_a_group => self.ended(event, ending),
+            Some(ending) if self.of_a_group => written(&ended(story, ending)),
             Some(ending) => block(&Block::of(story, ending)),
-            None => self.change(event),
+            None if self.is_quiet(event) => Vec::new(),
+            None => sentences(story, event).iter().flat_map(written).collect(),
         };
         if !lines.is_empty() {
             self.last = Some(event.at);
@@ -79,28 +82,10 @@ impl Lines {
         lines.iter().map(|line| inert(line)).collect()
     }
 
-    fn change(&self, event: &Event) -> Vec<String> {
+    /// Whether it is a heartbeat soon after another line.
+    fn is_quiet(&self, event: &Event) -> bool {
         let beat = matches!(event.what, EventKind::Heartbeat { .. });
-        if beat && self.last.is_some_and(|last| event.at.since(last) < QUIET) {
-            return Vec::new();
-        }
-        let Some(story) = self.story(event) else { return Vec::new() };
-        let lines = sentences(story, event);
-        lines.iter().flat_map(|line| written(event.at, &story.subject(), self.widest(), line)).collect()
-    }
-
-    fn widest(&self) -> usize {
-        self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0)
-    }
-
-    /// One function's end in a group: a line, and the command if the rollback is not confirmed.
-    fn ended(&self, event: &Event, ending: &RolloutSummary) -> Vec<String> {
-        let Some(story) = self.story(event) else { return Vec::new() };
-        let Block { verdict, why, now, next, .. } = Block::of(story, ending);
-        let why = why.first().map_or("", String::as_str);
-        let text = format!("{} {}: {why}; {now}", verdict.mark(), verdict.word);
-        let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
-        written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
+        beat && self.last.is_some_and(|last| event.at.since(last) < QUIET)
     }
 
     pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
@@ -116,6 +101,15 @@ impl Lines {
     pub(crate) fn stands_out(&self, ending: &RolloutSummary) -> bool {
         !self.of_a_group || !(ending.is_good() || ending.reason.kind == ReasonKind::Cause(Cause::Group))
     }
+}
+
+/// One function's end in a group: a line, and the command if the rollback is not confirmed.
+fn ended(story: &Story, ending: &RolloutSummary) -> LogLine {
+    let Block { verdict, why, now, next, .. } = Block::of(story, ending);
+    let why = why.first().map_or("", String::as_str);
+    let text = format!("{} {}: {why}; {now}", verdict.mark(), verdict.word);
+    let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
+    LogLine { word: "ended", text, under }
 }
 
 fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String> {

@@ -233,12 +233,8 @@ fn owner(note: &Note, now: Time) -> String {
     match note.lease {
         Some(lease) if lease > now => format!("{}, lease expires at {}", note.owner, when(lease, now)),
         Some(lease) => {
-            format!(
-                "none: the lease of {} expired at {}, {} ago; abandoned: no process drives it",
-                note.owner,
-                when(lease, now),
-                duration(now.since(lease))
-            )
+            let (at, ago) = (when(lease, now), duration(now.since(lease)));
+            format!("none: the lease of {} expired at {at}, {ago} ago; abandoned: no process drives it", note.owner)
         }
         None => format!("none: {} left it in progress; abandoned: no process drives it", note.owner),
     }

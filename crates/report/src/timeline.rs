@@ -200,10 +200,9 @@ fn compared(plan: &Plan) -> Vec<String> {
             OnLowTraffic::Promote => "continues".to_owned(),
             OnLowTraffic::Probe(count) => format!("sends it {count} test events"),
         };
+        let (least, most) = (grouped(analysis.min_requests), duration(analysis.max_hold));
         rows.push(format!(
-            "each step waits for {} invocations of the new version, at most {}, then {then} (--on-low-traffic)",
-            grouped(analysis.min_requests),
-            duration(analysis.max_hold)
+            "each step waits for {least} invocations of the new version, at most {most}, then {then} (--on-low-traffic)"
         ));
     }
     rows
