@@ -166,7 +166,7 @@ fn bars(line: &str) -> usize {
 fn a_document_holds_what_the_events_hold() {
     for name in STORIES {
         let events = events(name);
-        let document: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&document(&events)).unwrap();
         let rollout = &document["rollouts"][0];
         assert_eq!(rollout["function"], "hello", "{name}");
         let ending = events.last().unwrap().ending();

@@ -115,9 +115,9 @@ fn a_report_begins_with_all_of_them() {
     let text = markdown(&events);
     assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay on their stable versions\n"), "{text}");
     assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live rolls back: an alarm fired |"), "{text}");
-    let json: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&document(&events)).unwrap();
     assert_eq!((json["several"]["exit_code"].as_u64(), json["rollouts"].as_array().map(Vec::len)), (Some(10), Some(3)));
-    let one: serde_json::Value = serde_json::from_str(&document(&story("mails")).unwrap()).unwrap();
+    let one: serde_json::Value = serde_json::from_str(&document(&story("mails"))).unwrap();
     assert!(one.get("several").is_none(), "of one function there are not several");
 }
 

@@ -39,7 +39,7 @@ fn text(alias: &Alias) -> String {
 }
 
 fn json(alias: &Alias) -> Value {
-    serde_json::from_str(&status_json(&subject(), Some(alias), now()).unwrap()).unwrap()
+    status_json(&subject(), Some(alias), now())
 }
 
 fn running(lease: Option<i64>) -> Alias {
@@ -226,7 +226,7 @@ fn an_alias_that_does_not_exist() {
     let text = status_text(&subject(), None, None, now());
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
     assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
-    let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();
+    let json: Value = status_json(&subject(), None, now());
     assert_eq!((&json["alias_state"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
 }
 

@@ -7,7 +7,7 @@ use rollout::note::{Owner, RolloutId};
 use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use rollout::policy::Policy;
 use rollout::{Time, Version};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fixtures::{at, subject};
 
@@ -108,8 +108,7 @@ fn a_first_deployment_has_no_steps_and_no_way_back() {
 
 #[test]
 fn the_plan_for_programs() {
-    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, at(38)).unwrap();
-    let mut found: Value = serde_json::from_str(&line).unwrap();
+    let mut found = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, at(38));
     assert_eq!(found["plan_hash"].as_str().map(str::len), Some(8));
     found.as_object_mut().unwrap().remove("plan_hash");
     let expected = json!({
