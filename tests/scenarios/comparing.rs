@@ -8,7 +8,7 @@ use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
 use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, Told, assert_golden, play, play_on, request, short};
+use crate::stage::{Output, Stage, play_on, request, short, with};
 
 fn compared(analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), pre_hook: None, post_hook: None, policy: Policy { analysis, ..Policy::default() }, ..request() }
@@ -22,20 +22,18 @@ fn percents(stage: &Stage) -> Vec<u64> {
     stage.shares("42").into_iter().map(|share| share.1).collect()
 }
 
-fn assert_back(told: &Told, code: u8, kind: &str) {
-    assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (code, kind), "{}", told.log);
+fn assert_back(output: &Output, code: u8, kind: &str) {
+    assert_eq!((output.ending.exit_code, output.ending.reason.kind.word()), (code, kind), "{}", output.log);
 }
 
 #[test]
 fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&compared(on())).await;
-        assert_golden("a_worse_version_without_an_alarm", &told.log);
-        assert_back(&told, 10, "analysis");
+        let output = stage.rollout(compared(on())).await.golden("a_worse_version_without_an_alarm").exits_for(10, "analysis");
         stage.assert_ended("41", "back");
         stage.assert_conditional();
-        assert!(told.ending.reason.detail.contains("as often as 41"), "{}", told.log);
-        assert!(told.ending.exposed.unwrap() > 0 && told.ending.extra_failures.unwrap().to_f64() > 0.0, "{}", told.log);
+        assert!(output.ending.reason.detail.contains("as often as 41"), "{}", output.log);
+        assert!(output.ending.exposed.unwrap() > 0 && output.ending.extra_failures.unwrap().to_f64() > 0.0, "{}", output.log);
         assert!(stage.alias().await.description.contains("x=42n"), "it is remembered as rejected");
     });
 }
@@ -43,23 +41,21 @@ fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
 #[test]
 fn a_good_version_goes_through_on_one_question_a_minute() {
     play_on("hello", async |stage| {
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let output = stage.rollout(compared(on())).await.exits(0);
         assert_eq!(percents(&stage), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
-        assert!(told.log.contains("errors 0%"), "{}", told.log);
+        assert!(output.log.contains("errors 0%"), "{}", output.log);
     });
 }
 
 #[test]
 fn what_only_observes_never_acts() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&compared(Analysis { mode: Mode::Observe, ..on() })).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(told.ending.reason.kind.word(), "promoted");
-        assert!(told.ending.exposed.unwrap() > 0);
+        let output = stage.rollout(compared(Analysis { mode: Mode::Observe, ..on() })).await.exits(0);
+        assert_eq!(output.ending.reason.kind.word(), "promoted");
+        assert!(output.ending.exposed.unwrap() > 0);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -68,9 +64,9 @@ fn what_only_observes_never_acts() {
 fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compare() {
     play_on("hello-errors", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "1")]).unwrap());
-        let told = stage.rollout(&Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await;
-        assert_back(&told, 10, "analysis");
-        assert!(told.ending.reason.detail.contains("failed all of its"), "{}", told.log);
+        let output =
+            stage.rollout(Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await.exits_for(10, "analysis");
+        assert!(output.ending.reason.detail.contains("failed all of its"), "{}", output.log);
         stage.assert_ended("41", "back");
     });
 }
@@ -79,32 +75,26 @@ fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compa
 #[test]
 fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
     let few = |on_low_traffic| Analysis { min_requests: 20, max_hold: Duration::from_mins(4), on_low_traffic, ..on() };
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&compared(few(OnLowTraffic::RollBack))).await;
-        assert_golden("nobody_calls", &told.log);
-        assert_back(&told, 12, "low_traffic");
+    play_on("hello-idle", async |stage| {
+        stage.rollout(compared(few(OnLowTraffic::RollBack))).await.golden("nobody_calls").exits_for(12, "low_traffic");
         let shares = stage.shares("42");
         // A write takes 20 to 60 ms, the first as well as the last.
         assert!((299..310).contains(&shares[1].0) && shares.len() == 2, "one minute as planned and four more: {shares:?}");
         assert!(!stage.alias().await.description.contains(" x="), "nothing speaks against it");
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&with(short(), few(OnLowTraffic::Promote))).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        stage.rollout(judged(short(), few(OnLowTraffic::Promote))).await.exits(0);
         let shares = stage.shares("42");
         assert!((270..280).contains(&shares[1].0) && (540..560).contains(&shares[2].0), "{shares:?}");
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", told.log);
-        assert!(told.log.contains("only about 0 invocations of the new version are expected"), "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        let output = stage.rollout(compared(on())).await;
+        assert_eq!(output.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", output.log);
+        assert!(output.log.contains("only about 0 invocations of the new version are expected"), "{}", output.log);
     });
 }
 
-fn with(request: Request, analysis: Analysis) -> Request {
+fn judged(request: Request, analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), policy: Policy { analysis, ..request.policy }, ..request }
 }
 
@@ -113,22 +103,17 @@ fn saved_events_stand_in_for_calls() {
     let probed = |count| {
         let on_low_traffic = OnLowTraffic::Probe(count);
         let analysis = Analysis { min_requests: 20, max_hold: Duration::ZERO, on_low_traffic, ..on() };
-        Request { probe_event: Some(b"{\"ping\":true}".to_vec()), ..with(short(), analysis) }
+        Request { probe_event: Some(b"{\"ping\":true}".to_vec()), ..judged(short(), analysis) }
     };
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&probed(5)).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        stage.rollout(probed(5)).await.exits(0);
         assert_eq!(stage.calls("Invoke"), 1 + 5, "a dry run, and five events once for all steps");
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 5);
         assert_eq!(percents(&stage), [10, 50, 100]);
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap());
-        let told = stage.rollout(&probed(5)).await;
-        assert_golden("a_saved_event_that_fails", &told.log);
-        assert_back(&told, 10, "analysis");
+        stage.rollout(probed(5)).await.golden("a_saved_event_that_fails").exits_for(10, "analysis");
         assert_eq!(percents(&stage), [10, 0]);
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 1, "the first failure is enough");
     });
@@ -138,16 +123,17 @@ fn saved_events_stand_in_for_calls() {
 fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
-        let told = stage.rollout(&with(short(), on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(told.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", told.log);
+        let output = stage.rollout(judged(short(), on())).await.exits(0);
+        assert_eq!(output.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", output.log);
         assert_eq!(stage.calls("GetMetricData"), 1);
     });
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
-        let told = stage.rollout(&Request { analysis_asked: true, ..with(short(), on()) }).await;
-        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("`--analysis off` disables the comparison"), "{}", told.log);
+        stage
+            .rollout(Request { analysis_asked: true, ..judged(short(), on()) })
+            .await
+            .exits(3)
+            .says("`--analysis off` disables the comparison");
         assert_eq!(stage.writes().len(), 0);
     });
 }
@@ -159,11 +145,9 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
             stage.until(|| stage.shares("42").len() >= 2).await;
             stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
         };
-        let request =
-            Request { policy: Policy { blind_limit: Duration::from_mins(4), ..compared(on()).policy }, ..compared(on()) };
-        let (told, ()) = tokio::join!(stage.rollout(&request), blind);
-        assert_back(&told, 12, "blind");
-        assert!(told.ending.reason.detail.contains("the invocations cannot be counted"), "{}", told.log);
+        let request = with(compared(on()), |policy| policy.blind_limit = Duration::from_mins(4));
+        let output = stage.rollout_while(&request, blind).await.exits_for(12, "blind");
+        assert!(output.ending.reason.detail.contains("the invocations cannot be counted"), "{}", output.log);
         let shares = percents(&stage);
         assert!(shares == [10, 20, 0] || shares == [10, 20, 30, 0], "one count may be missed: {shares:?}");
     });
@@ -184,8 +168,7 @@ fn a_process_that_takes_over_knows_what_the_first_one_knew() {
         // While nobody looks, the evidence comes in.
         stage.sleep(180).await;
         let shares = percents(&stage);
-        let told = stage.as_caller("SECOND").await.rollout(&request).await;
-        assert_back(&told, 10, "analysis");
+        stage.as_caller("SECOND").await.rollout(&request).await.exits_for(10, "analysis");
         assert_eq!(percents(&stage), [shares, vec![0]].concat(), "it is found before anything rises");
     });
 }
@@ -195,22 +178,18 @@ fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
     let slower = |stage: &Stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
     };
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         // Enough calls to know what is usual.
         stage.sleep(600).await;
         slower(&stage);
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(compared(on())).await.exits(0);
     });
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         // Enough calls to know what is usual.
         stage.sleep(600).await;
         slower(&stage);
-        let told = stage.rollout(&compared(Analysis { latency: Latency::Enforce, ..on() })).await;
-        assert_back(&told, 10, "analysis");
-        assert!(told.ending.reason.detail.contains("42 is slower than 41"), "{}", told.log);
+        let output = stage.rollout(compared(Analysis { latency: Latency::Enforce, ..on() })).await.exits_for(10, "analysis");
+        assert!(output.ending.reason.detail.contains("42 is slower than 41"), "{}", output.log);
     });
 }
 
@@ -222,10 +201,9 @@ fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
             policy: Policy { bake: Some(Duration::from_secs(bake)), analysis: Analysis::default(), ..short().policy },
             ..short()
         };
-        let told = stage.rollout(&alone(30)).await;
-        assert!(told.log.contains("alarm `HelloFooAlarm` needs at least 1m of errors to fire"), "{}", told.log);
-        let told = stage.rollout(&Request { policy: Policy { again: true, ..alone(60).policy }, ..alone(60) }).await;
-        assert!(!told.log.contains("of errors to fire"), "{}", told.log);
+        stage.rollout(alone(30)).await.says("alarm `HelloFooAlarm` needs at least 1m of errors to fire");
+        let output = stage.rollout(with(alone(60), |policy| policy.again = true)).await;
+        assert!(!output.log.contains("of errors to fire"), "{}", output.log);
     });
 }
 

@@ -11,7 +11,7 @@ use rollout::policy::Policy;
 use serde_json::json;
 use sim::{Effect, Fault, World};
 
-use crate::stage::{Stage, play, play_on, request};
+use crate::stage::{Stage, play, play_on, request, with};
 
 async fn examine(stage: &Stage, request: &Request) -> DoctorReport {
     let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
@@ -120,7 +120,7 @@ fn an_account_without_any_is_met_with_silence() {
             let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
             let stage = Stage::furnished(settings, 7, sound).await;
             stage.sleep(1_800).await;
-            let found = examine(&stage, &Request { policy: Policy { analysis: on(), ..Policy::default() }, ..request() }).await;
+            let found = examine(&stage, &with(request(), |policy| policy.analysis = on())).await;
             assert_eq!(found, DoctorReport::default());
             assert_eq!(found.exit_code(), 0);
         });
@@ -245,8 +245,8 @@ fn secrets_are_compared_and_never_told() {
         });
         let found = examine(&stage, &request()).await;
         saying(&found, "environment (PASSWORD changed), from 42 to $LATEST");
-        let told = format!("{found:?}");
-        assert!(!told.contains("hunter2") && !told.contains("correct-horse"), "{told}");
+        let output = format!("{found:?}");
+        assert!(!output.contains("hunter2") && !output.contains("correct-horse"), "{output}");
     });
 }
 
@@ -261,19 +261,16 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
         ("GetMetricData", "cloudwatch:GetMetricData"),
     ];
     for (operation, permission) in operations {
-        play(async move {
-            let stage = Stage::story("hello-stack").await;
+        play_on("hello-stack", async |stage| {
             stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
             let found = examine(&stage, &request()).await;
             assert!(found.unseen.iter().any(|unseen| unseen.permission.as_deref() == Some(permission)), "{:#?}", found.unseen);
         });
     }
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| operations.iter().for_each(|(operation, _)| world.add_fault(Fault::on(operation, Effect::Deny))));
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("warning"), "{}", told.log);
+        let output = stage.rollout(request()).await.exits(0);
+        assert!(!output.log.contains("warning"), "{}", output.log);
     });
 }
 
@@ -297,8 +294,8 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
             stage.sleep(90).await;
             examine(&stage, &request()).await
         };
-        let (told, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let (output, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
+        assert_eq!(output.ending.exit_code, 0, "{}", output.log);
         assert_eq!(saying(&found, "has been in progress on hello:Live").severity, Severity::Problem);
         assert!(found.unseen[0].why.contains("a rollout is in progress"), "{:?}", found.unseen);
     });
@@ -311,29 +308,25 @@ fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_kn
         let mapping = json!({"EventSourceArn": source, "FunctionName": "hello"});
         world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
     };
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(direct);
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let output = stage.rollout(request()).await.exits(0);
         let warning = "CALLERS BYPASS hello:Live: this rollout and its rollback do not reach them: \
                        the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` shows how to move them";
-        assert_eq!(told.log.matches(warning).count(), 1, "{}", told.log);
-        let (before, _) = told.log.split_once(warning).unwrap();
+        assert_eq!(output.log.matches(warning).count(), 1, "{}", output.log);
+        let (before, _) = output.log.split_once(warning).unwrap();
         assert!(!before.contains("claimed") && !before.contains("10%"), "before anything begins: {before}");
-        let page = report::html(&told.events);
+        let page = report::html(&output.events);
         assert!(page.contains("CALLERS BYPASS hello:Live"), "{page}");
-        assert!(report::markdown(&told.events).contains("CALLERS BYPASS hello:Live"));
+        assert!(report::markdown(&output.events).contains("CALLERS BYPASS hello:Live"));
     });
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(direct);
         let slow = Effect::Latency(Duration::from_secs(4));
         stage.with(|world| world.add_fault(Fault::on("GetPolicy", slow).calls(1..=9)));
         stage.with(|world| world.add_fault(Fault::on("GetPolicy", Effect::ServerError(503)).calls(1..=9)));
         let began = stage.now();
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         let claimed = stage.writes()[0].at.since(began);
         assert!(claimed < Duration::from_secs(7), "{claimed:?}");
     });

@@ -11,7 +11,7 @@ use rollout::policy::Policy;
 use sim::{Effect, Fault, World};
 
 use crate::managed_alarms::errors;
-use crate::stage::{Stage, play, play_on, request, short};
+use crate::stage::{Stage, play, play_on, request, short, with};
 
 /// Every operation that a rollout or a person may call; a hook's own job calls the one that is left out.
 fn operations() -> impl Iterator<Item = Call> {
@@ -68,8 +68,7 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
     play(async {
         let stage = Stage::story(story).await;
         stage.with(furnish);
-        let told = stage.rollout(request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request).await.exits(0);
         let called = called(&stage);
         for (action, resource) in &called {
             // CloudWatch's calls name no resource in the log.
@@ -89,9 +88,8 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
         let stage = Stage::story(story).await;
         stage.with(furnish);
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
-        let told = stage.rollout(request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("AccessDenied"), "{}", told.log);
+        let output = stage.rollout(request).await.exits(0);
+        assert!(!output.log.contains("AccessDenied"), "{}", output.log);
     });
 }
 
@@ -163,18 +161,13 @@ fn saved_events() {
 fn a_first_deployment() {
     // Without an alias there is no provisioned concurrency to ask for.
     let spare = ["lambda:GetProvisionedConcurrencyConfig", "lambda:ListTags", LATER];
-    assert_least(
-        "hello-first",
-        |_| {},
-        &Request { policy: Policy { create_alias: true, ..Policy::default() }, ..request() },
-        &spare,
-    );
+    assert_least("hello-first", |_| {}, &with(request(), |policy| policy.create_alias = true), &spare);
 }
 
 #[test]
 fn a_rollback_and_the_doctor() {
     play_on("hello", async |stage| {
-        stage.rollout(&short()).await;
+        stage.rollout(short()).await;
         let operator = stage.as_caller("OPERATOR").await;
         let grants = rollback_permissions(&request().subject, &place());
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller("OPERATOR")));

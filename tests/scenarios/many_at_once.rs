@@ -13,7 +13,7 @@ use sim::{Effect, Fault, World};
 use tokio::sync::watch;
 
 use crate::harness::{Sleeper, identity};
-use crate::stage::{Stage, play, play_on, short};
+use crate::stage::{Stage, play_on, short};
 
 const COUNT: usize = 12;
 
@@ -104,8 +104,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
 #[test]
 fn a_hundred_rollouts_count_their_calls_in_two_questions_a_minute() {
     for (latency, many) in [(Latency::Ignore, 100), (Latency::Report, 50)] {
-        play(async move {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             furnish(&stage, many, "10");
             // So much traffic that the limits of both percentiles are known, where it matters; then hardly any.
             stage.sleep(if latency == Latency::Ignore { 1 } else { 130 }).await;

@@ -6,14 +6,13 @@ use rollout::plan::Preexisting;
 use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play, play_on, request, short};
+use crate::stage::{Stage, play, play_on, request, short, with};
 
 /// Refused with 3, every word in the log, nothing written by the program.
 async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
-    let told = stage.rollout(request).await;
-    assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
+    let output = stage.rollout(request).await.exits_as(3, "refused");
     for word in words {
-        assert!(told.log.contains(word), "no `{word}` in\n{}", told.log);
+        assert!(output.log.contains(word), "no `{word}` in\n{}", output.log);
     }
     let ours = stage.writes().iter().filter(|write| write.caller == "CONTROLLER").count();
     let changes = ["PublishVersion", "UpdateFunctionCode"].map(|operation| stage.done(operation));
@@ -34,8 +33,7 @@ fn every_problem_is_told_at_once() {
         };
         let words = ["leaves no room", "`HelloFooAlarm` has been in ALARM", "`Missing` does not exist", "hook `nobody`"];
         assert_refused(&stage, &bad, &words).await;
-        let told = stage.rollout(&bad).await;
-        assert_golden("every_problem_at_once", &told.log);
+        stage.rollout(&bad).await.golden("every_problem_at_once");
     });
 }
 
@@ -94,8 +92,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
             http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=Live").body(body.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", put).await.unwrap().status().is_success());
         assert_refused(&stage, &request(), &["provisioned concurrency", "--allow-provisioned-concurrency"]).await;
-        let told = stage.rollout(&Request { policy: Policy { allow_provisioned: true, ..short().policy }, ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(with(short(), |policy| policy.allow_provisioned = true)).await.exits(0);
     });
 }
 
@@ -104,11 +101,11 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["has been in ALARM since"]).await;
-        let told = stage
-            .rollout(&Request { policy: Policy { preexisting_alarm: Preexisting::Wait, ..short().policy }, ..short() })
-            .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("waiting for HelloFooAlarm"), "{}", told.log);
+        stage
+            .rollout(with(short(), |policy| policy.preexisting_alarm = Preexisting::Wait))
+            .await
+            .exits(0)
+            .says("waiting for HelloFooAlarm");
     });
 }
 
@@ -123,17 +120,14 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
             world.create_errors_alarm("Broken", "broken", 1.0).unwrap();
             world.set_environment("broken", &[("SIM_ERROR_RATE", "0")]).unwrap();
         });
-        while stage.with(|world| world.alarm_state("Broken")) != Some("ALARM") {
-            stage.sleep(10).await;
-        }
+        stage.until_alarm("Broken", "ALARM").await;
         let fix = Request {
             subject: rollout::Subject::parse("broken:Live", None).unwrap(),
             alarms: vec!["Broken".into()],
             policy: Policy { preexisting_alarm: Preexisting::Ignore, ..short().policy },
             ..short()
         };
-        let told = stage.rollout(&fix).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(&fix).await.exits(0);
         assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
     });
 }
@@ -142,9 +136,7 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
 fn a_stack_that_will_reset_the_alias_is_named() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.tag("hello", "aws:cloudformation:stack-name", "shop-prod")).unwrap();
-        let told = stage.rollout(&short()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("CloudFormation stack `shop-prod`"), "{}", told.log);
+        stage.rollout(short()).await.exits(0).says("CloudFormation stack `shop-prod`");
     });
 }
 
@@ -163,7 +155,7 @@ fn a_write_that_is_not_permitted_is_found_before_the_claim() {
             let hint = format!("hint: lambda:{operation} on hello is needed");
             assert_refused(&stage, &request, &[words, "AccessDeniedException", &hint]).await;
             stage.with(sim::World::clear_faults);
-            assert_eq!(stage.rollout(&request).await.ending.exit_code, 0);
+            stage.rollout(&request).await.exits(0);
         }
     });
 }
@@ -177,8 +169,7 @@ fn what_is_not_going_to_be_written_need_not_be_permitted() {
                 world.add_fault(Fault::on(operation, Effect::Deny));
             }
         });
-        let told = stage.rollout(&Request { version: rollout::Version::new(42), ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(Request { version: rollout::Version::new(42), ..short() }).await.exits(0);
     });
 }
 
@@ -193,8 +184,8 @@ fn not_knowing_whether_a_write_is_permitted_is_no_reason_to_refuse() {
                     world.add_fault(Fault::on(operation, effect).calls(1..=3));
                 }
             });
-            let told = stage.rollout(&short()).await;
-            assert_eq!(told.ending.exit_code, 0, "{effect:?}\n{}", told.log);
+            let output = stage.rollout(short()).await;
+            assert_eq!(output.ending.exit_code, 0, "{effect:?}\n{}", output.log);
             stage.assert_conditional();
         }
     });

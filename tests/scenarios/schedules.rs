@@ -20,9 +20,7 @@ fn the_nine_names_over_the_wire() {
                 policy: Policy { bake: Some(Duration::ZERO), ..Policy::default() },
                 ..request()
             };
-            let told = stage.rollout(&request).await;
-            assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-            assert!(told.log.contains("nothing is watched"), "{}", told.log);
+            stage.rollout(&request).await.exits(0).says("nothing is watched");
             stage.assert_ended("42", "promoted");
             stage.shares("42")
         });
@@ -51,8 +49,7 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
             policy: Policy { poll: Duration::from_millis(100), bake: Some(Duration::from_secs(10)), ..Policy::default() },
             ..request()
         };
-        let told = stage.rollout(&request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(&request).await.exits(0);
         let shares = stage.shares("42");
         assert_eq!(shares, [(0, 50), (10, 100)]);
     });
@@ -62,8 +59,7 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
 fn the_users_description_stays_in_every_write() {
     play_on("hello", async |stage| {
         stage.with(|world| world.describe_alias("hello", "Live", "the shop's checkout; ask #payments")).unwrap();
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         for write in stage.writes().iter().filter(|write| write.caller == "CONTROLLER") {
             let description = &write.after().unwrap().description;
             assert!(

@@ -8,7 +8,7 @@ use rollout::event::EventKind;
 use rollout::operate::Operation;
 use rollout::policy::Policy;
 
-use crate::stage::{Stage, assert_golden, play, play_on, request, short, subject};
+use crate::stage::{Stage, play, play_on, request, short, subject, taking, with};
 
 /// Runs a rollout until its candidate has this share in per cent, then kills its process.
 async fn killed_at(stage: &Stage, request: &Request, share: u64) {
@@ -16,10 +16,7 @@ async fn killed_at(stage: &Stage, request: &Request, share: u64) {
         stage.until(|| stage.shares("42").last().is_some_and(|last| last.1 >= share)).await;
         stage.sleep(10).await;
     };
-    tokio::select! {
-        told = stage.rollout(request) => panic!("it ended: {}", told.log),
-        () = reached => {}
-    }
+    stage.killed(request, reached).await;
 }
 
 #[test]
@@ -27,14 +24,11 @@ fn the_same_command_goes_on_where_a_killed_process_stood() {
     play_on("hello", async |stage| {
         killed_at(&stage, &request(), 30).await;
         let second = stage.as_caller("SECOND").await;
-        let told = second.rollout(&request()).await;
-        assert_golden("the_same_command_goes_on", &told.log);
-        assert_eq!(told.ending.exit_code, 0);
+        let output = second.rollout(request()).await.golden("the_same_command_goes_on").exits(0);
         stage.assert_ended("42", "promoted");
         // Every share once, in order, and the pre-traffic hook was asked once.
-        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
-        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
-        assert!(!told.log.contains("preHook invoked"), "{}", told.log);
+        assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        assert!(!output.log.contains("preHook invoked"), "{}", output.log);
     });
 }
 
@@ -43,12 +37,8 @@ fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
-        while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
-            stage.sleep(5).await;
-        }
-        let told = stage.as_caller("SECOND").await.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("and has left it since"), "{}", told.log);
+        stage.until_alarm("HelloFooAlarm", "OK").await;
+        stage.as_caller("SECOND").await.rollout(request()).await.exits(10).says("and has left it since");
         stage.assert_ended("41", "back");
         assert_eq!(stage.shares("42").iter().map(|share| share.1).max(), Some(30));
     });
@@ -63,8 +53,8 @@ fn an_owner_that_is_there_is_left_alone() {
             stage.sleep(90).await;
             second.rollout(&late).await
         };
-        let (told, refused) = tokio::join!(stage.rollout(&first), later);
-        assert_eq!((told.ending.exit_code, refused.ending.exit_code), (0, 3), "{}\n{}", told.log, refused.log);
+        let (output, refused) = tokio::join!(stage.rollout(&first), later);
+        assert_eq!((output.ending.exit_code, refused.ending.exit_code), (0, 3), "{}\n{}", output.log, refused.log);
         assert!(
             refused.log.contains("has been in progress on hello:Live since 14:00") && refused.log.contains("--take-over"),
             "{}",
@@ -77,8 +67,7 @@ fn an_owner_that_is_there_is_left_alone() {
 #[test]
 fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
     play_on("hello", async |stage| {
-        let (first, forced) =
-            (request(), Request { takeover: TakeoverOptions { take_over: true, ..TakeoverOptions::default() }, ..request() });
+        let (first, forced) = (request(), taking(request(), |takeover| takeover.take_over = true));
         let second = stage.as_caller("SECOND").await;
         let later = async {
             stage.sleep(90).await;
@@ -104,15 +93,13 @@ fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
         assert_eq!(refused.ending.exit_code, 3);
         assert!(refused.log.contains("with a different plan") && refused.log.contains("--replan"), "{}", refused.log);
         let takeover = TakeoverOptions { replan: true, take_over: true, ..TakeoverOptions::default() };
-        let told = stage.rollout(&Request { takeover, ..other }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
-        assert_eq!(shares, [10, 20, 30, 50, 75, 100]);
+        stage.rollout(Request { takeover, ..other }).await.exits(0);
+        assert_eq!(stage.percents(), [10, 20, 30, 50, 75, 100]);
     });
 }
 
 /// A version that takes two minutes to be ready, and its rollout up to when that version is being prepared.
-async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stage::Told {
+async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stage::Output {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
         stage.until(|| stage.done("PublishVersion") >= 1).await;
@@ -134,7 +121,7 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
     for by_abort in [false, true] {
         play(async {
             let stage = slow().await;
-            let told = preparing(&stage, async |person| {
+            let output = preparing(&stage, async |person| {
                 if by_abort {
                     assert!(matches!(person.order(&subject(), Operation::Abort).await, Ordered::Done(..)));
                 } else {
@@ -142,13 +129,13 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
                 }
             })
             .await;
-            assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+            assert_eq!(output.ending.exit_code, 13, "{}", output.log);
             stage.assert_ended("41", "back");
             assert!(stage.shares("42").is_empty());
-            let again = stage.rollout(&short()).await;
+            let again = stage.rollout(short()).await;
             assert_eq!(again.ending.exit_code, 3, "{}", again.log);
             assert!(again.log.contains("42 was rejected before"), "{}", again.log);
-            let meant = stage.rollout(&Request { policy: Policy { again: true, ..short().policy }, ..short() }).await;
+            let meant = stage.rollout(with(short(), |policy| policy.again = true)).await;
             assert_eq!(meant.ending.exit_code, 0, "{}", meant.log);
         });
     }
@@ -158,19 +145,14 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
 fn a_version_that_is_being_prepared_is_waited_for_and_not_published_again() {
     play(async {
         let stage = slow().await;
-        let asked = short();
         let killed = async {
             stage.until(|| stage.done("PublishVersion") >= 1).await;
             stage.sleep(20).await;
         };
-        tokio::select! {
-            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
-            () = killed => {}
-        }
-        let told = stage.as_caller("SECOND").await.rollout(&short()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.killed(short(), killed).await;
+        let output = stage.as_caller("SECOND").await.rollout(short()).await.exits(0);
         assert_eq!(stage.done("PublishVersion"), 1);
-        assert!(!told.log.contains("published"), "{}", told.log);
+        assert!(!output.log.contains("published"), "{}", output.log);
         // One write to say which version it is, and only one.
         let named = stage.writes().iter().filter(|write| write.after().unwrap().description.contains(" claim 41>42 ")).count();
         assert_eq!(named, 2, "one of each process");
@@ -181,7 +163,7 @@ fn a_version_that_is_being_prepared_is_waited_for_and_not_published_again() {
 fn a_version_that_is_ready_at_once_costs_no_write_more() {
     play(async {
         let stage = Stage::story_with("hello-idle", |settings| settings.version_settle = Duration::ZERO).await;
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         let claims = stage.writes().iter().filter(|write| write.after().unwrap().description.contains(" claim ")).count();
         assert_eq!(claims, 1);
     });
@@ -193,14 +175,11 @@ fn a_rollout_of_other_code_is_another_rollout() {
         killed_at(&stage, &request(), 20).await;
         let code = http::Request::put("/2015-03-31/functions/hello/code").body(r#"{"ZipFile":"UEsDBAo="}"#.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", code).await.unwrap().status().is_success());
-        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
-        let refused = stage.rollout(&Request { takeover, ..request() }).await;
+        let refused = stage.rollout(taking(request(), |takeover| takeover.take_over = true)).await;
         assert_eq!(refused.ending.exit_code, 3);
         assert!(refused.log.contains("`$LATEST` now has other code") && refused.log.contains("--supersede"), "{}", refused.log);
         // Put aside: the canary's share goes and the claim comes in one write, once 43 is ready.
-        let takeover = TakeoverOptions { supersede: true, ..TakeoverOptions::default() };
-        let told = stage.rollout(&Request { takeover, ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(taking(short(), |takeover| takeover.supersede = true)).await.exits(0);
         stage.assert_ended("43", "promoted");
         let taken = stage
             .writes()
@@ -235,10 +214,9 @@ fn weights_that_nobody_noted_can_be_adopted() {
             world.publish("hello", 42).unwrap();
             world.set_alias("hello", "Live", "41", Some(("42", 0.15))).unwrap();
         });
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 3);
-        let told =
-            stage.rollout(&Request { takeover: TakeoverOptions { adopt: true, ..TakeoverOptions::default() }, ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(short()).await.exits(3);
+
+        stage.rollout(taking(short(), |takeover| takeover.adopt = true)).await.exits(0);
         stage.assert_ended("42", "promoted");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");
@@ -255,13 +233,8 @@ fn a_first_deployment_is_finished_by_a_re_run() {
             }
             stage.clock.0.sleep(Duration::from_millis(500)).await;
         };
-        let asked = request();
-        tokio::select! {
-            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
-            () = created => {}
-        }
-        let told = stage.as_caller("SECOND").await.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.killed(request(), created).await;
+        stage.as_caller("SECOND").await.rollout(request()).await.exits(0);
         stage.assert_ended("1", "promoted");
     });
 }
@@ -269,15 +242,13 @@ fn a_first_deployment_is_finished_by_a_re_run() {
 #[test]
 fn a_held_rollout_is_gone_on_with_at_once() {
     play_on("hello", async |stage| {
-        let held =
-            Request { policy: Policy { on_interrupt: rollout::plan::OnInterrupt::Hold, ..Policy::default() }, ..request() };
+        let held = with(request(), |policy| policy.on_interrupt = rollout::plan::OnInterrupt::Hold);
         let moving = async {
             stage.until(|| stage.shares("42").len() >= 2).await;
         };
-        assert_eq!(stage.rollout_until(&held, moving).await.ending.exit_code, 30);
-        let told = stage.as_caller("SECOND").await.rollout(&held).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("waiting to see whether"), "{}", told.log);
+        stage.rollout_until(&held, moving).await.exits(30);
+        let output = stage.as_caller("SECOND").await.rollout(&held).await.exits(0);
+        assert!(!output.log.contains("waiting to see whether"), "{}", output.log);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -287,9 +258,7 @@ fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 30).await;
         stage.with(|world| world.add_fault(sim::Fault::on("DescribeAlarms", sim::Effect::Deny)));
-        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
-        let told = stage.as_caller("SECOND").await.rollout(&Request { takeover, ..request() }).await;
-        assert_eq!(told.ending.exit_code, 12, "{}", told.log);
+        stage.as_caller("SECOND").await.rollout(taking(request(), |takeover| takeover.take_over = true)).await.exits(12);
         stage.assert_ended("41", "back");
     });
 }
@@ -298,20 +267,15 @@ fn an_orphan_is_brought_back_though_its_alarms_cannot_be_read() {
 fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("preHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
-        let asked = request();
         let asking = async {
             while !stage.writes().iter().any(|write| write.after().unwrap().description.contains(" pre 41>42 ")) {
                 stage.clock.0.sleep(Duration::from_millis(100)).await;
             }
             stage.clock.0.sleep(Duration::from_millis(500)).await;
         };
-        tokio::select! {
-            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
-            () = asking => {}
-        }
+        stage.killed(request(), asking).await;
         let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
-        let told = stage.as_caller("SECOND").await.rollout(&Request { takeover, ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.as_caller("SECOND").await.rollout(Request { takeover, ..short() }).await.exits(0);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -323,7 +287,7 @@ fn another_plan_bakes_as_long_as_it_says() {
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
         let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
         let longer = Request { takeover, policy: Policy { bake: Some(Duration::from_mins(20)), ..short().policy }, ..short() };
-        assert_eq!(stage.rollout(&longer).await.ending.exit_code, 0);
+        stage.rollout(&longer).await.exits(0);
         // The bake counts from when the step was due, the write was up to a poll later.
         let baked = stage.writes().last().unwrap().at.since(full);
         assert!(baked + Duration::from_secs(5) >= Duration::from_mins(20), "{baked:?}");
@@ -338,8 +302,7 @@ fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
             TakeoverOptions { supersede: true, ..TakeoverOptions::default() },
             TakeoverOptions { take_over: true, ..TakeoverOptions::default() },
         ] {
-            let told = stage.rollout(&Request { version: rollout::Version::new(41), takeover, ..request() }).await;
-            assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
+            stage.rollout(Request { version: rollout::Version::new(41), takeover, ..request() }).await.exits_as(3, "refused");
         }
         assert_eq!(stage.alias().await.traffic(), "80% on 41, 20% on 42");
     });
@@ -355,9 +318,9 @@ fn an_alias_that_cannot_be_read_while_waiting_is_not_said_to_have_ended() {
         };
         let asked = request();
         let second = stage.as_caller("SECOND").await;
-        let (told, ()) = tokio::join!(second.rollout(&asked), unread);
-        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("GetAlias: ") && !told.log.contains("ended while this process waited"), "{}", told.log);
-        assert_eq!(told.ending.traffic, "unknown: the alias could not be read");
+        let (output, ()) = tokio::join!(second.rollout(&asked), unread);
+        assert_eq!(output.ending.exit_code, 3, "{}", output.log);
+        assert!(output.log.contains("GetAlias: ") && !output.log.contains("ended while this process waited"), "{}", output.log);
+        assert_eq!(output.ending.traffic, "unknown: the alias could not be read");
     });
 }

@@ -85,7 +85,7 @@ fn tally(row: &Row, alpha: f64, seeds: std::ops::Range<u64>) -> Tally {
     let judge = |seed, played: Played| {
         let minutes = &played.minutes[..horizon.min(played.minutes.len())];
         let noticed = played.noticed.filter(|(minute, _)| *minute <= horizon);
-        assert_eq!(noticed.map(|it| it.0), expected(minutes, alpha), "{}, seed {seed}: {}", row.name, played.told.log);
+        assert_eq!(noticed.map(|it| it.0), expected(minutes, alpha), "{}, seed {seed}: {}", row.name, played.output.log);
         let until = &minutes[..noticed.map_or(minutes.len(), |it| it.0)];
         if let Some((_, known)) = noticed {
             // A call in the very moment of the look may be in it already.
@@ -219,7 +219,7 @@ fn a_lag_costs_its_own_minutes_and_nothing_else() {
         let noticed = played.noticed.map(|it| it.0);
         if let Some(minute) = expected(mixed, 0.01) {
             let late = noticed.is_some_and(|noticed| noticed <= minute + 2);
-            assert!(late, "seed {seed}: {noticed:?}, without a lag {minute}: {}", played.told.log);
+            assert!(late, "seed {seed}: {noticed:?}, without a lag {minute}: {}", played.output.log);
         }
         (expected(mixed, 0.01), noticed)
     };
@@ -245,7 +245,11 @@ fn a_version_that_fails_one_call_in_twenty_is_noticed_in_three_minutes() {
     for (lag, wait) in [(AT_ONCE, 0), (LATE, 2)] {
         let kind = Kind { lag, bake: Duration::from_mins(3), ..Kind::linear(0.001, 0.05) };
         let judge = |seed, played: Played| {
-            assert_eq!((played.told.ending.exit_code, played.told.ending.reason.kind.word()), (10, "analysis"), "seed {seed}");
+            assert_eq!(
+                (played.output.ending.exit_code, played.output.ending.reason.kind.word()),
+                (10, "analysis"),
+                "seed {seed}"
+            );
             let minute = played.noticed.unwrap().0;
             (minute, failed(&played.minutes[..minute.min(played.minutes.len())]))
         };
@@ -274,7 +278,7 @@ fn a_good_version_is_left_alone() {
     // So few are rolled back that it takes more of them to tell.
     let rollouts = asked().map_or(16, |rollouts| 5 * rollouts);
     let kind = Kind { lag: LATE, bake: Duration::from_mins(3), ..Kind::linear(0.001, 0.001) };
-    let codes = play_all(&kind, 0..rollouts, |_, played| i32::from(played.told.ending.exit_code));
+    let codes = play_all(&kind, 0..rollouts, |_, played| i32::from(played.output.ending.exit_code));
     let back = count(codes.iter().filter(|code| **code == 10).count());
     assert!(codes.iter().all(|code| [0, 10].contains(code)), "{codes:?}");
     let said = format!("a good version: {back} of {} rolled back {:.5?}", codes.len(), interval(back, count(codes.len())));
