@@ -48,7 +48,7 @@ fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
             };
             let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(4));
             let (output, since) = tokio::join!(stage.rollout(&request), throttled);
-            assert_eq!(output.ending.exit_code, code, "{}", output.log);
+            output.exits(code);
             let held = stage.writes().last().unwrap().at.since(since).as_secs();
             assert!(code == 0 || (720..=760).contains(&held), "{held} s");
         });
@@ -113,7 +113,7 @@ fn permission_that_is_taken_away_in_mid_rollout_is_not_guessed_around() {
         };
         let output = stage.rollout_while(request(), denied).await;
         // The rollout is given up as soon as AWS has refused its writes again and again, and goes back once it may.
-        assert_eq!(output.ending.exit_code, 1, "{}", output.log);
+        output.exits(1);
         stage.assert_ended("41", "back");
     });
 }

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use controller::Request;
-use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
+use rollout::plan::{Analysis, Latency, Mode, OnInterrupt, OnLowTraffic};
 use rollout::policy::Policy;
+use rollout::{Schedule, Weight};
 use sim::{Effect, Fault};
 
-use crate::stage::{Output, Stage, play_on, request, short, with};
+use crate::stage::{play_on, request, short, with};
 
 fn compared(analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), pre_hook: None, post_hook: None, policy: Policy { analysis, ..Policy::default() }, ..request() }
@@ -16,14 +17,6 @@ fn compared(analysis: Analysis) -> Request {
 
 fn on() -> Analysis {
     Analysis { mode: Mode::On, ..Analysis::default() }
-}
-
-fn percents(stage: &Stage) -> Vec<u64> {
-    stage.shares("42").into_iter().map(|share| share.1).collect()
-}
-
-fn assert_back(output: &Output, code: u8, kind: &str) {
-    assert_eq!((output.ending.exit_code, output.ending.reason.kind.word()), (code, kind), "{}", output.log);
 }
 
 #[test]
@@ -42,11 +35,11 @@ fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
 fn a_good_version_goes_through_on_one_question_a_minute() {
     play_on("hello", async |stage| {
         let output = stage.rollout(compared(on())).await.exits(0);
-        assert_eq!(percents(&stage), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
-        assert!(output.log.contains("errors 0%"), "{}", output.log);
+        output.says("errors 0%");
     });
 }
 
@@ -66,7 +59,7 @@ fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compa
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "1")]).unwrap());
         let output =
             stage.rollout(Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await.exits_for(10, "analysis");
-        assert!(output.ending.reason.detail.contains("failed all of its"), "{}", output.log);
+        output.because("failed all of its");
         stage.assert_ended("41", "back");
     });
 }
@@ -90,7 +83,7 @@ fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
     play_on("hello-idle", async |stage| {
         let output = stage.rollout(compared(on())).await;
         assert_eq!(output.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", output.log);
-        assert!(output.log.contains("only about 0 invocations of the new version are expected"), "{}", output.log);
+        output.says("only about 0 invocations of the new version are expected");
     });
 }
 
@@ -109,12 +102,12 @@ fn saved_events_stand_in_for_calls() {
         stage.rollout(probed(5)).await.exits(0);
         assert_eq!(stage.calls("Invoke"), 1 + 5, "a dry run, and five events once for all steps");
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 5);
-        assert_eq!(percents(&stage), [10, 50, 100]);
+        assert_eq!(stage.percents(), [10, 50, 100]);
     });
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap());
         stage.rollout(probed(5)).await.golden("a_saved_event_that_fails").exits_for(10, "analysis");
-        assert_eq!(percents(&stage), [10, 0]);
+        assert_eq!(stage.percents(), [10, 0]);
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 1, "the first failure is enough");
     });
 }
@@ -129,11 +122,8 @@ fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
     });
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
-        stage
-            .rollout(Request { analysis_asked: true, ..judged(short(), on()) })
-            .await
-            .exits(3)
-            .says("`--analysis off` disables the comparison");
+        let asked = Request { analysis_asked: true, ..judged(short(), on()) };
+        stage.rollout(asked).await.exits(3).says("`--analysis off` disables the comparison");
         assert_eq!(stage.writes().len(), 0);
     });
 }
@@ -146,9 +136,8 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
             stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
         };
         let request = with(compared(on()), |policy| policy.blind_limit = Duration::from_mins(4));
-        let output = stage.rollout_while(&request, blind).await.exits_for(12, "blind");
-        assert!(output.ending.reason.detail.contains("the invocations cannot be counted"), "{}", output.log);
-        let shares = percents(&stage);
+        stage.rollout_while(&request, blind).await.exits_for(12, "blind").because("the invocations cannot be counted");
+        let shares = stage.percents();
         assert!(shares == [10, 20, 0] || shares == [10, 20, 30, 0], "one count may be missed: {shares:?}");
     });
 }
@@ -157,53 +146,38 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
 #[test]
 fn a_process_that_takes_over_knows_what_the_first_one_knew() {
     play_on("hello-errors", async |stage| {
-        let request = Request {
-            policy: Policy { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()).policy },
-            ..compared(on())
-        };
+        let request = with(compared(on()), |policy| policy.on_interrupt = OnInterrupt::Hold);
         // Before CloudWatch has shown anything.
-        let cut = async { stage.sleep(75).await };
-        let first = stage.rollout_until(&request, cut).await;
-        assert_eq!(first.ending.exit_code, 30, "{}", first.log);
+        stage.rollout_until(&request, stage.sleep(75)).await.exits(30);
         // While nobody looks, the evidence comes in.
         stage.sleep(180).await;
-        let shares = percents(&stage);
+        let shares = stage.percents();
         stage.as_caller("SECOND").await.rollout(&request).await.exits_for(10, "analysis");
-        assert_eq!(percents(&stage), [shares, vec![0]].concat(), "it is found before anything rises");
+        assert_eq!(stage.percents(), [shares, vec![0]].concat(), "it is found before anything rises");
     });
 }
 
 #[test]
 fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
-    let slower = |stage: &Stage| {
-        stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
-    };
-    play_on("hello", async |stage| {
-        // Enough calls to know what is usual.
-        stage.sleep(600).await;
-        slower(&stage);
-        stage.rollout(compared(on())).await.exits(0);
-    });
-    play_on("hello", async |stage| {
-        // Enough calls to know what is usual.
-        stage.sleep(600).await;
-        slower(&stage);
-        let output = stage.rollout(compared(Analysis { latency: Latency::Enforce, ..on() })).await.exits_for(10, "analysis");
-        assert!(output.ending.reason.detail.contains("42 is slower than 41"), "{}", output.log);
-    });
+    for (latency, code, reason, words) in
+        [(Latency::Report, 0, "promoted", ""), (Latency::Enforce, 10, "analysis", "42 is slower than 41")]
+    {
+        play_on("hello", async |stage| {
+            // Enough calls to know what is usual.
+            stage.sleep(600).await;
+            stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
+            stage.rollout(compared(Analysis { latency, ..on() })).await.exits_for(code, reason).because(words);
+        });
+    }
 }
 
 #[test]
 fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
     play_on("hello", async |stage| {
-        let alone = |bake| Request {
-            schedule: "AllAtOnce".parse().unwrap(),
-            policy: Policy { bake: Some(Duration::from_secs(bake)), analysis: Analysis::default(), ..short().policy },
-            ..short()
-        };
+        let short = Request { schedule: "AllAtOnce".parse().unwrap(), ..short() };
+        let alone = |bake| with(short.clone(), |policy| policy.bake = Some(Duration::from_secs(bake)));
         stage.rollout(alone(30)).await.says("alarm `HelloFooAlarm` needs at least 1m of errors to fire");
-        let output = stage.rollout(with(alone(60), |policy| policy.again = true)).await;
-        assert!(!output.log.contains("of errors to fire"), "{}", output.log);
+        stage.rollout(with(alone(60), |policy| policy.again = true)).await.lacks("of errors to fire");
     });
 }
 
@@ -233,8 +207,7 @@ fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
         assert!(at_once.parts.is_empty());
         // Most of its time at a share that tells little: the same time at less is named instead.
         let steep = Request {
-            schedule: rollout::Schedule::steps(&[rollout::Weight::from_basis_points(9_000).unwrap()], Duration::from_mins(10))
-                .unwrap(),
+            schedule: Schedule::steps(&[Weight::from_basis_points(9_000).unwrap()], Duration::from_mins(10)).unwrap(),
             ..compared(on())
         };
         let better = foresee(steep).await.better.unwrap();

@@ -7,7 +7,6 @@ use controller::{Identity, Request, doctor};
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode};
-use rollout::policy::Policy;
 use serde_json::json;
 use sim::{Effect, Fault, World};
 
@@ -225,10 +224,10 @@ fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
         let watched = Request { alarms: vec!["outer".to_owned()], ..request() };
         saying(&examine(&stage, &watched).await, "alarm `least` uses the Minimum");
         // One minute of trouble and two that CloudWatch is late, in two minutes.
-        let bake = Some(Duration::from_mins(2));
-        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), policy: Policy { bake, ..Policy::default() }, ..request() };
+        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), ..request() };
+        let hasty = with(hasty, |policy| policy.bake = Some(Duration::from_mins(2)));
         saying(&examine(&stage, &hasty).await, "fires after 1m of errors plus about 2m of CloudWatch delay");
-        let patient = Request { policy: Policy { bake: Some(Duration::from_mins(3)), ..hasty.policy }, ..hasty };
+        let patient = with(hasty, |policy| policy.bake = Some(Duration::from_mins(3)));
         assert_eq!(examine(&stage, &patient).await.diagnoses, []);
     });
 }
@@ -245,8 +244,8 @@ fn secrets_are_compared_and_never_told() {
         });
         let found = examine(&stage, &request()).await;
         saying(&found, "environment (PASSWORD changed), from 42 to $LATEST");
-        let output = format!("{found:?}");
-        assert!(!output.contains("hunter2") && !output.contains("correct-horse"), "{output}");
+        let shown = format!("{found:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("correct-horse"), "{shown}");
     });
 }
 
@@ -269,8 +268,7 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
     }
     play_on("hello", async |stage| {
         stage.with(|world| operations.iter().for_each(|(operation, _)| world.add_fault(Fault::on(operation, Effect::Deny))));
-        let output = stage.rollout(request()).await.exits(0);
-        assert!(!output.log.contains("warning"), "{}", output.log);
+        stage.rollout(request()).await.exits(0).lacks("warning");
     });
 }
 
@@ -295,7 +293,7 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
             examine(&stage, &request()).await
         };
         let (output, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
-        assert_eq!(output.ending.exit_code, 0, "{}", output.log);
+        output.exits(0);
         assert_eq!(saying(&found, "has been in progress on hello:Live").severity, Severity::Problem);
         assert!(found.unseen[0].why.contains("a rollout is in progress"), "{:?}", found.unseen);
     });

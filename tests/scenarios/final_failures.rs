@@ -75,7 +75,7 @@ fn a_weight_of_one_that_is_refused_costs_one_call_in_ten_thousand() {
             let output = stage.rollout(Request { schedule: schedule.parse().unwrap(), ..request() }).await.exits(0);
             stage.assert_ended("42", "promoted");
             // Baked, and the post-traffic hook asked, as ever.
-            assert!(output.log.contains("postHook succeeded"), "{}", output.log);
+            output.says("postHook succeeded");
             let almost =
                 stage.writes().into_iter().find(|write| (write.after().unwrap().share("42") - 0.9999).abs() < 1e-9).unwrap();
             assert!(stage.writes().last().unwrap().at.since(almost.at) >= Duration::from_mins(3));
@@ -96,8 +96,7 @@ fn what_a_stack_tool_left_can_be_ended() {
             });
         };
         stage.rollout_while(request(), moved).await.exits(21);
-        let refused = stage.rollout(short()).await;
-        assert!(refused.log.contains("rollback hello:Live --to"), "{}", refused.log);
+        stage.rollout(short()).await.says("rollback hello:Live --to");
         assert!(matches!(stage.rollback(Some(43)).await, controller::Rollback::Done { .. }));
         stage.assert_ended("43", "back");
     });

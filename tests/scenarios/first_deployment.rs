@@ -1,9 +1,8 @@
 //! Where there is no alias yet, one is made on the first version; a re-run finishes what was begun, and nothing is made by a typo.
 
 use controller::Request;
-use rollout::policy::Policy;
 
-use crate::stage::{play_on, request};
+use crate::stage::{play_on, request, with};
 
 #[test]
 fn the_first_version_gets_the_alias_made() {
@@ -49,7 +48,7 @@ fn another_alias_means_that_this_one_may_be_a_typo() {
         let typo = Request { subject: rollout::Subject::parse("hello:live", None).unwrap(), ..request() };
         stage.rollout(&typo).await.exits(3).says("did you mean `hello:Live`?");
         assert_eq!((stage.done("CreateAlias"), stage.done("PublishVersion")), (0, 0));
-        let meant = Request { policy: Policy { create_alias: true, ..typo.policy }, ..typo };
+        let meant = with(typo, |policy| policy.create_alias = true);
         stage.rollout(&meant).await.exits(0);
         assert_eq!(stage.with(|world| world.alias("hello", "live").unwrap().version.clone()), "42");
     });

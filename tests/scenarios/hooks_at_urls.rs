@@ -1,6 +1,5 @@
 //! A hook at a URL works as a function does, and nothing that its URL keeps secret is told.
 
-use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
@@ -13,12 +12,8 @@ const PAGE: &str = "https://hooks.example/canary";
 
 /// The rollout of the story, with this page for a pre-traffic hook.
 fn asking(url: &str) -> Request {
-    Request {
-        pre_hook: Some(url.parse().unwrap()),
-        post_hook: None,
-        policy: Policy { poll: Duration::from_secs(1), ..Policy::default() },
-        ..request()
-    }
+    let request = with(request(), |policy| policy.poll = Duration::from_secs(1));
+    Request { pre_hook: Some(url.parse().unwrap()), post_hook: None, ..request }
 }
 
 async fn asked(page: WebPage, request: &Request) -> (Stage, Output) {
@@ -37,16 +32,15 @@ fn a_page_is_asked_what_a_function_is_and_its_query_stays_between_the_two() {
     play(async {
         let page = WebPage::new(200, r#"{"status":"Succeeded"}"#);
         let (stage, output) = asked(page, &asking(&format!("{PAGE}?token=hush"))).await;
-        assert_eq!(output.ending.exit_code, 0, "{}", output.log);
-        assert!(output.log.contains("https://hooks.example/canary succeeded in "), "{}", output.log);
+        let output = output.exits(0).says("https://hooks.example/canary succeeded in ");
         let visits = stage.with(|world| world.visits().to_vec());
         assert_eq!(visits.iter().map(|visit| visit.address.as_str()).collect::<Vec<_>>(), [format!("{PAGE}?token=hush")]);
         let sent: serde_json::Value = serde_json::from_slice(&visits[0].body).unwrap();
         assert_eq!(sent["DeploymentId"], sent["canaryctl"]["rollout_id"]);
         assert_eq!(sent["LifecycleEventHookExecutionId"], sent["canaryctl"]["execution_id"]);
         assert_eq!((&sent["canaryctl"]["phase"], &sent["canaryctl"]["candidate_version"]), (&"pre-traffic".into(), &"42".into()));
-        let output = format!("{:?}", output.events);
-        assert!(output.contains(PAGE) && !output.contains("hush"), "{output}");
+        let events = format!("{:?}", output.events);
+        assert!(events.contains(PAGE) && !events.contains("hush"), "{events}");
         assert!(!stage.alias().await.description.contains("hush"));
     });
 }
@@ -67,11 +61,8 @@ fn anything_but_succeeded_is_a_failure_with_a_hint() {
     ] {
         play(async {
             let (stage, output) = asked(page, &asking(PAGE)).await;
-            assert_eq!(output.ending.exit_code, 11, "{}", output.log);
-            for word in words {
-                assert!(output.log.contains(word), "{word}: {}", output.log);
-            }
-            assert!(!output.log.contains("hush") && !output.log.contains("second line"), "{}", output.log);
+            let output = words.into_iter().fold(output.exits(11), Output::says);
+            output.lacks("hush").lacks("second line");
             assert_eq!((stage.shares("42"), visits(&stage)), (vec![], 1));
             stage.assert_ended("41", "back");
         });
@@ -83,9 +74,9 @@ fn any_answer_but_an_error_passes_where_that_was_asked_for() {
     play(async {
         let lenient = with(asking(PAGE), |policy| policy.hook_answer = rollout::plan::HookAnswer::Any);
         let (_, output) = asked(WebPage::new(204, ""), &lenient).await;
-        assert_eq!(output.ending.exit_code, 0, "{}", output.log);
+        output.exits(0);
         let (_, output) = asked(WebPage::new(403, ""), &lenient).await;
-        assert_eq!(output.ending.exit_code, 11, "{}", output.log);
+        output.exits(11);
     });
 }
 
@@ -129,7 +120,7 @@ fn a_page_that_is_not_there_yet_is_asked_until_it_is() {
     play(async {
         let (stage, output) = asked(WebPage::new(429, "slowly"), &asking(PAGE)).await;
         assert_eq!((output.ending.exit_code, visits(&stage)), (11, 5), "{}", output.log);
-        assert!(output.log.contains("HTTP status 429"), "{}", output.log);
+        output.says("HTTP status 429");
     });
 }
 
@@ -139,9 +130,7 @@ fn a_page_that_takes_its_time_answers_by_a_tag() {
         play_on("hello-idle", async |stage| {
             stage.with(|world| world.put_page(PAGE, WebPage::new(202, r#"{"status":"InProgress"}"#)));
             let job = async {
-                while visits(&stage) == 0 {
-                    stage.sleep(1).await;
-                }
+                stage.until(|| visits(&stage) > 0).await;
                 let sent = stage.with(|world| world.visits()[0].body.clone());
                 let sent: serde_json::Value = serde_json::from_slice(&sent).unwrap();
                 let to = &sent["canaryctl"]["report_to"];
@@ -161,17 +150,12 @@ fn an_alarm_does_not_wait_for_a_page() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.put_page(PAGE, WebPage::new(200, r#"{"status":"Succeeded"}"#).after(Duration::from_secs(50))));
         let red = async {
-            while visits(&stage) == 0 {
-                stage.sleep(1).await;
-            }
+            stage.until(|| visits(&stage) > 0).await;
             stage.sleep(5).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let hooked = Request {
-            post_hook: Some(PAGE.parse().unwrap()),
-            policy: Policy { poll: Duration::from_secs(1), ..short().policy },
-            ..short()
-        };
+        let often = with(short(), |policy| policy.poll = Duration::from_secs(1));
+        let hooked = Request { post_hook: Some(PAGE.parse().unwrap()), ..often };
         stage.rollout_while(&hooked, red).await.exits(10);
         stage.assert_ended("41", "back");
     });

@@ -134,8 +134,7 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
             };
             let asked = with(short(), |policy| policy.on_interrupt = on_interrupt);
             let (output, _) = tokio::join!(short_lived.rollout(&asked), paused);
-            assert_eq!(output.ending.exit_code, code, "{}", output.log);
-            assert!(output.log.contains("the credentials expire at 14:10:00; two minutes before"), "{}", output.log);
+            output.exits(code).says("the credentials expire at 14:10:00; two minutes before");
             assert_eq!(stage.shares("42").last().unwrap().1, share);
             let last = stage.writes().last().unwrap().at.since(stage.writes()[0].at).as_secs();
             assert!((475..=480).contains(&last), "{last} s after its claim");

@@ -1,16 +1,14 @@
-//! An alarm that canaryctl keeps watches the candidate alone, from before its first share on; nobody else's alarm is touched.
+//! An alarm that canaryctl manages watches the candidate alone, from before its first weight on; no other alarm is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use controller::port::Cloud;
 use controller::{AlarmRule, Request};
-use rollout::admission::TakeoverOptions;
 use rollout::plan::{InsufficientData, OnInterrupt};
-use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, play_on, request, short, with};
+use crate::stage::{Stage, play_on, request, short, taking, with};
 
 /// Any error of the candidate in a minute.
 pub(crate) fn errors() -> AlarmRule {
@@ -77,20 +75,17 @@ fn another_process_goes_on_with_it_and_writes_nothing() {
     play_on("hello", async |stage| {
         let held = with(kept(request()), |policy| policy.on_interrupt = OnInterrupt::Hold);
         stage.rollout_until(&held, stage.sleep(150)).await.exits(30);
-        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
-        let output = stage.rollout(Request { takeover, ..kept(request()) }).await;
-        assert_eq!(output.ending.exit_code, 0, "the same plan: {}", output.log);
+        // The same plan.
+        let taken_over = taking(kept(request()), |takeover| takeover.take_over = true);
+        stage.rollout(&taken_over).await.exits(0);
         assert_eq!(stage.done("PutMetricAlarm"), 1);
         // Another threshold is another plan.
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-        stage
-            .rollout_until(&with(kept(request()), |policy| policy.on_interrupt = OnInterrupt::Hold), stage.sleep(150))
-            .await
-            .exits(30);
-        let mut other = Request { takeover, ..kept(request()) };
+        stage.rollout_until(&held, stage.sleep(150)).await.exits(30);
+        let mut other = taken_over;
         other.managed[0].threshold = 2.0;
         stage.rollout(&other).await.exits(3);
-        stage.rollout(Request { takeover: TakeoverOptions { replan: true, ..takeover }, ..other }).await.exits(0);
+        stage.rollout(taking(other, |takeover| takeover.replan = true)).await.exits(0);
         let alarm = stage.aws.managed_alarm(&errors().name).await.unwrap().unwrap();
         assert!((alarm.rule.unwrap().threshold - 2.0).abs() < f64::EPSILON);
     });
@@ -114,23 +109,16 @@ fn without_it_no_share_moves() {
         stage.assert_ended("41", "back");
 
         let stage = Stage::story("hello").await;
-        let fault = Fault::on("PutMetricAlarm", Effect::ServerError(500)).calls(1..=12);
-        stage.with(|world| world.add_fault(fault));
-        let output = stage.rollout(kept(short())).await;
-        assert_eq!(output.ending.exit_code, 0, "what passes is waited for: {}", output.log);
+        // What passes is waited for.
+        stage.with(|world| world.add_fault(Fault::on("PutMetricAlarm", Effect::ServerError(500)).calls(1..=12)));
+        stage.rollout(kept(short())).await.exits(0);
     });
 }
 
 #[test]
 fn its_first_data_are_waited_for_where_none_are_a_doubt() {
     play_on("hello", async |stage| {
-        stage
-            .rollout(Request {
-                policy: Policy { insufficient_data: InsufficientData::Hold, ..kept(short()).policy },
-                ..kept(short())
-            })
-            .await
-            .exits(0);
+        stage.rollout(with(kept(short()), |policy| policy.insufficient_data = InsufficientData::Hold)).await.exits(0);
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().at);
         let first = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().at;
         assert!(first.since(put) >= Duration::from_secs(5), "evaluated first: {:?}", first.since(put));

@@ -6,14 +6,13 @@ use aws::Aws;
 use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
 use rollout::event::Event;
-use rollout::plan::{Analysis, Latency, Mode};
-use rollout::policy::Policy;
+use rollout::plan::{Latency, Mode};
 use rollout::{Subject, Version};
 use sim::{Effect, Fault, World};
 use tokio::sync::watch;
 
 use crate::harness::{Sleeper, identity};
-use crate::stage::{Stage, play_on, short};
+use crate::stage::{Stage, play_on, short, with};
 
 const COUNT: usize = 12;
 
@@ -40,19 +39,12 @@ fn furnish(stage: &Stage, many: usize, calls_a_second: &str) {
 }
 
 fn compared(index: usize, schedule: &str, poll: u64, latency: Latency) -> Request {
-    Request {
-        subject: Subject::parse(&name(index), None).unwrap(),
-        version: Version::new(2),
-        schedule: schedule.parse().unwrap(),
-        alarms: Vec::new(),
-        policy: Policy {
-            poll: Duration::from_secs(poll),
-            bake: Some(Duration::ZERO),
-            analysis: Analysis { mode: Mode::On, latency, ..Analysis::default() },
-            ..short().policy
-        },
-        ..short()
-    }
+    let compared = with(short(), |policy| {
+        (policy.poll, policy.bake) = (Duration::from_secs(poll), Some(Duration::ZERO));
+        (policy.analysis.mode, policy.analysis.latency) = (Mode::On, latency);
+    });
+    let (subject, schedule) = (Subject::parse(&name(index), None).unwrap(), schedule.parse().unwrap());
+    Request { subject, version: Version::new(2), schedule, alarms: Vec::new(), ..compared }
 }
 
 /// Waits for all of these, side by side. Boxed: a rollout is much for the stack of a thread.
@@ -78,8 +70,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
             .map(|index| Request {
                 subject: Subject::parse(&name(index), None).unwrap(),
                 alarms: vec![format!("alarm{index}")],
-                policy: Policy { poll: Duration::from_millis(500), ..short().policy },
-                ..short()
+                ..with(short(), |policy| policy.poll = Duration::from_millis(500))
             })
             .collect();
         let run = |index: usize| run(&cloud, &stage, &requests[index]);

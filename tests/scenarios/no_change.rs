@@ -1,7 +1,6 @@
 //! A version that is stable already, or was rejected before, moves nothing, and costs nothing that a later rollback needs.
 
 use controller::{Request, Rollback};
-use rollout::policy::Policy;
 
 use crate::stage::{play_on, request, short, with};
 
@@ -31,18 +30,15 @@ fn the_stable_version_by_its_number_is_nothing_to_roll_out() {
 fn a_rejected_version_is_refused_until_asked_for_again() {
     play_on("hello-errors", async |stage| {
         stage.rollout(request()).await.exits(10);
-        let wait = async || {
-            stage.until_alarm("HelloFooAlarm", "OK").await;
-        };
-        wait().await;
+        stage.until_alarm("HelloFooAlarm", "OK").await;
         // Publishing the same code gives 42 again, which was taken back.
         stage.rollout(request()).await.exits_as(3, "refused").says("42");
         stage.assert_ended("41", "back");
         assert!(stage.alias().await.description.contains(" x=42a"));
         let by_number = Request { version: rollout::Version::new(42), ..request() };
         stage.rollout(&by_number).await.exits(3).says("--again");
-        wait().await;
-        stage.rollout(Request { alarms: vec![], policy: Policy { again: true, ..short().policy }, ..short() }).await.exits(0);
+        stage.until_alarm("HelloFooAlarm", "OK").await;
+        stage.rollout(Request { alarms: vec![], ..with(short(), |policy| policy.again = true) }).await.exits(0);
         stage.assert_ended("42", "promoted");
         assert!(!stage.alias().await.description.contains(" x="));
     });

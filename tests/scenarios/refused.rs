@@ -3,7 +3,6 @@
 use controller::Request;
 use controller::port::Code;
 use rollout::plan::Preexisting;
-use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, play, play_on, request, short, with};
@@ -11,9 +10,7 @@ use crate::stage::{Stage, play, play_on, request, short, with};
 /// Refused with 3, every word in the log, nothing written by the program.
 async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
     let output = stage.rollout(request).await.exits_as(3, "refused");
-    for word in words {
-        assert!(output.log.contains(word), "no `{word}` in\n{}", output.log);
-    }
+    words.iter().fold(output, |output, word| output.says(word));
     let ours = stage.writes().iter().filter(|write| write.caller == "CONTROLLER").count();
     let changes = ["PublishVersion", "UpdateFunctionCode"].map(|operation| stage.done(operation));
     assert_eq!((ours, changes), (0, [0, 0]));
@@ -52,19 +49,16 @@ fn weights_of_somebody_else_are_left_alone() {
 fn an_alias_on_latest_is_told_the_one_command_that_helps() {
     play_on("hello", async |stage| {
         stage.with(|world| world.set_alias("hello", "Live", "$LATEST", None)).unwrap();
-        assert_refused(&stage, &request(), &["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"])
-            .await;
+        let words = ["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"];
+        assert_refused(&stage, &request(), &words).await;
     });
 }
 
 #[test]
 fn a_missing_function_is_no_first_deployment() {
     play_on("hello", async |stage| {
-        let missing = Request {
-            subject: rollout::Subject::parse("helo:Live", None).unwrap(),
-            policy: Policy { create_alias: true, ..Policy::default() },
-            ..request()
-        };
+        let create = with(request(), |policy| policy.create_alias = true);
+        let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), ..create };
         assert_refused(&stage, &missing, &["Function not found"]).await;
         assert_eq!(stage.done("CreateAlias"), 0);
     });
@@ -101,11 +95,8 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["has been in ALARM since"]).await;
-        stage
-            .rollout(with(short(), |policy| policy.preexisting_alarm = Preexisting::Wait))
-            .await
-            .exits(0)
-            .says("waiting for HelloFooAlarm");
+        let wait = with(short(), |policy| policy.preexisting_alarm = Preexisting::Wait);
+        stage.rollout(wait).await.exits(0).says("waiting for HelloFooAlarm");
     });
 }
 
@@ -121,13 +112,9 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
             world.set_environment("broken", &[("SIM_ERROR_RATE", "0")]).unwrap();
         });
         stage.until_alarm("Broken", "ALARM").await;
-        let fix = Request {
-            subject: rollout::Subject::parse("broken:Live", None).unwrap(),
-            alarms: vec!["Broken".into()],
-            policy: Policy { preexisting_alarm: Preexisting::Ignore, ..short().policy },
-            ..short()
-        };
-        stage.rollout(&fix).await.exits(0);
+        let subject = rollout::Subject::parse("broken:Live", None).unwrap();
+        let ignore = with(short(), |policy| policy.preexisting_alarm = Preexisting::Ignore);
+        stage.rollout(Request { subject, alarms: vec!["Broken".into()], ..ignore }).await.exits(0);
         assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
     });
 }

@@ -71,6 +71,20 @@ impl Output {
         self
     }
 
+    /// Its log does not have these words.
+    #[track_caller]
+    pub(crate) fn lacks(self, words: &str) -> Self {
+        assert!(!self.log.contains(words), "`{words}` in\n{}", self.log);
+        self
+    }
+
+    /// The reason of its end has these words.
+    #[track_caller]
+    pub(crate) fn because(self, words: &str) -> Self {
+        assert!(self.ending.reason.detail.contains(words), "no `{words}` in {:?}\n{}", self.ending.reason, self.log);
+        self
+    }
+
     /// Its log is the golden one of this name.
     #[track_caller]
     pub(crate) fn golden(self, name: &str) -> Self {

@@ -1,16 +1,31 @@
-//! A rollout survives its process: the alias says where it stood, and the same command goes on from there, or refuses and says why.
+//! A rollout survives its process: the alias says how far it came, and the same command resumes there, or refuses and says why.
 
 use std::time::Duration;
 
 use controller::{Ordered, Request, Rollback};
-use rollout::admission::TakeoverOptions;
 use rollout::event::EventKind;
 use rollout::operate::Operation;
-use rollout::policy::Policy;
 
-use crate::stage::{Stage, play, play_on, request, short, subject, taking, with};
+use crate::stage::{Output, Stage, play, play_on, request, short, subject, taking, with};
 
-/// Runs a rollout until its candidate has this share in per cent, then kills its process.
+/// The rollout of the story and, a minute and a half later, this one of another process; both end with these exit codes.
+async fn and_later(stage: &Stage, other: &Request, codes: [u8; 2]) -> [Output; 2] {
+    let second = stage.as_caller("SECOND").await;
+    let later = async {
+        stage.sleep(90).await;
+        second.rollout(other).await
+    };
+    let (first, second) = tokio::join!(stage.rollout(request()), later);
+    assert_eq!([first.ending.exit_code, second.ending.exit_code], codes, "{}\n{}", first.log, second.log);
+    [first, second]
+}
+
+/// The same request, by another plan than the one in progress.
+fn replanned(request: Request) -> Request {
+    taking(request, |takeover| (takeover.take_over, takeover.replan) = (true, true))
+}
+
+/// Runs a rollout until its candidate has this weight in percent, then kills its process.
 async fn killed_at(stage: &Stage, request: &Request, share: u64) {
     let reached = async {
         stage.until(|| stage.shares("42").last().is_some_and(|last| last.1 >= share)).await;
@@ -26,9 +41,9 @@ fn the_same_command_goes_on_where_a_killed_process_stood() {
         let second = stage.as_caller("SECOND").await;
         let output = second.rollout(request()).await.golden("the_same_command_goes_on").exits(0);
         stage.assert_ended("42", "promoted");
-        // Every share once, in order, and the pre-traffic hook was asked once.
+        // Every weight once, in order, and the pre-traffic hook was invoked once.
         assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
-        assert!(!output.log.contains("preHook invoked"), "{}", output.log);
+        output.lacks("preHook invoked");
     });
 }
 
@@ -47,19 +62,8 @@ fn whoever_goes_on_hears_of_an_alarm_that_nobody_saw() {
 #[test]
 fn an_owner_that_is_there_is_left_alone() {
     play_on("hello", async |stage| {
-        let (first, late) = (request(), request());
-        let second = stage.as_caller("SECOND").await;
-        let later = async {
-            stage.sleep(90).await;
-            second.rollout(&late).await
-        };
-        let (output, refused) = tokio::join!(stage.rollout(&first), later);
-        assert_eq!((output.ending.exit_code, refused.ending.exit_code), (0, 3), "{}\n{}", output.log, refused.log);
-        assert!(
-            refused.log.contains("has been in progress on hello:Live since 14:00") && refused.log.contains("--take-over"),
-            "{}",
-            refused.log
-        );
+        let [_, refused] = and_later(&stage, &request(), [0, 3]).await;
+        refused.says("has been in progress on hello:Live since 14:00").says("--take-over");
         assert!(stage.writes().iter().all(|write| write.caller == "CONTROLLER"));
     });
 }
@@ -67,14 +71,8 @@ fn an_owner_that_is_there_is_left_alone() {
 #[test]
 fn taking_over_does_not_wait_and_the_old_owner_lets_go() {
     play_on("hello", async |stage| {
-        let (first, forced) = (request(), taking(request(), |takeover| takeover.take_over = true));
-        let second = stage.as_caller("SECOND").await;
-        let later = async {
-            stage.sleep(90).await;
-            second.rollout(&forced).await
-        };
-        let (old, new) = tokio::join!(stage.rollout(&first), later);
-        assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
+        let forced = taking(request(), |takeover| takeover.take_over = true);
+        let [_, new] = and_later(&stage, &forced, [21, 0]).await;
         let EventKind::Started(started) = &new.events[0].what else { panic!("{:?}", new.events[0]) };
         let stands = started.stands.unwrap();
         assert!(stands.step > 0 && usize::from(stands.weight.basis_points()) == 1000 * stands.step, "{stands:?}");
@@ -89,17 +87,14 @@ fn another_plan_is_refused_unless_it_is_meant_to_replace_the_first() {
     play_on("hello", async |stage| {
         killed_at(&stage, &request(), 30).await;
         let other = Request { schedule: "Linear25PercentEvery1Minute".parse().unwrap(), ..request() };
-        let refused = stage.rollout(&other).await;
-        assert_eq!(refused.ending.exit_code, 3);
-        assert!(refused.log.contains("with a different plan") && refused.log.contains("--replan"), "{}", refused.log);
-        let takeover = TakeoverOptions { replan: true, take_over: true, ..TakeoverOptions::default() };
-        stage.rollout(Request { takeover, ..other }).await.exits(0);
+        stage.rollout(&other).await.exits(3).says("with a different plan").says("--replan");
+        stage.rollout(replanned(other)).await.exits(0);
         assert_eq!(stage.percents(), [10, 20, 30, 50, 75, 100]);
     });
 }
 
 /// A version that takes two minutes to be ready, and its rollout up to when that version is being prepared.
-async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stage::Output {
+async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> Output {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
         stage.until(|| stage.done("PublishVersion") >= 1).await;
@@ -108,8 +103,7 @@ async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> crate::stag
         assert!(note.contains(" claim 41>42 "), "{note}");
         then(&person).await;
     };
-    let asked = short();
-    tokio::join!(stage.rollout(&asked), acting).0
+    stage.rollout_while(short(), acting).await
 }
 
 async fn slow() -> Stage {
@@ -129,14 +123,11 @@ fn a_version_that_is_taken_back_before_it_was_ready_is_known_to_be_bad() {
                 }
             })
             .await;
-            assert_eq!(output.ending.exit_code, 13, "{}", output.log);
+            output.exits(13);
             stage.assert_ended("41", "back");
             assert!(stage.shares("42").is_empty());
-            let again = stage.rollout(short()).await;
-            assert_eq!(again.ending.exit_code, 3, "{}", again.log);
-            assert!(again.log.contains("42 was rejected before"), "{}", again.log);
-            let meant = stage.rollout(with(short(), |policy| policy.again = true)).await;
-            assert_eq!(meant.ending.exit_code, 0, "{}", meant.log);
+            stage.rollout(short()).await.exits(3).says("42 was rejected before");
+            stage.rollout(with(short(), |policy| policy.again = true)).await.exits(0);
         });
     }
 }
@@ -152,7 +143,7 @@ fn a_version_that_is_being_prepared_is_waited_for_and_not_published_again() {
         stage.killed(short(), killed).await;
         let output = stage.as_caller("SECOND").await.rollout(short()).await.exits(0);
         assert_eq!(stage.done("PublishVersion"), 1);
-        assert!(!output.log.contains("published"), "{}", output.log);
+        output.lacks("published");
         // One write to say which version it is, and only one.
         let named = stage.writes().iter().filter(|write| write.after().unwrap().description.contains(" claim 41>42 ")).count();
         assert_eq!(named, 2, "one of each process");
@@ -175,10 +166,9 @@ fn a_rollout_of_other_code_is_another_rollout() {
         killed_at(&stage, &request(), 20).await;
         let code = http::Request::put("/2015-03-31/functions/hello/code").body(r#"{"ZipFile":"UEsDBAo="}"#.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", code).await.unwrap().status().is_success());
-        let refused = stage.rollout(taking(request(), |takeover| takeover.take_over = true)).await;
-        assert_eq!(refused.ending.exit_code, 3);
-        assert!(refused.log.contains("`$LATEST` now has other code") && refused.log.contains("--supersede"), "{}", refused.log);
-        // Put aside: the canary's share goes and the claim comes in one write, once 43 is ready.
+        let output = stage.rollout(taking(request(), |takeover| takeover.take_over = true)).await.exits(3);
+        output.says("`$LATEST` now has other code").says("--supersede");
+        // Superseded: the canary's weight goes and the claim comes in one write, once 43 is ready.
         stage.rollout(taking(short(), |takeover| takeover.supersede = true)).await.exits(0);
         stage.assert_ended("43", "promoted");
         let taken = stage
@@ -193,16 +183,12 @@ fn a_rollout_of_other_code_is_another_rollout() {
 #[test]
 fn the_one_that_is_put_aside_lets_go() {
     play_on("hello", async |stage| {
-        let (first, takeover) = (request(), TakeoverOptions { supersede: true, ..TakeoverOptions::default() });
-        let newer = Request { takeover, ..short() };
-        let second = stage.as_caller("SECOND").await;
-        let later = async {
-            stage.sleep(90).await;
+        let newer = taking(short(), |takeover| takeover.supersede = true);
+        let change = async {
+            stage.sleep(80).await;
             stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-            second.rollout(&newer).await
         };
-        let (old, new) = tokio::join!(stage.rollout(&first), later);
-        assert_eq!((old.ending.exit_code, new.ending.exit_code), (21, 0), "{}\n{}", old.log, new.log);
+        tokio::join!(and_later(&stage, &newer, [21, 0]), change);
         stage.assert_ended("43", "promoted");
     });
 }
@@ -215,7 +201,6 @@ fn weights_that_nobody_noted_can_be_adopted() {
             world.set_alias("hello", "Live", "41", Some(("42", 0.15))).unwrap();
         });
         stage.rollout(short()).await.exits(3);
-
         stage.rollout(taking(short(), |takeover| takeover.adopt = true)).await.exits(0);
         stage.assert_ended("42", "promoted");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
@@ -247,8 +232,7 @@ fn a_held_rollout_is_gone_on_with_at_once() {
             stage.until(|| stage.shares("42").len() >= 2).await;
         };
         stage.rollout_until(&held, moving).await.exits(30);
-        let output = stage.as_caller("SECOND").await.rollout(&held).await.exits(0);
-        assert!(!output.log.contains("waiting to see whether"), "{}", output.log);
+        stage.as_caller("SECOND").await.rollout(&held).await.exits(0).lacks("waiting to see whether");
         stage.assert_ended("42", "promoted");
     });
 }
@@ -274,8 +258,7 @@ fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
             stage.clock.0.sleep(Duration::from_millis(500)).await;
         };
         stage.killed(request(), asking).await;
-        let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
-        stage.as_caller("SECOND").await.rollout(Request { takeover, ..short() }).await.exits(0);
+        stage.as_caller("SECOND").await.rollout(replanned(short())).await.exits(0);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -285,9 +268,8 @@ fn another_plan_bakes_as_long_as_it_says() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &short(), 100).await;
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
-        let takeover = TakeoverOptions { take_over: true, replan: true, ..TakeoverOptions::default() };
-        let longer = Request { takeover, policy: Policy { bake: Some(Duration::from_mins(20)), ..short().policy }, ..short() };
-        stage.rollout(&longer).await.exits(0);
+        let longer = with(short(), |policy| policy.bake = Some(Duration::from_mins(20)));
+        stage.rollout(replanned(longer)).await.exits(0);
         // The bake counts from when the step was due, the write was up to a poll later.
         let baked = stage.writes().last().unwrap().at.since(full);
         assert!(baked + Duration::from_secs(5) >= Duration::from_mins(20), "{baked:?}");
@@ -298,12 +280,9 @@ fn another_plan_bakes_as_long_as_it_says() {
 fn the_stable_version_is_no_reason_to_leave_a_canary_with_its_share() {
     play_on("hello-idle", async |stage| {
         killed_at(&stage, &request(), 20).await;
-        for takeover in [
-            TakeoverOptions { supersede: true, ..TakeoverOptions::default() },
-            TakeoverOptions { take_over: true, ..TakeoverOptions::default() },
-        ] {
-            stage.rollout(Request { version: rollout::Version::new(41), takeover, ..request() }).await.exits_as(3, "refused");
-        }
+        let stable = || Request { version: rollout::Version::new(41), ..request() };
+        stage.rollout(taking(stable(), |takeover| takeover.supersede = true)).await.exits_as(3, "refused");
+        stage.rollout(taking(stable(), |takeover| takeover.take_over = true)).await.exits_as(3, "refused");
         assert_eq!(stage.alias().await.traffic(), "80% on 41, 20% on 42");
     });
 }
@@ -316,11 +295,9 @@ fn an_alias_that_cannot_be_read_while_waiting_is_not_said_to_have_ended() {
             stage.sleep(20).await;
             stage.with(|world| world.add_fault(sim::Fault::on("GetAlias", sim::Effect::Deny)));
         };
-        let asked = request();
         let second = stage.as_caller("SECOND").await;
-        let (output, ()) = tokio::join!(second.rollout(&asked), unread);
-        assert_eq!(output.ending.exit_code, 3, "{}", output.log);
-        assert!(output.log.contains("GetAlias: ") && !output.log.contains("ended while this process waited"), "{}", output.log);
+        let output = second.rollout_while(request(), unread).await.exits(3);
+        let output = output.says("GetAlias: ").lacks("ended while this process waited");
         assert_eq!(output.ending.traffic, "unknown: the alias could not be read");
     });
 }

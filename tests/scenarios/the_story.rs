@@ -33,7 +33,7 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
             (tally("41") - before.0, tally("42") - before.1)
         };
         let (output, (old, new)) = tokio::join!(stage.rollout(&request), watch);
-        assert_eq!(output.ending.exit_code, 0);
+        output.exits(0);
         // About 10,000 calls at 30%: six standard deviations are 2.8 points.
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let share = new as f64 / (old + new) as f64;
