@@ -1,4 +1,4 @@
-//! A person always wins: a rollback by hand is two calls, final, and never undone; what a hand set or took away is respected.
+//! A person always wins: a manual rollback is two calls, final, and never undone; what was set or removed manually is respected.
 
 use controller::{Request, Rollback};
 use sim::{Effect, Event, Fault};
@@ -25,8 +25,7 @@ fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
             moving(&stage).await;
             person.rollback(None).await
         };
-        let asked = request();
-        let (output, rolled_back) = tokio::join!(stage.rollout(&asked), by_hand);
+        let (output, rolled_back) = tokio::join!(stage.rollout(request()), by_hand);
         assert!(matches!(rolled_back, Rollback::Done { changed: true, .. }), "{rolled_back:?}");
         output.golden("a_rollback_by_hand_in_mid_rollout").exits(13);
         let calls: Vec<String> = stage
@@ -80,8 +79,8 @@ fn a_rollback_goes_through_bad_weather() {
             world.add_fault(Fault::on("UpdateAlias", Effect::LostAnswer).nth(2));
             world.add_fault(Fault::on("UpdateAlias", Effect::Throttle).calls(3..=4));
         });
-        let output = stage.rollback(None).await;
-        assert!(matches!(&output, Rollback::Done { changed: true, .. }), "{output:?}");
+        let rolled_back = stage.rollback(None).await;
+        assert!(matches!(&rolled_back, Rollback::Done { changed: true, .. }), "{rolled_back:?}");
         stage.assert_ended("41", "back");
     });
 }
@@ -94,11 +93,8 @@ fn a_rollback_that_cannot_be_confirmed_hands_over_the_command() {
         let Rollback::Unconfirmed { command: Some(command), .. } = stage.rollback(None).await else {
             panic!("it was not confirmed")
         };
-        assert!(
-            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
-            "{command}"
-        );
-        assert!(command.contains("back 41>42 hand"), "{command}");
+        let update = "aws lambda update-alias --function-name hello --name Live --function-version 41";
+        assert!(command.starts_with(update) && command.contains("back 41>42 hand"), "{command}");
     });
 }
 
@@ -161,9 +157,7 @@ fn of_three_at_once_one_finishes_and_the_others_have_done_nothing() {
         assert_eq!(codes, [0, 3, 3], "{}\n{}\n{}", first.log, second.log, third.log);
         let writers: std::collections::BTreeSet<String> = stage.writes().into_iter().map(|write| write.caller).collect();
         assert_eq!(writers.len(), 1);
-        let published =
-            stage.with(|world| world.log().iter().filter(|call| call.operation == "PublishVersion" && call.succeeded()).count());
-        assert_eq!(published, 1);
+        assert_eq!(stage.done("PublishVersion"), 1);
         stage.assert_ended("42", "promoted");
     });
 }

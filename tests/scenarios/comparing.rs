@@ -1,5 +1,5 @@
-//! The calls of both versions speak for themselves: a worse one goes back in minutes without an alarm, a good one is left in peace,
-//! and what cannot be told is said and handled as configured.
+//! The calls of both versions speak for themselves: a worse one is rolled back in minutes without an alarm, a good one is not,
+//! and what cannot be decided is reported and handled as configured.
 
 use std::time::Duration;
 

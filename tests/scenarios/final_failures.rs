@@ -7,15 +7,10 @@ use sim::{Effect, Event, Fault};
 
 use crate::stage::{Stage, play, play_on, request, short};
 
-fn red() -> Event {
-    Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() }
-}
-
 #[test]
 fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.alarm_in(95);
         stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..190);
         stage.rollout(request()).await.exits(10);
         stage.assert_ended("41", "back");
@@ -25,8 +20,7 @@ fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() 
 #[test]
 fn an_alarm_outranks_a_signal() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.alarm_in(95);
         stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..120);
         stage.rollout_until(request(), stage.sleep(110)).await.exits(10);
         assert!(stage.alias().await.description.contains(" x=42a"));
@@ -36,8 +30,7 @@ fn an_alarm_outranks_a_signal() {
 #[test]
 fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(80), red()));
+        stage.alarm_in(80);
         stage.disturb(Fault::on("DescribeAlarms", Effect::ServerError(503)), 70..190);
         stage.rollout(request()).await.exits(10).says("and has left it since");
     });

@@ -200,9 +200,7 @@ fn who_loses_one_claim_releases_all() {
     play(async {
         let stage = stage(3).await;
         let other = async {
-            while writes(&stage, 0).is_empty() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            stage.until_looking_every(Duration::from_millis(1), || !writes(&stage, 0).is_empty()).await;
             // Somebody else is faster on the next one.
             stage.with(|world| world.describe_alias(&name(1), "live", "mine")).unwrap();
         };

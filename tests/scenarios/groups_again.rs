@@ -24,14 +24,9 @@ async fn killed(many: usize, share: Option<f64>) -> Stage {
 
 /// Kills a group's process as soon as something is so.
 async fn kill(stage: &Stage, requests: &[Request], id: u32, is_so: impl Fn() -> bool) {
-    let there = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
     tokio::select! {
         output = run(stage, requests, id) => panic!("{:#?}", output.ended.endings),
-        () = there => {}
+        () = stage.until_looking_every(Duration::from_millis(1), is_so) => {}
     }
 }
 

@@ -1,4 +1,4 @@
-//! A hook at a URL works as a function does, and nothing that its URL keeps secret is told.
+//! A hook at a URL works as a function does, and nothing that its URL keeps secret is shown.
 
 use std::time::Duration;
 

@@ -59,11 +59,8 @@ fn a_signal_holds_the_share_where_that_was_asked_for() {
         let alias = stage.alias().await;
         assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         // The lease is given up.
-        assert!(
-            alias.description.contains("shift 41>42 20% 2/10") && !alias.description.contains(" l="),
-            "{}",
-            alias.description
-        );
+        let note = alias.description;
+        assert!(note.contains("shift 41>42 20% 2/10") && !note.contains(" l="), "{note}");
     });
 }
 
@@ -90,11 +87,8 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
             .await
             .exits_as(20, "rollback_unconfirmed");
         let command = output.ending.next.first().unwrap();
-        assert!(
-            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
-            "{command}"
-        );
-        assert!(command.contains("back 41>42"), "{command}");
+        let update = "aws lambda update-alias --function-name hello --name Live --function-version 41";
+        assert!(command.starts_with(update) && command.contains("back 41>42"), "{command}");
         // It was tried for its quarter of an hour.
         assert!(output.ending.took_ms > 15 * 60 * 1000);
         // A record that gives up sooner is not of one piece.

@@ -1,4 +1,4 @@
-//! What cannot end well does not begin: every problem is told at once, and nothing was written.
+//! What cannot end well does not begin: every problem is reported at once, and nothing was written.
 
 use controller::Request;
 use controller::port::Code;

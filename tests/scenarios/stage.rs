@@ -163,9 +163,20 @@ impl Stage {
 
     /// Waits until something is so, looking once a second.
     pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+        self.until_looking_every(Duration::from_secs(1), holds).await;
+    }
+
+    /// Waits until something is so, looking this often.
+    pub(crate) async fn until_looking_every(&self, span: Duration, holds: impl Fn() -> bool) {
         while !holds() {
-            self.sleep(1).await;
+            self.clock.sleep(span).await;
         }
+    }
+
+    /// An alarm of the story goes to ALARM in so many seconds.
+    pub(crate) fn alarm_in(&self, seconds: u64) {
+        let event = sim::Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() };
+        self.with(|world| world.schedule(world.now() + Duration::from_secs(seconds), event));
     }
 
     /// Calls go wrong like this between these seconds from now.

@@ -213,9 +213,8 @@ fn a_first_deployment_is_finished_by_a_re_run() {
     play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("postHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
         let created = async {
-            while stage.with(|world| world.alias("hello", "Live").is_none()) {
-                stage.clock.0.sleep(Duration::from_millis(100)).await;
-            }
+            let made = || stage.with(|world| world.alias("hello", "Live").is_some());
+            stage.until_looking_every(Duration::from_millis(100), made).await;
             stage.clock.0.sleep(Duration::from_millis(500)).await;
         };
         stage.killed(request(), created).await;
@@ -228,10 +227,7 @@ fn a_first_deployment_is_finished_by_a_re_run() {
 fn a_held_rollout_is_gone_on_with_at_once() {
     play_on("hello", async |stage| {
         let held = with(request(), |policy| policy.on_interrupt = rollout::plan::OnInterrupt::Hold);
-        let moving = async {
-            stage.until(|| stage.shares("42").len() >= 2).await;
-        };
-        stage.rollout_until(&held, moving).await.exits(30);
+        stage.rollout_until(&held, stage.until(|| stage.shares("42").len() >= 2)).await.exits(30);
         stage.as_caller("SECOND").await.rollout(&held).await.exits(0).lacks("waiting to see whether");
         stage.assert_ended("42", "promoted");
     });
@@ -252,9 +248,8 @@ fn another_plan_may_have_no_hook_where_the_first_one_was_killed_in_it() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("preHook", &[("SIM_LATENCY_MS", "2900")])).unwrap();
         let asking = async {
-            while !stage.writes().iter().any(|write| write.after().unwrap().description.contains(" pre 41>42 ")) {
-                stage.clock.0.sleep(Duration::from_millis(100)).await;
-            }
+            let noted = |write: &sim::CallRecord| write.after().unwrap().description.contains(" pre 41>42 ");
+            stage.until_looking_every(Duration::from_millis(100), || stage.writes().iter().any(noted)).await;
             stage.clock.0.sleep(Duration::from_millis(500)).await;
         };
         stage.killed(request(), asking).await;
