@@ -55,10 +55,17 @@ fn version(served: &Served, name: &str) -> String {
 /// A rollout that stays at its first weight until something happens.
 const SLOW: &str = "rollout --steps 10 --every 10m --poll 1s --analysis off";
 
+/// Waits until each of them has come to its first weight.
+fn await_all(served: &Served) {
+    for name in NAMES {
+        served.await_share_of(name, "2");
+    }
+}
+
 /// A rollout of all of them, once each has come to its first weight.
 fn slow(folder: &Folder, served: &Served, options: &str) -> Child {
     let child = folder.start(served, &format!("{SLOW} {options}"));
-    NAMES.iter().for_each(|name| served.await_share_of(name, "2"));
+    await_all(served);
     child
 }
 
@@ -187,7 +194,7 @@ fn a_jobs_clean_up_brings_back_what_the_job_rolls_out() {
         command
     };
     let child = start(&mut of_job("deploy", SLOW));
-    NAMES.iter().for_each(|name| served.await_share_of(name, "2"));
+    await_all(&served);
     kill(child);
     // Nothing of another job's; one of them by its name, and then all.
     for (job, arguments, code, left) in [
