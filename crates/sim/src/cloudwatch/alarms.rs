@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::alarm::{Alarm, Watch};
 use super::evaluation::{self, Finding};
 use super::history::{self, Edit, HistoryItem, ItemKind, Told};
 use super::metrics::{Metrics, Reading};
+use super::reason;
 use super::state::AlarmState;
-use super::{json, reason};
 use crate::time::Time;
 use crate::value::Fault;
 
@@ -296,11 +298,10 @@ impl Standing {
 fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
     let boundary = if watch.period < 60 { watch.rhythm() } else { Duration::from_mins(1) };
     let end = at.floor(boundary);
-    let dimensions: Vec<_> = watch.dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let reading = Reading {
         namespace: &watch.namespace,
         name: &watch.metric,
-        dimensions: &dimensions,
+        dimensions: &watch.dimensions,
         unit: watch.unit.as_deref(),
         period: watch.length(),
     };
@@ -321,5 +322,5 @@ fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end:
 }
 
 fn configured(alarm: &Alarm) -> serde_json::Value {
-    json::json(&alarm.configuration().into())
+    alarm.shown_with(json!({}))
 }

@@ -10,7 +10,6 @@ mod alarms;
 mod cbor;
 mod evaluation;
 mod history;
-mod json;
 mod metric_answers;
 mod metric_requests;
 mod metrics;
@@ -29,6 +28,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::Value;
 
 pub(crate) use self::alarm::Alarm;
 use self::alarms::{Alarms, Change};
@@ -41,7 +41,7 @@ pub use self::shortfall::{MetricFault, Shortfall};
 pub(crate) use self::state::AlarmState;
 use crate::settings::Settings;
 use crate::time::Time;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, present};
 
 #[derive(Debug)]
 pub(crate) struct CloudWatch {
@@ -109,7 +109,7 @@ impl CloudWatch {
         self.advance(now);
         self.metrics.settle(now);
         let (of_alarms, of_metrics) = (Parameters::of_alarms(request), Parameters::of_metrics(request));
-        match operation {
+        let answer = match operation {
             "PutMetricAlarm" => alarm_requests::put_metric_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "PutCompositeAlarm" => alarm_requests::put_composite_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "DeleteAlarms" => alarm_requests::delete_alarms(&mut self.alarms, now, of_alarms).map(|()| None),
@@ -127,7 +127,8 @@ impl CloudWatch {
             "GetMetricData" => metric_answers::metric_data(&self.metrics, &self.faults, now, of_alarms).map(Some),
             "GetMetricStatistics" => metric_answers::metric_statistics(&self.metrics, of_metrics).map(Some),
             other => Err(Fault::unknown_operation(other)),
-        }
+        };
+        Ok(answer?.map(present))
     }
 
     pub(crate) fn add_fault(&mut self, fault: MetricFault) {
