@@ -12,6 +12,7 @@ use crate::value::{Fault, merged, present};
 
 /// A stack, as a scenario or a test sets it up.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Stack {
     pub(crate) name: String,
     status: String,
@@ -43,34 +44,29 @@ impl Stack {
     }
 
     /// In this status, as AWS spells it. A stack in `DELETE_COMPLETE` is found by its id only.
-    #[must_use]
     pub fn status(self, status: &str) -> Self {
         Self { status: status.to_owned(), ..self }
     }
 
     /// With a parameter.
-    #[must_use]
     pub fn parameter(mut self, key: &str, value: &str) -> Self {
         self.parameters.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With an output.
-    #[must_use]
     pub fn output(mut self, key: &str, value: &str) -> Self {
         self.outputs.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With a tag, which its functions carry too.
-    #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With a resource of a kind such as `AWS::Lambda::Function`, by the name it has in the account.
-    #[must_use]
     pub fn resource(mut self, logical: &str, kind: &str, physical: &str) -> Self {
         let (logical, kind, physical) = (logical.to_owned(), kind.to_owned(), Some(physical.to_owned()));
         self.resources.push(Resource { logical, kind, physical });
@@ -78,7 +74,6 @@ impl Stack {
     }
 
     /// With a resource that is still being created and has no name yet.
-    #[must_use]
     pub fn unfinished_resource(mut self, logical: &str, kind: &str) -> Self {
         self.resources.push(Resource { logical: logical.to_owned(), kind: kind.to_owned(), physical: None });
         self

@@ -175,7 +175,7 @@ impl World {
                 let variables: Vec<(&str, &str)> =
                     variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 // A script that names a function which is gone by then changes nothing.
-                let _ = self.lambda.set_up_environment(self.now, &function, &variables);
+                let _ = self.set_environment(&function, &variables);
             }
             Planned::Event(Event::Call { caller, request }) => {
                 self.apply(&caller, &request, None, Delivery::Answered);

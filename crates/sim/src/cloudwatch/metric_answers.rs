@@ -333,7 +333,7 @@ mod tests {
             (of(&[merged(sum.clone(), json!({"ReturnData": false}))]), "must return data"),
             (of(&[json!({"Id": "e", "Expression": "a + b"})]), "Expressions are not supported"),
             (of(&[json!({"Id": "e"})]), "Value null at 'metricStat'"),
-            (window(&[sum.clone()], json!({"ScanBy": "Fast"})), "enum value set"),
+            (window(std::slice::from_ref(&sum), json!({"ScanBy": "Fast"})), "enum value set"),
             (json!({"MetricDataQueries": [sum], "StartTime": at(0)}), "'endTime'"),
         ] {
             let fault = ask(&mut measured(), 200, "GetMetricData", request).unwrap_err();

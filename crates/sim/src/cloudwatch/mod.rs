@@ -105,7 +105,7 @@ impl CloudWatch {
     }
 
     /// Does what is asked; an operation without an output answers `None`.
-    fn perform(&mut self, now: Time, operation: &str, request: &Value) -> Result<Option<Value>, Fault> {
+    pub(crate) fn perform(&mut self, now: Time, operation: &str, request: &Value) -> Result<Option<Value>, Fault> {
         self.advance(now);
         self.metrics.settle(now);
         let (of_alarms, of_metrics) = (Parameters::of_alarms(request), Parameters::of_metrics(request));

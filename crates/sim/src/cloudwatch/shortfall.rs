@@ -44,6 +44,7 @@ impl Shortfall {
 
 /// A rule: queries that meet all of its conditions fall short.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct MetricFault {
     metric: String,
     dimensions: Vec<(String, String)>,
@@ -58,14 +59,12 @@ impl MetricFault {
     }
 
     /// Only with this dimension, such as `ExecutedVersion` and `42`.
-    #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.dimensions.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Only in calls from `start` and before `end`.
-    #[must_use]
     pub fn between(self, start: Time, end: Time) -> Self {
         Self { during: Some(start..end), ..self }
     }

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
 use crate::time::Time;
+use crate::value::merged;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
@@ -174,13 +175,13 @@ impl Configuration {
         Behaviour::read(self.environment.as_ref().unwrap_or(&none), Duration::from_secs(self.timeout.into()))
     }
 
-    /// As an answer shows it, with other members besides; one without a value is left out.
-    fn shown_with(&self, name: &str, mut members: Value) -> Value {
+    /// As an answer shows it, with other members besides.
+    fn shown_with(&self, name: &str, members: Value) -> Value {
         let Logging { log_format, log_group } = &self.logging;
         let group = log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
         let vpc = |Vpc { subnet_ids, security_group_ids }: &Vpc| json!({"SubnetIds": subnet_ids, "SecurityGroupIds": security_group_ids, "VpcId": "vpc-1"});
         let layers: Vec<Value> = self.layers.iter().map(|arn| json!({"Arn": arn, "CodeSize": 1_024})).collect();
-        let mut own = json!({
+        let own = json!({
             "Architectures": self.architectures,
             "Description": self.description,
             "EphemeralStorage": {"Size": self.storage},
@@ -197,11 +198,7 @@ impl Configuration {
             "VpcConfig": self.vpc.as_ref().map(vpc),
             "Layers": Some(layers).filter(|layers| !layers.is_empty()),
         });
-        if let (Some(shown), Some(own)) = (members.as_object_mut(), own.as_object_mut()) {
-            shown.append(own);
-            shown.retain(|_, value| !value.is_null());
-        }
-        members
+        merged(members, own)
     }
 }
 
@@ -270,15 +267,13 @@ impl Routing {
 }
 
 pub(crate) fn show_alias(state: &AliasState, place: &Place, function: &str, name: &str) -> Value {
-    let mut shown = json!({
+    let weights = Some(&state.weights).filter(|weights| !weights.is_empty());
+    json!({
         "AliasArn": place.qualified(function, name),
         "Description": state.description,
         "FunctionVersion": state.version,
         "Name": name,
         "RevisionId": state.revision,
-    });
-    if let (false, Some(members)) = (state.weights.is_empty(), shown.as_object_mut()) {
-        members.insert("RoutingConfig".to_owned(), json!({"AdditionalVersionWeights": state.weights}));
-    }
-    shown
+        "RoutingConfig": weights.map(|weights| json!({ "AdditionalVersionWeights": weights })),
+    })
 }

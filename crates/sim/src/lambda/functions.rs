@@ -123,7 +123,7 @@ impl Lambda {
         let mut configuration = blank();
         input.apply(&mut configuration);
         let serving = configuration.behaviour()?;
-        let settled = self.settle.is_zero();
+        let settled = self.settings.settle.is_zero();
         let latest = Version {
             number: None,
             configuration,
@@ -137,7 +137,7 @@ impl Lambda {
         };
         self.insert(call.now, &target.name, latest, tags);
         let shown = self.published(call, &target.name, publish)?;
-        self.settle_later(call.now, &target.name, None, self.settle);
+        self.settle_later(call.now, &target.name, None, self.settings.settle);
         Ok(Done::json(201, shown))
     }
 
@@ -172,11 +172,8 @@ impl Lambda {
             let location = format!("https://awslambda-{region}-tasks.s3.{region}.amazonaws.com/snapshots/{account}/{name}");
             json!({"RepositoryType": "S3", "Location": location})
         };
-        let mut shown = json!({"Configuration": configuration, "Code": code});
-        if let (false, Some(members)) = (function.tags.is_empty(), shown.as_object_mut()) {
-            members.insert("Tags".to_owned(), json!(function.tags));
-        }
-        Ok(Done::json(200, shown))
+        let tags = Some(&function.tags).filter(|tags| !tags.is_empty());
+        Ok(Done::json(200, json!({"Configuration": configuration, "Code": code, "Tags": tags})))
     }
 
     pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -218,8 +215,7 @@ impl Lambda {
                 );
             }
         }
-        let (shown, next) = call.page(shown)?;
-        Ok(Done::list("Functions", json!(shown), next))
+        Done::list(call, "Functions", shown)
     }
 
     pub(super) fn update_configuration(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -286,7 +282,7 @@ impl Lambda {
     }
 
     fn update_latest(&mut self, call: &Call<'_>, name: &str, change: impl FnOnce(&mut Version)) -> Result<(), Refusal> {
-        let (revision, settle) = (self.revision(), self.settle);
+        let (revision, settle) = (self.revision(), self.settings.settle);
         let latest = &mut self.function_mut(name)?.latest;
         let earlier = latest.clone();
         change(latest);
