@@ -3,10 +3,11 @@
 //! Scenarios and tests set the stacks up. Nothing is deployed, and no template is read.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::query::{self, Dialect};
+use crate::response::response;
 use crate::time::Time;
 use crate::value::{Fault, merged, present};
 
@@ -177,14 +178,14 @@ impl CloudFormation {
     pub(crate) fn answer(&self, operation: &str, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
         let parameters = query::decode(query::form(request).unwrap_or_default());
         match parameters.and_then(|parameters| self.perform(operation, &parameters)) {
-            Ok(value) => (response(200, query::answer(&DIALECT, operation, Some(&present(value)), id), id), None),
-            Err(fault) => (refusal(&fault, id), Some(fault.code.into_owned())),
+            Ok(value) => (response(200, "text/xml", query::answer(&DIALECT, operation, Some(&present(value)), id), id), None),
+            Err(fault) => (Self::refuse(&fault, id), Some(fault.code.into_owned())),
         }
     }
 
-    /// A refusal before `CloudFormation` handles the request: throttling, denial, failure.
-    pub(crate) fn refuse(status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
-        refusal(&Fault { status, code: code.to_owned().into(), message: message.to_owned() }, request_id)
+    /// A refusal, be it before `CloudFormation` handles the request: throttling, denial, failure.
+    pub(crate) fn refuse(fault: &Fault, request_id: &str) -> Response<Bytes> {
+        response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id)
     }
 
     fn perform(&self, operation: &str, request: &Value) -> Result<Value, Fault> {
@@ -271,20 +272,6 @@ fn text<'v>(request: &'v Value, name: &str) -> Option<&'v str> {
 
 fn required<'v>(request: &'v Value, name: &str) -> Result<&'v str, Fault> {
     text(request, name).ok_or_else(|| Fault::constraint(name, "null", "Member must not be null"))
-}
-
-fn refusal(fault: &Fault, request_id: &str) -> Response<Bytes> {
-    response(fault.status, query::refusal(&DIALECT, fault, request_id), request_id)
-}
-
-fn response(status: u16, body: String, request_id: &str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
-    response
 }
 
 const DIALECT: Dialect = Dialect { version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/" };

@@ -98,7 +98,7 @@ pub(crate) fn answer(dialect: &Dialect, operation: &str, result: Option<&Value>,
 
 pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> String {
     let Dialect { namespace, .. } = dialect;
-    let kind = if fault.status < 500 { "Sender" } else { "Receiver" };
+    let kind = fault.blame();
     let (code, message, id) = (escape(fault.code.as_ref()), escape(fault.message.as_str()), escape(request_id));
     format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\

@@ -113,6 +113,11 @@ impl Fault {
         Self { status: 404, ..Self::client("ResourceNotFoundException", format!("Unknown: {arn}")) }
     }
 
+    /// Whose fault it is, as the Query protocol says it.
+    pub(crate) const fn blame(&self) -> &'static str {
+        if self.status < 500 { "Sender" } else { "Receiver" }
+    }
+
     /// The name of this fault in the service's model, which the two protocols that are not Query put into the body.
     pub(crate) fn shape(&self) -> &str {
         match self.code.as_ref() {

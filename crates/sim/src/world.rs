@@ -16,6 +16,7 @@ use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::time::Time;
+use crate::value;
 use crate::web::{Visit, Web, WebPage};
 use crate::wire::{self, Service};
 
@@ -258,8 +259,8 @@ impl World {
                 (wire::lambda_response(done, &request_id), ran)
             }
             Service::CloudWatch => {
-                let response = self.cloudwatch.answer(self.now, request, &request_id);
-                record.error = wire::error_code(&response);
+                let (response, error) = self.cloudwatch.answer(self.now, request, &request_id);
+                record.error = error;
                 (response, Duration::ZERO)
             }
             Service::CloudFormation => {
@@ -317,10 +318,11 @@ impl World {
                 Cause::Denied => (403, "AccessDenied", self.denial(caller, request, operation)),
             };
             record.error = Some(code.to_owned());
+            let fault = value::Fault { status, code: code.into(), message };
             if operation.service == Service::CloudWatch {
-                CloudWatch::refuse(request, status, code, &message, &request_id)
+                CloudWatch::refuse(request, &fault, &request_id)
             } else {
-                CloudFormation::refuse(status, code, &message, &request_id)
+                CloudFormation::refuse(&fault, &request_id)
             }
         };
         record.status = response.status().as_u16();

@@ -23,7 +23,6 @@ mod statistic;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -86,22 +85,20 @@ impl CloudWatch {
         protocol::recognise(request).map(|(_, operation)| operation)
     }
 
-    pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
-        let Some((protocol, operation)) = protocol::recognise(request) else {
-            return Self::refuse(request, 404, "UnknownOperationException", "This is not a CloudWatch request.", request_id);
-        };
+    /// What comes back, and the code of the error if it is one.
+    pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
+        let (protocol, operation) = protocol::recognise(request).unwrap_or((Protocol::Json, String::new()));
         let answer = protocol::decode(protocol, request).and_then(|parameters| self.perform(now, &operation, &parameters));
         match answer {
-            Ok(value) => protocol::answer(protocol, &operation, value.as_ref(), request_id),
-            Err(fault) => protocol::refusal(protocol, request, &fault, request_id),
+            Ok(value) => (protocol::answer(protocol, &operation, value.as_ref(), id), None),
+            Err(fault) => (protocol::refusal(protocol, request, &fault, id), Some(fault.code.into_owned())),
         }
     }
 
     /// A refusal before CloudWatch handles the request, in its protocol: throttling, denial, failure.
-    pub(crate) fn refuse(request: &Request<Bytes>, status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
+    pub(crate) fn refuse(request: &Request<Bytes>, fault: &Fault, request_id: &str) -> Response<Bytes> {
         let protocol = protocol::recognise(request).map_or(Protocol::Json, |(protocol, _)| protocol);
-        let fault = Fault { status, code: Cow::Owned(code.to_owned()), message: message.to_owned() };
-        protocol::refusal(protocol, request, &fault, request_id)
+        protocol::refusal(protocol, request, fault, request_id)
     }
 
     /// Does what is asked; an operation without an output answers `None`.

@@ -3,11 +3,12 @@
 //! Routes to the three codecs. It does not know what any operation does.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use serde_json::{Value, json};
 
 use super::cbor;
 use crate::query::{self, Dialect};
+use crate::response::{put, response};
 use crate::value::Fault;
 
 const CBOR_PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
@@ -53,15 +54,12 @@ pub(super) fn object(body: &[u8]) -> Result<Value, Fault> {
     read.filter(Value::is_object).ok_or_else(|| Fault::malformed("The body is not a JSON object."))
 }
 
-/// An operation's answer as bytes; one without an output has no value.
+/// An operation's answer; one without an output has no value.
 pub(super) fn answer(protocol: Protocol, operation: &str, value: Option<&Value>, request_id: &str) -> Response<Bytes> {
-    let nothing = json!({});
-    let body = match protocol {
-        Protocol::Cbor => cbor::encode(value.unwrap_or(&nothing)),
-        Protocol::Json => value.unwrap_or(&nothing).to_string().into_bytes(),
-        Protocol::Query => query::answer(&DIALECT, operation, value, request_id).into_bytes(),
-    };
-    response(protocol, StatusCode::OK, body, request_id)
+    if protocol == Protocol::Query {
+        return response(200, "text/xml", query::answer(&DIALECT, operation, value, request_id), request_id);
+    }
+    written(protocol, 200, value.unwrap_or(&json!({})), request_id)
 }
 
 pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Fault, request_id: &str) -> Response<Bytes> {
@@ -69,42 +67,23 @@ pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Faul
     let message = if shape == "InternalServiceFault" { "Message" } else { "message" };
     let kind = match protocol {
         Protocol::Cbor => format!("com.amazonaws.cloudwatch#{shape}"),
-        Protocol::Json | Protocol::Query => shape.to_owned(),
+        Protocol::Json => shape.to_owned(),
+        Protocol::Query => return response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id),
     };
-    let described = json!({ "__type": kind, message: fault.message });
-    let body = match protocol {
-        Protocol::Cbor => cbor::encode(&described),
-        Protocol::Json => described.to_string().into_bytes(),
-        Protocol::Query => query::refusal(&DIALECT, fault, request_id).into_bytes(),
-    };
-    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = response(protocol, status, body, request_id);
-    let compatible = text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true"));
-    if compatible && protocol != Protocol::Query {
-        let blame = if fault.status < 500 { "Sender" } else { "Receiver" };
-        if let Ok(value) = HeaderValue::from_str(&format!("{};{blame}", fault.code)) {
-            response.headers_mut().insert("x-amzn-query-error", value);
-        }
+    let mut response = written(protocol, fault.status, &json!({ "__type": kind, message: fault.message }), request_id);
+    if text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
+        put(&mut response, "x-amzn-query-error", &format!("{};{}", fault.code, fault.blame()));
     }
     response
 }
 
-fn response(protocol: Protocol, status: StatusCode, body: Vec<u8>, request_id: &str) -> Response<Bytes> {
-    let kind = match protocol {
-        Protocol::Cbor => "application/cbor",
-        Protocol::Json => "application/x-amz-json-1.0",
-        Protocol::Query => "text/xml",
-    };
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if protocol == Protocol::Cbor {
-        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+/// An answer in one of the two protocols that are not Query.
+fn written(protocol: Protocol, status: u16, value: &Value, request_id: &str) -> Response<Bytes> {
+    if protocol == Protocol::Json {
+        return response(status, "application/x-amz-json-1.0", value.to_string(), request_id);
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    let mut response = response(status, "application/cbor", cbor::encode(value), request_id);
+    put(&mut response, "smithy-protocol", "rpc-v2-cbor");
     response
 }
 
@@ -261,10 +240,10 @@ mod tests {
     fn a_refusal_speaks_the_callers_protocol() {
         for protocol in PROTOCOLS {
             let request = request(protocol, "DescribeAlarms", &json!({}));
-            let response = CloudWatch::refuse(&request, 400, "LimitExceeded", "too <much>", "id-1");
+            let response = CloudWatch::refuse(&request, &Fault::limit("too <much>"), "id-1");
             assert_eq!(response.status(), 400);
             assert_eq!(response.headers()["x-amzn-requestid"], "id-1");
-            let compatible = response.headers().get("x-amzn-query-error").map(HeaderValue::as_bytes);
+            let compatible = response.headers().get("x-amzn-query-error").map(http::HeaderValue::as_bytes);
             let said = |kind: &str| json!({"__type": kind, "message": "too <much>"});
             match protocol {
                 Protocol::Query => {
@@ -285,7 +264,8 @@ mod tests {
         let plain = request(Protocol::Json, "DescribeAlarms", &json!({}));
         let (mut parts, body) = plain.into_parts();
         parts.headers.remove("x-amzn-query-mode");
-        let failed = CloudWatch::refuse(&Request::from_parts(parts, body), 500, "InternalServiceError", "ouch", "id-2");
+        let fault = Fault { status: 500, code: "InternalServiceError".into(), message: "ouch".to_owned() };
+        let failed = CloudWatch::refuse(&Request::from_parts(parts, body), &fault, "id-2");
         assert!(!failed.headers().contains_key("x-amzn-query-error"));
         assert_eq!(object(failed.body()).unwrap()["Message"], "ouch");
     }

@@ -200,7 +200,7 @@ impl Lambda {
         if one.role != other.role {
             return Err(Refusal::invalid("Specified versions must be associated with the same execution role"));
         }
-        if one.dead_letter != other.dead_letter {
+        if one.dead_letter_config != other.dead_letter_config {
             return Err(Refusal::invalid("Specified versions must have the same dead letter queue configuration"));
         }
         Ok(())

@@ -14,10 +14,10 @@ use crate::time::Time;
 macro_rules! inputs {
     ($($name:ident { $($(#[$note:meta])* $member:ident: $type:ty),* $(,)? })*) => {
         $(
-            #[derive(Debug, Default, serde::Deserialize)]
+            #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize)]
             #[serde(rename_all = "PascalCase")]
-            struct $name {
-                $($(#[$note])* $member: Option<$type>,)*
+            pub(crate) struct $name {
+                $($(#[$note])* pub(crate) $member: Option<$type>,)*
             }
         )*
     };

@@ -73,7 +73,8 @@ impl Lambda {
     ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
         let (number, run) = self.execute(call.now, name, qualified, metrics).ok_or_else(Refusal::pending)?;
         let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
-        let log = version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory);
+        let log =
+            version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory_size.unwrap_or_default());
         let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
         done.headers.push(("x-amz-executed-version", version.label()));
         done.delay = run.duration;

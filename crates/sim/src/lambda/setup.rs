@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::code::{Code, hex_of};
-use super::function::{Alias, Configuration, Routing, Version};
-use super::functions::blank;
+use super::function::{Alias, Configuration, Environment, Routing, Version};
 use super::refusal::Refusal;
 use crate::log::AliasState;
 use crate::setup::Unfit;
@@ -19,11 +18,11 @@ impl World {
     pub fn create_function(&mut self, name: &str, environment: &[(&str, &str)]) -> Result<(), Unfit> {
         let now = self.now();
         let configuration = Configuration {
-            role: format!("arn:aws:iam::{}:role/{name}", self.lambda.place.account),
+            role: Some(format!("arn:aws:iam::{}:role/{name}", self.lambda.place.account)),
             handler: Some("index.handler".to_owned()),
             runtime: Some("nodejs22.x".to_owned()),
-            environment: Some(variables(environment)),
-            ..blank()
+            environment: Some(Environment { variables: Some(variables(environment)) }),
+            ..Configuration::blank()
         };
         let latest = Version {
             number: None,
@@ -46,10 +45,9 @@ impl World {
         let function = self.lambda.function_mut(function)?;
         let earlier = function.latest.clone();
         let configuration = &mut function.latest.configuration;
-        let mut merged = configuration.environment.take().unwrap_or_default();
+        let merged = configuration.environment.get_or_insert_default().variables.get_or_insert_default();
         merged.extend(variables(environment));
         merged.retain(|_, value| !value.is_empty());
-        configuration.environment = Some(merged);
         function.latest.serving = function.latest.configuration.behaviour()?;
         function.latest.revision = revision;
         function.latest.modified = now;
@@ -109,7 +107,7 @@ impl World {
 
     /// Changes the execution role of `$LATEST`.
     pub fn set_role(&mut self, function: &str, role: &str) -> Result<(), Unfit> {
-        role.clone_into(&mut self.lambda.function_mut(function)?.latest.configuration.role);
+        self.lambda.function_mut(function)?.latest.configuration.role = Some(role.to_owned());
         Ok(())
     }
 

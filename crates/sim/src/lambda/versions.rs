@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::call::{Call, inputs};
-use super::function::Version;
+use super::function::{Configuration, Version};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
@@ -46,9 +46,7 @@ impl Lambda {
         if let Ok(serving) = version.configuration.behaviour() {
             version.serving = serving;
         }
-        if let Some(description) = description {
-            version.configuration.description = description;
-        }
+        version.configuration.apply(Configuration { description, ..Configuration::default() });
         let shown = version.show(&place, name, Some(&version.label()));
         function.versions.insert(number, version);
         function.latest.revision = latest_revision;
