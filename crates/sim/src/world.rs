@@ -132,7 +132,7 @@ impl World {
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
             web: Web::default(),
-            quotas: Quotas::new(start),
+            quotas: Quotas::default(),
             faults: Faults::default(),
             agenda: BTreeMap::new(),
             log: Vec::new(),

@@ -69,7 +69,7 @@ fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Sta
         (names.is_empty() || names.contains(&name.as_str()))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && types.contains(&standing.alarm.kind())
-            && state.is_none_or(|state| standing.state == state)
+            && state.is_none_or(|state| standing.told.state == state)
             && action.is_none_or(|prefix| all_actions().any(|action| action.starts_with(prefix)))
     };
     Ok(alarms.all().filter(wanted).collect())
@@ -155,9 +155,9 @@ fn described(alarms: &Alarms, standing: &Standing) -> Value {
     standing.alarm.shown_with(json!({
         "AlarmArn": alarms.arn(&standing.alarm.name),
         "AlarmConfigurationUpdatedTimestamp": standing.configured,
-        "StateValue": standing.state.name(),
-        "StateReason": standing.reason,
-        "StateReasonData": standing.reason_data,
+        "StateValue": standing.told.state.name(),
+        "StateReason": standing.told.reason,
+        "StateReasonData": standing.told.reason_data,
         "StateUpdatedTimestamp": standing.updated,
         "StateTransitionedTimestamp": standing.transitioned,
     }))
@@ -168,7 +168,7 @@ fn in_brief(alarms: &Alarms, standing: &Standing) -> Value {
     json!({
         "AlarmName": standing.alarm.name,
         "AlarmArn": alarms.arn(&standing.alarm.name),
-        "StateValue": standing.state.name(),
+        "StateValue": standing.told.state.name(),
         "StateUpdatedTimestamp": standing.updated,
     })
 }

@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use super::alarm::{Actions, Alarm, Comparison, Condition, MissingData, Watch};
-use super::alarms::{Alarms, Change};
+use super::alarms::Alarms;
+use super::history::Told;
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
@@ -166,7 +167,7 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
     if reason_data.is_some_and(|data| serde_json::from_str::<serde_json::Value>(data).is_err()) {
         return Err(Fault::format("StateReasonData was not valid JSON"));
     }
-    let change = Change { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
+    let change = Told { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
     alarms.set_state(now, name, change)
 }
 

@@ -22,20 +22,12 @@ const CHILDREN: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) alarm: Alarm,
-    pub(super) state: AlarmState,
-    pub(super) reason: String,
-    pub(super) reason_data: Option<String>,
+    pub(super) told: Told,
     pub(super) configured: Time,
     pub(super) updated: Time,
     pub(super) transitioned: Time,
     pub(super) tags: Vec<(String, String)>,
     due: Option<Time>,
-}
-
-pub(super) struct Change {
-    pub(super) state: AlarmState,
-    pub(super) reason: String,
-    pub(super) reason_data: Option<String>,
 }
 
 #[derive(Debug)]
@@ -91,7 +83,9 @@ impl Alarms {
                 Edit::Update
             }
             None => {
-                self.standing.insert(name.clone(), Standing::fresh(now, alarm, tags, due));
+                let told = Told { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
+                let standing = Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, due };
+                self.standing.insert(name.clone(), standing);
                 Edit::Create
             }
         };
@@ -179,12 +173,12 @@ impl Alarms {
     }
 
     /// Sets an alarm's state until its next evaluation.
-    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Change) -> Result<(), Fault> {
+    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Told) -> Result<(), Fault> {
         let Some(standing) = self.standing.get_mut(name) else {
             return Err(Fault::unknown_alarm(format!("Alarm {name} does not exist")));
         };
-        if standing.state == change.state {
-            (standing.reason, standing.reason_data, standing.updated) = (change.reason, change.reason_data, now);
+        if standing.told.state == change.state {
+            (standing.told, standing.updated) = (change, now);
         } else {
             self.change(now, name, change);
         }
@@ -205,7 +199,7 @@ impl Alarms {
                 None => self.consult(&name),
             };
             match change {
-                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.state != change.state) => {
+                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.told.state != change.state) => {
                     self.change(at, &name, change);
                 }
                 Some(_) | None => {}
@@ -215,52 +209,47 @@ impl Alarms {
     }
 
     /// What a new or changed composite alarm's rule says; the child that changed last is its reason.
-    fn consult(&self, name: &str) -> Option<Change> {
+    fn consult(&self, name: &str) -> Option<Told> {
         let rule = self.find(name)?.alarm.rule()?;
         let state = self.outcome(name)?;
         let latest = rule.children().into_iter().filter_map(|child| self.find(child)).max_by_key(|child| child.transitioned);
         Some(match latest {
             Some(child) => self.caused(child, state),
-            None => Change { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
+            None => Told { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
         })
     }
 
-    fn caused(&self, child: &Standing, state: AlarmState) -> Change {
+    fn caused(&self, child: &Standing, state: AlarmState) -> Told {
         let arn = self.arn(&child.alarm.name);
-        Change {
+        Told {
             state,
-            reason: reason::of_composite(&arn, child.state, child.transitioned),
-            reason_data: Some(reason::data_of_composite(&arn, child.state, child.transitioned)),
+            reason: reason::of_composite(&arn, child.told.state, child.transitioned),
+            reason_data: Some(reason::data_of_composite(&arn, child.told.state, child.transitioned)),
         }
     }
 
     fn outcome(&self, composite: &str) -> Option<AlarmState> {
         let rule = self.find(composite)?.alarm.rule()?;
-        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.state));
+        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.told.state));
         Some(if goes_off { AlarmState::Alarm } else { AlarmState::Ok })
     }
 
     /// Changes a state, and at once those of the composite alarms that follow from it.
-    fn change(&mut self, at: Time, name: &str, change: Change) {
+    fn change(&mut self, at: Time, name: &str, change: Told) {
         let mut open = vec![(name.to_owned(), change)];
         while let Some((name, change)) = open.pop() {
             let Some(standing) = self.standing.get_mut(&name) else { continue };
-            let told = |state, reason, reason_data| Told { state, reason, reason_data };
-            let items = history::state_change(
-                &told(standing.state, &standing.reason, standing.reason_data.as_deref()),
-                &told(change.state, &change.reason, change.reason_data.as_deref()),
-            );
-            (standing.state, standing.reason, standing.reason_data) = (change.state, change.reason, change.reason_data);
-            (standing.updated, standing.transitioned) = (at, at);
+            let items = history::state_change(&standing.told, &change);
+            (standing.told, standing.updated, standing.transitioned) = (change, at, at);
             let actions = &standing.alarm.actions;
-            let told_to = if actions.enabled { actions.on(standing.state).to_vec() } else { Vec::new() };
+            let told_to = if actions.enabled { actions.on(standing.told.state).to_vec() } else { Vec::new() };
             self.note(at, &name, ItemKind::StateUpdate, items);
             for resource in told_to {
                 self.note(at, &name, ItemKind::Action, history::action(&resource, at));
             }
             for parent in self.parents(&name) {
                 let state = self.outcome(&parent);
-                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.state != *state));
+                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.told.state != *state));
                 if let (Some(state), Some(child)) = (moved, self.find(&name)) {
                     open.push((parent, self.caused(child, state)));
                 }
@@ -278,24 +267,8 @@ impl Alarms {
     }
 }
 
-impl Standing {
-    fn fresh(now: Time, alarm: Alarm, tags: Vec<(String, String)>, due: Option<Time>) -> Self {
-        Self {
-            alarm,
-            state: AlarmState::InsufficientData,
-            reason: reason::CREATED.to_owned(),
-            reason_data: None,
-            configured: now,
-            updated: now,
-            transitioned: now,
-            tags,
-            due,
-        }
-    }
-}
-
 /// What the metric says, in the periods that end at the last boundary before `at`; `None` where the state stays.
-fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
+fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
     let boundary = if watch.period < 60 { watch.rhythm() } else { Duration::from_mins(1) };
     let end = at.floor(boundary);
     let reading = Reading {
@@ -312,9 +285,9 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
     finding.state.map(|state| described(watch, &finding, state, at, end))
 }
 
-fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end: Time) -> Change {
+fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end: Time) -> Told {
     let window = watch.length() * watch.evaluation_periods;
-    Change {
+    Told {
         state,
         reason: reason::of_metric(watch, finding, state),
         reason_data: Some(reason::data_of_metric(watch, finding, at, window, end)),

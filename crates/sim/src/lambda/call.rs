@@ -210,16 +210,9 @@ impl<'a> Call<'a> {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Named {
-    #[serde(rename = "Name")]
-    name: Option<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct Revised {
-    #[serde(rename = "RevisionId")]
-    revision_id: Option<String>,
+inputs! {
+    Named { name: String }
+    Revised { revision_id: String }
 }
 
 /// The operation, its function (or ARN, or mapping) and its alias (or statement), by method and path.

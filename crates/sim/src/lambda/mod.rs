@@ -36,7 +36,7 @@ use crate::value::present;
 use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
 use counters::Counters;
-use function::{Function, Qualified};
+use function::Function;
 use mapping::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
@@ -153,10 +153,7 @@ impl Lambda {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
                 if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
-                    match &stream.alias {
-                        Some(alias) => self.execute_alias(now, &stream.function, alias, metrics),
-                        None => self.execute(now, &stream.function, &Qualified::Latest, metrics),
-                    };
+                    self.execute(now, &stream.function, &stream.through, metrics);
                 }
                 self.traffic = traffic;
             }

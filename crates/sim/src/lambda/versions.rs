@@ -67,7 +67,7 @@ impl Lambda {
     pub(super) fn wake(&mut self, now: Time, name: &str, number: Option<u32>) {
         let settle = self.settings.version_settle;
         let version = number.and_then(|number| self.functions.get_mut(name)?.versions.get_mut(&number));
-        if let Some(version) = version {
+        if let Some(version) = version.filter(|version| version.idle && !version.pending) {
             (version.idle, version.pending) = (false, true);
             self.settle_later(now, name, number, settle);
         }
