@@ -20,11 +20,9 @@ impl From<Refusal> for Unfit {
     }
 }
 
+#[expect(clippy::missing_errors_doc, reason = "of all: if the service would refuse it, or what is named is not there")]
 impl World {
     /// Carries a request out as the account's owner would, which must succeed.
-    ///
-    /// # Errors
-    /// If the service refuses it.
     pub fn arrange(&mut self, method: &str, path: &str, body: &serde_json::Value) -> Result<(), Unfit> {
         let request = http::Request::builder().method(method).uri(path).body(bytes::Bytes::from(body.to_string()));
         let request = request.map_err(|error| Unfit(error.to_string()))?;
@@ -33,9 +31,6 @@ impl World {
     }
 
     /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule.
-    ///
-    /// # Errors
-    /// If `CloudWatch` refuses it.
     pub fn put_alarm(&mut self, alarm: &serde_json::Value) -> Result<(), Unfit> {
         let operation = if alarm.get("AlarmRule").is_some() { "PutCompositeAlarm" } else { "PutMetricAlarm" };
         let refused = |fault: Fault| Unfit(fault.message);
@@ -43,9 +38,6 @@ impl World {
     }
 
     /// Creates a stack and returns its id; its functions get its tags and those that the service adds.
-    ///
-    /// # Errors
-    /// If there is a stack of that name, or a function that it names is not there.
     pub fn create_stack(&mut self, stack: Stack) -> Result<String, Unfit> {
         let functions: Vec<(String, String)> = stack
             .resources
@@ -71,18 +63,12 @@ impl World {
     }
 
     /// Makes an alarm that fires when a function has at least this many errors in a minute, and is OK without data.
-    ///
-    /// # Errors
-    /// If CloudWatch would refuse such an alarm.
     pub fn create_errors_alarm(&mut self, name: &str, function: &str, errors: f64) -> Result<(), Unfit> {
         let alarm = Alarm::on_sum(name, "AWS/Lambda", "Errors", &[("FunctionName", function)], errors);
         self.cloudwatch.put_alarm(self.now(), alarm).map_err(|_| Unfit(format!("CloudWatch refuses the alarm {name}")))
     }
 
     /// Forces an alarm's state (`OK`, `ALARM`, `INSUFFICIENT_DATA`) until its next evaluation.
-    ///
-    /// # Errors
-    /// If there is no such alarm or no such state.
     pub fn set_alarm_state(&mut self, alarm: &str, state: &str) -> Result<(), Unfit> {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
         let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set manually");

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::{CloudWatch, MetricFault};
 use crate::fault::{Effect, Fault, Faults};
-use crate::lambda::{Call, Due, Lambda, Refusal, uuid};
+use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 use crate::quota::Quotas;
 use crate::settings::Settings;
@@ -154,17 +154,15 @@ impl World {
             let due = self.lambda.next_due(self.now).filter(|(at, _)| *at <= to);
             match (planned, due) {
                 (Some(at), due) if due.is_none_or(|(other, _)| at <= other) => self.carry_out(at),
-                (_, Some((at, due))) => self.happen(at, due),
+                (_, Some((at, due))) => {
+                    self.now = self.now.max(at);
+                    self.lambda.happen(self.now, due, &mut self.cloudwatch);
+                }
                 (_, None) => break,
             }
         }
         self.now = self.now.max(to);
         self.cloudwatch.advance(self.now);
-    }
-
-    fn happen(&mut self, at: Time, due: Due) {
-        self.now = self.now.max(at);
-        self.lambda.happen(self.now, due, &mut self.cloudwatch);
     }
 
     fn carry_out(&mut self, at: Time) {
@@ -258,14 +256,13 @@ impl World {
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)
             }
-            Service::CloudWatch => {
-                let (response, error) = self.cloudwatch.answer(self.now, request, &request_id);
-                record.error = error;
-                (response, Duration::ZERO)
-            }
-            Service::CloudFormation => {
-                record.resource = CloudFormation::resource(request);
-                let (response, error) = self.cloudformation.answer(&operation.name, request, &request_id);
+            Service::CloudWatch | Service::CloudFormation => {
+                let (response, error) = if operation.service == Service::CloudWatch {
+                    self.cloudwatch.answer(self.now, request, &request_id)
+                } else {
+                    record.resource = CloudFormation::resource(request);
+                    self.cloudformation.answer(&operation.name, request, &request_id)
+                };
                 record.error = error;
                 (response, Duration::ZERO)
             }

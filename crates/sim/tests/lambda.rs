@@ -122,9 +122,7 @@ fn an_alias_keeps_what_is_left_out_and_changes_its_revision_every_time() {
 
 #[test]
 fn what_an_alias_may_not_be_is_said_before_anything_changes() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let path = "/functions/f/aliases/live";
     let umlauts = "ü".repeat(256);
     assert_eq!(client.put(path, &json!({"Description": umlauts})).status, 200, "256 characters, not bytes");
@@ -220,9 +218,7 @@ fn kinds_of_invocation_and_the_log_tail() {
 
 #[test]
 fn a_function_is_found_under_all_its_names_and_missed_by_its_arn() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let arn = "arn:aws:lambda:us-east-1:111111111111:function:f";
     let encoded = format!("{arn}:live").replace(':', "%3A");
     let shown = client.get(&format!("/functions/{encoded}")).json["Configuration"].clone();
@@ -256,9 +252,7 @@ fn lists_come_in_parts() {
 
 #[test]
 fn tags_and_provisioned_concurrency_can_be_set_up_and_seen() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let tags = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Af";
     let mut send = |method, path: &str, body: &str| client.send(&Client::request(method, path, body.as_bytes()));
     assert_eq!(send("POST", tags, r#"{"Tags":{"team":"shop","a":"b"}}"#).status, 204);

@@ -233,25 +233,10 @@ pub(super) fn list_tags(alarms: &mut Alarms, request: Parameters<'_>) -> Result<
 mod tests {
     use super::*;
     use crate::cloudwatch::CloudWatch;
-    use crate::cloudwatch::tests::{ask, at, cloud};
+    use crate::cloudwatch::tests::{alarm_with, ask, at, cloud};
     use crate::value::merged;
 
     const ARN: &str = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a";
-
-    /// A request that is in order, but for the members of `instead`; a null leaves a member out.
-    fn alarm_with(instead: Value) -> Value {
-        let plain = json!({
-            "AlarmName": "a",
-            "Namespace": "N",
-            "MetricName": "M",
-            "Statistic": "Sum",
-            "Period": 60,
-            "EvaluationPeriods": 3,
-            "Threshold": 1.0,
-            "ComparisonOperator": "GreaterThanThreshold",
-        });
-        merged(plain, instead)
-    }
 
     #[test]
     fn metric_alarms_that_make_no_sense_are_refused() {

@@ -84,15 +84,15 @@ fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Faul
         let within = |place: usize| place.saturating_sub(before).min(points.len());
         let shown = points.get(within(start)..within(end)).unwrap_or_default();
         let cut = if before + points.len() <= end { "Complete" } else { "PartialData" };
-        let status = shortfall.map_or(cut, Shortfall::name);
+        let told = shortfall.map(Shortfall::told);
         before += points.len();
         results.push(json!({
             "Id": query.id,
             "Label": query.label,
             "Timestamps": shown.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
             "Values": shown.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
-            "StatusCode": status,
-            "Messages": shortfall.iter().map(|fault| json!({"Code": fault.name(), "Value": fault.message()})).collect::<Value>(),
+            "StatusCode": told.map_or(cut, |(status, _)| status),
+            "Messages": told.iter().map(|(code, message)| json!({"Code": code, "Value": message})).collect::<Value>(),
         }));
     }
     Ok(json!({"MetricDataResults": results, "Messages": [], "NextToken": page_token(end, all)}))

@@ -51,22 +51,26 @@ impl<'a> Parameters<'a> {
         self.read(name, "text", Value::as_str)
     }
 
+    /// Text, if it is there, with which nothing is wrong.
+    fn sound(
+        self,
+        name: &str,
+        wrong: impl FnOnce(&str) -> bool,
+        fault: impl FnOnce(&str) -> Fault,
+    ) -> Result<Option<&'a str>, Fault> {
+        let text = self.text(name)?;
+        text.filter(|text| wrong(text)).map_or(Ok(text), |text| Err(fault(text)))
+    }
+
     /// Text of at most `most` characters, if it is there.
     pub(super) fn text_within(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
-        let text = self.text(name)?;
-        match text.filter(|text| text.chars().count() > most) {
-            None => Ok(text),
-            Some(long) => Err(Fault::constraint(name, long, &format!("Member must have length less than or equal to {most}"))),
-        }
+        let constraint = format!("Member must have length less than or equal to {most}");
+        self.sound(name, |text| text.chars().count() > most, |long| Fault::constraint(name, long, &constraint))
     }
 
     /// One of the words that the service's model has for a member, if it is there.
     pub(super) fn word(self, name: &str, words: &[&str]) -> Result<Option<&'a str>, Fault> {
-        let text = self.text(name)?;
-        match text.filter(|text| !words.contains(text)) {
-            None => Ok(text),
-            Some(unknown) => Err(Fault::unknown_word(name, unknown, words)),
-        }
+        self.sound(name, |text| !words.contains(&text), |unknown| Fault::unknown_word(name, unknown, words))
     }
 
     /// Whether the oldest is to come first.
@@ -83,11 +87,9 @@ impl<'a> Parameters<'a> {
 
     /// Text of at least one and at most `most` characters, if it is there.
     pub(super) fn short_text(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
-        let text = self.text_within(name, most)?;
-        match text.filter(|text| text.is_empty()) {
-            None => Ok(text),
-            Some(empty) => Err(Fault::constraint(name, empty, "Member must have length greater than or equal to 1")),
-        }
+        self.text_within(name, most)?;
+        let constraint = "Member must have length greater than or equal to 1";
+        self.sound(name, str::is_empty, |empty| Fault::constraint(name, empty, constraint))
     }
 
     pub(super) fn required_text(self, name: &str, most: usize) -> Result<&'a str, Fault> {
@@ -110,17 +112,13 @@ impl<'a> Parameters<'a> {
     /// An integer within `least..=most`, if it is there.
     pub(super) fn integer_within(self, name: &str, least: u32, most: u32) -> Result<Option<u32>, Fault> {
         let Some(number) = self.integer(name)? else { return Ok(None) };
-        let shown = number.to_string();
+        let broken = |side: &str, bound: u32| {
+            Fault::constraint(name, &number.to_string(), &format!("Member must have value {side} than or equal to {bound}"))
+        };
         if number < i64::from(least) {
-            let constraint = format!("Member must have value greater than or equal to {least}");
-            return Err(Fault::constraint(name, &shown, &constraint));
+            return Err(broken("greater", least));
         }
-        match u32::try_from(number) {
-            Ok(number) if number <= most => Ok(Some(number)),
-            Ok(_) | Err(_) => {
-                Err(Fault::constraint(name, &shown, &format!("Member must have value less than or equal to {most}")))
-            }
-        }
+        u32::try_from(number).ok().filter(|number| *number <= most).map(Some).ok_or_else(|| broken("less", most))
     }
 
     pub(super) fn number(self, name: &str) -> Result<Option<f64>, Fault> {

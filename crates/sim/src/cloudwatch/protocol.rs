@@ -94,9 +94,10 @@ mod tests {
     use super::*;
     use crate::calendar::iso;
     use crate::cloudwatch::CloudWatch;
+    use crate::cloudwatch::tests::alarm_with;
     use crate::settings::Settings;
     use crate::time::Time;
-    use crate::value::{from_seconds, is_time};
+    use crate::value::{from_seconds, is_time, merged};
 
     const PROTOCOLS: [Protocol; 3] = [Protocol::Cbor, Protocol::Json, Protocol::Query];
     const NOW: Time = Time::from_millis(1_795_442_460_500);
@@ -149,23 +150,12 @@ mod tests {
         let before = Time::from_millis(1_795_442_400_000);
         let from = before - Duration::from_mins(3);
         let metric = json!({"Namespace": "N", "MetricName": "E", "Dimensions": [{"Name": "FunctionName", "Value": "é&=+ <x>"}]});
-        let with = |more: Value| {
-            let members = metric.as_object().unwrap().clone().into_iter().chain(more.as_object().unwrap().clone());
-            Value::Object(members.collect())
-        };
+        let with = |more: Value| merged(metric.clone(), more);
         let datum = with(json!({"Values": [0.5, 3.0], "Counts": [2.0, 1.0], "Timestamp": before, "Unit": "Count"}));
         let alarm = |name: &str, unit: Option<&str>| {
-            with(json!({
-                "AlarmName": name,
-                "ExtendedStatistic": "p90",
-                "Period": 60,
-                "EvaluationPeriods": 2,
-                "Threshold": 2.5,
-                "ActionsEnabled": false,
-                "OKActions": [],
-                "ComparisonOperator": "GreaterThanThreshold",
-                "Unit": unit,
-            }))
+            let percentile = json!({"AlarmName": name, "Statistic": null, "ExtendedStatistic": "p90", "Threshold": 2.5});
+            let more = json!({"EvaluationPeriods": 2, "ActionsEnabled": false, "OKActions": [], "Unit": unit});
+            alarm_with(merged(with(percentile), more))
         };
         let query = json!({"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "TM(0:5)"}, "ReturnData": true});
         let statistics = json!({
@@ -195,17 +185,7 @@ mod tests {
     fn tagging() -> Vec<(&'static str, Value)> {
         let tag = |key: &str| json!({"Key": key, "Value": "é&=+ <x>"});
         let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:t";
-        let alarm = json!({
-            "AlarmName": "t",
-            "Namespace": "N",
-            "MetricName": "E",
-            "Statistic": "Sum",
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "Threshold": 1.0,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "Tags": [tag("a"), tag("b")],
-        });
+        let alarm = alarm_with(json!({"AlarmName": "t", "MetricName": "E", "Tags": [tag("a"), tag("b")]}));
         vec![
             ("PutMetricAlarm", alarm.clone()),
             ("TagResource", json!({"ResourceARN": arn, "Tags": [tag("c"), tag("a")]})),

@@ -18,19 +18,12 @@ pub enum Shortfall {
 }
 
 impl Shortfall {
-    pub(super) const fn name(self) -> &'static str {
+    /// The status of such a query, and what is said of it.
+    pub(super) const fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::PartialData => "PartialData",
-            Self::InternalError => "InternalError",
-            Self::Forbidden => "Forbidden",
-        }
-    }
-
-    pub(super) const fn message(self) -> &'static str {
-        match self {
-            Self::PartialData => "An incomplete set of data points was returned.",
-            Self::InternalError => "An internal error occurred. Please retry the request.",
-            Self::Forbidden => "The caller is not authorized to read this metric.",
+            Self::PartialData => ("PartialData", "An incomplete set of data points was returned."),
+            Self::InternalError => ("InternalError", "An internal error occurred. Please retry the request."),
+            Self::Forbidden => ("Forbidden", "The caller is not authorized to read this metric."),
         }
     }
 

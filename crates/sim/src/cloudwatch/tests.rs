@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::cloudwatch::alarm::{Actions, Condition, MissingData, Watch};
 use crate::cloudwatch::rule::Rule;
+use crate::value::merged;
 
 const ERRORS: (&str, &str) = ("AWS/Lambda", "Errors");
 const DIMENSIONS: [(&str, &str); 2] = [("FunctionName", "hello"), ("Resource", "hello:live")];
@@ -39,6 +40,26 @@ fn watching(name: &str, change: impl FnOnce(&mut Watch)) -> Alarm {
         change(watch);
     }
     alarm
+}
+
+pub(super) fn watch(wanted: u32, periods: u32, missing_data: Option<MissingData>) -> Watch {
+    let Condition::Metric(watch) = on_errors("a").condition else { unreachable!() };
+    Watch { datapoints_to_alarm: Some(wanted), evaluation_periods: periods, missing_data, ..watch }
+}
+
+/// A `PutMetricAlarm` that is in order, but for the members of `instead`; a null leaves a member out.
+pub(super) fn alarm_with(instead: Value) -> Value {
+    let plain = json!({
+        "AlarmName": "a",
+        "Namespace": "N",
+        "MetricName": "M",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    });
+    merged(plain, instead)
 }
 
 pub(super) fn composite(name: &str, rule: &str) -> Alarm {

@@ -23,6 +23,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Status, code and message of an error.
+    pub(crate) fn error(&self) -> (u16, &str, &str) {
+        let message = self.json["message"].as_str().or(self.json["Message"].as_str()).unwrap_or_default();
+        (self.status, self.header("x-amzn-errortype").unwrap_or_default(), message)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -36,6 +42,16 @@ impl Client {
     pub(crate) fn with(settings: Settings) -> Self {
         let now = Time::from_millis(1_764_000_000_000);
         Self { world: World::new(settings, 1, now), now }
+    }
+
+    /// With a function `f` that has the versions 1 and 2, and an alias `live` on 1.
+    pub(crate) fn furnished(settings: Settings) -> Self {
+        let mut client = Self::with(settings);
+        client.world.create_function("f", &[]).unwrap();
+        client.world.publish("f", 1).unwrap();
+        client.world.publish("f", 2).unwrap();
+        client.world.set_alias("f", "live", "1", None).unwrap();
+        client
     }
 
     pub(crate) fn wait(&mut self, span: Duration) {
