@@ -162,12 +162,8 @@ fn two_versions_of_one_alias_must_share_their_role() {
 
 #[test]
 fn each_call_is_routed_by_itself_counted_and_named() {
-    let mut client = Client::new();
-    published(&mut client);
-    set(&mut client, &json!({"SIM_BODY": "two", "SIM_ERROR_RATE": "1"}));
-    client.post("/functions/f/versions", &json!({}));
-    let routing = json!({"AdditionalVersionWeights": {"2": 0.2}});
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1", "RoutingConfig": routing}));
+    let failing = [("SIM_BODY", "two"), ("SIM_ERROR_RATE", "1")];
+    let mut client = Client::behaving(Settings::served(), &[], &failing, Some(0.2));
     let mut second = 0;
     for _ in 0..2_000 {
         let seen = client.post("/functions/f/invocations?Qualifier=live", &json!({}));

@@ -54,13 +54,7 @@ fn close(one: f64, other: f64) -> bool {
 }
 
 fn furnished(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.world.create_function("f", &[("SIM_LATENCY_MS", "7")]).unwrap();
-    client.world.publish("f", 1).unwrap();
-    client.world.set_environment("f", &[("SIM_ERROR_RATE", "1")]).unwrap();
-    client.world.publish("f", 2).unwrap();
-    client.world.set_alias("f", "live", "1", None).unwrap();
-    client
+    Client::behaving(settings, &[("SIM_LATENCY_MS", "7")], &[("SIM_ERROR_RATE", "1")], None)
 }
 
 fn call(client: &mut Client, times: usize) {
@@ -118,14 +112,8 @@ fn metrics_are_late_where_they_are_late() {
 
 /// Two versions behind one alias that halves its calls, ten a second, of which 2 fails a fifth and is slow in a tenth.
 fn live(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.world.create_function("f", &[("SIM_LATENCY_MS", "40"), ("SIM_TRAFFIC_RPS", "10")]).unwrap();
-    client.world.publish("f", 1).unwrap();
-    let tail = [("SIM_ERROR_RATE", "0.2"), ("SIM_SLOW_SHARE", "0.1"), ("SIM_SLOW_MS", "900")];
-    client.world.set_environment("f", &tail).unwrap();
-    client.world.publish("f", 2).unwrap();
-    client.world.set_alias("f", "live", "1", Some(("2", 0.5))).unwrap();
-    client
+    let second = [("SIM_ERROR_RATE", "0.2"), ("SIM_SLOW_SHARE", "0.1"), ("SIM_SLOW_MS", "900")];
+    Client::behaving(settings, &[("SIM_LATENCY_MS", "40"), ("SIM_TRAFFIC_RPS", "10")], &second, Some(0.5))
 }
 
 const MINUTE: Duration = Duration::from_mins(1);

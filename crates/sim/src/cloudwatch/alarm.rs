@@ -160,24 +160,15 @@ impl Alarm {
     }
 
     pub(super) const fn watch(&self) -> Option<&Watch> {
-        match &self.condition {
-            Condition::Metric(watch) => Some(watch),
-            Condition::Composite(_) => None,
-        }
+        if let Condition::Metric(watch) = &self.condition { Some(watch) } else { None }
     }
 
     pub(super) const fn rule(&self) -> Option<&Rule> {
-        match &self.condition {
-            Condition::Metric(_) => None,
-            Condition::Composite(rule) => Some(rule),
-        }
+        if let Condition::Composite(rule) = &self.condition { Some(rule) } else { None }
     }
 
     pub(super) const fn kind(&self) -> &'static str {
-        match self.condition {
-            Condition::Metric(_) => "MetricAlarm",
-            Condition::Composite(_) => "CompositeAlarm",
-        }
+        if self.rule().is_some() { "CompositeAlarm" } else { "MetricAlarm" }
     }
 
     /// What was configured, and `more` besides, as an answer shows it.

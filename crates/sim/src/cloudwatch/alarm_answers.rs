@@ -36,22 +36,21 @@ pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Resul
 
 fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<String>>, Fault> {
     let asked = (request.short_text("ChildrenOfAlarmName", 255)?, request.short_text("ParentsOfAlarmName", 255)?);
-    let (None, None) = asked else {
-        let others = ["AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"];
-        if others.iter().any(|name| request.has(name)) || matches!(asked, (Some(_), Some(_))) {
+    let others = ["AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"];
+    let alone = !others.iter().any(|name| request.has(name));
+    Ok(Some(match asked {
+        (None, None) => return Ok(None),
+        (Some(parent), None) if alone => {
+            let rule = alarms.find(parent).and_then(|standing| standing.alarm.rule());
+            rule.into_iter().flat_map(|rule| rule.children()).map(str::to_owned).collect()
+        }
+        (None, Some(child)) if alone => alarms.parents(child),
+        _ => {
             return Err(Fault::validation(
                 "ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters than MaxRecords and NextToken",
             ));
         }
-        return Ok(Some(match asked {
-            (Some(parent), _) => {
-                let rule = alarms.find(parent).and_then(|standing| standing.alarm.rule());
-                rule.into_iter().flat_map(|rule| rule.children()).map(str::to_owned).collect()
-            }
-            (None, child) => alarms.parents(child.unwrap_or_default()),
-        }));
-    };
-    Ok(None)
+    }))
 }
 
 fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Standing>, Fault> {

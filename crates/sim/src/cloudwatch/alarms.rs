@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::alarm::{Alarm, Watch};
-use super::evaluation::{self, Finding};
+use super::evaluation;
 use super::history::{self, Edit, HistoryItem, ItemKind, Told};
 use super::metrics::{Metrics, Reading};
 use super::reason;
@@ -282,16 +282,12 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
     let retrieved: Vec<_> =
         (1..=range).rev().map(|back| metrics.point(&reading, end - watch.length() * back, &watch.statistic)).collect();
     let finding = evaluation::evaluate(watch, &retrieved);
-    finding.state.map(|state| described(watch, &finding, state, at, end))
-}
-
-fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end: Time) -> Told {
     let window = watch.length() * watch.evaluation_periods;
-    Told {
+    finding.state.map(|state| Told {
         state,
-        reason: reason::of_metric(watch, finding, state),
-        reason_data: Some(reason::data_of_metric(watch, finding, at, window, end)),
-    }
+        reason: reason::of_metric(watch, &finding, state),
+        reason_data: Some(reason::data_of_metric(watch, &finding, at, window, end)),
+    })
 }
 
 fn configured(alarm: &Alarm) -> serde_json::Value {

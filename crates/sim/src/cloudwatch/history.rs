@@ -52,7 +52,8 @@ pub(super) fn state_change(before: &Told, after: &Told) -> (String, String) {
     (format!("Alarm updated from {} to {}", before.state.name(), after.state.name()), data.to_string())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Its variants are the words that the history has for them.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Edit {
     Create,
     Update,
@@ -61,12 +62,9 @@ pub(super) enum Edit {
 
 /// Summary and data of a change of configuration, with the configuration after it, or before a deletion.
 pub(super) fn configuration_change(name: &str, edit: Edit, configuration: &Json) -> (String, String) {
-    let (kind, key, verb) = match edit {
-        Edit::Create => ("Create", "createdAlarm", "created"),
-        Edit::Update => ("Update", "updatedAlarm", "updated"),
-        Edit::Delete => ("Delete", "deletedAlarm", "deleted"),
-    };
-    let data = json!({ "version": "1.0", "type": kind, key: camel(configuration) });
+    let kind = format!("{edit:?}");
+    let verb = kind.to_ascii_lowercase() + "d";
+    let data = json!({ "version": "1.0", "type": kind, format!("{verb}Alarm"): camel(configuration) });
     (format!("Alarm \"{name}\" {verb}"), data.to_string())
 }
 

@@ -80,8 +80,9 @@ macro_rules! operation {
         }
 
         const ROUTES: &[(&str, &str, Operation)] = &[
-            $(($method, $path, Operation::$name),)*
+            // First, since most calls are this one.
             ("POST", "2015-03-31/functions/{}/invocations", Operation::Invoke),
+            $(($method, $path, Operation::$name),)*
         ];
 
         impl Operation {

@@ -22,13 +22,27 @@ const UPPER: Body = (Some("User"), "Message");
 const BARE: Body = (None, "message");
 const BARE_UPPER: Body = (None, "Message");
 
+macro_rules! refusals {
+    ($($name:ident: $status:literal $code:literal $body:ident,)*) => {
+        $(pub(crate) fn $name(message: impl Into<String>) -> Self {
+            Self::of($status, $code, $body, message)
+        })*
+    };
+}
+
 impl Refusal {
-    fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), body }
+    refusals! {
+        not_found: 404 "ResourceNotFoundException" UPPER,
+        conflict: 409 "ResourceConflictException" LOWER,
+        in_use: 400 "ResourceInUseException" UPPER,
+        invalid: 400 "InvalidParameterValueException" LOWER,
+        unreadable: 400 "SerializationException" BARE_UPPER,
+        payload: 400 "InvalidRequestContentException" LOWER,
+        denied: 403 "AccessDeniedException" BARE_UPPER,
     }
 
-    pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self::of(404, "ResourceNotFoundException", UPPER, message)
+    fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), body }
     }
 
     pub(crate) fn function_not_found(arn: &str) -> Self {
@@ -43,10 +57,6 @@ impl Refusal {
     pub(crate) fn no_provisioned_concurrency() -> Self {
         let message = "No Provisioned Concurrency Config found for this function";
         Self::of(404, "ProvisionedConcurrencyConfigNotFoundException", LOWER, message)
-    }
-
-    pub(crate) fn conflict(message: impl Into<String>) -> Self {
-        Self::of(409, "ResourceConflictException", LOWER, message)
     }
 
     pub(crate) fn busy(arn: &str) -> Self {
@@ -71,25 +81,9 @@ impl Refusal {
         Self::of(400, "PolicyLengthExceededException", LOWER, message)
     }
 
-    pub(crate) fn in_use(message: impl Into<String>) -> Self {
-        Self::of(400, "ResourceInUseException", UPPER, message)
-    }
-
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::of(400, "InvalidParameterValueException", LOWER, message)
-    }
-
     /// As `invalid`, without the `Type` that the service leaves out of some of these.
     pub(crate) fn invalid_bare(message: impl Into<String>) -> Self {
         Self { body: BARE, ..Self::invalid(message) }
-    }
-
-    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
-        Self::of(400, "SerializationException", BARE_UPPER, message)
-    }
-
-    pub(crate) fn payload(message: impl Into<String>) -> Self {
-        Self::of(400, "InvalidRequestContentException", LOWER, message)
     }
 
     pub(crate) fn too_large(size: usize, limit: usize) -> Self {
@@ -103,10 +97,6 @@ impl Refusal {
 
     pub(crate) fn throttled() -> Self {
         Self::of(429, "TooManyRequestsException", LOWER, "Rate exceeded")
-    }
-
-    pub(crate) fn denied(message: impl Into<String>) -> Self {
-        Self::of(403, "AccessDeniedException", BARE_UPPER, message)
     }
 
     pub(crate) fn fault(status: u16) -> Self {

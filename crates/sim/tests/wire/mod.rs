@@ -46,11 +46,17 @@ impl Client {
 
     /// With a function `f` that has the versions 1 and 2, and an alias `live` on 1.
     pub(crate) fn furnished(settings: Settings) -> Self {
+        Self::behaving(settings, &[], &[], None)
+    }
+
+    /// The same, whose first version behaves as `first` says, and the second one as `then` says besides; it has `weight`.
+    pub(crate) fn behaving(settings: Settings, first: &[(&str, &str)], then: &[(&str, &str)], weight: Option<f64>) -> Self {
         let mut client = Self::with(settings);
-        client.world.create_function("f", &[]).unwrap();
+        client.world.create_function("f", first).unwrap();
         client.world.publish("f", 1).unwrap();
+        client.world.set_environment("f", then).unwrap();
         client.world.publish("f", 2).unwrap();
-        client.world.set_alias("f", "live", "1", None).unwrap();
+        client.world.set_alias("f", "live", "1", weight.map(|weight| ("2", weight))).unwrap();
         client
     }
 
