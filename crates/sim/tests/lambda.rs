@@ -27,12 +27,8 @@ fn set(client: &mut Client, variables: &Value) {
 fn a_new_function_is_pending_and_an_update_in_progress_for_a_while() {
     let mut client = Client::new();
     client.create_function("other");
-    let created = client.post(
-        "/functions",
-        &json!({"FunctionName": "f", "Role": "arn:aws:iam::111111111111:role/r", "Runtime": "python3.12", "Handler": "i.h",
-                "Code": {"ZipFile": "UEsDBA=="}}),
-    );
-    assert_eq!(created.json["State"], "Pending");
+    let created = client.begin_function("f");
+    assert_eq!(created["State"], "Pending");
     for (path, body) in [("/functions/f/versions", json!({})), ("/functions/f/invocations", json!({}))] {
         let seen = client.post(path, &body);
         assert_eq!((seen.status, seen.header("x-amzn-errortype")), (409, Some("ResourceConflictException")), "{path}");
@@ -40,17 +36,13 @@ fn a_new_function_is_pending_and_an_update_in_progress_for_a_while() {
     client.wait(Duration::from_millis(300));
     let active = client.get("/functions/f/configuration").json;
     assert_eq!((&active["State"], &active["LastUpdateStatus"]), (&json!("Active"), &json!("Successful")));
-    assert_ne!(active["RevisionId"], created.json["RevisionId"], "finishing the creation issues a revision");
+    assert_ne!(active["RevisionId"], created["RevisionId"], "finishing the creation issues a revision");
 
     let updating = client.put("/functions/f/configuration", &json!({"Timeout": 9})).json;
     assert_eq!((&updating["State"], &updating["LastUpdateStatus"]), (&json!("Active"), &json!("InProgress")));
     let refused = client.put("/functions/f/code", &json!({"ZipFile": "UEsDBA=="}));
-    assert_eq!(refused.status, 409);
-    assert!(
-        refused.json["message"].as_str().unwrap().contains("An update is in progress for resource: arn:"),
-        "{}",
-        refused.json
-    );
+    let (status, _, message) = refused.error();
+    assert!(status == 409 && message.contains("An update is in progress for resource: arn:"), "{}", refused.json);
     client.wait(Duration::from_millis(300));
     let updated = client.get("/functions/f/configuration").json;
     assert_eq!((&updated["LastUpdateStatus"], &updated["Timeout"]), (&json!("Successful"), &json!(9)));
@@ -133,7 +125,7 @@ fn what_an_alias_may_not_be_is_said_before_anything_changes() {
     ] {
         let seen = client.put(path, &body);
         assert_eq!((seen.status, seen.header("x-amzn-errortype")), (400, Some("ValidationException")), "{body}");
-        assert!(seen.json["message"].as_str().unwrap().contains(message), "{}", seen.json);
+        assert!(seen.error().2.contains(message), "{}", seen.json);
     }
     let wrong = client.put(path, &json!({"FunctionVersion": 1}));
     assert_eq!(wrong.header("x-amzn-errortype"), Some("SerializationException"));

@@ -126,27 +126,24 @@ fn comparison(request: Parameters<'_>) -> Result<Comparison, Fault> {
 }
 
 fn missing_data(request: Parameters<'_>) -> Result<Option<MissingData>, Fault> {
-    let Some(name) = request.short_text("TreatMissingData", 255)? else { return Ok(None) };
-    let treatment = MissingData::parse(name);
-    treatment
-        .map(Some)
-        .ok_or_else(|| Fault::validation(format!("The value {name} is not supported for TreatMissingData parameter.")))
+    let unknown = |name| Fault::validation(format!("The value {name} is not supported for TreatMissingData parameter."));
+    let named = request.short_text("TreatMissingData", 255)?;
+    named.map(|name| MissingData::parse(name).ok_or_else(|| unknown(name))).transpose()
 }
 
 fn low_samples(request: Parameters<'_>) -> Result<Option<bool>, Fault> {
-    match request.short_text("EvaluateLowSampleCountPercentile", 255)? {
-        None => Ok(None),
-        Some("evaluate") => Ok(Some(false)),
-        Some("ignore") => Ok(Some(true)),
-        Some(other) => {
+    let ignored = |name| match name {
+        "evaluate" => Ok(false),
+        "ignore" => Ok(true),
+        other => {
             Err(Fault::validation(format!("Option {other} is not supported for parameter EvaluateLowSampleCountPercentile.")))
         }
-    }
+    };
+    request.short_text("EvaluateLowSampleCountPercentile", 255)?.map(ignored).transpose()
 }
 
 fn names(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
-    let names = request.texts_within("AlarmNames", NAMES)?;
-    if request.has("AlarmNames") { Ok(names) } else { request.required("AlarmNames", None) }
+    request.required("AlarmNames", request.texts_within("AlarmNames", NAMES).map(Some)?.filter(|_| request.has("AlarmNames")))
 }
 
 pub(super) fn delete_alarms(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
@@ -172,9 +169,7 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
 }
 
 pub(super) fn state_value(request: Parameters<'_>) -> Result<Option<AlarmState>, Fault> {
-    let Some(name) = request.text("StateValue")? else { return Ok(None) };
-    let unknown = || Fault::unknown_word("StateValue", name, &["INSUFFICIENT_DATA", "ALARM", "OK"]);
-    AlarmState::parse(name).map(Some).ok_or_else(unknown)
+    Ok(request.word("StateValue", &["INSUFFICIENT_DATA", "ALARM", "OK"])?.and_then(AlarmState::parse))
 }
 
 fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {

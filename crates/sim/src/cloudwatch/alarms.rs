@@ -73,7 +73,6 @@ impl Alarms {
     pub(super) fn put(&mut self, now: Time, alarm: Alarm, tags: Vec<(String, String)>) -> Result<(), Fault> {
         self.check_rule(&alarm)?;
         let (name, due) = (alarm.name.clone(), Some(now + self.delay));
-        let after = configured(&alarm);
         let edit = match self.standing.get_mut(&name) {
             Some(known) if known.alarm.kind() != alarm.kind() => {
                 return Err(Fault::validation(format!("An alarm of another type with the name {name} already exists")));
@@ -89,7 +88,7 @@ impl Alarms {
                 Edit::Create
             }
         };
-        self.note(now, &name, ItemKind::ConfigurationUpdate, history::configuration_change(&name, edit, &after));
+        self.note_edit(now, &name, edit);
         self.schedule();
         Ok(())
     }
@@ -139,13 +138,9 @@ impl Alarms {
         }
         let mut unknown = Vec::new();
         for name in names {
-            match self.standing.get(*name).map(|standing| configured(&standing.alarm)) {
-                None => unknown.push(*name),
-                Some(before) => {
-                    let change = history::configuration_change(name, Edit::Delete, &before);
-                    self.note(now, name, ItemKind::ConfigurationUpdate, change);
-                    self.standing.remove(*name);
-                }
+            self.note_edit(now, name, Edit::Delete);
+            if self.standing.remove(*name).is_none() {
+                unknown.push(*name);
             }
         }
         self.schedule();
@@ -167,8 +162,7 @@ impl Alarms {
         for name in names {
             let Some(standing) = self.standing.get_mut(*name) else { continue };
             (standing.alarm.actions.enabled, standing.configured) = (enabled, now);
-            let change = history::configuration_change(name, Edit::Update, &configured(&standing.alarm));
-            self.note(now, name, ItemKind::ConfigurationUpdate, change);
+            self.note_edit(now, name, Edit::Update);
         }
     }
 
@@ -257,6 +251,12 @@ impl Alarms {
         }
     }
 
+    /// Notes a change of configuration; nothing of an alarm that is not there.
+    fn note_edit(&mut self, at: Time, name: &str, edit: Edit) {
+        let Some(configured) = self.find(name).map(|standing| standing.alarm.shown_with(json!({}))) else { return };
+        self.note(at, name, ItemKind::ConfigurationUpdate, history::configuration_change(name, edit, &configured));
+    }
+
     fn note(&mut self, at: Time, name: &str, kind: ItemKind, (summary, data): (String, String)) {
         let Some(alarm_type) = self.find(name).map(|standing| standing.alarm.kind()) else { return };
         self.history.push(HistoryItem { at, alarm: name.to_owned(), alarm_type, kind, summary, data });
@@ -288,8 +288,4 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
         reason: reason::of_metric(watch, &finding, state),
         reason_data: Some(reason::data_of_metric(watch, &finding, at, window, end)),
     })
-}
-
-fn configured(alarm: &Alarm) -> serde_json::Value {
-    alarm.shown_with(json!({}))
 }

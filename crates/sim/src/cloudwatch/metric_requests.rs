@@ -83,15 +83,9 @@ pub(super) fn put_metric_data(metrics: &mut Metrics, now: Time, request: Paramet
 fn read(now: Time, number: usize, datum: Parameters<'_>) -> Result<Given<'_>, Fault> {
     let place = format!("MetricData.member.{number}");
     let stamp = datum.time("Timestamp")?.unwrap_or(now);
-    if stamp < now - TWO_WEEKS {
-        return Err(Fault::parameter(format!(
-            "The parameter {place}.Timestamp must specify a time no more than two weeks in the past."
-        )));
-    }
-    if stamp > now + HOUR * 2 {
-        return Err(Fault::parameter(format!(
-            "The parameter {place}.Timestamp must specify a time no more than two hours in the future."
-        )));
+    if stamp < now - TWO_WEEKS || stamp > now + HOUR * 2 {
+        let limit = if stamp < now { "two weeks in the past" } else { "two hours in the future" };
+        return Err(Fault::parameter(format!("The parameter {place}.Timestamp must specify a time no more than {limit}.")));
     }
     let resolution = match datum.integer("StorageResolution")? {
         None | Some(60) => 60,

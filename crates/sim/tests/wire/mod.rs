@@ -105,22 +105,26 @@ impl Client {
         self.send(&Self::request("DELETE", &format!("/2015-03-31{path}"), b""))
     }
 
+    /// Creates a function over the wire, which takes a while, and hands back the answer.
+    pub(crate) fn begin_function(&mut self, name: &str) -> Value {
+        let body = json!({
+            "FunctionName": name,
+            "Role": "arn:aws:iam::111111111111:role/r",
+            "Runtime": "python3.12",
+            "Handler": "index.handler",
+            // "PK", 3, 4: how an archive begins.
+            "Code": {"ZipFile": "UEsDBA=="},
+        });
+        let seen = self.post("/functions", &body);
+        assert_eq!(seen.status, 201, "{}", seen.json);
+        seen.json
+    }
+
     /// Creates a function over the wire, waits until it is Active, and hands back the first answer.
     pub(crate) fn create_function(&mut self, name: &str) -> Value {
-        let seen = self.post(
-            "/functions",
-            &json!({
-                "FunctionName": name,
-                "Role": "arn:aws:iam::111111111111:role/r",
-                "Runtime": "python3.12",
-                "Handler": "index.handler",
-                // "PK", 3, 4: how an archive begins.
-                "Code": {"ZipFile": "UEsDBA=="},
-            }),
-        );
-        assert_eq!(seen.status, 201, "{}", seen.json);
+        let created = self.begin_function(name);
         self.settle();
-        seen.json
+        created
     }
 }
 
