@@ -161,6 +161,7 @@ mod tests {
     fn bodies_of_indefinite_length_and_empty_ones_are_read() {
         let body = [0xbf, 0x61, b'A', 0x9f, 0x01, 0x20, 0xff, 0x61, b'B', 0xf9, 0x3c, 0x00, 0xff];
         assert_eq!(decode(&body), Ok(json!({"A": [1, -1], "B": 1.0})));
+        assert_eq!(decode(&[0xa1, 0x61, b'N', 0xf9, 0x7e, 0x00]), Ok(json!({"N": "NaN"})));
         assert_eq!(decode(&[]), Ok(json!({})));
         assert_eq!(decode(&[0xa0]), Ok(json!({})));
     }
