@@ -17,114 +17,88 @@ use std::time::Duration;
 use sim::{Effect, Fault};
 
 use crate::folder::Folder;
-use crate::served::{LONG, SHORT, Served, code, expect, finish, run, signal, text};
+use crate::served::{SHORT, Served, assert_has, code, expect, expect_all, expect_end, kill, run, signal, text};
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Runs a rollout that ends with this exit code, and gives what it printed.
-fn ended_with(code: i32) -> String {
-    let served = Served::start();
-    let fault = |fault: Fault| served.account.with(|world| world.add_fault(fault));
-    let long = |options: &str| {
-        let child = served.start_command(&format!("{LONG} {options}"));
-        served.await_share("2");
-        child
-    };
-    let (found, out) = match code {
-        0 => finish(served.start_command(SHORT)),
+fn ended_with(served: &Served, code: i32) -> String {
+    let child = match code {
+        0 => served.start_command(SHORT),
         1 => {
-            fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9));
-            finish(served.start_command(SHORT))
+            // The first call asks whether it may; permission is taken away in between.
+            served.fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9));
+            served.start_command(SHORT)
         }
-        3 => finish(served.start_command("rollout hello --type AllAtOnce --alarm missing")),
-        10 => {
-            let child = long("");
-            served.account.with(|world| world.set_alarm_state("errors", "ALARM")).unwrap();
-            finish(child)
-        }
+        3 => served.start_command("rollout hello --type AllAtOnce --alarm missing"),
         11 => {
             served.account.with(|world| world.create_function("fails", &[("SIM_HOOK", "Failed")]).unwrap());
-            finish(served.start_command(&format!("{SHORT} --post-hook fails")))
+            served.start_command(&format!("{SHORT} --post-hook fails"))
         }
-        12 => {
-            let child = long("--blind-limit 1s");
-            fault(Fault::on("DescribeAlarms", Effect::Deny));
-            finish(child)
-        }
-        13 => {
-            let child = long("");
-            signal(&child, "-TERM");
-            finish(child)
-        }
+        12 => served.start_long("--blind-limit 1s"),
+        30 => served.start_long("--on-interrupt hold"),
+        _ => served.start_long(""),
+    };
+    match code {
+        0 | 1 | 3 | 11 => {}
+        10 => served.account.with(|world| world.set_alarm_state("errors", "ALARM")).unwrap(),
+        12 => served.fault(Fault::on("DescribeAlarms", Effect::Deny)),
+        13 | 30 => signal(&child, "-TERM"),
         20 => {
-            let child = long("");
-            fault(Fault::on("UpdateAlias", Effect::ServerError(500)));
+            served.fault(Fault::on("UpdateAlias", Effect::ServerError(500)));
             signal(&child, "-INT");
             thread::sleep(Duration::from_secs(1));
             signal(&child, "-INT");
-            finish(child)
         }
-        21 => {
-            let child = long("");
-            served.account.with(|world| {
-                world.publish("hello", 3).unwrap();
-                world.set_alias("hello", "live", "3", None).unwrap();
-            });
-            finish(child)
-        }
-        30 => {
-            let child = long("--on-interrupt hold");
-            signal(&child, "-TERM");
-            finish(child)
-        }
+        21 => served.account.with(|world| {
+            world.publish("hello", 3).unwrap();
+            world.set_alias("hello", "live", "3", None).unwrap();
+        }),
         other => panic!("{other} is no exit code of a rollout"),
-    };
-    assert_eq!(found, code, "{out}");
-    out
+    }
+    expect_end(child, code)
 }
 
-/// Whoever has only the end of a log knows what happened, why, where the traffic is, and what to type.
+/// The end of a log alone says what happened, why, where the traffic is (and there it is), and what to type.
 #[test]
 fn the_last_ten_lines_say_it_all_for_every_exit_code() {
+    let (status, logs) = ("canaryctl status hello:live", "aws logs tail /aws/lambda");
+    let (stays, confirmed) = ("✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at");
+    let unconfirmed = "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone";
+    let left = "▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic";
     let rows = [
-        (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live"),
-        (1, "✖ FAILED   hello:live", "100% on 1", "canaryctl status hello:live"),
-        (3, "✖ REFUSED   hello:live: traffic unchanged", "100% on 1", "canaryctl status hello:live"),
-        (10, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/hello"),
-        (11, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "aws logs tail /aws/lambda/fails"),
-        (12, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
-        (13, "✖ ROLLED BACK   hello:live stays on 1", "100% on 1, confirmed at", "canaryctl status hello:live"),
-        (20, "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone", "unknown: it should be 100% on 1", "aws lambda update-alias"),
-        (21, "✖ SUPERSEDED   another owner has hello:live", "100% on 3", "canaryctl status hello:live"),
-        (30, "▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic", "90% on 1, 10% on 2", "canaryctl rollback hello:live"),
+        (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live", ("2", 1.0)),
+        (1, "✖ FAILED   hello:live", "100% on 1", status, ("2", 0.0)),
+        (3, "✖ REFUSED   hello:live: traffic unchanged", "100% on 1", status, ("2", 0.0)),
+        (10, stays, confirmed, &format!("{logs}/hello"), ("2", 0.0)),
+        (11, stays, confirmed, &format!("{logs}/fails"), ("2", 0.0)),
+        (12, stays, confirmed, status, ("2", 0.0)),
+        (13, stays, confirmed, status, ("2", 0.0)),
+        (20, unconfirmed, "unknown: it should be 100% on 1", "aws lambda update-alias", ("2", 0.1)),
+        (21, "✖ SUPERSEDED   another owner has hello:live", "100% on 3", status, ("3", 1.0)),
+        (30, left, "90% on 1, 10% on 2", "canaryctl rollback hello:live", ("2", 0.1)),
     ];
-    let told: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            thread::spawn({
-                let code = row.0;
-                move || ended_with(code)
-            })
-        })
-        .collect();
-    for ((code, verdict, now, next), told) in rows.into_iter().zip(told) {
-        let out = told.join().unwrap();
-        let last: Vec<&str> = out.lines().rev().take(10).collect();
-        let row =
-            |word: &str, text: &str| last.iter().any(|line| line.starts_with(&format!("  {word:<10}")) && line.contains(text));
-        assert!(last.iter().any(|line| line.starts_with(verdict)), "{code}: {out}");
-        assert!(row("why", "") && row("now", now) && row("next", next), "{code}: {out}");
-    }
+    thread::scope(|scope| {
+        for (code, verdict, now, next, (version, weight)) in rows {
+            scope.spawn(move || {
+                let served = Served::start();
+                let out = ended_with(&served, code);
+                let last: Vec<&str> = out.lines().rev().take(10).collect();
+                let row = |word: &str, text: &str| {
+                    last.iter().any(|line| line.starts_with(&format!("  {word:<10}")) && line.contains(text))
+                };
+                assert!(last.iter().any(|line| line.starts_with(verdict)), "{code}: {out}");
+                assert!(row("why", "") && row("now", now) && row("next", next), "{code}: {out}");
+                assert!((served.share(version) - weight).abs() < 1e-9, "{code}: {}", served.share(version));
+            });
+        }
+    });
     // What was typed wrongly never becomes a rollout.
-    let output = run("rollout hello --region us-east-1");
-    assert_eq!(code(&output), 2);
-    assert!(
-        text(&output).starts_with("error: no schedule given\n  hint: `canaryctl rollout hello:live --type"),
-        "{}",
-        text(&output)
-    );
+    let output = expect(run("rollout hello --region us-east-1"), 2, "");
+    let error = "error: no schedule given\n  hint: `canaryctl rollout hello:live --type";
+    assert!(text(&output).starts_with(error), "{}", text(&output));
 }
 
 #[test]
@@ -145,8 +119,8 @@ fn what_was_kept_shows_the_rollout_again() {
     assert_eq!(document["rollouts"][0]["ending"]["exit_code"], 0);
     let json = run(&format!("replay {} --output json", path("e")));
     assert_eq!(String::from_utf8(json.stdout).unwrap(), read(&folder.0.join("e")));
-    let why = run(&format!("explain {}", path("e")));
-    assert!(text(&why).contains("What would have changed the outcome\n  `errors` in ALARM before "), "{}", text(&why));
+    let why = "What would have changed the outcome\n  `errors` in ALARM before ";
+    expect(run(&format!("explain {}", path("e"))), 0, why);
     // Nothing is left beside the files.
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 5);
 }
@@ -155,19 +129,13 @@ fn what_was_kept_shows_the_rollout_again() {
 fn a_killed_process_leaves_its_events_and_they_say_so() {
     let (served, folder) = (Served::start(), Folder::new("killed", &[]));
     let events = folder.0.join("events.jsonl");
-    let mut child = served.start_command(&format!("{LONG} --events {}", events.display()));
-    served.await_share("2");
+    let child = served.start_long(&format!("--events {}", events.display()));
     thread::sleep(Duration::from_millis(500));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill(child);
     assert!(read(&events).contains(r#""type":"weight_shifted""#), "each is written as it happens: {}", read(&events));
     fs::write(&events, read(&events) + r#"{"v":1,"at":"2026-11-2"#).unwrap();
-    let output = expect(run(&format!("replay {}", events.display())), 0, "");
-    assert!(
-        text(&output).contains("▸ INCOMPLETE   hello:live") && text(&output).contains("10% on 2, at the last event"),
-        "{}",
-        text(&output)
-    );
+    let words = ["▸ INCOMPLETE   hello:live", "10% on 2, at the last event"];
+    expect_all(run(&format!("replay {}", events.display())), 0, &words);
     fs::write(&events, "no json\n").unwrap();
     for command in ["replay", "explain"] {
         expect(run(&format!("{command} {}", events.display())), 2, "is not an events file: line 1:");
@@ -194,7 +162,7 @@ fn a_record_shows_what_was_tampered_with() {
         ("another", record.replacen("\"state\":\"OK\"", "\"state\":\"ALARM\"", 1), "\"state\":\"ALARM\""),
         (
             "a decision",
-            record.replacen("\"action\":{\"shift\"", "\"action\":{\"promote\"", 1),
+            record.replacen(r#""action":{"shift""#, r#""action":{"promote""#, 1),
             "the recorded decision is {\"promote\"",
         ),
         ("the end", record.replacen("\"outcome\":\"promoted\"", "\"outcome\":\"unchanged\"", 1), "follows promoted, exit code 0"),
@@ -252,19 +220,12 @@ fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
     let (served, folder) = (Served::start(), Folder::new("early", &[]));
     let report = folder.0.join("r.html");
     expect(served.run(&format!("rollout hello --type AllAtOnce --alarm missing --report {}", report.display())), 3, "");
-    assert!(
-        read(&report).contains("REFUSED") && read(&report).contains("<code>missing</code> does not exist"),
-        "{}",
-        read(&report)
-    );
+    assert_has(&read(&report), &["REFUSED", "<code>missing</code> does not exist"]);
     let events = folder.0.join("e.jsonl");
-    let child = served.start_command(&format!("{LONG} --report {} --events {}", report.display(), events.display()));
-    served.await_share("2");
+    let child = served.start_long(&format!("--report {} --events {}", report.display(), events.display()));
     signal(&child, "-INT");
-    let (code, out) = finish(child);
-    assert_eq!(code, 13, "{out}");
-    assert!(read(&report).contains("interrupted by a signal"));
-    assert!(out.contains(&format!("canaryctl explain {}", events.display())), "{out}");
+    assert_has(&expect_end(child, 13), &[&format!("canaryctl explain {}", events.display())]);
+    assert_has(&read(&report), &["interrupted by a signal"]);
     assert!(served.share("2") == 0.0);
 }
 
@@ -275,21 +236,18 @@ fn ci_systems_are_recognised_and_can_be_named() {
     fs::write(&summary, "# what was there\n").unwrap();
     let mut github = served.command(SHORT);
     github.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &output);
-    let told = text(&github.output().unwrap());
-    assert!(told.starts_with("::group::Preparing hello:live\n"), "{told}");
-    assert!(told.contains("::notice title=PROMOTED hello%3Alive::hello:live is on 2%0A"), "{told}");
+    let log = text(&github.output().unwrap());
+    assert!(log.starts_with("::group::Preparing hello:live\n"), "{log}");
+    assert_has(&log, &["::notice title=PROMOTED hello%3Alive::hello:live is on 2%0A"]);
     assert!(read(&summary).starts_with("# what was there\n## ✔ PROMOTED"), "added to");
-    for line in ["outcome=promoted", "exit_code=0", "stable=1", "candidate=2"] {
-        assert!(read(&output).lines().any(|known| known == line), "{line}: {}", read(&output));
-    }
+    assert_has(&format!("\n{}", read(&output)), &["\noutcome=promoted\n", "\nexit_code=0\n", "\nstable=1\n", "\ncandidate=2\n"]);
     let nothing = format!("{SHORT} --dotenv {}", dotenv.display());
     let gitlab = text(&served.command(&nothing).env("GITLAB_CI", "true").output().unwrap());
-    assert!(gitlab.contains("\u{1b}[0Ksection_start:"), "{gitlab}");
+    assert_has(&gitlab, &["\u{1b}[0Ksection_start:"]);
     assert!(read(&dotenv).starts_with("CANARYCTL_OUTCOME=unchanged\nCANARYCTL_EXIT_CODE=0\n"), "{}", read(&dotenv));
     let plain = text(&served.command(&format!("{SHORT} --ci plain")).env("GITHUB_ACTIONS", "true").output().unwrap());
     assert!(!plain.contains("::group::"), "{plain}");
-    let forced = text(&served.run(&format!("{SHORT} --ci github")));
-    assert!(forced.contains("::group::"), "{forced}");
+    assert_has(&text(&served.run(&format!("{SHORT} --ci github"))), &["::group::"]);
     let json = served.command(&format!("{SHORT} --output json")).env("GITHUB_ACTIONS", "true").output().unwrap();
     assert!(String::from_utf8(json.stdout).unwrap().lines().all(|line| line.starts_with('{')), "no marks among JSON");
     assert_eq!(code(&served.run(&format!("{SHORT} --report r.pdf"))), 2);
@@ -298,11 +256,7 @@ fn ci_systems_are_recognised_and_can_be_named() {
 #[test]
 fn shells_and_manuals_get_the_whole_command_line() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
-        let output = run(&format!("completions {shell}"));
-        assert_eq!(code(&output), 0);
-        for word in ["rollout", "--alarm", "explain"] {
-            assert!(text(&output).contains(word.trim_start_matches('-')), "{shell}: no {word}");
-        }
+        expect_all(run(&format!("completions {shell}")), 0, &["rollout", "alarm", "explain"]);
     }
     let folder = Folder::new("man", &[]);
     expect(run(&format!("man {}", folder.0.display())), 0, "");

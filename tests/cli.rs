@@ -10,26 +10,20 @@ use std::time::{Duration, Instant};
 
 use sim::{Effect, Fault};
 
-use crate::served::{LONG, SHORT, Served, canaryctl, code, expect, finish, run, signal, text};
+use crate::served::{
+    LONG, SHORT, Served, assert_has, canaryctl, code, expect, expect_all, expect_end, json, json_lines, kill, run, signal, start,
+    text,
+};
 
 #[test]
 fn exit_0_promoted_and_again_nothing_to_do() {
     let served = Served::start();
-    let output =
-        expect(served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook")), 0, "✔ PROMOTED   hello:live is on 2");
+    let output = served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook"));
+    let output = expect(output, 0, "✔ PROMOTED   hello:live is on 2");
     assert!(!text(&output).contains('\u{1b}'), "a pipe gets no escape codes");
     assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
     expect(served.run(SHORT), 0, "");
-    assert_eq!(code(&served.run(&format!("{SHORT} --require-change"))), 3);
-}
-
-#[test]
-fn exit_1_what_cannot_be_published_moves_nothing() {
-    let served = Served::start();
-    // The first call asks whether it may; permission is taken away in between.
-    served.account.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9)));
-    expect(served.run(SHORT), 1, "100% on 1");
-    assert!(served.share("2") == 0.0);
+    expect(served.run(&format!("{SHORT} --require-change")), 3, "");
 }
 
 #[test]
@@ -71,28 +65,20 @@ fn exit_2_bad_values_are_refused_before_anything_is_sent() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(word), "{arguments}: no `{word}` in {}", text(&output));
     }
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
-    let output = run("rollout hello --simulate=nonsense");
-    assert_eq!(code(&output), 2);
-    assert!(text(&output).contains("the scenarios are hello,"), "{}", text(&output));
-    let output = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
-    assert_eq!(code(&output), 2, "no credentials: {}", text(&output));
-    assert!(text(&output).contains("no AWS credentials"), "{}", text(&output));
-    let output = run("status hello");
-    assert_eq!(code(&output), 2, "no Region: {}", text(&output));
-    assert!(text(&output).contains("--region"), "{}", text(&output));
+    expect(run("rollout hello --simulate=nonsense"), 2, "the scenarios are hello,");
+    let unsigned = served.command("status hello").env_remove("AWS_ACCESS_KEY_ID").output().unwrap();
+    expect(unsigned, 2, "no AWS credentials");
+    expect(run("status hello"), 2, "--region");
 }
 
 #[test]
 fn exit_3_refused_with_every_problem_and_nothing_moved() {
     let served = Served::start();
-    let output = expect(served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody"), 3, "");
-    for word in ["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100% on 1"] {
-        assert!(text(&output).contains(word), "{}", text(&output));
-    }
+    let output = served.run("rollout hello --type AllAtOnce --alarm missing --pre-hook nobody");
+    expect_all(output, 3, &["alarm `missing` does not exist", "hook `nobody`", "✖ REFUSED", "100% on 1"]);
     assert_eq!(served.writes(), 0);
     for arguments in ["rollback hello", "rollback nobody", "status hello:nobody", "status nobody"] {
-        let output = served.run(arguments);
-        assert_eq!(code(&output), 3, "{arguments}: {}", text(&output));
+        expect(served.run(arguments), 3, "");
     }
 }
 
@@ -104,36 +90,20 @@ fn exit_10_11_on_the_embedded_simulation() {
 }
 
 #[test]
-fn exit_12_cloudwatch_could_not_be_read() {
-    let served = Served::start();
-    let child = served.start_command(&format!("{LONG} --blind-limit 1s"));
-    served.await_share("2");
-    served.account.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
-    let (code, out) = finish(child);
-    assert_eq!(code, 12, "{out}");
-    assert!(served.share("2") == 0.0);
-}
-
-#[test]
 fn exit_13_a_signal_and_a_rollback() {
     for name in ["-INT", "-TERM"] {
         let served = Served::start();
-        let child = served.start_command(LONG);
-        served.await_share("2");
+        let child = served.start_long("");
         let asked = Instant::now();
         signal(&child, name);
-        let (code, out) = finish(child);
-        assert_eq!(code, 13, "{out}");
+        expect_end(child, 13);
         assert!(asked.elapsed() < Duration::from_secs(5));
         assert!(served.share("2") == 0.0);
     }
     let served = Served::start();
-    let child = served.start_command(LONG);
-    served.await_share("2");
-    let output = served.run("rollback hello");
-    assert_eq!(self::code(&output), 0, "{}", text(&output));
-    let (code, out) = finish(child);
-    assert_eq!(code, 13, "{out}");
+    let child = served.start_long("");
+    expect(served.run("rollback hello"), 0, "");
+    expect_end(child, 13);
     assert_eq!(self::code(&served.run("rollback hello")), 0, "a second one is a no-op");
     assert!(served.share("2") == 0.0);
 }
@@ -141,51 +111,28 @@ fn exit_13_a_signal_and_a_rollback() {
 #[test]
 fn exit_20_not_confirmed() {
     let served = Served::start();
-    let child = served.start_command(LONG);
-    served.await_share("2");
-    served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
-    let output = expect(served.run("rollback hello --timeout 1s"), 20, "");
-    assert!(
-        text(&output).contains("aws lambda update-alias --function-name hello --name live --function-version 1 "),
-        "{}",
-        text(&output)
-    );
+    let child = served.start_long("");
+    served.fault(Fault::on("UpdateAlias", Effect::ServerError(500)));
+    let command = "aws lambda update-alias --function-name hello --name live --function-version 1 ";
+    expect(served.run("rollback hello --timeout 1s"), 20, command);
     // The first SIGINT asks, SIGTERM does not insist, the second SIGINT does.
     signal(&child, "-INT");
     thread::sleep(Duration::from_millis(300));
     signal(&child, "-TERM");
     thread::sleep(Duration::from_millis(700));
     signal(&child, "-INT");
-    let (code, out) = finish(child);
-    assert_eq!(code, 20, "{out}");
+    let out = expect_end(child, 20);
     assert!(out.contains("rollback"), "{out}");
-}
-
-#[test]
-fn exit_21_another_owner() {
-    let served = Served::start();
-    let child = served.start_command(LONG);
-    served.await_share("2");
-    served.account.with(|world| {
-        world.publish("hello", 3).unwrap();
-        world.set_alias("hello", "live", "3", None).unwrap();
-    });
-    let (code, out) = finish(child);
-    assert_eq!(code, 21, "{out}");
-    assert!((served.share("3") - 1.0).abs() < f64::EPSILON);
 }
 
 #[test]
 fn exit_30_left_in_progress() {
     let served = Served::start();
-    let child = served.start_command(&format!("{LONG} --on-interrupt hold"));
-    served.await_share("2");
+    let child = served.start_long("--on-interrupt hold");
     signal(&child, "-TERM");
-    let (code, out) = finish(child);
-    assert_eq!(code, 30, "{out}");
+    expect_end(child, 30);
     assert!((served.share("2") - 0.1).abs() < 1e-9);
-    let status = served.run("status hello --output json");
-    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    let status = json(&served.run("status hello --output json"));
     assert_eq!((&status["phase"], &status["step"], &status["weight"]), (&"shift".into(), &1.into(), &0.1.into()), "{status}");
 }
 
@@ -193,46 +140,39 @@ fn exit_30_left_in_progress() {
 fn operators_act_from_another_process() {
     let served = Served::start();
     for arguments in ["pause hello", "resume hello", "promote hello", "abort hello"] {
-        let output = served.run(arguments);
-        assert_eq!(code(&output), 3, "{arguments}: {}", text(&output));
+        expect(served.run(arguments), 3, "");
     }
-    let child = served.start_command(LONG);
-    served.await_share("2");
+    let child = served.start_long("");
     for order in ["pause hello --for 30m", "promote hello", "abort hello"] {
         let late = text(&served.run(&format!("{order} --expect-step 7")));
         assert!(late.contains("the rollout is now at step 1"), "{late}");
     }
     expect(served.run("pause hello --for 30m --expect-step 1"), 0, "");
-    let status: serde_json::Value = serde_json::from_slice(&served.run("status hello --output json").stdout).unwrap();
+    let status = json(&served.run("status hello --output json"));
     assert_eq!(status["paused"], true, "{status}");
-    assert_eq!(code(&served.run("resume hello")), 0);
+    expect(served.run("resume hello"), 0, "");
     assert_eq!(code(&served.run("promote hello --now")), 2, "a reason is wanted");
-    let output = expect(served.command("promote hello --now --reason urgent --output json").output().unwrap(), 0, "");
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&told["type"], &told["outcome"]), (&"outcome".into(), &"done".into()));
-    let (code, out) = finish(child);
-    assert_eq!(code, 0, "{out}");
+    let outcome = json(&expect(served.run("promote hello --now --reason urgent --output json"), 0, ""));
+    assert_eq!((&outcome["type"], &outcome["outcome"]), (&"outcome".into(), &"done".into()));
+    expect_end(child, 0);
     assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
+}
+
+/// A command in this run of a CI job.
+fn of_job(served: &Served, arguments: &str, run: &str) -> Command {
+    let mut command = served.command(arguments);
+    command.env("GITHUB_REPOSITORY", "shop/checkout").env("GITHUB_RUN_ID", run).env("GITHUB_JOB", "deploy");
+    command
 }
 
 #[test]
 fn a_clean_up_step_ends_its_own_jobs_rollout_and_no_other() {
     let served = Served::start();
-    let job = |command: &mut Command, run: &str| {
-        command.env("GITHUB_REPOSITORY", "shop/checkout").env("GITHUB_RUN_ID", run).env("GITHUB_JOB", "deploy");
-    };
-    let mut rollout = served.command(LONG);
-    job(&mut rollout, "1");
-    let mut child = rollout.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = start(&mut of_job(&served, LONG, "1"));
     served.await_share("2");
-    // The runner kills it; nothing of it can act any more.
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let abort = |run: &str| {
-        let mut command = served.command("abort hello --mine");
-        job(&mut command, run);
-        command.output().unwrap()
-    };
+    // As the runner does.
+    kill(child);
+    let abort = |run: &str| of_job(&served, "abort hello --mine", run).output().unwrap();
     assert_eq!(code(&abort("2")), 3, "another run's");
     assert!(served.share("2") > 0.0);
     assert_eq!(code(&abort("1")), 0);
@@ -244,13 +184,8 @@ fn a_clean_up_step_ends_its_own_jobs_rollout_and_no_other() {
 #[test]
 fn a_jobs_second_rollout_is_not_taken_for_its_first() {
     let served = Served::start();
-    let run = || {
-        let mut command = served.command(SHORT);
-        command.env("GITHUB_REPOSITORY", "shop/checkout").env("GITHUB_RUN_ID", "1").env("GITHUB_JOB", "deploy");
-        command.output().unwrap()
-    };
     for version in ["2", "3"] {
-        let output = expect(run(), 0, "");
+        let output = expect(of_job(&served, SHORT, "1").output().unwrap(), 0, "");
         assert!((served.share(version) - 1.0).abs() < f64::EPSILON, "{}", text(&output));
         served.account.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
     }
@@ -260,8 +195,7 @@ fn a_jobs_second_rollout_is_not_taken_for_its_first() {
 fn json_is_one_flat_object_a_line_and_the_outcome_is_last() {
     let served = Served::start();
     let output = expect(served.run(&format!("{SHORT} --output json")), 0, "");
-    let lines: Vec<serde_json::Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
     for line in &lines {
         for key in ["v", "type", "at", "function", "alias"] {
             assert!(!line[key].is_null(), "no `{key}` in {line}");
@@ -290,9 +224,8 @@ fn a_plan_and_a_dry_run_change_nothing() {
     {
         expect(served.run(arguments), 0, "");
     }
-    assert_eq!(code(&served.run("plan hello --type AllAtOnce --alarm missing")), 3);
-    let denied = Fault::on("UpdateAlias", Effect::Deny);
-    served.account.with(|world| world.add_fault(denied));
+    expect(served.run("plan hello --type AllAtOnce --alarm missing"), 3, "");
+    served.fault(Fault::on("UpdateAlias", Effect::Deny));
     expect(served.run("plan hello --type AllAtOnce"), 3, "lambda:UpdateAlias on hello is needed");
     // Writes are asked about, and never done.
     let changing =
@@ -318,7 +251,7 @@ fn weights_that_aws_sets_while_it_moves_provisioned_concurrency_are_told_apart()
     assert!(moving.contains("AWS is moving this alias' provisioned concurrency"), "{moving}");
     assert!(moving.contains("next      canaryctl status hello ") && moving.lines().count() <= 12, "{moving}");
     // Not being allowed to know takes nothing away.
-    served.account.with(|world| world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny)));
+    served.fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny));
     expect(served.run("status hello"), 0, "or AWS is moving provisioned concurrency");
 }
 
@@ -342,9 +275,7 @@ fn every_command_helps_with_an_example() {
     let commands: Vec<String> = listed.lines().filter_map(named).filter(|name| name != "help").collect();
     assert!(commands.len() >= 14, "{commands:?}");
     for command in &commands {
-        let output = run(&format!("{command} --help"));
-        assert_eq!(code(&output), 0);
-        assert!(text(&output).contains("Examples:\n  canaryctl "), "{}", text(&output));
+        expect(run(&format!("{command} --help")), 0, "Examples:\n  canaryctl ");
     }
     let output = run("--version");
     assert_eq!(text(&output), format!("canaryctl {}\n", env!("CARGO_PKG_VERSION")));
@@ -353,35 +284,24 @@ fn every_command_helps_with_an_example() {
 #[test]
 fn counts_from_a_file_are_tested_minute_by_minute() {
     let analyze = |text: &str, arguments: &[&str]| {
-        let mut child = canaryctl()
-            .args(["analyze", "-"])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start(canaryctl().args(["analyze", "-"]).args(arguments).stdin(Stdio::piped()));
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
-        finish(child)
+        child
     };
-    let (code, out) = analyze("60,3,540,1\n60,3,540,1\n60,0,540,1\n", &["--output", "json"]);
-    assert_eq!(code, 0, "{out}");
-    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let out = expect_end(analyze("60,3,540,1\n60,3,540,1\n60,0,540,1\n", &["--output", "json"]), 0);
+    let lines = json_lines(&out);
     let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["hold", "rollback", "rollback"], "latched");
     assert_eq!((&lines[2]["minute"], lines[2]["components"].as_array().unwrap().len()), (&3.into(), 6));
-    let (code, out) = analyze(r#"{"canary_calls":60,"canary_errors":0,"stable_calls":540,"stable_errors":9}"#, &[]);
-    assert_eq!(code, 0, "{out}");
-    assert!(out.contains("verdict   pass"), "{out}");
+    let counts = r#"{"canary_calls":60,"canary_errors":0,"stable_calls":540,"stable_errors":9}"#;
+    assert_has(&expect_end(analyze(counts, &[]), 0), &["verdict   pass"]);
     for (text, arguments, word) in [
         ("60,70,540,1", &[][..], "line 1"),
         ("a,b,c,d", &[], "line 1"),
         ("", &["--alpha", "2"], "false rollbacks"),
         ("", &["--tolerance-ratio", "nan"], "ratio"),
     ] {
-        let (code, out) = analyze(text, arguments);
-        assert_eq!(code, 2, "{text}: {out}");
-        assert!(out.contains(word), "no `{word}` in {out}");
+        assert_has(&expect_end(analyze(text, arguments), 2), &[word]);
     }
 }
 
@@ -406,38 +326,34 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     let out = text(&output);
     let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap_or_else(|_| panic!("{out}"));
     assert_eq!((code(&output), last["verdict"].as_str()), (0, Some("rollback")), "{out}");
-    let output = served.run(past);
-    assert!(text(&output).contains("times as often as stable"), "{}", text(&output));
+    assert_has(&text(&served.run(past)), &["times as often as stable"]);
 }
 
 #[test]
 fn the_doctor_exits_3_for_traps_and_0_for_notes() {
     let served = Served::start();
-    let output = expect(served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off"), 0, "");
-    assert!(text(&output).contains("hello:live   1 note\n"), "the code of this one is its environment: {}", text(&output));
+    let doctor = "doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off";
+    // The code of this one is its environment.
+    expect(served.run(doctor), 0, "hello:live   1 note\n");
     served.account.with(|world| {
         let mapping = serde_json::json!({"EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:orders", "FunctionName": "hello"});
         world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
     });
-    let output =
-        expect(served.run("doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off --output json"), 3, "");
-    let lines: Vec<serde_json::Value> =
-        String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let output = expect(served.run(&format!("{doctor} --output json")), 3, "");
+    let lines = json_lines(&String::from_utf8_lossy(&output.stdout));
     let checks: Vec<&str> = lines.iter().filter_map(|line| line["check"].as_str()).collect();
     assert_eq!(checks, ["event-source-mapping", "one-way-door"]);
     let last = lines.last().unwrap();
     assert_eq!((&last["type"], &last["warnings"], &last["exit_code"]), (&"diagnosis".into(), &1.into(), &3.into()));
     assert_eq!(served.writes(), 0);
-    let output = served.run("plan hello --type Canary10Percent5Minutes");
-    assert!(text(&output).contains("CALLERS BYPASS hello:live"), "{}", text(&output));
+    assert_has(&text(&served.run("plan hello --type Canary10Percent5Minutes")), &["CALLERS BYPASS hello:live"]);
 }
 
 #[test]
 fn a_policy_is_printed_without_asking_anybody() {
     let actions = |arguments: &str| {
-        let output = run(arguments);
-        assert_eq!(code(&output), 0, "{arguments}: {}", text(&output));
-        let policy: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let output = expect(run(arguments), 0, "");
+        let policy = json(&output);
         let statements = policy["Statement"].as_array().unwrap().clone();
         let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
         let actions: Vec<String> = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
@@ -447,7 +363,7 @@ fn a_policy_is_printed_without_asking_anybody() {
     let (rollback, policy, notes) = actions("iam-policy hello --rollback-only");
     assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
     assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
-    assert!(notes.contains("the account is not known") && notes.contains("the Region is not known"), "{notes}");
+    assert_has(&notes, &["the account is not known", "the Region is not known"]);
     let (rollout, policy, notes) = actions(
         "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
     );
@@ -457,6 +373,6 @@ fn a_policy_is_printed_without_asking_anybody() {
     }
     assert!(policy.contains("\"arn:aws:lambda:eu-west-1:123456789012:function:smokeTest\""), "{policy}");
     assert!(!policy.contains(":*:"), "nothing is left open: {policy}");
-    assert!(notes.contains("ecr:SetRepositoryPolicy") && notes.contains("--create-alias"), "{notes}");
+    assert_has(&notes, &["ecr:SetRepositoryPolicy", "--create-alias"]);
     assert!(!notes.contains("not known"), "{notes}");
 }

@@ -10,22 +10,22 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use served::{SHORT, Served, code, expect, run, text};
+use served::{SHORT, Served, expect, expect_all, run, text};
 
-/// Serves one answer after the other, each to one request, and tells what was asked: the head's lines and the body.
+/// Serves one answer after the other, each to one request, and gives what each request was: the head's lines and the body.
 fn server(answers: Vec<&'static str>) -> (String, Receiver<(Vec<String>, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, told) = channel();
+    let (received, requests) = channel();
     thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
             let asked = question(&stream);
             write!(stream, "HTTP/1.1 {answer}").unwrap();
-            tell.send(asked).unwrap();
+            received.send(asked).unwrap();
         }
     });
-    (url, told)
+    (url, requests)
 }
 
 fn question(stream: &TcpStream) -> (Vec<String>, String) {
@@ -43,7 +43,7 @@ const SUCCEEDED: &str = "200 OK\r\nconnection: close\r\ncontent-length: 22\r\n\r
 fn a_hook_is_asked_over_a_socket_and_its_token_is_never_written() {
     let served = Served::start();
     // Written down are the most talkative logs there are, the events and the report.
-    let (url, told) = server(vec![SUCCEEDED]);
+    let (url, requests) = server(vec![SUCCEEDED]);
     let folder = std::env::temp_dir();
     let named = |kind: &str| folder.join(format!("canaryctl-hook-{}.{kind}", std::process::id()));
     let kept = ["jsonl", "html", "md", "json"].map(named);
@@ -51,7 +51,7 @@ fn a_hook_is_asked_over_a_socket_and_its_token_is_never_written() {
     command.arg("--events").arg(&kept[0]).env("RUST_LOG", "trace");
     command.args(kept[1..].iter().flat_map(|file| ["--report".as_ref(), file.as_os_str()]));
     let output = expect(command.output().unwrap(), 0, "");
-    let (head, body) = told.recv().unwrap();
+    let (head, body) = requests.recv().unwrap();
     assert_eq!(head[0], "POST /canary?token=hush HTTP/1.1");
     for line in ["content-type: application/json", "user-agent: canaryctl", &format!("host: {}", &url["http://".len()..])] {
         assert!(head.iter().any(|found| found.eq_ignore_ascii_case(line)), "{line}: {head:?}");
@@ -78,10 +78,9 @@ fn what_a_server_says_instead_is_a_reason_to_go_back() {
         ("nonsense", "not known whether it ran"),
     ] {
         let served = Served::start();
-        let (url, _told) = server(vec![answer]);
-        let output = served.run(&format!("{SHORT} --analysis off --pre-hook {url}/canary"));
-        assert_eq!(code(&output), 11, "{answer}: {}", text(&output));
-        assert!(text(&output).contains(word) && !text(&output).contains("hush"), "{answer}: {}", text(&output));
+        let (url, _requests) = server(vec![answer]);
+        let output = expect(served.run(&format!("{SHORT} --analysis off --pre-hook {url}/canary")), 11, word);
+        assert!(!text(&output).contains("hush"), "{answer}: {}", text(&output));
         assert!(served.share("2") == 0.0);
     }
 }
@@ -107,8 +106,8 @@ fn a_url_that_could_tell_secrets_is_refused_and_not_repeated() {
         ("https://user:hush@hooks.example/", "must not contain credentials"),
         ("https://hooks.example/#hush", "never sent"),
     ] {
-        let output = expect(run(&format!("rollout hello --simulate --no-config --pre-hook {url}")), 2, "");
-        assert!(text(&output).contains(word) && text(&output).contains("--pre-hook"), "{}", text(&output));
+        let output = run(&format!("rollout hello --simulate --no-config --pre-hook {url}"));
+        let output = expect_all(output, 2, &[word, "--pre-hook"]);
         assert!(!text(&output).contains("hush"), "{}", text(&output));
     }
 }
@@ -116,7 +115,7 @@ fn a_url_that_could_tell_secrets_is_refused_and_not_repeated() {
 #[test]
 fn a_plan_says_that_a_url_is_asked_first_when_it_counts() {
     let asked = "https://hooks.example/succeeds?token=hush";
-    let output = expect(run(&format!("plan hello --simulate --no-config --post-hook {asked}")), 0, "");
     let words = "post-traffic hook https://hooks.example/succeeds (not checked before the rollout)";
-    assert!(text(&output).contains(words) && !text(&output).contains("hush"), "{}", text(&output));
+    let output = expect(run(&format!("plan hello --simulate --no-config --post-hook {asked}")), 0, words);
+    assert!(!text(&output).contains("hush"), "{}", text(&output));
 }

@@ -10,9 +10,10 @@ mod served;
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use folder::Folder;
-use served::{Served, code, expect, run, text};
+use served::{Served, assert_has, code, expect, expect_all, json, json_lines, run, text};
 use sim::{Effect, Fault, Stack, World};
 
 /// A file of the readers' fixtures.
@@ -41,6 +42,11 @@ fn calls(served: &Served, operation: &str) -> usize {
     served.account.with(|world| world.log().iter().filter(|call| call.operation == operation && call.succeeded()).count())
 }
 
+/// The plan that a command printed, before anything else.
+fn planned(output: &Output) -> serde_json::Value {
+    json_lines(String::from_utf8_lossy(&output.stdout).lines().next().unwrap()).remove(0)
+}
+
 /// What the Serverless Framework has deployed of the canary plugin's example.
 fn greetings() -> Served {
     Served::furnished(|world| {
@@ -63,16 +69,14 @@ fn example() -> String {
 #[test]
 fn the_canary_plugins_example_rolls_out_as_it_is() {
     let (served, folder) = (greetings(), Folder::new("example", &[("serverless.yml", &example())]));
-    let output = expect(folder.run(&served, "rollout hello --bake 1s"), 0, "");
-    let told = text(&output);
-    for words in [
+    let output = folder.run(&served, "rollout hello --bake 1s");
+    let words = [
         "settings   serverless.yml (the Serverless Framework), stage dev: `hello` is greetings-dev-hello:Live\n",
         "while it is installed, `serverless deploy` moves the aliases with CodeDeploy",
         "belongs to the CloudFormation stack `greetings-dev`",
         "✔ PROMOTED   greetings-dev-hello:Live is on 2",
-    ] {
-        assert!(told.contains(words), "no `{words}` in {told}");
-    }
+    ];
+    expect_all(output, 0, &words);
     assert!(promoted(&served, "greetings-dev-hello", "Live"));
     assert_eq!(calls(&served, "DescribeStackResource"), 1, "the alarm has a logical id, and nothing else has");
     assert!(calls(&served, "DescribeAlarms") > 0);
@@ -88,15 +92,14 @@ fn the_canary_plugins_example_rolls_out_as_it_is() {
 fn the_whole_example_is_planned_as_the_plugin_has_it() {
     let served = greetings();
     let folder = Folder::new("planned", &[("serverless.yml", &fixture("serverless/plugin_example/serverless.yml"))]);
-    let output = expect(folder.run(&served, "plan hello --output json"), 0, "");
-    let plan: serde_json::Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let plan = planned(&expect(folder.run(&served, "plan hello --output json"), 0, ""));
     assert_eq!((&plan["function"], &plan["alias"]), (&"greetings-dev-hello".into(), &"Live".into()), "{plan}");
     assert_eq!(plan["alarms"], serde_json::json!(["greetings-dev-hello-foo"]), "{plan}");
     assert_eq!((&plan["pre_hook"], &plan["post_hook"]), (&"greetings-dev-preHook".into(), &"greetings-dev-postHook".into()));
     assert_eq!(plan["schedule"], "Linear10PercentEvery1Minute");
     // What is typed goes before the file.
-    let output = folder.run(&served, "plan hello:other --type AllAtOnce --alarm mine --pre-hook myHook --output json");
-    let plan: serde_json::Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let typed = "plan hello:other --type AllAtOnce --alarm mine --pre-hook myHook --output json";
+    let plan = planned(&folder.run(&served, typed));
     assert_eq!((&plan["alias"], &plan["schedule"]), (&"other".into(), &"AllAtOnce".into()), "{plan}");
     assert_eq!((&plan["alarms"], &plan["pre_hook"]), (&serde_json::json!(["mine"]), &"myHook".into()));
     assert_eq!(plan["post_hook"], "greetings-dev-postHook", "what is not typed stands");
@@ -106,16 +109,16 @@ fn the_whole_example_is_planned_as_the_plugin_has_it() {
 fn every_command_knows_the_function_by_its_key_and_by_its_name() {
     let (served, folder) = (greetings(), Folder::new("commands", &[("serverless.yml", &example())]));
     for name in ["hello", "greetings-dev-hello", "greetings-dev-hello:Live", "hello:Live"] {
-        let output = folder.run(&served, &format!("status {name} --output json"));
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let status = json(&folder.run(&served, &format!("status {name} --output json")));
         assert_eq!((&status["function"], &status["alias"]), (&"greetings-dev-hello".into(), &"Live".into()), "{name}");
     }
-    assert_eq!(code(&folder.run(&served, "status hello --no-config")), 3, "no such function in AWS");
-    assert_eq!(code(&folder.run(&served, "status hello --stage prod")), 3, "not deployed there");
-    assert_eq!(code(&folder.run(&served, "rollout hello --bake 1s")), 0);
+    // No such function in AWS.
+    expect(folder.run(&served, "status hello --no-config"), 3, "");
+    // Not deployed there.
+    expect(folder.run(&served, "status hello --stage prod"), 3, "");
+    expect(folder.run(&served, "rollout hello --bake 1s"), 0, "");
     for arguments in ["pause hello", "resume hello", "promote hello", "abort hello"] {
-        let output = folder.run(&served, arguments);
-        assert!(code(&output) == 3 && text(&output).contains("greetings-dev-hello:Live"), "{arguments}: {}", text(&output));
+        expect(folder.run(&served, arguments), 3, "greetings-dev-hello:Live");
     }
     expect(folder.run(&served, "rollback hello"), 0, "");
     assert!(!promoted(&served, "greetings-dev-hello", "Live"));
@@ -126,17 +129,14 @@ fn a_broken_file_stops_everything_but_a_way_back() {
     let served = Served::furnished(|world| function(world, "hello", "live"));
     let broken = Folder::new("broken", &[("canary.yml", "functions:\n  hello:\n    tipe: AllAtOnce\n    bake: soon\n")]);
     for command in ["rollout hello --type AllAtOnce", "plan hello --type AllAtOnce", "pause hello", "promote hello"] {
-        let output = broken.run(&served, command);
-        assert_eq!(code(&output), 2, "{command}: {}", text(&output));
-        for words in ["canary.yml:3:5: unknown key `tipe`", "did you mean `type`?", "canary.yml:4:11: ", "--no-config"] {
-            assert!(text(&output).contains(words), "{command}: no `{words}` in {}", text(&output));
-        }
+        let words = ["canary.yml:3:5: unknown key `tipe`", "did you mean `type`?", "canary.yml:4:11: ", "--no-config"];
+        expect_all(broken.run(&served, command), 2, &words);
     }
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
     expect(broken.run(&served, "rollout hello --type AllAtOnce --bake 1s --no-config"), 0, "");
     expect(broken.run(&served, "rollback hello"), 0, "using the name as typed: hello:live");
     assert!(!promoted(&served, "hello", "live"));
-    assert_eq!(code(&broken.run(&served, "status hello")), 0);
+    expect(broken.run(&served, "status hello"), 0, "");
 }
 
 #[cfg(unix)]
@@ -173,18 +173,16 @@ fn a_sam_template_rolls_out_with_names_that_only_the_stack_knows() {
     expect(folder.run(&served, "rollout Hello --bake 1s"), 0, "template.yaml (a SAM template)");
     assert!(promoted(&served, "shop-dev-Hello-1A2B", "live"));
     assert_eq!(calls(&served, "DescribeStackResource"), 3);
-    let output = folder.run(&served, "rollback Hello");
-    assert!(code(&output) == 0 && !promoted(&served, "shop-dev-Hello-1A2B", "live"), "{}", text(&output));
+    expect(folder.run(&served, "rollback Hello"), 0, "");
+    assert!(!promoted(&served, "shop-dev-Hello-1A2B", "live"));
 
-    served.account.with(|world| world.add_fault(Fault::on("DescribeStackResource", Effect::Deny)));
-    let denied = expect(folder.run(&served, "rollout Hello"), 3, "");
-    for words in
-        ["template.yaml:4:3: `Hello` cannot be looked up in the stack `shop-dev`", "cloudformation:DescribeStackResource"]
-    {
-        assert!(text(&denied).contains(words), "no `{words}` in {}", text(&denied));
-    }
+    served.fault(Fault::on("DescribeStackResource", Effect::Deny));
+    let words =
+        ["template.yaml:4:3: `Hello` cannot be looked up in the stack `shop-dev`", "cloudformation:DescribeStackResource"];
+    expect_all(folder.run(&served, "rollout Hello"), 3, &words);
     expect(folder.run(&served, "rollback Hello"), 3, "using the name as typed: Hello:live");
-    assert_eq!(code(&folder.run(&served, "rollback shop-dev-Hello-1A2B --to 1")), 0, "its name is enough");
+    // Its name is enough.
+    expect(folder.run(&served, "rollback shop-dev-Hello-1A2B --to 1"), 0, "");
     served.account.with(World::clear_faults);
     expect(folder.run(&served, "rollout Hello --stack other"), 3, "`--stack` names another one");
 }
@@ -215,56 +213,43 @@ fn an_appspec_rolls_out_between_the_versions_that_it_names() {
 fn a_function_that_the_file_does_not_have_is_said() {
     let served = Served::furnished(|world| function(world, "hallo", "live"));
     let folder = Folder::new("stranger", &[("canary.yml", "functions: {hello: {type: AllAtOnce}}\n")]);
-    let output = expect(folder.run(&served, "rollout hallo"), 2, "");
-    for words in ["no schedule given: canary.yml has no function `hallo`", "did you mean `hello`?"] {
-        assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
-    }
+    let words = ["no schedule given: canary.yml has no function `hallo`", "did you mean `hello`?"];
+    expect_all(folder.run(&served, "rollout hallo"), 2, &words);
     expect(folder.run(&served, "rollout hallo --type AllAtOnce --bake 1s"), 0, "canary.yml has no function `hallo`");
     expect(folder.run(&served, "rollout hallo --type AllAtOnce --config canary.yml"), 2, "did you mean `hello`?");
     expect(folder.run(&served, "rollout hallo --type AllAtOnce --config none.yml"), 2, "none.yml: the file does not exist");
-    expect(
-        Folder::new("elsewhere", &[]).run(&served, "rollout hallo --type AllAtOnce --stage prod"),
-        2,
-        "`--stage` needs a configuration file",
-    );
-    let both = run("status hello --config canary.yml --no-config");
-    assert_eq!(code(&both), 2);
+    let elsewhere = Folder::new("elsewhere", &[]);
+    let output = elsewhere.run(&served, "rollout hallo --type AllAtOnce --stage prod");
+    expect(output, 2, "`--stage` needs a configuration file");
+    expect(run("status hello --config canary.yml --no-config"), 2, "");
 }
 
 #[test]
 fn import_writes_a_canary_yml_that_rolls_the_same_out() {
     let (served, folder) = (greetings(), Folder::new("import", &[("serverless.yml", &example())]));
     let output = expect(folder.run(&served, "import"), 0, "");
-    let (written, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (written, notes) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(written.contains("# warning: serverless.yml:16:5: `serverless-plugin-canary-deployments`"), "{written}");
-    for words in ["serverless.yml:16:5: ", "greetings-dev-hello belongs to the CloudFormation stack `greetings-dev`"] {
-        assert!(told.contains(words), "no `{words}` in {told}");
-    }
+    assert_has(&notes, &["serverless.yml:16:5: ", "greetings-dev-hello belongs to the CloudFormation stack `greetings-dev`"]);
     let own = Folder::new("imported", &[("canary.yml", &written)]);
     let plan = |folder: &Folder| {
-        let output = folder.run(&served, "plan hello --output json");
-        let first = output.stdout.split(|byte| *byte == b'\n').next().unwrap().to_owned();
-        let plan: serde_json::Value = serde_json::from_slice(&first).unwrap();
+        let plan = planned(&folder.run(&served, "plan hello --output json"));
         ["function", "alias", "alarms", "pre_hook", "post_hook", "plan_hash"].map(|key| plan[key].clone())
     };
     assert_eq!(plan(&own), plan(&folder));
-    let json = folder.run(&served, "import --output json");
-    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(json["functions"]["hello"]["alias"], "Live");
+    assert_eq!(json(&folder.run(&served, "import --output json"))["functions"]["hello"]["alias"], "Live");
 
     // Without credentials everything is written all the same.
     let offline = served.command("import").env_remove("AWS_ACCESS_KEY_ID").current_dir(&folder.0).output().unwrap();
     assert!(code(&offline) == 0 && String::from_utf8_lossy(&offline.stdout) == written, "{}", text(&offline));
-    assert!(text(&offline).contains("could not check what else changes the aliases"), "{}", text(&offline));
+    assert_has(&text(&offline), &["could not check what else changes the aliases"]);
     let empty = Folder::new("empty", &[]);
     expect(empty.run(&served, "import"), 2, "no configuration file");
 }
 
 #[test]
 fn the_schema_is_what_editors_are_given() {
-    let output = run("schema");
-    assert_eq!(code(&output), 0);
-    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema = json(&expect(run("schema"), 0, ""));
     let kept = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/project/canary.schema.json")).unwrap();
     assert_eq!(schema, serde_json::from_slice::<serde_json::Value>(&kept).unwrap());
 }
@@ -301,10 +286,8 @@ fn the_example_in_the_readme_is_one() {
         hook(world, "smokeTest");
         world.create_errors_alarm("HelloErrors", "shop-prod-hello", 1.0).unwrap();
     });
-    let output = expect(Folder::new("readme", &[("canary.yml", example)]).run(&served, "plan hello --stage prod"), 0, "");
-    for words in ["canary.yml, stage prod: `hello` is shop-prod-hello:live", "Linear10PercentEvery1Minute", "HelloErrors"] {
-        assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
-    }
+    let words = ["canary.yml, stage prod: `hello` is shop-prod-hello:live", "Linear10PercentEvery1Minute", "HelloErrors"];
+    expect_all(Folder::new("readme", &[("canary.yml", example)]).run(&served, "plan hello --stage prod"), 0, &words);
 }
 
 /// Only logical ids are asked for, and the policy says so.
@@ -313,14 +296,13 @@ fn a_policy_knows_which_names_are_looked_up() {
     let (served, folder) = (greetings(), Folder::new("policy", &[("serverless.yml", &example())]));
     let output = expect(folder.run(&served, "iam-policy hello"), 0, "");
     let policy = String::from_utf8_lossy(&output.stdout).into_owned();
-    for words in [
+    let words = [
         "\"cloudformation:DescribeStackResource\"",
         "\"arn:aws:cloudformation:us-east-1:*:stack/greetings-dev/*\"",
         "\"arn:aws:lambda:us-east-1:*:function:greetings-dev-preHook\"",
         "\"cloudwatch:DescribeAlarms\"",
-    ] {
-        assert!(policy.contains(words), "no `{words}` in {policy}");
-    }
+    ];
+    assert_has(&policy, &words);
     let asked: Vec<String> = served.account.with(|world| world.log().iter().map(|call| call.operation.clone()).collect());
     assert_eq!(asked, ["DescribeStackResource"]);
     let output = folder.run(&served, "iam-policy hello --alarm greetings-dev-hello-foo --rollback-only");

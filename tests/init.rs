@@ -12,7 +12,7 @@ use std::fs;
 use std::process::Output;
 
 use folder::Folder;
-use served::{Served, code, expect, text};
+use served::{Served, assert_has, expect, expect_all, json_lines};
 
 fn init(folder: &Folder, arguments: &str) -> Output {
     folder.offline(&format!("init {arguments}"))
@@ -31,8 +31,8 @@ fn a_project_begins_with_two_commands() {
     expect(init(&folder, "hello checkout:Live"), 0, "canaryctl plan hello");
     assert_eq!(files(&folder), ["canary.yml"]);
     let served = Served::start();
-    let plan = expect(served.command("plan hello --output json").current_dir(&folder.0).output().unwrap(), 0, "");
-    let plan: serde_json::Value = serde_json::from_str(text(&plan).lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let plan = expect(folder.run(&served, "plan hello --output json"), 0, "");
+    let plan = json_lines(String::from_utf8_lossy(&plan.stdout).lines().next().unwrap()).remove(0);
     assert_eq!((&plan["alias"], &plan["schedule"]), (&"live".into(), &"Canary10Percent5Minutes".into()));
 }
 
@@ -48,9 +48,7 @@ fn a_file_that_is_there_is_never_written_over() {
         let folder = Folder::new(name, &[]);
         fs::write(folder.0.join(name), text_of_it).unwrap();
         for arguments in ["", "hello"] {
-            let output = init(&folder, arguments);
-            assert_eq!(code(&output), code_of_it, "{name}: {}", text(&output));
-            assert!(text(&output).contains(word) && text(&output).contains(name), "{}", text(&output));
+            expect_all(init(&folder, arguments), code_of_it, &[word, name]);
             assert_eq!(files(&folder), [name]);
             assert_eq!(fs::read_to_string(folder.0.join(name)).unwrap(), text_of_it);
         }
@@ -91,7 +89,7 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
     let fresh = Folder::new("ci-all", &[]);
     let output = init(&fresh, "hello checkout --ci github");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(printed.contains("exec canaryctl rollout --report") && printed.contains("run: canaryctl abort --mine"), "{printed}");
+    assert_has(&printed, &["exec canaryctl rollout --report", "run: canaryctl abort --mine"]);
     // Only the job is printed; the file was written once.
     assert_eq!(files(&folder), ["canary.yml"]);
 }

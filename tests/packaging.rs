@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
-use served::{SHORT, Served, code, run, text};
+use served::{SHORT, Served, expect, run, text};
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -50,8 +50,8 @@ fn the_action_uses_what_it_declares_and_what_there_is() {
     assert_eq!(declared, used, "every input is used, and every one that is used is declared");
     // Every output is one that the binary writes.
     let written = std::env::temp_dir().join(format!("canaryctl-outputs-{}", std::process::id()));
-    let told = Served::start().command(&format!("{SHORT} --ci github")).env("GITHUB_OUTPUT", &written).output().unwrap();
-    assert_eq!(code(&told), 0, "{}", self::text(&told));
+    let output = Served::start().command(&format!("{SHORT} --ci github")).env("GITHUB_OUTPUT", &written).output().unwrap();
+    expect(output, 0, "");
     let outputs = std::fs::read_to_string(&written).unwrap();
     std::fs::remove_file(written).unwrap();
     for (name, output) in action["outputs"].as_object().unwrap() {

@@ -17,6 +17,11 @@ impl Failure {
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }
     }
+
+    #[expect(clippy::needless_pass_by_value, reason = "errors are passed as `map_err` has them")]
+    pub(crate) fn unexpected(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
 }
 
 impl From<CloudError> for Failure {
@@ -30,12 +35,6 @@ impl From<CloudError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self { code: 1, message: error.to_string() }
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self { code: 1, message: format!("cannot write this as JSON: {error}") }
+        Self::unexpected(error)
     }
 }

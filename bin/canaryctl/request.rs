@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use controller::port::Code;
+use controller::port::{Cloud, Code};
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::Schedule;
@@ -11,7 +11,6 @@ use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
-use sim::Defaults;
 
 use crate::cli::rollout::Rollout;
 use crate::cli::values::{self, Alarm as Typed};
@@ -21,9 +20,9 @@ use crate::target::resolve::{Located, resource};
 /// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
     let scenario = located.scenario.map(sim::Scenario::defaults);
-    let said = located.said.as_ref().map(|said| &said.settings);
+    let said = located.settings();
     let analysis = said.map(|said| said.analysis.clone()).unwrap_or_default();
-    let schedule = schedule(args, said, scenario, located)?;
+    let schedule = schedule(args, located)?;
     let code = code(args)?;
     // With code or a version on the command line, the file's version does not count.
     let version = said.and_then(|said| said.version.as_ref()).map(|at| at.value);
@@ -33,7 +32,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
     let mut names = Names { located, known: BTreeMap::new() };
-    let (alarms, managed) = names.alarms(args, said, scenario, policy.insufficient_data).await?;
+    let (alarms, managed) = names.alarms(args, policy.insufficient_data).await?;
     let default = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
@@ -77,17 +76,13 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
 }
 
-fn schedule(
-    args: &Rollout,
-    said: Option<&FunctionSettings>,
-    scenario: Option<Defaults>,
-    located: &Located,
-) -> Result<Schedule, Failure> {
+fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {
+    let said = located.settings();
     if let Some(every) = args.every {
         return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
     }
     let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
-    let of_scenario = || scenario.and_then(|scenario| scenario.schedule.parse().ok());
+    let of_scenario = || located.scenario.and_then(|scenario| scenario.defaults().schedule.parse().ok());
     args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
         let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
@@ -144,13 +139,8 @@ impl Names<'_> {
     }
 
     /// The alarms of the command line, or of the file, or of the scenario; each once.
-    async fn alarms(
-        &mut self,
-        args: &Rollout,
-        said: Option<&FunctionSettings>,
-        scenario: Option<Defaults>,
-        insufficient_data: InsufficientData,
-    ) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
+    async fn alarms(&mut self, args: &Rollout, silent: InsufficientData) -> Result<(Vec<String>, Vec<AlarmRule>), Failure> {
+        let said = self.located.settings();
         let mut managed = Vec::new();
         let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
         for at in said.filter(|_| args.alarms.is_empty()).into_iter().flat_map(|said| &said.alarms) {
@@ -161,13 +151,13 @@ impl Names<'_> {
                     if managed.iter().any(|known: &AlarmRule| known.name == definition.name) {
                         return Err(Failure::usage(format!("{}: alarm `{}` is defined twice", at.place, definition.name)));
                     }
-                    managed.push(rule(definition, at, insufficient_data)?);
+                    managed.push(rule(definition, at, silent)?);
                     definition.name.clone()
                 }
             });
         }
-        if let Some(scenario) = scenario.filter(|_| alarms.is_empty()) {
-            alarms.extend(scenario.alarms.iter().map(|name| (*name).to_owned()));
+        if let Some(scenario) = self.located.scenario.filter(|_| alarms.is_empty()) {
+            alarms.extend(scenario.defaults().alarms.iter().map(|name| (*name).to_owned()));
         }
         let mut seen = BTreeSet::new();
         alarms.retain(|name| seen.insert(name.clone()));

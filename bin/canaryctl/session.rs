@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedTimeSource, connect};
+use aws::{Aws, ClientOverrides, Credentials, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::Identity;
 use controller::port::{Clock, CloudError};
 use rollout::Time;
@@ -55,8 +55,8 @@ pub(crate) fn scenario(common: &Common) -> Result<Option<Scenario>, Failure> {
 }
 
 /// The function and alias, with the scenario's where they were left out.
-pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<Scenario>) -> Result<Subject, Failure> {
-    let defaults = scenario.map(Scenario::defaults);
+pub(crate) fn subject(function: Option<&str>, common: &Common) -> Result<Subject, Failure> {
+    let defaults = scenario(common)?.map(Scenario::defaults);
     let function = function.or(defaults.map(|defaults| defaults.function)).unwrap_or_default();
     let names_alias = function.parse::<rollout::target::Qualified>().is_ok_and(|named| named.qualifier.is_some());
     let alias = common.alias.as_deref().or(defaults.map(|defaults| defaults.alias).filter(|_| !names_alias));
@@ -65,12 +65,7 @@ pub(crate) fn subject(function: Option<&str>, common: &Common, scenario: Option<
 
 /// Connects to AWS, or to the scenario's simulated account. The Region is the one in the function's ARN, else the one on the command
 /// line, else the project's.
-pub(crate) async fn wire(
-    common: &Common,
-    place: Option<&Place>,
-    project: Option<String>,
-    scenario: Option<Scenario>,
-) -> Result<Session, Failure> {
+pub(crate) async fn wire(common: &Common, place: Option<&Place>, project: Option<String>) -> Result<Session, Failure> {
     // A Region in an ARN goes before the one of the profile.
     let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
     let settings = Settings {
@@ -81,7 +76,7 @@ pub(crate) async fn wire(
         credentials_end: credentials_end(common),
     };
     let unset = |error: CloudError| Failure::usage(error.message);
-    let Some(scenario) = scenario else {
+    let Some(scenario) = scenario(common)? else {
         let aws = connect(settings, ClientOverrides::default()).await.map_err(unset)?;
         return Ok(Session { aws, clock: RuntimeClock::Real });
     };
@@ -91,7 +86,7 @@ pub(crate) async fn wire(
         http_client: Some(account.http_client()),
         time_source: Some(SharedTimeSource::new(clock)),
         sleep: Some(SharedAsyncSleep::new(clock)),
-        credentials: Some(AccessKey { id: "SIMULATED".to_owned(), secret: "none".to_owned() }),
+        credentials: Some(Credentials::new("SIMULATED", "none", None, None, "simulated")),
     };
     let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
     Ok(Session { aws: connect(settings, overrides).await.map_err(unset)?, clock: RuntimeClock::Simulated(clock) })

@@ -86,7 +86,7 @@ fn main() {
     for many in [1, 10, 100] {
         let (poll, calls) = count(many);
         let a_minute = |calls: usize| f64::from(u32::try_from(calls).unwrap()) / f64::from(u32::try_from(MINUTES).unwrap());
-        let told: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
-        println!("{many:>4} functions, a look every {} s: {}", poll.as_secs_f64(), told.join(", "));
+        let shown: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
+        println!("{many:>4} functions, a look every {} s: {}", poll.as_secs_f64(), shown.join(", "));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws::{AccessKey, Aws, ClientOverrides, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
+use aws::{Aws, ClientOverrides, Credentials, Settings, SharedAsyncSleep, SharedHttpClient, SharedTimeSource, connect};
 use aws_smithy_async::time::TimeSource;
 use sim::{Account, SimClock, Time};
 
@@ -37,7 +37,7 @@ impl Part {
             http_client: Some(self.http),
             time_source: Some(SharedTimeSource::new(Wrong(clock, self.skew))),
             sleep: Some(SharedAsyncSleep::new(clock)),
-            credentials: Some(AccessKey { id: self.caller, secret: "none".to_owned() }),
+            credentials: Some(Credentials::new(self.caller, "none", None, None, "test")),
         };
         let credentials_end = self.expires.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
         let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };

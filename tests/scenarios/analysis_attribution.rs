@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use controller::Request;
-use rollout::admission::TakeoverOptions;
 use rollout::event::EventKind;
 use rollout::plan::{Analysis, Mode};
 use sim::{Event, MetricFault, Shortfall, Time};
 
 use crate::concurrent_rollouts::{AT_ONCE, Kind, LATE, Played, errors_only, expected, failed, finding, watched};
-use crate::stage::{Stage, Told, play};
+use crate::stage::{Output, Stage, play, taking};
 
 /// The shares of the candidate as they were written: when, in seconds since the first one, and per cent.
 fn way(stage: &Stage) -> Vec<(u64, u64)> {
@@ -17,14 +15,13 @@ fn way(stage: &Stage) -> Vec<(u64, u64)> {
 }
 
 /// One whose process is killed at this moment; another one goes on at once.
-async fn killed(kind: &Kind, stage: &Stage, at: Duration) -> Told {
+async fn killed(kind: &Kind, stage: &Stage, at: Duration) -> Output {
     let request = kind.request();
     tokio::select! {
-        told = stage.rollout(&request) => return told,
+        output = stage.rollout(&request) => return output,
         () = stage.clock.0.sleep(at) => {}
     }
-    let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
-    stage.as_caller("SECOND").await.rollout(&Request { takeover, ..kind.request() }).await
+    stage.as_caller("SECOND").await.rollout(taking(kind.request(), |takeover| takeover.take_over = true)).await
 }
 
 /// A process that takes over counts again from the first minute: whenever it comes, it ends as the calls of all minutes say, which is
@@ -37,14 +34,14 @@ fn a_restart_in_any_minute_changes_nothing() {
             for seed in 1..=2 {
                 let kind = Kind::linear(0.001, candidate_rate);
                 let killed_at = Duration::from_secs(60 * minute + 1);
-                let (Played { minutes, noticed, told }, way) = play(async {
+                let (Played { minutes, noticed, output }, way) = play(async {
                     let stage = kind.stage(100 * seed + minute).await;
                     (watched(&stage, killed(&kind, &stage, killed_at)).await, way(&stage))
                 });
-                let what = format!("{candidate_rate}, seed {seed}, killed in minute {minute}: {}", told.log);
+                let what = format!("{candidate_rate}, seed {seed}, killed in minute {minute}: {}", output.log);
                 let found = expected(&minutes, 0.01);
                 assert_eq!(noticed.map(|it| it.0), found, "{what}");
-                assert_eq!(told.ending.exit_code, if found.is_some() { 10 } else { 0 }, "{what}");
+                assert_eq!(output.ending.exit_code, if found.is_some() { 10 } else { 0 }, "{what}");
                 // It goes back in the minute in which it is found, and until then every step is on the minute.
                 let (last, steps) = way.split_last().unwrap();
                 assert!(found.is_none_or(|found| *last == (60 * u64::try_from(found).unwrap(), 0)), "{way:?}, {what}");
@@ -70,11 +67,11 @@ fn an_outage_of_both_rolls_nothing_back_and_is_told() {
                 let (start, end) = (minutes_later(&stage, from), minutes_later(&stage, until));
                 kind.play_on(&stage, |world| world.add_incident("hello", start, end, rate).unwrap()).await
             });
-            assert_eq!(played.told.ending.exit_code, 0, "{rate} from minute {from}, seed {seed}: {}", played.told.log);
+            assert_eq!(played.output.ending.exit_code, 0, "{rate} from minute {from}, seed {seed}: {}", played.output.log);
             assert!(failed(&played.minutes) > 20.0, "there was no outage: {:?}", played.minutes);
             // What has always been so is nothing that began.
-            let told = played.told.events.iter().any(|event| matches!(event.what, EventKind::SharedDegradation { .. }));
-            assert_eq!(told, from > 0, "{}", played.told.log);
+            let output = played.output.events.iter().any(|event| matches!(event.what, EventKind::SharedDegradation { .. }));
+            assert_eq!(output, from > 0, "{}", played.output.log);
         }
     }
 }
@@ -86,14 +83,14 @@ fn a_share_that_does_not_arrive_is_held_and_goes_back_as_no_data() {
         let kind = Kind { analysis, lag: LATE, ..Kind::linear(0.001, 0.0) };
         let stage = kind.stage(3).await;
         let played = kind.play_on(&stage, |world| world.misroute("hello", 0.0).unwrap()).await;
-        let Told { ending, log, .. } = &played.told;
+        let Output { ending, log, .. } = &played.output;
         assert_eq!((ending.exit_code, ending.reason.kind.word()), (12, "no_data"), "{log}");
         assert!(ending.reason.detail.contains("its traffic does not arrive"), "{log}");
         // The first minutes are not finished: until they are, nobody can know. It never gets far, and never to the end.
         let shares: Vec<u64> = way(&stage).into_iter().map(|share| share.1).collect();
         assert!(shares.len() <= 6 && shares.last() == Some(&0), "{shares:?}");
         let held = played
-            .told
+            .output
             .events
             .iter()
             .any(|event| matches!(&event.what, EventKind::HoldingStep { why } if why.contains("no invocations")));
@@ -123,7 +120,7 @@ fn a_wrong_split_neither_blames_a_good_version_nor_hides_a_bad_one() {
             let seen = split.canary_calls() / split.calls();
             assert!((seen - 0.1 * factor).abs() < 0.06, "the split is {seen}");
             let code = if candidate_rate > 0.05 { 10 } else { 0 };
-            assert_eq!(played.told.ending.exit_code, code, "{factor}, seed {seed}: {}", played.told.log);
+            assert_eq!(played.output.ending.exit_code, code, "{factor}, seed {seed}: {}", played.output.log);
         }
     }
 }
@@ -183,7 +180,7 @@ fn an_answer_in_part_is_no_answer() {
                 let (from, until) = (stage.now(), minutes_later(&stage, 600));
                 (kind.play_on(&stage, |world| world.add_metric_fault(fault(from, until))).await, way(&stage))
             });
-            let Told { ending, log, events } = &played.told;
+            let Output { ending, log, events } = &played.output;
             let what = format!("{shortfall:?} of {metric} of {version}");
             assert_eq!((ending.exit_code, ending.reason.kind.word()), (12, "blind"), "{what}: {log}");
             assert_eq!(way.iter().map(|share| share.1).collect::<Vec<_>>(), [10, 0], "{what}: {log}");
@@ -194,9 +191,9 @@ fn an_answer_in_part_is_no_answer() {
                 let (from, until) = (minutes_later(&stage, 2) - Duration::from_secs(5), minutes_later(&stage, 4));
                 kind.play_on(&stage, |world| world.add_metric_fault(fault(from, until))).await
             });
-            assert_eq!(played.told.ending.exit_code, 0, "{what}: {}", played.told.log);
+            assert_eq!(played.output.ending.exit_code, 0, "{what}: {}", played.output.log);
             let seen = |what: &EventKind| matches!(what, EventKind::MonitoringLost { .. } | EventKind::MonitoringRestored);
-            assert_eq!(played.told.events.iter().filter(|event| seen(&event.what)).count(), 2, "{what}: {}", played.told.log);
+            assert_eq!(played.output.events.iter().filter(|event| seen(&event.what)).count(), 2, "{what}: {}", played.output.log);
         }
     }
 }
@@ -211,7 +208,7 @@ fn calls_and_errors_come_from_one_series() {
             let stage = kind.stage(6).await;
             kind.play_on(&stage, |world| world.add_metric_fault(MetricFault::on("Invocations", shortfall))).await
         });
-        let Told { ending, log, events } = &played.told;
+        let Output { ending, log, events } = &played.output;
         assert_eq!(ending.exit_code, 0, "{log}");
         assert!(
             !events
@@ -230,9 +227,9 @@ fn what_is_found_is_what_all_minutes_together_say() {
     let kind = Kind { schedule: "Linear10PercentEvery2Minutes", calls_a_second: 3.0, ..Kind::linear(0.0, 0.02) };
     let mut later = 0;
     for seed in 1..=12 {
-        let Played { minutes, noticed, told } = kind.play(seed);
+        let Played { minutes, noticed, output } = kind.play(seed);
         let minute = noticed.map(|it| it.0);
-        assert_eq!(minute, expected(&minutes, 0.01), "seed {seed}: {}", told.log);
+        assert_eq!(minute, expected(&minutes, 0.01), "seed {seed}: {}", output.log);
         // No step alone would have sufficed.
         let step = |minute: usize| minutes[minute.saturating_sub(2)..minute].to_vec();
         later += usize::from(minute.is_some_and(|minute| expected(&step(minute), 0.01).is_none()));

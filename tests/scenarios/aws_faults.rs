@@ -1,21 +1,17 @@
 //! Throttles, lost answers and blindness never move traffic the wrong way: hold, look again, and in the end go back.
 
-use rollout::policy::Policy;
 use std::time::Duration;
 
-use controller::Request;
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{assert_golden, play_on, request};
+use crate::stage::{play_on, request, with};
 
 #[test]
 fn throttles_errors_and_lost_answers_delay_a_good_version_and_nothing_else() {
     play_on("hello-throttled", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         stage.assert_ended("42", "promoted");
-        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
-        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
     });
 }
 
@@ -27,11 +23,10 @@ fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
             stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
             stage.now()
         };
-        let request = Request { policy: Policy { blind_limit: Duration::from_mins(4), ..Policy::default() }, ..request() };
-        let (told, since) = tokio::join!(stage.rollout(&request), blind);
-        assert_golden("alarms_that_cannot_be_read", &told.log);
-        assert_eq!(told.ending.exit_code, 12);
-        assert_eq!(stage.shares("42").into_iter().map(|share| share.1).collect::<Vec<_>>(), [10, 20, 0]);
+        let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(4));
+        let (output, since) = tokio::join!(stage.rollout(&request), blind);
+        output.golden("alarms_that_cannot_be_read").exits(12);
+        assert_eq!(stage.percents(), [10, 20, 0]);
         let held = stage.writes().last().unwrap().at.since(since);
         assert!((240..270).contains(&held.as_secs()), "{held:?}");
         // Blindness says nothing against the version.
@@ -51,9 +46,9 @@ fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {
                 stage.with(|world| world.add_fault(fault));
                 now
             };
-            let request = Request { policy: Policy { blind_limit: Duration::from_mins(4), ..Policy::default() }, ..request() };
-            let (told, since) = tokio::join!(stage.rollout(&request), throttled);
-            assert_eq!(told.ending.exit_code, code, "{}", told.log);
+            let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(4));
+            let (output, since) = tokio::join!(stage.rollout(&request), throttled);
+            output.exits(code);
             let held = stage.writes().last().unwrap().at.since(since).as_secs();
             assert!(code == 0 || (720..=760).contains(&held), "{held} s");
         });
@@ -66,8 +61,7 @@ fn a_short_blindness_only_delays() {
         let now = stage.now();
         let (start, end) = (now + Duration::from_mins(2), now + Duration::from_mins(5));
         stage.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::ServerError(503)).between(start, end)));
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         stage.assert_ended("42", "promoted");
         // Nothing rose in the dark.
         for write in stage.writes() {
@@ -91,10 +85,7 @@ fn a_deleted_alarm_is_blindness_not_health() {
                 .unwrap();
             stage.with(|world| world.schedule(world.now(), Event::Call { caller: "CONSOLE".to_owned(), request }));
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), deleted);
-        assert_eq!(told.ending.exit_code, 12, "{}", told.log);
-        assert!(told.log.contains("`HelloFooAlarm` no longer exists"), "{}", told.log);
+        stage.rollout_while(request(), deleted).await.exits(12).says("`HelloFooAlarm` no longer exists");
         stage.assert_ended("41", "back");
     });
 }
@@ -106,10 +97,8 @@ fn stale_reads_and_late_writes_do_not_confuse_it() {
             world.add_fault(Fault::on("GetAlias", Effect::StaleRead(Duration::from_millis(900))).chance(0.5));
             world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(8))).chance(0.2));
         });
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        let shares: Vec<u64> = stage.shares("42").into_iter().map(|share| share.1).collect();
-        assert_eq!(shares, (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        stage.rollout(request()).await.exits(0);
+        assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
     });
 }
 
@@ -122,10 +111,9 @@ fn permission_that_is_taken_away_in_mid_rollout_is_not_guessed_around() {
             stage.sleep(300).await;
             stage.with(sim::World::clear_faults);
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), denied);
+        let output = stage.rollout_while(request(), denied).await;
         // The rollout is given up as soon as AWS has refused its writes again and again, and goes back once it may.
-        assert_eq!(told.ending.exit_code, 1, "{}", told.log);
+        output.exits(1);
         stage.assert_ended("41", "back");
     });
 }

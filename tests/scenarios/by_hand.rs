@@ -1,9 +1,9 @@
-//! A person always wins: a rollback by hand is two calls, final, and never undone; what a hand set or took away is respected.
+//! A person always wins: a manual rollback is two calls, final, and never undone; what was set or removed manually is respected.
 
 use controller::{Request, Rollback};
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{Stage, assert_golden, play_on, request, short};
+use crate::stage::{Stage, play_on, request, short};
 
 /// Somebody's `UpdateAlias` without a revision, as the console sends it.
 fn console(body: &str) -> Event {
@@ -25,11 +25,9 @@ fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
             moving(&stage).await;
             person.rollback(None).await
         };
-        let asked = request();
-        let (told, rolled_back) = tokio::join!(stage.rollout(&asked), by_hand);
+        let (output, rolled_back) = tokio::join!(stage.rollout(request()), by_hand);
         assert!(matches!(rolled_back, Rollback::Done { changed: true, .. }), "{rolled_back:?}");
-        assert_golden("a_rollback_by_hand_in_mid_rollout", &told.log);
-        assert_eq!(told.ending.exit_code, 13);
+        output.golden("a_rollback_by_hand_in_mid_rollout").exits(13);
         let calls: Vec<String> = stage
             .with(|world| world.log().iter().filter(|call| call.caller == "PERSON").map(|call| call.operation.clone()).collect());
         assert_eq!(calls, ["GetAlias", "UpdateAlias"]);
@@ -43,7 +41,7 @@ fn a_rollback_in_mid_rollout_is_two_calls_and_final() {
 #[test]
 fn a_finished_rollout_is_undone_once() {
     play_on("hello", async |stage| {
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         let first = stage.rollback(None).await;
         assert!(matches!(&first, Rollback::Done { changed: true, from, .. } if *from == rollout::Version::new(42)), "{first:?}");
         stage.assert_ended("41", "back");
@@ -81,15 +79,15 @@ fn without_a_note_only_a_named_version_leads_anywhere() {
 #[test]
 fn a_rollback_goes_through_bad_weather() {
     play_on("hello", async |stage| {
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         stage.with(|world| {
             world.add_fault(Fault::on("GetAlias", Effect::Throttle).calls(1..=8));
             world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(503)).nth(1));
             world.add_fault(Fault::on("UpdateAlias", Effect::LostAnswer).nth(2));
             world.add_fault(Fault::on("UpdateAlias", Effect::Throttle).calls(3..=4));
         });
-        let told = stage.rollback(None).await;
-        assert!(matches!(&told, Rollback::Done { changed: true, .. }), "{told:?}");
+        let rolled_back = stage.rollback(None).await;
+        assert!(matches!(&rolled_back, Rollback::Done { changed: true, .. }), "{rolled_back:?}");
         stage.assert_ended("41", "back");
     });
 }
@@ -97,16 +95,13 @@ fn a_rollback_goes_through_bad_weather() {
 #[test]
 fn a_rollback_that_cannot_be_confirmed_hands_over_the_command() {
     play_on("hello", async |stage| {
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
         let Rollback::Unconfirmed { command: Some(command), .. } = stage.rollback(None).await else {
             panic!("it was not confirmed")
         };
-        assert!(
-            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
-            "{command}"
-        );
-        assert!(command.contains("back 41>42 hand"), "{command}");
+        let update = "aws lambda update-alias --function-name hello --name Live --function-version 41";
+        assert!(command.starts_with(update) && command.contains("back 41>42 hand"), "{command}");
     });
 }
 
@@ -117,10 +112,7 @@ fn a_share_cleared_in_the_console_stays_cleared() {
             moving(&stage).await;
             stage.with(|world| world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{}}}"#)));
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), cleared);
-        assert_golden("a_share_cleared_in_the_console", &told.log);
-        assert_eq!(told.ending.exit_code, 13);
+        stage.rollout_while(request(), cleared).await.golden("a_share_cleared_in_the_console").exits(13);
         assert_eq!(stage.shares("42").last().unwrap().1, 0);
         stage.assert_ended("41", "back");
     });
@@ -138,10 +130,7 @@ fn a_share_set_in_the_console_is_held_and_still_watched() {
             assert_eq!(stage.shares("42").last().unwrap().1, 40);
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), set);
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("40%"), "{}", told.log);
+        stage.rollout_while(request(), set).await.exits(10).says("40%");
         stage.assert_ended("41", "back");
     });
 }
@@ -159,10 +148,7 @@ fn an_alias_moved_by_a_stack_tool_is_left_alone() {
                 );
             });
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), deployed);
-        assert_golden("an_alias_moved_by_a_stack_tool", &told.log);
-        assert_eq!(told.ending.exit_code, 21);
+        stage.rollout_while(request(), deployed).await.golden("an_alias_moved_by_a_stack_tool").exits(21);
         assert_eq!(stage.writes().last().unwrap().caller, "CONSOLE");
     });
 }
@@ -178,9 +164,7 @@ fn of_three_at_once_one_finishes_and_the_others_have_done_nothing() {
         assert_eq!(codes, [0, 3, 3], "{}\n{}\n{}", first.log, second.log, third.log);
         let writers: std::collections::BTreeSet<String> = stage.writes().into_iter().map(|write| write.caller).collect();
         assert_eq!(writers.len(), 1);
-        let published =
-            stage.with(|world| world.log().iter().filter(|call| call.operation == "PublishVersion" && call.succeeded()).count());
-        assert_eq!(published, 1);
+        assert_eq!(stage.done("PublishVersion"), 1);
         stage.assert_ended("42", "promoted");
     });
 }

@@ -1,14 +1,15 @@
-//! The calls of both versions speak for themselves: a worse one goes back in minutes without an alarm, a good one is left in peace,
-//! and what cannot be told is said and handled as configured.
+//! The calls of both versions speak for themselves: a worse one is rolled back in minutes without an alarm, a good one is not,
+//! and what cannot be decided is reported and handled as configured.
 
 use std::time::Duration;
 
 use controller::Request;
-use rollout::plan::{Analysis, Latency, Mode, OnLowTraffic};
+use rollout::plan::{Analysis, Latency, Mode, OnInterrupt, OnLowTraffic};
 use rollout::policy::Policy;
+use rollout::{Schedule, Weight};
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, Told, assert_golden, play, play_on, request, short};
+use crate::stage::{play_on, request, short, with};
 
 fn compared(analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), pre_hook: None, post_hook: None, policy: Policy { analysis, ..Policy::default() }, ..request() }
@@ -18,24 +19,14 @@ fn on() -> Analysis {
     Analysis { mode: Mode::On, ..Analysis::default() }
 }
 
-fn percents(stage: &Stage) -> Vec<u64> {
-    stage.shares("42").into_iter().map(|share| share.1).collect()
-}
-
-fn assert_back(told: &Told, code: u8, kind: &str) {
-    assert_eq!((told.ending.exit_code, told.ending.reason.kind.word()), (code, kind), "{}", told.log);
-}
-
 #[test]
 fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&compared(on())).await;
-        assert_golden("a_worse_version_without_an_alarm", &told.log);
-        assert_back(&told, 10, "analysis");
+        let output = stage.rollout(compared(on())).await.golden("a_worse_version_without_an_alarm").exits_for(10, "analysis");
         stage.assert_ended("41", "back");
         stage.assert_conditional();
-        assert!(told.ending.reason.detail.contains("as often as 41"), "{}", told.log);
-        assert!(told.ending.exposed.unwrap() > 0 && told.ending.extra_failures.unwrap().to_f64() > 0.0, "{}", told.log);
+        assert!(output.ending.reason.detail.contains("as often as 41"), "{}", output.log);
+        assert!(output.ending.exposed.unwrap() > 0 && output.ending.extra_failures.unwrap().to_f64() > 0.0, "{}", output.log);
         assert!(stage.alias().await.description.contains("x=42n"), "it is remembered as rejected");
     });
 }
@@ -43,23 +34,21 @@ fn a_version_that_fails_more_often_goes_back_without_any_alarm() {
 #[test]
 fn a_good_version_goes_through_on_one_question_a_minute() {
     play_on("hello", async |stage| {
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(percents(&stage), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
+        let output = stage.rollout(compared(on())).await.exits(0);
+        assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
-        assert!(told.log.contains("errors 0%"), "{}", told.log);
+        output.says("errors 0%");
     });
 }
 
 #[test]
 fn what_only_observes_never_acts() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&compared(Analysis { mode: Mode::Observe, ..on() })).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(told.ending.reason.kind.word(), "promoted");
-        assert!(told.ending.exposed.unwrap() > 0);
+        let output = stage.rollout(compared(Analysis { mode: Mode::Observe, ..on() })).await.exits(0);
+        assert_eq!(output.ending.reason.kind.word(), "promoted");
+        assert!(output.ending.exposed.unwrap() > 0);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -68,9 +57,9 @@ fn what_only_observes_never_acts() {
 fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compare() {
     play_on("hello-errors", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1"), ("SIM_TRAFFIC_RPS", "1")]).unwrap());
-        let told = stage.rollout(&Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await;
-        assert_back(&told, 10, "analysis");
-        assert!(told.ending.reason.detail.contains("failed all of its"), "{}", told.log);
+        let output =
+            stage.rollout(Request { schedule: "AllAtOnce".parse().unwrap(), ..compared(on()) }).await.exits_for(10, "analysis");
+        output.because("failed all of its");
         stage.assert_ended("41", "back");
     });
 }
@@ -79,32 +68,26 @@ fn a_version_that_answers_nothing_goes_back_even_where_there_is_nothing_to_compa
 #[test]
 fn a_function_that_nobody_calls_is_told_so_and_treated_as_configured() {
     let few = |on_low_traffic| Analysis { min_requests: 20, max_hold: Duration::from_mins(4), on_low_traffic, ..on() };
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&compared(few(OnLowTraffic::RollBack))).await;
-        assert_golden("nobody_calls", &told.log);
-        assert_back(&told, 12, "low_traffic");
+    play_on("hello-idle", async |stage| {
+        stage.rollout(compared(few(OnLowTraffic::RollBack))).await.golden("nobody_calls").exits_for(12, "low_traffic");
         let shares = stage.shares("42");
         // A write takes 20 to 60 ms, the first as well as the last.
         assert!((299..310).contains(&shares[1].0) && shares.len() == 2, "one minute as planned and four more: {shares:?}");
         assert!(!stage.alias().await.description.contains(" x="), "nothing speaks against it");
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&with(short(), few(OnLowTraffic::Promote))).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        stage.rollout(judged(short(), few(OnLowTraffic::Promote))).await.exits(0);
         let shares = stage.shares("42");
         assert!((270..280).contains(&shares[1].0) && (540..560).contains(&shares[2].0), "{shares:?}");
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", told.log);
-        assert!(told.log.contains("only about 0 invocations of the new version are expected"), "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        let output = stage.rollout(compared(on())).await;
+        assert_eq!(output.ending.exit_code, 0, "without a number of calls to wait for, the schedule goes on: {}", output.log);
+        output.says("only about 0 invocations of the new version are expected");
     });
 }
 
-fn with(request: Request, analysis: Analysis) -> Request {
+fn judged(request: Request, analysis: Analysis) -> Request {
     Request { alarms: Vec::new(), policy: Policy { analysis, ..request.policy }, ..request }
 }
 
@@ -113,23 +96,18 @@ fn saved_events_stand_in_for_calls() {
     let probed = |count| {
         let on_low_traffic = OnLowTraffic::Probe(count);
         let analysis = Analysis { min_requests: 20, max_hold: Duration::ZERO, on_low_traffic, ..on() };
-        Request { probe_event: Some(b"{\"ping\":true}".to_vec()), ..with(short(), analysis) }
+        Request { probe_event: Some(b"{\"ping\":true}".to_vec()), ..judged(short(), analysis) }
     };
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
-        let told = stage.rollout(&probed(5)).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+    play_on("hello-idle", async |stage| {
+        stage.rollout(probed(5)).await.exits(0);
         assert_eq!(stage.calls("Invoke"), 1 + 5, "a dry run, and five events once for all steps");
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 5);
-        assert_eq!(percents(&stage), [10, 50, 100]);
+        assert_eq!(stage.percents(), [10, 50, 100]);
     });
-    play(async move {
-        let stage = Stage::story("hello-idle").await;
+    play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", "1")]).unwrap());
-        let told = stage.rollout(&probed(5)).await;
-        assert_golden("a_saved_event_that_fails", &told.log);
-        assert_back(&told, 10, "analysis");
-        assert_eq!(percents(&stage), [10, 0]);
+        stage.rollout(probed(5)).await.golden("a_saved_event_that_fails").exits_for(10, "analysis");
+        assert_eq!(stage.percents(), [10, 0]);
         assert_eq!(stage.with(|world| world.tally("hello", "42", "42")).invocations, 1, "the first failure is enough");
     });
 }
@@ -138,16 +116,14 @@ fn saved_events_stand_in_for_calls() {
 fn counts_that_may_not_be_read_are_a_warning_unless_they_were_asked_for() {
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
-        let told = stage.rollout(&with(short(), on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert_eq!(told.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", told.log);
+        let output = stage.rollout(judged(short(), on())).await.exits(0);
+        assert_eq!(output.log.matches("cloudwatch:GetMetricData is not permitted").count(), 1, "{}", output.log);
         assert_eq!(stage.calls("GetMetricData"), 1);
     });
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::Deny)));
-        let told = stage.rollout(&Request { analysis_asked: true, ..with(short(), on()) }).await;
-        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("`--analysis off` disables the comparison"), "{}", told.log);
+        let asked = Request { analysis_asked: true, ..judged(short(), on()) };
+        stage.rollout(asked).await.exits(3).says("`--analysis off` disables the comparison");
         assert_eq!(stage.writes().len(), 0);
     });
 }
@@ -159,12 +135,9 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
             stage.until(|| stage.shares("42").len() >= 2).await;
             stage.with(|world| world.add_fault(Fault::on("GetMetricData", Effect::ServerError(500))));
         };
-        let request =
-            Request { policy: Policy { blind_limit: Duration::from_mins(4), ..compared(on()).policy }, ..compared(on()) };
-        let (told, ()) = tokio::join!(stage.rollout(&request), blind);
-        assert_back(&told, 12, "blind");
-        assert!(told.ending.reason.detail.contains("the invocations cannot be counted"), "{}", told.log);
-        let shares = percents(&stage);
+        let request = with(compared(on()), |policy| policy.blind_limit = Duration::from_mins(4));
+        stage.rollout_while(&request, blind).await.exits_for(12, "blind").because("the invocations cannot be counted");
+        let shares = stage.percents();
         assert!(shares == [10, 20, 0] || shares == [10, 20, 30, 0], "one count may be missed: {shares:?}");
     });
 }
@@ -173,59 +146,38 @@ fn counts_that_cannot_be_read_any_more_hold_the_share_and_then_bring_it_back() {
 #[test]
 fn a_process_that_takes_over_knows_what_the_first_one_knew() {
     play_on("hello-errors", async |stage| {
-        let request = Request {
-            policy: Policy { on_interrupt: rollout::plan::OnInterrupt::Hold, ..compared(on()).policy },
-            ..compared(on())
-        };
+        let request = with(compared(on()), |policy| policy.on_interrupt = OnInterrupt::Hold);
         // Before CloudWatch has shown anything.
-        let cut = async { stage.sleep(75).await };
-        let first = stage.rollout_until(&request, cut).await;
-        assert_eq!(first.ending.exit_code, 30, "{}", first.log);
+        stage.rollout_until(&request, stage.sleep(75)).await.exits(30);
         // While nobody looks, the evidence comes in.
         stage.sleep(180).await;
-        let shares = percents(&stage);
-        let told = stage.as_caller("SECOND").await.rollout(&request).await;
-        assert_back(&told, 10, "analysis");
-        assert_eq!(percents(&stage), [shares, vec![0]].concat(), "it is found before anything rises");
+        let shares = stage.percents();
+        stage.as_caller("SECOND").await.rollout(&request).await.exits_for(10, "analysis");
+        assert_eq!(stage.percents(), [shares, vec![0]].concat(), "it is found before anything rises");
     });
 }
 
 #[test]
 fn a_slower_version_is_reported_and_goes_back_where_that_is_enforced() {
-    let slower = |stage: &Stage| {
-        stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
-    };
-    play(async move {
-        let stage = Stage::story("hello").await;
-        // Enough calls to know what is usual.
-        stage.sleep(600).await;
-        slower(&stage);
-        let told = stage.rollout(&compared(on())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-    });
-    play(async move {
-        let stage = Stage::story("hello").await;
-        // Enough calls to know what is usual.
-        stage.sleep(600).await;
-        slower(&stage);
-        let told = stage.rollout(&compared(Analysis { latency: Latency::Enforce, ..on() })).await;
-        assert_back(&told, 10, "analysis");
-        assert!(told.ending.reason.detail.contains("42 is slower than 41"), "{}", told.log);
-    });
+    for (latency, code, reason, words) in
+        [(Latency::Report, 0, "promoted", ""), (Latency::Enforce, 10, "analysis", "42 is slower than 41")]
+    {
+        play_on("hello", async |stage| {
+            // Enough calls to know what is usual.
+            stage.sleep(600).await;
+            stage.with(|world| world.set_environment("hello", &[("SIM_LATENCY_MS", "400")]).unwrap());
+            stage.rollout(compared(Analysis { latency, ..on() })).await.exits_for(code, reason).because(words);
+        });
+    }
 }
 
 #[test]
 fn an_alarm_that_needs_longer_than_there_is_is_said_so() {
     play_on("hello", async |stage| {
-        let alone = |bake| Request {
-            schedule: "AllAtOnce".parse().unwrap(),
-            policy: Policy { bake: Some(Duration::from_secs(bake)), analysis: Analysis::default(), ..short().policy },
-            ..short()
-        };
-        let told = stage.rollout(&alone(30)).await;
-        assert!(told.log.contains("alarm `HelloFooAlarm` needs at least 1m of errors to fire"), "{}", told.log);
-        let told = stage.rollout(&Request { policy: Policy { again: true, ..alone(60).policy }, ..alone(60) }).await;
-        assert!(!told.log.contains("of errors to fire"), "{}", told.log);
+        let short = Request { schedule: "AllAtOnce".parse().unwrap(), ..short() };
+        let alone = |bake| with(short.clone(), |policy| policy.bake = Some(Duration::from_secs(bake)));
+        stage.rollout(alone(30)).await.says("alarm `HelloFooAlarm` needs at least 1m of errors to fire");
+        stage.rollout(with(alone(60), |policy| policy.again = true)).await.lacks("of errors to fire");
     });
 }
 
@@ -255,8 +207,7 @@ fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
         assert!(at_once.parts.is_empty());
         // Most of its time at a share that tells little: the same time at less is named instead.
         let steep = Request {
-            schedule: rollout::Schedule::steps(&[rollout::Weight::from_basis_points(9_000).unwrap()], Duration::from_mins(10))
-                .unwrap(),
+            schedule: Schedule::steps(&[Weight::from_basis_points(9_000).unwrap()], Duration::from_mins(10)).unwrap(),
             ..compared(on())
         };
         let better = foresee(steep).await.better.unwrap();

@@ -16,7 +16,7 @@ use rollout::plan::{Analysis, Latency, Mode};
 use rollout::policy::Policy;
 use sim::{Tally, Time, World};
 
-use crate::stage::{Stage, Told, play, request};
+use crate::stage::{Output, Stage, play, request};
 
 /// A kind of rollout, of which many are played.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub(crate) struct Played {
     pub(crate) minutes: Vec<Minute>,
     /// In which minute, from 1, the program first found the candidate worse; and how many of its calls it knew to have failed.
     pub(crate) noticed: Option<(usize, u64)>,
-    pub(crate) told: Told,
+    pub(crate) output: Output,
 }
 
 pub(crate) const AT_ONCE: RangeInclusive<Duration> = Duration::ZERO..=Duration::ZERO;
@@ -119,20 +119,20 @@ impl Kind {
 }
 
 /// A rollout, and what happens meanwhile.
-pub(crate) async fn watched(stage: &Stage, rollout: impl Future<Output = Told>) -> Played {
+pub(crate) async fn watched(stage: &Stage, rollout: impl Future<Output = Output>) -> Played {
     let opened = stage.now();
     let minutes = RefCell::new(Vec::new());
-    let told = tokio::select! {
-        told = rollout => told,
+    let output = tokio::select! {
+        output = rollout => output,
         () = count(stage, &minutes) => unreachable!("it never ends"),
     };
     let against =
-        told.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == AnalysisVerdict::RollBack)?.1)));
+        output.events.iter().find_map(|event| Some((event.at, finding(event).filter(|it| it.0 == AnalysisVerdict::RollBack)?.1)));
     let noticed = against.map(|(at, numbers)| {
         let after = at.as_millis() - u64::try_from(opened.as_millis()).unwrap();
         (usize::try_from((after + 30_000) / 60_000).unwrap(), numbers.candidate.errors)
     });
-    Played { minutes: minutes.into_inner(), noticed, told }
+    Played { minutes: minutes.into_inner(), noticed, output }
 }
 
 /// What was found in the counts, where this event tells that.

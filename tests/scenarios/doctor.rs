@@ -7,11 +7,10 @@ use controller::{Identity, Request, doctor};
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity};
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode};
-use rollout::policy::Policy;
 use serde_json::json;
 use sim::{Effect, Fault, World};
 
-use crate::stage::{Stage, play, play_on, request};
+use crate::stage::{Stage, play, play_on, request, with};
 
 async fn examine(stage: &Stage, request: &Request) -> DoctorReport {
     let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
@@ -46,25 +45,16 @@ fn every_trap_of_the_story_is_found() {
             let stage = Stage::story_with("hello-traps", |settings| settings.lists_mappings_exactly = exactly).await;
             let alarms = ["HelloFooAlarm", "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"].map(str::to_owned);
             let found = examine(&stage, &Request { alarms: alarms.to_vec(), ..request() }).await;
+            let invoke = "aws lambda invoke --function-name arn:aws:lambda:us-east-1:111111111111:function:hello:41 /dev/null";
+            let add_url = "aws lambda create-function-url-config --function-name hello --qualifier Live --auth-type AWS_IAM";
+            let permit = "aws lambda add-permission --function-name hello --qualifier Live --statement-id shop-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:us-east-1:111111111111:shop/*'";
             let rows = [
-                (
-                    Severity::Problem,
-                    "41, is Inactive",
-                    "aws lambda invoke --function-name arn:aws:lambda:us-east-1:111111111111:function:hello:41 /dev/null",
-                ),
+                (Severity::Problem, "41, is Inactive", invoke),
                 (Severity::Problem, "a different execution role than 41", ""),
                 (Severity::Warning, "the CloudFormation stack `hello-prod`", ""),
                 (Severity::Warning, "`orders` (sqs) invokes hello itself", "--function-name hello:Live"),
-                (
-                    Severity::Warning,
-                    "the function URL http://",
-                    "aws lambda create-function-url-config --function-name hello --qualifier Live --auth-type AWS_IAM",
-                ),
-                (
-                    Severity::Warning,
-                    "apigateway.amazonaws.com may invoke hello itself, by statement `shop-api`",
-                    "aws lambda add-permission --function-name hello --qualifier Live --statement-id shop-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn 'arn:aws:execute-api:us-east-1:111111111111:shop/*'",
-                ),
+                (Severity::Warning, "the function URL http://", add_url),
+                (Severity::Warning, "apigateway.amazonaws.com may invoke hello itself, by statement `shop-api`", permit),
                 (Severity::Warning, "invocations in the last 24 hours were of hello itself", ""),
                 (Severity::Warning, "alarm `HelloErrorsLeast` uses the Minimum of Errors", ""),
                 (Severity::Warning, "alarm `HelloErrorsOfNobody` watches `Resource=hello:Live`", ""),
@@ -91,6 +81,12 @@ fn every_trap_of_the_story_is_found() {
     }
 }
 
+const ORDERS: &str = "arn:aws:sqs:us-east-1:111111111111:orders";
+
+fn map(world: &mut World, mapping: &serde_json::Value) {
+    world.arrange("POST", "/2015-03-31/event-source-mappings", mapping).unwrap();
+}
+
 /// Everything that the doctor looks at is there, as it should be.
 fn sound(world: &mut World) {
     world.create_function("hello", &[("SIM_BODY", "hi"), ("SIM_TRAFFIC_RPS", "5")]).unwrap();
@@ -100,9 +96,7 @@ fn sound(world: &mut World) {
     for hook in ["preHook", "postHook"] {
         world.create_function(hook, &[("SIM_HOOK", "Succeeded")]).unwrap();
     }
-    let source = "arn:aws:sqs:us-east-1:111111111111:orders";
-    let mapping = json!({"EventSourceArn": source, "FunctionName": "hello:Live"});
-    world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
+    map(world, &json!({"EventSourceArn": ORDERS, "FunctionName": "hello:Live"}));
     world.arrange("POST", "/2021-10-31/functions/hello/url?Qualifier=Live", &json!({"AuthType": "NONE"})).unwrap();
     let permit = json!({"StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"});
     world.arrange("POST", "/2015-03-31/functions/hello/policy?Qualifier=Live", &permit).unwrap();
@@ -120,7 +114,7 @@ fn an_account_without_any_is_met_with_silence() {
             let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
             let stage = Stage::furnished(settings, 7, sound).await;
             stage.sleep(1_800).await;
-            let found = examine(&stage, &Request { policy: Policy { analysis: on(), ..Policy::default() }, ..request() }).await;
+            let found = examine(&stage, &with(request(), |policy| policy.analysis = on())).await;
             assert_eq!(found, DoctorReport::default());
             assert_eq!(found.exit_code(), 0);
         });
@@ -134,13 +128,10 @@ fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
             let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
             let stage = Stage::furnished(settings, 7, sound).await;
             stage.with(|world| {
-                let mapping = json!({"EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:old", "FunctionName": "hello:41"});
-                world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
-                // One that is switched off feeds nobody.
-                let off = json!({
-                    "EventSourceArn": "arn:aws:sqs:us-east-1:111111111111:off", "FunctionName": "hello", "Enabled": false,
-                });
-                world.arrange("POST", "/2015-03-31/event-source-mappings", &off).unwrap();
+                let arn = |queue: &str| format!("arn:aws:sqs:us-east-1:111111111111:{queue}");
+                map(world, &json!({"EventSourceArn": arn("old"), "FunctionName": "hello:41"}));
+                // One that is switched off invokes nothing.
+                map(world, &json!({"EventSourceArn": arn("off"), "FunctionName": "hello", "Enabled": false}));
             });
             stage.sleep(60).await;
             let found = examine(&stage, &request()).await;
@@ -153,37 +144,28 @@ fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
 
 #[test]
 fn an_alarm_is_told_from_one_that_sees_nothing() {
-    let whole = [("FunctionName", "hello"), ("Resource", "hello:Live")];
+    let resource = |resource: &'static str| [("FunctionName", "hello"), ("Resource", resource)];
+    let (whole, hello) = (resource("hello:Live"), [("FunctionName", "hello")]);
     let with = |version: &'static str| [("FunctionName", "hello"), ("Resource", "hello:Live"), ("ExecutedVersion", version)];
+    let other = |name: &'static str, value: &'static str| [("FunctionName", "hello"), (name, value)];
+    let sum = |dimensions: &[(&str, &str)]| alarm("a", "Errors", "Sum", dimensions);
     let rows: Vec<(serde_json::Value, Option<&str>)> = vec![
-        (alarm("a", "Errors", "Sum", &whole), None),
-        (alarm("a", "Errors", "Average", &[("FunctionName", "hello")]), None),
-        (alarm("a", "Errors", "Sum", &[]), None),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "preHook")]), None),
-        (alarm("a", "ConcurrentExecutions", "Maximum", &[("FunctionName", "hello")]), None),
+        (sum(&whole), None),
+        (alarm("a", "Errors", "Average", &hello), None),
+        (sum(&[]), None),
+        (sum(&[("FunctionName", "preHook")]), None),
+        (alarm("a", "ConcurrentExecutions", "Maximum", &hello), None),
         (alarm("a", "Errors", "SampleCount", &whole), Some("uses the SampleCount of Errors")),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hallo")]), Some("`FunctionName=hallo`, which does not exist")),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello:Live")]), Some("which is not a plain function name")),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:live")]), Some("hello has no such alias")),
-        (
-            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:beta")]),
-            Some("another alias than hello:Live"),
-        ),
-        (
-            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello")]),
-            Some("the invocations that use no alias"),
-        ),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "hello:41")]), Some("a version by its number")),
-        (
-            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Resource", "preHook:Live")]),
-            Some("which does not belong to `hello`"),
-        ),
-        (alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("Alias", "Live")]), Some("no metric with these dimensions")),
-        (
-            alarm("a", "Errors", "Sum", &[("FunctionName", "hello"), ("ExecutedVersion", "42")]),
-            Some("no metric with these dimensions"),
-        ),
-        (alarm("a", "Errors", "Sum", &with("41")), Some("`ExecutedVersion=41`, which is not the new version")),
+        (sum(&[("FunctionName", "hallo")]), Some("`FunctionName=hallo`, which does not exist")),
+        (sum(&[("FunctionName", "hello:Live")]), Some("which is not a plain function name")),
+        (sum(&resource("hello:live")), Some("hello has no such alias")),
+        (sum(&resource("hello:beta")), Some("another alias than hello:Live")),
+        (sum(&resource("hello")), Some("the invocations that use no alias")),
+        (sum(&resource("hello:41")), Some("a version by its number")),
+        (sum(&resource("preHook:Live")), Some("which does not belong to `hello`")),
+        (sum(&other("Alias", "Live")), Some("no metric with these dimensions")),
+        (sum(&other("ExecutedVersion", "42")), Some("no metric with these dimensions")),
+        (sum(&with("41")), Some("`ExecutedVersion=41`, which is not the new version")),
         (alarm("a", "errors", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
         (alarm("a", "Error", "Sum", &whole), Some("Lambda's metric is called `Errors`")),
     ];
@@ -199,14 +181,14 @@ fn an_alarm_is_told_from_one_that_sees_nothing() {
             }
             assert_eq!(found.diagnoses.len(), usize::from(expected.is_some()), "{put}: {:#?}", found.diagnoses);
         }
-        let mut elsewhere = alarm("a", "Errors", "Sum", &whole);
+        let mut elsewhere = sum(&whole);
         elsewhere["Namespace"] = "AWS/lambda".into();
         stage.with(|world| world.put_alarm(&elsewhere).unwrap());
         saying(&examine(&stage, &watched).await, "`Errors` in the namespace `AWS/lambda`");
         // A number of its own is right where it is the one that is rolled out.
         stage.with(|world| {
             world.publish("hello", 42).unwrap();
-            world.put_alarm(&alarm("a", "Errors", "Sum", &with("42"))).unwrap();
+            world.put_alarm(&sum(&with("42"))).unwrap();
         });
         let named = Request { version: rollout::Version::new(42), ..watched };
         assert_eq!(examine(&stage, &named).await.diagnoses, []);
@@ -225,10 +207,10 @@ fn alarms_are_looked_at_through_composite_ones_and_against_the_schedule() {
         let watched = Request { alarms: vec!["outer".to_owned()], ..request() };
         saying(&examine(&stage, &watched).await, "alarm `least` uses the Minimum");
         // One minute of trouble and two that CloudWatch is late, in two minutes.
-        let bake = Some(Duration::from_mins(2));
-        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), policy: Policy { bake, ..Policy::default() }, ..request() };
+        let hasty = Request { schedule: "AllAtOnce".parse().unwrap(), ..request() };
+        let hasty = with(hasty, |policy| policy.bake = Some(Duration::from_mins(2)));
         saying(&examine(&stage, &hasty).await, "fires after 1m of errors plus about 2m of CloudWatch delay");
-        let patient = Request { policy: Policy { bake: Some(Duration::from_mins(3)), ..hasty.policy }, ..hasty };
+        let patient = with(hasty, |policy| policy.bake = Some(Duration::from_mins(3)));
         assert_eq!(examine(&stage, &patient).await.diagnoses, []);
     });
 }
@@ -245,8 +227,8 @@ fn secrets_are_compared_and_never_told() {
         });
         let found = examine(&stage, &request()).await;
         saying(&found, "environment (PASSWORD changed), from 42 to $LATEST");
-        let told = format!("{found:?}");
-        assert!(!told.contains("hunter2") && !told.contains("correct-horse"), "{told}");
+        let shown = format!("{found:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("correct-horse"), "{shown}");
     });
 }
 
@@ -261,19 +243,15 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
         ("GetMetricData", "cloudwatch:GetMetricData"),
     ];
     for (operation, permission) in operations {
-        play(async move {
-            let stage = Stage::story("hello-stack").await;
+        play_on("hello-stack", async |stage| {
             stage.with(|world| world.add_fault(Fault::on(operation, Effect::Deny)));
             let found = examine(&stage, &request()).await;
             assert!(found.unseen.iter().any(|unseen| unseen.permission.as_deref() == Some(permission)), "{:#?}", found.unseen);
         });
     }
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(|world| operations.iter().for_each(|(operation, _)| world.add_fault(Fault::on(operation, Effect::Deny))));
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("warning"), "{}", told.log);
+        stage.rollout(request()).await.exits(0).lacks("warning");
     });
 }
 
@@ -297,8 +275,8 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
             stage.sleep(90).await;
             examine(&stage, &request()).await
         };
-        let (told, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let (output, found) = tokio::join!(Box::pin(rollout), Box::pin(looking));
+        output.exits(0);
         assert_eq!(saying(&found, "has been in progress on hello:Live").severity, Severity::Problem);
         assert!(found.unseen[0].why.contains("a rollout is in progress"), "{:?}", found.unseen);
     });
@@ -306,34 +284,26 @@ fn what_was_not_looked_at_is_never_taken_for_well() {
 
 #[test]
 fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_know() {
-    let direct = |world: &mut World| {
-        let source = "arn:aws:sqs:us-east-1:111111111111:orders";
-        let mapping = json!({"EventSourceArn": source, "FunctionName": "hello"});
-        world.arrange("POST", "/2015-03-31/event-source-mappings", &mapping).unwrap();
-    };
-    play(async move {
-        let stage = Stage::story("hello").await;
+    let direct = |world: &mut World| map(world, &json!({"EventSourceArn": ORDERS, "FunctionName": "hello"}));
+    play_on("hello", async |stage| {
         stage.with(direct);
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let output = stage.rollout(request()).await.exits(0);
         let warning = "CALLERS BYPASS hello:Live: this rollout and its rollback do not reach them: \
                        the event source mapping of `orders` (sqs); `canaryctl doctor hello:Live` shows how to move them";
-        assert_eq!(told.log.matches(warning).count(), 1, "{}", told.log);
-        let (before, _) = told.log.split_once(warning).unwrap();
+        assert_eq!(output.log.matches(warning).count(), 1, "{}", output.log);
+        let (before, _) = output.log.split_once(warning).unwrap();
         assert!(!before.contains("claimed") && !before.contains("10%"), "before anything begins: {before}");
-        let page = report::html(&told.events);
+        let page = report::html(&output.events);
         assert!(page.contains("CALLERS BYPASS hello:Live"), "{page}");
-        assert!(report::markdown(&told.events).contains("CALLERS BYPASS hello:Live"));
+        assert!(report::markdown(&output.events).contains("CALLERS BYPASS hello:Live"));
     });
-    play(async move {
-        let stage = Stage::story("hello").await;
+    play_on("hello", async |stage| {
         stage.with(direct);
         let slow = Effect::Latency(Duration::from_secs(4));
         stage.with(|world| world.add_fault(Fault::on("GetPolicy", slow).calls(1..=9)));
         stage.with(|world| world.add_fault(Fault::on("GetPolicy", Effect::ServerError(503)).calls(1..=9)));
         let began = stage.now();
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         let claimed = stage.writes()[0].at.since(began);
         assert!(claimed < Duration::from_secs(7), "{claimed:?}");
     });

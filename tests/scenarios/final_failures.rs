@@ -7,18 +7,12 @@ use sim::{Effect, Event, Fault};
 
 use crate::stage::{Stage, play, play_on, request, short};
 
-fn red() -> Event {
-    Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() }
-}
-
 #[test]
 fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.alarm_in(95);
         stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..190);
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.rollout(request()).await.exits(10);
         stage.assert_ended("41", "back");
     });
 }
@@ -26,11 +20,9 @@ fn an_alarm_that_turns_green_while_the_way_back_is_throttled_is_not_forgotten() 
 #[test]
 fn an_alarm_outranks_a_signal() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(95), red()));
+        stage.alarm_in(95);
         stage.disturb(Fault::on("UpdateAlias", Effect::Throttle), 90..120);
-        let told = stage.rollout_until(&request(), stage.sleep(110)).await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.rollout_until(request(), stage.sleep(110)).await.exits(10);
         assert!(stage.alias().await.description.contains(" x=42a"));
     });
 }
@@ -38,12 +30,9 @@ fn an_alarm_outranks_a_signal() {
 #[test]
 fn an_alarm_that_came_and_went_between_two_looks_is_found_in_its_history() {
     play_on("hello-idle", async |stage| {
-        let now = stage.now();
-        stage.with(|world| world.schedule(now + Duration::from_secs(80), red()));
+        stage.alarm_in(80);
         stage.disturb(Fault::on("DescribeAlarms", Effect::ServerError(503)), 70..190);
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("and has left it since"), "{}", told.log);
+        stage.rollout(request()).await.exits(10).says("and has left it since");
     });
 }
 
@@ -52,8 +41,7 @@ fn a_signal_is_heard_while_cloudwatch_hangs() {
     play_on("hello-idle", async |stage| {
         let now = stage.now();
         stage.disturb(Fault::on("DescribeAlarms", Effect::Latency(Duration::from_mins(1))), 70..1_800);
-        let told = stage.rollout_until(&request(), stage.sleep(76)).await;
-        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        stage.rollout_until(request(), stage.sleep(76)).await.exits(13);
         assert!(stage.now().since(now + Duration::from_secs(76)) < Duration::from_secs(5), "{:?}", stage.now().since(now));
         stage.assert_ended("41", "back");
     });
@@ -63,12 +51,12 @@ fn a_signal_is_heard_while_cloudwatch_hangs() {
 fn a_claim_that_lands_late_is_not_left_behind() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::LateWrite(Duration::from_secs(20))).nth(1)));
-        let told = stage.rollout_until(&request(), stage.sleep(3)).await;
-        assert!([3, 13].contains(&told.ending.exit_code), "{}", told.log);
+        let output = stage.rollout_until(request(), stage.sleep(3)).await;
+        assert!([3, 13].contains(&output.ending.exit_code), "{}", output.log);
         stage.sleep(60).await;
         let alias = stage.alias().await;
         assert!(!alias.description.contains(" claim "), "{}", alias.description);
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+        stage.rollout(request()).await.exits(0);
     });
 }
 
@@ -77,11 +65,10 @@ fn a_weight_of_one_that_is_refused_costs_one_call_in_ten_thousand() {
     for schedule in ["AllAtOnce", "Canary10Percent5Minutes"] {
         play(async {
             let stage = Stage::story_with("hello-idle", |settings| settings.refuses_full_weight = true).await;
-            let told = stage.rollout(&Request { schedule: schedule.parse().unwrap(), ..request() }).await;
-            assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+            let output = stage.rollout(Request { schedule: schedule.parse().unwrap(), ..request() }).await.exits(0);
             stage.assert_ended("42", "promoted");
             // Baked, and the post-traffic hook asked, as ever.
-            assert!(told.log.contains("postHook succeeded"), "{}", told.log);
+            output.says("postHook succeeded");
             let almost =
                 stage.writes().into_iter().find(|write| (write.after().unwrap().share("42") - 0.9999).abs() < 1e-9).unwrap();
             assert!(stage.writes().last().unwrap().at.since(almost.at) >= Duration::from_mins(3));
@@ -101,11 +88,8 @@ fn what_a_stack_tool_left_can_be_ended() {
                 world.schedule(world.now(), Event::Call { caller: "STACK".into(), request });
             });
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), moved);
-        assert_eq!(told.ending.exit_code, 21, "{}", told.log);
-        let refused = stage.rollout(&short()).await;
-        assert!(refused.log.contains("rollback hello:Live --to"), "{}", refused.log);
+        stage.rollout_while(request(), moved).await.exits(21);
+        stage.rollout(short()).await.says("rollback hello:Live --to");
         assert!(matches!(stage.rollback(Some(43)).await, controller::Rollback::Done { .. }));
         stage.assert_ended("43", "back");
     });
@@ -114,14 +98,10 @@ fn what_a_stack_tool_left_can_be_ended() {
 #[test]
 fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
     play_on("hello", async |stage| {
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         // A new rollout claims and dies before it has published anything.
         stage.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Throttle)));
-        let asked = short();
-        tokio::select! {
-            told = stage.rollout(&asked) => panic!("it ended: {}", told.log),
-            () = stage.sleep(20) => {}
-        }
+        stage.killed(short(), stage.sleep(20)).await;
         assert!(stage.alias().await.description.contains(" claim 42>- "));
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");
@@ -131,13 +111,9 @@ fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
 #[test]
 fn a_rejected_version_says_why_it_is_refused() {
     play_on("hello-errors", async |stage| {
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 10);
-        while stage.with(|world| world.alarm_state("HelloFooAlarm")) != Some("OK") {
-            stage.sleep(30).await;
-        }
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 3);
-        assert!(told.log.contains("42 was rejected before: an alarm fired") && told.log.contains("--again"), "{}", told.log);
+        stage.rollout(request()).await.exits(10);
+        stage.until_alarm("HelloFooAlarm", "OK").await;
+        stage.rollout(request()).await.exits(3).says("42 was rejected before: an alarm fired").says("--again");
     });
 }
 
@@ -156,12 +132,13 @@ fn an_alarm_is_red_though_another_ones_history_cannot_be_read() {
             stage.sleep(25).await;
             stage.with(|world| world.add_fault(Fault::on("DescribeAlarmHistory", Effect::ServerError(500))));
         };
-        let asked = Request { alarms: vec!["HelloFooAlarm".into(), "Second".into()], ..request() };
-        let (told, ()) = tokio::join!(stage.rollout(&asked), unread);
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        let output = stage
+            .rollout_while(Request { alarms: vec!["HelloFooAlarm".into(), "Second".into()], ..request() }, unread)
+            .await
+            .exits(10);
         let red =
             stage.with(|world| world.alarm_transitions("Second")).into_iter().find(|(_, state)| state == "ALARM").unwrap().0;
-        assert!(stage.writes().last().unwrap().at.since(red) < Duration::from_secs(30), "{}", told.log);
+        assert!(stage.writes().last().unwrap().at.since(red) < Duration::from_secs(30), "{}", output.log);
     });
 }
 
@@ -174,9 +151,7 @@ fn a_note_that_has_no_room_any_more_hides_no_alarm() {
             stage.sleep(30).await;
             stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout(&asked), scribbled);
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        stage.rollout_while(request(), scribbled).await.exits(10);
         assert_eq!(stage.alias().await.traffic(), "100% on 41");
         assert_eq!(stage.alias().await.description, "x".repeat(250));
     });
@@ -185,12 +160,12 @@ fn a_note_that_has_no_room_any_more_hides_no_alarm() {
 #[test]
 fn a_bad_version_below_a_rollout_that_never_moved_is_what_a_rollback_takes_back() {
     play_on("hello", async |stage| {
-        assert_eq!(stage.rollout(&short()).await.ending.exit_code, 0);
+        stage.rollout(short()).await.exits(0);
         stage.with(|world| {
             world.set_environment("hello", &[("SIM_BODY", "newer")]).unwrap();
             world.set_environment("preHook", &[("SIM_HOOK", "Failed")]).unwrap();
         });
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 11);
+        stage.rollout(request()).await.exits(11);
         stage.assert_ended("42", "back");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");

@@ -1,16 +1,13 @@
 //! Where there is no alias yet, one is made on the first version; a re-run finishes what was begun, and nothing is made by a typo.
 
 use controller::Request;
-use rollout::policy::Policy;
 
-use crate::stage::{assert_golden, play_on, request};
+use crate::stage::{play_on, request, with};
 
 #[test]
 fn the_first_version_gets_the_alias_made() {
     play_on("hello-first", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_golden("the_first_version", &told.log);
-        assert_eq!(told.ending.exit_code, 0);
+        stage.rollout(request()).await.golden("the_first_version").exits(0);
         stage.assert_ended("1", "promoted");
         // There is nothing to go back to, and a rollback says so and touches nothing.
         let before = stage.writes().len();
@@ -23,12 +20,11 @@ fn the_first_version_gets_the_alias_made() {
 fn a_failing_pre_traffic_hook_makes_no_alias() {
     play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")])).unwrap();
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 11, "{}", told.log);
+        stage.rollout(request()).await.exits(11);
         assert!(stage.with(|world| world.alias("hello", "Live").is_none()));
         // Mended, the same command makes it.
         stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Succeeded")])).unwrap();
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+        stage.rollout(request()).await.exits(0);
         stage.assert_ended("1", "promoted");
     });
 }
@@ -37,12 +33,11 @@ fn a_failing_pre_traffic_hook_makes_no_alias() {
 fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
     play_on("hello-first", async |stage| {
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "Failed")])).unwrap();
-        let told = stage.rollout(&request()).await;
-        assert_golden("a_first_version_with_a_failing_post_hook", &told.log);
-        assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (11, "100% on 1"));
+        let output = stage.rollout(request()).await.golden("a_first_version_with_a_failing_post_hook");
+        assert_eq!((output.ending.exit_code, output.ending.traffic.as_str()), (11, "100% on 1"));
         stage.assert_ended("1", "back");
         // The same code again is refused, and a rollback does not call it taken back: it has all the traffic.
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 3);
+        stage.rollout(request()).await.exits(3);
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Nothing(why) if why.contains("found nothing new")));
     });
 }
@@ -51,12 +46,10 @@ fn a_failing_post_traffic_hook_has_nothing_to_go_back_to() {
 fn another_alias_means_that_this_one_may_be_a_typo() {
     play_on("hello", async |stage| {
         let typo = Request { subject: rollout::Subject::parse("hello:live", None).unwrap(), ..request() };
-        let told = stage.rollout(&typo).await;
-        assert_eq!(told.ending.exit_code, 3);
-        assert!(told.log.contains("did you mean `hello:Live`?"), "{}", told.log);
+        stage.rollout(&typo).await.exits(3).says("did you mean `hello:Live`?");
         assert_eq!((stage.done("CreateAlias"), stage.done("PublishVersion")), (0, 0));
-        let meant = Request { policy: Policy { create_alias: true, ..typo.policy }, ..typo };
-        assert_eq!(stage.rollout(&meant).await.ending.exit_code, 0);
+        let meant = with(typo, |policy| policy.create_alias = true);
+        stage.rollout(&meant).await.exits(0);
         assert_eq!(stage.with(|world| world.alias("hello", "live").unwrap().version.clone()), "42");
     });
 }

@@ -7,12 +7,11 @@ use rollout::Subject;
 use rollout::event::{Event, EventKind};
 use rollout::note::{AfterPause, Owner, RolloutId};
 use rollout::operate::Operation;
-use rollout::plan::OnInterrupt;
-use rollout::policy::Policy;
+use rollout::plan::{Analysis, Latency, Mode, OnInterrupt};
 use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
 
-use crate::stage::{Stage, play, short};
+use crate::stage::{Stage, play, short, with};
 
 pub(crate) fn name(index: usize) -> String {
     format!("function{index:02}")
@@ -49,31 +48,68 @@ pub(crate) fn requests(many: usize) -> Vec<Request> {
     (0..many).rev().map(request).collect()
 }
 
-/// What became of a group, and what was told.
-pub(crate) struct Told {
+/// How a group ended, and its events.
+pub(crate) struct Output {
     pub(crate) ended: GroupEnding,
     pub(crate) events: Vec<Event>,
 }
 
-pub(crate) async fn run(stage: &Stage, requests: &[Request], id: u32) -> Told {
+impl Output {
+    /// It ended with this exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: u8) -> Self {
+        assert_eq!(self.ended.exit_code, code, "{:#?}", self.ended.endings);
+        self
+    }
+
+    /// It ended with this exit code, and its members with these.
+    #[track_caller]
+    pub(crate) fn exits_each(self, code: u8, members: &[u8]) -> Self {
+        let codes: Vec<u8> = self.ended.endings.iter().map(|ending| ending.exit_code).collect();
+        assert_eq!((self.ended.exit_code, codes.as_slice()), (code, members), "{:#?}", self.ended.endings);
+        self
+    }
+
+    /// It ended with this exit code, and its members for these kinds of reasons.
+    #[track_caller]
+    pub(crate) fn exits_for(self, code: u8, members: &[&str]) -> Self {
+        let kinds: Vec<&str> = self.ended.endings.iter().map(|ending| ending.reason.kind.word()).collect();
+        assert_eq!((self.ended.exit_code, kinds.as_slice()), (code, members), "{:#?}", self.ended.endings);
+        self
+    }
+
+    /// The reason of this member has these words.
+    #[track_caller]
+    pub(crate) fn says(self, index: usize, words: &str) -> Self {
+        assert!(self.ended.endings[index].reason.detail.contains(words), "no `{words}` in {:#?}", self.ended.endings);
+        self
+    }
+}
+
+pub(crate) async fn run(stage: &Stage, requests: &[Request], id: u32) -> Output {
     let (_stop, heard) = watch::channel(Interrupt::None);
     run_heard(stage, requests, id, heard).await
 }
 
-pub(crate) async fn run_heard(stage: &Stage, requests: &[Request], id: u32, heard: watch::Receiver<Interrupt>) -> Told {
+pub(crate) async fn run_heard(stage: &Stage, requests: &[Request], id: u32, heard: watch::Receiver<Interrupt>) -> Output {
     let budget = Budget::looking_every(requests[0].poll.max(controller::shortest_poll(requests.len())));
     let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
     let identity = Identity { id: RolloutId(id), owner: Owner::from_random(fastrand::u32(..)) };
     let mut events = Vec::new();
     let mut tell = |event: &Event| events.push(event.clone());
     let ended = controller::group(&cloud, &stage.clock, requests, identity, heard, &mut tell).await;
-    Told { ended, events }
+    Output { ended, events }
 }
 
 pub(crate) fn writes(stage: &Stage, index: usize) -> Vec<CallRecord> {
     stage.with(|world| {
         world.alias_writes(&name(index), "live").filter(|write| write.operation == "UpdateAlias").cloned().collect()
     })
+}
+
+/// Calls of an operation that are about this member go wrong.
+pub(crate) fn about(index: usize, operation: &str, effect: Effect) -> Fault {
+    Fault::on(operation, effect).about(&format!("{}:live", name(index)))
 }
 
 /// Version, whether it has weights, and the note's phase.
@@ -89,7 +125,7 @@ pub(crate) fn all_are(stage: &Stage, many: usize, version: &str, phase: &str) {
     }
 }
 
-/// Waits until this member has at least this share.
+/// Waits until this member's candidate has at least this weight.
 pub(crate) async fn until_share(stage: &Stage, index: usize, share: f64) {
     stage.until(|| stage.with(|world| world.alias(&name(index), "live").unwrap().share("2")) >= share).await;
 }
@@ -104,7 +140,7 @@ pub(crate) fn moments(stage: &Stage, many: usize, share: f64) -> Vec<sim::Time> 
 fn all_step_together_and_become_final_together() {
     play(async {
         let stage = stage(5).await;
-        let Told { ended, events } = run(&stage, &requests(5), 7).await;
+        let Output { ended, events } = run(&stage, &requests(5), 7).await;
         assert_eq!(ended.exit_code, 0, "{:#?}", ended.endings);
         all_are(&stage, 5, "2", "promoted");
         for share in [0.1, 0.5, 1.0] {
@@ -141,13 +177,13 @@ fn one_alarm_brings_all_twenty_back() {
             stage.with(|world| world.set_alarm_state("alarm13", "ALARM")).unwrap();
             stage.now()
         };
-        let (told, red) = tokio::join!(run(&stage, &requests, 7), red);
-        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        let (output, red) = tokio::join!(run(&stage, &requests, 7), red);
+        assert_eq!(output.ended.exit_code, 10, "{:#?}", output.ended.endings);
         all_are(&stage, 20, "1", "back");
         let back: Vec<_> = (0..20).map(|index| writes(&stage, index).last().unwrap().at.since(red)).collect();
         // A poll to see it, and fifteen calls a second for twenty writes.
         assert!(back.iter().max().unwrap() < &Duration::from_secs(9), "{back:?}");
-        let of = |index: usize| told.ended.endings[index].reason.clone();
+        let of = |index: usize| output.ended.endings[index].reason.clone();
         assert_eq!(of(13).kind.word(), "alarm");
         assert_eq!(of(4).kind.word(), "group");
         assert!(of(4).detail.contains("function13:live"), "{}", of(4).detail);
@@ -164,15 +200,12 @@ fn who_loses_one_claim_releases_all() {
     play(async {
         let stage = stage(3).await;
         let other = async {
-            while writes(&stage, 0).is_empty() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            stage.until_looking_every(Duration::from_millis(1), || !writes(&stage, 0).is_empty()).await;
             // Somebody else is faster on the next one.
             stage.with(|world| world.describe_alias(&name(1), "live", "mine")).unwrap();
         };
         let (requests, published) = (requests(3), stage.done("PublishVersion"));
-        let (told, ()) = tokio::join!(run(&stage, &requests, 7), other);
-        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
+        tokio::join!(run(&stage, &requests, 7), other).0.exits(3);
         // The claim is taken back, what was there before stands again, and the third was never touched.
         assert_eq!(ended(&stage, 0).2, "back");
         assert_eq!(stage.with(|world| world.alias(&name(1), "live").unwrap().description.clone()), "mine");
@@ -181,23 +214,14 @@ fn who_loses_one_claim_releases_all() {
     });
 }
 
-/// Why each member ended as it did, in a word.
-pub(crate) fn kinds(ended: &controller::GroupEnding) -> Vec<&str> {
-    ended.endings.iter().map(|ending| ending.reason.kind.word()).collect()
-}
-
 #[test]
 fn what_keeps_one_from_beginning_keeps_all() {
     play(async {
         let stage = stage(3).await;
         let mut requests = requests(3);
         requests[1].alarms = vec!["missing".to_owned()];
-        let told = run(&stage, &requests, 7).await;
-        assert_eq!(told.ended.exit_code, 3);
-        let details: Vec<&str> = told.ended.endings.iter().map(|ending| ending.reason.detail.as_str()).collect();
-        assert!(details[1].contains("`missing` does not exist"), "{details:?}");
-        assert!(details[0].contains("function01:live of its group cannot start"), "{details:?}");
-        assert_eq!(kinds(&told.ended), ["held_up", "refused", "held_up"]);
+        let output = run(&stage, &requests, 7).await.exits_for(3, &["held_up", "refused", "held_up"]);
+        output.says(1, "`missing` does not exist").says(0, "function01:live of its group cannot start");
         assert!((0..3).all(|index| writes(&stage, index).is_empty()));
     });
 }
@@ -207,9 +231,8 @@ fn a_function_without_anything_new_holds_nobody_up() {
     play(async {
         let stage = stage(3).await;
         stage.with(|world| world.set_environment(&name(1), &[("SIM_BODY", "old")])).unwrap();
-        let told = run(&stage, &requests(3), 7).await;
-        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
-        let outcomes: Vec<&str> = told.ended.endings.iter().map(|ending| ending.outcome.word()).collect();
+        let output = run(&stage, &requests(3), 7).await.exits(0);
+        let outcomes: Vec<&str> = output.ended.endings.iter().map(|ending| ending.outcome.word()).collect();
         assert_eq!(outcomes, ["promoted", "unchanged", "promoted"]);
         assert_eq!(ended(&stage, 1).0, "1");
     });
@@ -225,8 +248,7 @@ fn a_rollback_by_hand_of_one_brings_all_back() {
             stage.rollback_of(subject(2), None).await
         };
         let requests = requests(4);
-        let (told, _) = tokio::join!(run(&stage, &requests, 7), by_hand);
-        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        tokio::join!(run(&stage, &requests, 7), by_hand).0.exits(13);
         all_are(&stage, 4, "1", "back");
     });
 }
@@ -239,13 +261,11 @@ fn a_rollback_that_is_not_confirmed_is_never_hidden() {
             until_share(&stage, 1, 0.1).await;
             stage.with(|world| {
                 world.set_alarm_state("alarm00", "ALARM").unwrap();
-                world.add_fault(Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(2))));
+                world.add_fault(about(2, "UpdateAlias", Effect::Deny));
             });
         };
         let requests = requests(3);
-        let (told, ()) = tokio::join!(run(&stage, &requests, 7), red);
-        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
-        assert_eq!((told.ended.exit_code, codes), (20, vec![10, 10, 20]), "{:#?}", told.ended.endings);
+        tokio::join!(run(&stage, &requests, 7), red).0.exits_each(20, &[10, 10, 20]);
         assert_eq!(ended(&stage, 1).2, "back");
     });
 }
@@ -255,23 +275,17 @@ fn a_signal_brings_all_back_or_leaves_all_as_they_are() {
     for (on_interrupt, code, phase) in [(OnInterrupt::RollBack, 13, "back"), (OnInterrupt::Hold, 30, "shift")] {
         play(async move {
             let stage = stage(3).await;
-            let requests: Vec<Request> = requests(3)
-                .into_iter()
-                .map(|request| Request { policy: Policy { on_interrupt, ..request.policy }, ..request })
-                .collect();
+            let requests: Vec<Request> =
+                requests(3).into_iter().map(|request| with(request, |policy| policy.on_interrupt = on_interrupt)).collect();
             let (stop, heard) = watch::channel(Interrupt::None);
             let signal = async {
                 until_share(&stage, 0, 0.1).await;
                 stop.send(Interrupt::Stop).unwrap();
             };
-            let (told, ()) = tokio::join!(run_heard(&stage, &requests, 7, heard), signal);
-            assert_eq!(told.ended.exit_code, code, "{:#?}", told.ended.endings);
-            for index in 0..3 {
-                assert_eq!(ended(&stage, index).2, phase);
-            }
+            tokio::join!(run_heard(&stage, &requests, 7, heard), signal).0.exits(code);
+            assert!((0..3).all(|index| ended(&stage, index).2 == phase));
             if on_interrupt == OnInterrupt::Hold {
-                let told = run(&stage, &requests, 8).await;
-                assert_eq!(told.ended.exit_code, 0);
+                run(&stage, &requests, 8).await.exits(0);
                 all_are(&stage, 3, "2", "promoted");
             }
         });
@@ -288,17 +302,17 @@ fn a_pause_of_one_holds_all_and_a_failure_still_counts() {
             stage.now()
         };
         let requests = requests(3);
-        let (told, paused) = tokio::join!(run(&stage, &requests, 7), paused);
-        assert_eq!(told.ended.exit_code, 0);
+        let (output, paused) = tokio::join!(run(&stage, &requests, 7), paused);
+        assert_eq!(output.ended.exit_code, 0);
         for moment in moments(&stage, 3, 0.5) {
             assert!(moment.since(paused) >= Duration::from_mins(3), "{moment:?}");
         }
         // Whoever waits says for whom, once a minute.
-        let waits = told.events.iter().any(|event| {
+        let waits = output.events.iter().any(|event| {
             event.function == name(0)
                 && matches!(&event.what, EventKind::Heartbeat { waiting_for, .. } if waiting_for.contains("function01:live to be ready for step 2"))
         });
-        assert!(waits, "{:#?}", told.events);
+        assert!(waits, "{:#?}", output.events);
     });
 }
 
@@ -309,9 +323,7 @@ fn an_alias_that_does_not_exist_yet_is_no_part_of_a_group() {
         stage.with(|world| world.create_function("function02", &[])).unwrap();
         let mut requests = requests(2);
         requests.push(Request { subject: subject(2), alarms: Vec::new(), ..short() });
-        let told = run(&stage, &requests, 7).await;
-        assert_eq!(told.ended.exit_code, 3);
-        assert!(told.ended.endings[2].reason.detail.contains("roll it out alone first"), "{:#?}", told.ended.endings);
+        run(&stage, &requests, 7).await.exits(3).says(2, "roll it out alone first");
     });
 }
 
@@ -339,8 +351,8 @@ fn alarms_are_asked_for_once_for_all() {
                 stage.sleep(100).await;
                 stage.calls("DescribeAlarms") - before
             };
-            let (told, counted) = tokio::join!(run(&stage, &requests, 7), counted);
-            assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+            let (output, counted) = tokio::join!(run(&stage, &requests, 7), counted);
+            assert_eq!(output.ended.exit_code, 0, "{:#?}", output.ended.endings);
             // Twenty polls of five seconds.
             let expected = 20 * calls_a_poll;
             assert!((expected - 2..=expected + 2).contains(&counted), "{many} functions, {each} alarms each: {counted}");
@@ -356,11 +368,7 @@ fn all_step_on_the_full_minute_though_one_was_paused() {
         let mut requests = requests(3);
         for request in &mut requests {
             request.schedule = "Linear50PercentEvery1Minute".parse().unwrap();
-            request.policy.analysis = rollout::plan::Analysis {
-                mode: rollout::plan::Mode::On,
-                latency: rollout::plan::Latency::Ignore,
-                ..rollout::plan::Analysis::default()
-            };
+            request.policy.analysis = Analysis { mode: Mode::On, latency: Latency::Ignore, ..Analysis::default() };
             stage.with(|world| {
                 world.set_environment(&request.subject.function.name, &[("SIM_TRAFFIC_RPS", "5"), ("SIM_BODY", "new")]).unwrap();
             });
@@ -369,8 +377,7 @@ fn all_step_on_the_full_minute_though_one_was_paused() {
             until_share(&stage, 1, 0.5).await;
             stage.order(&subject(1), pause(150)).await;
         };
-        let (told, ()) = tokio::join!(run(&stage, &requests, 7), paused);
-        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        tokio::join!(run(&stage, &requests, 7), paused).0.exits(0);
         for moment in moments(&stage, 3, 1.0) {
             assert!(moment.as_millis() % 60_000 < 5_000, "{moment:?}");
         }

@@ -3,29 +3,30 @@
 use std::time::Duration;
 
 use controller::{Interrupt, Request};
-use sim::{Effect, Fault};
+use sim::Effect;
 use tokio::sync::watch;
 
-use crate::groups::{all_are, ended, kinds, name, requests, run, run_heard, stage, subject};
+use crate::groups::{about, all_are, ended, name, requests, run, run_heard, stage, subject};
 use crate::stage::{Stage, play};
 
-/// Runs a group and kills its process a moment after a member was first given this share or, with none, became final.
-async fn killed(stage: &Stage, requests: &[Request], share: Option<f64>) {
-    let there = async {
-        loop {
-            let met = stage.with(|world| {
-                let alias = world.alias(&name(0), "live").unwrap();
-                share.map_or(alias.version == "2", |share| alias.share("2") >= share)
-            });
-            if met {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+/// A group whose process was killed a moment after a member first got this weight or, with none, became final.
+async fn killed(many: usize, share: Option<f64>) -> Stage {
+    let stage = stage(many).await;
+    let reached = || {
+        stage.with(|world| {
+            let alias = world.alias(&name(0), "live").unwrap();
+            share.map_or(alias.version == "2", |share| alias.share("2") >= share)
+        })
     };
+    kill(&stage, &requests(many), 7, reached).await;
+    stage
+}
+
+/// Kills a group's process as soon as something is so.
+async fn kill(stage: &Stage, requests: &[Request], id: u32, is_so: impl Fn() -> bool) {
     tokio::select! {
-        told = run(stage, requests, 7) => panic!("{:#?}", told.ended.endings),
-        () = there => {}
+        output = run(stage, requests, id) => panic!("{:#?}", output.ended.endings),
+        () = stage.until_looking_every(Duration::from_millis(1), is_so) => {}
     }
 }
 
@@ -33,10 +34,8 @@ async fn killed(stage: &Stage, requests: &[Request], share: Option<f64>) {
 fn after_a_kill_the_same_command_goes_on_with_all_of_them() {
     for share in [Some(0.1), Some(0.5), Some(1.0), None] {
         play(async move {
-            let stage = stage(4).await;
-            killed(&stage, &requests(4), share).await;
-            let told = run(&stage, &requests(4), 8).await;
-            assert_eq!(told.ended.exit_code, 0, "{share:?}: {:#?}", told.ended.endings);
+            let stage = killed(4, share).await;
+            run(&stage, &requests(4), 8).await.exits(0);
             all_are(&stage, 4, "2", "promoted");
         });
     }
@@ -45,18 +44,11 @@ fn after_a_kill_the_same_command_goes_on_with_all_of_them() {
 #[test]
 fn who_is_held_up_by_another_is_not_the_reason() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), Some(0.1)).await;
+        let stage = killed(3, Some(0.1)).await;
         let mut again = requests(3);
         again[1].alarms = vec!["missing".to_owned()];
-        let told = run(&stage, &again, 8).await;
-        assert_eq!(
-            (told.ended.exit_code, kinds(&told.ended)),
-            (3, vec!["held_up", "refused", "held_up"]),
-            "{:#?}",
-            told.ended.endings
-        );
-        let last = told.events.last().unwrap();
+        let output = run(&stage, &again, 8).await.exits_for(3, &["held_up", "refused", "held_up"]);
+        let last = output.events.last().unwrap();
         let deciding = report::last_ending(std::slice::from_ref(last)).unwrap();
         assert!(deciding.reason.detail.starts_with("function01:live: "), "{deciding:#?}");
     });
@@ -65,13 +57,11 @@ fn who_is_held_up_by_another_is_not_the_reason() {
 #[test]
 fn after_the_commit_a_new_process_only_goes_forward() {
     play(async {
-        let stage = stage(4).await;
-        killed(&stage, &requests(4), None).await;
+        let stage = killed(4, None).await;
         assert_eq!(ended(&stage, 0).2, "promoted");
         assert_eq!(ended(&stage, 3).2, "bake", "it was killed between the first and the last");
         stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
-        let told = run(&stage, &requests(4), 8).await;
-        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        run(&stage, &requests(4), 8).await.exits(0);
         all_are(&stage, 4, "2", "promoted");
     });
 }
@@ -79,13 +69,11 @@ fn after_the_commit_a_new_process_only_goes_forward() {
 #[test]
 fn a_failure_while_nobody_watched_brings_all_back_after_a_kill() {
     play(async {
-        let stage = stage(4).await;
-        killed(&stage, &requests(4), Some(0.5)).await;
+        let stage = killed(4, Some(0.5)).await;
         stage.with(|world| world.set_alarm_state("alarm02", "ALARM")).unwrap();
         stage.sleep(1).await;
         stage.with(|world| world.set_alarm_state("alarm02", "OK")).unwrap();
-        let told = run(&stage, &requests(4), 8).await;
-        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        run(&stage, &requests(4), 8).await.exits(10);
         all_are(&stage, 4, "1", "back");
     });
 }
@@ -93,11 +81,9 @@ fn a_failure_while_nobody_watched_brings_all_back_after_a_kill() {
 #[test]
 fn one_that_was_brought_back_meanwhile_brings_the_final_ones_back_too() {
     play(async {
-        let stage = stage(4).await;
-        killed(&stage, &requests(4), None).await;
+        let stage = killed(4, None).await;
         stage.rollback_of(subject(3), None).await;
-        let told = run(&stage, &requests(4), 8).await;
-        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        run(&stage, &requests(4), 8).await.exits(13);
         all_are(&stage, 4, "1", "back");
     });
 }
@@ -105,19 +91,17 @@ fn one_that_was_brought_back_meanwhile_brings_the_final_ones_back_too() {
 #[test]
 fn whoever_cannot_see_all_of_a_group_under_way_touches_nothing() {
     play(async {
-        let stage = stage(4).await;
-        killed(&stage, &requests(4), None).await;
+        let stage = killed(4, None).await;
         let until = stage.now() + Duration::from_mins(1);
-        let unreadable = Fault::on("GetAlias", Effect::ServerError(500)).about(&format!("{}:live", name(0)));
+        let unreadable = about(0, "GetAlias", Effect::ServerError(500));
         stage.with(|world| world.add_fault(unreadable.between(stage.now(), until)));
         let before: Vec<_> = (0..4).map(|index| ended(&stage, index)).collect();
         // The one that it cannot read is final: to bring the others back would leave half of them final.
-        let told = run(&stage, &requests(4), 8).await;
-        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
+        run(&stage, &requests(4), 8).await.exits(3).says(3, "function00:live");
         assert_eq!((0..4).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before);
-        assert!(told.ended.endings[3].reason.detail.contains("function00:live"), "{:#?}", told.ended.endings);
+
         stage.sleep(60).await;
-        assert_eq!(run(&stage, &requests(4), 9).await.ended.exit_code, 0);
+        run(&stage, &requests(4), 9).await.exits(0);
         all_are(&stage, 4, "2", "promoted");
     });
 }
@@ -125,16 +109,13 @@ fn whoever_cannot_see_all_of_a_group_under_way_touches_nothing() {
 #[test]
 fn after_the_commit_nobody_waits_for_one_that_cannot_be_written() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), None).await;
-        let denied = Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(2)));
+        let stage = killed(3, None).await;
+        let denied = about(2, "UpdateAlias", Effect::Deny);
         let until = stage.now() + Duration::from_mins(5);
         stage.with(|world| world.add_fault(denied.between(stage.now(), until)));
-        let told = run(&stage, &requests(3), 8).await;
-        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
-        assert_eq!((told.ended.exit_code, codes), (1, vec![0, 0, 1]), "{:#?}", told.ended.endings);
+        run(&stage, &requests(3), 8).await.exits_each(1, &[0, 0, 1]);
         stage.sleep(300).await;
-        assert_eq!(run(&stage, &requests(3), 9).await.ended.exit_code, 0);
+        run(&stage, &requests(3), 9).await.exits(0);
         all_are(&stage, 3, "2", "promoted");
     });
 }
@@ -142,14 +123,11 @@ fn after_the_commit_nobody_waits_for_one_that_cannot_be_written() {
 #[test]
 fn a_share_that_cannot_be_taken_over_is_told_of_while_the_others_come_back() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), Some(0.5)).await;
-        let denied = Fault::on("UpdateAlias", Effect::Deny).about(&format!("{}:live", name(1)));
+        let stage = killed(3, Some(0.5)).await;
+        let denied = about(1, "UpdateAlias", Effect::Deny);
         stage.with(|world| world.add_fault(denied));
-        let told = run(&stage, &requests(3), 8).await;
-        let codes: Vec<u8> = told.ended.endings.iter().map(|ending| ending.exit_code).collect();
-        assert_eq!((told.ended.exit_code, codes), (20, vec![10, 20, 10]), "{:#?}", told.ended.endings);
-        assert!(told.ended.endings[1].next.iter().any(|next| next.contains("update-alias")), "{:#?}", told.ended.endings[1]);
+        let output = run(&stage, &requests(3), 8).await.exits_each(20, &[10, 20, 10]);
+        assert!(output.ended.endings[1].next.iter().any(|next| next.contains("update-alias")), "{:#?}", output.ended.endings[1]);
         assert_eq!((ended(&stage, 0).2.as_str(), ended(&stage, 2).2.as_str()), ("back", "back"));
     });
 }
@@ -157,9 +135,8 @@ fn a_share_that_cannot_be_taken_over_is_told_of_while_the_others_come_back() {
 #[test]
 fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_signal() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), Some(0.5)).await;
-        let throttled = Fault::on("UpdateAlias", Effect::Throttle).about(&format!("{}:live", name(1)));
+        let stage = killed(3, Some(0.5)).await;
+        let throttled = about(1, "UpdateAlias", Effect::Throttle);
         stage.with(|world| {
             world.add_fault(throttled);
             world.set_alarm_state("alarm00", "ALARM").unwrap();
@@ -172,8 +149,8 @@ fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_sign
             stage.now()
         };
         let requests = requests(3);
-        let (told, at) = tokio::join!(run_heard(&stage, &requests, 8, heard), signal);
-        assert_eq!(told.ended.exit_code, 20, "{:#?}", told.ended.endings);
+        let (output, at) = tokio::join!(run_heard(&stage, &requests, 8, heard), signal);
+        assert_eq!(output.ended.exit_code, 20, "{:#?}", output.ended.endings);
         assert!(stage.now().since(at) < Duration::from_secs(15), "{:?}", stage.now().since(at));
     });
 }
@@ -181,8 +158,7 @@ fn a_share_that_cannot_be_taken_over_is_not_tried_for_ever_against_a_second_sign
 /// A second deployment: every alias remembers what the last one replaced.
 async fn with_history(many: usize) -> Stage {
     let stage = stage(many).await;
-    let told = run(&stage, &requests(many), 1).await;
-    assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+    run(&stage, &requests(many), 1).await.exits(0);
     for index in 0..many {
         stage.with(|world| world.set_environment(&name(index), &[("SIM_BODY", "newer")]).unwrap());
     }
@@ -196,13 +172,7 @@ fn who_comes_back_before_anything_moved_says_so() {
         stage.with(|world| world.create_function("fails", &[("SIM_HOOK", "Failed")])).unwrap();
         let mut requests = requests(3);
         requests[1].pre_hook = Some("fails".parse().unwrap());
-        let told = run(&stage, &requests, 7).await;
-        assert_eq!(
-            (told.ended.exit_code, kinds(&told.ended)),
-            (11, vec!["group", "pre_hook", "group"]),
-            "{:#?}",
-            told.ended.endings
-        );
+        run(&stage, &requests, 7).await.exits_for(11, &["group", "pre_hook", "group"]);
         // What the last rollout replaced is remembered: a rollback by hand still finds its way.
         assert_eq!((ended(&stage, 0), ended(&stage, 1).0), (("2".to_owned(), false, "promoted".to_owned()), "2".to_owned()));
     });
@@ -213,25 +183,16 @@ fn an_id_that_comes_again_is_another_rollout() {
     play(async {
         // A CI job that is run again has the same id: the first attempt has ended well.
         let stage = with_history(3).await;
-        let first = async {
-            while ended(&stage, 0).2 != "claim" {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let again = requests(3);
-        tokio::select! {
-            told = run(&stage, &again, 1) => panic!("{:#?}", told.ended.endings),
-            () = first => {}
-        }
+        kill(&stage, &requests(3), 1, || ended(&stage, 0).2 == "claim").await;
         assert_eq!(ended(&stage, 2).2, "promoted", "the second attempt was killed before it came to the last one");
         let red = async {
             stage.until(|| stage.with(|world| world.alias(&name(0), "live").unwrap().share("3")) >= 1.0).await;
             stage.with(|world| world.set_alarm_state("alarm00", "ALARM")).unwrap();
         };
         let requests = requests(3);
-        let (told, ()) = tokio::join!(run(&stage, &requests, 1), red);
-        // All three are rolled out anew, and all three go back to what the first attempt made final.
-        assert_eq!(told.ended.exit_code, 10, "{:#?}", told.ended.endings);
+        let (output, ()) = tokio::join!(run(&stage, &requests, 1), red);
+        // All three are rolled out again, and all three roll back to what the first attempt made final.
+        assert_eq!(output.ended.exit_code, 10, "{:#?}", output.ended.endings);
         all_are(&stage, 3, "2", "back");
     });
 }
@@ -239,20 +200,18 @@ fn an_id_that_comes_again_is_another_rollout() {
 #[test]
 fn what_one_cannot_go_on_with_none_does() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), Some(0.5)).await;
+        let stage = killed(3, Some(0.5)).await;
         stage.with(|world| world.create_errors_alarm("another", &name(1), 1.0)).unwrap();
         let mut changed = requests(3);
         changed[1].alarms = vec!["another".to_owned()];
         let before: Vec<_> = (0..3).map(|index| ended(&stage, index)).collect();
-        let told = run(&stage, &changed, 8).await;
-        assert_eq!(told.ended.exit_code, 3, "{:#?}", told.ended.endings);
-        assert!(told.ended.endings[1].reason.detail.contains("with a different plan"), "{:#?}", told.ended.endings);
+        run(&stage, &changed, 8).await.exits(3).says(1, "with a different plan");
+
         assert_eq!((0..3).map(|index| ended(&stage, index)).collect::<Vec<_>>(), before, "a share that is left is left for all");
         for request in &mut changed {
             request.takeover.replan = true;
         }
-        assert_eq!(run(&stage, &changed, 9).await.ended.exit_code, 0);
+        run(&stage, &changed, 9).await.exits(0);
         all_are(&stage, 3, "2", "promoted");
     });
 }
@@ -260,15 +219,13 @@ fn what_one_cannot_go_on_with_none_does() {
 #[test]
 fn another_plan_after_the_commit_still_only_goes_forward() {
     play(async {
-        let stage = stage(4).await;
-        killed(&stage, &requests(4), None).await;
+        let stage = killed(4, None).await;
         let mut changed = requests(4);
         for request in &mut changed {
             (request.policy.bake, request.takeover.replan) = (Some(Duration::from_mins(1)), true);
         }
         stage.with(|world| world.set_alarm_state("alarm03", "ALARM")).unwrap();
-        let told = run(&stage, &changed, 8).await;
-        assert_eq!(told.ended.exit_code, 0, "{:#?}", told.ended.endings);
+        run(&stage, &changed, 8).await.exits(0);
         all_are(&stage, 4, "2", "promoted");
     });
 }
@@ -276,15 +233,13 @@ fn another_plan_after_the_commit_still_only_goes_forward() {
 #[test]
 fn a_way_back_that_was_cut_short_is_gone_on_with() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), None).await;
+        let stage = killed(3, None).await;
         // A person takes the others back by hand, and the process that would have brought the final one back is gone.
         for index in [1, 2] {
             stage.rollback_of(subject(index), None).await;
         }
         assert_eq!((0..3).map(|index| ended(&stage, index).2).collect::<Vec<_>>(), ["promoted", "back", "back"]);
-        let told = run(&stage, &requests(3), 8).await;
-        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        run(&stage, &requests(3), 8).await.exits(13);
         all_are(&stage, 3, "1", "back");
     });
 }
@@ -292,15 +247,13 @@ fn a_way_back_that_was_cut_short_is_gone_on_with() {
 #[test]
 fn one_that_was_taken_out_while_nobody_watched_brings_the_others_back() {
     play(async {
-        let stage = stage(3).await;
-        killed(&stage, &requests(3), Some(0.5)).await;
+        let stage = killed(3, Some(0.5)).await;
         let description = stage.with(|world| world.alias(&name(1), "live").unwrap().description.clone());
         stage.with(|world| {
             world.set_alias(&name(1), "live", "1", None).unwrap();
             world.describe_alias(&name(1), "live", &description).unwrap();
         });
-        let told = run(&stage, &requests(3), 8).await;
-        assert_eq!(told.ended.exit_code, 13, "{:#?}", told.ended.endings);
+        run(&stage, &requests(3), 8).await.exits(13);
         // That member's rollout has an end too, so that nothing refuses the next one.
         all_are(&stage, 3, "1", "back");
     });

@@ -7,11 +7,10 @@ use std::time::Duration;
 use controller::port::{Call, Code};
 use controller::{Grant, Place, Request, permissions, rollback_permissions};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
-use rollout::policy::Policy;
 use sim::{Effect, Fault, World};
 
 use crate::managed_alarms::errors;
-use crate::stage::{Stage, play, play_on, request, short};
+use crate::stage::{Stage, play, play_on, request, short, with};
 
 /// Every operation that a rollout or a person may call; a hook's own job calls the one that is left out.
 fn operations() -> impl Iterator<Item = Call> {
@@ -68,8 +67,7 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
     play(async {
         let stage = Stage::story(story).await;
         stage.with(furnish);
-        let told = stage.rollout(request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request).await.exits(0);
         let called = called(&stage);
         for (action, resource) in &called {
             // CloudWatch's calls name no resource in the log.
@@ -89,9 +87,7 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
         let stage = Stage::story(story).await;
         stage.with(furnish);
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
-        let told = stage.rollout(request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(!told.log.contains("AccessDenied"), "{}", told.log);
+        stage.rollout(request).await.exits(0).lacks("AccessDenied");
     });
 }
 
@@ -115,12 +111,8 @@ fn hooks_that_report_later_and_one_between_steps() {
 #[test]
 fn a_version_that_exists_and_nothing_that_is_watched() {
     let furnish = |world: &mut World| world.publish("hello", 42).unwrap();
-    let bare = Request {
-        version: rollout::Version::new(42),
-        alarms: Vec::new(),
-        policy: Policy { allow_provisioned: true, ..short().policy },
-        ..short()
-    };
+    let allowed = with(short(), |policy| policy.allow_provisioned = true);
+    let bare = Request { version: rollout::Version::new(42), alarms: Vec::new(), ..allowed };
     assert_least("hello", furnish, &bare, &[]);
 }
 
@@ -131,8 +123,7 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
         code: Some(Code::Zip(b"PK\x03\x04".to_vec())),
         alarms: vec![rule.name.clone()],
         managed: vec![rule],
-        policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..short().policy },
-        ..short()
+        ..with(short(), |policy| policy.analysis.mode = Mode::On)
     };
     // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
     let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
@@ -150,12 +141,8 @@ fn saved_events() {
         on_low_traffic: OnLowTraffic::Probe(3),
         ..Analysis::default()
     };
-    let probed = Request {
-        alarms: Vec::new(),
-        probe_event: Some(b"{}".to_vec()),
-        policy: Policy { analysis, ..short().policy },
-        ..short()
-    };
+    let compared = with(short(), |policy| policy.analysis = analysis);
+    let probed = Request { alarms: Vec::new(), probe_event: Some(b"{}".to_vec()), ..compared };
     assert_least("hello-idle", |_| {}, &probed, &[]);
 }
 
@@ -163,18 +150,13 @@ fn saved_events() {
 fn a_first_deployment() {
     // Without an alias there is no provisioned concurrency to ask for.
     let spare = ["lambda:GetProvisionedConcurrencyConfig", "lambda:ListTags", LATER];
-    assert_least(
-        "hello-first",
-        |_| {},
-        &Request { policy: Policy { create_alias: true, ..Policy::default() }, ..request() },
-        &spare,
-    );
+    assert_least("hello-first", |_| {}, &with(request(), |policy| policy.create_alias = true), &spare);
 }
 
 #[test]
 fn a_rollback_and_the_doctor() {
     play_on("hello", async |stage| {
-        stage.rollout(&short()).await;
+        stage.rollout(short()).await;
         let operator = stage.as_caller("OPERATOR").await;
         let grants = rollback_permissions(&request().subject, &place());
         stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller("OPERATOR")));

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use controller::{Interrupt, Request};
+use controller::Interrupt;
 use rollout::event::{Event, EventKind};
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use rollout::plan::OnInterrupt;
-use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play_on, request, short, subject, verified};
+use crate::stage::{Stage, play_on, request, short, subject, verified, with};
 
 async fn moving(stage: &Stage) {
     stage.until(|| !stage.shares("42").is_empty()).await;
@@ -21,32 +20,32 @@ async fn moving(stage: &Stage) {
 fn a_signal_brings_everything_back() {
     play_on("hello", async |stage| {
         let asked = std::cell::Cell::new(None);
-        let told = stage
-            .rollout_until(&request(), async {
+        stage
+            .rollout_until(request(), async {
                 moving(&stage).await;
                 asked.set(Some(stage.now()));
             })
-            .await;
-        assert_golden("a_signal_brings_everything_back", &told.log);
-        assert_eq!(told.ending.exit_code, 13);
+            .await
+            .golden("a_signal_brings_everything_back")
+            .exits(13);
         stage.assert_ended("41", "back");
         let confirmed = stage.writes().last().unwrap().at.since(asked.get().unwrap());
         assert!(confirmed.as_secs() < 5, "{confirmed:?}");
         // A cancelled job must be re-runnable: the version is not rejected.
         assert!(!stage.alias().await.description.contains(" x="));
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+        stage.rollout(request()).await.exits(0);
     });
 }
 
 #[test]
 fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
     play_on("hello", async |stage| {
-        let told = stage
-            .rollout_until(&request(), async {
+        stage
+            .rollout_until(request(), async {
                 stage.until(|| !stage.writes().is_empty()).await;
             })
-            .await;
-        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+            .await
+            .exits(13);
         assert_eq!(stage.shares("42"), []);
         stage.assert_ended("41", "back");
     });
@@ -55,57 +54,48 @@ fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
 #[test]
 fn a_signal_holds_the_share_where_that_was_asked_for() {
     play_on("hello", async |stage| {
-        let request = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..Policy::default() }, ..request() };
-        let told = stage.rollout_until(&request, moving(&stage)).await;
-        assert_golden("a_signal_holds_the_share", &told.log);
-        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"));
+        let request = with(request(), |policy| policy.on_interrupt = OnInterrupt::Hold);
+        stage.rollout_until(&request, moving(&stage)).await.golden("a_signal_holds_the_share").exits_as(30, "held");
         let alias = stage.alias().await;
         assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         // The lease is given up.
-        assert!(
-            alias.description.contains("shift 41>42 20% 2/10") && !alias.description.contains(" l="),
-            "{}",
-            alias.description
-        );
+        let note = alias.description;
+        assert!(note.contains("shift 41>42 20% 2/10") && !note.contains(" l="), "{note}");
     });
 }
 
 #[test]
 fn whoever_leaves_it_running_leaves_the_share_whatever_a_signal_would_do() {
     play_on("hello", async |stage| {
-        let told = stage.rollout_told(&request(), Interrupt::Leave, moving(&stage)).await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (30, "held"), "{}", told.log);
+        stage.rollout_interrupted(request(), Interrupt::Leave, moving(&stage)).await.exits_as(30, "held");
         let alias = stage.alias().await;
         assert_eq!(alias.traffic(), "80% on 41, 20% on 42");
         assert!(!alias.description.contains(" l="), "the lease is given up: {}", alias.description);
         // The same plan goes on with it at once.
-        assert_eq!(stage.rollout(&request()).await.ending.exit_code, 0);
+        stage.rollout(request()).await.exits(0);
     });
 }
 
 #[test]
 fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
     play_on("hello", async |stage| {
-        let told = stage
-            .rollout_until(&request(), async {
+        let output = stage
+            .rollout_until(request(), async {
                 moving(&stage).await;
                 stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
             })
-            .await;
-        assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (20, "rollback_unconfirmed"), "{}", told.log);
-        let command = told.ending.next.first().unwrap();
-        assert!(
-            command.starts_with("aws lambda update-alias --function-name hello --name Live --function-version 41"),
-            "{command}"
-        );
-        assert!(command.contains("back 41>42"), "{command}");
+            .await
+            .exits_as(20, "rollback_unconfirmed");
+        let command = output.ending.next.first().unwrap();
+        let update = "aws lambda update-alias --function-name hello --name Live --function-version 41";
+        assert!(command.starts_with(update) && command.contains("back 41>42"), "{command}");
         // It was tried for its quarter of an hour.
-        assert!(told.ending.took_ms > 15 * 60 * 1000);
+        assert!(output.ending.took_ms > 15 * 60 * 1000);
         // A record that gives up sooner is not of one piece.
-        let began = told.events.iter().find(|event| matches!(event.what, EventKind::RollbackStarted { .. })).unwrap().at;
+        let began = output.events.iter().find(|event| matches!(event.what, EventKind::RollbackStarted { .. })).unwrap().at;
         let early =
             |event: &&Event| !matches!(event.what, EventKind::Observed(_)) || event.at.since(began) < Duration::from_mins(14);
-        let verified = verified(told.events.iter().filter(early));
+        let verified = verified(output.events.iter().filter(early));
         assert!(verified.fault.as_ref().is_some_and(|fault| fault.contains("the rollout ends here")), "{verified:?}");
     });
 }
@@ -113,10 +103,14 @@ fn a_way_back_that_aws_does_not_take_is_a_call_for_help() {
 #[test]
 fn credentials_that_end_too_soon_are_refused_before_anything_begins() {
     play_on("hello-idle", async |stage| {
-        let told = stage.expiring("SHORT", Duration::from_mins(6)).await.rollout(&short()).await;
-        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("the credentials expire at 14:06:00, before the rollout can end"), "{}", told.log);
-        assert!(told.log.contains("hint: use credentials that last longer"), "{}", told.log);
+        stage
+            .expiring("SHORT", Duration::from_mins(6))
+            .await
+            .rollout(short())
+            .await
+            .exits(3)
+            .says("the credentials expire at 14:06:00, before the rollout can end")
+            .says("hint: use credentials that last longer");
         assert_eq!(stage.writes().len(), 0);
     });
 }
@@ -132,10 +126,9 @@ fn two_minutes_before_credentials_end_it_does_what_a_signal_would() {
                 let pause = Operation::Pause { span: Duration::from_hours(1), then: AfterPause::Resume };
                 stage.order(&subject(), pause).await
             };
-            let asked = Request { policy: Policy { on_interrupt, ..short().policy }, ..short() };
-            let (told, _) = tokio::join!(short_lived.rollout(&asked), paused);
-            assert_eq!(told.ending.exit_code, code, "{}", told.log);
-            assert!(told.log.contains("the credentials expire at 14:10:00; two minutes before"), "{}", told.log);
+            let asked = with(short(), |policy| policy.on_interrupt = on_interrupt);
+            let (output, _) = tokio::join!(short_lived.rollout(&asked), paused);
+            output.exits(code).says("the credentials expire at 14:10:00; two minutes before");
             assert_eq!(stage.shares("42").last().unwrap().1, share);
             let last = stage.writes().last().unwrap().at.since(stage.writes()[0].at).as_secs();
             assert!((475..=480).contains(&last), "{last} s after its claim");

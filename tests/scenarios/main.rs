@@ -1,7 +1,7 @@
 //! Whole rollouts as stories: the real SDK, the real controller and reporters, on a simulated AWS in virtual time.
 //!
 //! Each file opens with the guarantee its stories show. They are judged by the simulated world's write log and by a golden log of
-//! what a person reads; `BLESS=1 cargo test --test scenarios` writes the golden logs anew, to be read before they are committed.
+//! what a person reads; `BLESS=1 cargo test --test scenarios` writes the golden logs again, to be read before they are committed.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 

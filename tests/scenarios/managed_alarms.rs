@@ -1,16 +1,14 @@
-//! An alarm that canaryctl keeps watches the candidate alone, from before its first share on; nobody else's alarm is touched.
+//! An alarm that canaryctl manages watches the candidate alone, from before its first weight on; no other alarm is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use controller::port::Cloud;
 use controller::{AlarmRule, Request};
-use rollout::admission::TakeoverOptions;
 use rollout::plan::{InsufficientData, OnInterrupt};
-use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, play_on, request, short};
+use crate::stage::{Stage, play_on, request, short, taking, with};
 
 /// Any error of the candidate in a minute.
 pub(crate) fn errors() -> AlarmRule {
@@ -46,18 +44,14 @@ async fn about(stage: &Stage) -> String {
 #[test]
 fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_one() {
     play_on("hello", async |stage| {
-        let told = stage.rollout(&kept(request())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("hello-canary-errors created: Sum of AWS/Lambda Errors"), "{}", told.log);
+        stage.rollout(kept(request())).await.exits(0).says("hello-canary-errors created: Sum of AWS/Lambda Errors");
         assert_eq!((about(&stage).await.as_str(), stage.done("PutMetricAlarm")), ("42", 1));
         let first_share = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().seq;
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().seq);
         let published = stage.with(|world| world.log().iter().rfind(|call| call.operation == "PublishVersion").unwrap().seq);
         assert!(published < put && put < first_share, "{published} {put} {first_share}");
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-        let told = stage.rollout(&kept(short())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("hello-canary-errors updated: "), "{}", told.log);
+        stage.rollout(kept(short())).await.exits(0).says("hello-canary-errors updated: ");
         assert_eq!((about(&stage).await.as_str(), stage.done("PutMetricAlarm")), ("43", 2));
         stage.assert_conditional();
     });
@@ -66,15 +60,12 @@ fn it_is_made_for_the_candidate_before_its_first_share_and_changed_for_the_next_
 #[test]
 fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&kept(request())).await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
-        assert!(told.log.contains("alarm `hello-canary-errors` went to ALARM"), "{}", told.log);
+        stage.rollout(kept(request())).await.exits(10).says("alarm `hello-canary-errors` went to ALARM");
         stage.assert_ended("41", "back");
         // Still red about 42 when 43 is about to get its first share.
         assert_eq!(stage.with(|world| world.alarm_state("hello-canary-errors")), Some("ALARM"));
         stage.with(|world| world.set_environment("hello", &[("SIM_ERROR_RATE", ""), ("SIM_BODY", "fixed")])).unwrap();
-        let told = stage.rollout(&kept(request())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(kept(request())).await.exits(0);
         assert_eq!((stage.done("SetAlarmState"), about(&stage).await.as_str()), (1, "43"));
     });
 }
@@ -82,27 +73,19 @@ fn it_brings_a_bad_version_back_and_holds_nothing_against_the_next_one() {
 #[test]
 fn another_process_goes_on_with_it_and_writes_nothing() {
     play_on("hello", async |stage| {
-        let held = Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) };
-        let told = stage.rollout_until(&held, stage.sleep(150)).await;
-        assert_eq!(told.ending.exit_code, 30, "{}", told.log);
-        let takeover = TakeoverOptions { take_over: true, ..TakeoverOptions::default() };
-        let told = stage.rollout(&Request { takeover, ..kept(request()) }).await;
-        assert_eq!(told.ending.exit_code, 0, "the same plan: {}", told.log);
+        let held = with(kept(request()), |policy| policy.on_interrupt = OnInterrupt::Hold);
+        stage.rollout_until(&held, stage.sleep(150)).await.exits(30);
+        // The same plan.
+        let taken_over = taking(kept(request()), |takeover| takeover.take_over = true);
+        stage.rollout(&taken_over).await.exits(0);
         assert_eq!(stage.done("PutMetricAlarm"), 1);
         // Another threshold is another plan.
         stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "newer")])).unwrap();
-        let told = stage
-            .rollout_until(
-                &Request { policy: Policy { on_interrupt: OnInterrupt::Hold, ..kept(request()).policy }, ..kept(request()) },
-                stage.sleep(150),
-            )
-            .await;
-        assert_eq!(told.ending.exit_code, 30, "{}", told.log);
-        let mut other = Request { takeover, ..kept(request()) };
+        stage.rollout_until(&held, stage.sleep(150)).await.exits(30);
+        let mut other = taken_over;
         other.managed[0].threshold = 2.0;
-        assert_eq!(stage.rollout(&other).await.ending.exit_code, 3);
-        let told = stage.rollout(&Request { takeover: TakeoverOptions { replan: true, ..takeover }, ..other }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(&other).await.exits(3);
+        stage.rollout(taking(other, |takeover| takeover.replan = true)).await.exits(0);
         let alarm = stage.aws.managed_alarm(&errors().name).await.unwrap().unwrap();
         assert!((alarm.rule.unwrap().threshold - 2.0).abs() < f64::EPSILON);
     });
@@ -112,9 +95,7 @@ fn another_process_goes_on_with_it_and_writes_nothing() {
 fn an_alarm_of_somebody_else_is_left_alone() {
     play_on("hello", async |stage| {
         stage.with(|world| world.create_errors_alarm("hello-canary-errors", "hello", 1.0)).unwrap();
-        let told = stage.rollout(&kept(short())).await;
-        assert_eq!(told.ending.exit_code, 3, "{}", told.log);
-        assert!(told.log.contains("exists without the tag `canaryctl=hello:Live`"), "{}", told.log);
+        stage.rollout(kept(short())).await.exits(3).says("exists without the tag `canaryctl=hello:Live`");
         assert_eq!((stage.done("PutMetricAlarm"), stage.writes().len()), (0, 0));
     });
 }
@@ -123,30 +104,21 @@ fn an_alarm_of_somebody_else_is_left_alone() {
 fn without_it_no_share_moves() {
     play_on("hello", async |stage| {
         stage.with(|world| world.add_fault(Fault::on("PutMetricAlarm", Effect::Deny)));
-        let told = stage.rollout(&kept(short())).await;
-        assert_eq!(told.ending.exit_code, 1, "{}", told.log);
-        assert!(told.log.contains("cloudwatch:PutMetricAlarm"), "{}", told.log);
+        stage.rollout(kept(short())).await.exits(1).says("cloudwatch:PutMetricAlarm");
         assert_eq!(stage.shares("42"), []);
         stage.assert_ended("41", "back");
 
         let stage = Stage::story("hello").await;
-        let fault = Fault::on("PutMetricAlarm", Effect::ServerError(500)).calls(1..=12);
-        stage.with(|world| world.add_fault(fault));
-        let told = stage.rollout(&kept(short())).await;
-        assert_eq!(told.ending.exit_code, 0, "what passes is waited for: {}", told.log);
+        // What passes is waited for.
+        stage.with(|world| world.add_fault(Fault::on("PutMetricAlarm", Effect::ServerError(500)).calls(1..=12)));
+        stage.rollout(kept(short())).await.exits(0);
     });
 }
 
 #[test]
 fn its_first_data_are_waited_for_where_none_are_a_doubt() {
     play_on("hello", async |stage| {
-        let told = stage
-            .rollout(&Request {
-                policy: Policy { insufficient_data: InsufficientData::Hold, ..kept(short()).policy },
-                ..kept(short())
-            })
-            .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(with(kept(short()), |policy| policy.insufficient_data = InsufficientData::Hold)).await.exits(0);
         let put = stage.with(|world| world.log().iter().find(|call| call.operation == "PutMetricAlarm").unwrap().at);
         let first = stage.writes().iter().find(|write| write.after().unwrap().share("42") > 0.0).unwrap().at;
         assert!(first.since(put) >= Duration::from_secs(5), "evaluated first: {:?}", first.since(put));
@@ -156,8 +128,7 @@ fn its_first_data_are_waited_for_where_none_are_a_doubt() {
 #[test]
 fn a_first_deployment_has_it_too() {
     play_on("hello-first", async |stage| {
-        let told = stage.rollout(&kept(short())).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(kept(short())).await.exits(0);
         assert_eq!(about(&stage).await, "1");
     });
 }

@@ -5,21 +5,17 @@ use std::time::Duration;
 use aws::Aws;
 use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
+use rollout::Version;
 use rollout::event::Event;
-use rollout::plan::{Analysis, Latency, Mode};
-use rollout::policy::Policy;
-use rollout::{Subject, Version};
+use rollout::plan::{Latency, Mode};
 use sim::{Effect, Fault, World};
 use tokio::sync::watch;
 
+use crate::groups::{self, name, subject};
 use crate::harness::{Sleeper, identity};
-use crate::stage::{Stage, play, play_on, short};
+use crate::stage::{Stage, play, play_on, short, with};
 
 const COUNT: usize = 12;
-
-fn name(index: usize) -> String {
-    format!("function{index}")
-}
 
 /// One rollout of the process, to its exit code.
 async fn run(cloud: &Budgeted<'_, Aws, Sleeper>, stage: &Stage, request: &Request) -> u8 {
@@ -40,19 +36,12 @@ fn furnish(stage: &Stage, many: usize, calls_a_second: &str) {
 }
 
 fn compared(index: usize, schedule: &str, poll: u64, latency: Latency) -> Request {
-    Request {
-        subject: Subject::parse(&name(index), None).unwrap(),
-        version: Version::new(2),
-        schedule: schedule.parse().unwrap(),
-        alarms: Vec::new(),
-        policy: Policy {
-            poll: Duration::from_secs(poll),
-            bake: Some(Duration::ZERO),
-            analysis: Analysis { mode: Mode::On, latency, ..Analysis::default() },
-            ..short().policy
-        },
-        ..short()
-    }
+    let compared = with(short(), |policy| {
+        (policy.poll, policy.bake) = (Duration::from_secs(poll), Some(Duration::ZERO));
+        (policy.analysis.mode, policy.analysis.latency) = (Mode::On, latency);
+    });
+    let (subject, schedule) = (subject(index), schedule.parse().unwrap());
+    Request { subject, version: Version::new(2), schedule, alarms: Vec::new(), ..compared }
 }
 
 /// Waits for all of these, side by side. Boxed: a rollout is much for the stack of a thread.
@@ -62,31 +51,17 @@ async fn all<F: Future<Output = u8>>(rollouts: impl Iterator<Item = F>) -> Vec<u
 
 #[test]
 fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
-    play_on("hello-idle", async |stage| {
-        stage.with(|world| {
-            for index in 0..COUNT {
-                world.create_function(&name(index), &[("SIM_BODY", "old")]).unwrap();
-                world.publish(&name(index), 1).unwrap();
-                world.set_alias(&name(index), "live", "1", None).unwrap();
-                world.set_environment(&name(index), &[("SIM_BODY", "new")]).unwrap();
-                world.create_errors_alarm(&format!("alarm{index}"), &name(index), 1.0).unwrap();
-            }
-        });
+    play(async {
+        let stage = groups::stage(COUNT).await;
         let budget = Budget::looking_every(Duration::from_millis(500));
         let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
-        let requests: Vec<Request> = (0..COUNT)
-            .map(|index| Request {
-                subject: Subject::parse(&name(index), None).unwrap(),
-                alarms: vec![format!("alarm{index}")],
-                policy: Policy { poll: Duration::from_millis(500), ..short().policy },
-                ..short()
-            })
-            .collect();
+        let often = |request| with(request, |policy| policy.poll = Duration::from_millis(500));
+        let requests: Vec<Request> = groups::requests(COUNT).into_iter().rev().map(often).collect();
         let run = |index: usize| run(&cloud, &stage, &requests[index]);
         let red = async {
-            stage.until(|| stage.with(|world| world.alias("function5", "live").unwrap().share("2")) > 0.0).await;
+            stage.until(|| stage.with(|world| world.alias("function05", "live").unwrap().share("2")) > 0.0).await;
             stage.sleep(10).await;
-            stage.with(|world| world.set_alarm_state("alarm5", "ALARM")).unwrap();
+            stage.with(|world| world.set_alarm_state("alarm05", "ALARM")).unwrap();
             stage.now()
         };
         let (codes, red) = tokio::join!(all((0..COUNT).map(run)), red);
@@ -94,7 +69,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
         assert_eq!(codes, expected);
         let refused = stage.with(|world| world.log().iter().filter(|call| call.status == 429).count());
         assert_eq!(refused, 0);
-        let back = stage.with(|world| world.alias_writes("function5", "live").last().unwrap().at);
+        let back = stage.with(|world| world.alias_writes("function05", "live").last().unwrap().at);
         // Twelve rollouts share five looks a second: one comes round in two and a half, and may just have looked.
         assert!(back.since(red) < Duration::from_secs(5), "{:?}", back.since(red));
     });
@@ -104,8 +79,7 @@ fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
 #[test]
 fn a_hundred_rollouts_count_their_calls_in_two_questions_a_minute() {
     for (latency, many) in [(Latency::Ignore, 100), (Latency::Report, 50)] {
-        play(async move {
-            let stage = Stage::story("hello-idle").await;
+        play_on("hello-idle", async |stage| {
             furnish(&stage, many, "10");
             // So much traffic that the limits of both percentiles are known, where it matters; then hardly any.
             stage.sleep(if latency == Latency::Ignore { 1 } else { 130 }).await;

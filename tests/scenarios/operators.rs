@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use controller::{Ordered, Request};
+use controller::Ordered;
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, Told, play_on, request, subject};
+use crate::stage::{Output, Stage, play_on, request, subject};
 
 async fn order(stage: &Stage, operation: Operation) -> Ordered {
     stage.order(&subject(), operation).await
 }
 
 /// Runs a rollout; at 20% a person, on another machine, does something.
-async fn with_orders(stage: &Stage, request: &Request, orders: impl AsyncFnOnce(&Stage)) -> Told {
+async fn with_orders(stage: &Stage, orders: impl AsyncFnOnce(&Stage)) -> Output {
     let person = stage.as_caller("PERSON").await;
     let acting = async {
         stage.until(|| stage.shares("42").len() >= 2).await;
         stage.sleep(20).await;
         orders(&person).await;
     };
-    tokio::join!(stage.rollout(request), acting).0
+    stage.rollout_while(request(), acting).await
 }
 
 fn share(stage: &Stage) -> u64 {
@@ -35,16 +35,16 @@ fn pause(minutes: u64, then: AfterPause) -> Operation {
 #[test]
 fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             assert!(matches!(order(person, pause(60, AfterPause::Resume)).await, Ordered::Done(..)));
             person.sleep(1500).await;
             assert_eq!(share(person), 20);
             assert!(matches!(order(person, Operation::Resume).await, Ordered::Done(..)));
             assert!(matches!(order(person, Operation::Resume).await, Ordered::Already(_)));
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("paused    manually until"), "{}", told.log);
+        .await
+        .exits(0)
+        .says("paused    manually until");
         stage.assert_ended("42", "promoted");
     });
 }
@@ -53,13 +53,13 @@ fn a_paused_rollout_holds_its_share_and_goes_on_when_told() {
 fn a_pause_that_runs_out_does_what_it_was_told_to() {
     for (then, code) in [(AfterPause::Resume, 0), (AfterPause::RollBack, 13)] {
         play_on("hello", async |stage| {
-            let told = with_orders(&stage, &request(), async |person| {
+            with_orders(&stage, async |person| {
                 order(person, pause(10, then)).await;
                 person.sleep(590).await;
                 assert_eq!(share(person), 20);
             })
-            .await;
-            assert_eq!(told.ending.exit_code, code, "{}", told.log);
+            .await
+            .exits(code);
         });
     }
 }
@@ -67,13 +67,13 @@ fn a_pause_that_runs_out_does_what_it_was_told_to() {
 #[test]
 fn a_failure_brings_a_paused_rollout_back() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             order(person, pause(60, AfterPause::Resume)).await;
             person.sleep(300).await;
             person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        .await
+        .exits(10);
         stage.assert_ended("41", "back");
     });
 }
@@ -81,14 +81,13 @@ fn a_failure_brings_a_paused_rollout_back() {
 #[test]
 fn a_promotion_is_baked_by_the_owner() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             assert!(matches!(order(person, Operation::Promote).await, Ordered::Done(..)));
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        .await
+        .exits(0);
         stage.assert_ended("42", "promoted");
-        let shares = stage.shares("42");
-        assert_eq!(shares.iter().map(|share| share.1).collect::<Vec<_>>(), [10, 20, 100]);
+        assert_eq!(stage.percents(), [10, 20, 100]);
         let promoted = stage.writes().last().unwrap().at;
         let full = stage.writes().iter().find(|write| write.after().unwrap().share("42") >= 1.0).unwrap().at;
         assert!(promoted.since(full) >= Duration::from_mins(3), "it was baked for {:?}", promoted.since(full));
@@ -98,38 +97,33 @@ fn a_promotion_is_baked_by_the_owner() {
 #[test]
 fn a_promotion_now_is_final() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             assert!(matches!(order(person, Operation::PromoteNow).await, Ordered::Done(..)));
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        .await
+        .exits(0);
         stage.assert_ended("42", "promoted");
         assert_eq!(stage.writes().last().unwrap().caller, "PERSON");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
     });
 }
 
-/// The alarm is red and the owner's way back is throttled for a minute; meanwhile somebody promotes.
-async fn promoted_while_going_back(stage: &Stage, promotion: Operation) -> Told {
-    with_orders(stage, &request(), async |person| {
-        let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
-        person.disturb(fault, 0..60);
-        person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
-        person.sleep(20).await;
-        assert!(matches!(order(person, promotion).await, Ordered::Done(..)));
-        // Nor does it help that the alarm is green again by the time the owner may write.
-        person.with(|world| world.set_alarm_state("HelloFooAlarm", "OK")).unwrap();
-    })
-    .await
-}
-
 #[test]
 fn an_owner_on_its_way_back_is_not_stopped_by_a_promotion() {
     for promotion in [Operation::Promote, Operation::PromoteNow] {
         play_on("hello", async |stage| {
-            let told = promoted_while_going_back(&stage, promotion).await;
-            assert_eq!((told.ending.exit_code, told.ending.traffic.as_str()), (10, "100% on 41"), "{}", told.log);
-            assert!(told.log.contains("restored  100% of traffic to 41"), "{}", told.log);
+            // The alarm fires and the owner's rollback is throttled for a minute; meanwhile a person promotes.
+            let output = with_orders(&stage, async |person| {
+                person.disturb(Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER"), 0..60);
+                person.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+                person.sleep(20).await;
+                assert!(matches!(order(person, promotion).await, Ordered::Done(..)));
+                // Nor does it help that the alarm is OK again by the time the owner may write.
+                person.with(|world| world.set_alarm_state("HelloFooAlarm", "OK")).unwrap();
+            })
+            .await;
+            assert_eq!((output.ending.exit_code, output.ending.traffic.as_str()), (10, "100% on 41"), "{}", output.log);
+            output.says("restored  100% of traffic to 41");
             stage.assert_ended("41", "back");
             stage.assert_conditional();
             let description = stage.alias().await.description;
@@ -146,17 +140,14 @@ fn a_signal_does_not_undo_what_a_person_made_final() {
         let person = stage.as_caller("PERSON").await;
         let promoted = async {
             stage.until(|| !stage.shares("42").is_empty()).await;
-            let fault = Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER");
-            stage.disturb(fault, 0..60);
+            stage.disturb(Fault::on("UpdateAlias", Effect::Throttle).from_caller("CONTROLLER"), 0..60);
         };
         let later = async {
             stage.until(|| !stage.shares("42").is_empty()).await;
             stage.sleep(20).await;
             assert!(matches!(order(&person, Operation::PromoteNow).await, Ordered::Done(..)));
         };
-        let asked = request();
-        let (told, ()) = tokio::join!(stage.rollout_until(&asked, promoted), later);
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        tokio::join!(stage.rollout_until(request(), promoted), later).0.exits(0);
         stage.assert_ended("42", "promoted");
     });
 }
@@ -164,11 +155,11 @@ fn a_signal_does_not_undo_what_a_person_made_final() {
 #[test]
 fn an_abort_ends_the_rollout_it_means_and_never_a_finished_one() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             assert!(matches!(order(person, Operation::Abort).await, Ordered::Done(..)));
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 13, "{}", told.log);
+        .await
+        .exits(13);
         stage.assert_ended("41", "back");
         assert!(stage.alias().await.description.contains(" x=42b"));
         assert!(matches!(order(&stage, Operation::Abort).await, Ordered::Refused(..)));
@@ -178,7 +169,7 @@ fn an_abort_ends_the_rollout_it_means_and_never_a_finished_one() {
 #[test]
 fn a_note_that_somebody_removed_is_written_again_and_paused() {
     play_on("hello", async |stage| {
-        let told = with_orders(&stage, &request(), async |person| {
+        with_orders(&stage, async |person| {
             person.with(|world| world.describe_alias("hello", "Live", "mine now")).unwrap();
             person.sleep(1200).await;
             assert_eq!(share(person), 20);
@@ -186,8 +177,8 @@ fn a_note_that_somebody_removed_is_written_again_and_paused() {
             assert!(description.starts_with("mine now [canaryctl/1 ") && description.contains(" u="), "{description}");
             order(person, Operation::Resume).await;
         })
-        .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        .await
+        .exits(0);
         assert!(stage.alias().await.description.starts_with("mine now [canaryctl/1 "));
     });
 }

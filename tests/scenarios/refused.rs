@@ -1,20 +1,16 @@
-//! What cannot end well does not begin: every problem is told at once, and nothing was written.
+//! What cannot end well does not begin: every problem is reported at once, and nothing was written.
 
 use controller::Request;
 use controller::port::Code;
 use rollout::plan::Preexisting;
-use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
-use crate::stage::{Stage, assert_golden, play, play_on, request, short};
+use crate::stage::{Stage, play, play_on, request, short, with};
 
 /// Refused with 3, every word in the log, nothing written by the program.
 async fn assert_refused(stage: &Stage, request: &Request, words: &[&str]) {
-    let told = stage.rollout(request).await;
-    assert_eq!((told.ending.exit_code, told.ending.outcome.word()), (3, "refused"), "{}", told.log);
-    for word in words {
-        assert!(told.log.contains(word), "no `{word}` in\n{}", told.log);
-    }
+    let output = stage.rollout(request).await.exits_as(3, "refused");
+    words.iter().fold(output, |output, word| output.says(word));
     let ours = stage.writes().iter().filter(|write| write.caller == "CONTROLLER").count();
     let changes = ["PublishVersion", "UpdateFunctionCode"].map(|operation| stage.done(operation));
     assert_eq!((ours, changes), (0, [0, 0]));
@@ -34,8 +30,7 @@ fn every_problem_is_told_at_once() {
         };
         let words = ["leaves no room", "`HelloFooAlarm` has been in ALARM", "`Missing` does not exist", "hook `nobody`"];
         assert_refused(&stage, &bad, &words).await;
-        let told = stage.rollout(&bad).await;
-        assert_golden("every_problem_at_once", &told.log);
+        stage.rollout(&bad).await.golden("every_problem_at_once");
     });
 }
 
@@ -54,19 +49,16 @@ fn weights_of_somebody_else_are_left_alone() {
 fn an_alias_on_latest_is_told_the_one_command_that_helps() {
     play_on("hello", async |stage| {
         stage.with(|world| world.set_alias("hello", "Live", "$LATEST", None)).unwrap();
-        assert_refused(&stage, &request(), &["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"])
-            .await;
+        let words = ["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"];
+        assert_refused(&stage, &request(), &words).await;
     });
 }
 
 #[test]
 fn a_missing_function_is_no_first_deployment() {
     play_on("hello", async |stage| {
-        let missing = Request {
-            subject: rollout::Subject::parse("helo:Live", None).unwrap(),
-            policy: Policy { create_alias: true, ..Policy::default() },
-            ..request()
-        };
+        let create = with(request(), |policy| policy.create_alias = true);
+        let missing = Request { subject: rollout::Subject::parse("helo:Live", None).unwrap(), ..create };
         assert_refused(&stage, &missing, &["Function not found"]).await;
         assert_eq!(stage.done("CreateAlias"), 0);
     });
@@ -94,8 +86,7 @@ fn provisioned_concurrency_is_refused_unless_allowed() {
             http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=Live").body(body.into()).unwrap();
         assert!(stage.account.call("SOMEBODY", put).await.unwrap().status().is_success());
         assert_refused(&stage, &request(), &["provisioned concurrency", "--allow-provisioned-concurrency"]).await;
-        let told = stage.rollout(&Request { policy: Policy { allow_provisioned: true, ..short().policy }, ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(with(short(), |policy| policy.allow_provisioned = true)).await.exits(0);
     });
 }
 
@@ -104,11 +95,8 @@ fn an_alarm_that_was_red_before_is_the_fixs_enemy_only_where_one_says_so() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
         assert_refused(&stage, &short(), &["has been in ALARM since"]).await;
-        let told = stage
-            .rollout(&Request { policy: Policy { preexisting_alarm: Preexisting::Wait, ..short().policy }, ..short() })
-            .await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("waiting for HelloFooAlarm"), "{}", told.log);
+        let wait = with(short(), |policy| policy.preexisting_alarm = Preexisting::Wait);
+        stage.rollout(wait).await.exits(0).says("waiting for HelloFooAlarm");
     });
 }
 
@@ -123,17 +111,10 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
             world.create_errors_alarm("Broken", "broken", 1.0).unwrap();
             world.set_environment("broken", &[("SIM_ERROR_RATE", "0")]).unwrap();
         });
-        while stage.with(|world| world.alarm_state("Broken")) != Some("ALARM") {
-            stage.sleep(10).await;
-        }
-        let fix = Request {
-            subject: rollout::Subject::parse("broken:Live", None).unwrap(),
-            alarms: vec!["Broken".into()],
-            policy: Policy { preexisting_alarm: Preexisting::Ignore, ..short().policy },
-            ..short()
-        };
-        let told = stage.rollout(&fix).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.until_alarm("Broken", "ALARM").await;
+        let subject = rollout::Subject::parse("broken:Live", None).unwrap();
+        let ignore = with(short(), |policy| policy.preexisting_alarm = Preexisting::Ignore);
+        stage.rollout(Request { subject, alarms: vec!["Broken".into()], ..ignore }).await.exits(0);
         assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
     });
 }
@@ -142,9 +123,7 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
 fn a_stack_that_will_reset_the_alias_is_named() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| world.tag("hello", "aws:cloudformation:stack-name", "shop-prod")).unwrap();
-        let told = stage.rollout(&short()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-        assert!(told.log.contains("CloudFormation stack `shop-prod`"), "{}", told.log);
+        stage.rollout(short()).await.exits(0).says("CloudFormation stack `shop-prod`");
     });
 }
 
@@ -163,7 +142,7 @@ fn a_write_that_is_not_permitted_is_found_before_the_claim() {
             let hint = format!("hint: lambda:{operation} on hello is needed");
             assert_refused(&stage, &request, &[words, "AccessDeniedException", &hint]).await;
             stage.with(sim::World::clear_faults);
-            assert_eq!(stage.rollout(&request).await.ending.exit_code, 0);
+            stage.rollout(&request).await.exits(0);
         }
     });
 }
@@ -177,8 +156,7 @@ fn what_is_not_going_to_be_written_need_not_be_permitted() {
                 world.add_fault(Fault::on(operation, Effect::Deny));
             }
         });
-        let told = stage.rollout(&Request { version: rollout::Version::new(42), ..short() }).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(Request { version: rollout::Version::new(42), ..short() }).await.exits(0);
     });
 }
 
@@ -193,8 +171,8 @@ fn not_knowing_whether_a_write_is_permitted_is_no_reason_to_refuse() {
                     world.add_fault(Fault::on(operation, effect).calls(1..=3));
                 }
             });
-            let told = stage.rollout(&short()).await;
-            assert_eq!(told.ending.exit_code, 0, "{effect:?}\n{}", told.log);
+            let output = stage.rollout(short()).await;
+            assert_eq!(output.ending.exit_code, 0, "{effect:?}\n{}", output.log);
             stage.assert_conditional();
         }
     });

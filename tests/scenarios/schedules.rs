@@ -1,11 +1,10 @@
 //! All nine of `CodeDeploy`'s names give its weights at its times, over the wire too; and whoever owns the words keeps them.
 
-use rollout::policy::Policy;
 use std::time::Duration;
 
 use controller::Request;
 
-use crate::stage::{play_on, request};
+use crate::stage::{play_on, request, with};
 
 #[test]
 fn the_nine_names_over_the_wire() {
@@ -17,12 +16,9 @@ fn the_nine_names_over_the_wire() {
                 pre_hook: None,
                 post_hook: None,
                 alarms: vec![],
-                policy: Policy { bake: Some(Duration::ZERO), ..Policy::default() },
-                ..request()
+                ..with(request(), |policy| policy.bake = Some(Duration::ZERO))
             };
-            let told = stage.rollout(&request).await;
-            assert_eq!(told.ending.exit_code, 0, "{}", told.log);
-            assert!(told.log.contains("nothing is watched"), "{}", told.log);
+            stage.rollout(&request).await.exits(0).says("nothing is watched");
             stage.assert_ended("42", "promoted");
             stage.shares("42")
         });
@@ -46,13 +42,10 @@ fn interval(name: &str) -> u64 {
 #[test]
 fn a_poll_of_a_tenth_of_a_second_is_served_too() {
     play_on("hello-idle", async |stage| {
-        let request = Request {
-            schedule: "Linear50PercentEvery10Seconds".parse().unwrap(),
-            policy: Policy { poll: Duration::from_millis(100), bake: Some(Duration::from_secs(10)), ..Policy::default() },
-            ..request()
-        };
-        let told = stage.rollout(&request).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        let often = with(request(), |policy| policy.poll = Duration::from_millis(100));
+        let often = with(often, |policy| policy.bake = Some(Duration::from_secs(10)));
+        let request = Request { schedule: "Linear50PercentEvery10Seconds".parse().unwrap(), ..often };
+        stage.rollout(&request).await.exits(0);
         let shares = stage.shares("42");
         assert_eq!(shares, [(0, 50), (10, 100)]);
     });
@@ -62,8 +55,7 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
 fn the_users_description_stays_in_every_write() {
     play_on("hello", async |stage| {
         stage.with(|world| world.describe_alias("hello", "Live", "the shop's checkout; ask #payments")).unwrap();
-        let told = stage.rollout(&request()).await;
-        assert_eq!(told.ending.exit_code, 0, "{}", told.log);
+        stage.rollout(request()).await.exits(0);
         for write in stage.writes().iter().filter(|write| write.caller == "CONTROLLER") {
             let description = &write.after().unwrap().description;
             assert!(

@@ -1,5 +1,6 @@
 //! The stage that the stories are played on.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::ops::Range;
 use std::path::Path;
@@ -9,6 +10,7 @@ use aws::Aws;
 use controller::port::{Clock, Cloud};
 use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
 use report::{Json, Plain, Recording, Reporter, Verified};
+use rollout::admission::TakeoverOptions;
 use rollout::event::{Event, EventKind, RolloutSummary};
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
@@ -33,11 +35,71 @@ impl Sleeper {
     }
 }
 
-/// What a rollout came to, and what was told of it.
-pub(crate) struct Told {
+/// How a rollout ended, and everything it wrote.
+pub(crate) struct Output {
     pub(crate) ending: RolloutSummary,
     pub(crate) log: String,
     pub(crate) events: Vec<Event>,
+}
+
+impl Output {
+    /// It ended with this exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: u8) -> Self {
+        assert_eq!(self.ending.exit_code, code, "{}", self.log);
+        self
+    }
+
+    /// It ended with this exit code, for this kind of reason.
+    #[track_caller]
+    pub(crate) fn exits_for(self, code: u8, reason: &str) -> Self {
+        assert_eq!((self.ending.exit_code, self.ending.reason.kind.word()), (code, reason), "{}", self.log);
+        self
+    }
+
+    /// It ended with this exit code, as this outcome.
+    #[track_caller]
+    pub(crate) fn exits_as(self, code: u8, outcome: &str) -> Self {
+        assert_eq!((self.ending.exit_code, self.ending.outcome.word()), (code, outcome), "{}", self.log);
+        self
+    }
+
+    /// Its log has these words.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(self.log.contains(words), "no `{words}` in\n{}", self.log);
+        self
+    }
+
+    /// Its log does not have these words.
+    #[track_caller]
+    pub(crate) fn lacks(self, words: &str) -> Self {
+        assert!(!self.log.contains(words), "`{words}` in\n{}", self.log);
+        self
+    }
+
+    /// The reason of its end has these words.
+    #[track_caller]
+    pub(crate) fn because(self, words: &str) -> Self {
+        assert!(self.ending.reason.detail.contains(words), "no `{words}` in {:?}\n{}", self.ending.reason, self.log);
+        self
+    }
+
+    /// Its log is the golden one of this name.
+    #[track_caller]
+    pub(crate) fn golden(self, name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/golden").join(format!("{name}.log"));
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &self.log).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            golden == self.log,
+            "the log of {name} is not the golden one; BLESS=1 writes it again\n--- golden\n{golden}\n--- now\n{}",
+            self.log
+        );
+        self
+    }
 }
 
 /// Plays a story in virtual time. Chance is the same in every run.
@@ -101,9 +163,20 @@ impl Stage {
 
     /// Waits until something is so, looking once a second.
     pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+        self.until_looking_every(Duration::from_secs(1), holds).await;
+    }
+
+    /// Waits until something is so, looking this often.
+    pub(crate) async fn until_looking_every(&self, span: Duration, holds: impl Fn() -> bool) {
         while !holds() {
-            self.sleep(1).await;
+            self.clock.sleep(span).await;
         }
+    }
+
+    /// An alarm of the story goes to ALARM in so many seconds.
+    pub(crate) fn alarm_in(&self, seconds: u64) {
+        let event = sim::Event::SetAlarmState { alarm: "HelloFooAlarm".into(), state: "ALARM".into() };
+        self.with(|world| world.schedule(world.now() + Duration::from_secs(seconds), event));
     }
 
     /// Calls go wrong like this between these seconds from now.
@@ -117,30 +190,53 @@ impl Stage {
         Time::from(self.clock.0.now())
     }
 
+    /// Waits until an alarm is in this state.
+    pub(crate) async fn until_alarm(&self, name: &str, state: &str) {
+        self.until(|| self.with(|world| world.alarm_state(name) == Some(state))).await;
+    }
+
     /// Runs a rollout to its end.
-    pub(crate) async fn rollout(&self, request: &Request) -> Told {
+    pub(crate) async fn rollout(&self, request: impl Borrow<Request>) -> Output {
         self.rollout_until(request, std::future::pending()).await
     }
 
-    /// Runs a rollout that is told to stop when `signal` ends.
-    pub(crate) async fn rollout_until(&self, request: &Request, signal: impl Future<Output = ()>) -> Told {
-        self.rollout_told(request, Interrupt::Stop, signal).await
+    /// Runs a rollout to its end, while something else happens.
+    pub(crate) async fn rollout_while(&self, request: impl Borrow<Request>, meanwhile: impl Future<Output = ()>) -> Output {
+        tokio::join!(self.rollout(request), meanwhile).0
     }
 
-    /// Runs a rollout that is told this when `signal` ends.
-    pub(crate) async fn rollout_told(&self, request: &Request, what: Interrupt, signal: impl Future<Output = ()>) -> Told {
+    /// Runs a rollout whose process is killed when `moment` ends.
+    pub(crate) async fn killed(&self, request: impl Borrow<Request>, moment: impl Future<Output = ()>) {
+        tokio::select! {
+            output = self.rollout(request) => panic!("it ended: {}", output.log),
+            () = moment => {}
+        }
+    }
+
+    /// Runs a rollout that is asked to stop when `signal` ends.
+    pub(crate) async fn rollout_until(&self, request: impl Borrow<Request>, signal: impl Future<Output = ()>) -> Output {
+        self.rollout_interrupted(request, Interrupt::Stop, signal).await
+    }
+
+    /// Runs a rollout that is interrupted in this way when `signal` ends.
+    pub(crate) async fn rollout_interrupted(
+        &self,
+        request: impl Borrow<Request>,
+        interrupt: Interrupt,
+        signal: impl Future<Output = ()>,
+    ) -> Output {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
         let (stop, heard) = watch::channel(Interrupt::None);
-        let rollout = controller::rollout(&self.aws, &self.clock, request, identity(), heard, &mut tell);
-        let told = async {
+        let rollout = controller::rollout(&self.aws, &self.clock, request.borrow(), identity(), heard, &mut tell);
+        let interrupting = async {
             signal.await;
-            stop.send(what).unwrap();
+            stop.send(interrupt).unwrap();
             std::future::pending::<()>().await;
         };
         let ending = tokio::select! {
             ending = rollout => ending,
-            () = told => unreachable!("it never ends"),
+            () = interrupting => unreachable!("it never ends"),
         };
         check(&events);
         record(&events);
@@ -150,10 +246,10 @@ impl Stage {
             plain.event(event).unwrap();
         }
         plain.finish().unwrap();
-        Told { ending, log: String::from_utf8(log).unwrap(), events }
+        Output { ending, log: String::from_utf8(log).unwrap(), events }
     }
 
-    /// Rolls back by hand.
+    /// Rolls back manually.
     pub(crate) async fn rollback(&self, to: Option<u64>) -> Rollback {
         self.rollback_of(subject(), to).await
     }
@@ -165,7 +261,7 @@ impl Stage {
         controller::rollback(&self.aws, &self.clock, &order, &mut |_, _| {}).await
     }
 
-    /// Gives an order to a rollout under way.
+    /// Gives an order to a rollout in progress.
     pub(crate) async fn order(&self, subject: &Subject, operation: Operation) -> Ordered {
         let identity = Identity { id: RolloutId(0), owner: Owner::from_random(fastrand::u32(..)) };
         let order = (operation, Aim::default());
@@ -177,8 +273,8 @@ impl Stage {
         self.with(|world| world.alias_writes("hello", "Live").cloned().collect())
     }
 
-    /// The shares of a version as they were written: seconds since the first of them, and per cent.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 100")]
+    /// The weights of a version as they were written: seconds since the first of them, and percent.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a weight lies between 0 and 100")]
     pub(crate) fn shares(&self, version: &str) -> Vec<(u64, u64)> {
         let mut shares: Vec<(Time, u64)> = Vec::new();
         for write in self.writes() {
@@ -189,6 +285,11 @@ impl Stage {
         }
         let first = shares.first().map(|first| first.0);
         shares.into_iter().map(|(at, share)| (at.since(first.unwrap()).as_secs(), share)).collect()
+    }
+
+    /// The candidate's weights alone, in percent.
+    pub(crate) fn percents(&self) -> Vec<u64> {
+        self.shares("42").into_iter().map(|share| share.1).collect()
     }
 
     /// How many calls of an operation a caller made.
@@ -208,7 +309,7 @@ impl Stage {
         assert!(alias.description.contains(&format!(" {word} ")), "{alias:?}");
     }
 
-    /// Whoever wrote, wrote on a revision.
+    /// Every write was made on a revision.
     pub(crate) fn assert_conditional(&self) {
         for write in self.writes().iter().filter(|write| write.operation == "UpdateAlias") {
             assert!(write.revision_sent.is_some(), "{write:?}");
@@ -249,6 +350,18 @@ pub(crate) fn short() -> Request {
     }
 }
 
+/// The same request under a policy that differs in this.
+pub(crate) fn with(mut request: Request, change: impl FnOnce(&mut Policy)) -> Request {
+    change(&mut request.policy);
+    request
+}
+
+/// The same request, which does this with a rollout in progress.
+pub(crate) fn taking(mut request: Request, change: impl FnOnce(&mut TakeoverOptions)) -> Request {
+    change(&mut request.takeover);
+    request
+}
+
 /// Every decision of every story follows from its record.
 fn check(events: &[Event]) {
     let decided = events.iter().filter(|event| matches!(event.what, EventKind::Observed(_))).count();
@@ -276,17 +389,4 @@ fn record(events: &[Event]) {
     for event in events {
         json.event(event).unwrap();
     }
-}
-
-/// Compares a log with the golden one.
-pub(crate) fn assert_golden(name: &str, log: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/golden").join(format!("{name}.log"));
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, log).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        golden == log,
-        "the log of {name} is not the golden one; BLESS=1 writes it anew\n--- golden\n{golden}\n--- now\n{log}"
-    );
 }

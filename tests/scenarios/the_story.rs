@@ -1,13 +1,11 @@
 //! A version that is well gets all traffic when its schedule says, and one that fails gives it back by itself.
 
-use crate::stage::{assert_golden, play_on, request};
+use crate::stage::{play_on, request};
 
 #[test]
 fn a_good_version_is_promoted() {
     play_on("hello", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_golden("a_good_version_is_promoted", &told.log);
-        assert_eq!(told.ending.exit_code, 0);
+        stage.rollout(request()).await.golden("a_good_version_is_promoted").exits(0);
         stage.assert_ended("42", "promoted");
         stage.assert_conditional();
         let expected: Vec<(u64, u64)> = (1..=10).map(|ten| ((ten - 1) * 60, ten * 10)).collect();
@@ -34,8 +32,8 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
             stage.sleep(1000).await;
             (tally("41") - before.0, tally("42") - before.1)
         };
-        let (told, (old, new)) = tokio::join!(stage.rollout(&request), watch);
-        assert_eq!(told.ending.exit_code, 0);
+        let (output, (old, new)) = tokio::join!(stage.rollout(&request), watch);
+        output.exits(0);
         // About 10,000 calls at 30%: six standard deviations are 2.8 points.
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let share = new as f64 / (old + new) as f64;
@@ -46,9 +44,7 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
 #[test]
 fn a_version_that_fails_one_call_in_twenty_is_taken_back() {
     play_on("hello-errors", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_golden("a_version_that_fails_is_taken_back", &told.log);
-        assert_eq!(told.ending.exit_code, 10);
+        stage.rollout(request()).await.golden("a_version_that_fails_is_taken_back").exits(10);
         stage.assert_ended("41", "back");
         stage.assert_conditional();
         // From the alarm to stable: one poll to see it, one call to act on it.
@@ -65,9 +61,7 @@ fn a_version_that_fails_one_call_in_twenty_is_taken_back() {
 #[test]
 fn a_failing_pre_traffic_hook_lets_nothing_move() {
     play_on("hello-pre-hook-fails", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_golden("a_failing_pre_traffic_hook", &told.log);
-        assert_eq!(told.ending.exit_code, 11);
+        stage.rollout(request()).await.golden("a_failing_pre_traffic_hook").exits(11);
         assert_eq!(stage.shares("42"), []);
         assert_eq!(stage.with(|world| world.tally("hello", "Live", "42").invocations), 0);
         stage.assert_ended("41", "back");
@@ -79,9 +73,7 @@ fn a_failing_pre_traffic_hook_lets_nothing_move() {
 #[test]
 fn a_failing_post_traffic_hook_brings_everything_back() {
     play_on("hello-post-hook-fails", async |stage| {
-        let told = stage.rollout(&request()).await;
-        assert_golden("a_failing_post_traffic_hook", &told.log);
-        assert_eq!(told.ending.exit_code, 11);
+        stage.rollout(request()).await.golden("a_failing_post_traffic_hook").exits(11);
         stage.assert_ended("41", "back");
         assert!(stage.alias().await.description.contains(" x=42p"));
     });

@@ -85,7 +85,7 @@ fn tally(row: &Row, alpha: f64, seeds: std::ops::Range<u64>) -> Tally {
     let judge = |seed, played: Played| {
         let minutes = &played.minutes[..horizon.min(played.minutes.len())];
         let noticed = played.noticed.filter(|(minute, _)| *minute <= horizon);
-        assert_eq!(noticed.map(|it| it.0), expected(minutes, alpha), "{}, seed {seed}: {}", row.name, played.told.log);
+        assert_eq!(noticed.map(|it| it.0), expected(minutes, alpha), "{}, seed {seed}: {}", row.name, played.output.log);
         let until = &minutes[..noticed.map_or(minutes.len(), |it| it.0)];
         if let Some((_, known)) = noticed {
             // A call in the very moment of the look may be in it already.
@@ -160,15 +160,10 @@ fn what_is_known_of_the_test_is_true_of_the_program() {
         }
     }
     assert!(found.is_empty(), "{found:#?}");
-    if asked().is_some() {
-        tell(&format!("{within} of {all} rates within the 95% interval of both simulations; about 19 of 20 are by chance"));
-    }
+    tell(&format!("{within} of {all} rates within the 95% interval of both simulations; about 19 of 20 are by chance"));
 }
 
 fn show(row: &Row, alpha: f64, tally: &Tally) {
-    if asked().is_none() {
-        return;
-    }
     let (rate, spread) = (tally.rate(), interval(tally.detected(), tally.rollouts()));
     let (mean, deviation) = tally.mean_bad();
     let known = |name: &str| row.answer(alpha, name).map_or_else(|| "-".to_owned(), |it| it.to_string());
@@ -196,9 +191,11 @@ fn quantile(tally: &Tally, part: f64) -> String {
     reached.map_or_else(|| "-".to_owned(), |minute| minute.to_string())
 }
 
-#[expect(clippy::print_stdout, reason = "figures for whoever asked for them")]
+#[expect(clippy::print_stdout, reason = "figures, where they were asked for")]
 fn tell(text: &str) {
-    println!("{text}");
+    if asked().is_some() {
+        println!("{text}");
+    }
 }
 
 /// Wilson's interval, 95%.
@@ -219,7 +216,7 @@ fn a_lag_costs_its_own_minutes_and_nothing_else() {
         let noticed = played.noticed.map(|it| it.0);
         if let Some(minute) = expected(mixed, 0.01) {
             let late = noticed.is_some_and(|noticed| noticed <= minute + 2);
-            assert!(late, "seed {seed}: {noticed:?}, without a lag {minute}: {}", played.told.log);
+            assert!(late, "seed {seed}: {noticed:?}, without a lag {minute}: {}", played.output.log);
         }
         (expected(mixed, 0.01), noticed)
     };
@@ -227,15 +224,9 @@ fn a_lag_costs_its_own_minutes_and_nothing_else() {
     let both: Vec<(usize, usize)> = shifts.into_iter().filter_map(|(without, with)| without.zip(with)).collect();
     let shift = |by: usize| both.iter().filter(|(without, with)| *with == without + by).count();
     assert!(shift(1) + shift(2) > both.len() / 2, "{both:?}");
-    if asked().is_some() {
-        tell(&format!(
-            "a lag of 1 to 2 minutes: noticed 1 minute later {} times, 2 minutes {}, of {}",
-            shift(1),
-            shift(2),
-            both.len()
-        ));
-        tell(&format!("  and as soon or sooner, on a part of a minute, {} times", count(both.len() - shift(1) - shift(2))));
-    }
+    let (one, two, all) = (shift(1), shift(2), both.len());
+    tell(&format!("a lag of 1 to 2 minutes: noticed 1 minute later {one} times, 2 minutes {two}, of {all}"));
+    tell(&format!("  and as soon or sooner, on a part of a minute, {} times", count(all - one - two)));
 }
 
 /// What was promised: ten calls a second, stable fails 0.1%, the candidate 5%.
@@ -245,7 +236,11 @@ fn a_version_that_fails_one_call_in_twenty_is_noticed_in_three_minutes() {
     for (lag, wait) in [(AT_ONCE, 0), (LATE, 2)] {
         let kind = Kind { lag, bake: Duration::from_mins(3), ..Kind::linear(0.001, 0.05) };
         let judge = |seed, played: Played| {
-            assert_eq!((played.told.ending.exit_code, played.told.ending.reason.kind.word()), (10, "analysis"), "seed {seed}");
+            assert_eq!(
+                (played.output.ending.exit_code, played.output.ending.reason.kind.word()),
+                (10, "analysis"),
+                "seed {seed}"
+            );
             let minute = played.noticed.unwrap().0;
             (minute, failed(&played.minutes[..minute.min(played.minutes.len())]))
         };
@@ -263,9 +258,7 @@ fn a_version_that_fails_one_call_in_twenty_is_noticed_in_three_minutes() {
         assert!(!beyond_chance(soon, tries, (0.95, 1.0)), "{said}");
         // About eight are promised where nothing is late. One such count scatters by four, and their mean is held to six of its own.
         assert!(wait > 0 || failed <= 8.0 + 6.0 * 4.0 / tries.sqrt(), "{said}");
-        if asked().is_some() {
-            tell(&said);
-        }
+        tell(&said);
     }
 }
 
@@ -274,12 +267,10 @@ fn a_good_version_is_left_alone() {
     // So few are rolled back that it takes more of them to tell.
     let rollouts = asked().map_or(16, |rollouts| 5 * rollouts);
     let kind = Kind { lag: LATE, bake: Duration::from_mins(3), ..Kind::linear(0.001, 0.001) };
-    let codes = play_all(&kind, 0..rollouts, |_, played| i32::from(played.told.ending.exit_code));
+    let codes = play_all(&kind, 0..rollouts, |_, played| i32::from(played.output.ending.exit_code));
     let back = count(codes.iter().filter(|code| **code == 10).count());
     assert!(codes.iter().all(|code| [0, 10].contains(code)), "{codes:?}");
     let said = format!("a good version: {back} of {} rolled back {:.5?}", codes.len(), interval(back, count(codes.len())));
     assert!(!beyond_chance(back, count(codes.len()), (0.0, 0.002)), "{said}");
-    if asked().is_some() {
-        tell(&said);
-    }
+    tell(&said);
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Child, Output};
 
-use crate::served::{Served, canaryctl};
+use crate::served::{Served, canaryctl, start};
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -19,13 +19,17 @@ impl Folder {
         Self(path)
     }
 
-    /// A command that asks no AWS.
+    /// A command that calls no AWS.
     pub(crate) fn offline(&self, arguments: &str) -> Output {
         canaryctl().args(arguments.split_whitespace()).current_dir(&self.0).output().unwrap()
     }
 
     pub(crate) fn run(&self, served: &Served, arguments: &str) -> Output {
         served.command(arguments).current_dir(&self.0).output().unwrap()
+    }
+
+    pub(crate) fn start(&self, served: &Served, arguments: &str) -> Child {
+        start(served.command(arguments).current_dir(&self.0))
     }
 }
 

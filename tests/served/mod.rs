@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use sim::{Account, Accounts, Settings, SimClock, Time, World};
+use sim::{Account, Accounts, Fault, Settings, SimClock, Time, World};
 
 /// A simulated AWS behind a real socket, and a way to look inside.
 pub(crate) struct Served {
@@ -37,7 +37,7 @@ impl Served {
 
     /// Accounts that are made like this, one a Region, when they are first called.
     pub(crate) fn of(make: impl Fn(&str, Time) -> World + Send + Sync + 'static) -> Self {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (started, served) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -46,11 +46,11 @@ impl Served {
                 let account = accounts.region("us-east-1");
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("http://{}", listener.local_addr().unwrap());
-                tell.send(Self { account, url }).unwrap();
+                started.send(Self { account, url }).unwrap();
                 sim::serve(accounts, listener, std::future::pending()).await.unwrap();
             });
         });
-        told.recv().unwrap()
+        served.recv().unwrap()
     }
 
     pub(crate) fn command(&self, arguments: &str) -> Command {
@@ -75,19 +75,38 @@ impl Served {
     }
 
     pub(crate) fn start_command(&self, arguments: &str) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        start(&mut self.command(arguments))
+    }
+
+    /// A rollout that stays at its first weight until something happens, once it has come there.
+    pub(crate) fn start_long(&self, options: &str) -> Child {
+        let child = self.start_command(&format!("{LONG} {options}"));
+        self.await_share("2");
+        child
     }
 
     pub(crate) fn share(&self, version: &str) -> f64 {
-        self.account.with(|world| world.alias("hello", "live").unwrap().share(version))
+        self.share_of("hello", version)
+    }
+
+    pub(crate) fn share_of(&self, function: &str, version: &str) -> f64 {
+        self.account.with(|world| world.alias(function, "live").unwrap().share(version))
     }
 
     pub(crate) fn await_share(&self, version: &str) {
+        self.await_share_of("hello", version);
+    }
+
+    pub(crate) fn await_share_of(&self, function: &str, version: &str) {
         let began = Instant::now();
-        while self.share(version) == 0.0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "{version} never got a share");
+        while self.share_of(function, version) == 0.0 {
+            assert!(began.elapsed() < Duration::from_secs(30), "{version} of {function} never got traffic");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.account.with(|world| world.add_fault(fault));
     }
 
     pub(crate) fn writes(&self) -> usize {
@@ -128,10 +147,53 @@ pub(crate) fn text(output: &Output) -> String {
 }
 
 /// The output of a command that ended with this exit code and printed this.
+#[track_caller]
 pub(crate) fn expect(output: Output, expected: i32, words: &str) -> Output {
+    expect_all(output, expected, &[words])
+}
+
+/// The output of a command that ended with this exit code and printed all of this.
+#[track_caller]
+pub(crate) fn expect_all(output: Output, expected: i32, words: &[impl AsRef<str>]) -> Output {
     assert_eq!(code(&output), expected, "{}", text(&output));
-    assert!(text(&output).contains(words), "no `{words}` in {}", text(&output));
+    assert_has(&text(&output), words);
     output
+}
+
+/// A text has all of these words.
+#[track_caller]
+pub(crate) fn assert_has(text: &str, words: &[impl AsRef<str>]) {
+    for word in words.iter().map(AsRef::as_ref) {
+        assert!(text.contains(word), "no `{word}` in {text}");
+    }
+}
+
+/// The one JSON document that a command printed.
+pub(crate) fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
+}
+
+/// Every line that a command printed, as JSON.
+pub(crate) fn json_lines(printed: &str) -> Vec<serde_json::Value> {
+    printed.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// What a process printed that ends with this exit code.
+#[track_caller]
+pub(crate) fn expect_end(child: Child, expected: i32) -> String {
+    let (code, printed) = finish(child);
+    assert_eq!(code, expected, "{printed}");
+    printed
+}
+
+pub(crate) fn start(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Kills a process, so that nothing of it can act any more.
+pub(crate) fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 pub(crate) fn signal(child: &Child, name: &str) {

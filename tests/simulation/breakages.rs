@@ -338,7 +338,7 @@ fn the_same_stories_pass_with_the_controller_as_it_is() {
         for seed in 1..=HANDFUL {
             let record = play(&breakage.story(many, seed));
             let wrong = judge(&record);
-            assert!(wrong.is_empty(), "{breakage:?} of {many}, story {seed}: {wrong:#?}\n{}", record.told());
+            assert!(wrong.is_empty(), "{breakage:?} of {many}, story {seed}: {wrong:#?}\n{}", record.text());
         }
     }
 }

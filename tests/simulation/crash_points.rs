@@ -158,7 +158,7 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim, next: Wish) -> usiz
     let finished = if matches!(victim, Victim::Rollout | Victim::ReRun) && story.bad.is_none() { "42" } else { "41" };
     let unhurt = Arc::new(Fuse::default());
     let record = play(story, victim, next, &unhurt);
-    assert_eq!(judge(&record), [], "{name}, undisturbed\n{}", record.told());
+    assert_eq!(judge(&record), [], "{name}, undisturbed\n{}", record.text());
     let calls = unhurt.passed.load(Ordering::Relaxed);
     assert!(calls >= 2, "{name} makes no calls");
     let mut deaths = 0;
@@ -167,9 +167,8 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim, next: Wish) -> usiz
             let record = play(story, victim, next, &Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() }));
             let wrong = judge(&record);
             let side = if gets_through { "after" } else { "before" };
-            assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.told());
-            let there = record.last.iter().all(|alias| alias.version == finished && alias.weights.is_empty());
-            assert!(there, "{name}, died just {side} call {call}\n{}", record.told());
+            assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.text());
+            assert!(record.all_on(finished), "{name}, died just {side} call {call}\n{}", record.text());
             deaths += 1;
         }
     }
@@ -240,6 +239,6 @@ fn what_a_group_has_committed_is_finished_though_an_alarm_goes_off() {
         let record = play(&red, Victim::Rollout, Wish::TakeOver, &fuse);
         let committed = record.changes().iter().filter(|change| change.promoted()).count();
         let codes: Vec<_> = record.runs.iter().map(Run::code).collect();
-        assert_eq!((judge(&record), committed, codes), (vec![], 3, vec![None, Some(0)]), "{member} is bad\n{}", record.told());
+        assert_eq!((judge(&record), committed, codes), (vec![], 3, vec![None, Some(0)]), "{member} is bad\n{}", record.text());
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
         let ids: Vec<&str> = mine.iter().filter_map(|change| Some(change.noted.as_ref()?.id.as_str())).collect();
         // Who waited for somebody else's rollout, and never came to write, has seen how that one ended.
         let about = |note: &&Note| ids.contains(&note.id.as_str()) || ids.is_empty();
-        let told = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
+        let described = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
         // What it had in view when it ended: the states since some moments before.
         let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
         let ending = |fits: &dyn Fn(&Change<'_>, &Note) -> bool| {
@@ -109,7 +109,7 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
             _ => false,
         };
-        ensure(right, || told(&seen.last().map(|change| record.shown(change)).unwrap_or_default()))?;
+        ensure(right, || described(&seen.last().map(|change| record.shown(change)).unwrap_or_default()))?;
     }
     Ok(())
 }
@@ -150,10 +150,10 @@ pub(crate) fn all_or_none(record: &Record, changes: &[Change<'_>]) -> Finding {
     let on = |alias: &AliasState, versions: &[&str]| versions.contains(&alias.version.as_str()) && alias.weights.is_empty();
     // Where a first version failed before there was an alias, there is none.
     let all = |versions: &[&str]| members.iter().all(|member| on(&record.last[*member], versions));
-    let told = || members.iter().map(|member| format!("{}: {:?}", name(*member), record.last[*member])).collect::<Vec<_>>();
-    ensure(all(&["41", ""]) || all(&CANDIDATES), || format!("{:#?}", told()))?;
+    let described = || members.iter().map(|member| format!("{}: {:?}", name(*member), record.last[*member])).collect::<Vec<_>>();
+    ensure(all(&["41", ""]) || all(&CANDIDATES), || format!("{:#?}", described()))?;
     let live = |member: &&usize| split(&record.last[**member].description).1.is_some_and(|note| note.is_live());
-    ensure(!members.iter().any(|member| live(&member)), || format!("under way: {:#?}", told()))
+    ensure(!members.iter().any(|member| live(&member)), || format!("under way: {:#?}", described()))
 }
 
 /// A process that ends of its own accord leaves no live note of its own, unless it says so.
@@ -177,13 +177,13 @@ pub(crate) fn released(record: &Record, changes: &[Change<'_>]) -> Finding {
 pub(crate) fn exit_codes_of_all(record: &Record, changes: &[Change<'_>]) -> Finding {
     for (run, ended) in ended(record, Role::Rollout).filter(|(_, ended)| !ended.left.is_empty()) {
         let (at, code, left) = (ended.at, ended.code, &ended.left);
-        let told = || format!("{} ended with {code} at {:.3}: {left:?}", run.caller, record.seconds(at));
+        let described = || format!("{} ended with {code} at {:.3}: {left:?}", run.caller, record.seconds(at));
         let codes: Vec<u8> = left.iter().map(|left| left.code).collect();
         let worst = [20, 21].into_iter().find(|worst| codes.contains(worst));
-        ensure(worst.is_none_or(|worst| worst == code) && (worst.is_some() || ![20, 21].contains(&code)), told)?;
-        // What is not nothing is never told as nothing; and nothing else is told than what one of them says.
-        ensure((code == 0) == codes.iter().all(|code| *code == 0) && (codes.contains(&code) || code == 10), told)?;
-        ensure(record.story.many == 1 || fits_all(record, changes, run, ended), told)?;
+        ensure(worst.is_none_or(|worst| worst == code) && (worst.is_some() || ![20, 21].contains(&code)), described)?;
+        // What is not nothing is never reported as nothing; and nothing else is reported than what one of them says.
+        ensure((code == 0) == codes.iter().all(|code| *code == 0) && (codes.contains(&code) || code == 10), described)?;
+        ensure(record.story.many == 1 || fits_all(record, changes, run, ended), described)?;
     }
     Ok(())
 }

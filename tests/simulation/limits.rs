@@ -28,13 +28,9 @@ fn under(many: usize, (operation, effect, from): Over, lasts: Duration) -> Story
 /// How the first process ended: its exit code, and how long after the opening.
 fn ended(record: &Record) -> (u8, Duration) {
     let wrong = judge(record);
-    assert!(wrong.is_empty(), "{wrong:#?}\n{}", record.told());
+    assert!(wrong.is_empty(), "{wrong:#?}\n{}", record.text());
     let ended = record.rollouts().next().and_then(|run: &Run| run.ended.as_ref()).unwrap();
     (ended.code, ended.at.since(record.opened))
-}
-
-fn all_on(record: &Record, version: &str) -> bool {
-    record.last.iter().all(|alias| alias.version == version && alias.weights.is_empty())
 }
 
 #[test]
@@ -50,13 +46,13 @@ fn what_cannot_be_seen_is_waited_for_up_to_the_limit_and_no_longer() {
     ] {
         let limit = under(many, over, MINUTE).asked.blind_limit * patience;
         let waited = play(&under(many, over, limit.saturating_sub(MINUTE)));
-        assert_eq!((ended(&waited).0, all_on(&waited, "42")), (0, true), "{many} {over:?}\n{}", waited.told());
+        assert_eq!((ended(&waited).0, waited.all_on("42")), (0, true), "{many} {over:?}\n{}", waited.text());
         let lost = play(&under(many, over, limit * 4));
         let (code, at) = ended(&lost);
-        assert_eq!((code, all_on(&lost, "41")), (12, true), "{many} {over:?}\n{}", lost.told());
+        assert_eq!((code, lost.all_on("41")), (12, true), "{many} {over:?}\n{}", lost.text());
         // It was seen up to a poll, of calls a minute and their lag, before; a look fails for some seconds.
         let since = over.2 + limit;
-        assert!(since < at + MINUTE * 2 && at < since + MINUTE, "{many} {over:?}: {at:?}, not {since:?}\n{}", lost.told());
+        assert!(since < at + MINUTE * 2 && at < since + MINUTE, "{many} {over:?}: {at:?}, not {since:?}\n{}", lost.text());
     }
 }
 
@@ -69,9 +65,9 @@ fn a_rollback_that_aws_refuses_is_tried_for_a_quarter_of_an_hour() {
         let record = play(&Story { bad, ..denied });
         let (code, at) = ended(&record);
         let quarter = red + MINUTE * 15;
-        assert_eq!(code, 20, "{}", record.told());
-        assert!(quarter <= at && at < quarter + MINUTE, "{at:?}, not {quarter:?}\n{}", record.told());
-        assert!(all_on(&record, "41"), "{}", record.told());
+        assert_eq!(code, 20, "{}", record.text());
+        assert!(quarter <= at && at < quarter + MINUTE, "{at:?}, not {quarter:?}\n{}", record.text());
+        assert!(record.all_on("41"), "{}", record.text());
     }
 }
 
@@ -85,7 +81,7 @@ fn a_share_that_a_person_set_is_held_until_a_person_ends_it() {
         let changes = record.changes();
         let edited = changes.iter().position(|change| change.call.caller == "CONSOLE").unwrap();
         let raised = changes[edited + 1..].iter().find(|change| change.raised() || change.promoted());
-        assert!(raised.is_none() && all_on(&record, "41"), "{weight}\n{}", record.told());
-        assert_eq!(ended(&record).0, 13, "{weight}\n{}", record.told());
+        assert!(raised.is_none() && record.all_on("41"), "{weight}\n{}", record.text());
+        assert_eq!(ended(&record).0, 13, "{weight}\n{}", record.text());
     }
 }

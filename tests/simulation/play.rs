@@ -1,4 +1,4 @@
-//! How is a story played? In virtual time, on one thread: actors are started, killed, put to sleep and told to stop as it says.
+//! How is a story played? In virtual time, on one thread: actors are started, killed, put to sleep and asked to stop as it says.
 //!
 //! Nothing is judged here. Chance is the seed's, so that the same story has the same log, byte for byte.
 
@@ -58,7 +58,7 @@ pub(crate) fn play_through(story: &Story, between: Between<'_>) -> Record {
     })
 }
 
-/// What a process is told from outside.
+/// What is done to a process from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Strings {
     Run,

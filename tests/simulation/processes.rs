@@ -83,7 +83,7 @@ impl Play {
 
 fn assert_right(record: &Record) {
     let wrong = judge(record);
-    assert!(wrong.is_empty(), "{wrong:#?}\n{}", record.told());
+    assert!(wrong.is_empty(), "{wrong:#?}\n{}", record.text());
 }
 
 /// Kills a rollout after so long, and lets somebody finish: the same command again, or a person who rolls back.
@@ -104,8 +104,7 @@ fn kill_and_finish(seed: u64, lives: Duration) {
     let record = play.record(runs);
     assert_right(&record);
     let finished = if resumes { "42" } else { "41" };
-    let right = record.last[0].version == finished && record.last[0].weights.is_empty();
-    assert!(right, "killed after {lives:?}\n{}", record.told());
+    assert!(record.all_on(finished), "killed after {lives:?}\n{}", record.text());
 }
 
 #[test]
@@ -129,13 +128,13 @@ fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
     codes.sort_unstable();
     let record = play.record(runs);
     assert_right(&record);
-    assert_eq!(codes, [0, 3, 3], "{}", record.told());
+    assert_eq!(codes, [0, 3, 3], "{}", record.text());
     assert_eq!(record.last[0].version, "42");
     for loser in record.runs.iter().filter(|run| run.code() == Some(3)) {
         let did = record.log.iter().filter(|call| call.caller == loser.caller && call.succeeded());
         let changed = did.filter(|call| {
             call.wrote(&name(0), ALIAS) || call.operation == "PublishVersion" || call.status == 200 && call.operation == "Invoke"
         });
-        assert_eq!(changed.count(), 0, "{}", record.told());
+        assert_eq!(changed.count(), 0, "{}", record.text());
     }
 }

@@ -149,25 +149,30 @@ impl Record {
         [self.rollouts().next(), self.rollouts().next_back()].map(|run| word(run).unwrap_or_else(|| "killed".to_owned()))
     }
 
+    /// Whether all of them are on this version.
+    pub(crate) fn all_on(&self, version: &str) -> bool {
+        self.last.iter().all(|alias| alias.version == version && alias.weights.is_empty())
+    }
+
     /// The log, one line a call, as it is printed and compared.
-    pub(crate) fn told(&self) -> String {
-        let mut told = format!("{:#?}\n", self.story);
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{:#?}\n", self.story);
         for call in &self.log {
-            self.tell_call(&mut told, call);
+            self.write_call(&mut text, call);
         }
         for alarm in self.alarms.iter().flatten() {
             for (at, state) in &alarm.transitions {
-                let _ = writeln!(told, "alarm {} {:9.3} {state}", alarm.name, self.seconds(*at));
+                let _ = writeln!(text, "alarm {} {:9.3} {state}", alarm.name, self.seconds(*at));
             }
         }
         for run in &self.runs {
             let ended = run.ended.as_ref().map(|ended| (self.seconds(ended.at), ended.code, &ended.left));
-            let _ = writeln!(told, "{} began {:.3}, ended {ended:?}", run.caller, self.seconds(run.began));
+            let _ = writeln!(text, "{} began {:.3}, ended {ended:?}", run.caller, self.seconds(run.began));
         }
         for (member, last) in self.last.iter().enumerate() {
-            let _ = writeln!(told, "last of {}: {last:?}", name(member));
+            let _ = writeln!(text, "last of {}: {last:?}", name(member));
         }
-        told
+        text
     }
 
     pub(crate) fn shown(&self, change: &Change<'_>) -> String {
@@ -190,9 +195,9 @@ impl Record {
         (at.as_millis() - self.opened.as_millis()) as f64 / 1_000.0
     }
 
-    fn tell_call(&self, told: &mut String, call: &CallRecord) {
+    fn write_call(&self, text: &mut String, call: &CallRecord) {
         let _ = write!(
-            told,
+            text,
             "{:9.3} {:8} {} {} {}{}",
             self.seconds(call.at),
             call.caller,
@@ -203,15 +208,15 @@ impl Record {
         );
         match call.delivery {
             Delivery::Answered => {}
-            Delivery::Lost => told.push_str(" (answer lost)"),
-            Delivery::Held(until) => drop(write!(told, " (held until {:.3})", self.seconds(until))),
-            Delivery::Late(sent) => drop(write!(told, " (sent at {:.3})", self.seconds(sent))),
-            Delivery::Refused => told.push_str(" (refused)"),
+            Delivery::Lost => text.push_str(" (answer lost)"),
+            Delivery::Held(until) => drop(write!(text, " (held until {:.3})", self.seconds(until))),
+            Delivery::Late(sent) => drop(write!(text, " (sent at {:.3})", self.seconds(sent))),
+            Delivery::Refused => text.push_str(" (refused)"),
         }
         if let Some(after) = call.after().filter(|_| call.succeeded()) {
-            let _ = write!(told, " -> {} {:?} {:?}", after.version, after.weights, after.description);
+            let _ = write!(text, " -> {} {:?} {:?}", after.version, after.weights, after.description);
         }
-        told.push('\n');
+        text.push('\n');
     }
 }
 

@@ -103,7 +103,7 @@ impl Source {
     fn run(&self) -> (u64, BTreeMap<&'static str, usize>) {
         if let Some(seed) = number("SEED") {
             let record = play(&(self.story)(seed));
-            println!("{}", record.told());
+            println!("{}", record.text());
             let findings = judge(&record);
             assert!(findings.is_empty(), "SEED={seed}: {findings:#?}");
             return (1, BTreeMap::new());
@@ -132,7 +132,7 @@ impl Source {
             println!("SEED={seed}\n  {}", broken.join("\n  "));
         }
         if let Some(first) = outcomes.first() {
-            println!("{}", play(&(self.story)(first.seed)).told());
+            println!("{}", play(&(self.story)(first.seed)).text());
             let listed: Vec<u64> = outcomes.iter().map(|outcome| outcome.seed).collect();
             panic!("{} of {count} {named} broke a promise: {listed:?}", outcomes.len());
         }
@@ -157,7 +157,7 @@ fn every_group_is_safe() {
 fn the_same_seed_is_the_same_story_to_the_byte() {
     let stories = [3, 14, 15, 92, 65, 35].map(ONE.story).into_iter().chain([3, 14, 15].map(SEVERAL.story));
     for story in stories {
-        let (once, again) = (play(&story).told(), play(&story).told());
+        let (once, again) = (play(&story).text(), play(&story).text());
         assert!(once == again, "SEED={} is not one story\n{once}\n---\n{again}", story.seed);
     }
 }

@@ -72,7 +72,7 @@ pub(crate) enum Trouble {
 /// The rollout that is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// Every step's share in per cent, the last of them 100.
+    /// Every step's share in percent, the last of them 100.
     pub(crate) steps: Vec<u16>,
     pub(crate) every: Duration,
     pub(crate) bake: Duration,
@@ -109,9 +109,9 @@ pub(crate) enum Act {
     Kill(u8),
     /// Puts one of them to sleep.
     Suspend(u8, Duration),
-    /// Tells one of them to stop, as a cancelled job is told.
+    /// Asks one of them to stop, as a cancelled job is.
     Signal(u8),
-    /// So many people roll one of the functions back by hand.
+    /// So many people roll one of the functions back manually.
     RollBack(usize, u8),
     /// A person gives the rollout of one of them an order.
     Order(usize, Deed),
@@ -132,7 +132,7 @@ pub(crate) enum Act {
 /// How long AWS leaves each of the shares that it sets itself.
 pub(crate) const PROVISIONING: Duration = Duration::from_secs(20);
 
-/// What a rollout is to do where one is under way already.
+/// What a rollout is to do where one is in progress already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// Nothing, unless its owner is gone.

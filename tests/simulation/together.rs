@@ -225,11 +225,11 @@ pub(crate) fn forward(record: &Record, writes: &[Change<'_>]) -> Finding {
         let acts = |fits: &dyn Fn(&Act) -> bool| {
             record.story.acts.iter().any(|(when, act)| record.opened + *when <= unaware && fits(act))
         };
-        let told = acts(&|act| matches!(act, Act::Signal(_)));
+        let signalled = acts(&|act| matches!(act, Act::Signal(_)));
         let by_hand = (0..record.story.many).any(|member| taken(writes, member).is_some_and(|since| since <= back.sent));
         let paused = record.story.acts.iter().any(|(_, act)| matches!(act, Act::Order(_, Deed::Pause(..))));
         let blind = !record.story.weather.is_empty() && back.call.at <= unaware;
-        ensure(red || told || by_hand || paused || blind, || {
+        ensure(red || signalled || by_hand || paused || blind, || {
             format!("{}\ncommitted by {}", record.shown(back), record.shown(commit))
         })?;
     }

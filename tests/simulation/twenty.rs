@@ -53,10 +53,10 @@ fn one_bad_function_among_a_group_of_twenty_brings_all_back() {
     for seed in 0..3 {
         let record = play(&twenty(seed));
         let wrong = judge(&record);
-        assert!(wrong.is_empty(), "{seed}: {wrong:#?}\n{}", record.told());
+        assert!(wrong.is_empty(), "{seed}: {wrong:#?}\n{}", record.text());
         for (member, last) in record.last.iter().enumerate() {
             let back = last.version == "41" && last.weights.is_empty() && last.description.contains(" back 41>42 ");
-            assert!(back, "{seed}: {} stands at {last:?}\n{}", name(member), record.told());
+            assert!(back, "{seed}: {} stands at {last:?}\n{}", name(member), record.text());
         }
         let moved = record.changes().iter().filter(|change| change.raised()).count();
         assert!(moved >= 20, "{seed}: only {moved} shares rose");

@@ -11,7 +11,7 @@ use crate::tmux::Terminal;
 /// Shows a kept rollout up to one of its events, and stays there.
 const SHOW: &str = "echo above; $CANARYCTL; exec sleep 100";
 
-/// How far the story is shown: the suspicion is told, and what is proven is not known yet.
+/// How far the story is shown: the suspicion is shown, and what is certain is not known yet.
 const EVENTS: usize = 13;
 
 /// The first events of a recorded story, in a file of their own.

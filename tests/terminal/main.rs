@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use sim::{Effect, Fault};
 
-use crate::served::{LONG, SHORT, Served};
+use crate::served::{LONG, SHORT, Served, expect_end, json_lines};
 use crate::tmux::Terminal;
 
 /// Runs the command, with the terminal's settings taken down before and after.
@@ -68,21 +68,15 @@ fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
         thread::sleep(Duration::from_millis(300));
     }
     assert_eq!(served.writes(), writes, "{}", terminal.screen());
-    terminal.press("p");
-    terminal.await_text("y to confirm");
-    terminal.press("y");
+    terminal.confirm("p", "y to confirm");
     terminal.await_text("traffic   set 10%   paused until ");
     assert!(is_paused(&description(&served)), "{}", description(&served));
     terminal.await_text("p resume");
-    terminal.press("p");
-    terminal.await_text("end the pause of hello:live?");
-    terminal.press("y");
+    terminal.confirm("p", "end the pause of hello:live?");
     await_description(&served, "resumed", |note| !is_paused(note));
     terminal.await_text("   next 50% in ");
     terminal.await_text("r roll back");
-    terminal.press("r");
-    terminal.await_text("roll hello:live back to 1?");
-    terminal.press("y");
+    terminal.confirm("r", "roll hello:live back to 1?");
     let screen = terminal.await_text("✖ ROLLED BACK   hello:live stays on 1");
     assert!(screen.contains("100% on 1, confirmed"), "{screen}");
     assert!(served.share("2") == 0.0);
@@ -95,9 +89,7 @@ fn whoever_leaves_it_running_gives_the_lease_up() {
     let Some(terminal) = run(&served, LONG) else { return };
     served.await_share("2");
     terminal.await_text("q leave it running");
-    terminal.press("q");
-    terminal.await_text("leave 10% on 2 and stop watching?");
-    terminal.press("y");
+    terminal.confirm("q", "leave 10% on 2 and stop watching?");
     terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic");
     assert_over(&terminal, 30);
     assert!((served.share("2") - 0.1).abs() < 1e-9);
@@ -110,21 +102,19 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
     let served = Served::start();
     let Some(terminal) = run(&served, &format!("{LONG} --bake 2s")) else { return };
     served.await_share("2");
-    served.account.with(|world| world.add_fault(Fault::on("DescribeAlarms", Effect::Deny)));
+    served.fault(Fault::on("DescribeAlarms", Effect::Deny));
     terminal.await_text("holding: monitoring unavailable");
     await_description(&served, "blind", |note| note.contains(" b="));
-    let answer = |key: &str| {
+    let promote = || {
         terminal.await_text("a promote");
-        terminal.press(key);
-        terminal.await_text("shift 100% of traffic to 2 now?");
-        terminal.press("y");
+        terminal.confirm("a", "shift 100% of traffic to 2 now?");
     };
-    answer("a");
+    promote();
     terminal.await_text("✖ not promoted: monitoring is unavailable");
     assert!((served.share("2") - 0.1).abs() < 1e-9);
     served.account.with(sim::World::clear_faults);
     await_description(&served, "seeing", |note| !note.contains(" b="));
-    answer("a");
+    promote();
     terminal.await_text("✔ PROMOTED   hello:live is on 2");
     assert_over(&terminal, 0);
 }
@@ -139,7 +129,7 @@ fn a_signal_says_at_once_what_it_does() {
         let Some(terminal) = run(&served, &format!("{LONG} --on-interrupt {policy}")) else { return };
         terminal.await_text("shifted   10% of traffic to version 2");
         terminal.await_text("r roll back");
-        served.account.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Latency(Duration::from_secs(2)))));
+        served.fault(Fault::on("UpdateAlias", Effect::Latency(Duration::from_secs(2))));
         terminal.press("C-c");
         terminal.await_text(says);
         // Told to stop, it asks no more.
@@ -152,13 +142,8 @@ fn a_signal_says_at_once_what_it_does() {
 #[test]
 fn a_signal_from_elsewhere_gives_the_terminal_back_too() {
     let served = Served::start();
-    let script = format!(
-        "sh -c 'echo $$ > $FOLDER/pid; exec $CANARYCTL' ; {}",
-        "echo code $?; stty -g > $FOLDER/after; echo over; exec sleep 100"
-    );
-    let Some(terminal) = Terminal::open((80, 24), &served.command(LONG), &format!("stty -g > $FOLDER/before; {script}")) else {
-        return;
-    };
+    let script = ONCE.replace("$CANARYCTL", "sh -c 'echo $$ > $FOLDER/pid; exec $CANARYCTL'");
+    let Some(terminal) = Terminal::open((80, 24), &served.command(LONG), &script) else { return };
     served.await_share("2");
     terminal.await_text("r roll back");
     assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", terminal.file("pid").trim()]).status().unwrap().success());
@@ -191,9 +176,7 @@ fn suspended_it_gives_the_terminal_back_and_takes_it_again() {
     terminal.press("Enter");
     terminal.await_text("\n1\n");
     terminal.await_text("r roll back");
-    terminal.press("r");
-    terminal.await_text("y to confirm");
-    terminal.press("y");
+    terminal.confirm("r", "y to confirm");
     terminal.await_text("✖ ROLLED BACK   hello:live stays on 1");
     assert!(served.share("2") == 0.0);
 }
@@ -236,24 +219,12 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
     terminal.await_text("✖ ROLLED BACK   hello:live stays on 1");
     terminal.await_text("code 0\n");
     rollout.wait().unwrap();
-    let (code, text) = served::finish(lines);
-    assert_eq!(code, 0, "{text}");
+    let text = expect_end(lines, 0);
     for line in ["10% of traffic to version 2 (step 1 of 3)", "manually until", "100% of traffic to 1", "✖ ROLLED BACK"] {
         assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
     }
-    let (code, text) = served::finish(objects);
-    assert_eq!(code, 0, "{text}");
-    let kinds: Vec<&str> = text
-        .lines()
-        .map(|line| {
-            if line.contains("\"paused\":true") {
-                "paused"
-            } else if line.contains("\"alias_state\":\"idle\"") {
-                "idle"
-            } else {
-                "running"
-            }
-        })
-        .collect();
-    assert_eq!(kinds, ["running", "paused", "idle"], "{text}");
+    let text = expect_end(objects, 0);
+    let states = json_lines(&text).into_iter().map(|line| (line["alias_state"].clone(), line["paused"].clone()));
+    let expected = [("running", false), ("running", true), ("idle", false)].map(|(state, paused)| (state.into(), paused.into()));
+    assert_eq!(states.collect::<Vec<_>>(), expected, "{text}");
 }

@@ -56,6 +56,13 @@ impl Terminal {
         assert!(self.tmux(&["send-keys", key]).status().unwrap().success());
     }
 
+    /// Presses a key, waits for its question and confirms it.
+    pub(crate) fn confirm(&self, key: &str, question: &str) {
+        self.press(key);
+        self.await_text(question);
+        self.press("y");
+    }
+
     pub(crate) fn resize(&self, (columns, rows): (u16, u16)) {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         assert!(self.tmux(&["resize-window", "-x", &columns, "-y", &rows]).status().unwrap().success());

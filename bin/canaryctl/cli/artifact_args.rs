@@ -1,12 +1,11 @@
 //! What is written about a rollout, and where? The options for it.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use rollout::event::Event;
 
-pub(crate) type Render = fn(&[Event]) -> io::Result<String>;
+pub(crate) type Render = fn(&[Event]) -> String;
 
 const REPORTS: &str = "Reports and logs";
 
@@ -58,9 +57,9 @@ pub(crate) struct ReportFile {
 fn report(text: &str) -> Result<ReportFile, String> {
     let path = PathBuf::from(text);
     let render: Render = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("html" | "htm") => |events| Ok(report::html(events)),
-        Some("md") => |events| Ok(report::markdown(events)),
-        Some("json") => |events| Ok(report::document(events)?),
+        Some("html" | "htm") => report::html,
+        Some("md") => report::markdown,
+        Some("json") => report::document,
         Some(_) | None => return Err("expected a name that ends in .html, .md or .json".to_owned()),
     };
     Ok(ReportFile { path, render })

@@ -10,7 +10,7 @@ use controller::port::{Cloud, MinuteCounts, VersionPair};
 use rollout::format::percent;
 use rollout::note::NoteParse;
 use rollout::{Time, Version};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::common::{Common, Output};
 use crate::cli::values::duration;
@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         (None, function) => counted(args, function.as_deref()).await?,
     };
     let out = match args.common.output {
-        Output::Json => lines(test, &minutes)?,
+        Output::Json => lines(test, &minutes),
         Output::Text => table(test, &minutes, &parameters),
     };
     print_out(&out);
@@ -128,8 +128,7 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
         return Err(refused(&text, hint));
     }
-    every_minute(&found)
-        .map_err(|error| Failure { code: 1, message: format!("the counts from CloudWatch are not valid: {error}") })
+    every_minute(&found).map_err(|error| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}")))
 }
 
 /// The minutes in a row: one without data is all zero.
@@ -163,24 +162,23 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// A JSON object per minute. A component without any bet yet is minus infinity, which JSON writes as null.
-fn lines(mut test: Test, minutes: &[Minute]) -> Result<String, Failure> {
+fn lines(mut test: Test, minutes: &[Minute]) -> String {
     let outlook = outlook(minutes);
     let mut out = String::new();
     for (index, minute) in minutes.iter().enumerate() {
         test.fold(minute);
         let weighed = test.weighed();
-        let components: Vec<Value> = weighed.components.iter().map(|component| json!(component)).collect();
         let line = json!({
             "minute": index + 1,
             "ln_e": weighed.ln_e,
-            "components": components,
+            "components": weighed.components,
             "buckets": weighed.buckets,
             "verdict": word(test.verdict(&outlook)),
         });
-        out.push_str(&serde_json::to_string(&line)?);
-        out.push('\n');
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{line}");
     }
-    Ok(out)
+    out
 }
 
 /// A number of any size, in a few characters.

@@ -40,10 +40,8 @@ pub(crate) fn script(args: &Completions, command: &mut Command) -> u8 {
 }
 
 pub(crate) fn pages(args: &Man, command: Command) -> Result<u8, Failure> {
-    let unwritable = |error: std::io::Error| Failure {
-        code: 1,
-        message: format!("cannot write the man pages to `{}`: {error}", args.folder.display()),
-    };
+    let folder = args.folder.display();
+    let unwritable = |error| Failure::unexpected(format!("cannot write the man pages to `{folder}`: {error}"));
     std::fs::create_dir_all(&args.folder).map_err(unwritable)?;
     clap_mangen::generate_to(command, &args.folder).map_err(unwritable)?;
     Ok(0)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use controller::port::Cloud;
 use controller::{Grant, Place, permissions, rollback_permissions};
 use project::FunctionRef;
 use rollout::Subject;
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
     let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
-    let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut grants, mut notes): (Vec<Grant>, Vec<&str>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
         let place =
@@ -62,46 +63,43 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     for note in notes.iter().filter(|note| known.insert(*note)) {
         print_info(&format!("note: {note}\n"));
     }
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
+    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants)).map_err(Failure::unexpected)?));
     Ok(0)
 }
 
 /// Merges grants by their purpose: one statement for each, for any number of functions.
 fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     for grant in more {
-        match grants.iter_mut().find(|known| known.id == grant.id) {
-            Some(known) => {
-                known
-                    .actions
-                    .extend(grant.actions.iter().filter(|action| !known.actions.contains(action)).copied().collect::<Vec<_>>());
-                let beyond: Vec<String> =
-                    grant.resources.into_iter().filter(|resource| !known.resources.contains(resource)).collect();
-                known.resources.extend(beyond);
-            }
-            None => grants.push(grant),
-        }
+        let Some(Grant { actions, resources, .. }) = grants.iter_mut().find(|known| known.id == grant.id) else {
+            grants.push(grant);
+            continue;
+        };
+        grant.actions.into_iter().for_each(|action| push_new(actions, action));
+        grant.resources.into_iter().for_each(|resource| push_new(resources, resource));
     }
 }
 
-fn about_rollout(args: &Rollout, create_alias: bool) -> Vec<String> {
+fn push_new<T: PartialEq>(known: &mut Vec<T>, one: T) {
+    if !known.contains(&one) {
+        known.push(one);
+    }
+}
+
+fn about_rollout(args: &Rollout, create_alias: bool) -> impl Iterator<Item = &'static str> {
     let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
                  needed once";
     let warnings = "the `Warnings…` statements are optional: without them a rollout does not warn about callers that bypass the alias, \
                     or about its stack";
     let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
-    notes.into_iter().flatten().map(str::to_owned).collect()
+    notes.into_iter().flatten()
 }
 
-fn about(subject: &Subject, place: &Place) -> Vec<String> {
-    let mut notes = Vec::new();
-    if subject.function.account.is_none() {
-        notes.push("the account is not known, the policy has `*`: name the function by its ARN".to_owned());
-    }
-    if place.region.is_none() && subject.function.place.is_none() {
-        notes.push("the Region is not known, the policy has `*`: set it with `--region`".to_owned());
-    }
-    notes
+fn about(subject: &Subject, place: &Place) -> impl Iterator<Item = &'static str> {
+    let account = "the account is not known, the policy has `*`: name the function by its ARN";
+    let region = "the Region is not known, the policy has `*`: set it with `--region`";
+    let no_region = place.region.is_none() && subject.function.place.is_none();
+    [subject.function.account.is_none().then_some(account), no_region.then_some(region)].into_iter().flatten()
 }
 
 /// The stack in which a rollout looks up logical ids, if it has any.

@@ -29,15 +29,14 @@ pub(crate) struct Import {
     common: Common,
 }
 
-pub(crate) fn schema() -> Result<u8, Failure> {
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
-    Ok(0)
+pub(crate) fn schema() -> u8 {
+    print_out(&format!("{:#}\n", project::schema()));
+    0
 }
 
 pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     let common = &args.common;
-    let simulated = common.simulate.is_some();
-    let Some(project) = common.config.project(common.region.as_deref(), simulated, LIMIT).await? else {
+    let Some(project) = common.project(LIMIT).await? else {
         return Err(Failure::usage(
             "there is no configuration file in the working directory\n  hint: name one with `--config FILE`",
         ));
@@ -46,8 +45,7 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     match common.output {
         Output::Text => print_out(&written),
         Output::Json => {
-            let json = project::as_json("canary.yml", written.as_bytes())
-                .map_err(|problems| Failure { code: 1, message: problems.to_string() })?;
+            let json = project::as_json("canary.yml", written.as_bytes()).map_err(Failure::unexpected)?;
             print_out(&format!("{json}\n"));
         }
     }
@@ -65,9 +63,8 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
 
 /// A warning for each function that belongs to a stack. A function that is not deployed yet belongs to none.
 async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Failure> {
-    let scenario = session::scenario(common)?;
     let region = project.region.as_ref().map(|region| region.value.clone());
-    let session = session::wire(common, None, region, scenario).await?;
+    let session = session::wire(common, None, region).await?;
     let mut warnings = Vec::new();
     for settings in &project.functions {
         let function = match &settings.function.value {

@@ -79,7 +79,7 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
         if error.kind() == io::ErrorKind::AlreadyExists {
             Failure::refused(format!("`{FILE}` already exists and was not changed"))
         } else {
-            Failure { code: 1, message: format!("cannot write `{FILE}`: {error}") }
+            Failure::unexpected(format!("cannot write `{FILE}`: {error}"))
         }
     })?;
     Ok(format!("wrote {FILE}\n  next      canaryctl plan {}    canaryctl rollout {}\n", typed(first), typed(first)))

@@ -126,7 +126,7 @@ impl Command {
             Self::Analyze(args) => analyze::run(&args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
-            Self::Schema => import::schema(),
+            Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
         }
     }

@@ -6,7 +6,6 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use controller::port::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate};
-use rollout::event::FORMAT;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use rollout::target::Subject;
@@ -173,9 +172,9 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         }
     };
     print_result(args.common.output, code, &text, || {
-        let (function, alias) = (&subject.function.name, &subject.alias);
-        json!({ "v": FORMAT, "type": "outcome", "at": session.aws.time(), "function": function, "alias": alias,
-            "outcome": outcome, "exit_code": code, "reason": { "kind": outcome, "detail": text.trim_end() } })
+        let reason = json!({ "kind": outcome, "detail": text.trim_end() });
+        let fields = json!({ "outcome": outcome, "exit_code": code, "reason": reason });
+        report::object("outcome", session.aws.time(), &subject, fields)
     });
     Ok(code)
 }

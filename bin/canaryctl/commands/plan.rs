@@ -2,7 +2,6 @@
 
 use controller::port::Cloud;
 use controller::{Problem, Request, forecast, preflight};
-use rollout::event::FORMAT;
 use serde_json::json;
 
 use crate::cli::common::Output;
@@ -43,16 +42,14 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             }
         }
         Output::Json => {
-            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)?));
-            let (function, alias) = (&subject.function.name, &subject.alias);
+            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)));
             for text in found.describe_warnings(subject) {
-                let line =
-                    json!({ "v": FORMAT, "type": "warning", "at": now, "function": function, "alias": alias, "text": text });
+                let line = report::object("warning", now, subject, json!({ "text": text }));
                 print_out(&format!("{line}\n"));
             }
             for Problem { text, hint, command } in &found.problems {
-                let line = json!({ "v": FORMAT, "type": "problem", "at": now, "function": function, "alias": alias, "text": text, "hint": hint, "command": command });
-                print_out(&format!("{line}\n"));
+                let fields = json!({ "text": text, "hint": hint, "command": command });
+                print_out(&format!("{}\n", report::object("problem", now, subject, fields)));
             }
         }
     }

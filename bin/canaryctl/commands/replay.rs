@@ -13,7 +13,6 @@ use crate::cli::artifact_args::{Log, Reports};
 use crate::cli::common::Output;
 use crate::cli::values::speed;
 use crate::error::Failure;
-use crate::ui::artifacts::Named;
 use crate::ui::print::{print_error, print_out, read};
 use crate::ui::reporters::{Screen, screen};
 
@@ -90,10 +89,10 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
         print_out(&saved.unfinished());
     }
     let mut code = 0;
-    for Named { name, mut reporter } in args.reports.reporters(several) {
+    for (name, mut reporter) in args.reports.reporters(several) {
         let written: std::io::Result<()> = saved.events.iter().try_for_each(|event| reporter.event(event));
         if let Err(error) = written.and_then(|()| reporter.finish()) {
-            print_error(&format!("cannot write `{name}`: {error}"));
+            print_error(&format!("cannot write `{}`: {error}", name.unwrap_or_default()));
             code = 1;
         }
     }
@@ -114,7 +113,7 @@ pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
     print_out(&match args.output {
         Output::Text => report::explanation(&saved.events),
-        Output::Json => report::explanation_json(&saved.events)?,
+        Output::Json => report::explanation_json(&saved.events),
     });
     Ok(0)
 }
@@ -126,16 +125,12 @@ pub(crate) fn verify(args: &Verify) -> Result<u8, Failure> {
             "cannot check `{shown}`: {error}\n  hint: record the rollout with `canaryctl rollout … --events FILE --observations`"
         ))
     })?;
-    match verified.fault {
-        None => {
-            print_out(&format!("✔ VERIFIED   {} decisions follow from their input\n", verified.decisions));
-            Ok(0)
-        }
-        Some(fault) => Err(Failure {
-            code: 1,
-            message: format!("`{shown}` does not match after {} decisions\n  {fault}", verified.decisions),
-        }),
+    let decisions = verified.decisions;
+    if let Some(fault) = verified.fault {
+        return Err(Failure::unexpected(format!("`{shown}` does not match after {decisions} decisions\n  {fault}")));
     }
+    print_out(&format!("✔ VERIFIED   {decisions} decisions follow from their input\n"));
+    Ok(0)
 }
 
 fn saved(path: &Path) -> Result<Saved, Failure> {

@@ -69,17 +69,11 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     let identity = session::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
-    let (ended, report) = carry_out(&session.aws, session.clock, order, &mut signals).await;
-    Ok(report.print(&ended, args.common.output))
+    Ok(carry_out(&session.aws, session.clock, order, &mut signals).await.print(args.common.output))
 }
 
 /// Rolls back, and stops only at a second signal.
-async fn carry_out<C: Cloud>(
-    aws: &C,
-    clock: RuntimeClock,
-    order: Order,
-    signals: &mut watch::Receiver<Interrupt>,
-) -> (Ended, Report) {
+async fn carry_out<C: Cloud>(aws: &C, clock: RuntimeClock, order: Order, signals: &mut watch::Receiver<Interrupt>) -> Report {
     let began = clock.now();
     let mut warned: Option<(Time, String)> = None;
     let mut warn = |at: Time, why: String| {
@@ -95,8 +89,7 @@ async fn carry_out<C: Cloud>(
         ended = rollback(aws, &clock, &order, &mut warn) => ended,
         () = second_signal(signals) => Ended::Unconfirmed { why: "stopped by a second signal".to_owned(), command: None },
     };
-    let now = clock.now();
-    (ended, Report { subject: order.subject, took: now.since(began), now })
+    Report { subject: order.subject, ended, began, now: clock.now() }
 }
 
 pub(crate) struct BulkRollbackRun<'a> {
@@ -149,9 +142,9 @@ impl BulkRollbackRun<'_> {
         }))
         .await;
         let mut codes = Vec::new();
-        for (one, ended) in self.located.iter().zip(&carried_out) {
-            match ended {
-                Some((ended, report)) => codes.push(report.print(ended, self.output)),
+        for (one, report) in self.located.iter().zip(&carried_out) {
+            match report {
+                Some(report) => codes.push(report.print(self.output)),
                 None => print_note(self.output, &format!("· SKIPPED   {}: no such rollout is in progress\n", one.subject)),
             }
         }
@@ -173,7 +166,7 @@ async fn if_under_way<C: Cloud>(
     order: Order,
     meant: &[RolloutId],
     signals: &mut watch::Receiver<Interrupt>,
-) -> (Ended, Report) {
+) -> Report {
     let began = clock.now();
     let aims: Vec<Option<RolloutId>> = if meant.is_empty() { vec![None] } else { meant.iter().copied().map(Some).collect() };
     let mut ended = Ended::Nothing("no such rollout is in progress".to_owned());
@@ -201,8 +194,7 @@ async fn if_under_way<C: Cloud>(
     {
         ended = Ended::Done { alias, from: None, changed: false, assumed: false };
     }
-    let now = clock.now();
-    (ended, Report { subject: order.subject, took: now.since(began), now })
+    Report { subject: order.subject, ended, began, now: clock.now() }
 }
 
 async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
@@ -213,15 +205,16 @@ async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
 
 struct Report {
     subject: Subject,
-    took: Duration,
+    ended: Ended,
+    began: Time,
     now: Time,
 }
 
 impl Report {
-    fn print(&self, ended: &Ended, output: Output) -> u8 {
-        let (subject, took) = (&self.subject, rollout::format::duration(self.took));
+    fn print(&self, output: Output) -> u8 {
+        let (subject, took) = (&self.subject, rollout::format::duration(self.now.since(self.began)));
         let mut next = Vec::new();
-        let (code, outcome, kind, detail, text) = match ended {
+        let (code, outcome, kind, detail, text) = match &self.ended {
             Ended::Done { alias, from, changed: true, assumed } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
                 let mut text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
@@ -259,25 +252,19 @@ impl Report {
                 (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }
         };
-        let (alias, from): (Option<&Alias>, Option<Version>) = match ended {
-            Ended::Done { alias, from, .. } => (Some(alias), *from),
-            Ended::Nothing(_) | Ended::Missing(_) | Ended::Unconfirmed { .. } => (None, None),
-        };
+        let done = if let Ended::Done { alias, from, .. } = &self.ended { Some((alias, *from)) } else { None };
+        let (alias, from) = done.unzip();
         print_result(output, code, &text, || {
-            json!({
-                "v": rollout::event::FORMAT,
-                "type": "outcome",
-                "at": self.now,
-                "function": subject.function.name,
-                "alias": subject.alias,
+            let fields = json!({
                 "outcome": outcome,
                 "exit_code": code,
                 "reason": { "kind": kind, "detail": detail },
                 "stable": alias.and_then(|alias| alias.target.version()),
-                "candidate": from,
+                "candidate": from.flatten(),
                 "traffic": alias.map_or_else(|| "unknown".to_owned(), Alias::traffic),
                 "next": next,
-            })
+            });
+            report::object("outcome", self.now, subject, fields)
         });
         code
     }

@@ -57,6 +57,6 @@ pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
     let stopped = async move {
         let _ = signals.changed().await;
     };
-    serve(accounts, listener, stopped).await.map_err(|error| Failure { code: 1, message: error.to_string() })?;
+    serve(accounts, listener, stopped).await.map_err(Failure::unexpected)?;
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! `canaryctl status --watch`: the live view of a rollout that runs elsewhere, from reads alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use controller::port::{Clock, Cloud};
@@ -36,7 +37,7 @@ pub(crate) async fn run(
     let budget = Budget::default();
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut view = View::new(output, session.clock);
-    view.changed(&report::status_json(subject, alias, now)?)?;
+    view.changed(report::status_json(subject, alias, now));
     let mut monitor = Monitor { alarms, count_at: Some(cloud.time()), warning: None };
     loop {
         events.extend(monitor.look(&cloud, subject, &mut watch).await);
@@ -47,7 +48,7 @@ pub(crate) async fn run(
         events = match cloud.alias(subject).await {
             Ok(held) => {
                 let alias = held.map(|held| held.alias);
-                view.changed(&report::status_json(subject, alias.as_ref(), cloud.time())?)?;
+                view.changed(report::status_json(subject, alias.as_ref(), cloud.time()));
                 watch.look(alias.as_ref(), cloud.time())
             }
             Err(error) => monitor.warn(&mut watch, format!("the alias cannot be read: {error}"), cloud.time()),
@@ -96,17 +97,14 @@ impl Monitor {
 }
 
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {
-    let mut names: Vec<String> = typed.iter().map(|alarm| alarm.name.clone()).collect();
-    let said = located.said.iter().flat_map(|said| &said.settings.alarms);
-    names.extend(said.filter_map(|alarm| match &alarm.value {
+    let typed = typed.iter().map(|alarm| alarm.name.clone());
+    let said = located.said.iter().flat_map(|said| &said.settings.alarms).filter_map(|alarm| match &alarm.value {
         Alarm::Name(name) => values::alarm(name).ok().map(|alarm| alarm.name),
         Alarm::Definition(definition) => Some(definition.name.clone()),
         // A logical id is not looked up: watching makes no other calls.
         Alarm::LogicalId(_) => None,
-    }));
-    names.sort();
-    names.dedup();
-    names
+    });
+    typed.chain(said).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 struct View {
@@ -138,19 +136,13 @@ impl View {
     }
 
     /// For programs: prints the status if more than the time has changed.
-    fn changed(&mut self, status: &str) -> Result<(), Failure> {
-        if self.output == Output::Text {
-            return Ok(());
+    fn changed(&mut self, mut status: Value) {
+        let line = format!("{status}\n");
+        status["at"].take();
+        if self.output == Output::Json && self.written.as_ref() != Some(&status) {
+            print_out(&line);
+            self.written = Some(status);
         }
-        let mut value: Value = serde_json::from_str(status)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("at");
-        }
-        if self.written.as_ref() != Some(&value) {
-            print_out(&format!("{status}\n"));
-            self.written = Some(value);
-        }
-        Ok(())
     }
 
     /// Lets the time until the next look pass.

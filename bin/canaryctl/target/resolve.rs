@@ -42,6 +42,10 @@ impl Located {
         self.said.as_ref().map_or_else(|| self.subject.to_string(), |said| said.settings.key.value.clone())
     }
 
+    pub(crate) fn settings(&self) -> Option<&FunctionSettings> {
+        self.said.as_ref().map(|said| &said.settings)
+    }
+
     pub(crate) fn notes(&self) -> Vec<String> {
         let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
         problem.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
@@ -74,6 +78,39 @@ impl ProjectSettings {
 
     fn region(&self) -> Option<String> {
         self.project.region.as_ref().map(|region| region.value.clone())
+    }
+
+    async fn function_name(&self, session: &Session, typed: &str, on_error: OnConfigError) -> Result<Qualified, Failure> {
+        let At { value: function, place } = &self.settings.function;
+        let id = match function {
+            // An account on the command line goes before the file's.
+            FunctionRef::Named(named) => {
+                return Ok(match typed.parse::<Qualified>() {
+                    Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
+                    Ok(_) | Err(_) => named.clone(),
+                });
+            }
+            FunctionRef::LogicalId(id) => id,
+        };
+        let found = resource(session, &self.project, id, place);
+        let found = match on_error {
+            OnConfigError::Fail => found.await?,
+            OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
+                let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
+                Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
+            })??,
+        };
+        let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
+        named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
+    }
+
+    /// The function with its alias: typed, or the file's, or the scenario's.
+    fn subject(&self, named: &Qualified, common: &Common) -> Result<Subject, Failure> {
+        let typed = self.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
+        let default = self.settings.alias.as_ref().map(|alias| alias.value.as_str());
+        let default = default.or(session::scenario(common)?.map(|scenario| scenario.defaults().alias));
+        let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
+        Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
@@ -129,12 +166,12 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
     let as_typed = |failure: Failure| match on_error {
         OnConfigError::Fail => Err(failure),
         OnConfigError::AsTyped => {
-            let subject = session::subject(function, common, scenario)?;
+            let subject = session::subject(function, common)?;
             print_error(&format!("{}\nusing the name as typed: {subject}", failure.message));
             Ok(subject)
         }
     };
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await;
+    let project = common.project(on_error.limit()).await;
     let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
     let (said, not_in_file) = match project.map(|project| ProjectSettings::of(project, typed)) {
         Some(Ok(said)) => (Some(said), None),
@@ -145,16 +182,16 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
         return Err(Failure::usage(problem.clone()));
     }
     let Some(said) = said else {
-        let subject = session::subject(function, common, scenario)?;
-        let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None, scenario).await?);
+        let subject = session::subject(function, common)?;
+        let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None).await?);
         return Ok(Located { subject, session, scenario, said: None, not_in_file });
     };
     let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
     let place = typed_place.as_ref().or(said.place());
-    let session = Rc::new(session::wire(common, place, said.region(), scenario).await?);
-    match function_name(&session, &said, typed, on_error).await {
+    let session = Rc::new(session::wire(common, place, said.region()).await?);
+    match said.function_name(&session, typed, on_error).await {
         Ok(named) => {
-            let subject = with_alias(&named, &said, common, scenario)?;
+            let subject = said.subject(&named, common)?;
             print_settings(common, &said, &subject);
             Ok(Located { subject, session, scenario, said: Some(said), not_in_file })
         }
@@ -166,7 +203,7 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: On
 /// and skipped.
 async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = session::scenario(common)?;
-    let project = common.config.project(common.region.as_deref(), scenario.is_some(), on_error.limit()).await?;
+    let project = common.project(on_error.limit()).await?;
     let Some(project) = project else {
         let hint = "name a function, or run this in a directory with a `canary.yml`";
         return Err(Failure::usage(format!(
@@ -182,7 +219,7 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
     let Some(first) = said.first() else {
         return Err(Failure::usage(format!("{} has no function to roll out", project.file)));
     };
-    let session = Rc::new(session::wire(common, first.place(), first.region(), scenario).await?);
+    let session = Rc::new(session::wire(common, first.place(), first.region()).await?);
     let region = session.aws.region();
     let (mut located, mut missing): (Vec<Located>, usize) = (Vec::new(), 0);
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
@@ -191,8 +228,8 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
             let hint = "roll out the functions of one Region at a time with `--only`";
             return Err(Failure::usage(format!("{at}: `{typed}` is not in {region} like the other functions\n  hint: {hint}")));
         }
-        let named = function_name(&session, &said, typed, on_error).await;
-        let subject = match named.and_then(|named| with_alias(&named, &said, common, scenario)) {
+        let named = said.function_name(&session, typed, on_error).await;
+        let subject = match named.and_then(|named| said.subject(&named, common)) {
             Ok(subject) => subject,
             Err(failure) if on_error == OnConfigError::AsTyped => {
                 print_error(&format!("{}\n`{typed}` is skipped", failure.message));
@@ -226,35 +263,6 @@ fn no_such_function(project: &Project, typed: &str) -> String {
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-async fn function_name(
-    session: &Session,
-    said: &ProjectSettings,
-    typed: &str,
-    on_error: OnConfigError,
-) -> Result<Qualified, Failure> {
-    let At { value: function, place } = &said.settings.function;
-    let id = match function {
-        // An account on the command line goes before the file's.
-        FunctionRef::Named(named) => {
-            return Ok(match typed.parse::<Qualified>() {
-                Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
-                Ok(_) | Err(_) => named.clone(),
-            });
-        }
-        FunctionRef::LogicalId(id) => id,
-    };
-    let found = resource(session, &said.project, id, place);
-    let found = match on_error {
-        OnConfigError::Fail => found.await?,
-        OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
-            let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-            Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
-        })??,
-    };
-    let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-    named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
-}
-
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
         return Err(Failure::usage(format!(
@@ -280,20 +288,6 @@ fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: 
     } else {
         Failure { message: text, ..Failure::from(error.clone()) }
     }
-}
-
-/// The function with its alias: typed, or the file's, or the scenario's.
-fn with_alias(
-    named: &Qualified,
-    said: &ProjectSettings,
-    common: &Common,
-    scenario: Option<Scenario>,
-) -> Result<Subject, Failure> {
-    let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
-    let default =
-        said.settings.alias.as_ref().map(|alias| alias.value.as_str()).or(scenario.map(|scenario| scenario.defaults().alias));
-    let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
-    Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {

@@ -4,53 +4,34 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use report::{Recording, Reporter, System};
+use report::{Recording, Reporter};
 use rollout::event::Event;
 
 use super::atomic_file::AtTheEnd;
 use crate::cli::artifact_args::{ArtifactArgs, CiSystem, Log, Render, Reports};
 
 impl Log {
-    /// The form of the log: a CI system's where one is named or detected, else the one that fits the terminal.
-    pub(crate) fn system(self) -> Look {
+    /// The form of the log in CI, where a system is named or detected. Elsewhere it is a live view on a terminal, else plain lines.
+    pub(crate) fn system(self) -> Option<CiSystem> {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "false");
-        match self.ci {
-            Some(CiSystem::GitHub) => Look::Ci(System::GitHub),
-            Some(CiSystem::GitLab) => Look::Ci(System::GitLab),
-            Some(CiSystem::Plain) => Look::Plain,
-            None if set("GITHUB_ACTIONS") => Look::Ci(System::GitHub),
-            None if set("GITLAB_CI") => Look::Ci(System::GitLab),
-            None if set("CI") => Look::Plain,
-            None => Look::Fitting,
-        }
+        let known = [("GITHUB_ACTIONS", CiSystem::GitHub), ("GITLAB_CI", CiSystem::GitLab), ("CI", CiSystem::Plain)];
+        self.ci.or_else(|| known.into_iter().find(|(name, _)| set(name)).map(|(_, system)| system))
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// With the groups of a CI system.
-    Ci(System),
-    Plain,
-    /// A live view on a terminal, else plain lines.
-    Fitting,
-}
-
-pub(crate) struct Named {
-    pub(crate) name: String,
-    pub(crate) reporter: Box<dyn Reporter + Send>,
-}
+/// Reporters, each with the name of its file if it has one.
+pub(crate) type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Reports {
-    pub(crate) fn reporters(&self, several: bool) -> Vec<Named> {
-        self.files.iter().map(|file| named(&file.path, AtTheEnd::whole(&file.path, several, file.render))).collect()
+    pub(crate) fn reporters(&self, several: bool) -> Outputs {
+        self.files.iter().map(|file| named(&file.path, AtTheEnd::new(&file.path, several, file.render, false))).collect()
     }
 }
 
 impl ArtifactArgs {
     /// The reporters that write files, for one rollout or for several, and an error for each file that cannot be opened.
-    pub(crate) fn reporters(&self, several: bool) -> (Vec<Named>, Vec<String>) {
-        let mut errors = Vec::new();
-        let mut reporters = Vec::new();
+    pub(crate) fn reporters(&self, several: bool) -> (Outputs, Vec<String>) {
+        let (mut reporters, mut errors) = (Vec::new(), Vec::new());
         if let Some(path) = &self.events {
             match File::create(path) {
                 Ok(file) => reporters.push(named(path, Recording::new(file))),
@@ -58,34 +39,31 @@ impl ArtifactArgs {
             }
         }
         reporters.extend(self.reports.reporters(several));
-        if self.log.system() == Look::Ci(System::GitHub) {
-            let rows: [(&str, Render); 2] =
-                [("GITHUB_STEP_SUMMARY", |events| Ok(report::markdown(events))), ("GITHUB_OUTPUT", outputs)];
+        if self.log.system() == Some(CiSystem::GitHub) {
+            let rows: [(&str, Render); 2] = [("GITHUB_STEP_SUMMARY", report::markdown), ("GITHUB_OUTPUT", outputs)];
             for (name, render) in rows {
                 if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from) {
-                    reporters.push(named(&path, AtTheEnd::added(&path, several, render)));
+                    reporters.push(named(&path, AtTheEnd::new(&path, several, render, true)));
                 }
             }
         }
-        reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::whole(path, several, dotenv))));
+        reporters.extend(self.dotenv.as_deref().map(|path| named(path, AtTheEnd::new(path, several, dotenv, false))));
         (reporters, errors)
     }
 }
 
-fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> Named {
-    Named { name: path.display().to_string(), reporter: Box::new(reporter) }
+fn named(path: &Path, reporter: impl Reporter + Send + 'static) -> (Option<String>, Box<dyn Reporter + Send>) {
+    (Some(path.display().to_string()), Box::new(reporter))
 }
 
 pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
     format!("cannot write `{name}`: {error}; the rollout is not affected")
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
-fn outputs(events: &[Event]) -> io::Result<String> {
-    Ok(report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default())
+fn outputs(events: &[Event]) -> String {
+    report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has to fit `Render`")]
-fn dotenv(events: &[Event]) -> io::Result<String> {
-    Ok(report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default())
+fn dotenv(events: &[Event]) -> String {
+    report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default()
 }

@@ -14,7 +14,6 @@ use crate::cli::artifact_args::Render;
 pub(crate) struct AtTheEnd {
     path: PathBuf,
     render: Render,
-    /// Whether other programs write to it too: it is appended to.
     shared: bool,
     several: bool,
     events: Vec<Event>,
@@ -22,14 +21,9 @@ pub(crate) struct AtTheEnd {
 }
 
 impl AtTheEnd {
-    /// A file of its own: its content is replaced atomically.
-    pub(crate) fn whole(path: &Path, several: bool, render: Render) -> Self {
-        Self { path: path.to_owned(), render, shared: false, several, events: Vec::new(), done: false }
-    }
-
-    /// A file that other programs write to: it is appended to.
-    pub(crate) fn added(path: &Path, several: bool, render: Render) -> Self {
-        Self { shared: true, ..Self::whole(path, several, render) }
+    /// A file to append to where it is `shared` with other programs; else its content is replaced atomically.
+    pub(crate) fn new(path: &Path, several: bool, render: Render, shared: bool) -> Self {
+        Self { path: path.to_owned(), render, shared, several, events: Vec::new(), done: false }
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -38,7 +32,7 @@ impl AtTheEnd {
         }
         // One attempt: what fails now fails in a moment, too.
         self.done = true;
-        let text = (self.render)(&self.events)?;
+        let text = (self.render)(&self.events);
         if self.shared {
             return OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(text.as_bytes());
         }

@@ -131,8 +131,7 @@ impl<'a> Console<'a> {
         self.reporters.prompt(match heard {
             Interrupt::None => return,
             Interrupt::Leave => Prompt::Doing(Order::Leave),
-            Interrupt::Stop => Prompt::Signal { holds: self.holds, insists: false },
-            Interrupt::AtOnce => Prompt::Signal { holds: self.holds, insists: true },
+            Interrupt::Stop | Interrupt::AtOnce => Prompt::Signal { holds: self.holds, insists: heard == Interrupt::AtOnce },
         });
     }
 
@@ -153,11 +152,8 @@ impl<'a> Console<'a> {
             Some('q') => Order::Leave,
             Some(_) | None => return,
         };
-        if talk.doing.is_some() {
-            return;
-        }
         // Before the start there is no rollout to act on.
-        if self.known.id.get().is_none() {
+        if talk.doing.is_some() || self.known.id.get().is_none() {
             return;
         }
         talk.asked = Some(order);

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use report::{Ci, Json, Live, Plain, Prompt, Reporter, Size};
+use report::{Ci, Json, Live, Plain, Prompt, Reporter, Size, System};
 use rollout::event::{Event, EventKind};
 
-use super::artifacts::{Look, Named, unwritten};
+use super::artifacts::{Outputs, unwritten};
 use super::keys::Keys;
 use super::print::print_error;
-use crate::cli::artifact_args::ArtifactArgs;
+use crate::cli::artifact_args::{ArtifactArgs, CiSystem};
 use crate::cli::common::Output;
 use crate::session::RuntimeClock;
 
@@ -47,16 +47,13 @@ enum News {
 impl Reporters {
     /// Starts the reporter for the output, and those that write files, for this number of functions.
     pub(crate) fn start(output: Output, artifacts: &ArtifactArgs, clock: RuntimeClock, functions: usize) -> io::Result<Self> {
-        let look = artifacts.log.system();
+        let ci = artifacts.log.system();
         let several = functions > 1;
-        let live = draws(output, look);
-        let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, look, several).reporter)], Vec::new()))?;
+        let live = draws(output, ci);
+        let screen = Worker::start("screen", clock, move || (vec![(None, screen(output, ci, several).reporter)], Vec::new()))?;
         let files = artifacts.clone();
         // A blocked terminal must not block the files.
-        let files = Worker::start("files", clock, move || {
-            let (named, errors) = files.reporters(several);
-            (named.into_iter().map(|Named { name, reporter }| (Some(name), reporter)).collect(), errors)
-        })?;
+        let files = Worker::start("files", clock, move || files.reporters(several))?;
         Ok(Self { screen, files, live, events: artifacts.events.clone() })
     }
 
@@ -112,8 +109,6 @@ impl Drop for Reporters {
         self.end();
     }
 }
-
-type Outputs = Vec<(Option<String>, Box<dyn Reporter + Send>)>;
 
 impl Worker {
     fn start(
@@ -174,22 +169,27 @@ pub(crate) struct Screen {
 }
 
 /// The reporter for standard output: JSON with `--output json`, a CI system's log in CI, a live view on a terminal, else plain lines.
-pub(crate) fn screen(output: Output, look: Look, several: bool) -> Screen {
-    let (out, live) = (io::stdout(), draws(output, look));
+pub(crate) fn screen(output: Output, ci: Option<CiSystem>, several: bool) -> Screen {
+    let (out, live) = (io::stdout(), draws(output, ci));
     let color = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let reporter: Box<dyn Reporter + Send> = match (output, look) {
+    let system = match ci {
+        Some(CiSystem::GitHub) => Some(System::GitHub),
+        Some(CiSystem::GitLab) => Some(System::GitLab),
+        Some(CiSystem::Plain) | None => None,
+    };
+    let reporter: Box<dyn Reporter + Send> = match (output, system) {
         (Output::Json, _) => Box::new(Json::new(out)),
-        (Output::Text, Look::Ci(system)) if several => Box::new(Ci::of_a_group(out, system)),
-        (Output::Text, Look::Ci(system)) => Box::new(Ci::new(out, system)),
-        (Output::Text, Look::Fitting) if live && several => Box::new(Live::of_a_group(out, Size::Asked, color)),
-        (Output::Text, Look::Fitting) if live => Box::new(Live::new(out, Size::Asked, color)),
-        (Output::Text, Look::Fitting | Look::Plain) if several => Box::new(Plain::of_a_group(out)),
-        (Output::Text, Look::Fitting | Look::Plain) => Box::new(Plain::new(out)),
+        (Output::Text, Some(system)) if several => Box::new(Ci::of_a_group(out, system)),
+        (Output::Text, Some(system)) => Box::new(Ci::new(out, system)),
+        (Output::Text, None) if live && several => Box::new(Live::of_a_group(out, Size::Asked, color)),
+        (Output::Text, None) if live => Box::new(Live::new(out, Size::Asked, color)),
+        (Output::Text, None) if several => Box::new(Plain::of_a_group(out)),
+        (Output::Text, None) => Box::new(Plain::new(out)),
     };
     Screen { reporter, live }
 }
 
-fn draws(output: Output, look: Look) -> bool {
+fn draws(output: Output, ci: Option<CiSystem>) -> bool {
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    output == Output::Text && look == Look::Fitting && io::stdout().is_terminal() && !plain_terminal
+    output == Output::Text && ci.is_none() && io::stdout().is_terminal() && !plain_terminal
 }

@@ -49,7 +49,7 @@ struct Matched {
 impl Evidence {
     /// No minute yet. The parameters have been checked.
     pub(crate) fn new(parameters: &Parameters) -> Self {
-        let none = Bets { components: vec![f64::NEG_INFINITY; parameters.bets()], buckets: 0 };
+        let none = Bets { components: vec![f64::NEG_INFINITY; parameters.bets().into()], buckets: 0 };
         Self {
             parameters: parameters.clone(),
             closed: none.clone(),
@@ -112,7 +112,7 @@ impl Bets {
             return self.clone();
         }
         let buckets = self.buckets + 1;
-        let begins_now = ln_begins(parameters.start, buckets) - float(parameters.bets()).ln();
+        let begins_now = ln_begins(parameters.start, buckets) - f64::from(parameters.bets()).ln();
         let bets = self.components.iter().zip(factors(parameters, bucket));
         Self { components: bets.map(|(so_far, factor)| ln_sum([*so_far, begins_now]) + factor).collect(), buckets }
     }
@@ -161,10 +161,5 @@ pub(crate) fn ln_sum(terms: impl IntoIterator<Item = f64, IntoIter: Clone>) -> f
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2⁵³ buckets")]
 fn count(number: u64) -> f64 {
-    number as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "at most 21 bets")]
-fn float(number: usize) -> f64 {
     number as f64
 }

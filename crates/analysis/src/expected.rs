@@ -4,7 +4,7 @@
 //! the test itself, on fractional counts that follow the schedule.
 
 use crate::minute::Minute;
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::{ParameterError, Parameters, within};
 use crate::test::Test;
 
 /// A part of a schedule: a weight, and how long it stands.
@@ -42,32 +42,14 @@ pub struct Notice {
     pub canary_bad: f64,
 }
 
-/// Why there is nothing to foretell from.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ExpectedError {
-    /// A number out of its range.
-    #[error("the {name} is {value}: it must be between 0 and {most}")]
-    Range {
-        /// Which one, in words.
-        name: &'static str,
-        /// What was given.
-        value: f64,
-        /// The most it may be.
-        most: f64,
-    },
-    /// Parameters that make no test.
-    #[error(transparent)]
-    Parameters(#[from] ParameterError),
-}
-
 impl Step {
     /// A step with the canary's share as a fraction, for at most 100,000 minutes.
     ///
     /// # Errors
     /// A weight that is no fraction; a negative or endless time.
-    pub fn new(weight: f64, minutes: f64) -> Result<Self, ExpectedError> {
-        within("weight", weight, 1.0)?;
-        within("time of a step in minutes", minutes, 1e5)?;
+    pub fn new(weight: f64, minutes: f64) -> Result<Self, ParameterError> {
+        up_to("weight", weight, 1.0)?;
+        up_to("time of a step in minutes", minutes, 1e5)?;
         Ok(Self { weight, minutes })
     }
 }
@@ -77,9 +59,9 @@ impl Traffic {
     ///
     /// # Errors
     /// A negative number, too many invocations, a rate that is no fraction.
-    pub fn new(calls_per_minute: f64, stable_rate: f64) -> Result<Self, ExpectedError> {
-        within("number of invocations per minute", calls_per_minute, 1e9)?;
-        within("rate of failed invocations", stable_rate, 1.0)?;
+    pub fn new(calls_per_minute: f64, stable_rate: f64) -> Result<Self, ParameterError> {
+        up_to("number of invocations per minute", calls_per_minute, 1e9)?;
+        up_to("rate of failed invocations", stable_rate, 1.0)?;
         Ok(Self { calls_per_minute, stable_rate })
     }
 }
@@ -93,7 +75,7 @@ pub fn minutes_to_see(parameters: &Parameters, traffic: &Traffic, weight: f64, t
     let part = alone * times / (others + alone * times);
     let surprise = part * (part / alone).ln() + (1.0 - part) * ((1.0 - part) / others).ln();
     let gained = bad_a_minute * surprise;
-    let first_bet = f64::from(u8::try_from(parameters.bets()).unwrap_or(u8::MAX)) / parameters.start;
+    let first_bet = f64::from(parameters.bets()) / parameters.start;
     (times > 1.0 && gained > 0.0 && gained.is_finite()).then(|| (first_bet.ln() + parameters.ln_threshold()) / gained)
 }
 
@@ -101,7 +83,7 @@ pub fn minutes_to_see(parameters: &Parameters, traffic: &Traffic, weight: f64, t
 ///
 /// # Errors
 /// Parameters that make no sense.
-pub fn sights(parameters: &Parameters, steps: &[Step], traffic: &Traffic) -> Result<Vec<Sight>, ExpectedError> {
+pub fn sights(parameters: &Parameters, steps: &[Step], traffic: &Traffic) -> Result<Vec<Sight>, ParameterError> {
     let test = Test::new(parameters)?;
     let sight = |index: usize, step: &Step| {
         let path = Path::of(steps.get(..=index).unwrap_or_default(), traffic, COARSE);
@@ -114,8 +96,8 @@ pub fn sights(parameters: &Parameters, steps: &[Step], traffic: &Traffic) -> Res
 ///
 /// # Errors
 /// Parameters that make no sense; a rate that is no fraction.
-pub fn notice(parameters: &Parameters, steps: &[Step], traffic: &Traffic, canary_rate: f64) -> Result<Notice, ExpectedError> {
-    within("canary's rate of failed invocations", canary_rate, 1.0)?;
+pub fn notice(parameters: &Parameters, steps: &[Step], traffic: &Traffic, canary_rate: f64) -> Result<Notice, ParameterError> {
+    up_to("canary's rate of failed invocations", canary_rate, 1.0)?;
     let mut test = Test::new(parameters)?;
     let path = Path::of(steps, traffic, FINE);
     let mut passed = 0.0;
@@ -246,8 +228,8 @@ impl Piece {
     }
 }
 
-fn within(name: &'static str, value: f64, most: f64) -> Result<(), ExpectedError> {
-    if (0.0..=most).contains(&value) { Ok(()) } else { Err(ExpectedError::Range { name, value, most }) }
+fn up_to(name: &str, value: f64, most: f64) -> Result<(), ParameterError> {
+    within(name, value, |it| (0.0..=most).contains(&it), &format!("between 0 and {most}"))
 }
 
 /// The chance of `count` events or more where `mean` are usual. Between whole numbers, what lies between their chances.

@@ -75,7 +75,7 @@ impl LatencyTest {
 
     /// Whether any minute so far ended with enough evidence to roll back. Latched.
     pub const fn rolls_back(&self) -> bool {
-        self.latch.ever()
+        self.latch.ever
     }
 
     /// What all of it says, in a word. Minutes left out have no invocations here: a canary is without data only after them.

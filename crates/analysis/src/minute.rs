@@ -15,44 +15,10 @@ pub struct Minute {
 /// The most invocations of a version that a minute may have: 10¹⁵, below which a float still tells single invocations apart.
 pub const MOST_CALLS: f64 = 1e15;
 
-/// Why counts are no minute. `count` names the one that is wrong, as it is written in a file.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CountError {
-    /// Not a number, or without end.
-    #[error("{count} is {value}, not a number of invocations")]
-    NotFinite {
-        /// Which count.
-        count: &'static str,
-        /// What was given.
-        value: f64,
-    },
-    /// Below zero.
-    #[error("{count} is {value}: a count is never negative")]
-    Negative {
-        /// Which count.
-        count: &'static str,
-        /// What was given.
-        value: f64,
-    },
-    /// More than can be counted exactly.
-    #[error("{count} is {value}: more than {MOST_CALLS} invocations in a minute cannot be counted exactly")]
-    TooMany {
-        /// Which count.
-        count: &'static str,
-        /// What was given.
-        value: f64,
-    },
-    /// More bad invocations than invocations.
-    #[error("{count} is {bad}, more than the {calls} invocations in total")]
-    MoreBadThanCalls {
-        /// Which count.
-        count: &'static str,
-        /// Bad invocations.
-        bad: f64,
-        /// All invocations.
-        calls: f64,
-    },
-}
+/// Why counts are no minute: the one that is wrong, as it is named in a file, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CountError(String);
 
 impl Minute {
     /// A minute with these counts, each in invocations.
@@ -66,19 +32,17 @@ impl Minute {
             ("stable_calls", stable_calls),
             ("stable_errors", stable_bad),
         ] {
-            if !value.is_finite() {
-                return Err(CountError::NotFinite { count, value });
-            }
-            if value < 0.0 {
-                return Err(CountError::Negative { count, value });
-            }
-            if value > MOST_CALLS {
-                return Err(CountError::TooMany { count, value });
-            }
+            let wrong = match value {
+                _ if !value.is_finite() => ", not a number of invocations".to_owned(),
+                ..0.0 => ": a count is never negative".to_owned(),
+                _ if value > MOST_CALLS => format!(": more than {MOST_CALLS} invocations in a minute cannot be counted exactly"),
+                _ => continue,
+            };
+            return Err(CountError(format!("{count} is {value}{wrong}")));
         }
         for (count, bad, calls) in [("canary_errors", canary_bad, canary_calls), ("stable_errors", stable_bad, stable_calls)] {
             if bad > calls {
-                return Err(CountError::MoreBadThanCalls { count, bad, calls });
+                return Err(CountError(format!("{count} is {bad}, more than the {calls} invocations in total")));
             }
         }
         Ok(Self { canary_calls, canary_bad, stable_calls, stable_bad })

@@ -36,39 +36,10 @@ pub struct Outage {
     pub canary: f64,
 }
 
-/// Why parameters make no test.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ParameterError {
-    /// A number out of its range.
-    #[error("the {name} is {value}: it must be {range}")]
-    Range {
-        /// Which one, in words.
-        name: &'static str,
-        /// What was given.
-        value: f64,
-        /// Where it has to lie.
-        range: &'static str,
-    },
-    /// Nothing to bet on.
-    #[error("a test needs at least one alternative")]
-    NoAlternative,
-    /// More bets than are of any use.
-    #[error("{given} alternatives: the maximum is 20")]
-    TooManyAlternatives {
-        /// How many there were.
-        given: usize,
-    },
-    /// An outage that is tolerated, or that comes without invocations that succeed.
-    #[error("an outage from {stable} to {canary}: the canary's rate must be above the tolerated {tolerated} and below 1")]
-    Outage {
-        /// Stable's rate.
-        stable: f64,
-        /// The canary's.
-        canary: f64,
-        /// What is tolerated at stable's rate.
-        tolerated: f64,
-    },
-}
+/// Why parameters make no test: the one that is wrong, and what it has to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ParameterError(String);
 
 impl Default for Parameters {
     fn default() -> Self {
@@ -115,8 +86,9 @@ impl Parameters {
     }
 
     /// How many bets there are.
-    pub(crate) fn bets(&self) -> usize {
-        self.alternatives.len() + usize::from(self.outage.is_some())
+    pub(crate) fn bets(&self) -> u8 {
+        let bets = self.alternatives.len() + usize::from(self.outage.is_some());
+        u8::try_from(bets).unwrap_or(u8::MAX)
     }
 
     /// Refuses what makes no sense.
@@ -142,20 +114,25 @@ impl Parameters {
             within("alternative", *alternative, |it| it > 1.0 && it <= 1e6, "above 1 and at most 10⁶")?;
         }
         if self.alternatives.len() > 20 {
-            return Err(ParameterError::TooManyAlternatives { given: self.alternatives.len() });
+            return Err(ParameterError(format!("{} alternatives: the maximum is 20", self.alternatives.len())));
         }
         if self.bets() == 0 {
-            return Err(ParameterError::NoAlternative);
+            return Err(ParameterError("a test needs at least one alternative".to_owned()));
         }
         let Some(Outage { stable, canary }) = self.outage else { return Ok(()) };
         within("outage's rate of stable", stable, |it| it > 0.0 && it < 1.0, "above 0 and below 1")?;
         let tolerated = self.ratio * stable + self.margin;
-        if canary > tolerated && canary < 1.0 { Ok(()) } else { Err(ParameterError::Outage { stable, canary, tolerated }) }
+        if canary > tolerated && canary < 1.0 {
+            return Ok(());
+        }
+        let wanted = format!("the canary's rate must be above the tolerated {tolerated} and below 1");
+        Err(ParameterError(format!("an outage from {stable} to {canary}: {wanted}")))
     }
 }
 
-fn within(name: &'static str, value: f64, holds: impl Fn(f64) -> bool, range: &'static str) -> Result<(), ParameterError> {
-    if holds(value) { Ok(()) } else { Err(ParameterError::Range { name, value, range }) }
+/// Refuses a number out of its range, which is given as a rule and in words.
+pub(crate) fn within(name: &str, value: f64, holds: impl Fn(f64) -> bool, range: &str) -> Result<(), ParameterError> {
+    if holds(value) { Ok(()) } else { Err(ParameterError(format!("the {name} is {value}: it must be {range}"))) }
 }
 
 #[cfg(test)]

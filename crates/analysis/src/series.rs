@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use crate::minute::{CountError, Minute};
+use crate::minute::Minute;
 
 /// The columns, in their order where there is no header.
 pub const COLUMNS: [&str; 4] = ["canary_calls", "canary_errors", "stable_calls", "stable_errors"];
@@ -19,46 +19,7 @@ pub struct SeriesError {
     /// The line, counted from 1.
     pub line: usize,
     /// What is wrong with it.
-    pub problem: Problem,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Problem {
-    /// A cell that is no number.
-    #[error("{column} is `{cell}`, not a number\n  hint: the header columns are {names}", names = COLUMNS.join(", "))]
-    NotANumber {
-        /// Its column.
-        column: &'static str,
-        /// What stands there, at most 40 characters of it.
-        cell: String,
-    },
-    /// A line that is longer or shorter than the others.
-    #[error("{found} columns where {expected} are expected")]
-    Width {
-        /// How many it has.
-        found: usize,
-        /// How many it should have.
-        expected: usize,
-    },
-    /// A header that lacks a column.
-    #[error("the header has no column {column}\n  hint: it has {names}", names = COLUMNS.join(", "))]
-    Missing {
-        /// Which one.
-        column: &'static str,
-    },
-    /// A header that names a column twice.
-    #[error("the header has the column {column} twice")]
-    Twice {
-        /// Which one.
-        column: &'static str,
-    },
-    /// A line that is no such JSON object.
-    #[error("{0}")]
-    Json(String),
-    /// Counts that cannot be.
-    #[error(transparent)]
-    Count(#[from] CountError),
+    pub problem: String,
 }
 
 #[derive(Deserialize)]
@@ -80,11 +41,7 @@ pub fn parse(text: &str) -> Result<Vec<Minute>, SeriesError> {
     }
 }
 
-/// Reads minutes from CSV.
-///
-/// # Errors
-/// The first line that is not understood, or whose counts cannot be.
-pub fn parse_csv(text: &str) -> Result<Vec<Minute>, SeriesError> {
+fn parse_csv(text: &str) -> Result<Vec<Minute>, SeriesError> {
     let mut lines = lines(text).peekable();
     let header = lines.next_if(|(_, line)| cells(line).any(|cell| COLUMNS.contains(&cell)));
     let (at, width) = match header {
@@ -97,11 +54,7 @@ pub fn parse_csv(text: &str) -> Result<Vec<Minute>, SeriesError> {
     lines.map(|(line, text)| row(text, at, width).map_err(|problem| SeriesError { line, problem })).collect()
 }
 
-/// Reads minutes from JSON lines.
-///
-/// # Errors
-/// The first line that is not understood, or whose counts cannot be.
-pub fn parse_json_lines(text: &str) -> Result<Vec<Minute>, SeriesError> {
+fn parse_json_lines(text: &str) -> Result<Vec<Minute>, SeriesError> {
     lines(text).map(|(line, text)| object(text).map_err(|problem| SeriesError { line, problem })).collect()
 }
 
@@ -117,38 +70,42 @@ fn cells(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Where each column stands.
-fn places(header: &str) -> Result<[usize; 4], Problem> {
+fn places(header: &str) -> Result<[usize; 4], String> {
     let mut at = [0; 4];
     for (place, column) in at.iter_mut().zip(COLUMNS) {
         let mut found = cells(header).enumerate().filter(|(_, cell)| *cell == column).map(|(index, _)| index);
-        *place = found.next().ok_or(Problem::Missing { column })?;
+        *place =
+            found.next().ok_or_else(|| format!("the header has no column {column}\n  hint: it has {}", COLUMNS.join(", ")))?;
         if found.next().is_some() {
-            return Err(Problem::Twice { column });
+            return Err(format!("the header has the column {column} twice"));
         }
     }
     Ok(at)
 }
 
-fn row(line: &str, at: [usize; 4], width: usize) -> Result<Minute, Problem> {
+fn row(line: &str, at: [usize; 4], width: usize) -> Result<Minute, String> {
     let cells: Vec<&str> = cells(line).collect();
     if cells.len() != width {
-        return Err(Problem::Width { found: cells.len(), expected: width });
+        return Err(format!("{} columns where {width} are expected", cells.len()));
     }
     let mut counts = [0.0; 4];
     for ((count, column), place) in counts.iter_mut().zip(COLUMNS).zip(at) {
         let cell = cells.get(place).copied().unwrap_or_default();
-        let short = || cell.chars().take(40).collect();
-        *count = cell.parse().map_err(|_| Problem::NotANumber { column, cell: short() })?;
+        *count = cell.parse().map_err(|_| {
+            let (shown, names) = (cell.chars().take(40).collect::<String>(), COLUMNS.join(", "));
+            format!("{column} is `{shown}`, not a number\n  hint: the header columns are {names}")
+        })?;
     }
     let [canary_calls, canary_errors, stable_calls, stable_errors] = counts;
-    Ok(Minute::new(canary_calls, canary_errors, stable_calls, stable_errors)?)
+    Minute::new(canary_calls, canary_errors, stable_calls, stable_errors).map_err(|error| error.to_string())
 }
 
-fn object(line: &str) -> Result<Minute, Problem> {
+fn object(line: &str) -> Result<Minute, String> {
     // The parser counts lines too, from this one: its number would only confuse.
-    let described = |error: &serde_json::Error| error.to_string().replace(" at line 1 column", ", at character");
-    let read: Counts = serde_json::from_str(line).map_err(|error| Problem::Json(described(&error)))?;
-    Ok(Minute::new(read.canary_calls, read.canary_errors, read.stable_calls, read.stable_errors)?)
+    let described = |error: serde_json::Error| error.to_string().replace(" at line 1 column", ", at character");
+    let read: Counts = serde_json::from_str(line).map_err(described)?;
+    let minute = Minute::new(read.canary_calls, read.canary_errors, read.stable_calls, read.stable_errors);
+    minute.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) struct Latch {
     min_canary_bad: f64,
     ln_hold: f64,
     now: bool,
-    ever: bool,
+    pub(crate) ever: bool,
 }
 
 /// What the counts say of the rollout, in a word.
@@ -148,10 +148,6 @@ impl Latch {
     pub(crate) fn see(&mut self, ln_e: f64, canary_bad: f64) {
         self.now = ln_e >= self.ln_threshold && canary_bad >= self.min_canary_bad;
         self.ever |= self.now;
-    }
-
-    pub(crate) const fn ever(&self) -> bool {
-        self.ever
     }
 
     pub(crate) fn verdict(&self, ln_e: f64, canary_calls: f64, outlook: &Outlook) -> Verdict {

@@ -3,39 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, Metric, MetricAlarm, Statistic};
+use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
+use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, MetricAlarm, Statistic};
 use controller::port::{Answer, Call, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
 use crate::error::failed;
 
-#[derive(Debug, Default)]
-pub(crate) struct Described {
-    pub(crate) metric: Vec<MetricAlarm>,
-    pub(crate) composite: Vec<CompositeAlarm>,
-}
-
 impl Aws {
+    /// Asks for alarms of both kinds: without the types, composite alarms are left out.
+    pub(crate) fn describe_alarms(&self) -> DescribeAlarmsFluentBuilder {
+        self.cloudwatch().describe_alarms().alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm)
+    }
+
     /// The alarms of these names or ARNs; those that do not exist are left out.
-    pub(crate) async fn describe(&self, names: &[String]) -> Answer<Described> {
+    pub(crate) async fn describe(&self, names: &[String]) -> Answer<(Vec<MetricAlarm>, Vec<CompositeAlarm>)> {
         let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
-        let mut found = Described::default();
+        let (mut metric, mut composite) = (Vec::new(), Vec::new());
         for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
             let request = self
-                .cloudwatch()
                 .describe_alarms()
                 .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
                 // AWS' own choice is pages of fifty.
-                .max_records(ALARMS_PER_PAGE)
-                // Without the types, composite alarms are left out.
-                .alarm_types(AlarmType::MetricAlarm)
-                .alarm_types(AlarmType::CompositeAlarm);
+                .max_records(ALARMS_PER_PAGE);
             let mut pages = request.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(failed(Call::DescribeAlarms))?;
-                found.metric.extend(page.metric_alarms.unwrap_or_default());
-                found.composite.extend(page.composite_alarms.unwrap_or_default());
+                metric.extend(page.metric_alarms.unwrap_or_default());
+                composite.extend(page.composite_alarms.unwrap_or_default());
             }
         }
         // Asked for by ARN and found by name: in another account or Region it would be another alarm.
@@ -43,9 +39,9 @@ impl Aws {
             let asked = name.map_or(Some(&""), |name| asked.get(name));
             asked.is_some_and(|asked| !Arn::is_meant(asked) || Some(*asked) == arn)
         };
-        found.metric.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        found.composite.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        Ok(found)
+        metric.retain(|alarm: &MetricAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        composite.retain(|alarm: &CompositeAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        Ok((metric, composite))
     }
 }
 
@@ -58,20 +54,10 @@ pub(crate) fn fires_after(alarm: &MetricAlarm) -> Option<Duration> {
 
 pub(crate) fn metric_watch(alarm: &MetricAlarm) -> Watch {
     let statistic = alarm.extended_statistic().or(alarm.statistic().map(Statistic::as_str));
-    let own = alarm.metric_name().map(|metric| Series {
-        namespace: alarm.namespace().unwrap_or_default().to_owned(),
-        metric: metric.to_owned(),
-        statistic: statistic.unwrap_or_default().to_owned(),
-        dimensions: dimensions(alarm.dimensions()),
-    });
+    let own = alarm.metric_name().map(|metric| series(alarm.namespace(), Some(metric), statistic, alarm.dimensions()));
     let calculated = alarm.metrics().iter().filter_map(|query| query.metric_stat()).filter_map(|stat| {
         let metric = stat.metric()?;
-        Some(Series {
-            namespace: metric.namespace().unwrap_or_default().to_owned(),
-            metric: metric.metric_name().unwrap_or_default().to_owned(),
-            statistic: stat.stat().unwrap_or_default().to_owned(),
-            dimensions: dimensions(Metric::dimensions(metric)),
-        })
+        Some(series(metric.namespace(), metric.metric_name(), stat.stat(), metric.dimensions()))
     });
     Watch {
         name: alarm.alarm_name().unwrap_or_default().to_owned(),
@@ -86,9 +72,10 @@ pub(crate) fn composite_watch(alarm: &CompositeAlarm) -> Watch {
     Watch { name: alarm.alarm_name().unwrap_or_default().to_owned(), children, ..Watch::default() }
 }
 
-fn dimensions(pairs: &[Dimension]) -> BTreeMap<String, String> {
-    let pairs = pairs.iter().map(|pair| (pair.name().unwrap_or_default(), pair.value().unwrap_or_default()));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+fn series(namespace: Option<&str>, metric: Option<&str>, statistic: Option<&str>, dimensions: &[Dimension]) -> Series {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let dimensions = dimensions.iter().map(|pair| (text(pair.name()), text(pair.value()))).collect();
+    Series { namespace: text(namespace), metric: text(metric), statistic: text(statistic), dimensions }
 }
 
 /// The alarms that a composite one's rule names, each once: `ALARM(name)`, `OK("name")`, also by ARN.
@@ -125,7 +112,7 @@ const ALARMS_PER_PAGE: i32 = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_cloudwatch::types::{MetricDataQuery, MetricStat};
+    use aws_sdk_cloudwatch::types::{Metric, MetricDataQuery, MetricStat};
 
     #[test]
     fn the_metrics_behind_an_expression() {

@@ -8,7 +8,7 @@ use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, HistoryItemType, MetricAlarm, StateValue, Statistic, Tag,
 };
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionUrlConfig, InvocationType, LogType};
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
     HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
@@ -19,23 +19,21 @@ use rollout::hook::HookUrl;
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::alarms::{Described, alarm_name, composite_watch, metric_watch};
+use crate::alarms::{alarm_name, composite_watch, metric_watch};
 use crate::connect::Aws;
-use crate::convert::{self, AliasAnswer};
 use crate::error::{failed, not_invoked, unreadable};
-use crate::{limits, managed_alarm, metrics};
+use crate::{convert, limits, managed_alarm, metrics};
 
 /// The alias in such an answer.
 macro_rules! held {
     ($operation:expr, $answer:expr) => {
-        AliasAnswer {
-            operation: $operation,
-            function_version: $answer.function_version(),
-            description: $answer.description(),
-            routing: $answer.routing_config(),
-            revision_id: $answer.revision_id(),
-        }
-        .held()
+        convert::alias(
+            $operation,
+            $answer.function_version(),
+            $answer.description(),
+            $answer.routing_config(),
+            $answer.revision_id(),
+        )
     };
 }
 
@@ -45,7 +43,7 @@ impl Cloud for Aws {
     }
 
     fn region(&self) -> &str {
-        Self::region(self)
+        &self.region
     }
 
     fn expiry(&self) -> Option<Time> {
@@ -95,12 +93,8 @@ impl Cloud for Aws {
 
     async fn alias_names(&self, function: &FunctionName) -> Answer<Vec<String>> {
         let request = self.lambda.list_aliases().function_name(function.reference());
-        let mut aliases = request.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(alias) = aliases.next().await {
-            names.extend(alias.map_err(failed(Call::ListAliases))?.name);
-        }
-        Ok(names)
+        let aliases = request.into_paginator().items().send().try_collect().await.map_err(failed(Call::ListAliases))?;
+        Ok(aliases.into_iter().filter_map(|alias| alias.name).collect())
     }
 
     async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Answer<Configuration> {
@@ -149,7 +143,7 @@ impl Cloud for Aws {
             .config_override(limits::write());
         let published = request.send().await.map_err(failed(operation))?;
         let version = published.version().unwrap_or_default();
-        version.parse().map_err(|error| unreadable(operation, format!("{error}")))
+        version.parse().map_err(|error| unreadable(operation, error))
     }
 
     async fn update_code(&self, function: &FunctionName, code: &Code) -> Answer<String> {
@@ -178,9 +172,9 @@ impl Cloud for Aws {
 
     async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
-        let described = self.describe(names).await?;
-        let metric = described.metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
-        let composite = described.composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
+        let (metric, composite) = self.describe(names).await?;
+        let metric = metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
+        let composite = composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
         Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
     }
 
@@ -194,13 +188,9 @@ impl Cloud for Aws {
             .alarm_types(AlarmType::CompositeAlarm)
             .history_item_type(HistoryItemType::StateUpdate)
             .start_date(DateTime::from_millis(since));
-        let mut items = request.into_paginator().items().send();
-        let mut in_alarm = None;
-        while let Some(item) = items.next().await {
-            let item = item.map_err(failed(Call::DescribeAlarmHistory))?;
-            in_alarm = in_alarm.max(convert::went_red(item.timestamp(), item.history_data()));
-        }
-        Ok(in_alarm)
+        let items = request.into_paginator().items().send().try_collect().await;
+        let items = items.map_err(failed(Call::DescribeAlarmHistory))?;
+        Ok(items.iter().filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
     }
 
     async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<Vec<MinuteCounts>>>> {
@@ -213,13 +203,7 @@ impl Cloud for Aws {
     }
 
     async fn managed_alarm(&self, name: &str) -> Answer<Option<ManagedAlarm>> {
-        let request = self
-            .cloudwatch()
-            .describe_alarms()
-            .alarm_names(name)
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm);
-        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
+        let found = self.describe_alarms().alarm_names(name).send().await.map_err(failed(Call::DescribeAlarms))?;
         let (metric, composite) = (found.metric_alarms().first(), found.composite_alarms().first());
         let arn = metric.and_then(MetricAlarm::alarm_arn).or(composite.and_then(|alarm| alarm.alarm_arn()));
         let Some(arn) = arn else { return Ok(None) };
@@ -265,13 +249,7 @@ impl Cloud for Aws {
     }
 
     async fn alarm_names(&self, prefix: &str) -> Answer<Vec<String>> {
-        let request = self
-            .cloudwatch()
-            .describe_alarms()
-            .alarm_name_prefix(prefix)
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm);
-        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
+        let found = self.describe_alarms().alarm_name_prefix(prefix).send().await.map_err(failed(Call::DescribeAlarms))?;
         let metric = found.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         let composite = found.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         Ok(metric.chain(composite).map(str::to_owned).collect())
@@ -280,19 +258,15 @@ impl Cloud for Aws {
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {
         let named = function.qualifier.iter().fold(function.reference(), |name, qualifier| format!("{name}:{qualifier}"));
         let request = self.lambda.list_event_source_mappings().function_name(named);
-        let mut mappings = request.into_paginator().items().send();
-        let mut sources = Vec::new();
-        while let Some(mapping) = mappings.next().await {
-            let mapping = mapping.map_err(failed(Call::ListEventSourceMappings))?;
-            let at_rest = matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting"));
-            sources.push(EventSource {
-                id: mapping.uuid.unwrap_or_default(),
-                source: mapping.event_source_arn,
-                function: mapping.function_arn.unwrap_or_default(),
-                active: !at_rest,
-            });
-        }
-        Ok(sources)
+        let mappings = request.into_paginator().items().send().try_collect().await;
+        let mappings = mappings.map_err(failed(Call::ListEventSourceMappings))?;
+        let source = |mapping: EventSourceMappingConfiguration| EventSource {
+            active: !matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting")),
+            id: mapping.uuid.unwrap_or_default(),
+            source: mapping.event_source_arn,
+            function: mapping.function_arn.unwrap_or_default(),
+        };
+        Ok(mappings.into_iter().map(source).collect())
     }
 
     async fn function_urls(&self, function: &FunctionName) -> Answer<Vec<FunctionUrl>> {
@@ -320,7 +294,7 @@ impl Cloud for Aws {
     }
 
     async fn watches(&self, names: &[String]) -> Answer<Vec<Watch>> {
-        let Described { metric, composite } = self.describe(names).await?;
+        let (metric, composite) = self.describe(names).await?;
         Ok(metric.iter().map(metric_watch).chain(composite.iter().map(composite_watch)).collect())
     }
 

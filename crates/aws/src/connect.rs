@@ -22,6 +22,7 @@ use rollout::Time;
 
 use crate::clock::AwsClock;
 use crate::defaults::NamedProfile;
+use crate::error::without_code;
 use crate::{defaults, limits};
 
 /// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
@@ -49,23 +50,7 @@ pub struct ClientOverrides {
     /// Waits, for time-outs and between attempts.
     pub sleep: Option<SharedAsyncSleep>,
     /// Signs the requests.
-    pub credentials: Option<AccessKey>,
-}
-
-/// A key to sign requests with.
-#[derive(Clone)]
-pub struct AccessKey {
-    /// Its id, which is no secret.
-    pub id: String,
-    /// The secret.
-    pub secret: String,
-}
-
-/// Does not show the secret.
-impl std::fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
-    }
+    pub credentials: Option<Credentials>,
 }
 
 /// AWS, in one Region, as one caller.
@@ -75,16 +60,11 @@ pub struct Aws {
     pub(crate) clock: AwsClock,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     pub(crate) config: SdkConfig,
-    region: String,
+    pub(crate) region: String,
     pub(crate) expiry: Option<Time>,
 }
 
 impl Aws {
-    /// The Region.
-    pub fn region(&self) -> &str {
-        &self.region
-    }
-
     /// Made for one or two questions before anything begins.
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
@@ -142,7 +122,7 @@ pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, 
         loader = loader.profile_name(profile);
     }
     loader = match (credentials, profile) {
-        (Some(AccessKey { id, secret }), _) => loader.credentials_provider(Credentials::new(id, secret, None, None, "canaryctl")),
+        (Some(credentials), _) => loader.credentials_provider(credentials),
         (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &baseline.with_region(Some(region.clone())))),
         (None, None) => loader,
     };
@@ -174,7 +154,7 @@ fn own_http_client() -> Result<SharedHttpClient, CloudError> {
 }
 
 fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
-    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION.to_owned()))?;
+    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(|| unusable(NO_REGION))?;
     if region.as_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         Ok(region)
     } else {
@@ -192,8 +172,8 @@ fn check_endpoint(url: &str) -> Result<(), CloudError> {
     }
 }
 
-fn unusable(message: String) -> CloudError {
-    CloudError { failure: Failure::Unsent, operation: "connect", message, code: None }
+fn unusable(message: impl Into<String>) -> CloudError {
+    without_code(Failure::Unsent, "connect", message)
 }
 
 const NO_REGION: &str = "no AWS Region is set\n  hint: set `--region`, AWS_REGION, or `region` in the profile";

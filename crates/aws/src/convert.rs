@@ -15,43 +15,33 @@ use controller::port::{AliasSnapshot, Answer, Call, Configuration, FunctionConfi
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
-use rollout::{Alias, Time, Weight};
+use rollout::{Alias, Time, Version, Weight};
 
 use crate::alarms::fires_after;
 use crate::error::unreadable;
 
-/// An alias as three operations answer it, each with a type of its own.
-pub(crate) struct AliasAnswer<'a> {
-    pub(crate) operation: Call,
-    pub(crate) function_version: Option<&'a str>,
-    pub(crate) description: Option<&'a str>,
-    pub(crate) routing: Option<&'a AliasRoutingConfiguration>,
-    pub(crate) revision_id: Option<&'a str>,
-}
-
-impl AliasAnswer<'_> {
-    pub(crate) fn held(self) -> Answer<AliasSnapshot> {
-        let operation = self.operation;
-        let target = match required(operation, "FunctionVersion", self.function_version)? {
-            LATEST => Target::Latest,
-            number => Target::Version(number.parse().map_err(|error| unreadable(operation, format!("{error}")))?),
-        };
-        let weights = self.routing.and_then(AliasRoutingConfiguration::additional_version_weights);
-        let mut weights = weights
-            .into_iter()
-            .flatten()
-            .map(|(version, fraction)| {
-                let version = version.parse().map_err(|error| unreadable(operation, format!("{error}")))?;
-                let weight = Weight::from_fraction(*fraction);
-                let weight = weight.ok_or_else(|| unreadable(operation, format!("a weight of {fraction}")))?;
-                Ok((version, weight))
-            })
-            .collect::<Answer<Vec<_>>>()?;
-        weights.sort_unstable();
-        let revision = Revision(required(operation, "RevisionId", self.revision_id)?.to_owned());
-        let description = self.description.unwrap_or_default().to_owned();
-        Ok(AliasSnapshot { alias: Alias { target, weights, description }, revision })
+/// An alias, from the parts of the answer: three operations have it, each with a type of its own.
+pub(crate) fn alias(
+    operation: Call,
+    function_version: Option<&str>,
+    description: Option<&str>,
+    routing: Option<&AliasRoutingConfiguration>,
+    revision_id: Option<&str>,
+) -> Answer<AliasSnapshot> {
+    let version = |number: &str| number.parse::<Version>().map_err(|error| unreadable(operation, error));
+    let target = match required(operation, "FunctionVersion", function_version)? {
+        LATEST => Target::Latest,
+        number => Target::Version(version(number)?),
+    };
+    let mut weights = Vec::new();
+    for (number, fraction) in routing.and_then(AliasRoutingConfiguration::additional_version_weights).into_iter().flatten() {
+        let (number, weight) = (version(number)?, Weight::from_fraction(*fraction));
+        weights.push((number, weight.ok_or_else(|| unreadable(operation, format_args!("a weight of {fraction}")))?));
     }
+    weights.sort_unstable();
+    let revision = Revision(required(operation, "RevisionId", revision_id)?.to_owned());
+    let description = description.unwrap_or_default().to_owned();
+    Ok(AliasSnapshot { alias: Alias { target, weights, description }, revision })
 }
 
 /// The weights as AWS takes them. Never left out: where they are, AWS keeps those that are there.
@@ -193,31 +183,24 @@ mod tests {
     use super::*;
     use controller::port::Failure;
 
-    fn alias<'a>(
-        version: Option<&'a str>,
-        revision: Option<&'a str>,
-        routing: Option<&'a AliasRoutingConfiguration>,
-    ) -> AliasAnswer<'a> {
-        AliasAnswer { operation: Call::GetAlias, function_version: version, description: None, routing, revision_id: revision }
-    }
-
     fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
         AliasRoutingConfiguration::builder().additional_version_weights(version, weight).build()
     }
 
     #[test]
     fn an_alias_without_what_matters_is_unreadable() {
-        assert!(alias(Some("1"), Some("r"), None).held().is_ok());
+        let found = |version, revision, routing| alias(Call::GetAlias, version, None, routing, revision);
+        assert!(found(Some("1"), Some("r"), None).is_ok());
         let (too_much, unpublished) = (weights("2", 1.5), weights("$LATEST", 0.5));
         for (answer, word) in [
-            (alias(None, Some("r"), None), "FunctionVersion"),
-            (alias(Some("one"), Some("r"), None), "`one`"),
-            (alias(Some("1"), None, None), "RevisionId"),
-            (alias(Some("1"), Some(""), None), "RevisionId"),
-            (alias(Some("1"), Some("r"), Some(&too_much)), "1.5"),
-            (alias(Some("1"), Some("r"), Some(&unpublished)), "`$LATEST`"),
+            (found(None, Some("r"), None), "FunctionVersion"),
+            (found(Some("one"), Some("r"), None), "`one`"),
+            (found(Some("1"), None, None), "RevisionId"),
+            (found(Some("1"), Some(""), None), "RevisionId"),
+            (found(Some("1"), Some("r"), Some(&too_much)), "1.5"),
+            (found(Some("1"), Some("r"), Some(&unpublished)), "`$LATEST`"),
         ] {
-            let error = answer.held().unwrap_err();
+            let error = answer.unwrap_err();
             assert_eq!(error.failure, Failure::Unanswered);
             assert!(error.message.contains(word), "{error}");
         }

@@ -57,17 +57,14 @@ impl ProvideCredentials for NamedProfile {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            self.files.provide_credentials().await.map_err(|error| {
-                if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-                    // All that is left to report is which profile was meant.
-                    CredentialsError::invalid_configuration(format!(
-                        "the profile `{}` does not exist or has no Region",
-                        self.name
-                    ))
-                } else {
-                    error
+            match self.files.provide_credentials().await {
+                // All that is left to report is which profile was meant.
+                Err(CredentialsError::CredentialsNotLoaded(_)) => {
+                    let text = format!("the profile `{}` does not exist or has no Region", self.name);
+                    Err(CredentialsError::invalid_configuration(text))
                 }
-            })
+                answer => answer,
+            }
         })
     }
 }

@@ -4,6 +4,7 @@
 //! left, it counts as unanswered.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -30,13 +31,13 @@ where
 }
 
 /// An answer that came and cannot be read: what it was the answer to may well have been carried out.
-pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Into<String>) -> CloudError {
-    CloudError {
-        failure: Failure::Unanswered,
-        operation: operation.into(),
-        message: format!("unreadable response: {}", what.into()),
-        code: None,
-    }
+pub(crate) fn unreadable(operation: impl Into<&'static str>, what: impl Display) -> CloudError {
+    without_code(Failure::Unanswered, operation.into(), format!("unreadable response: {what}"))
+}
+
+/// A failure that AWS has no code for.
+pub(crate) fn without_code(failure: Failure, operation: &'static str, message: impl Into<String>) -> CloudError {
+    CloudError { failure, operation, message: message.into(), code: None }
 }
 
 fn describe<E>(operation: &'static str, error: &SdkError<E, HttpResponse>, judge: fn(&str, u16) -> Failure) -> CloudError
@@ -192,6 +193,7 @@ mod tests {
     use aws_sdk_lambda::operation::update_alias::UpdateAliasError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
+    use aws_smithy_types::error::metadata::Builder;
 
     type Failed = SdkError<UpdateAliasError, HttpResponse>;
 
@@ -200,13 +202,8 @@ mod tests {
     }
 
     fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> Failed {
-        let mut metadata = ErrorMetadata::builder();
-        if let Some(code) = code {
-            metadata = metadata.code(code);
-        }
-        if let Some(message) = message {
-            metadata = metadata.message(message);
-        }
+        let metadata = code.into_iter().fold(ErrorMetadata::builder(), Builder::code);
+        let metadata = message.into_iter().fold(metadata, Builder::message);
         SdkError::service_error(UpdateAliasError::generic(metadata.build()), response(status))
     }
 
@@ -292,23 +289,20 @@ mod tests {
 
     #[test]
     fn what_never_left_and_what_may_have_arrived() {
+        let not_sent = Failed::dispatch_failure;
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
         let rows: [(&str, Failed, Failure); 10] = [
             ("construction", Failed::construction_failure("no such field"), Failure::Unsent),
-            ("user", Failed::dispatch_failure(ConnectorError::user("no URI".into())), Failure::Unsent),
-            ("connecting", Failed::dispatch_failure(ConnectorError::timeout("connect".into())), Failure::Unsent),
-            ("refused", Failed::dispatch_failure(ConnectorError::io(refused().into())), Failure::Unsent),
-            (
-                "refused, wrapped",
-                Failed::dispatch_failure(ConnectorError::io(io::Error::other(refused()).into())),
-                Failure::Unsent,
-            ),
-            ("name", Failed::dispatch_failure(ConnectorError::io(ResolveDnsError::new("no such host").into())), Failure::Unsent),
-            ("reset", Failed::dispatch_failure(ConnectorError::io(reset.into())), Failure::Unanswered),
-            ("unreachable", Failed::dispatch_failure(ConnectorError::io(unreachable.into())), Failure::Unanswered),
-            ("other", Failed::dispatch_failure(ConnectorError::other("half an answer".into(), None)), Failure::Unanswered),
+            ("user", not_sent(ConnectorError::user("no URI".into())), Failure::Unsent),
+            ("connecting", not_sent(ConnectorError::timeout("connect".into())), Failure::Unsent),
+            ("refused", not_sent(ConnectorError::io(refused().into())), Failure::Unsent),
+            ("refused, wrapped", not_sent(ConnectorError::io(io::Error::other(refused()).into())), Failure::Unsent),
+            ("name", not_sent(ConnectorError::io(ResolveDnsError::new("no such host").into())), Failure::Unsent),
+            ("reset", not_sent(ConnectorError::io(reset.into())), Failure::Unanswered),
+            ("unreachable", not_sent(ConnectorError::io(unreachable.into())), Failure::Unanswered),
+            ("other", not_sent(ConnectorError::other("half an answer".into(), None)), Failure::Unanswered),
             ("time-out", Failed::timeout_error("after 5 s"), Failure::Unanswered),
         ];
         for (name, error, failure) in rows {

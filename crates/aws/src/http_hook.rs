@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use rollout::hook::HookUrl;
 
 use crate::connect::Aws;
-use crate::error::{failed, unreadable};
+use crate::error::{failed, unreadable, without_code};
 use crate::limits::CONNECT;
 
 #[derive(Debug)]
@@ -51,20 +51,18 @@ impl Aws {
     pub(crate) async fn send(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
         let asked = async {
             let begun = self.begin(url, payload).await?;
-            let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error.to_string()))?;
+            let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error))?;
             Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
         };
-        let Some(sleep) = self.config.sleep_impl() else { return Err(unusable("no timer is configured")) };
+        let sleep = self.config.sleep_impl().ok_or_else(|| unusable("no timer is configured"))?;
         let page = Timeout::new(Box::pin(asked), sleep.sleep(limit)).await;
-        let page = page.map_err(|_| CloudError {
-            failure: Failure::Unanswered,
-            operation: OPERATION,
-            message: format!("no response within {}", rollout::format::exact(limit)),
-            code: None,
-        })??;
+        let late = |_| {
+            let message = format!("no response within {}", rollout::format::exact(limit));
+            without_code(Failure::Unanswered, OPERATION, message)
+        };
+        let page = page.map_err(late)??;
         if page.status == 429 {
-            let message = "HTTP status 429: too many requests".to_owned();
-            return Err(CloudError { failure: Failure::Throttled, operation: OPERATION, message, code: None });
+            return Err(without_code(Failure::Throttled, OPERATION, "HTTP status 429: too many requests"));
         }
         Ok(page)
     }
@@ -121,7 +119,7 @@ async fn read(mut body: SdkBody) -> Result<Vec<u8>, BoxError> {
 }
 
 fn unusable(message: &str) -> CloudError {
-    CloudError { failure: Failure::Unsent, operation: OPERATION, message: message.to_owned(), code: None }
+    without_code(Failure::Unsent, OPERATION, message)
 }
 
 const OPERATION: &str = "POST";

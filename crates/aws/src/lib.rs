@@ -17,7 +17,8 @@ mod metrics;
 mod permission;
 mod skew;
 
+pub use aws_credential_types::Credentials;
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 pub use aws_smithy_async::time::SharedTimeSource;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-pub use connect::{AccessKey, Aws, ClientOverrides, Settings, connect};
+pub use connect::{Aws, ClientOverrides, Settings, connect};

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
-use controller::port::{Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
+use controller::port::{Answer, Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
 use rollout::target::{FunctionName, Subject};
 use rollout::{Time, Version};
 
@@ -22,7 +22,7 @@ type Question = (&'static str, String);
 /// The values of one series, by the start of their period.
 type Values = BTreeMap<Time, f64>;
 
-pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
+pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
     let mut counted = Vec::new();
     let mut rest = pairs;
     while !rest.is_empty() {
@@ -43,22 +43,26 @@ fn in_one_call(pairs: &[VersionPair]) -> usize {
     fits.count().max(1)
 }
 
-async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Result<Vec<MinuteCounts>, CloudError>> {
+async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
     let mut queries = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
             for (place, (metric, statistic)) in questions(pair.limits.as_ref(), candidate).iter().enumerate() {
                 let id = format!("p{index}{letter}{place}");
-                queries.push(query(&id, &pair.subject, Some(version), metric, statistic, MINUTE));
+                queries.push(query(&id, &pair.subject, Some(version), (metric, statistic), MINUTE));
             }
         }
     }
     let from = pairs.iter().map(|pair| pair.from).min().unwrap_or_default();
-    let answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
-        Ok(answered) => answered,
+    let mut answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
+        Ok(answered) => answered.into_iter(),
         Err(error) => return pairs.iter().map(|_| Err(error.clone())).collect(),
     };
-    pairs.iter().enumerate().map(|(index, pair)| counted(&answered, index, pair)).collect()
+    let one_pair = |pair: &VersionPair| {
+        let count = questions(pair.limits.as_ref(), true).len();
+        counted(pair, answered.by_ref().take(count).collect(), answered.by_ref().take(count).collect())
+    };
+    pairs.iter().map(one_pair).collect()
 }
 
 /// The questions about one version, in the order in which [`tally`] takes their answers.
@@ -75,21 +79,11 @@ fn questions(limits: Option<&Limits>, candidate: bool) -> Vec<Question> {
     asked
 }
 
-fn counted(
-    answered: &BTreeMap<String, Result<Values, CloudError>>,
-    index: usize,
-    pair: &VersionPair,
-) -> Result<Vec<MinuteCounts>, CloudError> {
-    let count = questions(pair.limits.as_ref(), true).len();
-    let series = |letter: char| {
-        let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
-        let one = |place| match answered.get(&format!("p{index}{letter}{place}")) {
-            Some(Err(_)) | None if !needed(place) => Ok(Values::new()),
-            values => values.cloned().unwrap_or_else(|| Err(missing())),
-        };
-        (0..count).map(one).collect::<Result<Vec<Values>, CloudError>>()
-    };
-    let (stable, candidate) = (series('s')?, series('c')?);
+fn counted(pair: &VersionPair, stable: Vec<Answer<Values>>, candidate: Vec<Answer<Values>>) -> Answer<Vec<MinuteCounts>> {
+    let needed = |place: usize| place < DURATIONS || pair.limits.is_some_and(|limits| limits.decide);
+    let one = |(place, values): (usize, Answer<Values>)| if needed(place) { values } else { Ok(values.unwrap_or_default()) };
+    let series = |answered: Vec<_>| answered.into_iter().enumerate().map(one).collect::<Answer<Vec<Values>>>();
+    let (stable, candidate) = (series(stable)?, series(candidate)?);
     let mut minutes: Vec<Time> = stable.iter().chain(&candidate).flat_map(BTreeMap::keys).copied().collect();
     minutes.sort_unstable();
     minutes.dedup();
@@ -100,11 +94,7 @@ fn counted(
         .collect()
 }
 
-fn missing() -> CloudError {
-    unreadable(OPERATION, "a requested series is missing")
-}
-
-fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
+fn tally(series: &[Values], start: Time) -> Answer<VersionCounts> {
     let value = |place: usize| series.get(place).and_then(|values| values.get(&start)).copied();
     let number = |place: usize| match value(place).unwrap_or_default() {
         number if number.is_finite() && number >= 0.0 => Ok(number),
@@ -116,24 +106,12 @@ fn tally(series: &[Values], start: Time) -> Result<VersionCounts, CloudError> {
     Ok(VersionCounts { calls, errors, longest: number(2)?, timed: number(3)?, within: [value(4), value(5)] })
 }
 
-pub(crate) async fn baseline(
-    aws: &Aws,
-    subject: &Subject,
-    from: Time,
-    to: Time,
-    every: Duration,
-) -> Result<Vec<Baseline>, CloudError> {
+pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
     let asked =
         [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
-    let queries = asked
-        .iter()
-        .enumerate()
-        .map(|(place, (metric, statistic))| query(&format!("u{place}"), subject, None, metric, statistic, every))
-        .collect();
-    let answered = ask(aws, queries, from, to).await?;
-    let series = (0..asked.len())
-        .map(|place| answered.get(&format!("u{place}")).cloned().unwrap_or_else(|| Err(missing())))
-        .collect::<Result<Vec<Values>, CloudError>>()?;
+    let queries = asked.into_iter().enumerate();
+    let queries = queries.map(|(place, asked)| query(&format!("u{place}"), subject, None, asked, every));
+    let series = ask(aws, queries.collect(), from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
@@ -148,62 +126,35 @@ pub(crate) async fn baseline(
         .collect())
 }
 
-pub(crate) async fn calls(
-    aws: &Aws,
-    function: &FunctionName,
-    by: &[Option<String>],
-    from: Time,
-    to: Time,
-) -> Result<Vec<f64>, CloudError> {
+pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Answer<Vec<f64>> {
     let queries = by.iter().enumerate().map(|(place, resource)| {
         let resource = resource.iter().map(|resource| ("Resource", resource.clone()));
-        let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource);
-        stat(&format!("r{place}"), dimensions, "Invocations", "Sum", HOUR)
+        let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource).collect();
+        stat(&format!("r{place}"), dimensions, ("Invocations", "Sum"), HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
-    let sum = |place| match answered.get(&format!("r{place}")) {
-        Some(values) => values.clone().map(|values| values.values().fold(0.0, |sum, value| sum + value)),
-        None => Err(missing()),
-    };
-    (0..by.len()).map(sum).collect()
+    answered.into_iter().map(|values| values.map(|values| values.values().fold(0.0, |sum, value| sum + value))).collect()
 }
 
-fn query(
-    id: &str,
-    subject: &Subject,
-    version: Option<Version>,
-    metric: &str,
-    statistic: &str,
-    period: Duration,
-) -> MetricDataQuery {
+fn query(id: &str, subject: &Subject, version: Option<Version>, asked: (&str, &str), period: Duration) -> MetricDataQuery {
     let function = &subject.function.name;
-    let alias = [("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
+    let mut dimensions = vec![("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
     // Counted by version only while the alias has weights, and only for calls through it.
-    let version = version.map(|version| ("ExecutedVersion", version.to_string()));
-    stat(id, alias.into_iter().chain(version), metric, statistic, period)
+    dimensions.extend(version.map(|version| ("ExecutedVersion", version.to_string())));
+    stat(id, dimensions, asked, period)
 }
 
-fn stat(
-    id: &str,
-    dimensions: impl Iterator<Item = (&'static str, String)>,
-    metric: &str,
-    statistic: &str,
-    period: Duration,
-) -> MetricDataQuery {
-    let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
+fn stat(id: &str, dimensions: Vec<(&str, String)>, (metric, statistic): (&str, &str), period: Duration) -> MetricDataQuery {
+    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name(metric).set_dimensions(Some(dimensions)).build();
     let period = i32::try_from(period.as_secs()).unwrap_or(i32::MAX);
     let statistic = MetricStat::builder().metric(metric).period(period).stat(statistic).build();
     MetricDataQuery::builder().id(id).metric_stat(statistic).return_data(true).build()
 }
 
-/// Asks for all of these series. Each of them is whole, or an error.
-async fn ask(
-    aws: &Aws,
-    queries: Vec<MetricDataQuery>,
-    from: Time,
-    to: Time,
-) -> Result<BTreeMap<String, Result<Values, CloudError>>, CloudError> {
+/// Asks for all of these series, and gives them in this order. Each of them is whole, or an error.
+async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> Answer<Vec<Answer<Values>>> {
+    let ids: Vec<String> = queries.iter().filter_map(|query| query.id.clone()).collect();
     let request = aws
         .cloudwatch()
         .get_metric_data()
@@ -229,8 +180,11 @@ async fn ask(
             }
         }
     }
-    let whole = |(series, reservation): (Values, Option<CloudError>)| reservation.map_or(Ok(series), Err);
-    Ok(values.into_iter().map(|(id, found)| (id, whole(found))).collect())
+    let whole = |id: &String| match values.remove(id) {
+        Some((series, reservation)) => reservation.map_or(Ok(series), Err),
+        None => Err(unreadable(OPERATION, "a requested series is missing")),
+    };
+    Ok(ids.iter().map(whole).collect())
 }
 
 /// Why a series is not to be relied on, if it is not.

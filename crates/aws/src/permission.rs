@@ -4,7 +4,7 @@
 //! way, or changes nothing, so that no single condition that were ignored could do harm; and so they may be tried again, as reads.
 
 use aws_sdk_lambda::primitives::Blob;
-use controller::port::{Call, CloudError, Failure, Write};
+use controller::port::{Answer, Call, Failure, Write};
 use rollout::target::Subject;
 
 use crate::connect::Aws;
@@ -13,7 +13,7 @@ use crate::error::failed;
 
 impl Aws {
     /// Asks for a write that cannot take place; an error where it would not be permitted, or nobody knows.
-    pub(crate) async fn ask(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
+    pub(crate) async fn ask(&self, subject: &Subject, write: &Write<'_>) -> Answer<()> {
         let refused = match write {
             Write::Alias(alias) => {
                 let request = self

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::SystemTime;
 
-use aws::{AccessKey, Aws, ClientOverrides, Settings, connect};
+use aws::{Aws, ClientOverrides, Credentials, Settings, connect};
 use controller::port::{Cloud, CloudError, Failure, Revision};
 use rollout::alias::Target;
 use rollout::{Alias, Subject};
@@ -23,7 +23,7 @@ fn settings(region: &str, endpoint_url: &str) -> Settings {
 
 /// Everything real but the credentials.
 async fn real(settings: Settings) -> Result<Aws, CloudError> {
-    let key = AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() };
+    let key = Credentials::new("ME", "secret", None, None, "test");
     connect(settings, ClientOverrides { credentials: Some(key), ..ClientOverrides::default() }).await
 }
 
@@ -52,7 +52,7 @@ async fn settings_that_make_no_sense_are_said_at_once() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let key = AccessKey { id: "AKID".to_owned(), secret: "hush".to_owned() };
+    let key = Credentials::new("AKID", "hush", None, None, "test");
     let shown = format!("{key:?}");
     assert!(shown.contains("AKID") && !shown.contains("hush"), "{shown}");
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use analysis::Parameters;
-use analysis::expected::{ExpectedError, Step, Traffic, notice, sights};
+use analysis::expected::{Step, Traffic, notice, sights};
+use analysis::{ParameterError, Parameters};
 use rollout::comparison::Thousandths;
 use rollout::forecast::{Better, Cost, Forecast, Part};
 use rollout::plan::{Latency, Mode, Plan};
@@ -65,7 +65,7 @@ fn window(plan: &Plan, parts: &[Baseline], now: Time) -> Option<Window> {
     over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
 }
 
-fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ExpectedError> {
+fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError> {
     let minutes = (baseline.to.since(baseline.from).as_secs_f64() / 60.0).max(1.0);
     let traffic = Traffic::new(baseline.calls / minutes, (baseline.errors / baseline.calls).clamp(0.0, 1.0))?;
     let enforced = plan.analysis.latency == Latency::Enforce;
@@ -130,7 +130,7 @@ fn calls_within(schedule: &Schedule, from: f64, span: f64, a_minute: f64) -> f64
 }
 
 /// The schedule while both versions have invocations, in at most so many parts: long ones are told a few steps at a time.
-fn parts(schedule: &Schedule) -> Result<Vec<([usize; 2], Step)>, ExpectedError> {
+fn parts(schedule: &Schedule) -> Result<Vec<([usize; 2], Step)>, ParameterError> {
     let mixed: Vec<Weight> = schedule.weights().iter().copied().filter(|weight| *weight < Weight::FULL).collect();
     let minutes = schedule.every().as_secs_f64() / 60.0;
     let size = mixed.len().div_ceil(PARTS).max(1);

@@ -69,15 +69,13 @@ fn a_named_file_is_read_by_what_stands_in_it() {
 }
 
 #[test]
-fn what_is_no_text_is_refused_where_it_begins() {
-    let folder = folder("latin", &[("canary.yml", b"functions:\n  caf\xe9: {}\n")]);
-    let problems = discover::find(&folder, &Lookup::default()).unwrap_err();
-    assert_eq!(problems.to_string(), "canary.yml:2:6: this is not UTF-8");
-}
-
-#[test]
-fn what_is_too_long_is_refused_unread() {
-    let folder = folder("long", &[("canary.yml", &vec![b'#'; 11 * 1024 * 1024])]);
-    let problems = discover::find(&folder, &Lookup::default()).unwrap_err();
-    assert_eq!(problems.to_string(), "canary.yml: the file is larger than 10 MB");
+fn what_is_no_text_or_too_long_is_refused() {
+    let too_long = vec![b'#'; 11 * 1024 * 1024];
+    for (name, bytes, problem) in [
+        ("latin", &b"functions:\n  caf\xe9: {}\n"[..], "canary.yml:2:6: this is not UTF-8"),
+        ("long", &too_long, "canary.yml: the file is larger than 10 MB"),
+    ] {
+        let problems = discover::find(&folder(name, &[("canary.yml", bytes)]), &Lookup::default()).unwrap_err();
+        assert_eq!(problems.to_string(), problem);
+    }
 }

@@ -118,25 +118,9 @@ fn the_same_as_canary_yml() {
 }
 
 #[test]
-fn canary_yml() {
-    let (used, refused) = check("canary");
-    assert!(used >= 12 && refused >= 6, "{used} {refused}");
-}
-
-#[test]
-fn appspec_files() {
-    let (used, refused) = check("appspec");
-    assert!(used >= 12 && refused >= 6, "{used} {refused}");
-}
-
-#[test]
-fn sam_templates() {
-    let (used, refused) = check("sam");
-    assert!(used >= 12 && refused >= 6, "{used} {refused}");
-}
-
-#[test]
-fn the_serverless_framework() {
-    let (used, refused) = check("serverless");
-    assert!(used >= 12 && refused >= 6, "{used} {refused}");
+fn every_fixture_is_read_as_expected() {
+    for format in ["canary", "appspec", "sam", "serverless"] {
+        let (used, refused) = check(format);
+        assert!(used >= 12 && refused >= 6, "{format}: {used} {refused}");
+    }
 }

@@ -11,9 +11,10 @@ use rollout::format::percent;
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Version};
 
-use crate::counts::figure;
+use crate::counts::{figure, ratio};
 use crate::format::version;
-use crate::record::{Count, Record};
+use crate::record::Record;
+use crate::rollout_state::Count;
 use crate::safe::clean;
 
 const WIDTH: f64 = 880.0;
@@ -28,8 +29,8 @@ const BOTTOM: f64 = 30.0;
 pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
     let axis = Axis::of(record)?;
     let minutes = record.minutes();
-    let slow = slow_pieces(record, &minutes);
-    let heights: &[f64] = match (minutes.is_empty(), &slow) {
+    let last_slow = minutes.iter().rev().find_map(|count| count.numbers.slow.as_ref());
+    let heights: &[f64] = match (minutes.is_empty(), last_slow) {
         (true, _) => &[170.0],
         (false, None) => &[150.0, 110.0, 100.0],
         (false, Some(_)) => &[140.0, 100.0, 70.0, 90.0],
@@ -52,8 +53,10 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
             @if let [first, rest @ ..] = panels.as_slice() {
                 (share(record, &minutes, axis, *first))
                 @if let [second, third @ .., last] = rest {
-                    (errors(record, &minutes, axis, *second))
-                    @if let (Some(slow), Some(third)) = (&slow, third.first()) { (slow.draw(&minutes, axis, *third)) }
+                    (both("Failed invocations, per count", &minutes, axis, *second, &pieces(record, &minutes, failed)))
+                    @if let (Some(last), Some(third)) = (last_slow, third.first()) {
+                        (both(&slow_heading(last), &minutes, axis, *third, &pieces(record, &minutes, slow)))
+                    }
                     (evidence(&minutes, axis, *last))
                 }
             }
@@ -103,10 +106,6 @@ impl Axis {
         LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
 
-    fn end(self) -> Time {
-        self.from + self.span
-    }
-
     /// Lines at round times, nine at most.
     fn draw(self, bottom: f64) -> Markup {
         const ROUND: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
@@ -114,7 +113,7 @@ impl Axis {
         let step = ROUND.iter().copied().find(|step| seconds / step < 9).unwrap_or(86_400);
         let first = self.from.ceil_to_second().as_secs().next_multiple_of(step);
         html! {
-            @for at in (first..=self.end().as_secs()).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+            @for at in (first..=(self.from + self.span).as_secs()).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
                 @let at = Time::from_secs(at);
                 @let x = px(self.x(at));
                 line.grid x1=(x) x2=(x) y1=(TOP) y2=(bottom) {}
@@ -212,52 +211,43 @@ fn share(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Marku
 /// The invocations of a time: from, until, percent that failed or were slow.
 type Piece = (Time, Time, f64);
 
-/// Picks a version's invocations.
-type Side = fn(&Numbers) -> &Calls;
-const SIDES: [Side; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
+/// Pick a version's invocations.
+const SIDES: [fn(&Numbers) -> &Calls; 2] = [|numbers| &numbers.stable, |numbers| &numbers.candidate];
 
-/// The numbers of each count, the time since the one before, and the numbers of that one.
-fn spans<'a>(record: &Record, minutes: &[&'a Count]) -> Vec<(Time, Time, &'a Numbers, Option<&'a Numbers>)> {
+/// The pieces of both versions, a piece for each count: stable's, the candidate's. `percent` is of a side, from this count and the one
+/// before.
+fn pieces(record: &Record, minutes: &[&Count], percent: fn(usize, &Numbers, Option<&Numbers>) -> Option<f64>) -> [Vec<Piece>; 2] {
     let mut from = record.shares.first().map_or(record.began, |(at, _)| *at);
-    let mut before = None;
-    let mut spans = Vec::new();
+    let mut last = None;
+    let mut pieces = [Vec::new(), Vec::new()];
     for numbers in minutes.iter().map(|count| &count.numbers) {
         let Some(until) = numbers.counted_to else { continue };
-        spans.push((from.min(until), until, numbers, before.replace(numbers)));
+        let before = last.replace(numbers);
+        for (side, pieces) in pieces.iter_mut().enumerate() {
+            pieces.extend(percent(side, numbers, before).map(|percent| (from.min(until), until, percent)));
+        }
         from = until;
     }
-    spans
+    pieces
 }
 
-/// The errors of both versions by count: stable's, the candidate's.
-fn pieces(record: &Record, minutes: &[&Count]) -> [Vec<Piece>; 2] {
-    let spans = spans(record, minutes);
-    SIDES.map(|side| {
-        let piece = |(from, until, now, before): &(Time, Time, &Numbers, Option<&Numbers>)| {
-            let (calls, errors) = before.map(side).map_or((0, 0), |known| (known.calls, known.errors));
-            // A later count may be lower.
-            let calls = side(now).calls.saturating_sub(calls);
-            let errors = side(now).errors.saturating_sub(errors).min(calls);
-            (calls > 0).then(|| (*from, *until, of_hundred(errors, calls)))
-        };
-        spans.iter().filter_map(piece).collect()
-    })
+/// The errors since the count before.
+fn failed(side: usize, now: &Numbers, before: Option<&Numbers>) -> Option<f64> {
+    let (calls, errors) = before.map(SIDES[side]).map_or((0, 0), |known| (known.calls, known.errors));
+    // A later count may be lower.
+    let calls = SIDES[side](now).calls.saturating_sub(calls);
+    let errors = SIDES[side](now).errors.saturating_sub(errors).min(calls);
+    ratio(errors, calls).map(|part| part * 100.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "it is drawn, not counted")]
-fn of_hundred(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64 * 100.0
+/// The slow invocations of all that were counted until then.
+fn slow(side: usize, now: &Numbers, _: Option<&Numbers>) -> Option<f64> {
+    let slow = now.slow.as_ref().filter(|_| SIDES[side](now).calls > 0)?;
+    Some([slow.stable_percent, slow.candidate_percent][side].to_f64())
 }
 
-fn errors(record: &Record, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
-    html! {
-        (panel.heading("Failed invocations, per count"))
-        (both(minutes, axis, panel, &pieces(record, minutes)))
-    }
-}
-
-/// The lines of both versions, and the scale that holds the highest of them.
-fn both(minutes: &[&Count], axis: Axis, panel: Panel, [stable, candidate]: &[Vec<Piece>; 2]) -> Markup {
+/// The lines of both versions under their heading, and the scale that holds the highest of them.
+fn both(heading: &str, minutes: &[&Count], axis: Axis, panel: Panel, [stable, candidate]: &[Vec<Piece>; 2]) -> Markup {
     let top = scale(stable.iter().chain(candidate).map(|piece| piece.2).fold(0.0, f64::max));
     let known = |of: fn(&Numbers) -> Version| version(minutes.last().map(|count| of(&count.numbers)));
     // Stable last: the other line is visible between its dashes.
@@ -268,6 +258,7 @@ fn both(minutes: &[&Count], axis: Axis, panel: Panel, [stable, candidate]: &[Vec
     let ends = label_places(lines.iter().filter_map(|(_, pieces, _)| pieces.last()).map(|piece| panel.y(piece.2 / top) + 4.0));
     let mut ends = ends.into_iter();
     html! {
+        (panel.heading(heading))
         (panel.scale(top))
         @for (class, pieces, label) in lines {
             path class=(class) d=(steps(pieces, axis, panel, top)) {}
@@ -301,45 +292,16 @@ fn label_places(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
     })
 }
 
-/// The slow invocations of both versions, of all that were counted until then.
-struct SlowPieces {
-    pieces: [Vec<Piece>; 2],
-    last: Slow,
-}
-
-fn slow_pieces(record: &Record, minutes: &[&Count]) -> Option<SlowPieces> {
-    let last = minutes.iter().rev().find_map(|count| count.numbers.slow.clone())?;
-    let spans = spans(record, minutes);
-    let percents: [fn(&Slow) -> Thousandths; 2] = [|slow| slow.stable_percent, |slow| slow.candidate_percent];
-    let pieces = [0, 1].map(|index| {
-        let piece = |(from, until, now, _): &(Time, Time, &Numbers, Option<&Numbers>)| {
-            let slow = now.slow.as_ref().filter(|_| SIDES[index](now).calls > 0)?;
-            Some((*from, *until, percents[index](slow).to_f64()))
-        };
-        spans.iter().filter_map(piece).collect()
-    });
-    Some(SlowPieces { pieces, last })
-}
-
-impl SlowPieces {
-    fn draw(&self, minutes: &[&Count], axis: Axis, panel: Panel) -> Markup {
-        let (limits, evidence) = (self.limits(), figure(self.last.ln_evidence));
-        let worth =
-            if self.last.enforced { format!("evidence {evidence}, rolls back like errors") } else { "report only".to_owned() };
-        html! {
-            (panel.heading(&format!("Slow invocations, {limits}, of all counted so far ({worth})")))
-            (both(minutes, axis, panel, &self.pieces))
-        }
-    }
-
-    fn limits(&self) -> String {
-        let (stable, candidate) = (self.last.stable_limit_ms.to_f64().round(), self.last.candidate_limit_ms.to_f64().round());
-        if (stable - candidate).abs() < 1.0 {
-            format!("over {stable:.0} ms")
-        } else {
-            format!("over {stable:.0} ms for stable and {candidate:.0} ms for the candidate")
-        }
-    }
+fn slow_heading(slow: &Slow) -> String {
+    let (stable, candidate) = (slow.stable_limit_ms.to_f64().round(), slow.candidate_limit_ms.to_f64().round());
+    let limits = if (stable - candidate).abs() < 1.0 {
+        format!("over {stable:.0} ms")
+    } else {
+        format!("over {stable:.0} ms for stable and {candidate:.0} ms for the candidate")
+    };
+    let evidence = figure(slow.ln_evidence);
+    let worth = if slow.enforced { format!("evidence {evidence}, rolls back like errors") } else { "report only".to_owned() };
+    format!("Slow invocations, {limits}, of all counted so far ({worth})")
 }
 
 /// The round percentage at the top of a panel.

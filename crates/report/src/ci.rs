@@ -100,20 +100,14 @@ impl<W: Write> Reporter for Ci<W> {
                 text.push_str(&github::annotation("warning", &subject, warning));
             }
             if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {
-                text.push_str(&github::verdict(
-                    &Block::of(self.lines.story(event).unwrap_or(&Story::default()), ending),
-                    &subject,
-                ));
+                let block = Block::of(self.lines.story(event).unwrap_or(&Story::default()), ending);
+                text.push_str(&github::verdict(&block, &subject));
             }
             if let EventKind::GroupOutcome(outcome) = &event.what {
                 text.push_str(&github::verdict(&Block::of_a_group(outcome), &self.lines.subject()));
             }
         }
         self.out.write_all(text.as_bytes())?;
-        self.out.flush()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

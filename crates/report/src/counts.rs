@@ -5,22 +5,16 @@ use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 use rollout::{Time, Weight};
 
-use crate::rollout_state::{Counts, Story};
-use crate::safe::one_line;
+use crate::rollout_state::{Count, Story};
 use crate::styled::{Line, Tone, row};
 
 /// The rows about the invocations; none before the first count.
 pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
-    let Some(Counts { opinion, why, numbers, .. }) = &story.counts else { return Vec::new() };
+    let Some(Count { opinion, why, numbers, .. }) = &story.count else { return Vec::new() };
     let Numbers { stable, candidate, .. } = numbers;
+    let [of_stable, of_candidate] = [stable, candidate].map(|calls| calls.version.to_string());
     let mut lines = vec![
-        cells(
-            "",
-            &stable.version.to_string(),
-            &candidate.version.to_string(),
-            &format!("{} against {}", candidate.version, stable.version),
-            Tone::Dim,
-        ),
+        cells("", &of_stable, &of_candidate, &format!("{of_candidate} against {of_stable}"), Tone::Dim),
         cells("requests", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
         errors(numbers, *opinion),
     ];
@@ -35,7 +29,7 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
 
 /// How near the observed traffic is to the weight that was set.
 pub(crate) fn seen(story: &Story, set: Weight) -> Line {
-    let seen = story.counts.as_ref().and_then(|counts| counts.numbers.seen_percent);
+    let seen = story.count.as_ref().and_then(|count| count.numbers.seen_percent);
     let Some(seen) = seen.filter(|_| set < Weight::FULL && story.set_manually.is_none()) else { return Line::default() };
     let set = set.fraction() * 100.0;
     // A fifth of the weight plus one percentage point: more is hardly chance.
@@ -63,15 +57,14 @@ fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
 }
 
 fn times(stable: &Calls, candidate: &Calls) -> String {
-    let rate = |of: &Calls| ratio(of.errors, of.calls);
-    match (rate(stable), rate(candidate)) {
+    match (ratio(stable.errors, stable.calls), ratio(candidate.errors, candidate.calls)) {
         (Some(stable), Some(candidate)) if stable > 0.0 => format!("{:.1}×", candidate / stable),
         _ => "·".to_owned(),
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio that is shown with one decimal")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
@@ -127,7 +120,7 @@ fn verdict(opinion: AnalysisVerdict, why: &str, numbers: &Numbers, now: Time) ->
         AnalysisVerdict::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
         AnalysisVerdict::LowPower => line.with(Tone::Warn, "too few invocations: only near-total failure would show"),
         AnalysisVerdict::Hold => line.with(Tone::Warn, "possibly worse: traffic is not increased"),
-        AnalysisVerdict::NoData | AnalysisVerdict::RollBack => line.with(Tone::Bad, one_line(why)),
+        AnalysisVerdict::NoData | AnalysisVerdict::RollBack => line.with(Tone::Bad, why),
     };
     line.with(Tone::Dim, format!("   {fresh}"))
 }

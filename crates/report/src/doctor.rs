@@ -1,12 +1,11 @@
 //! How does the output of `doctor` look? In 80 columns for people, and as JSON lines. Commands stay on one line, to be copied.
 
 use crate::format::wrapped;
+use crate::json::object;
 use crate::safe::one_line;
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
-use rollout::event::FORMAT;
 use rollout::{Subject, Time};
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The columns where lines of text end and begin.
 const WIDTH: usize = 80;
@@ -78,25 +77,10 @@ fn row(out: &mut String, label: &str, text: &str) {
 }
 
 /// The same for programs: a line each, and one at the end that counts them.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn doctor_json(subject: &Subject, diagnosis: &DoctorReport, now: Time) -> serde_json::Result<String> {
-    let mut lines = String::new();
-    let mut line = |kind: &str, value: serde_json::Value| -> serde_json::Result<()> {
-        let head = json!({ "v": FORMAT, "type": kind, "at": now, "function": subject.function.name, "alias": subject.alias });
-        let both = head.as_object().into_iter().chain(value.as_object()).flatten();
-        let whole: serde_json::Map<String, serde_json::Value> = both.map(|(key, value)| (key.clone(), value.clone())).collect();
-        lines.push_str(&serde_json::to_string(&whole)?);
-        lines.push('\n');
-        Ok(())
-    };
-    for symptom in &diagnosis.diagnoses {
-        line("symptom", value(symptom)?)?;
-    }
-    for unseen in &diagnosis.unseen {
-        line("not_seen", value(unseen)?)?;
-    }
+pub fn doctor_json(subject: &Subject, diagnosis: &DoctorReport, now: Time) -> String {
+    let line = |kind: &str, fields: Value| format!("{}\n", object(kind, now, subject, fields));
+    let symptoms = diagnosis.diagnoses.iter().map(|symptom| line("symptom", json!(symptom)));
+    let unseen = diagnosis.unseen.iter().map(|unseen| line("not_seen", json!(unseen)));
     let [problems, warnings, notes] = Severity::ALL.map(|severity| diagnosis.count(severity));
     let counts = json!({
         "problems": problems,
@@ -105,12 +89,7 @@ pub fn doctor_json(subject: &Subject, diagnosis: &DoctorReport, now: Time) -> se
         "not_seen": diagnosis.unseen.len(),
         "exit_code": diagnosis.exit_code(),
     });
-    line("diagnosis", counts)?;
-    Ok(lines)
-}
-
-fn value(of: &impl Serialize) -> serde_json::Result<serde_json::Value> {
-    serde_json::to_value(of)
+    symptoms.chain(unseen).chain([line("diagnosis", counts)]).collect()
 }
 
 #[cfg(test)]
@@ -165,8 +144,8 @@ hello:Live   1 problem, 1 note, 1 skipped
 
     #[test]
     fn programs_get_a_line_each_and_the_sum() {
-        let json = doctor_json(&subject(), &ill(), Time::from_secs(1_795_000_000)).unwrap();
-        let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let json = doctor_json(&subject(), &ill(), Time::from_secs(1_795_000_000));
+        let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["symptom", "symptom", "not_seen", "diagnosis"]);
         assert!(lines.iter().all(|line| line["function"] == "hello" && line["alias"] == "Live" && line["at"].is_string()));

@@ -6,19 +6,16 @@ use rollout::event::{Event, FORMAT};
 use serde_json::{Value, json};
 
 use crate::group;
-use crate::record::{Hook, Record, records};
+use crate::record::{Record, records};
 
 /// The report about the rollouts of these events, as one JSON document. Keys are only ever added.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn document(events: &[Event]) -> serde_json::Result<String> {
+pub fn document(events: &[Event]) -> String {
     let rollouts: Vec<Value> = records(events).iter().map(rollout).collect();
     let mut document = json!({ "v": FORMAT, "type": "report", "rollouts": rollouts });
     if let Some(outcome) = group::outcome(events) {
         document["several"] = json!({ "exit_code": outcome.exit_code, "together": outcome.together });
     }
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    format!("{document:#}\n")
 }
 
 fn rollout(record: &Record) -> Value {
@@ -29,20 +26,11 @@ fn rollout(record: &Record) -> Value {
         "started_at": record.began, "last_event_at": record.last, "candidate": record.story.candidate,
         "started": record.story.started.as_ref().map(|(_, started)| started), "ending": record.ending,
         "weights": record.shares.iter().map(|(since, weight)| json!({ "since": since, "weight": weight })).collect::<Vec<_>>(),
-        "counts": record.counts, "decisions": record.decisions, "hooks": record.hooks.iter().map(hook).collect::<Vec<_>>(),
+        "counts": record.counts, "decisions": record.decisions, "hooks": record.hooks,
         "alarms": record.alarms, "warnings": record.warnings,
     });
     if !record.differs.is_empty() {
         rollout["differences"] = json!(record.differs);
     }
     rollout
-}
-
-fn hook(hook: &Hook) -> Value {
-    let answer = hook.answer.as_ref();
-    json!({
-        "phase": hook.phase, "name": hook.name, "started_at": hook.invoked, "succeeded": answer.map(|answer| answer.good),
-        "took_ms": answer.map(|answer| u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX)),
-        "log": answer.map(|answer| answer.lines.as_slice()).unwrap_or_default(),
-    })
 }

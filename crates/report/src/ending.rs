@@ -9,7 +9,7 @@ use rollout::health::clock;
 use rollout::{Cause, OutcomeKind, ReasonKind, Version, Weight};
 
 use crate::alarm_reason::in_figures;
-use crate::format::{version, wrapped};
+use crate::format::{joined, version, wrapped};
 use crate::rollout_state::Story;
 use crate::safe::{clean_lines, one_line};
 use crate::styled::{Line, Tone, row};
@@ -20,8 +20,7 @@ use crate::styled::{Line, Tone, row};
 pub fn end_block(event: &Event) -> Option<String> {
     let mut story = Story::default();
     story.add(event);
-    let ending = event.ending()?;
-    Some(lines(&Block::of(&story, ending), None).into_iter().map(|line| line.render(usize::MAX, false) + "\n").collect())
+    Some(joined(&Block::of(&story, event.ending()?).lines(None, false)))
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +59,7 @@ impl Block {
         };
         let sentence = format!("{}: the events end before the rollout does", story.subject());
         Self {
-            verdict: Verdict { tone: Tone::Warn, mark: '▸', word: "INCOMPLETE", sentence },
+            verdict: Verdict { tone: Tone::Warn, word: "INCOMPLETE", sentence },
             spent: String::new(),
             why: vec!["its process is still running or was killed; run the same command again to resume".to_owned()],
             exposed: None,
@@ -68,28 +67,29 @@ impl Block {
             next: vec![format!("canaryctl status {}", story.subject())],
         }
     }
-}
 
-/// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
-pub(crate) fn lines(block: &Block, width: Option<usize>) -> Vec<Line> {
-    let Block { verdict, spent, .. } = block;
-    let mut first = Line::of(verdict.tone, format!("{} {}", verdict.mark, verdict.word));
-    first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
-    let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
-    let mut shown = Vec::new();
-    if spent.is_empty() {
-        shown.push(first);
-    } else if together {
-        shown.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
-    } else {
-        shown.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
+    /// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
+    pub(crate) fn lines(&self, width: Option<usize>, color: bool) -> Vec<String> {
+        let Self { verdict, spent, .. } = self;
+        let first = Line::of(verdict.tone, format!("{} {}", verdict.mark(), verdict.word));
+        let first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
+        let together = width.is_none_or(|width| first.width().max(SPENT_AT) + 2 + Line::plain(spent.as_str()).width() <= width);
+        let mut shown = Vec::new();
+        if spent.is_empty() {
+            shown.push(first);
+        } else if together {
+            shown.push(first.padded(SPENT_AT).with(Tone::Plain, format!("  {spent}")));
+        } else {
+            shown.extend([first, row("took").with(Tone::Plain, spent.trim_start_matches("took "))]);
+        }
+        let within =
+            |text: &String| width.map_or_else(|| vec![text.clone()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
+        shown.extend(rows("why", &self.why.iter().flat_map(within).collect::<Vec<_>>()));
+        shown.extend(self.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
+        shown.extend(rows("now", &within(&self.now)));
+        shown.extend(rows("next", &next(&self.next, width)));
+        shown.iter().map(|line| line.render(usize::MAX, color)).collect()
     }
-    let within = |text: &str| width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
-    shown.extend(rows("why", &block.why.iter().flat_map(|text| within(text)).collect::<Vec<_>>()));
-    shown.extend(block.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
-    shown.extend(rows("now", &within(&block.now)));
-    shown.extend(rows("next", &next(&block.next, width)));
-    shown
 }
 
 /// The column where the durations begin, so that the blocks of many rollouts line up.
@@ -106,9 +106,18 @@ const SIDE_BY_SIDE: usize = 90;
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
     pub(crate) tone: Tone,
-    pub(crate) mark: char,
     pub(crate) word: &'static str,
     pub(crate) sentence: String,
+}
+
+impl Verdict {
+    pub(crate) fn mark(&self) -> char {
+        match self.tone {
+            Tone::Good => '✔',
+            Tone::Bad => '✖',
+            Tone::Warn | Tone::Plain | Tone::Strong | Tone::Dim => '▸',
+        }
+    }
 }
 
 fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
@@ -120,18 +129,18 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
         None => format!("{subject} was not created"),
     };
     let keeps = story.weight().map_or_else(|| "its traffic".to_owned(), |weight| format!("{weight} of traffic"));
-    let (tone, mark, word, sentence) = match ending.outcome {
-        OutcomeKind::Promoted => (Tone::Good, '✔', "PROMOTED", format!("{subject} is on {candidate}")),
-        OutcomeKind::Unchanged => (Tone::Good, '✔', "NOTHING TO ROLL OUT", stays),
-        OutcomeKind::Refused => (Tone::Bad, '✖', "REFUSED", format!("{subject}: traffic unchanged")),
-        OutcomeKind::RolledBack => (Tone::Bad, '✖', "ROLLED BACK", stays),
-        OutcomeKind::Superseded => (Tone::Bad, '✖', "SUPERSEDED", format!("another owner has {subject}")),
-        OutcomeKind::LeftInProgress => (Tone::Warn, '▸', "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps {keeps}")),
-        OutcomeKind::Detached => (Tone::Warn, '▸', "LEFT RUNNING", format!("{subject}: another process continues it")),
-        OutcomeKind::RollbackUnconfirmed => (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
-        OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, '✖', "FAILED", subject),
+    let (tone, word, sentence) = match ending.outcome {
+        OutcomeKind::Promoted => (Tone::Good, "PROMOTED", format!("{subject} is on {candidate}")),
+        OutcomeKind::Unchanged => (Tone::Good, "NOTHING TO ROLL OUT", stays),
+        OutcomeKind::Refused => (Tone::Bad, "REFUSED", format!("{subject}: traffic unchanged")),
+        OutcomeKind::RolledBack => (Tone::Bad, "ROLLED BACK", stays),
+        OutcomeKind::Superseded => (Tone::Bad, "SUPERSEDED", format!("another owner has {subject}")),
+        OutcomeKind::LeftInProgress => (Tone::Warn, "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps {keeps}")),
+        OutcomeKind::Detached => (Tone::Warn, "LEFT RUNNING", format!("{subject}: another process continues it")),
+        OutcomeKind::RollbackUnconfirmed => (Tone::Bad, "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
+        OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, "FAILED", subject),
     };
-    Verdict { tone, mark, word, sentence }
+    Verdict { tone, word, sentence }
 }
 
 fn spent(ending: &RolloutSummary) -> String {
@@ -183,8 +192,8 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
         return now + &target;
     }
     if ending.outcome == OutcomeKind::RolledBack {
-        if let Some(restored) = story.restored.filter(|restored| restored.version.is_some()) {
-            now = format!("{now}, confirmed at {}", clock(restored.at));
+        if let Some((at, Some(_))) = story.restored {
+            now = format!("{now}, confirmed at {}", clock(at));
         }
         if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
             now = format!("{now}; {candidate} is marked as rolled back");
@@ -197,7 +206,7 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
 fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     let by_a_person = matches!(ending.reason.kind, ReasonKind::Cause(Cause::Hand | Cause::Abort));
     // A failure before the candidate had traffic says nothing about the candidate.
-    let failed = story.share.is_some() && story.rollback.as_ref().is_some_and(|rollback| rollback.cause.rejects());
+    let failed = story.share.is_some() && story.rollback.is_some_and(|(_, cause)| cause.rejects());
     by_a_person || failed
 }
 

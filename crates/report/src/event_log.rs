@@ -5,8 +5,8 @@
 use rollout::event::{Event, EventKind, FORMAT};
 use serde::Deserialize;
 
-use crate::ending::lines;
-use crate::record::{Record, records};
+use crate::format::joined;
+use crate::record::records;
 
 /// The content of a saved file.
 #[derive(Clone, Debug, Default)]
@@ -23,9 +23,7 @@ impl Saved {
     /// The block of every rollout whose end is not among the events: where it was when they stop.
     pub fn unfinished(&self) -> String {
         let open = records(&self.events).into_iter().filter(|record| record.ending.is_none());
-        let block =
-            |record: Record| lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false) + "\n").collect();
-        open.map(block).collect::<Vec<String>>().concat()
+        open.map(|record| joined(&record.block().lines(None, false))).collect()
     }
 }
 

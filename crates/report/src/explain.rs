@@ -14,19 +14,18 @@ use rollout::{Cause, OutcomeKind, Time, Weight};
 use serde_json::json;
 
 use crate::counts::figure;
-use crate::ending::lines;
 use crate::format::{joined, version};
 use crate::record::{Record, records};
+use crate::rollout_state::{Count, Share};
 use crate::safe::one_line;
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut page: Vec<String> = lines(&record.block(), None).iter().map(|line| line.render(usize::MAX, false)).collect();
-        for (title, rows) in
-            [("What the decision was based on", grounds(record)), ("What would have changed the outcome", otherwise(record))]
-        {
+        let mut page = record.block().lines(None, false);
+        let otherwise = ("What would have changed the outcome", otherwise(record));
+        for (title, rows) in [("What the decision was based on", grounds(record)), otherwise] {
             if !rows.is_empty() {
                 page.extend([String::new(), title.to_owned()]);
                 page.extend(rows.iter().map(|row| format!("  {row}")));
@@ -38,22 +37,17 @@ pub fn explanation(events: &[Event]) -> String {
 }
 
 /// The same as lines of JSON, one a rollout.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn explanation_json(events: &[Event]) -> serde_json::Result<String> {
-    let mut text = String::new();
-    for record in &records(events) {
-        let (block, story) = (record.block(), &record.story);
+pub fn explanation_json(events: &[Event]) -> String {
+    let line = |record: &Record| {
+        let story = &record.story;
         let line = json!({
             "v": FORMAT, "type": "explanation", "at": record.last, "function": story.function, "alias": story.alias,
-            "outcome": record.ending.as_ref().map(|ending| &ending.outcome), "why": block.why,
+            "outcome": record.ending.as_ref().map(|ending| &ending.outcome), "why": record.block().why,
             "grounds": grounds(record), "otherwise": otherwise(record),
         });
-        text.push_str(&serde_json::to_string(&line)?);
-        text.push('\n');
-    }
-    Ok(text)
+        format!("{line}\n")
+    };
+    records(events).iter().map(line).collect()
 }
 
 fn grounds(record: &Record) -> Vec<String> {
@@ -62,20 +56,16 @@ fn grounds(record: &Record) -> Vec<String> {
     let mut rows = Vec::new();
     let candidate = version(record.story.candidate);
     match record.story.share.filter(|_| started.stable.is_some()) {
-        Some(share) => rows.push(format!(
-            "traffic   {} on {candidate} since {} (step {} of {}), decided at {}",
-            share.weight,
-            clock(share.since),
-            share.step,
-            share.steps,
-            clock(at)
-        )),
+        Some(Share { weight, step, steps, since, .. }) => {
+            let (since, decided) = (clock(since), clock(at));
+            rows.push(format!("traffic   {weight} on {candidate} since {since} (step {step} of {steps}), decided at {decided}"));
+        }
         None if started.stable.is_some() => rows.push(format!("traffic   {candidate} had none")),
         None => rows.push(format!("traffic   there was no version before {candidate}")),
     }
     if let Some(count) = record.counts.iter().rfind(|count| count.at <= at) {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
-        rows.push(format!("evidence  {}", evidence(record, at)));
+        rows.push(format!("evidence  {}", evidence(count)));
     }
     let last: BTreeMap<_, _> =
         record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
@@ -89,9 +79,8 @@ fn grounds(record: &Record) -> Vec<String> {
     rows
 }
 
-/// How far the evidence was from its threshold at a moment.
-fn evidence(record: &Record, at: Time) -> String {
-    let Some(count) = record.counts.iter().rfind(|count| count.at <= at) else { return "nothing was counted".to_owned() };
+/// How far the evidence was from its threshold.
+fn evidence(count: &Count) -> String {
     let (ln, threshold) = (count.numbers.ln_evidence, figure(count.numbers.ln_threshold));
     let missing = match count.numbers.missing_errors {
         Some(missing) if count.opinion != AnalysisVerdict::RollBack => {
@@ -153,24 +142,24 @@ fn otherwise(record: &Record) -> Vec<String> {
 }
 
 fn rolled_back(record: &Record) -> Vec<String> {
-    let Some(rollback) = &record.story.rollback else { return Vec::new() };
+    let Some((at, cause)) = record.story.rollback else { return Vec::new() };
     let onwards = onwards(record);
-    match rollback.cause {
-        Cause::Alarm => alarmed(record, rollback.at, &onwards),
-        Cause::Analysis => analysed(record, rollback.at, &onwards),
+    match cause {
+        Cause::Alarm => alarmed(record, at, &onwards),
+        Cause::Analysis => analysed(record, at, &onwards),
         Cause::PreHook | Cause::PostHook | Cause::StepHook => {
             let name = record.hooks.last().map_or_else(|| "the hook".to_owned(), |hook| format!("hook `{}`", hook.name));
             let promoted = format!("{} would have been promoted", version(record.story.candidate));
-            let then = if rollback.cause == Cause::PostHook { promoted } else { onwards };
+            let then = if cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
         Cause::Blind | Cause::NoData => {
             let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {
-                format!(", {} after it became unavailable at {}", duration(rollback.at.since(since)), clock(since))
+                format!(", {} after it became unavailable at {}", duration(at.since(since)), clock(since))
             });
             vec![
-                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(rollback.at)),
+                format!("if monitoring had been restored before {}{waited}, {onwards}", clock(at)),
                 "a longer `--blind-limit` would have held the traffic for longer".to_owned(),
             ]
         }
@@ -195,9 +184,8 @@ fn alarmed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
     let names = Vec::from_iter(names);
     let names = if names.is_empty() { "the alarm".to_owned() } else { format!("alarm {}", names.join(" and ")) };
     let mut rows = vec![format!("without {names} {onwards}")];
-    if record.counts.iter().any(|count| count.at <= at) {
-        rows.push(format!("the comparison alone would not have rolled back by then: {}", evidence(record, at)));
-    }
+    let count = record.counts.iter().rfind(|count| count.at <= at);
+    rows.extend(count.map(|count| format!("the comparison alone would not have rolled back by then: {}", evidence(count))));
     rows
 }
 
@@ -234,22 +222,16 @@ fn promoted(record: &Record) -> Vec<String> {
     }
     let highest = record.minutes().into_iter().max_by_key(|count| count.numbers.ln_evidence);
     if let Some(count) = highest.filter(|_| started.analysis == Some(Mode::On)) {
-        rows.push(format!(
-            "evidence of {} would have rolled back; the highest was {} at {}",
-            figure(count.numbers.ln_threshold),
-            figure(count.numbers.ln_evidence),
-            clock(count.at)
-        ));
+        let (threshold, highest) = (figure(count.numbers.ln_threshold), figure(count.numbers.ln_evidence));
+        rows.push(format!("evidence of {threshold} would have rolled back; the highest was {highest} at {}", clock(count.at)));
     }
     if started.post_hook.is_some() || started.pre_hook.is_some() {
         rows.push("any other answer of a hook would have rolled back".to_owned());
     }
     let longest = record.unmonitored.iter().map(|(since, until)| until.unwrap_or(record.last).since(*since)).max();
     if let Some(longest) = longest.filter(|longest| *longest > Duration::ZERO) {
-        rows.push(format!(
-            "monitoring was unavailable for at most {}; longer than `--blind-limit` would have rolled back",
-            duration(longest)
-        ));
+        let most = duration(longest);
+        rows.push(format!("monitoring was unavailable for at most {most}; longer than `--blind-limit` would have rolled back"));
     }
     if rows.is_empty() {
         rows.push("only a person or a signal: nothing was watched".to_owned());

@@ -10,15 +10,9 @@ use rollout::health::clock;
 /// The rows, first the traffic that they assume.
 pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
     let Forecast { from, to, calls_a_minute, errors_percent, parts, costs, better } = forecast;
-    let (from, to) = (clock(*from), clock(*to));
-    let hours = |at: &str| at.get(..5).unwrap_or(at).to_owned();
-    let mut rows = vec![format!(
-        "based on yesterday from {2} to {3}: {0} invocations a minute, {1} of them fail",
-        figure(*calls_a_minute),
-        percent(figure(*errors_percent)),
-        hours(&from),
-        hours(&to)
-    )];
+    let [from, to] = [from, to].map(|at| clock(*at).chars().take(5).collect::<String>());
+    let (calls, errors) = (figure(*calls_a_minute), percent(figure(*errors_percent)));
+    let mut rows = vec![format!("based on yesterday from {from} to {to}: {calls} invocations a minute, {errors} of them fail")];
     if parts.is_empty() {
         rows.push("the versions never have invocations at the same time: only total failure can be detected".to_owned());
         return rows;

@@ -12,18 +12,18 @@ use unicode_width::UnicodeWidthStr;
 
 /// The time that is left: `0:42`, `12:00`, `1:02:03`.
 pub(crate) fn countdown(span: Duration) -> String {
-    let seconds = span.as_millis().div_ceil(1000);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
-        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
+    digits(span.as_millis().div_ceil(1000), 1)
 }
 
 /// The time that has passed: `02:18`, `1:02:03`.
 pub(crate) fn elapsed(span: Duration) -> String {
-    let seconds = span.as_secs();
+    digits(span.as_secs().into(), 2)
+}
+
+/// A time as a clock shows it, the minutes of less than an hour in at least `least` digits.
+fn digits(seconds: u128, least: usize) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, minutes, seconds) => format!("{minutes:02}:{seconds:02}"),
+        (0, minutes, seconds) => format!("{minutes:0least$}:{seconds:02}"),
         (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }

@@ -22,18 +22,12 @@ pub(crate) fn outcome(events: &[Event]) -> Option<&GroupOutcome> {
 /// One function of a group: its name, its outcome, the reason, and where its traffic is.
 pub(crate) fn row(member: &MemberEnding) -> [String; 4] {
     let Block { verdict, why, now, .. } = Block::of(&Story::default(), &member.ending);
-    [subject(member), format!("{} {}", verdict.mark, verdict.word), why.first().cloned().unwrap_or_default(), now]
+    [subject(member), format!("{} {}", verdict.mark(), verdict.word), why.first().cloned().unwrap_or_default(), now]
 }
 
 /// The ending of these events: the only one, or of a group the one that decided the exit code.
 pub fn last_ending(events: &[Event]) -> Option<RolloutSummary> {
-    match outcome(events) {
-        Some(outcome) => of_all(outcome),
-        None => events.iter().rev().find_map(Event::ending).cloned(),
-    }
-}
-
-fn of_all(outcome: &GroupOutcome) -> Option<RolloutSummary> {
+    let Some(outcome) = outcome(events) else { return events.iter().rev().find_map(Event::ending).cloned() };
     let member = deciding(outcome).into_iter().next().or(outcome.members.first())?;
     let reason = EndReason { detail: why(member), ..member.ending.reason.clone() };
     Some(RolloutSummary { exit_code: outcome.exit_code, reason, traffic: now(outcome), ..member.ending.clone() })
@@ -46,8 +40,7 @@ impl Block {
         let deciding = deciding(outcome);
         // No command undoes several finished rollouts: each needs its own.
         let promoted: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == OutcomeKind::Promoted).collect();
-        let about = if outcome.exit_code == 0 { &promoted } else { &deciding };
-        let each = if outcome.exit_code == 0 { 1 } else { 2 };
+        let (about, each) = if outcome.exit_code == 0 { (&promoted, 1) } else { (&deciding, 2) };
         let next = about.iter().flat_map(|member| member.ending.next.iter().take(each)).map(|command| one_line(command));
         Self {
             verdict: verdict(outcome),
@@ -81,57 +74,36 @@ fn why(member: &MemberEnding) -> String {
     format!("{}: {}", subject(member), lines.first().map(|first| in_figures(first)).unwrap_or_default())
 }
 
-fn count(outcome: &GroupOutcome, kind: &OutcomeKind) -> usize {
-    outcome.members.iter().filter(|member| member.ending.outcome == *kind).count()
-}
-
-fn functions(count: usize) -> String {
-    if count == 1 { "1 function".to_owned() } else { format!("{count} functions") }
-}
-
 fn verdict(outcome: &GroupOutcome) -> Verdict {
     let all = outcome.members.len();
-    let (promoted, rolled_back) = (count(outcome, &OutcomeKind::Promoted), count(outcome, &OutcomeKind::RolledBack));
-    let (tone, mark, word, sentence) = match outcome.exit_code {
-        0 if promoted == 0 => (Tone::Good, '✔', "NOTHING TO ROLL OUT", format!("{}: traffic unchanged", functions(all))),
-        0 if promoted == all => (Tone::Good, '✔', "PROMOTED", format!("all {} are on their new versions", functions(all))),
-        0 => (
-            Tone::Good,
-            '✔',
-            "PROMOTED",
-            format!("{promoted} of {} are on new versions; the others had nothing new", functions(all)),
-        ),
-        3 if count(outcome, &OutcomeKind::Unchanged) == all => {
-            (Tone::Bad, '✖', "NOTHING TO ROLL OUT", format!("{}, but a change is required", functions(all)))
-        }
-        3 => (Tone::Bad, '✖', "REFUSED", refused(outcome)),
+    let count = |kind: OutcomeKind| outcome.members.iter().filter(|member| member.ending.outcome == kind).count();
+    let functions = |count: usize| if count == 1 { "1 function".to_owned() } else { format!("{count} functions") };
+    let (promoted, rolled_back) = (count(OutcomeKind::Promoted), count(OutcomeKind::RolledBack));
+    let (unchanged, refused) = (count(OutcomeKind::Unchanged), count(OutcomeKind::Refused));
+    let every = functions(all);
+    let (tone, word, sentence) = match outcome.exit_code {
+        0 if promoted == 0 => (Tone::Good, "NOTHING TO ROLL OUT", format!("{every}: traffic unchanged")),
+        0 if promoted == all => (Tone::Good, "PROMOTED", format!("all {every} are on their new versions")),
+        0 => (Tone::Good, "PROMOTED", format!("{promoted} of {every} are on new versions; the others had nothing new")),
+        3 if unchanged == all => (Tone::Bad, "NOTHING TO ROLL OUT", format!("{every}, but a change is required")),
+        3 if refused == all => (Tone::Bad, "REFUSED", format!("{every}: traffic unchanged")),
+        3 => (Tone::Bad, "REFUSED", format!("{refused} of {every}")),
         20 => {
-            let unconfirmed = count(outcome, &OutcomeKind::RollbackUnconfirmed);
-            (Tone::Bad, '✖', "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {}: page someone", functions(all)))
+            let unconfirmed = count(OutcomeKind::RollbackUnconfirmed);
+            (Tone::Bad, "ROLLBACK NOT CONFIRMED", format!("{unconfirmed} of {every}: page someone"))
         }
-        30 => (
-            Tone::Warn,
-            '▸',
-            "LEFT IN PROGRESS",
-            format!("{} keep their traffic", functions(count(outcome, &OutcomeKind::LeftInProgress))),
-        ),
-        21 => (Tone::Bad, '✖', "SUPERSEDED", format!("{} of {}", count(outcome, &OutcomeKind::Superseded), functions(all))),
-        _ if rolled_back > 0
-            && rolled_back + count(outcome, &OutcomeKind::Unchanged) + count(outcome, &OutcomeKind::Refused) == all =>
-        {
-            (Tone::Bad, '✖', "ROLLED BACK", format!("all {} stay on their stable versions", functions(all)))
+        30 => {
+            let left = functions(count(OutcomeKind::LeftInProgress));
+            (Tone::Warn, "LEFT IN PROGRESS", format!("{left} keep their traffic"))
         }
-        _ if rolled_back > 0 => (Tone::Bad, '✖', "ROLLED BACK", format!("{rolled_back} of {}", functions(all))),
-        _ => (Tone::Bad, '✖', "FAILED", format!("{} of {}", count(outcome, &OutcomeKind::Failed), functions(all))),
+        21 => (Tone::Bad, "SUPERSEDED", format!("{} of {every}", count(OutcomeKind::Superseded))),
+        _ if rolled_back > 0 && rolled_back + unchanged + refused == all => {
+            (Tone::Bad, "ROLLED BACK", format!("all {every} stay on their stable versions"))
+        }
+        _ if rolled_back > 0 => (Tone::Bad, "ROLLED BACK", format!("{rolled_back} of {every}")),
+        _ => (Tone::Bad, "FAILED", format!("{} of {every}", count(OutcomeKind::Failed))),
     };
-    Verdict { tone, mark, word, sentence }
-}
-
-fn refused(outcome: &GroupOutcome) -> String {
-    match (count(outcome, &OutcomeKind::Refused), outcome.members.len()) {
-        (refused, all) if refused == all => format!("{}: traffic unchanged", functions(all)),
-        (refused, all) => format!("{refused} of {}", functions(all)),
-    }
+    Verdict { tone, word, sentence }
 }
 
 /// Where the traffic of all of them is, grouped by outcome.
@@ -150,12 +122,10 @@ fn now(outcome: &GroupOutcome) -> String {
     let mut places: Vec<String> = Vec::new();
     for (kind, place) in kinds {
         let these: Vec<_> = outcome.members.iter().filter(|member| member.ending.outcome == kind).collect();
-        let few = these.len() <= NAMED && these.len() < outcome.members.len();
-        let named = || these.iter().map(|member| subject(member)).collect::<Vec<_>>().join(", ");
         places.extend(match these.len() {
             0 => None,
-            _ if few => Some(format!("{} {place}", named())),
             count if count == outcome.members.len() => Some(format!("all {count} {place}")),
+            1..=NAMED => Some(format!("{} {place}", these.into_iter().map(subject).collect::<Vec<_>>().join(", "))),
             count => Some(format!("{count} {place}")),
         });
     }

@@ -7,7 +7,7 @@ use std::slice::SliceIndex;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use rollout::Version;
 use rollout::comparison::Calls;
-use rollout::event::{Event, GroupOutcome};
+use rollout::event::Event;
 use rollout::format::grouped;
 use rollout::health::clock;
 
@@ -45,7 +45,10 @@ pub fn html(events: &[Event]) -> String {
                         h1 { "No rollout" }
                         p { "There are no events." }
                     }
-                    @if let Some(outcome) = several { (all(outcome)) }
+                    @if let Some(outcome) = several {
+                        @let block = Block::of_a_group(outcome);
+                        article { (verdict(&block, &block.spent)) (section(&tables::members(outcome))) }
+                    }
                     @for (index, record) in records.iter().enumerate() { (article(record, index)) }
                 }
             }
@@ -64,16 +67,6 @@ fn wide(what: &Markup) -> Markup {
     html! { div.wide tabindex="0" { (what) } }
 }
 
-fn all(outcome: &GroupOutcome) -> Markup {
-    let block = Block::of_a_group(outcome);
-    html! {
-        article {
-            (verdict(&block, &block.spent))
-            (section(&tables::members(outcome)))
-        }
-    }
-}
-
 fn article(record: &Record, index: usize) -> Markup {
     let block = record.block();
     html! {
@@ -88,8 +81,15 @@ fn article(record: &Record, index: usize) -> Markup {
                 (counts(record))
             }
             @for table in [tables::decisions(record), tables::hooks(record), tables::alarms(record)] { (section(&table)) }
-            (warnings(record))
-            (settings(record))
+            @if !record.warnings.is_empty() {
+                h2 { "Warnings" }
+                ul { @for text in &record.warnings { li { (prose(text)) } } }
+            }
+            @let chosen = tables::settings(record);
+            @if !chosen.is_empty() {
+                h2 { "Settings" }
+                dl.settings { @for (name, value) in chosen { dt { (name) } dd { (clean(&value)) } } }
+            }
             (section(&tables::differences(record)))
             h2 { "What to do next" }
             ul { @for command in &block.next { li { code { (clean(command)) } } } }
@@ -106,7 +106,7 @@ fn verdict(block: &Block, spent: &str) -> Markup {
     };
     html! {
         header {
-            p class={ "verdict " (class) } { span aria-hidden="true" { (block.verdict.mark) } " " (block.verdict.word) }
+            p class={ "verdict " (class) } { span aria-hidden="true" { (block.verdict.mark()) } " " (block.verdict.word) }
             h1 { (clean(&block.verdict.sentence)) }
             p.quiet { (clean(spent)) }
         }
@@ -225,28 +225,4 @@ fn counts(record: &Record) -> Markup {
     };
     let head = ["Counted", "Traffic", of_stable.as_str(), of_candidate.as_str(), slow.as_str(), "Evidence"];
     folded(&Table::new("", "Invocations since the rollout started, in total", &head, rows))
-}
-
-fn warnings(record: &Record) -> Markup {
-    html! {
-        @if !record.warnings.is_empty() {
-            h2 { "Warnings" }
-            ul { @for text in &record.warnings { li { (prose(text)) } } }
-        }
-    }
-}
-
-fn settings(record: &Record) -> Markup {
-    let chosen = tables::settings(record);
-    html! {
-        @if !chosen.is_empty() {
-            h2 { "Settings" }
-            dl.settings {
-                @for (name, value) in chosen {
-                    dt { (name) }
-                    dd { (clean(&value)) }
-                }
-            }
-        }
-    }
 }

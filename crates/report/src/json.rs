@@ -2,10 +2,22 @@
 
 use std::io::{self, Write};
 
-use rollout::event::{Event, EventKind};
+use rollout::event::{Event, EventKind, FORMAT};
+use rollout::{Subject, Time};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::Reporter;
+
+/// An object about an alias: what every one of them has, and `fields`.
+pub fn object(kind: &str, at: Time, subject: &Subject, mut fields: Value) -> Value {
+    fields["v"] = json!(FORMAT);
+    fields["type"] = json!(kind);
+    fields["at"] = json!(at);
+    fields["function"] = json!(subject.function.name);
+    fields["alias"] = json!(subject.alias);
+    fields
+}
 
 /// Writes every event as one line of JSON.
 #[derive(Debug)]
@@ -35,9 +47,5 @@ impl<W: Write> Reporter for Json<W> {
             return Ok(());
         }
         self.line(event)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

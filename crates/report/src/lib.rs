@@ -56,7 +56,7 @@ pub use github::github_outputs;
 pub use gitlab::dotenv;
 pub use group::last_ending;
 pub use html::html;
-pub use json::Json;
+pub use json::{Json, object};
 pub use live::{Live, Size};
 pub use live_frame::{LiveState, frame};
 pub use markdown::markdown;
@@ -73,42 +73,31 @@ pub use verify::{Verified, verify};
 /// # Guarantees
 /// - An event is written, and flushed, before [`Reporter::event`] returns.
 /// - Nothing panics, and after an error the reporter still works: the next event is written as usual.
+///
+/// # Errors
+/// Every method returns the error of the writer.
+#[expect(clippy::missing_errors_doc, reason = "the same for every method")]
 pub trait Reporter {
     /// Writes one event.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
     /// Redraws what changes with time. `now` is AWS' time.
-    ///
-    /// # Errors
-    /// The error of the writer.
-    fn tick(&mut self, now: Time) -> io::Result<()> {
-        let _ = now;
+    fn tick(&mut self, _now: Time) -> io::Result<()> {
         Ok(())
     }
 
     /// Shows a question or a message to the person at the keyboard. Reporters that do not draw ignore it.
-    ///
-    /// # Errors
-    /// The error of the writer.
-    fn prompt(&mut self, prompt: &Prompt) -> io::Result<()> {
-        let _ = prompt;
+    fn prompt(&mut self, _prompt: &Prompt) -> io::Result<()> {
         Ok(())
     }
 
     /// Something else has written to the output: the last frame stays, and the next one starts below it.
-    ///
-    /// # Errors
-    /// The error of the writer.
     fn anew(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     /// Completes the output: call it once, after the last event.
-    ///
-    /// # Errors
-    /// The error of the writer.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use rollout::Time;
 use rollout::event::{Event, EventKind};
 
 use crate::Reporter;
-use crate::ending::{self, Block};
+use crate::ending::Block;
 use crate::live_frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
 use crate::prompt::Prompt;
@@ -115,20 +115,15 @@ impl<W: Write> Live<W> {
 
     /// The lines that stay above the frame, because they must not be lost.
     fn lasting(&self, event: &Event, lines: Vec<String>, size: (usize, usize)) -> Vec<String> {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other event is no end")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other event can be lost")]
         let block = match &event.what {
-            EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
-            EventKind::Outcome(ending) if !self.of_a_group => Some(Block::of(&self.state.story, ending)),
+            EventKind::GroupOutcome(outcome) => Block::of_a_group(outcome),
+            EventKind::Outcome(ending) if !self.of_a_group => Block::of(&self.state.story, ending),
             // In a group the line is enough.
-            EventKind::Outcome(_) => return lines,
-            _ => None,
+            EventKind::Outcome(_) | EventKind::Warning { .. } | EventKind::HookFailed { .. } => return lines,
+            _ => return if Self::is_small(size) { lines } else { Vec::new() },
         };
-        if let Some(block) = block {
-            let block = ending::lines(&block, Some(size.0));
-            return [String::new()].into_iter().chain(block.iter().map(|line| line.render(usize::MAX, self.color))).collect();
-        }
-        let lasts = matches!(event.what, EventKind::Warning { .. } | EventKind::HookFailed { .. });
-        if lasts || Self::is_small(size) { lines } else { Vec::new() }
+        [String::new()].into_iter().chain(block.lines(Some(size.0), self.color)).collect()
     }
 }
 
@@ -172,9 +167,5 @@ impl<W: Write> Reporter for Live<W> {
     fn anew(&mut self) -> io::Result<()> {
         self.drawn.clear();
         Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

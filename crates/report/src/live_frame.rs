@@ -53,23 +53,20 @@ impl LiveState {
         if matches!(event.what, EventKind::GroupOutcome(_)) {
             return;
         }
-        let story = match &mut self.stories {
-            Some(stories) => stories.entry((event.function.clone(), event.alias.clone())).or_default(),
-            None => &mut self.story,
+        let (story, subject) = match &mut self.stories {
+            Some(stories) => {
+                let story = stories.entry((event.function.clone(), event.alias.clone())).or_default();
+                (story, format!("{}: ", event.function))
+            }
+            None => (&mut self.story, String::new()),
         };
         story.add(event);
-        let subject = self.stories.is_some().then(|| event.function.clone());
         if matches!(event.what, EventKind::Heartbeat { .. } | EventKind::Started(_)) {
             return;
         }
-        let story = self.stories.as_ref().and_then(|stories| stories.get(&(event.function.clone(), event.alias.clone())));
-        for line in sentences(story.unwrap_or(&self.story), event) {
-            let text = subject.iter().map(|subject| format!("{subject}: ")).chain([line.text]).collect();
-            self.recent.push_back((event.at, line.word, text));
-        }
-        while self.recent.len() > RECENT {
-            self.recent.pop_front();
-        }
+        let lines = sentences(story, event).into_iter();
+        self.recent.extend(lines.map(|line| (event.at, line.word, format!("{subject}{}", line.text))));
+        self.recent.drain(..self.recent.len().saturating_sub(RECENT));
     }
 }
 
@@ -81,7 +78,7 @@ pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<Str
 /// The live view at `now`, made for `width` columns and not yet cut to them.
 pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
     if let Some(stories) = &state.stories {
-        return live_group::rows(stories, state.recent.iter(), now, width);
+        return live_group::rows(stories, &state.recent, now, width);
     }
     let story = &state.story;
     let mut lines = header(story, now, width);
@@ -109,17 +106,12 @@ fn header(story: &Story, now: Time, width: usize) -> Vec<Line> {
     let versions = versions(story.stable(), story.candidate, "▸");
     let left = Line::of(Tone::Strong, story.subject()).with(Tone::Plain, format!("   {versions}"));
     let Some((at, started)) = &story.started else { return vec![left] };
-    let whole = match started.stable {
-        Some(_) if !started.is_elsewhere() => format!(" of about {}", elapsed(total(started))),
-        Some(_) | None => String::new(),
+    let (words, whole) = match started.stable {
+        _ if started.is_elsewhere() => ("driven by another process".to_owned(), String::new()),
+        Some(_) => (schedule(started), format!(" of about {}", elapsed(total(started)))),
+        None => ("first deployment".to_owned(), String::new()),
     };
-    let right = format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at)));
-    let right = Line::of(Tone::Dim, right);
-    let words = match started.stable {
-        _ if started.is_elsewhere() => "driven by another process".to_owned(),
-        Some(_) => schedule(started),
-        None => "first deployment".to_owned(),
-    };
+    let right = Line::of(Tone::Dim, format!("{}  {}{whole}", started.rollout_id, elapsed(now.since(*at))));
     let width = width.min(WIDEST);
     let long = left.clone().with(Tone::Plain, format!("   {words}"));
     if long.width() + 1 + right.width() <= width {
@@ -197,13 +189,9 @@ fn bake(story: &Story, started: &Started, now: Time) -> Line {
         return Line::default();
     };
     let full = story.share.filter(|share| share.weight == Weight::FULL);
-    match full {
-        Some(share) => {
-            let done = now.since(share.since).min(bake);
-            Line::of(Tone::Strong, format!("  bake {} of {}", countdown(done), duration(bake)))
-        }
-        None => Line::of(Tone::Dim, format!("  bake {}", duration(bake))),
-    }
+    let done = full.map(|share| format!("{} of ", countdown(now.since(share.since).min(bake))));
+    let tone = if done.is_some() { Tone::Strong } else { Tone::Dim };
+    Line::of(tone, format!("  bake {}{}", done.unwrap_or_default(), duration(bake)))
 }
 
 fn share(story: &Story, now: Time, width: usize) -> Line {
@@ -284,9 +272,8 @@ fn alarms(story: &Story, now: Time) -> Vec<Line> {
         let alone = if story.unwatched() && story.stable().is_some() { "none: only the schedule moves traffic" } else { "none" };
         return vec![row("alarms").with(Tone::Plain, alone)];
     }
-    let not_ok = |alarm: &&Watched| alarm.last.is_some_and(|(state, _)| state != AlarmState::Ok);
-    let sorted: Vec<&Watched> =
-        story.alarms.iter().filter(not_ok).chain(story.alarms.iter().filter(|alarm| !not_ok(alarm))).collect();
+    let mut sorted: Vec<&Watched> = story.alarms.iter().collect();
+    sorted.sort_by_key(|alarm| alarm.last.is_none_or(|(state, _)| state == AlarmState::Ok));
     let mut lines = Vec::new();
     for (index, alarm) in sorted.iter().take(ALARMS).enumerate() {
         lines.push(row(if index == 0 { "alarms" } else { "" }).joined(alarm_line(story, alarm, now)));

@@ -1,6 +1,6 @@
 //! What does the live view show of several functions? A row for each on one screen, those with problems first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
@@ -19,12 +19,7 @@ const FUNCTIONS: usize = 16;
 const NAME: usize = 32;
 
 /// The rows of several functions; `recent` is what happened last in any of them.
-pub(crate) fn rows<'a>(
-    stories: &Stories,
-    recent: impl Iterator<Item = &'a (Time, &'static str, String)>,
-    now: Time,
-    width: usize,
-) -> Rows {
+pub(crate) fn rows(stories: &Stories, recent: &VecDeque<(Time, &str, String)>, now: Time, width: usize) -> Rows {
     let mut sorted: Vec<&Story> = stories.values().collect();
     sorted.sort_by_key(|story| rank(story));
     let name = sorted.iter().map(|story| story.subject().chars().count()).max().unwrap_or(0).min(NAME);
@@ -33,13 +28,10 @@ pub(crate) fn rows<'a>(
     if sorted.len() > FUNCTIONS {
         body.push(Line::of(Tone::Dim, format!("  and {} more", sorted.len() - FUNCTIONS)));
     }
-    let mut shown = Vec::new();
-    for (at, word, text) in recent {
-        let text = wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
-        shown.push(happened(*at, word, &text));
-    }
+    let first = |text: &str| wrapped(text, width.saturating_sub(TEXT_AT)).into_iter().next().unwrap_or_default();
+    let recent = recent.iter().map(|(at, word, text)| happened(*at, word, &first(text))).collect();
     let foot = Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, "canaryctl rollback");
-    Rows { body, recent: shown, foot: vec![foot] }
+    Rows { body, recent, foot: vec![foot] }
 }
 
 fn header(stories: &Stories, now: Time) -> Line {
@@ -51,24 +43,25 @@ fn header(stories: &Stories, now: Time) -> Line {
 
 /// Its place among the others: problems first.
 fn rank(story: &Story) -> u8 {
-    let alarmed = story.alarms.iter().any(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _))));
-    match (
-        story.rollback.is_some() || alarmed,
-        story.set_manually.is_some() || story.unmonitored.is_some() || story.paused.is_some(),
-    ) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 2,
+    if story.rollback.is_some() || in_alarm(story) > 0 {
+        0
+    } else if story.set_manually.is_some() || story.unmonitored.is_some() || story.paused.is_some() {
+        1
+    } else {
+        2
     }
+}
+
+fn in_alarm(story: &Story) -> usize {
+    story.alarms.iter().filter(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _)))).count()
 }
 
 fn function(story: &Story, name: usize, now: Time) -> Line {
     let subject: String = one_line(&story.subject()).chars().take(name).collect();
     let versions = versions(story.stable(), story.candidate, "▸");
-    let line = Line::of(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
     let share = story.share.map_or(Weight::ZERO, |share| share.weight);
-    let line = line.with(Tone::Strong, format!("{:<6}  ", share.to_string()));
-    let line = line.joined(alarms(story));
+    let line = Line::of(Tone::Plain, format!("  {subject:<name$}  {versions:<9}  "));
+    let line = line.with(Tone::Strong, format!("{:<6}  ", share.to_string())).joined(alarms(story));
     let (tone, text) = state(story, now);
     line.with(tone, text)
 }
@@ -77,7 +70,7 @@ fn alarms(story: &Story) -> Line {
     let Some((_, started)) = story.started.as_ref().filter(|(_, started)| !started.alarms.is_empty()) else {
         return Line::of(Tone::Dim, "no alarms  ");
     };
-    let fired = story.alarms.iter().filter(|alarm| matches!(alarm.last, Some((AlarmState::Alarm, _)))).count();
+    let fired = in_alarm(story);
     if fired > 0 {
         return Line::of(Tone::Bad, format!("✖ {fired} in ALARM  "));
     }
@@ -87,9 +80,9 @@ fn alarms(story: &Story) -> Line {
 }
 
 fn state(story: &Story, now: Time) -> (Tone, String) {
-    if let Some(rollback) = &story.rollback {
+    if let Some((_, cause)) = story.rollback {
         let word = if story.restored.is_some() { "rolled back" } else { "rolling back" };
-        return (Tone::Bad, format!("{word}: {}", rollback.cause.phrase()));
+        return (Tone::Bad, format!("{word}: {}", cause.phrase()));
     }
     if story.promoted {
         return (Tone::Good, "promoted".to_owned());
@@ -107,14 +100,8 @@ fn state(story: &Story, now: Time) -> (Tone, String) {
     match (next, story.claimed, story.ready) {
         (Some((share, at)), _, _) => {
             let what = if share.weight == Weight::FULL { "promotion" } else { "next step" };
-            (
-                Tone::Plain,
-                if at > now {
-                    format!("{what} in {}", countdown(at.since(now)))
-                } else {
-                    format!("{what}: waiting for the others")
-                },
-            )
+            let when = if at > now { format!(" in {}", countdown(at.since(now))) } else { ": waiting for the others".to_owned() };
+            (Tone::Plain, what.to_owned() + &when)
         }
         (None, _, true) => (Tone::Plain, "ready".to_owned()),
         (None, true, false) => (Tone::Plain, "acquired".to_owned()),

@@ -41,20 +41,15 @@ pub fn markdown(events: &[Event]) -> String {
 
 fn verdict(page: &mut String, block: &Block, warnings: &[String]) {
     let verdict = &block.verdict;
-    let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark, plain(verdict.word), plain(&verdict.sentence));
-    let why: Vec<String> = block.why.iter().map(|line| plain(line)).collect();
-    let _ = writeln!(page, "| why | {} |", why.join("<br>"));
-    if let Some(exposed) = &block.exposed {
-        let _ = writeln!(page, "| exposed | {} |", plain(exposed));
-    }
-    let _ = writeln!(page, "| now | {} |", plain(&block.now));
-    let next: Vec<String> = block.next.iter().map(|command| code(command)).collect();
-    let _ = writeln!(page, "| next | {} |", next.join("<br>"));
-    if !block.spent.is_empty() {
-        let _ = writeln!(page, "| time | {} |", plain(&block.spent));
-    }
-    for warning in warnings {
-        let _ = writeln!(page, "| warning | {} |", plain(warning));
+    let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark(), plain(verdict.word), plain(&verdict.sentence));
+    let each = |lines: &[String], show: fn(&str) -> String| lines.iter().map(|line| show(line)).collect::<Vec<_>>().join("<br>");
+    let mut rows = vec![("why", each(&block.why, plain))];
+    rows.extend(block.exposed.iter().map(|exposed| ("exposed", plain(exposed))));
+    rows.extend([("now", plain(&block.now)), ("next", each(&block.next, code))]);
+    rows.extend(Some(&block.spent).filter(|spent| !spent.is_empty()).map(|spent| ("time", plain(spent))));
+    rows.extend(warnings.iter().map(|warning| ("warning", plain(warning))));
+    for (word, text) in rows {
+        let _ = writeln!(page, "| {word} | {text} |");
     }
 }
 

@@ -135,16 +135,12 @@ fn about_start(started: &Started) -> Vec<LogLine> {
 
 /// Each shift shows the counts; they get their own line only when the verdict becomes worse.
 fn compared(story: &Story, opinion: AnalysisVerdict, why: &str) -> Vec<LogLine> {
-    let turned = story.counts.as_ref().is_some_and(|counts| counts.turned);
     match opinion {
-        AnalysisVerdict::Hold if turned => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
-        AnalysisVerdict::NoData if turned => line("compared", one_line(why)),
+        _ if story.count.as_ref().is_none_or(|count| !count.turned) => Vec::new(),
+        AnalysisVerdict::Hold => line("compared", format!("possibly worse, not yet certain: {}", one_line(why))),
+        AnalysisVerdict::NoData => line("compared", one_line(why)),
         // The rollback that follows has the reason.
-        AnalysisVerdict::RollBack
-        | AnalysisVerdict::Hold
-        | AnalysisVerdict::NoData
-        | AnalysisVerdict::Pass
-        | AnalysisVerdict::LowPower => Vec::new(),
+        AnalysisVerdict::RollBack | AnalysisVerdict::Pass | AnalysisVerdict::LowPower => Vec::new(),
     }
 }
 
@@ -194,7 +190,7 @@ fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> Stri
     let next = story.share.and_then(|share| share.next_at).filter(|next| *next > at && !held);
     let due = next.map_or_else(String::new, |next| format!(" at {}", clock(next)));
     let traffic = if weight.is_zero() { "no traffic".to_owned() } else { format!("{weight} of traffic") };
-    let counts = story.counts.as_ref().map_or_else(String::new, |counts| format!("; {}", one_line(&counts.why)));
+    let counts = story.count.as_ref().map_or_else(String::new, |count| format!("; {}", count.why));
     format!("for {}{due}; {traffic} on {}{counts}", one_line(waiting_for), version(story.candidate))
 }
 
@@ -223,26 +219,15 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
     if !moved {
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }
-    match &story.rollback {
-        Some(rollback) => {
-            let seen = match rollback.cause {
-                Cause::Alarm => " the alarm was seen",
-                Cause::Signal => " the signal",
-                Cause::PostHook | Cause::PreHook | Cause::StepHook => " the hook's answer",
-                Cause::Group => " its group",
-                Cause::Analysis
-                | Cause::Blind
-                | Cause::NoData
-                | Cause::LowTraffic
-                | Cause::Hand
-                | Cause::Abort
-                | Cause::Superseded
-                | Cause::Failed
-                | Cause::Unchanged
-                | Cause::Rejected => " the decision",
-            };
-            format!("{} of traffic to {version}, {} after{seen}", Weight::FULL, duration(at.since(rollback.at)))
-        }
-        None => format!("{} of traffic to {version}", Weight::FULL),
-    }
+    let back = format!("{} of traffic to {version}", Weight::FULL);
+    let Some((decided, cause)) = story.rollback else { return back };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other cause is a decision of this process")]
+    let seen = match cause {
+        Cause::Alarm => "the alarm was seen",
+        Cause::Signal => "the signal",
+        Cause::PostHook | Cause::PreHook | Cause::StepHook => "the hook's answer",
+        Cause::Group => "its group",
+        _ => "the decision",
+    };
+    format!("{back}, {} after {seen}", duration(at.since(decided)))
 }

@@ -9,7 +9,7 @@ use rollout::health::clock;
 use rollout::{Cause, OutcomeKind, ReasonKind, Time};
 
 use crate::Reporter;
-use crate::ending::{self, Block};
+use crate::ending::Block;
 use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
 use crate::safe::inert;
@@ -39,10 +39,6 @@ impl<W: Write> Reporter for Plain<W> {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// A heartbeat this soon after another line is left out.
@@ -70,12 +66,15 @@ impl Lines {
         if let EventKind::GroupOutcome(outcome) = &event.what {
             return block(&Block::of_a_group(outcome)).iter().map(|line| inert(line)).collect();
         }
-        let story = self.stories.entry((event.function.clone(), event.alias.clone())).or_default();
-        story.add(event);
+        self.stories.entry((event.function.clone(), event.alias.clone())).or_default().add(event);
+        let Some(story) = self.story(event) else { return Vec::new() };
+        let widest = self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0);
+        let written = |line: &LogLine| written(event.at, &story.subject(), widest, line);
         let lines = match event.ending() {
-            Some(ending) if self.of_a_group => self.ended(event, ending),
+            Some(ending) if self.of_a_group => written(&ended(story, ending)),
             Some(ending) => block(&Block::of(story, ending)),
-            None => self.change(event),
+            None if self.is_quiet(event) => Vec::new(),
+            None => sentences(story, event).iter().flat_map(written).collect(),
         };
         if !lines.is_empty() {
             self.last = Some(event.at);
@@ -83,28 +82,10 @@ impl Lines {
         lines.iter().map(|line| inert(line)).collect()
     }
 
-    fn change(&self, event: &Event) -> Vec<String> {
+    /// Whether it is a heartbeat soon after another line.
+    fn is_quiet(&self, event: &Event) -> bool {
         let beat = matches!(event.what, EventKind::Heartbeat { .. });
-        if beat && self.last.is_some_and(|last| event.at.since(last) < QUIET) {
-            return Vec::new();
-        }
-        let Some(story) = self.story(event) else { return Vec::new() };
-        let lines = sentences(story, event);
-        lines.iter().flat_map(|line| written(event.at, &story.subject(), self.widest(), line)).collect()
-    }
-
-    fn widest(&self) -> usize {
-        self.stories.values().map(|story| story.subject().len()).max().unwrap_or(0)
-    }
-
-    /// One function's end in a group: a line, and the command if the rollback is not confirmed.
-    fn ended(&self, event: &Event, ending: &RolloutSummary) -> Vec<String> {
-        let Some(story) = self.story(event) else { return Vec::new() };
-        let Block { verdict, why, now, next, .. } = Block::of(story, ending);
-        let why = why.first().map_or("", String::as_str);
-        let text = format!("{} {}: {why}; {now}", verdict.mark, verdict.word);
-        let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
-        written(event.at, &story.subject(), self.widest(), &LogLine { word: "ended", text, under })
+        beat && self.last.is_some_and(|last| event.at.since(last) < QUIET)
     }
 
     pub(crate) fn story(&self, event: &Event) -> Option<&Story> {
@@ -122,6 +103,15 @@ impl Lines {
     }
 }
 
+/// One function's end in a group: a line, and the command if the rollback is not confirmed.
+fn ended(story: &Story, ending: &RolloutSummary) -> LogLine {
+    let Block { verdict, why, now, next, .. } = Block::of(story, ending);
+    let why = why.first().map_or("", String::as_str);
+    let text = format!("{} {}: {why}; {now}", verdict.mark(), verdict.word);
+    let under = if ending.outcome == OutcomeKind::RollbackUnconfirmed { next } else { Vec::new() };
+    LogLine { word: "ended", text, under }
+}
+
 fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String> {
     let LogLine { word, text, under } = line;
     let first = format!("{}  {subject:<widest$}  {word:<WORD$}  {text}", clock(at));
@@ -132,6 +122,5 @@ fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String
 }
 
 fn block(block: &Block) -> Vec<String> {
-    let lines = ending::lines(block, None);
-    [String::new()].into_iter().chain(lines.iter().map(|line| line.render(usize::MAX, false))).collect()
+    [String::new()].into_iter().chain(block.lines(None, false)).collect()
 }

@@ -99,10 +99,6 @@ impl Prompt {
 /// How wide one line with the command and the keys may be.
 const FAR: usize = 120;
 
-fn weight(story: &Story) -> Weight {
-    story.weight().unwrap_or(Weight::ZERO)
-}
-
 fn keys(story: &Story, holds: bool) -> Line {
     let pause = if story.paused.is_some() { "resume" } else { "pause" };
     // A first deployment has no earlier version.
@@ -116,7 +112,7 @@ fn keys(story: &Story, holds: bool) -> Line {
 fn question(story: &Story, order: Order) -> String {
     let candidate = version(story.candidate);
     let subject = story.subject();
-    let weight = weight(story);
+    let weight = story.weight().unwrap_or_default();
     match (order, story.stable()) {
         (Order::Pause, _) if weight.is_zero() => format!("pause {subject} for an hour?"),
         (Order::Pause, _) => format!("hold {weight} on {candidate} for an hour?"),
@@ -140,7 +136,7 @@ fn doing(order: Order) -> &'static str {
 }
 
 fn signal(story: &Story, holds: bool) -> String {
-    let weight = weight(story);
+    let weight = story.weight().unwrap_or_default();
     let what = match (story.stable(), weight.is_zero()) {
         _ if story.promoted => "it is already promoted".to_owned(),
         (Some(stable), true) => format!("ending the rollout, all traffic stays on {stable}"),

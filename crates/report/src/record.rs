@@ -2,9 +2,7 @@
 //!
 //! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
-use std::time::Duration;
-
-use rollout::comparison::{AnalysisVerdict, Numbers};
+use rollout::comparison::Numbers;
 use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
@@ -14,7 +12,7 @@ use crate::alarm_reason::in_figures;
 use crate::ending::Block;
 use crate::format::{short, version};
 use crate::messages::{LogLine, sentences};
-use crate::rollout_state::Story;
+use crate::rollout_state::{Count, Story};
 use crate::safe::{clean_lines, one_line};
 
 #[derive(Clone, Debug, Default)]
@@ -39,15 +37,6 @@ pub(crate) struct Record {
     pub(crate) ending: Option<RolloutSummary>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Count {
-    pub(crate) at: Time,
-    #[serde(rename = "verdict")]
-    pub(crate) opinion: AnalysisVerdict,
-    pub(crate) why: String,
-    pub(crate) numbers: Numbers,
-}
-
 /// A state of an alarm.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Alarm {
@@ -57,20 +46,17 @@ pub(crate) struct Alarm {
     pub(crate) reason: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Hook {
     pub(crate) phase: HookPhase,
     pub(crate) name: String,
+    #[serde(rename = "started_at")]
     pub(crate) invoked: Time,
-    /// Whether it succeeded, the time it took, and the end of its log.
-    pub(crate) answer: Option<Answer>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) good: bool,
-    pub(crate) took: Duration,
-    pub(crate) lines: Vec<String>,
+    /// `None` without an answer.
+    pub(crate) succeeded: Option<bool>,
+    pub(crate) took_ms: Option<u64>,
+    /// The end of its log.
+    pub(crate) log: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -150,29 +136,31 @@ impl Record {
                 let reason = in_figures(&one_line(reason));
                 self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
             }
-            EventKind::Compared { opinion, why, numbers } => {
-                let (why, numbers) = (one_line(why), (**numbers).clone());
-                self.counts.push(Count { at, opinion: *opinion, why, numbers });
-            }
+            EventKind::Compared { .. } => self.counts.extend(self.story.count.clone()),
             EventKind::MonitoringLost { why } => {
                 self.unmonitored.push((at, None));
                 self.decide(at, "hold: monitoring unavailable".to_owned(), why);
             }
-            EventKind::MonitoringRestored => self.monitoring_restored(at),
+            EventKind::MonitoringRestored => {
+                if let Some((_, until)) = self.unmonitored.last_mut() {
+                    *until = Some(at);
+                }
+            }
             EventKind::Paused { until, .. } => {
                 self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
             }
-            EventKind::HoldingStep { why } => self.hold(at, why),
-            EventKind::HookStarted { hook, name, .. } => {
-                self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
+            // Not again with the reason of the lost monitoring.
+            EventKind::HoldingStep { why } if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) => {
+                self.decide(at, "hold".to_owned(), why);
             }
-            EventKind::HookSucceeded { took_ms, .. } => self.answered(true, Duration::from_millis(*took_ms), ""),
+            EventKind::HookStarted { hook, name, .. } => self.invoked(at, *hook, name),
+            EventKind::HookSucceeded { took_ms, .. } => self.answered(true, *took_ms, ""),
             EventKind::HookFailed { hook, name, reason } => {
-                if self.hooks.last().is_none_or(|invoked| invoked.answer.is_some()) {
-                    self.hooks.push(Hook { phase: *hook, name: short(name).to_owned(), invoked: at, answer: None });
+                if self.hooks.last().is_none_or(|invoked| invoked.succeeded.is_some()) {
+                    self.invoked(at, *hook, name);
                 }
-                let took = self.hooks.last().map_or(Duration::ZERO, |invoked| at.since(invoked.invoked));
-                self.answered(false, took, reason);
+                let took = self.hooks.last().map_or(0, |invoked| at.since(invoked.invoked).as_millis());
+                self.answered(false, u64::try_from(took).unwrap_or(u64::MAX), reason);
             }
             EventKind::RollbackStarted { why, .. } => {
                 let why = in_figures(clean_lines(why).first().map_or("", String::as_str));
@@ -195,22 +183,14 @@ impl Record {
         self.decisions.push(Decision { at, what, because: one_line(because), numbers });
     }
 
-    /// Not again with the reason of the lost monitoring.
-    fn hold(&mut self, at: Time, why: &str) {
-        if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) {
-            self.decide(at, "hold".to_owned(), why);
-        }
+    fn invoked(&mut self, at: Time, phase: HookPhase, name: &str) {
+        let name = short(name).to_owned();
+        self.hooks.push(Hook { phase, name, invoked: at, succeeded: None, took_ms: None, log: Vec::new() });
     }
 
-    fn monitoring_restored(&mut self, at: Time) {
-        if let Some((_, until)) = self.unmonitored.last_mut() {
-            *until = Some(at);
-        }
-    }
-
-    fn answered(&mut self, good: bool, took: Duration, said: &str) {
+    fn answered(&mut self, succeeded: bool, took_ms: u64, said: &str) {
         if let Some(hook) = self.hooks.last_mut() {
-            hook.answer = Some(Answer { good, took, lines: clean_lines(said) });
+            (hook.succeeded, hook.took_ms, hook.log) = (Some(succeeded), Some(took_ms), clean_lines(said));
         }
     }
 }

@@ -56,8 +56,4 @@ impl<W: Write> Reporter for Recording<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let EventKind::Observed(observed) = &event.what { self.observed(event, observed) } else { self.json.event(event) }
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.json.finish()
-    }
 }

@@ -53,16 +53,8 @@ impl Watch {
             rollout_id: note.id.to_string(),
             stable: note.stable,
             candidate: note.candidate,
-            schedule: String::new(),
-            weights: Vec::new(),
-            every_seconds: 0,
-            bake_seconds: 0,
             alarms: alarms.to_vec(),
-            analysis: None,
-            pre_hook: None,
-            step_hook: None,
-            post_hook: None,
-            stands: None,
+            ..Started::default()
         });
         let mut events = vec![watch.event(note.started_at.min(now), started)];
         events.extend(watch.look(Some(alias), now));
@@ -88,21 +80,12 @@ impl Watch {
         kinds.extend(about_end(&note, !self.share.is_zero()));
         self.known = note;
         let since = self.known.since.min(now);
-        let mut events: Vec<Event> = kinds
-            .into_iter()
-            .map(|what| {
-                // A step has its own time, however late it was read.
-                let at = if matches!(
-                    what,
-                    EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. }
-                ) {
-                    since
-                } else {
-                    now
-                };
-                self.event(at, what)
-            })
-            .collect();
+        // A step has its own time, however late it was read.
+        let step = |what: &EventKind| {
+            matches!(what, EventKind::VersionReady { .. } | EventKind::WeightShifted { .. } | EventKind::Restored { .. })
+        };
+        let mut events: Vec<Event> =
+            kinds.into_iter().map(|what| self.event(if step(&what) { since } else { now }, what)).collect();
         if ended {
             events.push(self.end(&outcome(self.known.phase), alias.traffic(), since));
         }
@@ -175,14 +158,11 @@ impl Watch {
         };
         let mut kinds = Vec::new();
         let moved = self.known.phase != note.phase;
-        if let (Some(asked), Some(_), true) =
-            (hook(self.known.phase), self.known.hook, moved && !matches!(note.phase, Phase::Back(_)))
-        {
+        // How long a step's hook took is not in the note.
+        let ran = hook(self.known.phase).filter(|hook| self.known.hook.is_some() && *hook != HookPhase::Step);
+        if let Some(hook) = ran.filter(|_| moved && !matches!(note.phase, Phase::Back(_))) {
             let took_ms = u64::try_from(now.since(self.known.since).as_millis()).unwrap_or(u64::MAX);
-            // How long a step's hook took is not in the note.
-            if asked != HookPhase::Step {
-                kinds.push(EventKind::HookSucceeded { hook: asked, name: "the hook".to_owned(), took_ms });
-            }
+            kinds.push(EventKind::HookSucceeded { hook, name: "the hook".to_owned(), took_ms });
         }
         if let (Some(hook), Some(attempt)) = (hook(note.phase), note.hook)
             && (moved || self.known.hook != note.hook)
@@ -194,18 +174,15 @@ impl Watch {
 
     fn about_share(&mut self, note: &Note) -> Option<EventKind> {
         let (from, to) = (self.share, note.phase.share());
-        if let Phase::Shift { steps, .. } = note.phase {
+        let (step, because) = if let Phase::Shift { step, steps, .. } = note.phase {
             self.steps = usize::from(steps);
-        }
+            (usize::from(step), format!("step {step} of {steps}"))
+        } else {
+            (self.steps, "the last step".to_owned())
+        };
         if to.is_zero() || to == from || note.stable.is_none() {
             return None;
         }
-        let (step, because) = match note.phase {
-            Phase::Shift { step, steps, .. } => (usize::from(step), format!("step {step} of {steps}")),
-            Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted | Phase::Back(_) => {
-                (self.steps, "the last step".to_owned())
-            }
-        };
         (self.share, self.stood) = (to, to);
         let steps = self.steps;
         Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })

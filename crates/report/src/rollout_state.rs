@@ -5,6 +5,9 @@ use rollout::event::{Event, EventKind, HookPhase, ResumesAt, Started};
 use rollout::health::AlarmState;
 use rollout::plan::Mode;
 use rollout::{Cause, Time, Version, Weight};
+use serde::Serialize;
+
+use crate::safe::one_line;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -22,18 +25,6 @@ pub(crate) struct Watched {
     pub(crate) last: Option<(AlarmState, Time)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rollback {
-    pub(crate) at: Time,
-    pub(crate) cause: Cause,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Restoration {
-    pub(crate) at: Time,
-    pub(crate) version: Option<Version>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
@@ -43,12 +34,16 @@ pub(crate) struct Share {
     pub(crate) next_at: Option<Time>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Counts {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Count {
+    pub(crate) at: Time,
+    #[serde(rename = "verdict")]
     pub(crate) opinion: AnalysisVerdict,
+    /// In one line.
     pub(crate) why: String,
     pub(crate) numbers: Numbers,
     /// Whether the verdict has changed.
+    #[serde(skip)]
     pub(crate) turned: bool,
 }
 
@@ -72,9 +67,12 @@ pub(crate) struct Story {
     pub(crate) unmonitored: Option<(Time, String)>,
     /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
-    pub(crate) counts: Option<Counts>,
-    pub(crate) rollback: Option<Rollback>,
-    pub(crate) restored: Option<Restoration>,
+    /// The last count.
+    pub(crate) count: Option<Count>,
+    /// When a rollback was decided, and why.
+    pub(crate) rollback: Option<(Time, Cause)>,
+    /// When a rollback was confirmed, and the version that has the traffic again.
+    pub(crate) restored: Option<(Time, Option<Version>)>,
     pub(crate) promoted: bool,
 }
 
@@ -104,16 +102,17 @@ impl Story {
             }
             EventKind::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
             EventKind::Compared { opinion, why, numbers } => {
-                let turned = self.counts.as_ref().is_none_or(|known| known.opinion != *opinion);
-                self.counts = Some(Counts { opinion: *opinion, why: why.clone(), numbers: (**numbers).clone(), turned });
+                let turned = self.count.as_ref().is_none_or(|known| known.opinion != *opinion);
+                let (why, numbers) = (one_line(why), (**numbers).clone());
+                self.count = Some(Count { at: event.at, opinion: *opinion, why, numbers, turned });
             }
             EventKind::MonitoringLost { why } => self.unmonitored = Some((event.at, why.clone())),
             EventKind::MonitoringRestored => self.unmonitored = None,
             EventKind::Paused { until, .. } => self.paused = Some(*until),
             EventKind::Resumed => self.paused = None,
             EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
-            EventKind::RollbackStarted { cause, .. } => self.rollback = Some(Rollback { at: event.at, cause: *cause }),
-            EventKind::Restored { version, .. } => self.restored = Some(Restoration { at: event.at, version: *version }),
+            EventKind::RollbackStarted { cause, .. } => self.rollback = Some((event.at, *cause)),
+            EventKind::Restored { version, .. } => self.restored = Some((event.at, *version)),
             EventKind::Promoted { .. } => self.promoted = true,
             _ => {}
         }

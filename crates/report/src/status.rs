@@ -5,13 +5,13 @@
 use std::fmt::Display;
 
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
-use rollout::event::FORMAT;
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
 use rollout::{Subject, Time, Weight};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::format::{joined, operand, version, when};
+use crate::json::object;
 use crate::remote_watch::outcome;
 use crate::safe::{clean_lines, one_line};
 
@@ -40,11 +40,8 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
     sheet.text()
 }
 
-/// The status as one line of JSON, without its end.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde_json::Result<String> {
+/// The same for programs.
+pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> Value {
     let found = alias.map(alias_state);
     let note = found.as_ref().and_then(AliasState::note);
     let live = found.as_ref().and_then(AliasState::live);
@@ -53,16 +50,18 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         Some(_) | None => (None, None),
     };
     let candidate = live.and_then(|note| note.candidate).or(alias.and_then(Alias::canary).map(|(version, _)| version));
+    // The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
+    let of_alias = || alias.map(|alias| alias.target.to_string());
+    let stable = live.map_or_else(of_alias, |note| note.stable.map(|stable| stable.to_string()));
     let last = note.map(|note| note.phase).filter(|phase| phase.is_terminal());
     let (id, owner) = match &found {
         Some(AliasState::Contended { id, owner, .. }) => (Some(id.to_string()), Some(owner.to_string())),
         Some(_) | None => (note.map(|note| note.id.to_string()), note.map(|note| note.owner.to_string())),
     };
     // Keys are only ever added.
-    let status = json!({
-        "v": FORMAT, "type": "status", "at": now, "function": subject.function.name, "alias": subject.alias,
+    let fields = json!({
         "alias_state": found.as_ref().map_or("missing", word), "traffic": alias.map(Alias::traffic),
-        "stable": stable(alias, live), "candidate": candidate,
+        "stable": stable, "candidate": candidate,
         "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
         "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
         "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
@@ -72,7 +71,7 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> serde
         "last_cause": last.and_then(|phase| if let Phase::Back(cause) = phase { Some(cause) } else { None }),
         "rejected": note.map_or_else(Vec::new, |note| note.rejected.iter().map(|rejected| rejected.version).collect()),
     });
-    serde_json::to_string(&status)
+    object("status", now, subject, fields)
 }
 
 /// A title, rows of a word and a sentence, and commands.
@@ -238,12 +237,8 @@ fn owner(note: &Note, now: Time) -> String {
     match note.lease {
         Some(lease) if lease > now => format!("{}, lease expires at {}", note.owner, when(lease, now)),
         Some(lease) => {
-            format!(
-                "none: the lease of {} expired at {}, {} ago; abandoned: no process drives it",
-                note.owner,
-                when(lease, now),
-                duration(now.since(lease))
-            )
+            let (at, ago) = (when(lease, now), duration(now.since(lease)));
+            format!("none: the lease of {} expired at {at}, {ago} ago; abandoned: no process drives it", note.owner)
         }
         None => format!("none: {} left it in progress; abandoned: no process drives it", note.owner),
     }
@@ -299,14 +294,6 @@ fn rejected(sheet: &mut Sheet, note: &Note) {
     }
     let each = note.rejected.iter().map(|rejected| format!("{} ({})", rejected.version, rejected.cause.phrase()));
     sheet.row("rejected", &format!("{}; refused unless you use --again", each.collect::<Vec<_>>().join(", ")));
-}
-
-/// The version that a rollback restores, or without a rollout the alias' version. A first deployment has none.
-fn stable(alias: Option<&Alias>, live: Option<&Note>) -> Option<String> {
-    match live {
-        Some(note) => note.stable.map(|stable| stable.to_string()),
-        None => alias.map(|alias| alias.target.to_string()),
-    }
 }
 
 fn word(found: &AliasState) -> &'static str {

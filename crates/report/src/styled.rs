@@ -28,6 +28,7 @@ impl Tone {
 
 /// One line, not yet cut and not yet coloured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 pub(crate) struct Line {
     parts: Vec<(Tone, String)>,
 }
@@ -41,21 +42,18 @@ impl Line {
         Self::of(Tone::Plain, text)
     }
 
-    #[must_use]
     pub(crate) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
         self.parts.push((tone, text.into()));
         self
     }
 
     /// The same line with everything of `other` behind it.
-    #[must_use]
     pub(crate) fn joined(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
         self
     }
 
     /// The same line with blanks up to `width`, if it is shorter.
-    #[must_use]
     pub(crate) fn padded(self, width: usize) -> Self {
         let missing = width.saturating_sub(self.width());
         self.with(Tone::Plain, " ".repeat(missing))

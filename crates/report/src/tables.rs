@@ -11,7 +11,7 @@ use rollout::{Time, Weight};
 use crate::counts::figure;
 use crate::format::{schedule, short, version, versions};
 use crate::group;
-use crate::record::{Answer, Record};
+use crate::record::{Hook, Record};
 use crate::safe::one_line;
 
 /// What a cell holds; the report escapes it.
@@ -69,16 +69,16 @@ pub(crate) fn decisions(record: &Record) -> Table {
 
 pub(crate) fn hooks(record: &Record) -> Table {
     let rows = record.hooks.iter().map(|hook| {
-        let took = hook.answer.as_ref().map_or_else(String::new, |answer| duration(answer.took));
-        [Cell::Time(hook.invoked), text(hook.phase.word()), text(hook.name.as_str()), answer(hook.answer.as_ref()), text(took)]
+        let took = hook.took_ms.map_or_else(String::new, |took| duration(Duration::from_millis(took)));
+        [Cell::Time(hook.invoked), text(hook.phase.word()), text(hook.name.as_str()), answer(hook), text(took)]
     });
     Table::new("Hooks", "Hooks and their answers", &["Invoked", "Phase", "Hook", "Answer", "Took"], rows)
 }
 
-fn answer(answer: Option<&Answer>) -> Cell {
-    let Some(Answer { good, lines, .. }) = answer else { return text("no answer") };
-    let word = if *good { "✔ succeeded" } else { "✖ failed" };
-    match lines.as_slice() {
+fn answer(hook: &Hook) -> Cell {
+    let Some(succeeded) = hook.succeeded else { return text("no answer") };
+    let word = if succeeded { "✔ succeeded" } else { "✖ failed" };
+    match hook.log.as_slice() {
         [] => text(word),
         [first, log @ ..] => Cell::Log(format!("{word}: {first}"), log.to_vec()),
     }

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use rollout::event::FORMAT;
 use rollout::forecast::Forecast;
 use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
 use rollout::{Subject, Time, Version, Weight};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::forecast;
 use crate::format::{joined, operand, short};
+use crate::json::object;
 use crate::safe::one_line;
 
 /// The timeline of a plan for people; every line is ended.
@@ -52,11 +52,8 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
     joined(&lines)
 }
 
-/// The plan as one line of JSON, without its end.
-///
-/// # Errors
-/// None that these values can cause.
-pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> serde_json::Result<String> {
+/// The same for programs.
+pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, now: Time) -> Value {
     let (source, candidate) = match &plan.source {
         Source::Publish => ("publish", None),
         Source::Update(_) => ("update", None),
@@ -70,8 +67,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
     let weights = plan.schedule.weights().iter().enumerate();
     let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": moment(plan, index).as_secs(), "weight": weight});
     // Keys are only ever added.
-    let line = json!({
-        "v": FORMAT, "type": "plan", "at": now, "function": subject.function.name, "alias": subject.alias,
+    let fields = json!({
         "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
         "steps": weights.map(step).collect::<Vec<_>>(), "every_seconds": plan.schedule.every().as_secs(),
         "bake_seconds": plan.bake.as_secs(), "total_seconds": plan.duration().as_secs(), "pre_hook": plan.pre_hook,
@@ -84,7 +80,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         "preexisting_alarm": plan.preexisting_alarm.word(), "blind_limit_seconds": plan.blind_limit.as_secs(),
         "on_interrupt": plan.on_interrupt.word(), "plan_hash": plan.hash().to_string(), "forecast": forecast,
     });
-    serde_json::to_string(&line)
+    object("plan", now, subject, fields)
 }
 
 const ROWS: usize = 12;
@@ -123,10 +119,8 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
         if shown(index) {
             rows.push((after(moment(plan, index)), text(plan, *weight)));
         } else if index == FIRST {
-            rows.push((
-                "…".to_owned(),
-                format!("{} more steps, one every {}", weights.len() - FIRST - LAST, duration(plan.schedule.every())),
-            ));
+            let every = duration(plan.schedule.every());
+            rows.push(("…".to_owned(), format!("{} more steps, one every {every}", weights.len() - FIRST - LAST)));
         }
     }
     rows
@@ -206,10 +200,9 @@ fn compared(plan: &Plan) -> Vec<String> {
             OnLowTraffic::Promote => "continues".to_owned(),
             OnLowTraffic::Probe(count) => format!("sends it {count} test events"),
         };
+        let (least, most) = (grouped(analysis.min_requests), duration(analysis.max_hold));
         rows.push(format!(
-            "each step waits for {} invocations of the new version, at most {}, then {then} (--on-low-traffic)",
-            grouped(analysis.min_requests),
-            duration(analysis.max_hold)
+            "each step waits for {least} invocations of the new version, at most {most}, then {then} (--on-low-traffic)"
         ));
     }
     rows

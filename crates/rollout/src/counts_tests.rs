@@ -10,9 +10,10 @@ use crate::decide::{Action, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
 use crate::health::Health;
 use crate::note::{HookAttempt, Note, Phase, write_description};
-use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
+use crate::observation::{Certainty, Hook, Observation};
 use crate::plan::{Analysis, Mode, OnLowTraffic, Plan};
 use crate::policy::Policy;
+use crate::timeline_tests::played;
 use crate::write::desired;
 use crate::{Cause, Outcome, Time};
 
@@ -20,12 +21,8 @@ const LIMIT: Duration = Duration::from_mins(10);
 const PATIENCE: Duration = Duration::from_mins(5);
 
 pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comparison {
-    let calls = |number| Calls {
-        version: version(number),
-        calls: step_calls,
-        errors: 0,
-        errors_percent: [Thousandths(0), Thousandths(100_000)],
-    };
+    let errors_percent = [Thousandths(0), Thousandths(100_000)];
+    let calls = |number| Calls { version: version(number), calls: step_calls, errors: 0, errors_percent };
     let numbers = Numbers {
         stable: calls(41),
         candidate: calls(42),
@@ -43,31 +40,21 @@ pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comp
 }
 
 fn plans() -> Vec<Plan> {
-    let analysis = |mode, min_requests, on_low_traffic| Analysis {
-        mode,
-        min_requests,
-        max_hold: PATIENCE,
-        on_low_traffic,
-        ..Analysis::default()
-    };
+    let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
     let mut plans = Vec::new();
     for mode in [Mode::On, Mode::Observe, Mode::Off] {
-        for (min, policy) in [
-            (0, OnLowTraffic::RollBack),
-            (100, OnLowTraffic::RollBack),
-            (100, OnLowTraffic::Promote),
-            (100, OnLowTraffic::Probe(3)),
-        ] {
+        for (min_requests, on_low_traffic) in [(0, roll_back), (100, roll_back), (100, promote), (100, probe)] {
             for post_hook in [None, Some("post".to_owned())] {
-                plans.push(Plan {
-                    policy: Policy { analysis: analysis(mode, min, policy), ..Policy::default() },
-                    post_hook,
-                    ..plan()
-                });
+                plans.push(Plan { policy: comparing(mode, min_requests, on_low_traffic), post_hook, ..plan() });
             }
         }
     }
     plans
+}
+
+fn comparing(mode: Mode, min_requests: u64, on_low_traffic: OnLowTraffic) -> Policy {
+    let analysis = Analysis { mode, min_requests, max_hold: PATIENCE, on_low_traffic, ..Analysis::default() };
+    Policy { analysis, ..Policy::default() }
 }
 
 fn notes(plan: &Plan) -> Vec<Note> {
@@ -100,13 +87,7 @@ fn notes(plan: &Plan) -> Vec<Note> {
 
 fn comparisons(now: Time) -> Vec<Comparison> {
     let mut all = vec![Comparison::uncounted()];
-    for opinion in [
-        AnalysisVerdict::Pass,
-        AnalysisVerdict::Hold,
-        AnalysisVerdict::RollBack,
-        AnalysisVerdict::NoData,
-        AnalysisVerdict::LowPower,
-    ] {
+    for opinion in AnalysisVerdict::ALL {
         for calls in [0, 99, 100] {
             for age in [0, 60, 80] {
                 all.push(found(opinion, calls, now - Duration::from_secs(age)));
@@ -127,17 +108,9 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation, &Note)) {
                 for health in [healths(now).swap_remove(0), healths(now).swap_remove(2), Health::Unwatched] {
                     for probe in [Probe::NotSent, Probe::Running, Probe::Passed(3), Probe::Failed("2 of 3 failed".into())] {
                         let (health, comparison) = (health.clone(), comparison.clone());
-                        let known = nothing_but(alias.clone());
-                        let seen = Observation {
-                            now,
-                            certainty: Certainty::Written,
-                            hook: Hook::Succeeded,
-                            health,
-                            comparison,
-                            probe,
-                            ..known
-                        };
-                        check(&seen, &note);
+                        let known =
+                            Observation { certainty: Certainty::Written, hook: Hook::Succeeded, ..nothing_but(alias.clone()) };
+                        check(&Observation { now, health, comparison, probe, ..known }, &note);
                     }
                 }
             }
@@ -200,11 +173,8 @@ fn check(plan: &Plan, seen: &Observation, note: &Note) {
             assert!(wanted && note.waited >= PATIENCE && seen.probe == Probe::NotSent, "{}", described());
         }
         Action::RollBack(Cause::LowTraffic) => {
-            assert!(
-                judged && plan.analysis.on_low_traffic == OnLowTraffic::RollBack && note.waited >= PATIENCE,
-                "{}",
-                described()
-            );
+            let wanted = plan.analysis.on_low_traffic == OnLowTraffic::RollBack;
+            assert!(judged && wanted && note.waited >= PATIENCE, "{}", described());
         }
         Action::RollBack(Cause::NoData) => assert!(judged && note.waited >= PATIENCE, "{}", described()),
         _ => {}
@@ -227,43 +197,15 @@ fn counts_are_a_reason_of_their_own_and_never_the_only_permission() {
 
 /// Runs a rollout whose counts always say the same; gives how long it took, in seconds, and how it ended.
 fn always(plan: &Plan, opinion: AnalysisVerdict, step_calls: u64) -> (u64, Outcome) {
-    let alias = Some(Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() });
     // A full minute, on which weights change.
     let opened = plan.next_change(BEGUN);
-    let mut seen = Observation {
-        now: opened,
-        certainty: Certainty::Written,
-        claimed: false,
-        planned_on: alias.clone(),
-        candidate: Candidate::Published(version(42), Readiness::Ready),
-        hook: Hook::Succeeded,
-        ..nothing_but(alias)
-    };
-    for _ in 0..100_000 {
-        seen.comparison = found(opinion, step_calls, seen.now);
-        match decide(plan, &seen) {
-            Action::Finish(outcome) => return (seen.now.since(opened).as_secs(), outcome),
-            Action::Wait { until, .. } => seen.now = until.min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
-            Action::Probe => seen.probe = Probe::Passed(3),
-            action => {
-                seen.alias = Some(desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing")));
-                seen.claimed = true;
-            }
-        }
-    }
-    panic!("no end in sight");
+    let (_, took, outcome) = played(plan, opened, |seen| seen.comparison = found(opinion, step_calls, seen.now));
+    (took, outcome)
 }
 
 #[test]
 fn no_doubt_lasts_for_ever() {
-    let with = |min_requests, on_low_traffic| Plan {
-        policy: Policy {
-            analysis: Analysis { mode: Mode::On, min_requests, max_hold: PATIENCE, on_low_traffic, ..Analysis::default() },
-            ..Policy::default()
-        },
-        bake: Duration::from_mins(3),
-        ..plan()
-    };
+    let with = |min_requests, on_low_traffic| Plan { policy: comparing(Mode::On, min_requests, on_low_traffic), ..plan() };
     let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
     // Nine minutes of steps and three of bake.
     assert_eq!(always(&with(0, roll_back), AnalysisVerdict::Pass, 0), (720, Outcome::Promoted));

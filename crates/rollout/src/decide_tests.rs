@@ -111,16 +111,14 @@ fn aliases(plan: &Plan) -> Vec<Option<Alias>> {
     all
 }
 
+/// The alarm `errors`, in this state since then.
+pub(crate) fn alarm(state: AlarmState, since: Time, reason: &str) -> AlarmSeen {
+    let (name, reason) = ("errors".to_owned(), reason.to_owned());
+    AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason }
+}
+
 pub(crate) fn healths(now: Time) -> Vec<Health> {
-    let alarm = |state, since| AlarmSeen {
-        name: "errors".into(),
-        state,
-        since,
-        in_alarm: None,
-        fires_after: None,
-        metric: None,
-        reason: "7 >= 1".into(),
-    };
+    let alarm = |state, since| alarm(state, since, "7 >= 1");
     let read = |at, alarms, missing| Health::Read { at, alarms, missing, failing: None };
     let ok = alarm(AlarmState::Ok, BEGUN - Duration::from_hours(1));
     vec![
@@ -156,12 +154,8 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
     for alias in aliases(plan) {
         for now in nows {
             for health in healths(now) {
-                for (certainty, claimed) in [
-                    (Certainty::Read, false),
-                    (Certainty::Read, true),
-                    (Certainty::ReadTwice, true),
-                    (Certainty::ReadTwice, false),
-                ] {
+                let (once, twice) = (Certainty::Read, Certainty::ReadTwice);
+                for (certainty, claimed) in [(once, false), (once, true), (twice, true), (twice, false)] {
                     for interrupted in [false, true] {
                         let (planned_on, health) = (alias.clone(), health.clone());
                         let known = nothing_but(alias.clone());

@@ -288,7 +288,7 @@ pub struct Observed {
 }
 
 /// What a rollout starts from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     /// The rollout's id.
     pub rollout_id: String,

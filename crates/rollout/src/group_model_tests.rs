@@ -24,7 +24,7 @@ enum Disturbance {
     Nothing,
     /// This member's alarm is in ALARM from this round on.
     Red(usize, usize),
-    /// All are told to stop.
+    /// All are asked to stop.
     Signal(usize),
     /// AWS refuses this member's writes from this round on.
     Refused(usize, usize),
@@ -206,7 +206,7 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     let on = |number| places.iter().all(|place| all[*place].version() == (Some(version(number)), false));
     let left = all.iter().zip(before).all(|(actor, before)| actor.alias.alias == *before);
     let signalled = matches!(disturbance, Disturbance::Signal(_));
-    // Told to stop before it had anything in its hands, a process leaves it for the next one; what was final it may bring back.
+    // Asked to stop before it had anything in its hands, a process leaves it for the next one; what was final it may bring back.
     let as_found = |place: &usize| all[*place].alias.alias == before[*place];
     let back = |place: &usize| all[*place].version() == (Some(version(41)), false);
     let for_the_next = disturbance == Disturbance::Signal(0) && places.iter().all(|place| as_found(place) || back(place));
@@ -220,7 +220,7 @@ fn check(starts: &[Start], before: &[Alias], all: &[Actor], disturbance: Disturb
     if disturbance == Disturbance::Nothing {
         assert_eq!(on(42) && !places.is_empty(), !was_back && !places.is_empty(), "{}", described());
     }
-    // A weight that could not be taken off is never told as anything else.
+    // A weight that could not be taken off is never reported as anything else.
     if let Disturbance::Refused(_, of) = disturbance
         && all[of].version().1
         && on(41)

@@ -116,21 +116,10 @@ fn companies() -> Vec<Others> {
         for [taken_over, committed, moved, under_way] in orders {
             for ((at, ready), leads) in places.into_iter().flat_map(|place| [(place, false), (place, true)]) {
                 let before = if leads { Stage::Final } else { at };
-                let (called, last, owned) = (called.clone(), None, moved);
-                all.push(Others {
-                    called,
-                    taken_over,
-                    committed,
-                    leads,
-                    moved,
-                    owned,
-                    under_way,
-                    open: under_way,
-                    before,
-                    at,
-                    ready,
-                    last,
-                });
+                let (called, last, owned, open) = (called.clone(), None, moved, under_way);
+                let flags =
+                    Others { called, taken_over, committed, leads, moved, owned, under_way, open, before, at, ready, last };
+                all.push(flags);
             }
         }
     }

@@ -11,11 +11,11 @@ use crate::candidate::{Facts, State, Update, given_up, unreadable};
 use crate::comparison::{AnalysisVerdict, Comparison};
 use crate::counts_tests::found;
 use crate::decide::decide;
-use crate::decide_tests::{BEGUN, healths, plan, points, version};
+use crate::decide_tests::{BEGUN, alarm, healths, plan, points, version};
 use crate::failure::Failure;
 use crate::group::{Others, RollbackTrigger, others};
 use crate::group_tests::{alias, as_noted, group_plan, note, shift};
-use crate::health::{AlarmSeen, AlarmState, Health, ReadError};
+use crate::health::{AlarmState, Health, ReadError};
 use crate::memory::{GivingUp, Memory};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Observation, Readiness};
@@ -29,6 +29,13 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn held(alias: Alias, revision: &str) -> AliasSnapshot {
     AliasSnapshot { alias, revision: Revision(revision.to_owned()) }
+}
+
+/// What the process of a rollout remembers that has read its alias once, at the first step.
+fn owning(plan: &Plan) -> Memory {
+    let mut memory = Memory::default();
+    memory.on_read(plan, Some(held(as_noted(&shift(plan)), "1")), BEGUN);
+    memory
 }
 
 fn seen_at(now: Time) -> Observation {
@@ -75,8 +82,7 @@ fn whoever_insists_ends_a_way_back_only_when_a_write_has_failed() {
     let plan = plan();
     let back = Action::RollBack(Cause::Signal);
     for (at_once, fails) in [(false, false), (false, true), (true, false), (true, true)] {
-        let mut memory = Memory::default();
-        memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
+        let mut memory = owning(&plan);
         if fails {
             memory.on_write_failed(&plan, &back, Failure::Unanswered, "no answer", BEGUN);
         }
@@ -96,8 +102,7 @@ fn refusals_are_the_last_word_after_a_minute_and_of_a_claim_at_once() {
     let others = [Failure::Throttled, Failure::Conflict, Failure::Outdated, Failure::Unanswered, Failure::Unsent];
     for failure in refusals.into_iter().chain(others) {
         for action in [Action::Claim, Action::Renew, Action::Confirm, Action::RollBack(Cause::Alarm)] {
-            let mut memory = Memory::default();
-            memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
+            let mut memory = owning(&plan);
             let mut refused = |after| {
                 memory.on_write_failed(&plan, &action, failure, "no", BEGUN + after);
                 memory.observation(BEGUN + after, false).write_blocked.is_some()
@@ -149,11 +154,8 @@ fn a_read_that_is_older_than_a_write_is_no_news() {
     memory.on_waited();
     memory.on_read(&plan, Some(held(before.clone(), "1")), BEGUN + SECOND * 2);
     let seen = memory.observation(BEGUN + SECOND * 2, false);
-    assert_eq!(
-        (seen.alias.as_ref(), memory.age(BEGUN + SECOND * 2)),
-        (Some(&after), Some(SECOND)),
-        "as if nothing had been read"
-    );
+    // As if nothing had been read.
+    assert_eq!((seen.alias.as_ref(), memory.age(BEGUN + SECOND * 2)), (Some(&after), Some(SECOND)));
     // The same words by another write are news.
     memory.on_read(&plan, Some(held(before.clone(), "3")), BEGUN + SECOND * 3);
     assert_eq!(memory.alias(), Some(&before));
@@ -228,8 +230,7 @@ fn a_note_that_is_gone_is_remembered_and_one_that_ended_is_not() {
 fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
     let plan =
         Plan { policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..plan().policy }, ..plan() };
-    let mut memory = Memory::default();
-    memory.on_read(&plan, Some(held(as_noted(&shift(&plan)), "1")), BEGUN);
+    let mut memory = owning(&plan);
     let alarms = Alarms::new(&plan, Vec::new(), None);
     let looks = |memory: &Memory| {
         let counts = next_counts(&plan, memory, &Comparison::uncounted(), None);
@@ -287,18 +288,12 @@ fn a_rest_is_a_poll_at_the_most_and_ends_with_the_next_look() {
     assert_eq!(rest(&plan, BEGUN, &Reason::NotDue, Some(BEGUN), BEGUN), Duration::from_millis(1));
 }
 
-/// An alarm in state `state` since that long after the beginning.
-fn alarm(state: AlarmState, since: Time) -> AlarmSeen {
-    let name = "errors".to_owned();
-    AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason: String::new() }
-}
-
 #[test]
 fn an_alarm_that_changed_since_the_last_look_is_looked_up() {
     let plan = plan();
     let mut alarms = Alarms::new(&plan, Vec::new(), None);
     let mut look = |state, since, at, history: Option<Time>, failing: Option<ReadError>| {
-        let mut read = vec![alarm(state, since)];
+        let mut read = vec![alarm(state, since, "")];
         let unsure = alarms.unsure(&mut read);
         if let Some(in_alarm) = history {
             alarms.on_history("errors", in_alarm);
@@ -329,7 +324,7 @@ fn a_managed_alarm_says_nothing_from_before_it_was_about_the_candidate() {
         assert_eq!((alarms.ready(), alarms.health(), alarms.watching(&plan).len()), (false, &Health::Unwatched, 0));
         alarms.on_managed(has_share, BEGUN + MINUTE);
         assert_eq!((alarms.ready(), alarms.watching(&plan).len()), (true, 1));
-        let mut read = vec![alarm(AlarmState::Alarm, BEGUN)];
+        let mut read = vec![alarm(AlarmState::Alarm, BEGUN, "")];
         alarms.unsure(&mut read);
         assert_eq!(read[0].state == AlarmState::Alarm, has_share);
     }

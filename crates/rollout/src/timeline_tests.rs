@@ -4,34 +4,38 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Target};
+use crate::comparison::Probe;
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
-use crate::note::{Note, Phase, write_description};
-use crate::observation::{Candidate, Certainty, Observation, Readiness};
+use crate::decide_tests::{BEGUN, healths, my_note, nothing_but, plan, points, version};
+use crate::group_tests::{alias, as_noted, note, shift};
+use crate::note::{Note, Phase};
+use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::write::desired;
-use crate::{Cause, Outcome, Weight};
+use crate::{Cause, Outcome, Time, Weight};
 
-/// Runs the pure loop against a model of the alias that takes every write, looking every `poll`; gives (seconds, share) of each change.
-fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
-    let alias = Alias { target: Target::Version(version(41)), weights: vec![], description: TEXT.into() };
+/// Runs the pure loop from then on against a model of the alias that takes every write, looking every `poll`: gives (seconds, weight) of
+/// each change, how many seconds it took, and how it ended. `look` adds to what is seen.
+pub(crate) fn played(plan: &Plan, opened: Time, look: impl Fn(&mut Observation)) -> (Vec<(u64, Weight)>, u64, Outcome) {
+    let alias = alias(41, 0, None);
     let planned_on = Some(alias.clone());
     let candidate = Candidate::Published(version(42), Readiness::Ready);
     let known = Observation { planned_on, candidate, claimed: false, ..nothing_but(Some(alias)) };
-    let mut seen = Observation { now: BEGUN, certainty: Certainty::Written, ..known };
+    let mut seen = Observation { now: opened, certainty: Certainty::Written, hook: Hook::Succeeded, ..known };
     let mut changes = Vec::new();
     for _ in 0..200_000 {
-        let action = decide(plan, &seen);
-        match &action {
-            Action::Finish(outcome) => return (changes, outcome.clone()),
-            Action::Wait { until, .. } => seen.now = (*until).min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
-            _ => {
+        look(&mut seen);
+        let after = seen.now.since(opened).as_secs();
+        match decide(plan, &seen) {
+            Action::Finish(outcome) => return (changes, after, outcome),
+            Action::Wait { until, .. } => seen.now = until.min(seen.now + plan.poll).max(seen.now + Duration::from_millis(1)),
+            Action::Probe => seen.probe = Probe::Passed(3),
+            action => {
                 let alias = desired(plan, &seen, &action).unwrap_or_else(|| panic!("{action:?} writes nothing"));
-                let share = alias.share_of(version(42));
-                if share != seen.alias.as_ref().unwrap().share_of(version(42)) {
-                    changes.push((seen.now.since(BEGUN).as_secs(), share));
+                let weight = alias.share_of(version(42));
+                if weight != seen.alias.as_ref().unwrap().share_of(version(42)) {
+                    changes.push((after, weight));
                 }
                 seen.alias = Some(alias);
                 seen.claimed = true;
@@ -39,6 +43,12 @@ fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
         }
     }
     panic!("no end in sight");
+}
+
+/// The same, where nothing is compared: the changes and the end.
+fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
+    let (changes, _, outcome) = played(plan, BEGUN, |_| {});
+    (changes, outcome)
 }
 
 #[test]
@@ -81,19 +91,8 @@ fn a_slow_poll_does_not_make_the_schedule_drift() {
 #[test]
 fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
     let plan = plan();
-    let note = Note {
-        stable: plan.stable,
-        candidate: Some(version(42)),
-        due: Some(BEGUN + Duration::from_mins(1)),
-        lease: Some(BEGUN + Duration::from_hours(1)),
-        ..Note::new(plan.id, plan.owner, Phase::Shift { weight: points(1000), step: 1, steps: 10 }, BEGUN)
-    };
+    let alias = as_noted(&note(&plan, Phase::Shift { weight: points(1000), step: 1, steps: 10 }));
     let step_observed_at = BEGUN + Duration::from_millis(7_300);
-    let alias = Alias {
-        target: Target::Version(version(41)),
-        weights: vec![(version(42), points(1000))],
-        description: write_description("", &note).unwrap(),
-    };
     let health = healths(step_observed_at).remove(0);
     let known =
         Observation { now: step_observed_at, step_observed_at: Some(step_observed_at), health, ..nothing_but(Some(alias)) };
@@ -109,13 +108,7 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
 #[test]
 fn a_lost_answer_to_a_rollback_is_written_once_more() {
     let plan = plan();
-    let note = Note {
-        stable: plan.stable,
-        candidate: Some(version(42)),
-        ..Note::new(plan.id, plan.owner, Phase::Back(Cause::Alarm), BEGUN)
-    };
-    let alias =
-        Alias { target: Target::Version(version(41)), weights: vec![], description: write_description("", &note).unwrap() };
+    let alias = as_noted(&note(&plan, Phase::Back(Cause::Alarm)));
     let mut seen = Observation { certainty: Certainty::Read, unanswered: Some(BEGUN), ..nothing_but(Some(alias.clone())) };
     assert_eq!(decide(&plan, &seen), Action::Confirm);
     assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
@@ -123,24 +116,15 @@ fn a_lost_answer_to_a_rollback_is_written_once_more() {
     assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
 }
 
-/// The write of a step may have landed late, and the process that sent it is gone: who goes on gives the step the time that it may have
-/// lost, a minute at the most, and never less than the note says.
+/// The write of a step may have landed late, and the process that sent it is gone: who resumes gives the step the time that it may have
+/// lost, at most a minute, and never less than the note says.
 #[test]
 fn whoever_goes_on_never_cuts_a_step_short() {
     let plan = plan();
     let every = plan.schedule.every();
     for (later, lost) in [(5, 5), (59, 59), (60, 60), (300, 60)] {
         let since = BEGUN + Duration::from_secs(30);
-        let shift = Phase::Shift { weight: points(1000), step: 1, steps: 2 };
-        let (stable, candidate) = (Some(version(41)), Some(version(42)));
-        let due = Some(since + every);
-        let note =
-            Note { since, due, stable, candidate, plan: Some(plan.hash()), ..Note::new(plan.id, plan.owner, shift, BEGUN) };
-        let alias = Alias {
-            target: Target::Version(version(41)),
-            weights: vec![(version(42), points(1000))],
-            description: write_description(TEXT, &note).unwrap(),
-        };
+        let alias = as_noted(&Note { since, due: Some(since + every), ..shift(&plan) });
         let seen = Observation { now: since + Duration::from_secs(later), ..nothing_but(Some(alias)) };
         let taken = desired(&plan, &seen, &Action::TakeOver).unwrap();
         let taken = crate::alias::alias_state(&taken).live().unwrap().clone();

@@ -70,11 +70,6 @@ impl Account {
         self.deliver(reply).await
     }
 
-    async fn visit(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Broken> {
-        let reply = self.with(|world| world.visit(world.now(), &request));
-        self.deliver(reply).await
-    }
-
     async fn deliver(&self, reply: Reply) -> Result<http::Response<Bytes>, Broken> {
         if !reply.delay.is_zero() {
             self.clock.sleep(reply.delay).await;
@@ -128,7 +123,12 @@ impl Connection {
         let caller = caller(request.headers()).to_owned();
         // AWS is asked with a signature; what comes without one is for somebody else.
         let signed = request.headers().contains_key(http::header::AUTHORIZATION);
-        let answer = async { if signed { self.account.call(&caller, request).await } else { self.account.visit(request).await } };
+        let answer = async {
+            if signed {
+                return self.account.call(&caller, request).await;
+            }
+            self.account.deliver(self.account.with(|world| world.visit(world.now(), &request))).await
+        };
         let answer = match self.read_timeout {
             None => answer.await,
             Some(limit) => tokio::select! {

@@ -3,14 +3,17 @@
 //! Scenarios and tests set the stacks up. Nothing is deployed, and no template is read.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response};
+use serde_json::{Value, json};
 
 use crate::query::{self, Dialect};
+use crate::response::response;
 use crate::time::Time;
-use crate::value::{Fault, Record, Value};
+use crate::value::{Fault, merged, present};
 
 /// A stack, as a scenario or a test sets it up.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Stack {
     pub(crate) name: String,
     status: String,
@@ -42,34 +45,29 @@ impl Stack {
     }
 
     /// In this status, as AWS spells it. A stack in `DELETE_COMPLETE` is found by its id only.
-    #[must_use]
     pub fn status(self, status: &str) -> Self {
         Self { status: status.to_owned(), ..self }
     }
 
     /// With a parameter.
-    #[must_use]
     pub fn parameter(mut self, key: &str, value: &str) -> Self {
         self.parameters.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With an output.
-    #[must_use]
     pub fn output(mut self, key: &str, value: &str) -> Self {
         self.outputs.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With a tag, which its functions carry too.
-    #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// With a resource of a kind such as `AWS::Lambda::Function`, by the name it has in the account.
-    #[must_use]
     pub fn resource(mut self, logical: &str, kind: &str, physical: &str) -> Self {
         let (logical, kind, physical) = (logical.to_owned(), kind.to_owned(), Some(physical.to_owned()));
         self.resources.push(Resource { logical, kind, physical });
@@ -77,7 +75,6 @@ impl Stack {
     }
 
     /// With a resource that is still being created and has no name yet.
-    #[must_use]
     pub fn unfinished_resource(mut self, logical: &str, kind: &str) -> Self {
         self.resources.push(Resource { logical: logical.to_owned(), kind: kind.to_owned(), physical: None });
         self
@@ -102,37 +99,39 @@ impl Standing {
     }
 
     /// What is said of a resource in every answer; `stamp` is the name of its last change's time there.
-    fn resource(&self, resource: &Resource, stamp: &'static str) -> Record {
-        Record::new()
-            .with("StackName", &self.stack.name)
-            .with("StackId", &self.id)
-            .with("LogicalResourceId", &resource.logical)
-            .maybe("PhysicalResourceId", resource.physical.as_ref())
-            .with("ResourceType", &resource.kind)
-            .with(stamp, self.created)
-            .with("ResourceStatus", if resource.physical.is_some() { "CREATE_COMPLETE" } else { "CREATE_IN_PROGRESS" })
-            .with("DriftInformation", Record::new().with("StackResourceDriftStatus", "NOT_CHECKED"))
+    fn resource(&self, resource: &Resource, stamp: &str) -> Value {
+        json!({
+            "StackName": self.stack.name,
+            "StackId": self.id,
+            "LogicalResourceId": resource.logical,
+            "PhysicalResourceId": resource.physical,
+            "ResourceType": resource.kind,
+            stamp: self.created,
+            "ResourceStatus": if resource.physical.is_some() { "CREATE_COMPLETE" } else { "CREATE_IN_PROGRESS" },
+            "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+        })
     }
 
-    fn described(&self) -> Record {
-        let pairs = |pairs: &[(String, String)], key, value| {
-            Value::list(pairs.iter().map(|(left, right)| Record::new().with(key, left).with(value, right)))
+    fn described(&self) -> Value {
+        let pairs = |pairs: &[(String, String)], key: &str, value: &str| -> Value {
+            pairs.iter().map(|(left, right)| json!({ key: left, value: right })).collect()
         };
         let Stack { name, status, parameters, outputs, tags, .. } = &self.stack;
-        Record::new()
-            .with("StackId", &self.id)
-            .with("StackName", name)
-            .with("Parameters", pairs(parameters, "ParameterKey", "ParameterValue"))
-            .with("CreationTime", self.created)
-            .maybe("DeletionTime", self.is_deleted().then_some(self.created))
-            .with("RollbackConfiguration", Value::nothing())
-            .with("StackStatus", status)
-            .with("DisableRollback", false)
-            .with("NotificationARNs", Value::List(Vec::new()))
-            .with("Outputs", pairs(outputs, "OutputKey", "OutputValue"))
-            .with("Tags", pairs(tags, "Key", "Value"))
-            .with("EnableTerminationProtection", false)
-            .with("DriftInformation", Record::new().with("StackDriftStatus", "NOT_CHECKED"))
+        json!({
+            "StackId": self.id,
+            "StackName": name,
+            "Parameters": pairs(parameters, "ParameterKey", "ParameterValue"),
+            "CreationTime": self.created,
+            "DeletionTime": self.is_deleted().then_some(self.created),
+            "RollbackConfiguration": {},
+            "StackStatus": status,
+            "DisableRollback": false,
+            "NotificationARNs": [],
+            "Outputs": pairs(outputs, "OutputKey", "OutputValue"),
+            "Tags": pairs(tags, "Key", "Value"),
+            "EnableTerminationProtection": false,
+            "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        })
     }
 }
 
@@ -164,7 +163,7 @@ impl CloudFormation {
 
     /// The stack that a request names; empty for none.
     pub(crate) fn resource(request: &Request<Bytes>) -> String {
-        let parameters = query::decode(query::form(request).unwrap_or_default()).unwrap_or_else(|_| Value::nothing());
+        let parameters = query::decode(query::form(request).unwrap_or_default()).unwrap_or_default();
         text(&parameters, "StackName").unwrap_or_default().to_owned()
     }
 
@@ -179,14 +178,14 @@ impl CloudFormation {
     pub(crate) fn answer(&self, operation: &str, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
         let parameters = query::decode(query::form(request).unwrap_or_default());
         match parameters.and_then(|parameters| self.perform(operation, &parameters)) {
-            Ok(value) => (response(200, query::answer(&DIALECT, operation, Some(&value), id), id), None),
-            Err(fault) => (refusal(&fault, id), Some(fault.code.into_owned())),
+            Ok(value) => (response(200, "text/xml", query::answer(&DIALECT, operation, Some(&present(value)), id), id), None),
+            Err(fault) => (Self::refuse(&fault, id), Some(fault.code.into_owned())),
         }
     }
 
-    /// A refusal before `CloudFormation` handles the request: throttling, denial, failure.
-    pub(crate) fn refuse(status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
-        refusal(&Fault { status, code: code.to_owned().into(), message: message.to_owned() }, request_id)
+    /// A refusal, be it before `CloudFormation` handles the request: throttling, denial, failure.
+    pub(crate) fn refuse(fault: &Fault, request_id: &str) -> Response<Bytes> {
+        response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id)
     }
 
     fn perform(&self, operation: &str, request: &Value) -> Result<Value, Fault> {
@@ -209,8 +208,8 @@ impl CloudFormation {
         let standing = self.stacks.iter().find(|standing| standing.is(stack)).ok_or_else(missing)?;
         let resource = standing.stack.resources.iter().find(|resource| resource.logical == logical);
         let resource = resource.ok_or_else(|| no_resource(logical, stack))?;
-        let detail = standing.resource(resource, "LastUpdatedTimestamp").with("Metadata", "{}");
-        Ok(Record::new().with("StackResourceDetail", detail).into())
+        let detail = merged(standing.resource(resource, "LastUpdatedTimestamp"), json!({"Metadata": "{}"}));
+        Ok(json!({ "StackResourceDetail": detail }))
     }
 
     fn describe_resources(&self, request: &Value) -> Result<Value, Fault> {
@@ -235,13 +234,13 @@ impl CloudFormation {
         if let (Some(logical), true) = (logical, found.is_empty()) {
             return Err(no_resource(logical, stack));
         }
-        let shown = found.into_iter().map(|resource| standing.resource(resource, "Timestamp"));
-        Ok(Record::new().with("StackResources", Value::list(shown)).into())
+        let shown: Value = found.into_iter().map(|resource| standing.resource(resource, "Timestamp")).collect();
+        Ok(json!({ "StackResources": shown }))
     }
 
     fn describe_stacks(&self, request: &Value) -> Result<Value, Fault> {
         if let Some(stack) = text(request, "StackName") {
-            return Ok(Record::new().with("Stacks", Value::list([self.named(stack)?.described()])).into());
+            return Ok(json!({"Stacks": [self.named(stack)?.described()]}));
         }
         let all: Vec<_> = self.stacks.iter().filter(|standing| !standing.is_deleted()).collect();
         let start = match text(request, "NextToken") {
@@ -252,9 +251,9 @@ impl CloudFormation {
             }
         };
         let end = all.len().min(start + PAGE);
-        let shown = all.iter().skip(start).take(PAGE).map(|standing| standing.described());
+        let shown: Value = all.iter().skip(start).take(PAGE).map(|standing| standing.described()).collect();
         let next = (end < all.len()).then(|| format!("after-{end}"));
-        Ok(Record::new().with("Stacks", Value::list(shown)).maybe("NextToken", next).into())
+        Ok(json!({"Stacks": shown, "NextToken": next}))
     }
 
     fn named(&self, stack: &str) -> Result<&Standing, Fault> {
@@ -268,25 +267,11 @@ fn no_resource(logical: &str, stack: &str) -> Fault {
 }
 
 fn text<'v>(request: &'v Value, name: &str) -> Option<&'v str> {
-    if let Some(Value::Text(text)) = request.member(name) { Some(text.as_str()).filter(|text| !text.is_empty()) } else { None }
+    request.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
 fn required<'v>(request: &'v Value, name: &str) -> Result<&'v str, Fault> {
     text(request, name).ok_or_else(|| Fault::constraint(name, "null", "Member must not be null"))
-}
-
-fn refusal(fault: &Fault, request_id: &str) -> Response<Bytes> {
-    response(fault.status, query::refusal(&DIALECT, fault, request_id), request_id)
-}
-
-fn response(status: u16, body: String, request_id: &str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
-    response
 }
 
 const DIALECT: Dialect = Dialect { version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/" };
@@ -330,7 +315,8 @@ mod tests {
         for part in [
             "<DescribeStackResourceResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">",
             "<StackId>arn:aws:cloudformation:us-east-1:111111111111:stack/shop/u-1</StackId>",
-            "<PhysicalResourceId>hello</PhysicalResourceId><ResourceType>AWS::Lambda::Function</ResourceType>",
+            "<PhysicalResourceId>hello</PhysicalResourceId>",
+            "<ResourceType>AWS::Lambda::Function</ResourceType>",
             "<LastUpdatedTimestamp>2026-11-23T14:03:00.000Z</LastUpdatedTimestamp>",
             "<ResourceStatus>CREATE_COMPLETE</ResourceStatus>",
         ] {

@@ -30,6 +30,7 @@ pub enum Effect {
 
 /// A rule: calls that meet all of its conditions get its effect.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Fault {
     operation: Option<String>,
     caller: Option<String>,
@@ -52,37 +53,31 @@ impl Fault {
     }
 
     /// Only calls signed with this access key id.
-    #[must_use]
     pub fn from_caller(self, caller: &str) -> Self {
         Self { caller: Some(caller.to_owned()), ..self }
     }
 
     /// Only calls about this resource, as the log names it: `hello`, or `hello:live`.
-    #[must_use]
     pub fn about(self, resource: &str) -> Self {
         Self { resource: Some(resource.to_owned()), ..self }
     }
 
     /// Only the `n`th call (from 1) of those that meet the operation, the caller and the resource.
-    #[must_use]
     pub fn nth(self, n: u64) -> Self {
         self.calls(n..=n)
     }
 
     /// Only these calls (from 1) of those that meet the operation, the caller and the resource.
-    #[must_use]
     pub fn calls(self, nth: RangeInclusive<u64>) -> Self {
         Self { nth: Some(nth), ..self }
     }
 
     /// Only calls from `start` and before `end`.
-    #[must_use]
     pub fn between(self, start: Time, end: Time) -> Self {
         Self { during: Some(start..end), ..self }
     }
 
     /// Each call with this probability, 0 to 1.
-    #[must_use]
     pub fn chance(self, chance: f64) -> Self {
         Self { chance, ..self }
     }

@@ -15,6 +15,7 @@ mod listener;
 mod log;
 mod query;
 mod quota;
+mod response;
 mod scenario;
 mod settings;
 mod setup;

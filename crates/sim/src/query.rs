@@ -2,18 +2,21 @@
 //!
 //! Forms have no types: every value is text until it is read as a number.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 use quick_xml::escape::escape;
+use serde_json::{Value, json};
 
 use crate::calendar;
-use crate::value::{self, Fault, Record, Value};
+use crate::value::{Fault, from_seconds, is_time};
 
 /// No member of the API lies deeper than eleven names; deeper names are an attack.
 const DEPTH: usize = 24;
+
+/// The one member of an answer whose keys are data: only XML tells a map from a structure.
+const MAP: &str = "ExtendedStatistics";
 
 pub(crate) struct Dialect {
     /// What a request's `Version` says.
@@ -62,18 +65,17 @@ pub(crate) fn decode(form: &[u8]) -> Result<Value, Fault> {
         let leaf = key.split('.').fold(&mut root, |node, name| node.below.entry(name.to_owned()).or_default());
         leaf.text = Some(text.into_owned());
     }
-    Ok(tree(root).unwrap_or_else(Value::nothing))
+    Ok(tree(root).unwrap_or_else(|| json!({})))
 }
 
 fn tree(mut node: Node) -> Option<Value> {
     if node.below.is_empty() {
-        return node.text.map(Value::Text);
+        return node.text.map(Value::String);
     }
     if let Some(items) = node.below.remove("member") {
-        return Some(Value::List(in_order(items).filter_map(tree).collect()));
+        return Some(Value::Array(in_order(items).filter_map(tree).collect()));
     }
-    let members = node.below.into_iter().filter_map(|(name, below)| Some((Cow::Owned(name), tree(below)?)));
-    Some(Value::Record(members.collect()))
+    Some(Value::Object(node.below.into_iter().filter_map(|(name, below)| Some((name, tree(below)?))).collect()))
 }
 
 /// The items of a list by their number: `10` comes after `9`.
@@ -89,15 +91,14 @@ pub(crate) fn answer(dialect: &Dialect, operation: &str, result: Option<&Value>,
     if let Some(result) = result {
         element(&format!("{operation}Result"), result, &mut out);
     }
-    let metadata: Value = Record::new().with("RequestId", request_id).into();
-    element("ResponseMetadata", &metadata, &mut out);
+    element("ResponseMetadata", &json!({ "RequestId": request_id }), &mut out);
     tag("/", &format!("{operation}Response"), &mut out);
     out
 }
 
 pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> String {
     let Dialect { namespace, .. } = dialect;
-    let kind = if fault.status < 500 { "Sender" } else { "Receiver" };
+    let kind = fault.blame();
     let (code, message, id) = (escape(fault.code.as_ref()), escape(fault.message.as_str()), escape(request_id));
     format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
@@ -107,26 +108,38 @@ pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> Str
 
 fn element(name: &str, value: &Value, out: &mut String) {
     tag("", name, out);
+    inside(name, value, out);
+    tag("/", name, out);
+}
+
+/// What stands in an element; the items of a list are written as their list is.
+fn inside(name: &str, value: &Value, out: &mut String) {
     match value {
         Value::Null => {}
-        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Int(number) => out.push_str(&number.to_string()),
-        Value::Float(number) => out.push_str(&number.to_string()),
-        Value::Text(text) => out.push_str(&escape(text.as_str())),
-        Value::Blob(bytes) => out.push_str(&value::text_of(bytes)),
-        Value::Time(at) => out.push_str(&calendar::iso(*at)),
-        Value::List(items) => items.iter().for_each(|item| element("member", item, out)),
-        Value::Record(members) => members.iter().for_each(|(key, value)| element(key, value, out)),
-        Value::Entries(entries) => {
+        Value::Number(seconds) if is_time(name) => {
+            out.push_str(&calendar::iso(from_seconds(seconds.as_f64().unwrap_or_default())));
+        }
+        // A whole double without its fraction.
+        Value::Number(number) if number.is_f64() => out.push_str(&number.as_f64().unwrap_or_default().to_string()),
+        Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+        Value::String(text) => out.push_str(&escape(text.as_str())),
+        Value::Array(items) => {
+            for item in items {
+                out.push_str("<member>");
+                inside(name, item, out);
+                out.push_str("</member>");
+            }
+        }
+        Value::Object(entries) if name == MAP => {
             for (key, value) in entries {
                 out.push_str("<entry>");
-                element("key", &Value::from(key.as_ref()), out);
+                element("key", &json!(key), out);
                 element("value", value, out);
                 out.push_str("</entry>");
             }
         }
+        Value::Object(members) => members.iter().for_each(|(key, value)| element(key, value, out)),
     }
-    tag("/", name, out);
 }
 
 fn tag(slash: &str, name: &str, out: &mut String) {
@@ -136,15 +149,11 @@ fn tag(slash: &str, name: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Time;
 
     #[test]
     fn dots_become_a_tree() {
         let form = b"Action=X&Version=2010-08-01&A.member.10.N=ten&A.member.2.N=two&A.member.2.V=a%20b&B=&C=7";
-        let two: Value = Record::new().with("N", "two").with("V", "a b").into();
-        let ten: Value = Record::new().with("N", "ten").into();
-        let expected: Value = Record::new().with("A", Value::List(vec![two, ten])).with("B", "").with("C", "7").into();
-        assert_eq!(decode(form), Ok(expected));
+        assert_eq!(decode(form), Ok(json!({"A": [{"N": "two", "V": "a b"}, {"N": "ten"}], "B": "", "C": "7"})));
     }
 
     #[test]
@@ -155,16 +164,12 @@ mod tests {
 
     #[test]
     fn answers_are_escaped() {
-        let value: Value = Record::new()
-            .with("L", Value::list(["<&>"]))
-            .with("T", Time::from_millis(1_795_442_580_000))
-            .with("M", Value::Entries(vec![("p90".into(), Value::Float(1.5))]))
-            .into();
+        let value = json!({"L": ["<&>"], "Time": 1_795_442_580, "ExtendedStatistics": {"p90": 1.5}});
         assert_eq!(
             answer(&Dialect { version: "1", namespace: "urn:n" }, "Op", Some(&value), "id"),
             "<OpResponse xmlns=\"urn:n\"><OpResult>\
-             <L><member>&lt;&amp;&gt;</member></L><T>2026-11-23T14:03:00.000Z</T>\
-             <M><entry><key>p90</key><value>1.5</value></entry></M></OpResult>\
+             <ExtendedStatistics><entry><key>p90</key><value>1.5</value></entry></ExtendedStatistics>\
+             <L><member>&lt;&amp;&gt;</member></L><Time>2026-11-23T14:03:00.000Z</Time></OpResult>\
              <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></OpResponse>"
         );
     }

@@ -1,35 +1,25 @@
 //! Has this account made too many calls? The service's request quotas, each a bucket of tokens that fills at its rate.
 
+use std::collections::BTreeMap;
+
 use crate::time::Time;
 
-#[derive(Debug)]
-pub(crate) struct Quotas {
-    control: Bucket,
-    functions: Bucket,
-    alarms: Bucket,
-    metrics: Bucket,
-}
+/// A bucket for each quota that was used.
+#[derive(Debug, Default)]
+pub(crate) struct Quotas(BTreeMap<&'static str, Bucket>);
 
 impl Quotas {
-    pub(crate) fn new(now: Time) -> Self {
-        Self {
-            control: Bucket::new(15.0, now),
-            functions: Bucket::new(100.0, now),
-            alarms: Bucket::new(9.0, now),
-            metrics: Bucket::new(50.0, now),
-        }
-    }
-
     /// Whether one more call of this operation fits; it is counted if it does.
     pub(crate) fn admit(&mut self, operation: &str, lambda: bool, now: Time) -> bool {
-        match operation {
-            "Invoke" | "FunctionUrl" => true,
-            "GetFunction" => self.functions.take(now),
-            "DescribeAlarms" => self.alarms.take(now),
-            "GetMetricData" => self.metrics.take(now),
-            _ if lambda => self.control.take(now),
-            _ => true,
-        }
+        let (quota, rate) = match operation {
+            "Invoke" | "FunctionUrl" => return true,
+            "GetFunction" => ("functions", 100.0),
+            "DescribeAlarms" => ("alarms", 9.0),
+            "GetMetricData" => ("metrics", 50.0),
+            _ if lambda => ("control", 15.0),
+            _ => return true,
+        };
+        self.0.entry(quota).or_insert(Bucket { rate, tokens: rate, filled: now }).take(now)
     }
 }
 
@@ -42,10 +32,6 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(rate: f64, now: Time) -> Self {
-        Self { rate, tokens: rate, filled: now }
-    }
-
     fn take(&mut self, now: Time) -> bool {
         self.tokens = (self.tokens + now.since(self.filled).as_secs_f64() * self.rate).min(self.rate);
         self.filled = now;
@@ -65,7 +51,7 @@ mod tests {
     #[test]
     fn the_sixteenth_control_call_of_a_second_is_refused_and_time_brings_more() {
         let start = Time::from_millis(0);
-        let mut quotas = Quotas::new(start);
+        let mut quotas = Quotas::default();
         let admitted = (0..30).filter(|_| quotas.admit("UpdateAlias", true, start)).count();
         assert_eq!(admitted, 15);
         let later = start + Duration::from_millis(200);
@@ -76,7 +62,7 @@ mod tests {
     #[test]
     fn invocations_are_free_and_the_others_have_quotas_of_their_own() {
         let start = Time::from_millis(0);
-        let mut quotas = Quotas::new(start);
+        let mut quotas = Quotas::default();
         let mut count = |operation, lambda| (0..200).filter(|_| quotas.admit(operation, lambda, start)).count();
         assert_eq!(count("Invoke", true), 200);
         assert_eq!(count("GetFunction", true), 100);

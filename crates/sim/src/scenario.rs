@@ -248,6 +248,13 @@ mod tests {
         world.advance(Time::from(epoch()) + Duration::from_mins(minutes));
     }
 
+    /// What comes back for a request at this time, if anything does.
+    fn ask(world: &mut World, at: Time, method: &str, path: &str, body: &'static str) -> Option<http::Response<bytes::Bytes>> {
+        let request =
+            http::Request::builder().method(method).uri(path).header("content-type", "application/x-www-form-urlencoded");
+        world.answer(at, "ME", &request.body(body.into()).unwrap()).answer.response()
+    }
+
     /// The story's world, with `hello` published as 42 and a share of the calls on it.
     fn shifted(name: &str, seed: u64, share: f64) -> World {
         let mut world = Scenario::named(name).unwrap().build(seed, epoch());
@@ -335,9 +342,7 @@ mod tests {
         let mut world = Scenario::named("hello-stack").unwrap().build(1, epoch());
         let form =
             "Version=2010-05-15&Action=DescribeStackResource&StackName=hello-prod&LogicalResourceId=HelloFunctionAliasLive";
-        let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(bytes::Bytes::from(form)).unwrap();
-        let response = world.answer(Time::from(epoch()), "ME", &request).answer.response().unwrap();
+        let response = ask(&mut world, Time::from(epoch()), "POST", "/", form).unwrap();
         let shown = String::from_utf8(response.body().to_vec()).unwrap();
         let physical = "<PhysicalResourceId>arn:aws:lambda:us-east-1:111111111111:function:hello:Live</PhysicalResourceId>";
         assert!(shown.contains(physical), "{shown}");
@@ -351,17 +356,13 @@ mod tests {
         // Three minutes before the story and two in it, ten calls a second.
         assert!((2_800..3_200).contains(&direct.invocations), "{direct:?}");
         let shown = |world: &mut World| {
-            let request = http::Request::get("/2015-03-31/functions/hello/configuration?Qualifier=41");
-            let now = world.now();
-            let reply = world.answer(now, "ME", &request.body(bytes::Bytes::new()).unwrap());
-            let body: serde_json::Value = serde_json::from_slice(reply.answer.response().unwrap().body()).unwrap();
+            let response = ask(world, world.now(), "GET", "/2015-03-31/functions/hello/configuration?Qualifier=41", "");
+            let body: serde_json::Value = serde_json::from_slice(response.unwrap().body()).unwrap();
             body["State"].as_str().unwrap().to_owned()
         };
         let call = |world: &mut World| {
-            let request = http::Request::post("/2015-03-31/functions/hello/invocations?Qualifier=Live");
-            let now = world.now();
-            let reply = world.answer(now, "ME", &request.body(bytes::Bytes::from("{}")).unwrap());
-            reply.answer.response().unwrap().status().as_u16()
+            let response = ask(world, world.now(), "POST", "/2015-03-31/functions/hello/invocations?Qualifier=Live", "{}");
+            response.unwrap().status().as_u16()
         };
         assert_eq!(shown(&mut world), "Inactive");
         assert_eq!((call(&mut world), shown(&mut world).as_str()), (409, "Pending"));
@@ -374,17 +375,14 @@ mod tests {
     fn bad_weather_throttles_fails_and_loses_answers() {
         let epoch = epoch();
         let mut world = Scenario::named("hello-throttled").unwrap().build(1, epoch);
-        let request = http::Request::get("/2015-03-31/functions/hello/aliases/Live").body(bytes::Bytes::new()).unwrap();
-        let statuses: std::collections::BTreeSet<u16> = (1..200)
-            .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &request))
-            .filter_map(|reply| Some(reply.answer.response()?.status().as_u16()))
-            .collect();
+        let mut at = |second, method: &str, body| {
+            let path = "/2015-03-31/functions/hello/aliases/Live";
+            ask(&mut world, Time::from(epoch) + Duration::from_secs(second), method, path, body)
+        };
+        let read = (1..200).filter_map(|second| Some(at(second, "GET", "")?.status().as_u16()));
+        let statuses: std::collections::BTreeSet<u16> = read.collect();
         assert!(statuses.into_iter().eq([200, 429, 500, 503]));
-        let update = http::Request::put("/2015-03-31/functions/hello/aliases/Live").body(bytes::Bytes::from("{}")).unwrap();
-        let lost = (200..400)
-            .map(|second| world.answer(Time::from(epoch) + Duration::from_secs(second), "ME", &update))
-            .filter(|reply| matches!(reply.answer, crate::world::Answer::Lost))
-            .count();
+        let lost = (200..400).filter(|second| at(*second, "PUT", "{}").is_none()).count();
         assert!((10..50).contains(&lost), "{lost} of 200 at 15%");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// What one simulated account in one Region is like.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Settings {
     /// The twelve digits in every ARN.
     pub account: String,
@@ -69,7 +70,6 @@ impl Settings {
     }
 
     /// The same in another Region.
-    #[must_use]
     pub fn in_region(self, region: &str) -> Self {
         Self { region: region.to_owned(), ..self }
     }

@@ -1,11 +1,12 @@
 //! How does a scenario or a test set up a world and read it, without a client? Every change takes effect immediately.
 //!
-//! Nothing here is a call: the log does not show it, and no quota or fault applies.
+//! Nothing here is a call: the log does not show it, and no quota or fault applies. Functions are set up in `lambda::setup`.
 
 use crate::cloudformation::Stack;
 use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
 use crate::lambda::{Call, Refusal};
 use crate::time::Time;
+use crate::value::Fault;
 use crate::world::World;
 
 /// A set-up that is not possible, and why.
@@ -19,59 +20,9 @@ impl From<Refusal> for Unfit {
     }
 }
 
+#[expect(clippy::missing_errors_doc, reason = "of all: if the service would refuse it, or what is named is not there")]
 impl World {
-    /// Makes a function whose `$LATEST` behaves as these environment variables say.
-    ///
-    /// # Errors
-    /// If a variable's value makes no sense.
-    pub fn create_function(&mut self, name: &str, environment: &[(&str, &str)]) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_function(self.now(), name, environment)?)
-    }
-
-    /// Adds to the environment of `$LATEST`; an empty value removes a variable.
-    ///
-    /// # Errors
-    /// If there is no such function, or a variable's value makes no sense.
-    pub fn set_environment(&mut self, function: &str, environment: &[(&str, &str)]) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_environment(self.now(), function, environment)?)
-    }
-
-    /// Publishes `$LATEST` as this version, Active at once; the next one gets a higher number.
-    ///
-    /// # Errors
-    /// If there is no such function.
-    pub fn publish(&mut self, function: &str, number: u32) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_version(self.now(), function, number)?)
-    }
-
-    /// Writes an alias as a whole, over what was there but its description: a version, and perhaps another with its weight.
-    ///
-    /// # Errors
-    /// If the service would refuse such an alias.
-    pub fn set_alias(
-        &mut self,
-        function: &str,
-        alias: &str,
-        version: &str,
-        additional: Option<(&str, f64)>,
-    ) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_alias(self.now(), function, alias, version, additional, None)?)
-    }
-
-    /// Gives an alias a description.
-    ///
-    /// # Errors
-    /// If there is no such alias.
-    pub fn describe_alias(&mut self, function: &str, alias: &str, description: &str) -> Result<(), Unfit> {
-        let state = self.alias(function, alias).cloned().ok_or_else(|| Unfit(format!("there is no alias {function}:{alias}")))?;
-        let additional = state.weights.iter().next().map(|(version, weight)| (version.as_str(), *weight));
-        Ok(self.lambda.set_up_alias(self.now(), function, alias, &state.version, additional, Some(description))?)
-    }
-
     /// Carries a request out as the account's owner would, which must succeed.
-    ///
-    /// # Errors
-    /// If the service refuses it.
     pub fn arrange(&mut self, method: &str, path: &str, body: &serde_json::Value) -> Result<(), Unfit> {
         let request = http::Request::builder().method(method).uri(path).body(bytes::Bytes::from(body.to_string()));
         let request = request.map_err(|error| Unfit(error.to_string()))?;
@@ -80,70 +31,13 @@ impl World {
     }
 
     /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule.
-    ///
-    /// # Errors
-    /// If `CloudWatch` refuses it.
     pub fn put_alarm(&mut self, alarm: &serde_json::Value) -> Result<(), Unfit> {
         let operation = if alarm.get("AlarmRule").is_some() { "PutCompositeAlarm" } else { "PutMetricAlarm" };
-        let request = http::Request::post("/")
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
-            .body(bytes::Bytes::from(alarm.to_string()));
-        let request = request.map_err(|error| Unfit(error.to_string()))?;
-        let response = self.cloudwatch.answer(self.now(), &request, "");
-        let refused = || Unfit(String::from_utf8_lossy(response.body()).into_owned());
-        if response.status().is_success() { Ok(()) } else { Err(refused()) }
-    }
-
-    /// Makes a version `Inactive`, as the service does after two weeks without invocations.
-    ///
-    /// # Errors
-    /// If there is no such version.
-    pub fn put_to_sleep(&mut self, function: &str, version: u32) -> Result<(), Unfit> {
-        Ok(self.lambda.set_up_idleness(function, version)?)
-    }
-
-    /// Changes the execution role of `$LATEST`.
-    ///
-    /// # Errors
-    /// If there is no such function.
-    pub fn set_role(&mut self, function: &str, role: &str) -> Result<(), Unfit> {
-        role.clone_into(&mut self.lambda.function_mut(function)?.latest.configuration.role);
-        Ok(())
-    }
-
-    /// Makes this part (0 to 1) of a function's invocations fail from `start` and before `end`, on any version: an incident that
-    /// no version caused. Of several incidents at once the worst counts.
-    ///
-    /// # Errors
-    /// If there is no such function.
-    pub fn add_incident(&mut self, function: &str, start: Time, end: Time, error_rate: f64) -> Result<(), Unfit> {
-        self.lambda.function_mut(function)?.incidents.push((start..end, error_rate));
-        Ok(())
-    }
-
-    /// Routes `factor` times as many invocations to the additional version of each alias as its weight says, from now on.
-    ///
-    /// # Errors
-    /// If there is no such function.
-    pub fn misroute(&mut self, function: &str, factor: f64) -> Result<(), Unfit> {
-        self.lambda.function_mut(function)?.misrouting = factor;
-        Ok(())
-    }
-
-    /// Tags a function, also with the `aws:` tags that no caller may set.
-    ///
-    /// # Errors
-    /// If there is no such function.
-    pub fn tag(&mut self, function: &str, key: &str, value: &str) -> Result<(), Unfit> {
-        self.lambda.function_mut(function)?.tags.insert(key.to_owned(), value.to_owned());
-        Ok(())
+        let refused = |fault: Fault| Unfit(fault.message);
+        self.cloudwatch.perform(self.now(), operation, alarm).map(drop).map_err(refused)
     }
 
     /// Creates a stack and returns its id; its functions get its tags and those that the service adds.
-    ///
-    /// # Errors
-    /// If there is a stack of that name, or a function that it names is not there.
     pub fn create_stack(&mut self, stack: Stack) -> Result<String, Unfit> {
         let functions: Vec<(String, String)> = stack
             .resources
@@ -169,18 +63,12 @@ impl World {
     }
 
     /// Makes an alarm that fires when a function has at least this many errors in a minute, and is OK without data.
-    ///
-    /// # Errors
-    /// If CloudWatch would refuse such an alarm.
     pub fn create_errors_alarm(&mut self, name: &str, function: &str, errors: f64) -> Result<(), Unfit> {
         let alarm = Alarm::on_sum(name, "AWS/Lambda", "Errors", &[("FunctionName", function)], errors);
         self.cloudwatch.put_alarm(self.now(), alarm).map_err(|_| Unfit(format!("CloudWatch refuses the alarm {name}")))
     }
 
     /// Forces an alarm's state (`OK`, `ALARM`, `INSUFFICIENT_DATA`) until its next evaluation.
-    ///
-    /// # Errors
-    /// If there is no such alarm or no such state.
     pub fn set_alarm_state(&mut self, alarm: &str, state: &str) -> Result<(), Unfit> {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
         let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set manually");

@@ -1,93 +1,47 @@
 //! What do a request and its answer say, whichever protocol carried them?
 //!
-//! One tree for all three protocols, and the fault that can stand in an answer's place. It knows nothing of bytes.
+//! One tree for all three protocols, which is JSON's, what its members' names add to it, and the fault that can stand in an
+//! answer's place. It knows nothing of bytes.
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use crate::time::Time;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    Blob(Vec<u8>),
-    Time(Time),
-    List(Vec<Self>),
-    /// A structure: its names come from the API.
-    Record(Vec<(Cow<'static, str>, Self)>),
-    /// A map: its keys are data. Only XML tells it from a structure.
-    Entries(Vec<(Cow<'static, str>, Self)>),
+/// Whether a member is a moment, or a list of them: the tree of an answer has seconds since 1970 there.
+pub(crate) fn is_time(member: &str) -> bool {
+    ["Time", "Timestamp", "Timestamps", "Date"].iter().any(|kind| member.ends_with(kind))
 }
 
-impl Value {
-    /// The member `name` of a record, unless it is absent or null.
-    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
-        let Self::Record(members) = self else { return None };
-        let (_, value) = members.iter().find(|(key, _)| key == name)?;
-        (*value != Self::Null).then_some(value)
-    }
-
-    pub(crate) const fn nothing() -> Self {
-        Self::Record(Vec::new())
-    }
-
-    /// A list of anything that is a value.
-    pub(crate) fn list<V: Into<Self>>(items: impl IntoIterator<Item = V>) -> Self {
-        Self::List(items.into_iter().map(Into::into).collect())
-    }
+/// The moment that many seconds after 1970, to the millisecond.
+#[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and such a time is refused as too far away")]
+pub(crate) fn from_seconds(seconds: f64) -> Time {
+    Time::from_millis((seconds * 1_000.0).round() as i64)
 }
 
-/// Bytes as the protocols that are text write them.
-pub(crate) fn text_of(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}
-
-macro_rules! values {
-    ($($name:ident: $type:ty => $value:expr),* $(,)?) => {
-        $(impl From<$type> for Value {
-            fn from($name: $type) -> Self {
-                $value
-            }
-        })*
-    };
-}
-
-values! {
-    flag: bool => Self::Bool(flag),
-    number: i64 => Self::Int(number),
-    number: u32 => Self::Int(i64::from(number)),
-    number: f64 => Self::Float(number),
-    text: &str => Self::Text(text.to_owned()),
-    text: &String => Self::Text(text.clone()),
-    text: String => Self::Text(text),
-    at: Time => Self::Time(at),
-    record: Record => Self::Record(record.0),
-}
-
-#[derive(Default)]
-pub(crate) struct Record(Vec<(Cow<'static, str>, Value)>);
-
-impl Record {
-    pub(crate) const fn new() -> Self {
-        Self(Vec::new())
+/// The members of both records.
+pub(crate) fn merged(mut one: Value, mut other: Value) -> Value {
+    if let (Some(one), Some(other)) = (one.as_object_mut(), other.as_object_mut()) {
+        one.append(other);
     }
+    one
+}
 
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push((Cow::Borrowed(name), value.into()));
-        self
-    }
+/// The same without the members that have no value.
+pub(crate) fn present(mut value: Value) -> Value {
+    drop_absent(&mut value);
+    value
+}
 
-    pub(crate) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
+fn drop_absent(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(drop_absent);
         }
+        Value::Array(items) => items.iter_mut().for_each(drop_absent),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -157,6 +111,11 @@ impl Fault {
     /// A tagged resource that does not exist: another code than an alarm's own.
     pub(crate) fn unknown_resource(arn: &str) -> Self {
         Self { status: 404, ..Self::client("ResourceNotFoundException", format!("Unknown: {arn}")) }
+    }
+
+    /// Whose fault it is, as the Query protocol says it.
+    pub(crate) const fn blame(&self) -> &'static str {
+        if self.status < 500 { "Sender" } else { "Receiver" }
     }
 
     /// The name of this fault in the service's model, which the two protocols that are not Query put into the body.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 /// What a page answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct WebPage {
     status: u16,
     location: Option<String>,
@@ -33,7 +34,6 @@ impl WebPage {
     }
 
     /// The same, this much later.
-    #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self { after: Some(span), ..self }
     }

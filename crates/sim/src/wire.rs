@@ -1,13 +1,14 @@
 //! How do answers look on the wire, and whose request is this? Headers, dates and callers; no service's own rules.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, DATE, HeaderMap};
 use std::borrow::Cow;
 
 use crate::calendar;
 use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
+use crate::response::{put, response};
 use crate::time::Time;
 
 /// What a request asks for, as far as every service needs to know.
@@ -65,52 +66,24 @@ fn scope(headers: &HeaderMap) -> Option<impl Iterator<Item = &str>> {
 }
 
 pub(crate) fn lambda_response(done: Result<Done, Refusal>, request_id: &str) -> http::Response<Bytes> {
-    let (mut response, content_type) = match done {
+    match done {
         Ok(done) => {
-            let mut response = http::Response::new(done.body);
-            *response.status_mut() = status(done.status);
-            for (name, value) in done.headers {
-                put(response.headers_mut(), HeaderName::from_static(name), &value);
-            }
-            (response, done.content_type)
+            let mut response = response(done.status, &done.content_type, done.body, request_id);
+            done.headers.iter().for_each(|(name, value)| put(&mut response, *name, value));
+            response
         }
         Err(refusal) => {
-            let mut response = http::Response::new(Bytes::from(refusal.json().to_string()));
-            *response.status_mut() = status(refusal.status);
-            put(response.headers_mut(), HeaderName::from_static("x-amzn-errortype"), refusal.code);
+            let mut response = response(refusal.status, "application/json", refusal.json().to_string(), request_id);
+            put(&mut response, "x-amzn-errortype", refusal.code);
             if refusal.status == 429 {
-                put(response.headers_mut(), HeaderName::from_static("retry-after"), "1");
+                put(&mut response, "retry-after", "1");
             }
-            (response, Cow::Borrowed("application/json"))
+            response
         }
-    };
-    put(response.headers_mut(), CONTENT_TYPE, &content_type);
-    put(response.headers_mut(), HeaderName::from_static("x-amzn-requestid"), request_id);
-    response
+    }
 }
 
 /// Dates a response; a client may measure its own clock against it.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, now: Time, skew_millis: i64) {
-    put(response.headers_mut(), DATE, &calendar::http(Time::from_millis(now.as_millis() + skew_millis)));
-}
-
-/// The code of the error that a CloudWatch response carries.
-pub(crate) fn error_code(response: &http::Response<Bytes>) -> Option<String> {
-    if response.status().is_success() {
-        return None;
-    }
-    let header = response.headers().get("x-amzn-query-error").and_then(|value| value.to_str().ok());
-    let code = header.and_then(|value| value.split(';').next()).unwrap_or("unknown");
-    Some(code.to_owned())
-}
-
-fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    // What a header cannot carry (a control character in an environment variable) is left out.
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
-fn status(code: u16) -> http::StatusCode {
-    http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
+    put(response, DATE, &calendar::http(Time::from_millis(now.as_millis() + skew_millis)));
 }

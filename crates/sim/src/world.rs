@@ -11,11 +11,12 @@ use bytes::Bytes;
 use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::{CloudWatch, MetricFault};
 use crate::fault::{Effect, Fault, Faults};
-use crate::lambda::{Call, Due, Lambda, Refusal, uuid};
+use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::time::Time;
+use crate::value;
 use crate::web::{Visit, Web, WebPage};
 use crate::wire::{self, Service};
 
@@ -109,6 +110,19 @@ enum Planned {
     },
 }
 
+/// A call as it came, and what it asks for.
+struct Asked<'a> {
+    caller: &'a str,
+    request: &'a http::Request<Bytes>,
+    operation: wire::Operation,
+}
+
+impl<'a> Asked<'a> {
+    fn of(caller: &'a str, request: &'a http::Request<Bytes>) -> Self {
+        Self { caller, request, operation: wire::operation(request) }
+    }
+}
+
 /// Why a call is refused, whatever the service.
 #[derive(Clone, Copy, Debug)]
 enum Cause {
@@ -131,7 +145,7 @@ impl World {
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
             web: Web::default(),
-            quotas: Quotas::new(start),
+            quotas: Quotas::default(),
             faults: Faults::default(),
             agenda: BTreeMap::new(),
             log: Vec::new(),
@@ -153,17 +167,15 @@ impl World {
             let due = self.lambda.next_due(self.now).filter(|(at, _)| *at <= to);
             match (planned, due) {
                 (Some(at), due) if due.is_none_or(|(other, _)| at <= other) => self.carry_out(at),
-                (_, Some((at, due))) => self.happen(at, due),
+                (_, Some((at, due))) => {
+                    self.now = self.now.max(at);
+                    self.lambda.happen(self.now, due, &mut self.cloudwatch);
+                }
                 (_, None) => break,
             }
         }
         self.now = self.now.max(to);
         self.cloudwatch.advance(self.now);
-    }
-
-    fn happen(&mut self, at: Time, due: Due) {
-        self.now = self.now.max(at);
-        self.lambda.happen(self.now, due, &mut self.cloudwatch);
     }
 
     fn carry_out(&mut self, at: Time) {
@@ -175,10 +187,10 @@ impl World {
                 let variables: Vec<(&str, &str)> =
                     variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 // A script that names a function which is gone by then changes nothing.
-                let _ = self.lambda.set_up_environment(self.now, &function, &variables);
+                let _ = self.set_environment(&function, &variables);
             }
             Planned::Event(Event::Call { caller, request }) => {
-                self.apply(&caller, &request, None, Delivery::Answered);
+                self.apply(&Asked::of(&caller, &request), None, Delivery::Answered);
             }
             Planned::Event(Event::SetAlarmState { alarm, state }) => {
                 // As above: an alarm that is gone stays gone.
@@ -187,7 +199,7 @@ impl World {
             Planned::Event(Event::AddFault(fault)) => self.faults.add(fault),
             Planned::Event(Event::ClearFaults) => self.clear_faults(),
             Planned::Late { sent, caller, request } => {
-                self.apply(&caller, &request, None, Delivery::Late(sent));
+                self.apply(&Asked::of(&caller, &request), None, Delivery::Late(sent));
             }
         }
     }
@@ -195,33 +207,32 @@ impl World {
     /// Takes a request that arrives at `now` and says what comes back.
     pub fn answer(&mut self, now: Time, caller: &str, request: &http::Request<Bytes>) -> Reply {
         self.advance(now);
-        let operation = wire::operation(request);
+        let asked = Asked::of(caller, request);
+        let operation = &asked.operation;
         // Few rules are about one resource: what a call is about is read for those only.
-        let mut about = self.record(caller, &operation, Delivery::Answered);
-        if self.faults.tell_resources_apart() {
-            self.note_subject(request, &operation, &mut about);
-        }
-        let verdict = self.faults.judge((&operation.name, &about.resource), caller, self.now, &mut self.rng);
+        let about =
+            if self.faults.tell_resources_apart() { self.about(&asked, Delivery::Answered).resource } else { String::new() };
+        let verdict = self.faults.judge((&operation.name, &about), caller, self.now, &mut self.rng);
         let mut delay = verdict.delay;
         if verdict.effect == Some(Effect::Refuse) {
-            self.note_unanswered(caller, request, &operation, Delivery::Refused);
+            self.write_down(self.about(&asked, Delivery::Refused));
             return Reply { answer: Answer::Refused, delay: Duration::ZERO };
         }
         delay += self.latency();
         // Who may not ask is told so before anything is counted or looked up.
         if verdict.effect == Some(Effect::Deny) {
-            return self.refuse(caller, request, &operation, Cause::Denied, delay);
+            return self.refuse(&asked, Cause::Denied, delay);
         }
         if self.settings.quotas && !self.quotas.admit(&operation.name, operation.service == Service::Lambda, self.now) {
-            return self.refuse(caller, request, &operation, Cause::Throttled, delay);
+            return self.refuse(&asked, Cause::Throttled, delay);
         }
         let (stale, delivery) = match verdict.effect {
-            Some(Effect::Throttle) => return self.refuse(caller, request, &operation, Cause::Throttled, delay),
-            Some(Effect::ServerError(status)) => return self.refuse(caller, request, &operation, Cause::Failed(status), delay),
-            Some(Effect::Conflict) => return self.refuse(caller, request, &operation, Cause::Busy, delay),
+            Some(Effect::Throttle) => return self.refuse(&asked, Cause::Throttled, delay),
+            Some(Effect::ServerError(status)) => return self.refuse(&asked, Cause::Failed(status), delay),
+            Some(Effect::Conflict) => return self.refuse(&asked, Cause::Busy, delay),
             Some(Effect::LateWrite(after)) => {
                 let at = self.now + after;
-                self.note_unanswered(caller, request, &operation, Delivery::Held(at));
+                self.write_down(self.about(&asked, Delivery::Held(at)));
                 let late = Planned::Late { sent: self.now, caller: caller.to_owned(), request: request.clone() };
                 self.plan(at, late);
                 return Reply { answer: Answer::Hangs, delay };
@@ -230,22 +241,16 @@ impl World {
             Some(Effect::StaleRead(age)) => (Some(age), Delivery::Answered),
             Some(Effect::Deny | Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
         };
-        let (response, ran) = self.apply(caller, request, stale, delivery);
+        let (response, ran) = self.apply(&asked, stale, delivery);
         let answer = if delivery == Delivery::Lost { Answer::Lost } else { Answer::Response(response) };
         Reply { answer, delay: delay + ran }
     }
 
     /// Applies and logs a call; returns the response and how long a function ran.
-    fn apply(
-        &mut self,
-        caller: &str,
-        request: &http::Request<Bytes>,
-        stale: Option<Duration>,
-        delivery: Delivery,
-    ) -> (http::Response<Bytes>, Duration) {
+    fn apply(&mut self, asked: &Asked<'_>, stale: Option<Duration>, delivery: Delivery) -> (http::Response<Bytes>, Duration) {
         let request_id = uuid(&mut self.rng);
-        let operation = wire::operation(request);
-        let mut record = self.record(caller, &operation, delivery);
+        let Asked { request, operation, .. } = asked;
+        let mut record = self.record(asked, delivery);
         let (mut response, ran) = match operation.service {
             Service::Lambda => {
                 let call = Call::read(request, self.now, &request_id);
@@ -257,14 +262,13 @@ impl World {
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)
             }
-            Service::CloudWatch => {
-                let response = self.cloudwatch.answer(self.now, request, &request_id);
-                record.error = wire::error_code(&response);
-                (response, Duration::ZERO)
-            }
-            Service::CloudFormation => {
-                record.resource = CloudFormation::resource(request);
-                let (response, error) = self.cloudformation.answer(&operation.name, request, &request_id);
+            Service::CloudWatch | Service::CloudFormation => {
+                let (response, error) = if operation.service == Service::CloudWatch {
+                    self.cloudwatch.answer(self.now, request, &request_id)
+                } else {
+                    record.resource = CloudFormation::resource(request);
+                    self.cloudformation.answer(&operation.name, request, &request_id)
+                };
                 record.error = error;
                 (response, Duration::ZERO)
             }
@@ -288,23 +292,16 @@ impl World {
         done
     }
 
-    fn refuse(
-        &mut self,
-        caller: &str,
-        request: &http::Request<Bytes>,
-        operation: &wire::Operation,
-        cause: Cause,
-        delay: Duration,
-    ) -> Reply {
+    fn refuse(&mut self, asked: &Asked<'_>, cause: Cause, delay: Duration) -> Reply {
         let request_id = uuid(&mut self.rng);
-        let mut record = self.record(caller, operation, Delivery::Answered);
-        self.note_subject(request, operation, &mut record);
+        let Asked { request, operation, .. } = asked;
+        let mut record = self.about(asked, Delivery::Answered);
         let mut response = if operation.service == Service::Lambda {
             let refusal = match cause {
                 Cause::Throttled => Refusal::throttled(),
                 Cause::Failed(status) => Refusal::fault(status),
                 Cause::Busy => Refusal::busy(&self.lambda.arn(&record.resource)),
-                Cause::Denied => Refusal::denied(self.denial(caller, request, operation)),
+                Cause::Denied => Refusal::denied(self.denial(asked)),
             };
             record.error = Some(refusal.code.to_owned());
             wire::lambda_response(Err(refusal), &request_id)
@@ -314,13 +311,14 @@ impl World {
                 Cause::Failed(503) => (503, "ServiceUnavailable", "Service unavailable".to_owned()),
                 Cause::Failed(status) => (status, "InternalServiceFault", "Internal failure".to_owned()),
                 Cause::Busy => (409, "ConcurrentModificationException", "Another request is in progress".to_owned()),
-                Cause::Denied => (403, "AccessDenied", self.denial(caller, request, operation)),
+                Cause::Denied => (403, "AccessDenied", self.denial(asked)),
             };
             record.error = Some(code.to_owned());
+            let fault = value::Fault { status, code: code.into(), message };
             if operation.service == Service::CloudWatch {
-                CloudWatch::refuse(request, status, code, &message, &request_id)
+                CloudWatch::refuse(request, &fault, &request_id)
             } else {
-                CloudFormation::refuse(status, code, &message, &request_id)
+                CloudFormation::refuse(&fault, &request_id)
             }
         };
         record.status = response.status().as_u16();
@@ -329,7 +327,7 @@ impl World {
         Reply { answer: Answer::Response(response), delay }
     }
 
-    fn denial(&self, caller: &str, request: &http::Request<Bytes>, operation: &wire::Operation) -> String {
+    fn denial(&self, Asked { caller, request, operation }: &Asked<'_>) -> String {
         let resource = match operation.service {
             Service::Lambda => {
                 Call::read(request, self.now, "").map_or_else(|_| "*".to_owned(), |call| self.lambda.guarded(&call))
@@ -354,12 +352,12 @@ impl World {
         Duration::from_micros(self.rng.u64(low..=high.max(low)))
     }
 
-    fn record(&self, caller: &str, operation: &wire::Operation, delivery: Delivery) -> CallRecord {
+    fn record(&self, asked: &Asked<'_>, delivery: Delivery) -> CallRecord {
         CallRecord {
             seq: 0,
             at: self.now,
-            caller: caller.to_owned(),
-            operation: operation.name.clone().into_owned(),
+            caller: asked.caller.to_owned(),
+            operation: asked.operation.name.clone().into_owned(),
             resource: String::new(),
             status: 0,
             error: None,
@@ -369,24 +367,20 @@ impl World {
         }
     }
 
-    fn note_unanswered(&mut self, caller: &str, request: &http::Request<Bytes>, operation: &wire::Operation, delivery: Delivery) {
-        let mut record = self.record(caller, operation, delivery);
-        self.note_subject(request, operation, &mut record);
-        self.write_down(record);
-    }
-
-    /// Records the resource of a call that is not applied.
-    fn note_subject(&self, request: &http::Request<Bytes>, operation: &wire::Operation, record: &mut CallRecord) {
-        match operation.service {
+    /// The record of a call that is not applied, with its resource.
+    fn about(&self, asked: &Asked<'_>, delivery: Delivery) -> CallRecord {
+        let mut record = self.record(asked, delivery);
+        match asked.operation.service {
             Service::Lambda => {
-                if let Ok(call) = Call::read(request, self.now, "") {
+                if let Ok(call) = Call::read(asked.request, self.now, "") {
                     record.resource = call.resource();
                     record.revision_sent = call.revision_sent();
                 }
             }
             Service::CloudWatch => {}
-            Service::CloudFormation => record.resource = CloudFormation::resource(request),
+            Service::CloudFormation => record.resource = CloudFormation::resource(asked.request),
         }
+        record
     }
 
     fn write_down(&mut self, record: CallRecord) {

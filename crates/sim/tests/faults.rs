@@ -14,17 +14,8 @@ use wire::{Client, Seen};
 
 const LIVE: &str = "/functions/f/aliases/live";
 
-fn furnished(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.world.create_function("f", &[]).unwrap();
-    client.world.publish("f", 1).unwrap();
-    client.world.publish("f", 2).unwrap();
-    client.world.set_alias("f", "live", "1", None).unwrap();
-    client
-}
-
 fn with_fault(fault: Fault) -> Client {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     client.world.add_fault(fault);
     client
 }
@@ -45,7 +36,7 @@ fn assert_share(client: &Client, share_of_two: f64) {
 
 #[test]
 fn the_log_tells_what_each_write_changed() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let revision = client.get(LIVE).json["RevisionId"].as_str().unwrap().to_owned();
     let body = json!({"RevisionId": revision, "Description": "d", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}});
     let after = client.put(LIVE, &body);
@@ -131,7 +122,7 @@ fn a_denial_names_the_action_and_what_it_is_guarded_as() {
 
 #[test]
 fn a_denied_call_costs_no_quota() {
-    let mut client = furnished(Settings { quotas: true, ..Settings::served() });
+    let mut client = Client::furnished(Settings { quotas: true, ..Settings::served() });
     client.world.add_fault(Fault::on("UpdateAlias", Effect::Deny));
     let statuses: BTreeSet<u16> = (0..40).map(|_| client.put(LIVE, &json!({})).status).collect();
     assert_eq!(statuses, BTreeSet::from([403]));
@@ -190,7 +181,7 @@ fn a_stale_read_shows_what_stood_before_a_young_write() {
 #[test]
 fn quotas_refuse_the_sixteenth_call_of_a_second_where_they_are_on() {
     let statuses = |quotas: bool| -> Vec<u16> {
-        let mut client = furnished(Settings { quotas, ..Settings::served() });
+        let mut client = Client::furnished(Settings { quotas, ..Settings::served() });
         (0..16).map(|_| client.get(LIVE).status).collect()
     };
     assert_eq!(statuses(true), [vec![200; 15], vec![429]].concat());
@@ -221,7 +212,7 @@ fn cloudwatch_is_throttled_and_denied_in_its_own_words() {
 
 #[test]
 fn planned_events_happen_in_order_and_others_calls_are_logged_as_theirs() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let (start, second) = (client.now, Duration::from_secs(1));
     let body = br#"{"RoutingConfig":{"AdditionalVersionWeights":{"2":0.5}}}"#;
     let request = Client::request("PUT", "/2015-03-31/functions/f/aliases/live", body);
@@ -242,13 +233,13 @@ fn planned_events_happen_in_order_and_others_calls_are_logged_as_theirs() {
 
 #[test]
 fn every_answer_carries_the_worlds_date_and_its_skew() {
-    let mut client = furnished(Settings { clock_skew_millis: -90_000, ..Settings::served() });
+    let mut client = Client::furnished(Settings { clock_skew_millis: -90_000, ..Settings::served() });
     assert_eq!(client.get(LIVE).header("date"), Some("Mon, 24 Nov 2025 15:58:30 GMT"));
 }
 
 #[test]
 fn a_hooks_job_tags_the_function_when_it_is_done_and_no_sooner() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let report = "after=90s key=hook/{/LifecycleEventHookExecutionId} value=Succeeded";
     let variables = [("SIM_HOOK", "InProgress"), ("SIM_LATENCY_MS", "800"), ("SIM_HOOK_REPORT", report)];
     client.world.create_function("hook", &variables).unwrap();

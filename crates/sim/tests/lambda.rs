@@ -27,12 +27,8 @@ fn set(client: &mut Client, variables: &Value) {
 fn a_new_function_is_pending_and_an_update_in_progress_for_a_while() {
     let mut client = Client::new();
     client.create_function("other");
-    let created = client.post(
-        "/functions",
-        &json!({"FunctionName": "f", "Role": "arn:aws:iam::111111111111:role/r", "Runtime": "python3.12", "Handler": "i.h",
-                "Code": {"ZipFile": "UEsDBA=="}}),
-    );
-    assert_eq!(created.json["State"], "Pending");
+    let created = client.begin_function("f");
+    assert_eq!(created["State"], "Pending");
     for (path, body) in [("/functions/f/versions", json!({})), ("/functions/f/invocations", json!({}))] {
         let seen = client.post(path, &body);
         assert_eq!((seen.status, seen.header("x-amzn-errortype")), (409, Some("ResourceConflictException")), "{path}");
@@ -40,17 +36,13 @@ fn a_new_function_is_pending_and_an_update_in_progress_for_a_while() {
     client.wait(Duration::from_millis(300));
     let active = client.get("/functions/f/configuration").json;
     assert_eq!((&active["State"], &active["LastUpdateStatus"]), (&json!("Active"), &json!("Successful")));
-    assert_ne!(active["RevisionId"], created.json["RevisionId"], "finishing the creation issues a revision");
+    assert_ne!(active["RevisionId"], created["RevisionId"], "finishing the creation issues a revision");
 
     let updating = client.put("/functions/f/configuration", &json!({"Timeout": 9})).json;
     assert_eq!((&updating["State"], &updating["LastUpdateStatus"]), (&json!("Active"), &json!("InProgress")));
     let refused = client.put("/functions/f/code", &json!({"ZipFile": "UEsDBA=="}));
-    assert_eq!(refused.status, 409);
-    assert!(
-        refused.json["message"].as_str().unwrap().contains("An update is in progress for resource: arn:"),
-        "{}",
-        refused.json
-    );
+    let (status, _, message) = refused.error();
+    assert!(status == 409 && message.contains("An update is in progress for resource: arn:"), "{}", refused.json);
     client.wait(Duration::from_millis(300));
     let updated = client.get("/functions/f/configuration").json;
     assert_eq!((&updated["LastUpdateStatus"], &updated["Timeout"]), (&json!("Successful"), &json!(9)));
@@ -122,9 +114,7 @@ fn an_alias_keeps_what_is_left_out_and_changes_its_revision_every_time() {
 
 #[test]
 fn what_an_alias_may_not_be_is_said_before_anything_changes() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let path = "/functions/f/aliases/live";
     let umlauts = "ü".repeat(256);
     assert_eq!(client.put(path, &json!({"Description": umlauts})).status, 200, "256 characters, not bytes");
@@ -135,7 +125,7 @@ fn what_an_alias_may_not_be_is_said_before_anything_changes() {
     ] {
         let seen = client.put(path, &body);
         assert_eq!((seen.status, seen.header("x-amzn-errortype")), (400, Some("ValidationException")), "{body}");
-        assert!(seen.json["message"].as_str().unwrap().contains(message), "{}", seen.json);
+        assert!(seen.error().2.contains(message), "{}", seen.json);
     }
     let wrong = client.put(path, &json!({"FunctionVersion": 1}));
     assert_eq!(wrong.header("x-amzn-errortype"), Some("SerializationException"));
@@ -164,12 +154,8 @@ fn two_versions_of_one_alias_must_share_their_role() {
 
 #[test]
 fn each_call_is_routed_by_itself_counted_and_named() {
-    let mut client = Client::new();
-    published(&mut client);
-    set(&mut client, &json!({"SIM_BODY": "two", "SIM_ERROR_RATE": "1"}));
-    client.post("/functions/f/versions", &json!({}));
-    let routing = json!({"AdditionalVersionWeights": {"2": 0.2}});
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1", "RoutingConfig": routing}));
+    let failing = [("SIM_BODY", "two"), ("SIM_ERROR_RATE", "1")];
+    let mut client = Client::behaving(Settings::served(), &[], &failing, Some(0.2));
     let mut second = 0;
     for _ in 0..2_000 {
         let seen = client.post("/functions/f/invocations?Qualifier=live", &json!({}));
@@ -220,9 +206,7 @@ fn kinds_of_invocation_and_the_log_tail() {
 
 #[test]
 fn a_function_is_found_under_all_its_names_and_missed_by_its_arn() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let arn = "arn:aws:lambda:us-east-1:111111111111:function:f";
     let encoded = format!("{arn}:live").replace(':', "%3A");
     let shown = client.get(&format!("/functions/{encoded}")).json["Configuration"].clone();
@@ -256,9 +240,7 @@ fn lists_come_in_parts() {
 
 #[test]
 fn tags_and_provisioned_concurrency_can_be_set_up_and_seen() {
-    let mut client = Client::new();
-    published(&mut client);
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
+    let mut client = Client::furnished(Settings::served());
     let tags = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Af";
     let mut send = |method, path: &str, body: &str| client.send(&Client::request(method, path, body.as_bytes()));
     assert_eq!(send("POST", tags, r#"{"Tags":{"team":"shop","a":"b"}}"#).status, 204);

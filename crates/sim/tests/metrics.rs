@@ -10,15 +10,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sim::{MetricFault, Settings, Shortfall};
-use wire::Client;
+use wire::{Client, Seen};
 
-fn ask(client: &mut Client, operation: &str, body: &Value) -> Value {
+/// Asks `GetMetricData`.
+fn send(client: &mut Client, body: &Value) -> Seen {
     let request = http::Request::post("/")
-        .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
+        .header("x-amz-target", "GraniteServiceVersion20100801.GetMetricData")
+        .header("x-amzn-query-mode", "true")
         .header("content-type", "application/x-amz-json-1.0")
-        .body(body.to_string().into())
-        .unwrap();
-    let seen = client.send(&request);
+        .body(body.to_string().into());
+    client.send(&request.unwrap())
+}
+
+fn ask(client: &mut Client, body: &Value) -> Value {
+    let seen = send(client, body);
     assert_eq!(seen.status, 200, "{}", seen.json);
     seen.json
 }
@@ -39,7 +44,7 @@ fn window(client: &Client, queries: &[Value]) -> Value {
 /// Minutes and values of one metric over the last ten minutes.
 fn values(client: &mut Client, metric: &str, stat: &str, dimensions: &[(&str, &str)]) -> Vec<(i64, f64)> {
     let asked = window(client, &[query("a", metric, stat, dimensions)]);
-    let seen = ask(client, "GetMetricData", &asked)["MetricDataResults"][0].clone();
+    let seen = ask(client, &asked)["MetricDataResults"][0].clone();
     let stamps = seen["Timestamps"].as_array().unwrap().iter().map(|at| at.as_i64().unwrap() / 60);
     stamps.zip(seen["Values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap())).collect()
 }
@@ -54,13 +59,7 @@ fn close(one: f64, other: f64) -> bool {
 }
 
 fn furnished(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.world.create_function("f", &[("SIM_LATENCY_MS", "7")]).unwrap();
-    client.world.publish("f", 1).unwrap();
-    client.world.set_environment("f", &[("SIM_ERROR_RATE", "1")]).unwrap();
-    client.world.publish("f", 2).unwrap();
-    client.world.set_alias("f", "live", "1", None).unwrap();
-    client
+    Client::behaving(settings, &[("SIM_LATENCY_MS", "7")], &[("SIM_ERROR_RATE", "1")], None)
 }
 
 fn call(client: &mut Client, times: usize) {
@@ -118,14 +117,8 @@ fn metrics_are_late_where_they_are_late() {
 
 /// Two versions behind one alias that halves its calls, ten a second, of which 2 fails a fifth and is slow in a tenth.
 fn live(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.world.create_function("f", &[("SIM_LATENCY_MS", "40"), ("SIM_TRAFFIC_RPS", "10")]).unwrap();
-    client.world.publish("f", 1).unwrap();
-    let tail = [("SIM_ERROR_RATE", "0.2"), ("SIM_SLOW_SHARE", "0.1"), ("SIM_SLOW_MS", "900")];
-    client.world.set_environment("f", &tail).unwrap();
-    client.world.publish("f", 2).unwrap();
-    client.world.set_alias("f", "live", "1", Some(("2", 0.5))).unwrap();
-    client
+    let second = [("SIM_ERROR_RATE", "0.2"), ("SIM_SLOW_SHARE", "0.1"), ("SIM_SLOW_MS", "900")];
+    Client::behaving(settings, &[("SIM_LATENCY_MS", "40"), ("SIM_TRAFFIC_RPS", "10")], &second, Some(0.5))
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -239,7 +232,7 @@ fn a_query_that_falls_short_says_so_beside_others_that_do_not() {
     ];
     let told = |client: &mut Client| {
         let asked = window(client, &queries);
-        let seen = ask(client, "GetMetricData", &asked);
+        let seen = ask(client, &asked);
         assert_eq!((&seen["Messages"], seen.get("NextToken")), (&json!([]), None));
         let results = seen["MetricDataResults"].as_array().unwrap().clone();
         let row = |result: &Value| {
@@ -270,12 +263,7 @@ fn five_hundred_queries_are_answered_in_pages_and_one_more_is_refused() {
     client.wait(MINUTE * 8);
     let queries: Vec<Value> = (0..501).map(|number| query(&format!("q{number}"), "Invocations", "Sum", &OF_ONE)).collect();
     let request = window(&client, &queries);
-    let request = http::Request::post("/")
-        .header("x-amz-target", "GraniteServiceVersion20100801.GetMetricData")
-        .header("x-amzn-query-mode", "true")
-        .body(request.to_string().into())
-        .unwrap();
-    let refused = client.send(&request);
+    let refused = send(&mut client, &request);
     assert_eq!((refused.status, refused.header("x-amzn-query-error")), (400, Some("ValidationError;Sender")));
     assert_eq!(refused.json["message"], "The collection MetricDataQueries must not have a size greater than 500.");
 
@@ -283,7 +271,7 @@ fn five_hundred_queries_are_answered_in_pages_and_one_more_is_refused() {
     asked["MaxDatapoints"] = 1_000.into();
     let (mut pages, mut counts) = (0, vec![0; 500]);
     loop {
-        let seen = ask(&mut client, "GetMetricData", &asked);
+        let seen = ask(&mut client, &asked);
         let results = seen["MetricDataResults"].as_array().unwrap();
         for (count, result) in counts.iter_mut().zip(results) {
             *count += result["Values"].as_array().unwrap().len();

@@ -13,24 +13,10 @@ const ARN: &str = "arn:aws:lambda:us-east-1:111111111111:function:f";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:111111111111:orders";
 const NONE: (u16, &str, &str) = (404, "ResourceNotFoundException", "The resource you requested does not exist.");
 
-fn furnished(settings: Settings) -> Client {
-    let mut client = Client::with(settings);
-    client.create_function("f");
-    client.post("/functions/f/versions", &json!({}));
-    client.settle();
-    client.post("/functions/f/aliases", &json!({"Name": "live", "FunctionVersion": "1"}));
-    client
-}
-
 fn map(client: &mut Client, function: &str, source: &str) -> Value {
     let seen = client.post("/event-source-mappings", &json!({"FunctionName": function, "EventSourceArn": source}));
     assert_eq!((seen.status, &seen.json["State"]), (202, &json!("Creating")), "{}", seen.json);
     seen.json
-}
-
-fn error(seen: &Seen) -> (u16, &str, &str) {
-    let message = seen.json["message"].as_str().or(seen.json["Message"].as_str()).unwrap_or_default();
-    (seen.status, seen.header("x-amzn-errortype").unwrap_or_default(), message)
 }
 
 /// The targets of the mappings that this question finds, in the order of their ARNs.
@@ -45,7 +31,7 @@ fn targets(client: &mut Client, question: &str) -> Vec<String> {
 
 #[test]
 fn a_mapping_shows_whether_it_feeds_the_function_a_version_or_an_alias() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     client.create_function("g");
     for target in ["f", "f:1", "f:live", &format!("{ARN}:$LATEST"), "g"] {
         map(&mut client, target, QUEUE);
@@ -58,9 +44,9 @@ fn a_mapping_shows_whether_it_feeds_the_function_a_version_or_an_alias() {
     assert_eq!(targets(&mut client, &format!("?EventSourceArn={QUEUE}")).len(), 5);
     assert_eq!(targets(&mut client, "?EventSourceArn=arn:aws:sqs:us-east-1:111111111111:others"), [""; 0]);
     let seen = client.get("/event-source-mappings?FunctionName=h");
-    assert_eq!(error(&seen), (404, "ResourceNotFoundException", &*format!("Function not found: {}h", &ARN[..ARN.len() - 1])));
+    assert_eq!(seen.error(), (404, "ResourceNotFoundException", &*format!("Function not found: {}h", &ARN[..ARN.len() - 1])));
 
-    let mut exact = furnished(Settings { lists_mappings_exactly: true, ..Settings::served() });
+    let mut exact = Client::furnished(Settings { lists_mappings_exactly: true, ..Settings::served() });
     map(&mut exact, "f", QUEUE);
     map(&mut exact, "f:live", QUEUE);
     assert_eq!(targets(&mut exact, "?FunctionName=f"), of(&[""]));
@@ -68,14 +54,14 @@ fn a_mapping_shows_whether_it_feeds_the_function_a_version_or_an_alias() {
 
 #[test]
 fn a_mapping_is_made_shown_and_deleted_in_its_time() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let made = map(&mut client, "f:live", QUEUE);
     let uuid = made["UUID"].as_str().unwrap_or_default().to_owned();
     assert!(wire::is_uuid(&made["UUID"]), "{made}");
     assert_eq!((&made["BatchSize"], &made["FunctionArn"]), (&json!(10), &json!(format!("{ARN}:live"))));
     let path = format!("/event-source-mappings/{uuid}");
     let in_use = (400, "ResourceInUseException", "Cannot delete the event source mapping because it is in use.");
-    assert_eq!(error(&client.delete(&path)), in_use, "it is still being made");
+    assert_eq!(client.delete(&path).error(), in_use, "it is still being made");
     client.settle();
     assert_eq!(client.get(&path).json["State"], "Enabled");
 
@@ -84,20 +70,20 @@ fn a_mapping_is_made_shown_and_deleted_in_its_time() {
         "An event source mapping with SQS arn (\" {QUEUE} \") and function (\" f \") already exists. \
          Please update or delete the existing mapping with UUID {uuid}"
     );
-    assert_eq!(error(&again), (409, "ResourceConflictException", &*message));
+    assert_eq!(again.error(), (409, "ResourceConflictException", &*message));
     let deleted = client.delete(&path);
     assert_eq!((deleted.status, &deleted.json["State"]), (202, &json!("Deleting")));
     assert_eq!(client.get(&path).json["State"], "Deleting");
     client.settle();
-    assert_eq!(error(&client.get(&path)), NONE);
-    assert_eq!(error(&client.delete(&path)), NONE);
+    assert_eq!(client.get(&path).error(), NONE);
+    assert_eq!(client.delete(&path).error(), NONE);
     assert_eq!(targets(&mut client, ""), [""; 0]);
     map(&mut client, "f:live", QUEUE);
 }
 
 #[test]
 fn a_mapping_that_makes_no_sense_is_refused() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let stream = "arn:aws:kinesis:us-east-1:111111111111:stream/s";
     for (body, status, part) in [
         (json!({"EventSourceArn": QUEUE}), 400, "Value null at 'functionName'"),
@@ -107,7 +93,7 @@ fn a_mapping_that_makes_no_sense_is_refused() {
         (json!({"FunctionName": "f:none", "EventSourceArn": QUEUE}), 404, "function:f:none"),
     ] {
         let seen = client.post("/event-source-mappings", &body);
-        let (found, _, message) = error(&seen);
+        let (found, _, message) = seen.error();
         assert!(found == status && message.contains(part), "{body}: {}", seen.json);
     }
     let body = json!({"FunctionName": "f", "EventSourceArn": stream, "StartingPosition": "LATEST", "Enabled": false});
@@ -120,7 +106,7 @@ fn a_mapping_that_makes_no_sense_is_refused() {
 
 #[test]
 fn mappings_and_addresses_come_in_pages() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     for number in 0..120 {
         map(&mut client, "f", &format!("{QUEUE}-{number}"));
     }
@@ -148,9 +134,9 @@ fn mappings_and_addresses_come_in_pages() {
         (first["FunctionUrlConfigs"][0].clone(), second["FunctionUrlConfigs"][0].clone()),
         (all["FunctionUrlConfigs"][0].clone(), all["FunctionUrlConfigs"][1].clone())
     );
-    assert_eq!(error(&list(&mut client, "?MaxItems=51")).0, 400);
+    assert_eq!(list(&mut client, "?MaxItems=51").error().0, 400);
     let missing = client.send(&Client::request("GET", "/2021-10-31/functions/h/urls", b""));
-    assert_eq!(error(&missing).1, "ResourceNotFoundException");
+    assert_eq!(missing.error().1, "ResourceNotFoundException");
 }
 
 fn permit(client: &mut Client, question: &str, body: &Value) -> Seen {
@@ -176,9 +162,9 @@ fn policy(client: &mut Client, question: &str) -> (Vec<String>, Value) {
 
 #[test]
 fn each_qualifier_has_its_own_policy_or_none() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     for question in ["", "?Qualifier=1", "?Qualifier=live"] {
-        assert_eq!(error(&client.get(&format!("/functions/f/policy{question}"))), NONE, "{question}");
+        assert_eq!(client.get(&format!("/functions/f/policy{question}")).error(), NONE, "{question}");
     }
     let body = json!({"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "222222222222",
                       "SourceArn": "arn:aws:s3:::b", "SourceAccount": "333333333333"});
@@ -197,20 +183,20 @@ fn each_qualifier_has_its_own_policy_or_none() {
     assert_eq!(permit(&mut client, "", &statement("b")).status, 201);
     assert_eq!(policy(&mut client, "?Qualifier=live").0, ["s"]);
     assert_eq!(policy(&mut client, "").0, ["a", "b"]);
-    assert_eq!(error(&client.get("/functions/f/policy?Qualifier=1")), NONE);
+    assert_eq!(client.get("/functions/f/policy?Qualifier=1").error(), NONE);
     client.delete("/functions/f/aliases/live");
     let gone = client.get("/functions/f/policy?Qualifier=live");
-    assert_eq!(error(&gone), (404, "ResourceNotFoundException", &*format!("Function not found: {ARN}:live")));
+    assert_eq!(gone.error(), (404, "ResourceNotFoundException", &*format!("Function not found: {ARN}:live")));
 }
 
 #[test]
 fn a_statement_is_added_once_removed_once_and_checked() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     permit(&mut client, "", &statement("a"));
     let twice = permit(&mut client, "", &statement("a"));
     let message =
         "The statement id (a) provided already exists. Please provide a new statement id, or remove the existing statement.";
-    assert_eq!(error(&twice), (409, "ResourceConflictException", message));
+    assert_eq!(twice.error(), (409, "ResourceConflictException", message));
     for (instead, part) in [
         (json!({"StatementId": "a b"}), "([a-zA-Z0-9-_]+)"),
         (json!({"Action": "s3:Get"}), "(lambda:[*]|lambda:[a-zA-Z]+|[*])"),
@@ -220,22 +206,22 @@ fn a_statement_is_added_once_removed_once_and_checked() {
         let members = instead.as_object().into_iter().flatten();
         members.for_each(|(name, value)| body[name] = value.clone());
         let seen = permit(&mut client, "", &body);
-        assert!(error(&seen).0 == 400 && error(&seen).2.contains(part), "{}", seen.json);
+        assert!(seen.error().0 == 400 && seen.error().2.contains(part), "{}", seen.json);
     }
     let seen = permit(&mut client, "?Qualifier=$LATEST", &statement("new"));
-    assert_eq!(error(&seen).2, "We currently do not support adding policies for $LATEST.");
+    assert_eq!(seen.error().2, "We currently do not support adding policies for $LATEST.");
     let long = json!({"StatementId": "l", "Action": "*", "Principal": "*", "SourceArn": "x".repeat(20_480)});
-    assert_eq!(error(&permit(&mut client, "", &long)).1, "PolicyLengthExceededException");
+    assert_eq!(permit(&mut client, "", &long).error().1, "PolicyLengthExceededException");
 
     let unknown = client.delete("/functions/f/policy/z");
-    assert_eq!(error(&unknown), (404, "ResourceNotFoundException", "Statement z is not found in resource policy."));
+    assert_eq!(unknown.error(), (404, "ResourceNotFoundException", "Statement z is not found in resource policy."));
     assert_eq!(client.delete("/functions/f/policy/a").status, 204);
-    assert_eq!(error(&client.get("/functions/f/policy")), NONE, "no policy is left behind without statements");
+    assert_eq!(client.get("/functions/f/policy").error(), NONE, "no policy is left behind without statements");
 }
 
 #[test]
 fn a_changed_policy_makes_the_alias_another_revision() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let before = client.get("/functions/f/aliases/live").json["RevisionId"].clone();
     permit(&mut client, "?Qualifier=live", &statement("a"));
     let (_, revision) = policy(&mut client, "?Qualifier=live");
@@ -245,14 +231,14 @@ fn a_changed_policy_makes_the_alias_another_revision() {
     stale["RevisionId"] = before.clone();
     let message = "The Revision Id provided does not match the latest Revision Id. \
                    Call the GetPolicy API to retrieve the latest Revision Id";
-    assert_eq!(error(&permit(&mut client, "?Qualifier=live", &stale)), (412, "PreconditionFailedException", message));
+    assert_eq!(permit(&mut client, "?Qualifier=live", &stale).error(), (412, "PreconditionFailedException", message));
     let seen = client.put("/functions/f/aliases/live", &json!({"RevisionId": before, "Description": "d"}));
     assert_eq!(seen.status, 412, "whoever read the alias before does not know it any more");
 }
 
 #[test]
 fn executions_can_be_kept_for_a_function_alone() {
-    let mut client = furnished(Settings::served());
+    let mut client = Client::furnished(Settings::served());
     let ask = |client: &mut Client, method: &str, version: &str, body: &[u8]| {
         client.send(&Client::request(method, &format!("/{version}/functions/f/concurrency"), body))
     };
@@ -263,6 +249,6 @@ fn executions_can_be_kept_for_a_function_alone() {
     assert_eq!(ask(&mut client, "DELETE", "2017-10-31", b"").status, 204);
     assert_eq!(ask(&mut client, "GET", "2019-09-30", b"").json, json!({}));
     let missing = client.send(&Client::request("GET", "/2019-09-30/functions/h/concurrency", b""));
-    assert_eq!(error(&missing).1, "ResourceNotFoundException");
+    assert_eq!(missing.error().1, "ResourceNotFoundException");
     client.wait(Duration::from_secs(1));
 }

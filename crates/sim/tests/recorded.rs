@@ -1,5 +1,6 @@
 //! The simulated Lambda gives the answers that were recorded against the real one, to the letter.
 
+#[expect(dead_code, reason = "each test file uses its own part of the client")]
 mod wire;
 
 use serde_json::{Value, json};
@@ -33,31 +34,25 @@ fn assert_error(seen: &wire::Seen, status: u16, code: &str, body: &Value) {
 #[test]
 fn weights_that_an_alias_may_not_have() {
     let mut client = two_versions();
-    let invalid = "InvalidParameterValueException";
-    let seen = create_alias(&mut client, "1", &json!({"1": 0.8, "2": 0.2}));
-    let message = "Number of items in AdditionalVersionWeights cannot be greater than 1";
-    assert_error(&seen, 400, invalid, &json!({"Type": "User", "message": message}));
-
-    let seen = create_alias(&mut client, "1", &json!({"2": 2}));
-    let message = "1 validation error detected: Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy \
-                   constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must \
-                   have value greater than or equal to 0.0, Member must not be null]";
-    assert_error(&seen, 400, "ValidationException", &json!({"message": message}));
-
-    let seen = create_alias(&mut client, "1", &json!({"$LATEST": 0.5}));
-    let message = "1 validation error detected: Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy \
-                   constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must \
-                   have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]";
-    assert_error(&seen, 400, "ValidationException", &json!({"message": message}));
-
-    let seen = create_alias(&mut client, "1", &json!({"1": 0.5}));
-    let message = "Invalid function version 1. Function version 1 is already included in routing configuration.";
-    assert_error(&seen, 400, invalid, &json!({"Type": "User", "message": message}));
-
-    let seen = create_alias(&mut client, "$LATEST", &json!({"1": 0.5}));
-    let message = "$LATEST is not supported for an alias pointing to more than 1 version";
-    assert_error(&seen, 400, invalid, &json!({"message": message}));
-
+    let (invalid, validation) = ("InvalidParameterValueException", "ValidationException");
+    let too_many = "Number of items in AdditionalVersionWeights cannot be greater than 1";
+    let too_much = "1 validation error detected: Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy \
+                    constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must \
+                    have value greater than or equal to 0.0, Member must not be null]";
+    let no_number = "1 validation error detected: Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to \
+                     satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, \
+                     Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]";
+    let twice = "Invalid function version 1. Function version 1 is already included in routing configuration.";
+    let latest = "$LATEST is not supported for an alias pointing to more than 1 version";
+    for (version, weights, code, body) in [
+        ("1", json!({"1": 0.8, "2": 0.2}), invalid, json!({"Type": "User", "message": too_many})),
+        ("1", json!({"2": 2}), validation, json!({ "message": too_much })),
+        ("1", json!({"$LATEST": 0.5}), validation, json!({ "message": no_number })),
+        ("1", json!({"1": 0.5}), invalid, json!({"Type": "User", "message": twice})),
+        ("$LATEST", json!({"1": 0.5}), invalid, json!({ "message": latest })),
+    ] {
+        assert_error(&create_alias(&mut client, version, &weights), 400, code, &body);
+    }
     for (version, weights) in [("10", json!({"2": 0.5})), ("1", json!({"10": 0.5}))] {
         let seen = create_alias(&mut client, version, &weights);
         let message = format!("Function not found: {}:10", function_arn("f"));

@@ -40,74 +40,28 @@ fn wild(chance: &mut Chance) -> Vec<f64> {
     (0..10).map(|_| chance.fraction()).collect()
 }
 
+/// Ten calls a second in ten steps, one in a hundred of them bad, seen at once.
+const USUAL: Healthy = Healthy { name: "", schedule: linear, calls: |_| 600.0, rates: |_, _| (0.01, 0.01), look: Look::Complete };
+
 /// Good canaries of every kind.
 pub(crate) const HEALTHY: [Healthy; 12] = [
-    Healthy { name: "quiet, 10/s", schedule: linear, calls: |_| 600.0, rates: |_, _| (0.001, 0.001), look: Look::Complete },
-    Healthy {
-        name: "quiet, 1/s, 10% for 30 min",
-        schedule: flat,
-        calls: |_| 60.0,
-        rates: |_, _| (0.01, 0.01),
-        look: Look::Complete,
-    },
-    Healthy { name: "quiet, 0.1/s, 5% bad", schedule: flat, calls: |_| 6.0, rates: |_, _| (0.05, 0.05), look: Look::Complete },
-    Healthy {
-        name: "as bad as is tolerated",
-        schedule: linear,
-        calls: |_| 60.0,
-        rates: |_, _| (0.013, 0.01),
-        look: Look::Complete,
-    },
-    Healthy {
-        name: "ramp of errors with the weight",
-        schedule: linear,
-        calls: |_| 600.0,
-        rates: |at, _| (ramp(at), ramp(at)),
-        look: Look::Complete,
-    },
+    Healthy { name: "quiet, 10/s", rates: |_, _| (0.001, 0.001), ..USUAL },
+    Healthy { name: "quiet, 1/s, 10% for 30 min", schedule: flat, calls: |_| 60.0, ..USUAL },
+    Healthy { name: "quiet, 0.1/s, 5% bad", schedule: flat, calls: |_| 6.0, rates: |_, _| (0.05, 0.05), ..USUAL },
+    Healthy { name: "as bad as is tolerated", calls: |_| 60.0, rates: |_, _| (0.013, 0.01), ..USUAL },
+    Healthy { name: "ramp of errors with the weight", rates: |at, _| (ramp(at), ramp(at)), ..USUAL },
     Healthy {
         name: "ramp of traffic and errors",
-        schedule: linear,
         calls: |at| 6.0 * ramp(at) * 1000.0,
         rates: |at, _| (ramp(at), ramp(at)),
-        look: Look::Complete,
+        ..USUAL
     },
-    Healthy {
-        name: "shared incident, 30% for 2 min",
-        schedule: linear,
-        calls: |_| 600.0,
-        rates: |at, _| incident(at),
-        look: Look::Complete,
-    },
-    Healthy {
-        name: "shared trouble, at random",
-        schedule: flat,
-        calls: |_| 600.0,
-        rates: |_, chance| stormy(chance),
-        look: Look::Complete,
-    },
-    Healthy {
-        name: "wrong real split, in a ramp",
-        schedule: wild,
-        calls: |_| 600.0,
-        rates: |at, _| (ramp(at), ramp(at)),
-        look: Look::Complete,
-    },
-    Healthy {
-        name: "restarted every minute",
-        schedule: linear,
-        calls: |_| 600.0,
-        rates: |_, _| (0.01, 0.01),
-        look: Look::Restarted,
-    },
-    Healthy { name: "late data, quiet", schedule: linear, calls: |_| 60.0, rates: |_, _| (0.01, 0.01), look: Look::Late },
-    Healthy {
-        name: "late data, shared incident",
-        schedule: linear,
-        calls: |_| 600.0,
-        rates: |at, _| incident(at),
-        look: Look::Late,
-    },
+    Healthy { name: "shared incident, 30% for 2 min", rates: |at, _| incident(at), ..USUAL },
+    Healthy { name: "shared trouble, at random", schedule: flat, rates: |_, chance| stormy(chance), ..USUAL },
+    Healthy { name: "wrong real split, in a ramp", schedule: wild, rates: |at, _| (ramp(at), ramp(at)), ..USUAL },
+    Healthy { name: "restarted every minute", look: Look::Restarted, ..USUAL },
+    Healthy { name: "late data, quiet", calls: |_| 60.0, look: Look::Late, ..USUAL },
+    Healthy { name: "late data, shared incident", rates: |at, _| incident(at), look: Look::Late, ..USUAL },
 ];
 
 fn ramp(at: usize) -> f64 {

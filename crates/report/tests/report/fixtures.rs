@@ -1,4 +1,4 @@
-//! The stories that are told again and again, and what comes of telling them.
+//! The stories that are rendered again and again, and what comes of it.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,14 @@ use report::{LiveState, Plain, Reporter, frame, read};
 use rollout::alias::{Alias, Target};
 use rollout::event::Event;
 use rollout::{Subject, Time, Version, Weight};
+
+/// A text has all of these parts.
+#[track_caller]
+pub(crate) fn assert_has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+}
 
 /// A golden file; those of stories that were recorded lie in `recorded/`.
 pub(crate) fn file(name: &str) -> PathBuf {
@@ -38,7 +46,7 @@ pub(crate) fn at(seconds: u64) -> Time {
 }
 
 /// What a reporter makes of these events.
-pub(crate) fn told<'a>(
+pub(crate) fn rendered<'a>(
     events: impl IntoIterator<Item = &'a Event>,
     make: impl FnOnce(&mut Vec<u8>) -> Box<dyn Reporter + '_>,
 ) -> String {
@@ -54,7 +62,7 @@ pub(crate) fn told<'a>(
 
 /// The plain log of these events.
 pub(crate) fn log(events: &[Event]) -> String {
-    told(events, |out| Box::new(Plain::new(out)))
+    rendered(events, |out| Box::new(Plain::new(out)))
 }
 
 /// What is known after these events.

@@ -9,7 +9,7 @@ use rollout::event::Event;
 use rollout::report::Report;
 use rollout::{Cause, Outcome};
 
-use crate::fixtures::{alias, events, golden, log as plain, text, told};
+use crate::fixtures::{alias, events, golden, log as plain, rendered, text};
 
 #[test]
 fn every_story_reads_as_it_is_kept() {
@@ -32,7 +32,7 @@ fn every_story_reads_as_it_is_kept() {
         let events = events(name);
         let log = plain(&events);
         golden(&format!("{name}.txt"), &log);
-        assert_eq!(told(&events, |out| Box::new(Json::new(out))), text(&format!("{name}.jsonl")), "{story}");
+        assert_eq!(rendered(&events, |out| Box::new(Json::new(out))), text(&format!("{name}.jsonl")), "{story}");
         assert!(!log.contains('\u{1b}'), "{story}: no escape codes");
         // The block alone: verdict, why, where the traffic is, what to type, in the last ten lines.
         let last: Vec<&str> = log.lines().rev().take(10).collect();

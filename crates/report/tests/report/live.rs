@@ -4,7 +4,7 @@ use report::{Live, LiveState, Order, Prompt, Reporter, Size, frame};
 use rollout::event::{EventKind, ResumesAt};
 use unicode_width::UnicodeWidthStr;
 
-use crate::fixtures::{self, at, events, known, text, weight};
+use crate::fixtures::{self, assert_has, at, events, known, text, weight};
 
 /// What is known at a moment of a story.
 fn state(name: &str, seconds: u64) -> LiveState {
@@ -50,11 +50,9 @@ fn a_hook_that_runs_at_120_columns() {
 #[test]
 fn the_bake_and_the_way_back() {
     let baking = shown("success", 92, 80);
-    assert!(baking.contains("  50 ██ 100 █  bake 0:28 of 1m\n"), "{baking}");
-    assert!(baking.contains("  traffic   set 100%   post-traffic hook in 0:32\n"), "{baking}");
+    assert_has(&baking, &["  50 ██ 100 █  bake 0:28 of 1m\n", "  traffic   set 100%   post-traffic hook in 0:32\n"]);
     let back = shown("unconfirmed", 150, 80);
-    assert!(back.contains("  traffic   rolling back: all traffic to 41\n"), "{back}");
-    assert!(back.contains("  alarms    ✖ HelloFooAlarm ALARM 2m 2s\n"), "{back}");
+    assert_has(&back, &["  traffic   rolling back: all traffic to 41\n", "  alarms    ✖ HelloFooAlarm ALARM 2m 2s\n"]);
 }
 
 #[test]
@@ -74,15 +72,13 @@ fn a_rollout_that_another_process_began_stands_where_it_stands() {
         started.stands = Some(ResumesAt { weight: weight(3000), step: 3, next_at: Some(at(42)) });
     }
     let shown = fixtures::shown(&known(LiveState::default(), [&started]), at(0), 80);
-    assert!(shown.contains("  10 ██ 20 ██ 30 █░ 40 ··"), "{shown}");
-    assert!(shown.contains("  traffic   set 30%   next 40% in 0:42   done about 14:11\n"), "{shown}");
+    assert_has(&shown, &["  10 ██ 20 ██ 30 █░ 40 ··", "  traffic   set 30%   next 40% in 0:42   done about 14:11\n"]);
 }
 
 #[test]
 fn a_first_deployment_promises_no_way_back() {
     let first = shown("first_deployment", 3, 80);
-    assert!(first.contains("first deployment"), "{first}");
-    assert!(first.contains("  alarms    none\n"), "{first}");
+    assert_has(&first, &["first deployment", "  alarms    none\n"]);
     assert!(!first.contains("to roll back"), "{first}");
 }
 

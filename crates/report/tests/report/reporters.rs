@@ -5,7 +5,7 @@
 use report::{Ci, Live, Size, System, document, dotenv, explanation, github_outputs, html, markdown, read};
 use rollout::event::Event;
 
-use crate::fixtures::{self, log, told};
+use crate::fixtures::{self, log, rendered};
 
 const STORIES: [&str; 9] =
     ["success", "alarm", "analysis", "failed_hook", "lost_owner", "unconfirmed", "low_traffic", "refused", "killed"];
@@ -23,8 +23,8 @@ fn the_log_and_what_ci_systems_get() {
     for name in STORIES {
         let events = events(name);
         golden(&format!("{name}.txt"), &log(&events));
-        golden(&format!("{name}.github.txt"), &told(&events, |out| Box::new(Ci::new(out, System::GitHub))));
-        golden(&format!("{name}.gitlab.txt"), &told(&events, |out| Box::new(Ci::new(out, System::GitLab))));
+        golden(&format!("{name}.github.txt"), &rendered(&events, |out| Box::new(Ci::new(out, System::GitHub))));
+        golden(&format!("{name}.gitlab.txt"), &rendered(&events, |out| Box::new(Ci::new(out, System::GitLab))));
     }
 }
 
@@ -34,7 +34,7 @@ fn a_ci_log_is_the_plain_log_with_marks() {
     for name in STORIES {
         let events = events(name);
         let plain = log(&events);
-        let github = told(&events, |out| Box::new(Ci::new(out, System::GitHub)));
+        let github = rendered(&events, |out| Box::new(Ci::new(out, System::GitHub)));
         let unmarked: Vec<&str> = github.lines().filter(|line| !line.starts_with("::")).collect();
         assert_eq!(unmarked, plain.lines().collect::<Vec<_>>(), "{name}");
         let opened = github.matches("::group::").count();
@@ -52,7 +52,7 @@ fn the_live_view_ends_as_the_log_does() {
     for name in STORIES {
         let events = events(name);
         let plain = log(&events);
-        let live = told(&events, |out| Box::new(Live::new(out, Size::Fixed(120, 30), false)));
+        let live = rendered(&events, |out| Box::new(Live::new(out, Size::Fixed(120, 30), false)));
         let rows = plain.lines().filter(|line| line.starts_with(['✔', '✖', '▸']) || line.starts_with("  now  "));
         for row in rows {
             let words = row.split("  took ").next().unwrap().trim_end();
@@ -147,7 +147,7 @@ fn foreign_text_stays_text_everywhere() {
     for table in page.split("\n\n") {
         assert!(widths(table).windows(2).all(|pair| pair[0] == pair[1]), "{table}");
     }
-    let log = told(&events, |out| Box::new(Ci::new(out, System::GitHub)));
+    let log = rendered(&events, |out| Box::new(Ci::new(out, System::GitHub)));
     assert!(!log.contains("##["), "{log}");
     let commands = log.lines().filter(|line| line.trim_start().starts_with("::"));
     let known = ["::group::", "::endgroup::", "::error title=", "::warning title="];
@@ -166,7 +166,7 @@ fn bars(line: &str) -> usize {
 fn a_document_holds_what_the_events_hold() {
     for name in STORIES {
         let events = events(name);
-        let document: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&document(&events)).unwrap();
         let rollout = &document["rollouts"][0];
         assert_eq!(rollout["function"], "hello", "{name}");
         let ending = events.last().unwrap().ending();

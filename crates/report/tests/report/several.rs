@@ -3,7 +3,7 @@
 use report::{Ci, Live, LiveState, Plain, Size, System, document, frame, html, markdown};
 use rollout::event::{Event, EventKind, GroupOutcome, MemberEnding, RolloutSummary};
 
-use crate::fixtures::{self, at, events, known, told};
+use crate::fixtures::{self, at, events, known, rendered};
 
 /// The story in which an alarm goes off, as it befell this function.
 fn story(function: &str) -> Vec<Event> {
@@ -33,7 +33,7 @@ fn end(exit_code: u8, members: Vec<MemberEnding>) -> Event {
 
 /// The last lines of a log that ends so.
 fn last_lines(event: &Event) -> String {
-    told([event], |out| Box::new(Plain::of_a_group(out))).trim().to_owned()
+    rendered([event], |out| Box::new(Plain::of_a_group(out))).trim().to_owned()
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn a_hundred_functions_keep_to_one_screen() {
 fn the_view_ends_with_all_of_them() {
     let mut events = group();
     events.push(end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `HelloFooAlarm` went off")]));
-    let told = told(&events, |out| Box::new(Live::of_a_group(out, Size::Fixed(100, 30), false)));
-    let (before, after) = told.rsplit_once("✖ ROLLED BACK   all 1 function stay").unwrap();
+    let text = rendered(&events, |out| Box::new(Live::of_a_group(out, Size::Fixed(100, 30), false)));
+    let (before, after) = text.rsplit_once("✖ ROLLED BACK   all 1 function stay").unwrap();
     assert!(before.contains("mails:live  ended     ✖ ROLLED BACK") || before.contains("mails:live"), "{before}");
     assert!(!after.contains("to roll back:"), "the view is gone: {after}");
 }
@@ -76,24 +76,24 @@ fn the_view_ends_with_all_of_them() {
 fn the_end_names_who_decided_it() {
     let mails = || ending("mails", "rolled_back", 10, "alarm", "alarm `m` went to ALARM at 14:03:58 (Errors 7 ≥ 1)");
     let along = |function| ending(function, "rolled_back", 10, "group", "mails:live rolls back: an alarm fired");
-    let told = last_lines(&end(10, vec![along("bills"), mails(), along("orders")]));
-    assert!(told.starts_with("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{told}");
-    assert!(told.contains("why       mails:live: alarm `m` went to ALARM"), "{told}");
-    assert!(told.contains("now       all 3 on stable") && told.lines().count() <= 10, "{told}");
+    let log = last_lines(&end(10, vec![along("bills"), mails(), along("orders")]));
+    assert!(log.starts_with("✖ ROLLED BACK   all 3 functions stay on their stable versions"), "{log}");
+    assert!(log.contains("why       mails:live: alarm `m` went to ALARM"), "{log}");
+    assert!(log.contains("now       all 3 on stable") && log.lines().count() <= 10, "{log}");
     let lost = ending("orders", "rollback_unconfirmed", 20, "rollback_unconfirmed", "the alias could not be written");
-    let told = last_lines(&end(20, vec![along("bills"), mails(), lost]));
-    assert!(told.starts_with("✖ ROLLBACK NOT CONFIRMED   1 of 3 functions: page someone"), "{told}");
-    assert!(told.contains("now       bills:live, mails:live on stable; orders:live NOT CONFIRMED"), "{told}");
+    let log = last_lines(&end(20, vec![along("bills"), mails(), lost]));
+    assert!(log.starts_with("✖ ROLLBACK NOT CONFIRMED   1 of 3 functions: page someone"), "{log}");
+    assert!(log.contains("now       bills:live, mails:live on stable; orders:live NOT CONFIRMED"), "{log}");
     let done = |function, outcome| ending(function, outcome, 0, outcome, "");
-    let told = last_lines(&end(0, vec![done("bills", "promoted"), done("mails", "unchanged"), done("orders", "promoted")]));
-    assert!(told.starts_with("✔ PROMOTED   2 of 3 functions are on new versions; the others had nothing new"), "{told}");
+    let log = last_lines(&end(0, vec![done("bills", "promoted"), done("mails", "unchanged"), done("orders", "promoted")]));
+    assert!(log.starts_with("✔ PROMOTED   2 of 3 functions are on new versions; the others had nothing new"), "{log}");
     // Whoever could have begun, or gone on, is not why nothing was.
     for nothing in ["nothing was begun", "nothing was gone on with"] {
         let held_up = ending("bills", "refused", 3, "held_up", &format!("{nothing}: mails:live of its group cannot"));
         let refused = ending("mails", "refused", 3, "refused", "alarm `m` does not exist");
-        let told = last_lines(&end(3, vec![held_up, refused]));
-        assert!(told.contains("REFUSED   2 functions: traffic unchanged"), "{told}");
-        assert!(told.contains("mails:live: alarm `m` does not") && !told.contains("bills:live"), "{told}");
+        let log = last_lines(&end(3, vec![held_up, refused]));
+        assert!(log.contains("REFUSED   2 functions: traffic unchanged"), "{log}");
+        assert!(log.contains("mails:live: alarm `m` does not") && !log.contains("bills:live"), "{log}");
     }
 }
 
@@ -115,9 +115,9 @@ fn a_report_begins_with_all_of_them() {
     let text = markdown(&events);
     assert!(text.starts_with("## ✖ ROLLED BACK: all 2 functions stay on their stable versions\n"), "{text}");
     assert!(text.contains("| bills:live | ✖ ROLLED BACK | mails:live rolls back: an alarm fired |"), "{text}");
-    let json: serde_json::Value = serde_json::from_str(&document(&events).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&document(&events)).unwrap();
     assert_eq!((json["several"]["exit_code"].as_u64(), json["rollouts"].as_array().map(Vec::len)), (Some(10), Some(3)));
-    let one: serde_json::Value = serde_json::from_str(&document(&story("mails")).unwrap()).unwrap();
+    let one: serde_json::Value = serde_json::from_str(&document(&story("mails"))).unwrap();
     assert!(one.get("several").is_none(), "of one function there are not several");
 }
 
@@ -125,7 +125,7 @@ fn a_report_begins_with_all_of_them() {
 fn github_is_told_of_the_one_that_failed_and_of_all_once() {
     let mut events = group();
     events.push(end(10, vec![ending("mails", "rolled_back", 10, "alarm", "alarm `m` went off")]));
-    let told = told(&events, |out| Box::new(Ci::of_a_group(out, System::GitHub)));
-    assert_eq!(told.matches("::error title=").count(), 2, "{told}");
-    assert_eq!(told.matches("::group::").count(), told.matches("::endgroup::").count(), "{told}");
+    let text = rendered(&events, |out| Box::new(Ci::of_a_group(out, System::GitHub)));
+    assert_eq!(text.matches("::error title=").count(), 2, "{text}");
+    assert_eq!(text.matches("::group::").count(), text.matches("::endgroup::").count(), "{text}");
 }

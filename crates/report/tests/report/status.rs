@@ -39,7 +39,7 @@ fn text(alias: &Alias) -> String {
 }
 
 fn json(alias: &Alias) -> Value {
-    serde_json::from_str(&status_json(&subject(), Some(alias), now()).unwrap()).unwrap()
+    status_json(&subject(), Some(alias), now())
 }
 
 fn running(lease: Option<i64>) -> Alias {
@@ -69,10 +69,8 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
 #[test]
 fn an_owner_that_died_or_left() {
     let dead = text(&running(Some(-100)));
-    assert!(
-        dead.contains("  owner     none: the lease of k4q9 expired at 14:01:11, 1m 40s ago; abandoned: no process drives it\n"),
-        "{dead}"
-    );
+    let owner = "  owner     none: the lease of k4q9 expired at 14:01:11, 1m 40s ago; abandoned: no process drives it\n";
+    assert!(dead.contains(owner), "{dead}");
     assert_eq!(json(&running(Some(-100)))["orphaned"], true);
     let left = text(&running(None));
     assert!(left.contains("  owner     none: k4q9 left it in progress; abandoned: no process drives it\n"), "{left}");
@@ -104,8 +102,12 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
     assert_eq!(json(&alias)["paused"], true);
 }
 
-/// A row of the table: an alias, the word for programs, what people are told, and the command.
+/// A row of the table: an alias, the word for programs, what people read, and the command.
 type Row = (Alias, &'static str, &'static str, &'static str);
+
+const ROLLOUT: &str = "canaryctl rollout hello ";
+const ROLLBACK: &str = "canaryctl rollback hello ";
+const TO_41: &str = "canaryctl rollback hello --to 41 ";
 
 fn check(rows: impl IntoIterator<Item = Row>) {
     for (alias, word, said, command) in rows {
@@ -124,20 +126,15 @@ fn every_idle_alias_has_its_words_and_its_command() {
     let over = times(-138, -18, None, None);
     let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {over}"));
     check([
-        (alias(41, None, ""), "idle", "no earlier one is recorded", "canaryctl rollout hello "),
-        (alias(41, Some((42, 0)), ""), "idle", "42 has a weight of 0", "canaryctl rollout hello "),
+        (alias(41, None, ""), "idle", "no earlier one is recorded", ROLLOUT),
+        (alias(41, Some((42, 0)), ""), "idle", "42 has a weight of 0", ROLLOUT),
         (alias(0, None, ""), "idle", "on $LATEST", "aws lambda update-alias --function-name hello --name live "),
-        (at(42, None, "promoted 41>42"), "idle", "promoted 42 at 14:02:33, replacing 41", "canaryctl rollback hello "),
-        (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", "canaryctl rollout hello "),
-        (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", "canaryctl rollout hello "),
-        (
-            at(41, None, "back 41>42 alarm"),
-            "idle",
-            "the last rollout, of 42, ended at 14:02:33: an alarm fired",
-            "canaryctl rollout hello ",
-        ),
-        (at(41, None, "back 41>42 signal"), "idle", "interrupted by a signal", "canaryctl rollout hello "),
-        (at(41, None, "back 41>41 unchanged"), "idle", "nothing to roll out", "canaryctl rollout hello "),
+        (at(42, None, "promoted 41>42"), "idle", "promoted 42 at 14:02:33, replacing 41", ROLLBACK),
+        (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", ROLLOUT),
+        (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", ROLLOUT),
+        (at(41, None, "back 41>42 alarm"), "idle", "the last rollout, of 42, ended at 14:02:33: an alarm fired", ROLLOUT),
+        (at(41, None, "back 41>42 signal"), "idle", "interrupted by a signal", ROLLOUT),
+        (at(41, None, "back 41>41 unchanged"), "idle", "nothing to roll out", ROLLOUT),
     ]);
 }
 
@@ -145,57 +142,29 @@ fn every_idle_alias_has_its_words_and_its_command() {
 fn every_other_standing_has_its_words_and_its_command() {
     let live = times(-138, -18, Some(42), Some(102));
     let at = |target, canary, phase: &str| alias(target, canary, &format!("{phase} {live}"));
+    let baked = |due| alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, due, Some(102))));
+    let newer = Alias { description: "[canaryctl/2 7f3ac2e1 k4q9 new]".to_owned(), ..alias(41, None, "") };
     check([
-        (alias(41, Some((42, 1000)), ""), "foreign", "another tool is rolling out", "canaryctl rollback hello --to 41 "),
-        (at(41, None, "claim 41>-"), "acquired", "traffic unchanged", "canaryctl rollback hello "),
-        (at(41, None, "pre 41>42"), "acquired", "pre-traffic hook running", "canaryctl rollback hello "),
-        (at(41, Some((42, 10_000)), "bake 41>42"), "running", "the bake ends at 14:03:33 (in 42s)", "canaryctl rollback hello "),
-        (
-            alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, Some(-1), Some(102)))),
-            "running",
-            "(18s); the bake is over",
-            "canaryctl rollback hello ",
-        ),
-        // Promoted by hand.
-        (
-            alias(41, Some((42, 10_000)), &format!("bake 41>42 {}", times(-138, -18, None, Some(102)))),
-            "running",
-            "(18s); the owner will end the bake",
-            "canaryctl rollback hello ",
-        ),
+        (alias(41, Some((42, 1000)), ""), "foreign", "another tool is rolling out", TO_41),
+        (at(41, None, "claim 41>-"), "acquired", "traffic unchanged", ROLLBACK),
+        (at(41, None, "pre 41>42"), "acquired", "pre-traffic hook running", ROLLBACK),
+        (at(41, Some((42, 10_000)), "bake 41>42"), "running", "the bake ends at 14:03:33 (in 42s)", ROLLBACK),
+        (baked(Some(-1)), "running", "(18s); the bake is over", ROLLBACK),
+        // Promoted manually.
+        (baked(None), "running", "(18s); the owner will end the bake", ROLLBACK),
         (at(1, None, "post ->1"), "running", "post-traffic hook running", "canaryctl status hello "),
-        (
-            at(41, Some((42, 500)), "bake 41>42"),
-            "set_by_hand",
-            "5% of traffic, the rollout had set 100%",
-            "canaryctl rollback hello ",
-        ),
-        (at(41, None, "bake 41>42"), "cleared_by_hand", "the traffic of 42 was removed", "canaryctl rollback hello "),
-        (
-            at(42, None, "bake 41>42"),
-            "promoted_elsewhere",
-            "something else made 42 the alias' version",
-            "canaryctl rollback hello --to 41 ",
-        ),
-        (
-            at(43, None, "bake 41>42"),
-            "contended",
-            "no longer matches what the rollout recorded",
-            "canaryctl rollback hello --to 41 ",
-        ),
-        (
-            Alias { description: "[canaryctl/2 7f3ac2e1 k4q9 new]".to_owned(), ..alias(41, None, "") },
-            "newer_format",
-            "a newer canaryctl",
-            "canaryctl status hello ",
-        ),
+        (at(41, Some((42, 500)), "bake 41>42"), "set_by_hand", "5% of traffic, the rollout had set 100%", ROLLBACK),
+        (at(41, None, "bake 41>42"), "cleared_by_hand", "the traffic of 42 was removed", ROLLBACK),
+        (at(42, None, "bake 41>42"), "promoted_elsewhere", "something else made 42 the alias' version", TO_41),
+        (at(43, None, "bake 41>42"), "contended", "no longer matches what the rollout recorded", TO_41),
+        (newer, "newer_format", "a newer canaryctl", "canaryctl status hello "),
     ]);
 }
 
 #[test]
 fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let foreign = alias(42, Some((41, 10_000)), "");
-    let told = |provisioned| status_text(&subject(), Some(&foreign), provisioned, now());
+    let shown = |provisioned| status_text(&subject(), Some(&foreign), provisioned, now());
     let expected = "\
 hello:live   42
   traffic   100% on 41
@@ -204,8 +173,8 @@ hello:live   42
   next      canaryctl status hello             again in a few minutes: AWS removes the weights when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42
 ";
-    assert_eq!(told(Some(true)), expected);
-    let other = told(Some(false));
+    assert_eq!(shown(Some(true)), expected);
+    let other = shown(Some(false));
     assert!(!other.contains("provisioned") && other.contains("  next      canaryctl rollback hello --to 42 "), "{other}");
 }
 
@@ -226,7 +195,7 @@ fn an_alias_that_does_not_exist() {
     let text = status_text(&subject(), None, None, now());
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
     assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
-    let json: Value = serde_json::from_str(&status_json(&subject(), None, now()).unwrap()).unwrap();
+    let json: Value = status_json(&subject(), None, now());
     assert_eq!((&json["alias_state"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
 }
 
@@ -259,8 +228,8 @@ fn held_up_by_what_the_calls_say() {
     let note = |fields: &str| {
         alias(41, Some((42, 3000)), &format!("shift 41>42 30% 3/10 {}{fields}", times(-138, -18, Some(42), Some(300))))
     };
-    let told = text(&note(" a=3c w=8c"));
-    assert!(told.contains("  held      this step is extended by 5m so far: too few invocations\n"), "{told}");
-    assert!(told.contains("2m in total so far: the new version was possibly worse"), "{told}");
+    let held = text(&note(" a=3c w=8c"));
+    assert!(held.contains("  held      this step is extended by 5m so far: too few invocations\n"), "{held}");
+    assert!(held.contains("2m in total so far: the new version was possibly worse"), "{held}");
     assert!(!text(&note("")).contains("held"));
 }

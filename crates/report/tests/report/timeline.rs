@@ -7,9 +7,9 @@ use rollout::note::{Owner, RolloutId};
 use rollout::plan::{InsufficientData, OnInterrupt, Plan, Preexisting, Source};
 use rollout::policy::Policy;
 use rollout::{Time, Version};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::fixtures::{at, subject};
+use crate::fixtures::{assert_has, at, subject};
 
 fn plan(schedule: &str) -> Plan {
     Plan {
@@ -90,26 +90,22 @@ fn every_policy_is_named() {
     let text = |policy: Policy| plan_text(&subject(), &Plan { policy, ..plan("AllAtOnce") }, None);
     let (insufficient_data, preexisting_alarm) = (InsufficientData::Hold, Preexisting::Wait);
     let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
-    assert!(shown.contains("no data holds the traffic, for at most 10m"), "{shown}");
-    assert!(shown.contains("waits up to 1h"), "{shown}");
+    assert_has(&shown, &["no data holds the traffic, for at most 10m", "waits up to 1h"]);
     let (insufficient_data, preexisting_alarm) = (InsufficientData::RollBack, Preexisting::Ignore);
     let shown = text(Policy { insufficient_data, preexisting_alarm, ..Policy::default() });
-    assert!(shown.contains("no data rolls back"), "{shown}");
-    assert!(shown.contains("only a new ALARM counts"), "{shown}");
+    assert_has(&shown, &["no data rolls back", "only a new ALARM counts"]);
 }
 
 #[test]
 fn a_first_deployment_has_no_steps_and_no_way_back() {
     let text = plan_text(&subject(), &Plan { stable: None, alarms: Vec::new(), ..plan("Linear10PercentEvery1Minute") }, None);
-    assert!(text.contains("first deployment"), "{text}");
-    assert!(text.contains("  t = 0     the alias is created with 100% of traffic on it"), "{text}");
+    assert_has(&text, &["first deployment", "  t = 0     the alias is created with 100% of traffic on it"]);
     assert!(!text.contains("10%") && !text.contains("rollback hello"), "{text}");
 }
 
 #[test]
 fn the_plan_for_programs() {
-    let line = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, at(38)).unwrap();
-    let mut found: Value = serde_json::from_str(&line).unwrap();
+    let mut found = plan_json(&subject(), &plan("Canary10Percent5Minutes"), None, at(38));
     assert_eq!(found["plan_hash"].as_str().map(str::len), Some(8));
     found.as_object_mut().unwrap().remove("plan_hash");
     let expected = json!({

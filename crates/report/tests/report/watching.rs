@@ -35,7 +35,7 @@ fn alias(phase: Phase, seconds: u64, change: impl FnOnce(&mut Note)) -> Alias {
 }
 
 /// The log of a rollout whose alias was read so, and the events themselves.
-fn told(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
+fn watched(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
     let (first, rest) = reads.split_first().unwrap();
     let (mut watch, mut events) = Watch::begin(&subject(), first.1.as_ref().unwrap(), &[], at(first.0)).unwrap();
     for (seconds, alias) in rest {
@@ -62,7 +62,7 @@ fn a_whole_rollout() {
         (151, Some(alias(Phase::Bake, 150, |_| {}))),
         (211, Some(alias(Phase::Promoted, 210, |_| {}))),
     ];
-    let (log, events) = told(&reads);
+    let (log, events) = watched(&reads);
     assert!(
         log.starts_with("14:02:13  hello:live  started   41 → new version, rollout 00000007, driven by another process\n"),
         "{log}"
@@ -125,15 +125,15 @@ hello:live   41 ▸ 42   driven by another process                 00000007  01:
 #[test]
 fn a_rollback_and_another_owner_end_it_too() {
     let (log, events) =
-        told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (20, Some(alias(Phase::Back(Cause::Alarm), 19, |_| {})))]);
+        watched(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (20, Some(alias(Phase::Back(Cause::Alarm), 19, |_| {})))]);
     assert_eq!(events.last().unwrap().ending().unwrap().exit_code, 10);
     assert!(log.contains("✖ ROLLED BACK   hello:live stays on 41") && log.contains("100% on 41, confirmed"), "{log}");
     // One stale read, or two, are not believed.
     let foreign = || Some(Alias { description: String::new(), ..alias(shift(10, 1), 8, |_| {}) });
     let again = || Some(alias(shift(10, 1), 8, |_| {}));
-    let (_, events) = told(&[(9, again()), (14, foreign()), (19, None), (24, again()), (29, foreign()), (34, foreign())]);
+    let (_, events) = watched(&[(9, again()), (14, foreign()), (19, None), (24, again()), (29, foreign()), (34, foreign())]);
     assert!(events.iter().all(|event| event.ending().is_none()));
-    let (log, events) = told(&[(9, again()), (14, foreign()), (19, foreign()), (24, foreign())]);
+    let (log, events) = watched(&[(9, again()), (14, foreign()), (19, foreign()), (24, foreign())]);
     assert_eq!(events.last().unwrap().ending().unwrap().exit_code, 21, "{log}");
 }
 
@@ -145,9 +145,9 @@ fn an_abandoned_rollout_and_manually_set_traffic_are_reported_once() {
         alias.weights[0].1 = percent(5);
         Some(alias)
     };
-    let (log, _) = told(&[(9, orphan()), (14, orphan()), (19, orphan())]);
+    let (log, _) = watched(&[(9, orphan()), (14, orphan()), (19, orphan())]);
     assert_eq!(log.matches("no process drives this rollout").count(), 1, "{log}");
-    let (log, _) = told(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (50, by_hand()), (55, by_hand())]);
+    let (log, _) = watched(&[(9, Some(alias(shift(10, 1), 8, |_| {}))), (50, by_hand()), (55, by_hand())]);
     assert_eq!(log.matches("5% of traffic on 42").count(), 1, "{log}");
     assert!(Watch::begin(&subject(), &alias(Phase::Promoted, 8, |_| {}), &[], at(9)).is_none());
 }

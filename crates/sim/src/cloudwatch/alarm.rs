@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::metric_requests::shown_dimensions;
 use super::rule::Rule;
 use super::state::AlarmState;
 use super::statistic::Statistic;
-use crate::value::{Record, Value};
+use crate::value::{merged, present};
 use crate::words::words;
 
 words! {
@@ -135,26 +137,6 @@ impl Watch {
             (false, false) => 60,
         })
     }
-
-    fn added_to(&self, common: Record) -> Record {
-        let statistic = if self.statistic.needs_values() { "ExtendedStatistic" } else { "Statistic" };
-        common
-            .with("MetricName", &self.metric)
-            .with("Namespace", &self.namespace)
-            .with(statistic, self.statistic.name())
-            .with("Dimensions", shown_dimensions(&self.dimensions))
-            .with("Period", self.period)
-            .maybe("Unit", self.unit.as_ref())
-            .with("EvaluationPeriods", self.evaluation_periods)
-            .maybe("DatapointsToAlarm", self.datapoints_to_alarm)
-            .with("Threshold", self.threshold)
-            .with("ComparisonOperator", self.comparison.name())
-            .maybe("TreatMissingData", self.missing_data.map(MissingData::name))
-            .maybe(
-                "EvaluateLowSampleCountPercentile",
-                self.ignore_low_samples.map(|ignore| if ignore { "ignore" } else { "evaluate" }),
-            )
-    }
 }
 
 impl Alarm {
@@ -178,38 +160,46 @@ impl Alarm {
     }
 
     pub(super) const fn watch(&self) -> Option<&Watch> {
-        match &self.condition {
-            Condition::Metric(watch) => Some(watch),
-            Condition::Composite(_) => None,
-        }
+        if let Condition::Metric(watch) = &self.condition { Some(watch) } else { None }
     }
 
     pub(super) const fn rule(&self) -> Option<&Rule> {
-        match &self.condition {
-            Condition::Metric(_) => None,
-            Condition::Composite(rule) => Some(rule),
-        }
+        if let Condition::Composite(rule) = &self.condition { Some(rule) } else { None }
     }
 
     pub(super) const fn kind(&self) -> &'static str {
-        match self.condition {
-            Condition::Metric(_) => "MetricAlarm",
-            Condition::Composite(_) => "CompositeAlarm",
-        }
+        if self.rule().is_some() { "CompositeAlarm" } else { "MetricAlarm" }
     }
 
-    pub(super) fn configuration(&self) -> Record {
-        let actions = &self.actions;
-        let common = Record::new()
-            .with("AlarmName", &self.name)
-            .maybe("AlarmDescription", self.description.as_ref())
-            .with("ActionsEnabled", actions.enabled)
-            .with("OKActions", Value::list(&actions.ok))
-            .with("AlarmActions", Value::list(&actions.alarm))
-            .with("InsufficientDataActions", Value::list(&actions.insufficient_data));
-        match &self.condition {
-            Condition::Composite(rule) => common.with("AlarmRule", rule.text()),
-            Condition::Metric(watch) => watch.added_to(common),
-        }
+    /// What was configured, and `more` besides, as an answer shows it.
+    pub(super) fn shown_with(&self, more: Value) -> Value {
+        let Self { name, description, actions, condition } = self;
+        let own = json!({
+            "AlarmName": name,
+            "AlarmDescription": description,
+            "ActionsEnabled": actions.enabled,
+            "OKActions": actions.ok,
+            "AlarmActions": actions.alarm,
+            "InsufficientDataActions": actions.insufficient_data,
+        });
+        let watched = match condition {
+            Condition::Composite(rule) => json!({ "AlarmRule": rule.text() }),
+            Condition::Metric(watch) => json!({
+                "MetricName": watch.metric,
+                "Namespace": watch.namespace,
+                "Statistic": watch.statistic.plain_name(),
+                "ExtendedStatistic": Some(watch.statistic.name()).filter(|_| watch.statistic.needs_values()),
+                "Dimensions": shown_dimensions(&watch.dimensions),
+                "Period": watch.period,
+                "Unit": watch.unit,
+                "EvaluationPeriods": watch.evaluation_periods,
+                "DatapointsToAlarm": watch.datapoints_to_alarm,
+                "Threshold": watch.threshold,
+                "ComparisonOperator": watch.comparison.name(),
+                "TreatMissingData": watch.missing_data.map(MissingData::name),
+                "EvaluateLowSampleCountPercentile": watch.ignore_low_samples.map(|ignore| if ignore { "ignore" } else { "evaluate" }),
+            }),
+        };
+        present(merged(merged(own, watched), more))
     }
 }

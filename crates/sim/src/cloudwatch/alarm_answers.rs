@@ -2,6 +2,8 @@
 //!
 //! Reads only.
 
+use serde_json::{Value, json};
+
 use super::alarm::{Alarm, Watch};
 use super::alarm_requests::state_value;
 use super::alarms::{Alarms, Standing};
@@ -9,7 +11,7 @@ use super::history::{HistoryItem, ItemKind};
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::statistic::Statistic;
-use crate::value::{Fault, Record, Value};
+use crate::value::Fault;
 
 const PAGE: u32 = 50;
 const MOST: u32 = 100;
@@ -26,34 +28,29 @@ pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Resul
     let (shown, next) = page.of(&selected)?;
     let (mut metric, mut composite) = (Vec::new(), Vec::new());
     for standing in shown {
-        let described = Value::from(if brief { in_brief(alarms, standing) } else { described(alarms, standing) });
+        let described = if brief { in_brief(alarms, standing) } else { described(alarms, standing) };
         if standing.alarm.rule().is_some() { composite.push(described) } else { metric.push(described) }
     }
-    Ok(Record::new()
-        .with("MetricAlarms", Value::List(metric))
-        .with("CompositeAlarms", Value::List(composite))
-        .maybe("NextToken", next)
-        .into())
+    Ok(json!({"MetricAlarms": metric, "CompositeAlarms": composite, "NextToken": next}))
 }
 
 fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<String>>, Fault> {
     let asked = (request.short_text("ChildrenOfAlarmName", 255)?, request.short_text("ParentsOfAlarmName", 255)?);
-    let (None, None) = asked else {
-        let others = ["AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"];
-        if others.iter().any(|name| request.has(name)) || matches!(asked, (Some(_), Some(_))) {
+    let others = ["AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"];
+    let alone = !others.iter().any(|name| request.has(name));
+    Ok(Some(match asked {
+        (None, None) => return Ok(None),
+        (Some(parent), None) if alone => {
+            let rule = alarms.find(parent).and_then(|standing| standing.alarm.rule());
+            rule.into_iter().flat_map(|rule| rule.children()).map(str::to_owned).collect()
+        }
+        (None, Some(child)) if alone => alarms.parents(child),
+        _ => {
             return Err(Fault::validation(
                 "ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters than MaxRecords and NextToken",
             ));
         }
-        return Ok(Some(match asked {
-            (Some(parent), _) => {
-                let rule = alarms.find(parent).and_then(|standing| standing.alarm.rule());
-                rule.into_iter().flat_map(|rule| rule.children()).map(str::to_owned).collect()
-            }
-            (None, child) => alarms.parents(child.unwrap_or_default()),
-        }));
-    };
-    Ok(None)
+    }))
 }
 
 fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Standing>, Fault> {
@@ -71,7 +68,7 @@ fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Sta
         (names.is_empty() || names.contains(&name.as_str()))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && types.contains(&standing.alarm.kind())
-            && state.is_none_or(|state| standing.state == state)
+            && state.is_none_or(|state| standing.told.state == state)
             && action.is_none_or(|prefix| all_actions().any(|action| action.starts_with(prefix)))
     };
     Ok(alarms.all().filter(wanted).collect())
@@ -113,8 +110,7 @@ pub(super) fn describe_alarms_for_metric(alarms: &Alarms, request: Parameters<'_
             && unit.is_none_or(|unit| watch.unit.as_deref() == Some(unit))
     };
     let found = alarms.all().filter(|standing| standing.alarm.watch().is_some_and(watches));
-    let found = Value::list(found.map(|standing| described(alarms, standing)));
-    Ok(Record::new().with("MetricAlarms", found).into())
+    Ok(json!({"MetricAlarms": found.map(|standing| described(alarms, standing)).collect::<Vec<_>>()}))
 }
 
 pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
@@ -139,41 +135,41 @@ pub(super) fn describe_alarm_history(alarms: &Alarms, request: Parameters<'_>) -
         items.reverse();
     }
     let (shown, next) = page.of(&items)?;
-    Ok(Record::new()
-        .with("AlarmHistoryItems", Value::list(shown.iter().map(|item| happened(item))))
-        .maybe("NextToken", next)
-        .into())
+    let shown: Vec<_> = shown.iter().map(|item| happened(item)).collect();
+    Ok(json!({"AlarmHistoryItems": shown, "NextToken": next}))
 }
 
-fn happened(item: &HistoryItem) -> Record {
-    Record::new()
-        .with("AlarmName", &item.alarm)
-        .with("AlarmType", item.alarm_type)
-        .with("Timestamp", item.at)
-        .with("HistoryItemType", item.kind.name())
-        .with("HistorySummary", &item.summary)
-        .with("HistoryData", &item.data)
+fn happened(item: &HistoryItem) -> Value {
+    json!({
+        "AlarmName": item.alarm,
+        "AlarmType": item.alarm_type,
+        "Timestamp": item.at,
+        "HistoryItemType": item.kind.name(),
+        "HistorySummary": item.summary,
+        "HistoryData": item.data,
+    })
 }
 
-fn described(alarms: &Alarms, standing: &Standing) -> Record {
-    let configured = standing.alarm.configuration();
-    configured
-        .with("AlarmArn", alarms.arn(&standing.alarm.name))
-        .with("AlarmConfigurationUpdatedTimestamp", standing.configured)
-        .with("StateValue", standing.state.name())
-        .with("StateReason", &standing.reason)
-        .maybe("StateReasonData", standing.reason_data.as_ref())
-        .with("StateUpdatedTimestamp", standing.updated)
-        .with("StateTransitionedTimestamp", standing.transitioned)
+fn described(alarms: &Alarms, standing: &Standing) -> Value {
+    standing.alarm.shown_with(json!({
+        "AlarmArn": alarms.arn(&standing.alarm.name),
+        "AlarmConfigurationUpdatedTimestamp": standing.configured,
+        "StateValue": standing.told.state.name(),
+        "StateReason": standing.told.reason,
+        "StateReasonData": standing.told.reason_data,
+        "StateUpdatedTimestamp": standing.updated,
+        "StateTransitionedTimestamp": standing.transitioned,
+    }))
 }
 
 /// A composite alarm's child, as `ChildrenOfAlarmName` shows it.
-fn in_brief(alarms: &Alarms, standing: &Standing) -> Record {
-    Record::new()
-        .with("AlarmName", &standing.alarm.name)
-        .with("AlarmArn", alarms.arn(&standing.alarm.name))
-        .with("StateValue", standing.state.name())
-        .with("StateUpdatedTimestamp", standing.updated)
+fn in_brief(alarms: &Alarms, standing: &Standing) -> Value {
+    json!({
+        "AlarmName": standing.alarm.name,
+        "AlarmArn": alarms.arn(&standing.alarm.name),
+        "StateValue": standing.told.state.name(),
+        "StateUpdatedTimestamp": standing.updated,
+    })
 }
 
 #[cfg(test)]
@@ -183,6 +179,7 @@ mod tests {
     use crate::cloudwatch::alarm::Actions;
     use crate::cloudwatch::state::AlarmState;
     use crate::cloudwatch::tests::{ask, at, cloud, composite, on_errors};
+    use crate::value::merged;
 
     /// `a1` to `a3`, of which `a2` pages somebody and is red, and a composite alarm made of two of them.
     fn four() -> CloudWatch {
@@ -200,10 +197,7 @@ mod tests {
     }
 
     fn names(answer: &Value, list: &str, member: &str) -> Vec<String> {
-        let Some(Value::List(items)) = answer.member(list) else { panic!("{answer:?}") };
-        let name =
-            |item: &Value| if let Some(Value::Text(name)) = item.member(member) { name.clone() } else { panic!("{item:?}") };
-        items.iter().map(name).collect()
+        answer[list].as_array().unwrap().iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
     }
 
     fn selected(request: Value) -> (Vec<String>, Vec<String>) {
@@ -213,24 +207,22 @@ mod tests {
 
     #[test]
     fn alarms_are_selected_by_everything_one_may_ask_for() {
-        let new = Record::new;
-        let both = || Value::list(["MetricAlarm", "CompositeAlarm"]);
+        let both = ["MetricAlarm", "CompositeAlarm"];
         let many: Vec<_> = (0..100).map(|n| format!("a{n}")).collect();
         for (request, metric, composite) in [
-            (new(), &["a1", "a2", "a3"][..], &[][..]),
-            (new().with("AlarmTypes", both()), &["a1", "a2", "a3"], &["both"]),
-            (new().with("AlarmTypes", Value::list(["CompositeAlarm"])), &[], &["both"]),
-            (new().with("AlarmNames", Value::list(["both", "a3", "missing"])), &["a3"], &[]),
-            (new().with("AlarmNames", Value::list(["both"])).with("AlarmTypes", both()), &[], &["both"]),
-            (new().with("AlarmNames", Value::list(&many)), &["a1", "a2", "a3"], &[]),
-            (new().with("AlarmNamePrefix", "a3"), &["a3"], &[]),
-            (new().with("StateValue", "ALARM").with("AlarmTypes", both()), &["a2"], &["both"]),
-            (new().with("ActionPrefix", "arn:aws:sns"), &["a2"], &[]),
-            (new().with("ChildrenOfAlarmName", "both"), &["a1", "a2"], &[]),
-            (new().with("ParentsOfAlarmName", "a1"), &[], &["both"]),
+            (json!({}), &["a1", "a2", "a3"][..], &[][..]),
+            (json!({"AlarmTypes": both}), &["a1", "a2", "a3"], &["both"]),
+            (json!({"AlarmTypes": ["CompositeAlarm"]}), &[], &["both"]),
+            (json!({"AlarmNames": ["both", "a3", "missing"]}), &["a3"], &[]),
+            (json!({"AlarmNames": ["both"], "AlarmTypes": both}), &[], &["both"]),
+            (json!({"AlarmNames": many}), &["a1", "a2", "a3"], &[]),
+            (json!({"AlarmNamePrefix": "a3"}), &["a3"], &[]),
+            (json!({"StateValue": "ALARM", "AlarmTypes": both}), &["a2"], &["both"]),
+            (json!({"ActionPrefix": "arn:aws:sns"}), &["a2"], &[]),
+            (json!({"ChildrenOfAlarmName": "both"}), &["a1", "a2"], &[]),
+            (json!({"ParentsOfAlarmName": "a1"}), &[], &["both"]),
         ] {
-            let request: Value = request.into();
-            assert_eq!(selected(request.clone()), (owned(metric), owned(composite)), "{request:?}");
+            assert_eq!(selected(request.clone()), (owned(metric), owned(composite)), "{request}");
         }
     }
 
@@ -240,73 +232,66 @@ mod tests {
 
     #[test]
     fn children_are_described_in_brief() {
-        let answer = ask(&mut four(), 2, "DescribeAlarms", Record::new().with("ChildrenOfAlarmName", "both")).unwrap();
-        let Some(Value::List(children)) = answer.member("MetricAlarms") else { panic!("{answer:?}") };
-        assert_eq!(children[1].member("StateValue"), Some(&Value::from("ALARM")));
-        assert_eq!(children[1].member("StateReason"), None);
+        let answer = ask(&mut four(), 2, "DescribeAlarms", json!({"ChildrenOfAlarmName": "both"})).unwrap();
+        assert_eq!(answer["MetricAlarms"][1]["StateValue"], "ALARM");
+        assert_eq!(answer["MetricAlarms"][1].get("StateReason"), None);
     }
 
     #[test]
     fn selections_that_make_no_sense_are_refused() {
         let many: Vec<_> = (0..101).map(|n| format!("a{n}")).collect();
         for (request, part) in [
-            (Record::new().with("AlarmNames", Value::list(&many)), "less than or equal to 100"),
-            (Record::new().with("AlarmNames", Value::list(["a"])).with("AlarmNamePrefix", "a"), "cannot both"),
-            (Record::new().with("ChildrenOfAlarmName", "a").with("StateValue", "OK"), "cannot be combined"),
-            (Record::new().with("AlarmTypes", Value::list(["Smoke"])), "enum value set: [CompositeAlarm, MetricAlarm]"),
-            (Record::new().with("StateValue", "RED"), "enum value set: [INSUFFICIENT_DATA, ALARM, OK]"),
-            (Record::new().with("MaxRecords", 0_i64), "greater than or equal to 1"),
-            (Record::new().with("MaxRecords", 101_i64), "less than or equal to 100"),
+            (json!({"AlarmNames": many}), "less than or equal to 100"),
+            (json!({"AlarmNames": ["a"], "AlarmNamePrefix": "a"}), "cannot both"),
+            (json!({"ChildrenOfAlarmName": "a", "StateValue": "OK"}), "cannot be combined"),
+            (json!({"AlarmTypes": ["Smoke"]}), "enum value set: [CompositeAlarm, MetricAlarm]"),
+            (json!({"StateValue": "RED"}), "enum value set: [INSUFFICIENT_DATA, ALARM, OK]"),
+            (json!({"MaxRecords": 0}), "greater than or equal to 1"),
+            (json!({"MaxRecords": 101}), "less than or equal to 100"),
         ] {
             let fault = ask(&mut four(), 2, "DescribeAlarms", request).unwrap_err();
             assert!(fault.code == "ValidationError" && fault.message.contains(part), "{fault:?}");
         }
         for token in ["page-9", "page--1", "nine"] {
-            assert_eq!(
-                ask(&mut four(), 2, "DescribeAlarms", Record::new().with("NextToken", token)),
-                Err(Fault::token()),
-                "{token}"
-            );
+            assert_eq!(ask(&mut four(), 2, "DescribeAlarms", json!({ "NextToken": token })), Err(Fault::token()), "{token}");
         }
     }
 
     /// Reads all pages of an answer.
-    fn pages(operation: &str, list: &str, member: &str, request: &dyn Fn() -> Record) -> Vec<Vec<String>> {
+    fn pages(operation: &str, list: &str, member: &str, mut request: Value) -> Vec<Vec<String>> {
         let mut cloud = four();
-        let (mut pages, mut token) = (Vec::new(), None);
+        let mut pages = Vec::new();
         loop {
-            let answer = ask(&mut cloud, 2, operation, request().maybe("NextToken", token)).unwrap();
+            let answer = ask(&mut cloud, 2, operation, request.clone()).unwrap();
             pages.push(names(&answer, list, member));
-            let Some(next) = answer.member("NextToken") else { return pages };
-            token = Some(next.clone());
+            let Some(next) = answer.get("NextToken") else { return pages };
+            request["NextToken"] = next.clone();
         }
     }
 
     #[test]
     fn pages_follow_one_another_to_the_end() {
-        let request = || Record::new().with("MaxRecords", 2_i64);
-        assert_eq!(pages("DescribeAlarms", "MetricAlarms", "AlarmName", &request), [owned(&["a1", "a2"]), owned(&["a3"])]);
+        let pages = pages("DescribeAlarms", "MetricAlarms", "AlarmName", json!({"MaxRecords": 2}));
+        assert_eq!(pages, [owned(&["a1", "a2"]), owned(&["a3"])]);
     }
 
     #[test]
     fn the_history_tells_the_latest_first_and_only_what_is_asked() {
-        let summaries =
-            |request: &dyn Fn() -> Record| pages("DescribeAlarmHistory", "AlarmHistoryItems", "HistorySummary", request).concat();
-        let everything = || Record::new().with("MaxRecords", 2_i64);
-        let red = "Alarm updated from INSUFFICIENT_DATA to ALARM";
+        let red = "Alarm updated from INSUFFICIENT_DATA to ALARM".to_owned();
         let created = |name: &str| format!("Alarm \"{name}\" created");
-        assert_eq!(summaries(&everything), [red.to_owned(), created("a3"), created("a2"), created("a1")]);
-        let oldest_first = || everything().with("ScanBy", "TimestampAscending").with("AlarmName", "a2");
-        assert_eq!(summaries(&oldest_first), [created("a2"), red.to_owned()]);
-        assert_eq!(summaries(&|| everything().with("HistoryItemType", "StateUpdate")), [red]);
-        assert_eq!(summaries(&|| everything().with("StartDate", at(1))), [red]);
-        assert_eq!(summaries(&|| everything().with("StartDate", at(2))), owned(&[]));
-        assert_eq!(summaries(&|| everything().with("EndDate", at(0)).with("AlarmName", "a1")), [created("a1")]);
-        assert_eq!(
-            summaries(&|| everything().with("AlarmTypes", Value::list(["CompositeAlarm"]))),
-            [red.to_owned(), created("both")]
-        );
-        let backwards = Record::new().with("StartDate", at(1)).with("EndDate", at(0));
+        for (asked, summaries) in [
+            (json!({}), vec![red.clone(), created("a3"), created("a2"), created("a1")]),
+            (json!({"ScanBy": "TimestampAscending", "AlarmName": "a2"}), vec![created("a2"), red.clone()]),
+            (json!({"HistoryItemType": "StateUpdate"}), vec![red.clone()]),
+            (json!({"StartDate": at(1)}), vec![red.clone()]),
+            (json!({"StartDate": at(2)}), vec![]),
+            (json!({"EndDate": at(0), "AlarmName": "a1"}), vec![created("a1")]),
+            (json!({"AlarmTypes": ["CompositeAlarm"]}), vec![red, created("both")]),
+        ] {
+            let request = merged(json!({"MaxRecords": 2}), asked);
+            assert_eq!(pages("DescribeAlarmHistory", "AlarmHistoryItems", "HistorySummary", request).concat(), summaries);
+        }
+        let backwards = json!({"StartDate": at(1), "EndDate": at(0)});
         assert_eq!(ask(&mut four(), 2, "DescribeAlarmHistory", backwards).unwrap_err().code, "ValidationError");
     }
 
@@ -327,16 +312,14 @@ mod tests {
 
     #[test]
     fn alarms_are_found_by_their_metric() {
-        let request = |name: &str| {
-            let dimension = |(name, value)| Record::new().with("Name", name).with("Value", value);
-            let dimensions = [("Resource", "hello:live"), ("FunctionName", "hello")].map(dimension);
-            Record::new().with("Namespace", "AWS/Lambda").with("MetricName", name).with("Dimensions", Value::list(dimensions))
+        let found = |metric: &str, more: Value| {
+            let dimensions = json!([{"Name": "Resource", "Value": "hello:live"}, {"Name": "FunctionName", "Value": "hello"}]);
+            let request = json!({"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions});
+            names(&ask(&mut four(), 2, "DescribeAlarmsForMetric", merged(request, more)).unwrap(), "MetricAlarms", "AlarmName")
         };
-        let found =
-            |request| names(&ask(&mut four(), 2, "DescribeAlarmsForMetric", request).unwrap(), "MetricAlarms", "AlarmName");
-        assert_eq!(found(request("Errors")), ["a1", "a2", "a3"]);
-        assert_eq!(found(request("Errors").with("Statistic", "Sum").with("Period", 60_i64)), ["a1", "a2", "a3"]);
-        assert_eq!(found(request("Errors").with("ExtendedStatistic", "p90")), owned(&[]));
-        assert_eq!(found(request("Throttles")), owned(&[]));
+        assert_eq!(found("Errors", json!({})), ["a1", "a2", "a3"]);
+        assert_eq!(found("Errors", json!({"Statistic": "Sum", "Period": 60})), ["a1", "a2", "a3"]);
+        assert_eq!(found("Errors", json!({"ExtendedStatistic": "p90"})), owned(&[]));
+        assert_eq!(found("Throttles", json!({})), owned(&[]));
     }
 }

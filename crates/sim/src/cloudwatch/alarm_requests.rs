@@ -2,15 +2,18 @@
 //!
 //! Reads and checks what was asked; the alarms themselves decide what follows from it.
 
+use serde_json::{Value, json};
+
 use super::alarm::{Actions, Alarm, Comparison, Condition, MissingData, Watch};
-use super::alarms::{Alarms, Change};
+use super::alarms::Alarms;
+use super::history::Told;
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
 use super::state::AlarmState;
 use super::statistic::Statistic;
 use crate::time::Time;
-use crate::value::{Fault, Record, Value};
+use crate::value::Fault;
 
 const NAMES: usize = 100;
 const ACTIONS: usize = 5;
@@ -123,27 +126,24 @@ fn comparison(request: Parameters<'_>) -> Result<Comparison, Fault> {
 }
 
 fn missing_data(request: Parameters<'_>) -> Result<Option<MissingData>, Fault> {
-    let Some(name) = request.short_text("TreatMissingData", 255)? else { return Ok(None) };
-    let treatment = MissingData::parse(name);
-    treatment
-        .map(Some)
-        .ok_or_else(|| Fault::validation(format!("The value {name} is not supported for TreatMissingData parameter.")))
+    let unknown = |name| Fault::validation(format!("The value {name} is not supported for TreatMissingData parameter."));
+    let named = request.short_text("TreatMissingData", 255)?;
+    named.map(|name| MissingData::parse(name).ok_or_else(|| unknown(name))).transpose()
 }
 
 fn low_samples(request: Parameters<'_>) -> Result<Option<bool>, Fault> {
-    match request.short_text("EvaluateLowSampleCountPercentile", 255)? {
-        None => Ok(None),
-        Some("evaluate") => Ok(Some(false)),
-        Some("ignore") => Ok(Some(true)),
-        Some(other) => {
+    let ignored = |name| match name {
+        "evaluate" => Ok(false),
+        "ignore" => Ok(true),
+        other => {
             Err(Fault::validation(format!("Option {other} is not supported for parameter EvaluateLowSampleCountPercentile.")))
         }
-    }
+    };
+    request.short_text("EvaluateLowSampleCountPercentile", 255)?.map(ignored).transpose()
 }
 
 fn names(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
-    let names = request.texts_within("AlarmNames", NAMES)?;
-    if request.has("AlarmNames") { Ok(names) } else { request.required("AlarmNames", None) }
+    request.required("AlarmNames", request.texts_within("AlarmNames", NAMES).map(Some)?.filter(|_| request.has("AlarmNames")))
 }
 
 pub(super) fn delete_alarms(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
@@ -164,14 +164,12 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
     if reason_data.is_some_and(|data| serde_json::from_str::<serde_json::Value>(data).is_err()) {
         return Err(Fault::format("StateReasonData was not valid JSON"));
     }
-    let change = Change { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
+    let change = Told { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
     alarms.set_state(now, name, change)
 }
 
 pub(super) fn state_value(request: Parameters<'_>) -> Result<Option<AlarmState>, Fault> {
-    let Some(name) = request.text("StateValue")? else { return Ok(None) };
-    let unknown = || Fault::unknown_word("StateValue", name, &["INSUFFICIENT_DATA", "ALARM", "OK"]);
-    AlarmState::parse(name).map(Some).ok_or_else(unknown)
+    Ok(request.word("StateValue", &["INSUFFICIENT_DATA", "ALARM", "OK"])?.and_then(AlarmState::parse))
 }
 
 fn tags(request: Parameters<'_>) -> Result<Vec<(String, String)>, Fault> {
@@ -209,7 +207,7 @@ pub(super) fn tag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value,
         return Err(too_many_tags());
     }
     standing.tags = merged;
-    Ok(Value::nothing())
+    Ok(json!({}))
 }
 
 pub(super) fn untag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
@@ -217,69 +215,57 @@ pub(super) fn untag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Valu
     let keys = if request.has("TagKeys") { request.texts("TagKeys")? } else { request.required("TagKeys", None)? };
     let standing = alarms.tagged(arn)?;
     standing.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
-    Ok(Value::nothing())
+    Ok(json!({}))
 }
 
 pub(super) fn list_tags(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
     let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
-    let tags = standing.tags.iter().map(|(key, value)| Record::new().with("Key", key).with("Value", value));
-    Ok(Record::new().with("Tags", Value::list(tags)).into())
+    let tags: Vec<_> = standing.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    Ok(json!({ "Tags": tags }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::tests::{ask, at, cloud};
+    use crate::cloudwatch::CloudWatch;
+    use crate::cloudwatch::tests::{alarm_with, ask, at, cloud};
+    use crate::value::merged;
 
-    /// A request that is in order, but for what `instead` replaces; a null leaves a member out.
-    fn alarm_with(instead: &[(&'static str, Value)]) -> Record {
-        let plain = [
-            ("AlarmName", Value::from("a")),
-            ("Namespace", "N".into()),
-            ("MetricName", "M".into()),
-            ("Statistic", "Sum".into()),
-            ("Period", Value::Int(60)),
-            ("EvaluationPeriods", Value::Int(3)),
-            ("Threshold", Value::Float(1.0)),
-            ("ComparisonOperator", "GreaterThanThreshold".into()),
-        ];
-        let kept = plain.into_iter().filter(|(name, _)| instead.iter().all(|(other, _)| other != name));
-        kept.chain(instead.iter().cloned()).fold(Record::new(), |record, (name, value)| record.with(name, value))
-    }
+    const ARN: &str = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a";
 
     #[test]
     fn metric_alarms_that_make_no_sense_are_refused() {
-        assert_eq!(ask(&mut cloud(0..=0), 0, "PutMetricAlarm", alarm_with(&[])), Ok(Value::nothing()));
+        assert_eq!(ask(&mut cloud(0..=0), 0, "PutMetricAlarm", alarm_with(json!({}))), Ok(json!({})));
         for (name, value, part) in [
-            ("AlarmName", Value::Null, "Value null at 'alarmName'"),
-            ("AlarmName", "x".repeat(256).into(), "less than or equal to 255"),
-            ("Namespace", Value::Null, "Value null at 'namespace'"),
-            ("Statistic", Value::Null, "Either Statistic or ExtendedStatistic"),
-            ("Statistic", "Median".into(), "enum value set"),
-            ("ExtendedStatistic", "p90".into(), "cannot both be specified"),
-            ("Period", Value::Int(45), "multiple of 60"),
-            ("Period", Value::Int(0), "greater than or equal to 1"),
-            ("Period", Value::Int(57_600), "more than seven days"),
-            ("EvaluationPeriods", Value::Null, "Value null at 'evaluationPeriods'"),
-            ("EvaluationPeriods", Value::Int(1_441), "EvaluationPeriods * Period must be <= 86400"),
-            ("DatapointsToAlarm", Value::Int(4), "less than or equal to EvaluationPeriods"),
-            ("Threshold", Value::Null, "Value null at 'threshold'"),
-            ("Threshold", Value::Float(f64::NAN), "finite"),
-            ("ComparisonOperator", "GreaterThanUpperThreshold".into(), "anomaly detection band"),
-            ("ComparisonOperator", "Equals".into(), "enum value set"),
-            ("TreatMissingData", "bad".into(), "not supported for TreatMissingData"),
-            ("EvaluateLowSampleCountPercentile", "maybe".into(), "not supported"),
-            ("Unit", "Furlongs".into(), "enum value set"),
-            ("AlarmActions", Value::list(["pager"]), "Invalid arn syntax: pager"),
-            ("AlarmActions", Value::list(["arn:a:b:c:d:e"; 6]), "less than or equal to 5"),
-            ("AlarmDescription", "x".repeat(1_025).into(), "less than or equal to 1024"),
-            ("Metrics", Value::list([Record::new()]), "Metrics is not supported"),
+            ("AlarmName", json!(null), "Value null at 'alarmName'"),
+            ("AlarmName", json!("x".repeat(256)), "less than or equal to 255"),
+            ("Namespace", json!(null), "Value null at 'namespace'"),
+            ("Statistic", json!(null), "Either Statistic or ExtendedStatistic"),
+            ("Statistic", json!("Median"), "enum value set"),
+            ("ExtendedStatistic", json!("p90"), "cannot both be specified"),
+            ("Period", json!(45), "multiple of 60"),
+            ("Period", json!(0), "greater than or equal to 1"),
+            ("Period", json!(57_600), "more than seven days"),
+            ("EvaluationPeriods", json!(null), "Value null at 'evaluationPeriods'"),
+            ("EvaluationPeriods", json!(1_441), "EvaluationPeriods * Period must be <= 86400"),
+            ("DatapointsToAlarm", json!(4), "less than or equal to EvaluationPeriods"),
+            ("Threshold", json!(null), "Value null at 'threshold'"),
+            ("Threshold", json!("NaN"), "finite"),
+            ("ComparisonOperator", json!("GreaterThanUpperThreshold"), "anomaly detection band"),
+            ("ComparisonOperator", json!("Equals"), "enum value set"),
+            ("TreatMissingData", json!("bad"), "not supported for TreatMissingData"),
+            ("EvaluateLowSampleCountPercentile", json!("maybe"), "not supported"),
+            ("Unit", json!("Furlongs"), "enum value set"),
+            ("AlarmActions", json!(["pager"]), "Invalid arn syntax: pager"),
+            ("AlarmActions", json!(vec!["arn:a:b:c:d:e"; 6]), "less than or equal to 5"),
+            ("AlarmDescription", json!("x".repeat(1_025)), "less than or equal to 1024"),
+            ("Metrics", json!([{}]), "Metrics is not supported"),
         ] {
             let mut cloud = cloud(0..=0);
             // Seven days are the limit of periods of an hour and more: twelve of sixteen hours are eight days.
-            let more = (name == "Period" && value == Value::Int(57_600)).then_some(("EvaluationPeriods", Value::Int(12)));
-            let instead: Vec<_> = [(name, value.clone())].into_iter().chain(more).collect();
-            let fault = ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&instead)).unwrap_err();
+            let more = if value == 57_600 { json!({"EvaluationPeriods": 12}) } else { json!({}) };
+            let alarm = alarm_with(merged(json!({ name: value }), more));
+            let fault = ask(&mut cloud, 0, "PutMetricAlarm", alarm).unwrap_err();
             assert!(fault.code == "ValidationError" && fault.message.contains(part), "{name} {value:?}: {fault:?}");
             assert_eq!(cloud.alarm_state("a"), None);
         }
@@ -287,59 +273,49 @@ mod tests {
 
     #[test]
     fn other_requests_that_make_no_sense_are_refused() {
-        let new = Record::new;
+        let many = vec!["OK(a)"; 101].join(" OR ");
         for (operation, request, code) in [
-            ("PutCompositeAlarm", new().with("AlarmName", "c").with("AlarmRule", "ALARM("), "ValidationError"),
-            ("PutCompositeAlarm", new().with("AlarmName", "c"), "ValidationError"),
-            ("PutCompositeAlarm", new().with("AlarmName", "a").with("AlarmRule", "TRUE"), "ValidationError"),
-            (
-                "PutCompositeAlarm",
-                new().with("AlarmName", "c").with("AlarmRule", "TRUE").with("ActionsSuppressor", "a"),
-                "ValidationError",
-            ),
-            (
-                "PutCompositeAlarm",
-                new().with("AlarmName", "c").with("AlarmRule", vec!["OK(a)"; 101].join(" OR ")),
-                "LimitExceeded",
-            ),
-            ("SetAlarmState", new().with("AlarmName", "a").with("StateValue", "OK"), "ValidationError"),
-            ("SetAlarmState", new().with("AlarmName", "a").with("StateValue", "RED").with("StateReason", ""), "ValidationError"),
-            ("SetAlarmState", new().with("AlarmName", "z").with("StateValue", "OK").with("StateReason", ""), "ResourceNotFound"),
+            ("PutCompositeAlarm", json!({"AlarmName": "c", "AlarmRule": "ALARM("}), "ValidationError"),
+            ("PutCompositeAlarm", json!({"AlarmName": "c"}), "ValidationError"),
+            ("PutCompositeAlarm", json!({"AlarmName": "a", "AlarmRule": "TRUE"}), "ValidationError"),
+            ("PutCompositeAlarm", json!({"AlarmName": "c", "AlarmRule": "TRUE", "ActionsSuppressor": "a"}), "ValidationError"),
+            ("PutCompositeAlarm", json!({"AlarmName": "c", "AlarmRule": many}), "LimitExceeded"),
+            ("SetAlarmState", json!({"AlarmName": "a", "StateValue": "OK"}), "ValidationError"),
+            ("SetAlarmState", json!({"AlarmName": "a", "StateValue": "RED", "StateReason": ""}), "ValidationError"),
+            ("SetAlarmState", json!({"AlarmName": "z", "StateValue": "OK", "StateReason": ""}), "ResourceNotFound"),
             (
                 "SetAlarmState",
-                new().with("AlarmName", "a").with("StateValue", "OK").with("StateReason", "").with("StateReasonData", "{"),
+                json!({"AlarmName": "a", "StateValue": "OK", "StateReason": "", "StateReasonData": "{"}),
                 "InvalidFormat",
             ),
-            ("DeleteAlarms", new(), "ValidationError"),
-            ("DeleteAlarms", new().with("AlarmNames", Value::list(vec!["a"; 101])), "ValidationError"),
-            ("TagResource", new().with("ResourceARN", "arn:x").with("Tags", tagged(&["k"])), "ResourceNotFoundException"),
-            ("TagResource", new().with("ResourceARN", "arn:x"), "ValidationError"),
-            ("UntagResource", new().with("ResourceARN", "arn:x"), "ValidationError"),
-            (
-                "UntagResource",
-                new().with("ResourceARN", "arn:x").with("TagKeys", Value::list(["k"])),
-                "ResourceNotFoundException",
-            ),
-            ("ListTagsForResource", new().with("ResourceARN", "arn:x"), "ResourceNotFoundException"),
-            ("MakeCoffee", new(), "UnknownOperationException"),
+            ("DeleteAlarms", json!({}), "ValidationError"),
+            ("DeleteAlarms", json!({"AlarmNames": vec!["a"; 101]}), "ValidationError"),
+            ("TagResource", json!({"ResourceARN": "arn:x", "Tags": tagged(&["k"])}), "ResourceNotFoundException"),
+            ("TagResource", json!({"ResourceARN": "arn:x"}), "ValidationError"),
+            ("UntagResource", json!({"ResourceARN": "arn:x"}), "ValidationError"),
+            ("UntagResource", json!({"ResourceARN": "arn:x", "TagKeys": ["k"]}), "ResourceNotFoundException"),
+            ("ListTagsForResource", json!({"ResourceARN": "arn:x"}), "ResourceNotFoundException"),
+            ("MakeCoffee", json!({}), "UnknownOperationException"),
         ] {
             let mut cloud = cloud(0..=0);
-            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[])).unwrap();
-            let request: Value = request.into();
-            assert_eq!(ask(&mut cloud, 0, operation, request.clone()).unwrap_err().code, code, "{operation} {request:?}");
+            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(json!({}))).unwrap();
+            assert_eq!(ask(&mut cloud, 0, operation, request.clone()).unwrap_err().code, code, "{operation} {request}");
         }
     }
 
     fn tagged(keys: &[&str]) -> Value {
-        Value::list(keys.iter().map(|key| Record::new().with("Key", *key).with("Value", "v")))
+        keys.iter().map(|key| json!({"Key": key, "Value": "v"})).collect()
+    }
+
+    fn tags_of(cloud: &mut CloudWatch) -> Result<Value, Fault> {
+        ask(cloud, 26, "ListTagsForResource", json!({ "ResourceARN": ARN }))
     }
 
     #[test]
     fn tags_that_make_no_sense_are_refused_and_change_nothing() {
         let fifty: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
         let fifty: Vec<&str> = fifty.iter().map(String::as_str).collect();
-        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
-        let long = Value::list([Record::new().with("Key", "k").with("Value", "x".repeat(257))]);
+        let long = json!([{"Key": "k", "Value": "x".repeat(257)}]);
         for (tags, code, part) in [
             (tagged(&["aws:x"]), "InvalidParameterValue", "reserved"),
             (tagged(&["k", "k"]), "InvalidParameterValue", "given twice"),
@@ -348,42 +324,38 @@ mod tests {
             (long, "ValidationError", "less than or equal to 256"),
         ] {
             let mut cloud = cloud(0..=0);
-            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[("Tags", tagged(&["first"]))])).unwrap();
-            let fault = ask(&mut cloud, 1, "TagResource", arn().with("Tags", tags)).unwrap_err();
+            ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(json!({"Tags": tagged(&["first"])}))).unwrap();
+            let fault = ask(&mut cloud, 1, "TagResource", json!({"ResourceARN": ARN, "Tags": tags})).unwrap_err();
             assert!(fault.code == code && fault.message.contains(part), "{part}: {fault:?}");
-            let left: Value = Record::new().with("Tags", tagged(&["first"])).into();
-            assert_eq!(ask(&mut cloud, 1, "ListTagsForResource", arn()), Ok(left));
+            assert_eq!(tags_of(&mut cloud), Ok(json!({"Tags": tagged(&["first"])})));
         }
     }
 
     #[test]
     fn an_alarm_put_again_keeps_its_state_its_tags_and_its_past() {
         let mut cloud = cloud(0..=0);
-        ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(&[("Tags", tagged(&["first"]))])).unwrap();
+        ask(&mut cloud, 0, "PutMetricAlarm", alarm_with(json!({"Tags": tagged(&["first"])}))).unwrap();
         cloud.advance(at(15));
         cloud.set_alarm_state(at(15), "a", AlarmState::Alarm, "by hand").unwrap();
         for second in [16, 17] {
-            ask(&mut cloud, second, "PutMetricAlarm", alarm_with(&[("Threshold", Value::Float(2.0))])).unwrap();
+            ask(&mut cloud, second, "PutMetricAlarm", alarm_with(json!({"Threshold": 2.0}))).unwrap();
         }
         // It is judged again ten seconds after the last change; until then that moves nothing.
-        let answer = ask(&mut cloud, 26, "DescribeAlarms", Record::new()).unwrap();
-        let Some(Value::List(alarms)) = answer.member("MetricAlarms") else { panic!("{answer:?}") };
+        let answer = ask(&mut cloud, 26, "DescribeAlarms", json!({})).unwrap();
         for (member, value) in [
-            ("StateValue", Value::from("ALARM")),
-            ("StateReason", "by hand".into()),
-            ("StateTransitionedTimestamp", at(15).into()),
-            ("AlarmConfigurationUpdatedTimestamp", at(17).into()),
-            ("Threshold", 2.0.into()),
+            ("StateValue", json!("ALARM")),
+            ("StateReason", json!("by hand")),
+            ("StateTransitionedTimestamp", json!(at(15))),
+            ("AlarmConfigurationUpdatedTimestamp", json!(at(17))),
+            ("Threshold", json!(2.0)),
         ] {
-            assert_eq!(alarms[0].member(member), Some(&value), "{member}");
+            assert_eq!(answer["MetricAlarms"][0][member], value, "{member}");
         }
         let told: Vec<_> = cloud.history("a").map(|item| (item.kind.name(), item.summary.as_str())).collect();
         let updated = ("ConfigurationUpdate", "Alarm \"a\" updated");
         let red = ("StateUpdate", "Alarm updated from INSUFFICIENT_DATA to ALARM");
         assert_eq!(told, [("ConfigurationUpdate", "Alarm \"a\" created"), red, updated, updated]);
-        let arn = Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
-        let tags: Value = Record::new().with("Tags", tagged(&["first"])).into();
-        assert_eq!(ask(&mut cloud, 26, "ListTagsForResource", arn), Ok(tags));
+        assert_eq!(tags_of(&mut cloud), Ok(json!({"Tags": tagged(&["first"])})));
         cloud.advance(at(27));
         assert_eq!(cloud.alarm_state("a"), Some(AlarmState::InsufficientData));
     }
@@ -391,17 +363,14 @@ mod tests {
     #[test]
     fn tags_are_given_at_creation_and_changed_by_arn() {
         let mut cloud = cloud(0..=0);
-        let tag = |key: &str, value: &str| Record::new().with("Key", key).with("Value", value);
-        let put = |key: &str| alarm_with(&[("Tags", Value::list([tag(key, "1")]))]);
+        let put = |key: &str| alarm_with(json!({"Tags": [{"Key": key, "Value": "1"}]}));
         ask(&mut cloud, 0, "PutMetricAlarm", put("first")).unwrap();
         ask(&mut cloud, 1, "PutMetricAlarm", put("ignored")).unwrap();
-        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a");
-        ask(&mut cloud, 2, "TagResource", arn().with("Tags", Value::list([tag("second", ""), tag("first", "2")]))).unwrap();
-        let all: Value = Record::new().with("Tags", Value::list([tag("second", ""), tag("first", "2")])).into();
-        assert_eq!(ask(&mut cloud, 2, "ListTagsForResource", arn()), Ok(all));
-        ask(&mut cloud, 3, "UntagResource", arn().with("TagKeys", Value::list(["first", "none"]))).unwrap();
-        let left: Value = Record::new().with("Tags", Value::list([tag("second", "")])).into();
-        assert_eq!(ask(&mut cloud, 3, "ListTagsForResource", arn()), Ok(left));
+        let (second, first) = (json!({"Key": "second", "Value": ""}), json!({"Key": "first", "Value": "2"}));
+        ask(&mut cloud, 2, "TagResource", json!({"ResourceARN": ARN, "Tags": [second, first]})).unwrap();
+        assert_eq!(tags_of(&mut cloud), Ok(json!({"Tags": [second, first]})));
+        ask(&mut cloud, 3, "UntagResource", json!({"ResourceARN": ARN, "TagKeys": ["first", "none"]})).unwrap();
+        assert_eq!(tags_of(&mut cloud), Ok(json!({"Tags": [second]})));
         assert_eq!(cloud.history("a").filter(|item| item.at == at(0)).count(), 1);
     }
 }

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::alarm::{Alarm, Watch};
-use super::evaluation::{self, Finding};
+use super::evaluation;
 use super::history::{self, Edit, HistoryItem, ItemKind, Told};
 use super::metrics::{Metrics, Reading};
+use super::reason;
 use super::state::AlarmState;
-use super::{json, reason};
 use crate::time::Time;
 use crate::value::Fault;
 
@@ -20,20 +22,12 @@ const CHILDREN: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) alarm: Alarm,
-    pub(super) state: AlarmState,
-    pub(super) reason: String,
-    pub(super) reason_data: Option<String>,
+    pub(super) told: Told,
     pub(super) configured: Time,
     pub(super) updated: Time,
     pub(super) transitioned: Time,
     pub(super) tags: Vec<(String, String)>,
     due: Option<Time>,
-}
-
-pub(super) struct Change {
-    pub(super) state: AlarmState,
-    pub(super) reason: String,
-    pub(super) reason_data: Option<String>,
 }
 
 #[derive(Debug)]
@@ -79,7 +73,6 @@ impl Alarms {
     pub(super) fn put(&mut self, now: Time, alarm: Alarm, tags: Vec<(String, String)>) -> Result<(), Fault> {
         self.check_rule(&alarm)?;
         let (name, due) = (alarm.name.clone(), Some(now + self.delay));
-        let after = configured(&alarm);
         let edit = match self.standing.get_mut(&name) {
             Some(known) if known.alarm.kind() != alarm.kind() => {
                 return Err(Fault::validation(format!("An alarm of another type with the name {name} already exists")));
@@ -89,11 +82,13 @@ impl Alarms {
                 Edit::Update
             }
             None => {
-                self.standing.insert(name.clone(), Standing::fresh(now, alarm, tags, due));
+                let told = Told { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
+                let standing = Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, due };
+                self.standing.insert(name.clone(), standing);
                 Edit::Create
             }
         };
-        self.note(now, &name, ItemKind::ConfigurationUpdate, history::configuration_change(&name, edit, &after));
+        self.note_edit(now, &name, edit);
         self.schedule();
         Ok(())
     }
@@ -143,13 +138,9 @@ impl Alarms {
         }
         let mut unknown = Vec::new();
         for name in names {
-            match self.standing.get(*name).map(|standing| configured(&standing.alarm)) {
-                None => unknown.push(*name),
-                Some(before) => {
-                    let change = history::configuration_change(name, Edit::Delete, &before);
-                    self.note(now, name, ItemKind::ConfigurationUpdate, change);
-                    self.standing.remove(*name);
-                }
+            self.note_edit(now, name, Edit::Delete);
+            if self.standing.remove(*name).is_none() {
+                unknown.push(*name);
             }
         }
         self.schedule();
@@ -171,18 +162,17 @@ impl Alarms {
         for name in names {
             let Some(standing) = self.standing.get_mut(*name) else { continue };
             (standing.alarm.actions.enabled, standing.configured) = (enabled, now);
-            let change = history::configuration_change(name, Edit::Update, &configured(&standing.alarm));
-            self.note(now, name, ItemKind::ConfigurationUpdate, change);
+            self.note_edit(now, name, Edit::Update);
         }
     }
 
     /// Sets an alarm's state until its next evaluation.
-    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Change) -> Result<(), Fault> {
+    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Told) -> Result<(), Fault> {
         let Some(standing) = self.standing.get_mut(name) else {
             return Err(Fault::unknown_alarm(format!("Alarm {name} does not exist")));
         };
-        if standing.state == change.state {
-            (standing.reason, standing.reason_data, standing.updated) = (change.reason, change.reason_data, now);
+        if standing.told.state == change.state {
+            (standing.told, standing.updated) = (change, now);
         } else {
             self.change(now, name, change);
         }
@@ -203,7 +193,7 @@ impl Alarms {
                 None => self.consult(&name),
             };
             match change {
-                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.state != change.state) => {
+                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.told.state != change.state) => {
                     self.change(at, &name, change);
                 }
                 Some(_) | None => {}
@@ -213,57 +203,58 @@ impl Alarms {
     }
 
     /// What a new or changed composite alarm's rule says; the child that changed last is its reason.
-    fn consult(&self, name: &str) -> Option<Change> {
+    fn consult(&self, name: &str) -> Option<Told> {
         let rule = self.find(name)?.alarm.rule()?;
         let state = self.outcome(name)?;
         let latest = rule.children().into_iter().filter_map(|child| self.find(child)).max_by_key(|child| child.transitioned);
         Some(match latest {
             Some(child) => self.caused(child, state),
-            None => Change { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
+            None => Told { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
         })
     }
 
-    fn caused(&self, child: &Standing, state: AlarmState) -> Change {
+    fn caused(&self, child: &Standing, state: AlarmState) -> Told {
         let arn = self.arn(&child.alarm.name);
-        Change {
+        Told {
             state,
-            reason: reason::of_composite(&arn, child.state, child.transitioned),
-            reason_data: Some(reason::data_of_composite(&arn, child.state, child.transitioned)),
+            reason: reason::of_composite(&arn, child.told.state, child.transitioned),
+            reason_data: Some(reason::data_of_composite(&arn, child.told.state, child.transitioned)),
         }
     }
 
     fn outcome(&self, composite: &str) -> Option<AlarmState> {
         let rule = self.find(composite)?.alarm.rule()?;
-        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.state));
+        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.told.state));
         Some(if goes_off { AlarmState::Alarm } else { AlarmState::Ok })
     }
 
     /// Changes a state, and at once those of the composite alarms that follow from it.
-    fn change(&mut self, at: Time, name: &str, change: Change) {
+    fn change(&mut self, at: Time, name: &str, change: Told) {
         let mut open = vec![(name.to_owned(), change)];
         while let Some((name, change)) = open.pop() {
             let Some(standing) = self.standing.get_mut(&name) else { continue };
-            let told = |state, reason, reason_data| Told { state, reason, reason_data };
-            let items = history::state_change(
-                &told(standing.state, &standing.reason, standing.reason_data.as_deref()),
-                &told(change.state, &change.reason, change.reason_data.as_deref()),
-            );
-            (standing.state, standing.reason, standing.reason_data) = (change.state, change.reason, change.reason_data);
-            (standing.updated, standing.transitioned) = (at, at);
+            let items = history::state_change(&standing.told, &change);
+            (standing.told, standing.updated, standing.transitioned) = (change, at, at);
             let actions = &standing.alarm.actions;
-            let told_to = if actions.enabled { actions.on(standing.state).to_vec() } else { Vec::new() };
+            let told_to = if actions.enabled { actions.on(standing.told.state).to_vec() } else { Vec::new() };
             self.note(at, &name, ItemKind::StateUpdate, items);
             for resource in told_to {
                 self.note(at, &name, ItemKind::Action, history::action(&resource, at));
             }
             for parent in self.parents(&name) {
                 let state = self.outcome(&parent);
-                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.state != *state));
+                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.told.state != *state));
                 if let (Some(state), Some(child)) = (moved, self.find(&name)) {
                     open.push((parent, self.caused(child, state)));
                 }
             }
         }
+    }
+
+    /// Notes a change of configuration; nothing of an alarm that is not there.
+    fn note_edit(&mut self, at: Time, name: &str, edit: Edit) {
+        let Some(configured) = self.find(name).map(|standing| standing.alarm.shown_with(json!({}))) else { return };
+        self.note(at, name, ItemKind::ConfigurationUpdate, history::configuration_change(name, edit, &configured));
     }
 
     fn note(&mut self, at: Time, name: &str, kind: ItemKind, (summary, data): (String, String)) {
@@ -276,31 +267,14 @@ impl Alarms {
     }
 }
 
-impl Standing {
-    fn fresh(now: Time, alarm: Alarm, tags: Vec<(String, String)>, due: Option<Time>) -> Self {
-        Self {
-            alarm,
-            state: AlarmState::InsufficientData,
-            reason: reason::CREATED.to_owned(),
-            reason_data: None,
-            configured: now,
-            updated: now,
-            transitioned: now,
-            tags,
-            due,
-        }
-    }
-}
-
 /// What the metric says, in the periods that end at the last boundary before `at`; `None` where the state stays.
-fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
+fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
     let boundary = if watch.period < 60 { watch.rhythm() } else { Duration::from_mins(1) };
     let end = at.floor(boundary);
-    let dimensions: Vec<_> = watch.dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let reading = Reading {
         namespace: &watch.namespace,
         name: &watch.metric,
-        dimensions: &dimensions,
+        dimensions: &watch.dimensions,
         unit: watch.unit.as_deref(),
         period: watch.length(),
     };
@@ -308,18 +282,10 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Change> {
     let retrieved: Vec<_> =
         (1..=range).rev().map(|back| metrics.point(&reading, end - watch.length() * back, &watch.statistic)).collect();
     let finding = evaluation::evaluate(watch, &retrieved);
-    finding.state.map(|state| described(watch, &finding, state, at, end))
-}
-
-fn described(watch: &Watch, finding: &Finding, state: AlarmState, at: Time, end: Time) -> Change {
     let window = watch.length() * watch.evaluation_periods;
-    Change {
+    finding.state.map(|state| Told {
         state,
-        reason: reason::of_metric(watch, finding, state),
-        reason_data: Some(reason::data_of_metric(watch, finding, at, window, end)),
-    }
-}
-
-fn configured(alarm: &Alarm) -> serde_json::Value {
-    json::json(&alarm.configuration().into())
+        reason: reason::of_metric(watch, &finding, state),
+        reason_data: Some(reason::data_of_metric(watch, &finding, at, window, end)),
+    })
 }

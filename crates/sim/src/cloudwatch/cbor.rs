@@ -2,17 +2,13 @@
 //!
 //! Written by hand on the way out, so that a double always stays eight bytes wide as the service sends it.
 
-use std::borrow::Cow;
-
 use ciborium::Value as Cbor;
+use serde_json::{Map, Value, json};
 
-use super::parameters;
-use crate::time::Time;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, is_time};
 
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
-const BYTES: u8 = 2;
 const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
@@ -28,7 +24,7 @@ const EPOCH: u64 = 1;
 /// Reads a body; an empty one is a request without members.
 pub(super) fn decode(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {
-        return Ok(Value::nothing());
+        return Ok(json!({}));
     }
     let parsed: Cbor = ciborium::from_reader(body).map_err(|_| Fault::malformed("The body is not valid CBOR."))?;
     let Cbor::Map(_) = parsed else { return Err(Fault::malformed("The body is not a CBOR map.")) };
@@ -38,72 +34,62 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, Fault> {
 fn tree(value: Cbor) -> Result<Value, Fault> {
     Ok(match value {
         Cbor::Null => Value::Null,
-        Cbor::Bool(flag) => Value::Bool(flag),
-        Cbor::Integer(number) => Value::Int(i64::try_from(number).map_err(|_| Fault::malformed("A number is out of range."))?),
-        Cbor::Float(number) => Value::Float(number),
-        Cbor::Text(text) => Value::Text(text),
-        Cbor::Bytes(bytes) => Value::Blob(bytes),
-        Cbor::Array(items) => Value::List(items.into_iter().map(tree).collect::<Result<_, _>>()?),
-        Cbor::Map(members) => Value::Record(members.into_iter().map(member).collect::<Result<_, _>>()?),
-        Cbor::Tag(EPOCH, seconds) => Value::Time(timestamp(&seconds)?),
-        Cbor::Tag(..) | _ => return Err(Fault::malformed("A CBOR item has a type that no member has.")),
+        Cbor::Bool(flag) => flag.into(),
+        Cbor::Integer(number) => i64::try_from(number).map_err(|_| Fault::malformed("A number is out of range."))?.into(),
+        // JSON has no number for these.
+        Cbor::Float(number) if !number.is_finite() => number.to_string().into(),
+        Cbor::Float(number) => number.into(),
+        Cbor::Text(text) => text.into(),
+        Cbor::Array(items) => Value::Array(items.into_iter().map(tree).collect::<Result<_, _>>()?),
+        Cbor::Map(members) => Value::Object(members.into_iter().map(member).collect::<Result<Map<_, _>, _>>()?),
+        Cbor::Tag(EPOCH, seconds) => {
+            let seconds = Some(tree(*seconds)?).filter(Value::is_number);
+            seconds.ok_or_else(|| Fault::malformed("A timestamp is not a number."))?
+        }
+        Cbor::Bytes(_) | Cbor::Tag(..) | _ => return Err(Fault::malformed("A CBOR item has a type that no member has.")),
     })
 }
 
-fn timestamp(seconds: &Cbor) -> Result<Time, Fault> {
-    let whole = seconds.as_integer().and_then(|whole| i64::try_from(whole).ok());
-    match (whole, seconds.as_float()) {
-        (Some(whole), _) => Ok(Time::from_millis(whole.saturating_mul(1_000))),
-        (None, Some(fraction)) => Ok(parameters::from_seconds(fraction)),
-        (None, None) => Err(Fault::malformed("A timestamp is not a number.")),
-    }
-}
-
-fn member((key, value): (Cbor, Cbor)) -> Result<(Cow<'static, str>, Value), Fault> {
+fn member((key, value): (Cbor, Cbor)) -> Result<(String, Value), Fault> {
     let Cbor::Text(key) = key else { return Err(Fault::malformed("A map key is not text.")) };
-    Ok((Cow::Owned(key), tree(value)?))
+    Ok((key, tree(value)?))
 }
 
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
-    put(value, &mut out);
+    put("", value, &mut out);
     out
 }
 
-fn put(value: &Value, out: &mut Vec<u8>) {
+/// Writes a member's value; the items of a list are written as their list's member is.
+fn put(name: &str, value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(0xf6),
         Value::Bool(flag) => out.push(if *flag { 0xf5 } else { 0xf4 }),
-        Value::Int(number) => match u64::try_from(*number) {
-            Ok(positive) => head(UNSIGNED, positive, out),
-            Err(_) => head(NEGATIVE, (-1 - *number).unsigned_abs(), out),
-        },
-        Value::Float(number) => float(*number, out),
-        Value::Text(text) => string(text, out),
-        Value::Blob(bytes) => {
-            head(BYTES, length(bytes.len()), out);
-            out.extend_from_slice(bytes);
-        }
-        Value::Time(at) => {
-            head(TAG, EPOCH, out);
-            if at.as_millis() % 1_000 == 0 {
-                put(&Value::Int(at.as_millis() / 1_000), out);
-            } else {
+        Value::Number(number) => {
+            if is_time(name) {
+                head(TAG, EPOCH, out);
+            }
+            match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(positive), ..) => head(UNSIGNED, positive, out),
+                (None, Some(negative), _) => head(NEGATIVE, (-1 - negative).unsigned_abs(), out),
                 // Readers cut off what is smaller than a millisecond: from the nearest double below, they would lose one.
-                float(at.as_secs().next_up(), out);
+                (None, None, Some(seconds)) if is_time(name) => float(seconds.next_up(), out),
+                (None, None, number) => float(number.unwrap_or(f64::NAN), out),
             }
         }
-        Value::List(items) => {
+        Value::String(text) => string(text, out),
+        Value::Array(items) => {
             head(ARRAY, length(items.len()), out);
             for item in items {
-                put(item, out);
+                put(name, item, out);
             }
         }
-        Value::Record(members) | Value::Entries(members) => {
+        Value::Object(members) => {
             head(MAP, length(members.len()), out);
             for (key, value) in members {
                 string(key, out);
-                put(value, out);
+                put(key, value, out);
             }
         }
     }
@@ -139,30 +125,45 @@ fn length(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Record;
+    use crate::time::Time;
+    use crate::value::from_seconds;
 
     #[test]
     fn what_is_written_is_read_again() {
-        let value: Value = Record::new()
-            .with("Name", "é".repeat(200))
-            .with("Many", Value::list((0..300).map(|n: i64| n * n * n * 997 - 5_000_000_000)))
-            .with("Share", 0.1)
-            .with("Whole", Time::from_millis(1_795_442_580_000))
-            .with("Fraction", Time::from_millis(1_795_442_580_123))
-            .with("Blob", Value::Blob(vec![0; 70_000]))
-            .with("Yes", true)
-            .with("Nothing", Value::Null)
-            .into();
+        let value = json!({
+            "Name": "é".repeat(200),
+            "Many": (0..300).map(|n: i64| n * n * n * 997 - 5_000_000_000).collect::<Vec<_>>(),
+            "Share": 0.1,
+            "WholeTime": 1_795_442_580,
+            "Long": "x".repeat(70_000),
+            "Yes": true,
+            "Nothing": null,
+        });
         assert_eq!(decode(&encode(&value)), Ok(value));
+    }
+
+    #[test]
+    fn times_keep_their_milliseconds() {
+        for millis in 0..1_000 {
+            let at = Time::from_millis(1_795_442_580_000 + millis);
+            let written = encode(&json!({ "Time": at }));
+            assert_eq!(decode(&written).unwrap()["Time"].as_f64().map(from_seconds), Some(at));
+            if millis > 0 {
+                // The map's head, its member's name, the tag and the double's head are eight bytes; many readers truncate the double.
+                let seconds = f64::from_be_bytes(written[8..].try_into().unwrap());
+                assert_eq!(format!("{:03}", (seconds.fract() * 1_000.0).trunc()), format!("{millis:03}"));
+            }
+            assert_eq!(from_seconds(at.as_secs()), at);
+        }
     }
 
     #[test]
     fn bodies_of_indefinite_length_and_empty_ones_are_read() {
         let body = [0xbf, 0x61, b'A', 0x9f, 0x01, 0x20, 0xff, 0x61, b'B', 0xf9, 0x3c, 0x00, 0xff];
-        let expected: Value = Record::new().with("A", Value::list([1_i64, -1])).with("B", 1.0).into();
-        assert_eq!(decode(&body), Ok(expected));
-        assert_eq!(decode(&[]), Ok(Value::nothing()));
-        assert_eq!(decode(&[0xa0]), Ok(Value::nothing()));
+        assert_eq!(decode(&body), Ok(json!({"A": [1, -1], "B": 1.0})));
+        assert_eq!(decode(&[0xa1, 0x61, b'N', 0xf9, 0x7e, 0x00]), Ok(json!({"N": "NaN"})));
+        assert_eq!(decode(&[]), Ok(json!({})));
+        assert_eq!(decode(&[0xa0]), Ok(json!({})));
     }
 
     #[test]

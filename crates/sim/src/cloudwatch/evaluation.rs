@@ -71,14 +71,10 @@ pub(super) fn speaking(watch: &Watch, points: &[Point], state: AlarmState) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::alarm::{Alarm, Comparison, Condition};
+    use crate::cloudwatch::alarm::Comparison;
     use crate::cloudwatch::statistic::Statistic;
+    use crate::cloudwatch::tests::watch;
     use crate::time::Time;
-
-    fn watch(wanted: u32, periods: u32, treatment: MissingData) -> Watch {
-        let Condition::Metric(watch) = Alarm::on_sum("a", "N", "M", &[], 1.0).condition else { unreachable!() };
-        Watch { evaluation_periods: periods, datapoints_to_alarm: Some(wanted), missing_data: Some(treatment), ..watch }
-    }
 
     /// `0` within the threshold, `X` beyond it, `-` missing; the latest on the right.
     fn periods(pattern: &str) -> Vec<Option<Point>> {
@@ -107,7 +103,7 @@ mod tests {
         for (pattern, filled, states) in rows {
             let findings: Vec<_> = MissingData::ALL
                 .iter()
-                .map(|treatment| evaluate(&watch(wanted, periods_needed, *treatment), &periods(pattern)))
+                .map(|treatment| evaluate(&watch(wanted, periods_needed, Some(*treatment)), &periods(pattern)))
                 .collect();
             let found: String = findings.iter().map(|finding| letter(finding.state)).collect();
             assert_eq!(found, *states, "{wanted} of {periods_needed} on {pattern}");
@@ -169,7 +165,7 @@ mod tests {
             let pattern: String = (0..5).map(|place| ['0', 'X', '-'][code / 3_usize.pow(place) % 3]).collect();
             let real = pattern.chars().filter(|sign| *sign != '-').count();
             for wanted in 1..=3 {
-                let state = |treatment| letter(evaluate(&watch(wanted, 3, treatment), &periods(&pattern)).state);
+                let state = |treatment| letter(evaluate(&watch(wanted, 3, Some(treatment)), &periods(&pattern)).state);
                 let states: String = MissingData::ALL.iter().copied().map(state).collect();
                 if real >= 3 {
                     assert!(["OOOO", "AAAA"].contains(&states.as_str()), "enough data: {pattern} {states}");
@@ -199,7 +195,7 @@ mod tests {
 
     #[test]
     fn too_few_samples_for_a_percentile_change_nothing_if_asked() {
-        let base = Watch { statistic: Statistic::parse("p90").unwrap(), ..watch(1, 1, MissingData::Missing) };
+        let base = Watch { statistic: Statistic::parse("p90").unwrap(), ..watch(1, 1, Some(MissingData::Missing)) };
         let state = |ignore| evaluate(&Watch { ignore_low_samples: ignore, ..base.clone() }, &periods("00X")).state;
         assert_eq!(
             (state(None), state(Some(false)), state(Some(true))),

@@ -27,31 +27,33 @@ pub(crate) struct HistoryItem {
     pub(crate) data: String,
 }
 
-/// A state with its reasons, as the history shows it.
-pub(super) struct Told<'a> {
+/// A state with its reasons.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
     pub(super) state: AlarmState,
-    pub(super) reason: &'a str,
-    pub(super) reason_data: Option<&'a str>,
+    pub(super) reason: String,
+    pub(super) reason_data: Option<String>,
 }
 
-impl Told<'_> {
+impl Told {
     fn json(&self) -> Json {
         let mut told = json!({ "stateValue": self.state.name(), "stateReason": self.reason });
-        if let Some(data) = self.reason_data {
+        if let Some(data) = &self.reason_data {
             // What a person gave to SetAlarmState need not be JSON.
-            told["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| Json::from(data));
+            told["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| Json::from(data.as_str()));
         }
         told
     }
 }
 
 /// Summary and data of a change of state.
-pub(super) fn state_change(before: &Told<'_>, after: &Told<'_>) -> (String, String) {
+pub(super) fn state_change(before: &Told, after: &Told) -> (String, String) {
     let data = json!({ "version": "1.0", "oldState": before.json(), "newState": after.json() });
     (format!("Alarm updated from {} to {}", before.state.name(), after.state.name()), data.to_string())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Its variants are the words that the history has for them.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Edit {
     Create,
     Update,
@@ -60,12 +62,9 @@ pub(super) enum Edit {
 
 /// Summary and data of a change of configuration, with the configuration after it, or before a deletion.
 pub(super) fn configuration_change(name: &str, edit: Edit, configuration: &Json) -> (String, String) {
-    let (kind, key, verb) = match edit {
-        Edit::Create => ("Create", "createdAlarm", "created"),
-        Edit::Update => ("Update", "updatedAlarm", "updated"),
-        Edit::Delete => ("Delete", "deletedAlarm", "deleted"),
-    };
-    let data = json!({ "version": "1.0", "type": kind, key: camel(configuration) });
+    let kind = format!("{edit:?}");
+    let verb = kind.to_ascii_lowercase() + "d";
+    let data = json!({ "version": "1.0", "type": kind, format!("{verb}Alarm"): camel(configuration) });
     (format!("Alarm \"{name}\" {verb}"), data.to_string())
 }
 

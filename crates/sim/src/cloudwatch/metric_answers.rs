@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
+
 use super::metric_requests::{dimensions, unit};
 use super::metrics::{Metrics, Reading};
 use super::parameters::{Parameters, page_start, page_token};
 use super::shortfall::{MetricFault, Shortfall};
 use super::statistic::Statistic;
 use crate::time::Time;
-use crate::value::{Fault, Record, Value};
+use crate::value::Fault;
 
 const QUERIES: usize = 500;
 const DATAPOINTS: u32 = 100_800;
@@ -82,22 +84,18 @@ fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Faul
         let within = |place: usize| place.saturating_sub(before).min(points.len());
         let shown = points.get(within(start)..within(end)).unwrap_or_default();
         let cut = if before + points.len() <= end { "Complete" } else { "PartialData" };
-        let status = shortfall.map_or(cut, Shortfall::name);
-        let messages =
-            shortfall.iter().map(|shortfall| Record::new().with("Code", shortfall.name()).with("Value", shortfall.message()));
+        let told = shortfall.map(Shortfall::told);
         before += points.len();
-        results.push(
-            Record::new()
-                .with("Id", query.id)
-                .with("Label", query.label)
-                .with("Timestamps", Value::list(shown.iter().map(|(at, _)| *at)))
-                .with("Values", Value::list(shown.iter().map(|(_, value)| *value)))
-                .with("StatusCode", status)
-                .with("Messages", Value::list(messages)),
-        );
+        results.push(json!({
+            "Id": query.id,
+            "Label": query.label,
+            "Timestamps": shown.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+            "Values": shown.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            "StatusCode": told.map_or(cut, |(status, _)| status),
+            "Messages": told.iter().map(|(code, message)| json!({"Code": code, "Value": message})).collect::<Value>(),
+        }));
     }
-    let answer = Record::new().with("MetricDataResults", Value::list(results)).with("Messages", Value::List(Vec::new()));
-    Ok(answer.maybe("NextToken", page_token(end, all)).into())
+    Ok(json!({"MetricDataResults": results, "Messages": [], "NextToken": page_token(end, all)}))
 }
 
 fn query(request: Parameters<'_>) -> Result<Query<'_>, Fault> {
@@ -160,9 +158,8 @@ fn points(
     ascending: bool,
 ) -> Result<Vec<(Time, f64)>, Fault> {
     let from = if query.period < MINUTE { from } else { rounded(from, now) }.floor(query.period);
-    let dimensions: Vec<_> = query.dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let reading =
-        Reading { namespace: query.namespace, name: query.name, dimensions: &dimensions, unit: query.unit, period: query.period };
+    let Query { namespace, name, dimensions, unit, period, .. } = query;
+    let reading = Reading { namespace, name, dimensions, unit: *unit, period: *period };
     let mut points = Vec::new();
     for start in starts(from, to, query.period, i64::from(DATAPOINTS))? {
         points.extend(metrics.point(&reading, start, &query.statistic).map(|point| (start, point.value)));
@@ -199,7 +196,6 @@ pub(super) fn metric_statistics(metrics: &Metrics, request: Parameters<'_>) -> R
     let statistics = statistics(request)?;
     let statistics: Vec<&Statistic> = statistics.iter().collect();
     let dimensions = dimensions(request)?;
-    let dimensions: Vec<_> = dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let unit = unit(request)?;
     let mut units = metrics.units(namespace, name, &dimensions);
     units.retain(|known| unit.is_none_or(|unit| unit == *known));
@@ -213,7 +209,7 @@ pub(super) fn metric_statistics(metrics: &Metrics, request: Parameters<'_>) -> R
             }
         }
     }
-    Ok(Record::new().with("Label", name).with("Datapoints", Value::list(datapoints)).into())
+    Ok(json!({"Label": name, "Datapoints": datapoints}))
 }
 
 fn statistics(request: Parameters<'_>) -> Result<Vec<Statistic>, Fault> {
@@ -230,17 +226,19 @@ fn statistics(request: Parameters<'_>) -> Result<Vec<Statistic>, Fault> {
     plain.chain(extended).collect()
 }
 
-fn datapoint(start: Time, unit: &str, statistics: &[&Statistic], values: &[Option<f64>]) -> Record {
-    let mut datapoint = Record::new().with("Timestamp", start);
-    let mut extended = Vec::new();
+fn datapoint(start: Time, unit: &str, statistics: &[&Statistic], values: &[Option<f64>]) -> Value {
+    let mut datapoint = json!({"Timestamp": start, "Unit": unit});
+    let mut extended = Map::new();
     for (statistic, value) in statistics.iter().zip(values) {
         match statistic.plain_name() {
-            Some(name) => datapoint = datapoint.maybe(name, *value),
-            None => extended.extend(value.map(|value| (statistic.name().to_owned().into(), Value::Float(value)))),
+            Some(name) => datapoint[name] = json!(value),
+            None => extended.extend(value.map(|value| (statistic.name().to_owned(), json!(value)))),
         }
     }
-    let datapoint = datapoint.with("Unit", unit);
-    if extended.is_empty() { datapoint } else { datapoint.with("ExtendedStatistics", Value::Entries(extended)) }
+    if !extended.is_empty() {
+        datapoint["ExtendedStatistics"] = extended.into();
+    }
+    datapoint
 }
 
 #[cfg(test)]
@@ -248,6 +246,7 @@ mod tests {
     use super::*;
     use crate::cloudwatch::CloudWatch;
     use crate::cloudwatch::tests::{ask, at, cloud};
+    use crate::value::merged;
 
     /// Three minutes of durations: one of 10, two of 20, three of 30.
     fn measured() -> CloudWatch {
@@ -265,85 +264,77 @@ mod tests {
         cloud
     }
 
-    fn query(id: &str, stat: &str, period: i64) -> Record {
-        let dimension = Record::new().with("Name", "F").with("Value", "f");
-        let metric = Record::new()
-            .with("Namespace", "AWS/Lambda")
-            .with("MetricName", "Duration")
-            .with("Dimensions", Value::list([dimension]));
-        let stat = Record::new().with("Metric", metric).with("Period", period).with("Stat", stat);
-        Record::new().with("Id", id).with("MetricStat", stat)
+    fn query(id: &str, stat: &str, period: i64) -> Value {
+        let dimensions = json!([{"Name": "F", "Value": "f"}]);
+        let metric = json!({"Namespace": "AWS/Lambda", "MetricName": "Duration", "Dimensions": dimensions});
+        json!({"Id": id, "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}})
     }
 
-    fn window(queries: Vec<Record>) -> Record {
-        Record::new().with("MetricDataQueries", Value::list(queries)).with("StartTime", at(-50)).with("EndTime", at(200))
+    /// A question for these queries, with `more` members.
+    fn window(queries: &[Value], more: Value) -> Value {
+        merged(json!({"MetricDataQueries": queries, "StartTime": at(-50), "EndTime": at(200)}), more)
     }
 
     /// Ids, seconds, values and status of a page's results.
-    fn results(answer: &Value) -> Vec<(String, Vec<i64>, Vec<f64>, String)> {
-        let Some(Value::List(results)) = answer.member("MetricDataResults") else { panic!("{answer:?}") };
-        let text = |result: &Value, name| if let Some(Value::Text(text)) = result.member(name) { text.clone() } else { panic!() };
-        let list = |result: &Value, name| if let Some(Value::List(list)) = result.member(name) { list.clone() } else { panic!() };
-        let second =
-            |value| if let Value::Time(time) = value { (time - Duration::ZERO).since(at(0)).as_secs() } else { panic!() };
-        let number = |value| if let Value::Float(number) = value { number } else { panic!() };
+    fn results(answer: &Value) -> Value {
+        let results = answer["MetricDataResults"].as_array().unwrap().iter();
         let row = |result: &Value| {
-            let seconds = list(result, "Timestamps").into_iter().map(|at| i64::try_from(second(at)).unwrap()).collect();
-            (text(result, "Id"), seconds, list(result, "Values").into_iter().map(number).collect(), text(result, "StatusCode"))
+            let stamps = result["Timestamps"].as_array().unwrap().iter();
+            let seconds: Vec<_> = stamps.map(|stamp| stamp.as_i64().unwrap() - at(0).as_millis() / 1_000).collect();
+            json!([result["Id"], seconds, result["Values"], result["StatusCode"]])
         };
-        results.iter().map(row).collect()
-    }
-
-    fn row(id: &str, seconds: &[i64], values: &[f64], status: &str) -> (String, Vec<i64>, Vec<f64>, String) {
-        (id.to_owned(), seconds.to_vec(), values.to_vec(), status.to_owned())
+        results.map(row).collect()
     }
 
     #[test]
     fn numbers_come_latest_first_in_whole_periods() {
         let mut cloud = measured();
-        let hidden = query("hidden", "Sum", 60).with("ReturnData", false);
-        let asked = vec![query("sum", "Sum", 60), query("p90", "p90", 120), query("rank", "PR(:25)", 300), hidden];
-        let answer = ask(&mut cloud, 200, "GetMetricData", window(asked)).unwrap();
-        let expected = [
-            row("sum", &[180, 60, 0], &[90.0, 40.0, 10.0], "Complete"),
-            row("p90", &[120, 0], &[30.0, 20.0], "Complete"),
-            row("rank", &[0], &[50.0], "Complete"),
-        ];
+        let hidden = merged(query("hidden", "Sum", 60), json!({"ReturnData": false}));
+        let asked = [query("sum", "Sum", 60), query("p90", "p90", 120), query("rank", "PR(:25)", 300), hidden];
+        let answer = ask(&mut cloud, 200, "GetMetricData", window(&asked, json!({}))).unwrap();
+        let expected = json!([
+            ["sum", [180, 60, 0], [90.0, 40.0, 10.0], "Complete"],
+            ["p90", [120, 0], [30.0, 20.0], "Complete"],
+            ["rank", [0], [50.0], "Complete"],
+        ]);
         assert_eq!(results(&answer), expected);
-        let ascending = window(vec![query("sum", "Sum", 60)]).with("ScanBy", "TimestampAscending");
+        let ascending = window(&[query("sum", "Sum", 60)], json!({"ScanBy": "TimestampAscending"}));
         let answer = ask(&mut cloud, 200, "GetMetricData", ascending).unwrap();
-        assert_eq!(results(&answer), [row("sum", &[0, 60, 180], &[10.0, 40.0, 90.0], "Complete")]);
+        assert_eq!(results(&answer), json!([["sum", [0, 60, 180], [10.0, 40.0, 90.0], "Complete"]]));
     }
 
     #[test]
     fn a_page_that_breaks_off_says_so_and_the_next_goes_on() {
         let mut cloud = measured();
-        let request = || window(vec![query("a", "Sum", 60), query("b", "SampleCount", 60)]).with("MaxDatapoints", 4_i64);
-        let first = ask(&mut cloud, 200, "GetMetricData", request()).unwrap();
-        let expected = [row("a", &[180, 60, 0], &[90.0, 40.0, 10.0], "Complete"), row("b", &[180], &[3.0], "PartialData")];
+        let queries = [query("a", "Sum", 60), query("b", "SampleCount", 60)];
+        let mut page = |token: &Value| {
+            ask(&mut cloud, 200, "GetMetricData", window(&queries, json!({"MaxDatapoints": 4, "NextToken": token})))
+        };
+        let first = page(&json!(null)).unwrap();
+        let expected = json!([["a", [180, 60, 0], [90.0, 40.0, 10.0], "Complete"], ["b", [180], [3.0], "PartialData"]]);
         assert_eq!(results(&first), expected);
-        let token = first.member("NextToken").cloned();
-        let second = ask(&mut cloud, 200, "GetMetricData", request().maybe("NextToken", token)).unwrap();
-        assert_eq!(results(&second), [row("a", &[], &[], "Complete"), row("b", &[60, 0], &[2.0, 1.0], "Complete")]);
-        assert_eq!(second.member("NextToken"), None);
-        assert_eq!(ask(&mut cloud, 200, "GetMetricData", request().with("NextToken", "page-99")), Err(Fault::token()));
+        let second = page(&first["NextToken"]).unwrap();
+        assert_eq!(results(&second), json!([["a", [], [], "Complete"], ["b", [60, 0], [2.0, 1.0], "Complete"]]));
+        assert_eq!(second.get("NextToken"), None);
+        assert_eq!(page(&json!("page-99")), Err(Fault::token()));
     }
 
     #[test]
     fn questions_that_make_no_sense_are_refused() {
-        let sum = || query("sum", "Sum", 60);
+        let of = |queries: &[Value]| window(queries, json!({}));
+        let sum = query("sum", "Sum", 60);
         for (request, part) in [
-            (window(vec![]), "Value null at 'metricDataQueries'"),
-            (window((0..501).map(|n| query(&format!("q{n}"), "Sum", 60)).collect()), "greater than 500"),
-            (window(vec![sum(), sum()]), "must be unique"),
-            (window(vec![query("Sum", "Sum", 60)]), "must match"),
-            (window(vec![query("sum", "sum", 60)]), "not supported"),
-            (window(vec![query("sum", "Sum", 61)]), "multiple of 60"),
-            (window(vec![sum().with("ReturnData", false)]), "must return data"),
-            (window(vec![Record::new().with("Id", "e").with("Expression", "a + b")]), "Expressions are not supported"),
-            (window(vec![Record::new().with("Id", "e")]), "Value null at 'metricStat'"),
-            (window(vec![sum()]).with("ScanBy", "Fast"), "enum value set"),
-            (Record::new().with("MetricDataQueries", Value::list([sum()])).with("StartTime", at(0)), "'endTime'"),
+            (of(&[]), "Value null at 'metricDataQueries'"),
+            (of(&(0..501).map(|n| query(&format!("q{n}"), "Sum", 60)).collect::<Vec<_>>()), "greater than 500"),
+            (of(&[sum.clone(), sum.clone()]), "must be unique"),
+            (of(&[query("Sum", "Sum", 60)]), "must match"),
+            (of(&[query("sum", "sum", 60)]), "not supported"),
+            (of(&[query("sum", "Sum", 61)]), "multiple of 60"),
+            (of(&[merged(sum.clone(), json!({"ReturnData": false}))]), "must return data"),
+            (of(&[json!({"Id": "e", "Expression": "a + b"})]), "Expressions are not supported"),
+            (of(&[json!({"Id": "e"})]), "Value null at 'metricStat'"),
+            (window(std::slice::from_ref(&sum), json!({"ScanBy": "Fast"})), "enum value set"),
+            (json!({"MetricDataQueries": [sum], "StartTime": at(0)}), "'endTime'"),
         ] {
             let fault = ask(&mut measured(), 200, "GetMetricData", request).unwrap_err();
             assert!(fault.status == 400 && fault.message.contains(part), "{part}: {fault:?}");
@@ -352,27 +343,24 @@ mod tests {
 
     #[test]
     fn statistics_come_with_their_units() {
-        let request = |period: i64| {
-            let dimension = Record::new().with("Name", "F").with("Value", "f");
-            let named = Record::new().with("Namespace", "AWS/Lambda").with("MetricName", "Duration");
-            let window = named.with("StartTime", at(0)).with("EndTime", at(240)).with("Period", period);
-            window.with("Dimensions", Value::list([dimension]))
+        let request = |period: i64, more: Value| {
+            let dimensions = json!([{"Name": "F", "Value": "f"}]);
+            let metric = json!({"Namespace": "AWS/Lambda", "MetricName": "Duration", "Dimensions": dimensions});
+            merged(merged(metric, json!({"StartTime": at(0), "EndTime": at(240), "Period": period})), more)
         };
-        let asked =
-            request(120).with("Statistics", Value::list(["Sum", "SampleCount"])).with("ExtendedStatistics", Value::list(["p50"]));
+        let asked = request(120, json!({"Statistics": ["Sum", "SampleCount"], "ExtendedStatistics": ["p50"]}));
         let answer = ask(&mut measured(), 240, "GetMetricStatistics", asked).unwrap();
         let point = |start, sum: f64, count: f64, median: f64| {
-            let extended = Value::Entries(vec![("p50".into(), Value::Float(median))]);
-            let point = Record::new().with("Timestamp", at(start)).with("Sum", sum).with("SampleCount", count);
-            point.with("Unit", "Milliseconds").with("ExtendedStatistics", extended)
+            let extended = json!({ "p50": median });
+            json!({"Timestamp": at(start), "Sum": sum, "SampleCount": count, "Unit": "Milliseconds", "ExtendedStatistics": extended})
         };
-        assert_eq!(answer.member("Datapoints"), Some(&Value::list([point(0, 50.0, 3.0, 20.0), point(120, 90.0, 3.0, 30.0)])));
+        assert_eq!(answer["Datapoints"], json!([point(0, 50.0, 3.0, 20.0), point(120, 90.0, 3.0, 30.0)]));
         for (request, code) in [
-            (request(60), "MissingParameter"),
-            (request(60).with("Statistics", Value::list(["Median"])), "InvalidParameterValue"),
-            (request(7).with("Statistics", Value::list(["Sum"])), "InvalidParameterValue"),
-            (Record::new().with("Namespace", "N"), "MissingParameter"),
-            (request(1).with("Statistics", Value::list(["Sum"])).with("Unit", "Ells"), "ValidationError"),
+            (request(60, json!({})), "MissingParameter"),
+            (request(60, json!({"Statistics": ["Median"]})), "InvalidParameterValue"),
+            (request(7, json!({"Statistics": ["Sum"]})), "InvalidParameterValue"),
+            (json!({"Namespace": "N"}), "MissingParameter"),
+            (request(1, json!({"Statistics": ["Sum"], "Unit": "Ells"})), "ValidationError"),
         ] {
             assert_eq!(ask(&mut measured(), 240, "GetMetricStatistics", request).unwrap_err().code, code);
         }

@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::metrics::{Datum, Metric, Metrics};
 use super::parameters::Parameters;
 use super::statistic::Summary;
 use crate::time::Time;
-use crate::value::{Fault, Record, Value};
+use crate::value::Fault;
 
 const UNITS: &str = "Seconds Microseconds Milliseconds Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits Megabits Gigabits \
     Terabits Percent Count Bytes/Second Kilobytes/Second Megabytes/Second Gigabytes/Second Terabytes/Second Bits/Second \
@@ -37,7 +39,7 @@ pub(super) fn dimensions(request: Parameters<'_>) -> Result<Vec<(String, String)
 }
 
 pub(super) fn shown_dimensions(dimensions: &[(String, String)]) -> Value {
-    Value::list(dimensions.iter().map(|(name, value)| Record::new().with("Name", name).with("Value", value)))
+    dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
 }
 
 pub(super) fn unit(request: Parameters<'_>) -> Result<Option<&str>, Fault> {
@@ -72,7 +74,6 @@ pub(super) fn put_metric_data(metrics: &mut Metrics, now: Time, request: Paramet
     let given: Vec<_> = (1..).zip(data).map(|(number, datum)| read(now, number, datum)).collect::<Result<_, _>>()?;
     let lag = metrics.draw_lag();
     for Given { name, dimensions, unit, stamp, resolution, data } in given {
-        let dimensions: Vec<_> = dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let series = metrics.series(namespace, name, &dimensions, unit);
         metrics.give(now, stamp, lag, resolution, data.into_iter().map(|datum| (series, datum)));
     }
@@ -82,15 +83,9 @@ pub(super) fn put_metric_data(metrics: &mut Metrics, now: Time, request: Paramet
 fn read(now: Time, number: usize, datum: Parameters<'_>) -> Result<Given<'_>, Fault> {
     let place = format!("MetricData.member.{number}");
     let stamp = datum.time("Timestamp")?.unwrap_or(now);
-    if stamp < now - TWO_WEEKS {
-        return Err(Fault::parameter(format!(
-            "The parameter {place}.Timestamp must specify a time no more than two weeks in the past."
-        )));
-    }
-    if stamp > now + HOUR * 2 {
-        return Err(Fault::parameter(format!(
-            "The parameter {place}.Timestamp must specify a time no more than two hours in the future."
-        )));
+    if stamp < now - TWO_WEEKS || stamp > now + HOUR * 2 {
+        let limit = if stamp < now { "two weeks in the past" } else { "two hours in the future" };
+        return Err(Fault::parameter(format!("The parameter {place}.Timestamp must specify a time no more than {limit}.")));
     }
     let resolution = match datum.integer("StorageResolution")? {
         None | Some(60) => 60,
@@ -181,68 +176,61 @@ pub(super) fn list_metrics(metrics: &Metrics, now: Time, request: Parameters<'_>
     };
     let found: Vec<_> = metrics.visible().filter(wanted).collect();
     let (shown, next) = page.of(&found)?;
-    let shown = shown.iter().map(|metric| {
-        Record::new()
-            .with("Namespace", &metric.namespace)
-            .with("MetricName", &metric.name)
-            .with("Dimensions", shown_dimensions(&metric.dimensions))
-    });
-    Ok(Record::new().with("Metrics", Value::list(shown)).maybe("NextToken", next).into())
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|Metric { namespace, name, dimensions, .. }| {
+            json!({"Namespace": namespace, "MetricName": name, "Dimensions": shown_dimensions(dimensions)})
+        })
+        .collect();
+    Ok(json!({"Metrics": shown, "NextToken": next}))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cloudwatch::tests::{ask, at, cloud};
+    use crate::value::merged;
 
-    fn put(data: impl IntoIterator<Item = Record>) -> Record {
-        Record::new().with("Namespace", "Mine").with("MetricData", Value::list(data))
+    fn put(data: impl IntoIterator<Item = Value>) -> Value {
+        json!({"Namespace": "Mine", "MetricData": data.into_iter().collect::<Value>()})
     }
 
-    fn datum(value: f64) -> Record {
-        Record::new().with("MetricName", "M").with("Value", value)
+    fn datum(more: Value) -> Value {
+        merged(json!({"MetricName": "M", "Value": 1.0}), more)
     }
 
     #[test]
     fn data_that_make_no_sense_are_refused_with_all_that_came_with_them() {
-        let new = Record::new;
-        let named = || new().with("MetricName", "M");
-        let set = |count: f64| new().with("SampleCount", count).with("Sum", 1.0).with("Minimum", 1.0).with("Maximum", 1.0);
+        let named = |more: Value| merged(json!({"MetricName": "M"}), more);
+        let set = json!({"SampleCount": 0.0, "Sum": 1.0, "Minimum": 1.0, "Maximum": 1.0});
         for (wrong, code, part) in [
-            (named(), "MissingParameter", "MetricData.member.2.Value"),
-            (new().with("Value", 1.0), "MissingParameter", "MetricName"),
-            (datum(f64::NAN), "InvalidParameterValue", "MetricData.member.2.Value"),
-            (datum(1e200), "InvalidParameterValue", "invalid"),
-            (datum(1.0).with("Values", Value::list([1.0])), "InvalidParameterCombination", "mutually exclusive"),
-            (
-                named().with("Values", Value::list([1.0])).with("Counts", Value::list([1.0, 2.0])),
-                "InvalidParameterValue",
-                "same size",
-            ),
-            (named().with("Values", Value::list([1.0])).with("Counts", Value::list([0.0])), "InvalidParameterValue", "Counts"),
-            (named().with("Values", Value::list(vec![1.0; 151])), "InvalidParameterValue", "1 to 150"),
-            (named().with("StatisticValues", set(0.0)), "InvalidParameterValue", "inconsistent"),
-            (named().with("StatisticValues", new().with("Sum", 1.0)), "MissingParameter", "SampleCount"),
-            (datum(1.0).with("StorageResolution", 5_i64), "InvalidParameterValue", "must be 1 or 60"),
-            (datum(1.0).with("Unit", "Ells"), "ValidationError", "enum value set"),
-            (datum(1.0).with("Timestamp", at(-15 * 86_400)), "InvalidParameterValue", "two weeks in the past"),
-            (datum(1.0).with("Timestamp", at(3 * 3_600)), "InvalidParameterValue", "two hours in the future"),
-            (datum(1.0).with("Dimensions", Value::list([new().with("Name", "n")])), "MissingParameter", "Value"),
+            (named(json!({})), "MissingParameter", "MetricData.member.2.Value"),
+            (json!({"Value": 1.0}), "MissingParameter", "MetricName"),
+            (datum(json!({"Value": "NaN"})), "InvalidParameterValue", "MetricData.member.2.Value"),
+            (datum(json!({"Value": 1e200})), "InvalidParameterValue", "invalid"),
+            (datum(json!({"Values": [1.0]})), "InvalidParameterCombination", "mutually exclusive"),
+            (named(json!({"Values": [1.0], "Counts": [1.0, 2.0]})), "InvalidParameterValue", "same size"),
+            (named(json!({"Values": [1.0], "Counts": [0.0]})), "InvalidParameterValue", "Counts"),
+            (named(json!({"Values": vec![1.0; 151]})), "InvalidParameterValue", "1 to 150"),
+            (named(json!({ "StatisticValues": set })), "InvalidParameterValue", "inconsistent"),
+            (named(json!({"StatisticValues": {"Sum": 1.0}})), "MissingParameter", "SampleCount"),
+            (datum(json!({"StorageResolution": 5})), "InvalidParameterValue", "must be 1 or 60"),
+            (datum(json!({"Unit": "Ells"})), "ValidationError", "enum value set"),
+            (datum(json!({"Timestamp": at(-15 * 86_400)})), "InvalidParameterValue", "two weeks in the past"),
+            (datum(json!({"Timestamp": at(3 * 3_600)})), "InvalidParameterValue", "two hours in the future"),
+            (datum(json!({"Dimensions": [{"Name": "n"}]})), "MissingParameter", "Value"),
         ] {
             let mut cloud = cloud(0..=0);
-            let fault = ask(&mut cloud, 0, "PutMetricData", put([datum(1.0), wrong])).unwrap_err();
+            let fault = ask(&mut cloud, 0, "PutMetricData", put([datum(json!({})), wrong])).unwrap_err();
             assert!(fault.code == code && fault.message.contains(part), "{part}: {fault:?}");
-            let listed: Value = Record::new().with("Metrics", Value::List(Vec::new())).into();
-            assert_eq!(ask(&mut cloud, 0, "ListMetrics", Record::new()), Ok(listed));
+            assert_eq!(ask(&mut cloud, 0, "ListMetrics", json!({})), Ok(json!({"Metrics": []})));
         }
+        let one = || datum(json!({}));
         for (request, code) in [
             (put([]), "MissingParameter"),
-            (Record::new().with("MetricData", Value::list([datum(1.0)])), "MissingParameter"),
-            (put((0..1_001).map(|_| datum(1.0))), "InvalidParameterValue"),
-            (
-                Record::new().with("Namespace", "AWS/Lambda").with("MetricData", Value::list([datum(1.0)])),
-                "InvalidParameterValue",
-            ),
+            (json!({"MetricData": [one()]}), "MissingParameter"),
+            (put((0..1_001).map(|_| one())), "InvalidParameterValue"),
+            (json!({"Namespace": "AWS/Lambda", "MetricData": [one()]}), "InvalidParameterValue"),
         ] {
             assert_eq!(ask(&mut cloud(0..=0), 0, "PutMetricData", request).unwrap_err().code, code);
         }
@@ -251,26 +239,23 @@ mod tests {
     #[test]
     fn metrics_are_listed_once_they_can_be_seen() {
         let mut cloud = cloud(60..=60);
-        let with = |name: &str, value: &str| {
-            let dimensions = Value::list([Record::new().with("Name", "F").with("Value", value)]);
-            Record::new().with("MetricName", name).with("Value", 1.0).with("Dimensions", dimensions)
-        };
+        let with =
+            |name: &str, value: &str| json!({"MetricName": name, "Value": 1.0, "Dimensions": [{"Name": "F", "Value": value}]});
         ask(&mut cloud, 0, "PutMetricData", put([with("M", "f"), with("M", "g"), with("N", "f")])).unwrap();
-        let mut count = |when, request| {
-            let answer = ask(&mut cloud, when, "ListMetrics", request).unwrap();
-            if let Some(Value::List(metrics)) = answer.member("Metrics") { metrics.len() } else { panic!("{answer:?}") }
-        };
-        let of_f = |value: Option<&str>| {
-            let filter = Record::new().with("Name", "F").maybe("Value", value);
-            Record::new().with("Dimensions", Value::list([filter]))
-        };
-        assert_eq!(count(59, Record::new()), 0);
-        assert_eq!(count(60, Record::new()), 3);
-        assert_eq!(count(60, Record::new().with("MetricName", "M")), 2);
-        assert_eq!(count(60, Record::new().with("Namespace", "Other")), 0);
-        assert_eq!((count(60, of_f(None)), count(60, of_f(Some("g")))), (3, 1));
-        let recent = || Record::new().with("RecentlyActive", "PT3H");
-        assert_eq!((count(10_000, recent()), count(12_000, recent())), (3, 0));
-        assert_eq!((count(12_000, Record::new()), count(15 * 86_400, Record::new())), (3, 0));
+        for (when, request, count) in [
+            (59, json!({}), 0),
+            (60, json!({}), 3),
+            (60, json!({"MetricName": "M"}), 2),
+            (60, json!({"Namespace": "Other"}), 0),
+            (60, json!({"Dimensions": [{"Name": "F"}]}), 3),
+            (60, json!({"Dimensions": [{"Name": "F", "Value": "g"}]}), 1),
+            (10_000, json!({"RecentlyActive": "PT3H"}), 3),
+            (12_000, json!({"RecentlyActive": "PT3H"}), 0),
+            (12_000, json!({}), 3),
+            (15 * 86_400, json!({}), 0),
+        ] {
+            let answer = ask(&mut cloud, when, "ListMetrics", request.clone()).unwrap();
+            assert_eq!(answer["Metrics"].as_array().map(Vec::len), Some(count), "{request} at {when}");
+        }
     }
 }

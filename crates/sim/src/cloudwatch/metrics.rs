@@ -25,11 +25,11 @@ pub(super) struct Metric {
 }
 
 impl Metric {
-    fn is(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> bool {
+    fn is<S: AsRef<str>>(&self, namespace: &str, name: &str, dimensions: &[(S, S)]) -> bool {
         self.namespace == namespace
             && self.name == name
             && self.dimensions.len() == dimensions.len()
-            && dimensions.iter().all(|&(key, value)| self.dimensions.iter().any(|(k, v)| k == key && v == value))
+            && dimensions.iter().all(|(key, value)| self.dimensions.iter().any(|(k, v)| k == key.as_ref() && v == value.as_ref()))
     }
 }
 
@@ -100,7 +100,7 @@ impl Metrics {
     }
 
     /// The stream of a metric in a unit, made if it is new.
-    pub(super) fn series(&mut self, namespace: &str, name: &str, dimensions: &[(&str, &str)], unit: &str) -> SeriesId {
+    pub(super) fn series<S: AsRef<str>>(&mut self, namespace: &str, name: &str, dimensions: &[(S, S)], unit: &str) -> SeriesId {
         let metric = self.find(namespace, name, dimensions).unwrap_or_else(|| self.insert(namespace, name, dimensions));
         let stream = self.known[metric].streams.iter().copied().find(|&SeriesId(stream)| self.streams[stream].unit == unit);
         stream.unwrap_or_else(|| {
@@ -111,17 +111,17 @@ impl Metrics {
         })
     }
 
-    fn find(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Option<usize> {
+    fn find<S: AsRef<str>>(&self, namespace: &str, name: &str, dimensions: &[(S, S)]) -> Option<usize> {
         let same_hash = self.index.get(&fingerprint(namespace, name, dimensions))?;
         same_hash.iter().copied().find(|&metric| self.known[metric].is(namespace, name, dimensions))
     }
 
-    fn insert(&mut self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> usize {
+    fn insert<S: AsRef<str>>(&mut self, namespace: &str, name: &str, dimensions: &[(S, S)]) -> usize {
         let metric = self.known.len();
         self.known.push(Metric {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            dimensions: dimensions.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            dimensions: dimensions.iter().map(|(key, value)| (key.as_ref().to_owned(), value.as_ref().to_owned())).collect(),
             streams: Vec::new(),
             latest: None,
         });
@@ -173,7 +173,7 @@ impl Metrics {
         self.known.iter().filter(|metric| metric.latest.is_some())
     }
 
-    pub(super) fn units(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Vec<&str> {
+    pub(super) fn units(&self, namespace: &str, name: &str, dimensions: &[(String, String)]) -> Vec<&str> {
         let Some(metric) = self.find(namespace, name, dimensions) else { return Vec::new() };
         self.known[metric].streams.iter().map(|&SeriesId(stream)| self.streams[stream].unit.as_str()).collect()
     }
@@ -216,19 +216,20 @@ impl Metrics {
 pub(super) struct Reading<'a> {
     pub(super) namespace: &'a str,
     pub(super) name: &'a str,
-    pub(super) dimensions: &'a [(&'a str, &'a str)],
+    pub(super) dimensions: &'a [(String, String)],
     pub(super) unit: Option<&'a str>,
     pub(super) period: Duration,
 }
 
 /// Equal for equal metrics whatever the order of their dimensions.
-fn fingerprint(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> u64 {
+fn fingerprint<S: AsRef<str>>(namespace: &str, name: &str, dimensions: &[(S, S)]) -> u64 {
     let hash = |parts: (&str, &str)| {
         let mut hasher = DefaultHasher::new();
         parts.hash(&mut hasher);
         hasher.finish()
     };
-    dimensions.iter().fold(hash((namespace, name)), |sum, &dimension| sum.wrapping_add(hash(dimension).rotate_left(1)))
+    let of = |(key, value): &(S, S)| hash((key.as_ref(), value.as_ref())).rotate_left(1);
+    dimensions.iter().fold(hash((namespace, name)), |sum, dimension| sum.wrapping_add(of(dimension)))
 }
 
 fn fold(streams: &mut [Stream], metrics: &mut [Metric], arrival: Arrival) {
@@ -293,7 +294,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn reading<'a>(dimensions: &'a [(&'a str, &'a str)]) -> Reading<'a> {
+    fn reading(dimensions: &[(String, String)]) -> Reading<'_> {
         Reading { namespace: "N", name: "M", dimensions, unit: None, period: MINUTE }
     }
 
@@ -310,7 +311,7 @@ mod tests {
         let mut metrics = Metrics::new(Duration::ZERO..=Duration::ZERO, 1);
         let series = metrics.series("N", "M", &[("A", "1"), ("B", "2")], "Count");
         assert_eq!(series, metrics.series("N", "M", &[("B", "2"), ("A", "1")], "Count"));
-        let dimensions = [("B", "2"), ("A", "1")];
+        let dimensions = [("B", "2"), ("A", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()));
         let counted = |metrics: &Metrics| metrics.point(&reading(&dimensions), at(60), &Statistic::Sum).map(|point| point.value);
         for (stamp, lag) in [(61, 60), (62, 120), (119, 90)] {
             metrics.give(at(stamp), at(stamp), Duration::from_secs(lag), 60, [(series, one(1.0))].into_iter());
@@ -339,7 +340,7 @@ mod tests {
     #[test]
     fn percentiles_survive_merging_but_not_sets() {
         let mut metrics = Metrics::new(Duration::ZERO..=Duration::ZERO, 1);
-        let series = metrics.series("N", "M", &[], "Count");
+        let series = metrics.series::<&str>("N", "M", &[], "Count");
         let data = (0..1_000).map(|n| (series, one(f64::from(n % 100) + 1.0)));
         metrics.give(at(0), at(0), Duration::ZERO, 60, data);
         assert!(metrics.streams[0].buckets[0].values.len() <= 200);
@@ -355,7 +356,7 @@ mod tests {
     #[test]
     fn units_are_counted_apart_or_together() {
         let mut metrics = Metrics::new(Duration::ZERO..=Duration::ZERO, 1);
-        let (count, bytes) = (metrics.series("N", "M", &[], "Count"), metrics.series("N", "M", &[], "Bytes"));
+        let (count, bytes) = (metrics.series::<&str>("N", "M", &[], "Count"), metrics.series::<&str>("N", "M", &[], "Bytes"));
         metrics.give(at(0), at(0), Duration::ZERO, 60, [(count, one(1.0)), (bytes, one(2.0))].into_iter());
         let sum = |unit| {
             let reading = Reading { unit, ..reading(&[]) };

@@ -10,7 +10,6 @@ mod alarms;
 mod cbor;
 mod evaluation;
 mod history;
-mod json;
 mod metric_answers;
 mod metric_requests;
 mod metrics;
@@ -24,14 +23,15 @@ mod statistic;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::Value;
 
 pub(crate) use self::alarm::Alarm;
-use self::alarms::{Alarms, Change};
+use self::alarms::Alarms;
+use self::history::Told;
 pub(crate) use self::history::{HistoryItem, ItemKind};
 pub(crate) use self::metrics::SeriesId;
 use self::metrics::{Datum, Metrics};
@@ -41,7 +41,7 @@ pub use self::shortfall::{MetricFault, Shortfall};
 pub(crate) use self::state::AlarmState;
 use crate::settings::Settings;
 use crate::time::Time;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, present};
 
 #[derive(Debug)]
 pub(crate) struct CloudWatch {
@@ -86,30 +86,28 @@ impl CloudWatch {
         protocol::recognise(request).map(|(_, operation)| operation)
     }
 
-    pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
-        let Some((protocol, operation)) = protocol::recognise(request) else {
-            return Self::refuse(request, 404, "UnknownOperationException", "This is not a CloudWatch request.", request_id);
-        };
+    /// What comes back, and the code of the error if it is one.
+    pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
+        let (protocol, operation) = protocol::recognise(request).unwrap_or((Protocol::Json, String::new()));
         let answer = protocol::decode(protocol, request).and_then(|parameters| self.perform(now, &operation, &parameters));
         match answer {
-            Ok(value) => protocol::answer(protocol, &operation, value.as_ref(), request_id),
-            Err(fault) => protocol::refusal(protocol, request, &fault, request_id),
+            Ok(value) => (protocol::answer(protocol, &operation, value.as_ref(), id), None),
+            Err(fault) => (protocol::refusal(protocol, request, &fault, id), Some(fault.code.into_owned())),
         }
     }
 
     /// A refusal before CloudWatch handles the request, in its protocol: throttling, denial, failure.
-    pub(crate) fn refuse(request: &Request<Bytes>, status: u16, code: &str, message: &str, request_id: &str) -> Response<Bytes> {
+    pub(crate) fn refuse(request: &Request<Bytes>, fault: &Fault, request_id: &str) -> Response<Bytes> {
         let protocol = protocol::recognise(request).map_or(Protocol::Json, |(protocol, _)| protocol);
-        let fault = Fault { status, code: Cow::Owned(code.to_owned()), message: message.to_owned() };
-        protocol::refusal(protocol, request, &fault, request_id)
+        protocol::refusal(protocol, request, fault, request_id)
     }
 
     /// Does what is asked; an operation without an output answers `None`.
-    fn perform(&mut self, now: Time, operation: &str, request: &Value) -> Result<Option<Value>, Fault> {
+    pub(crate) fn perform(&mut self, now: Time, operation: &str, request: &Value) -> Result<Option<Value>, Fault> {
         self.advance(now);
         self.metrics.settle(now);
         let (of_alarms, of_metrics) = (Parameters::of_alarms(request), Parameters::of_metrics(request));
-        match operation {
+        let answer = match operation {
             "PutMetricAlarm" => alarm_requests::put_metric_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "PutCompositeAlarm" => alarm_requests::put_composite_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "DeleteAlarms" => alarm_requests::delete_alarms(&mut self.alarms, now, of_alarms).map(|()| None),
@@ -127,7 +125,8 @@ impl CloudWatch {
             "GetMetricData" => metric_answers::metric_data(&self.metrics, &self.faults, now, of_alarms).map(Some),
             "GetMetricStatistics" => metric_answers::metric_statistics(&self.metrics, of_metrics).map(Some),
             other => Err(Fault::unknown_operation(other)),
-        }
+        };
+        Ok(answer?.map(present))
     }
 
     pub(crate) fn add_fault(&mut self, fault: MetricFault) {
@@ -144,11 +143,11 @@ impl CloudWatch {
 
     /// Sets an alarm's state until its next evaluation.
     pub(crate) fn set_alarm_state(&mut self, now: Time, name: &str, state: AlarmState, reason: &str) -> Result<(), Fault> {
-        self.alarms.set_state(now, name, Change { state, reason: reason.to_owned(), reason_data: None })
+        self.alarms.set_state(now, name, Told { state, reason: reason.to_owned(), reason_data: None })
     }
 
     pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {
-        self.alarms.find(name).map(|standing| standing.state)
+        self.alarms.find(name).map(|standing| standing.told.state)
     }
 
     /// What happened to an alarm, the oldest first; a deleted one has a history too.

@@ -2,9 +2,11 @@
 //!
 //! Lenient about how a protocol spells a number or a time, strict about everything else. It does not know any operation.
 
+use serde_json::Value;
+
 use crate::calendar;
 use crate::time::Time;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, from_seconds};
 
 /// The bounds of the years that have one to four digits, in milliseconds since 1970.
 const FIRST_YEAR: i64 = -62_135_596_800_000;
@@ -28,7 +30,17 @@ impl<'a> Parameters<'a> {
     }
 
     pub(super) fn has(self, name: &str) -> bool {
-        self.value.member(name).is_some()
+        self.member(name).is_some()
+    }
+
+    /// The member `name`, unless it is absent or null.
+    fn member(self, name: &str) -> Option<&'a Value> {
+        self.value.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A member that `read` makes sense of, as `kind` says, if it is there.
+    fn read<T>(self, name: &str, kind: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Result<Option<T>, Fault> {
+        self.member(name).map(|value| read(value).ok_or_else(|| Fault::malformed(format!("{name} is not {kind}.")))).transpose()
     }
 
     pub(super) fn required<T>(self, name: &str, value: Option<T>) -> Result<T, Fault> {
@@ -36,29 +48,29 @@ impl<'a> Parameters<'a> {
     }
 
     pub(super) fn text(self, name: &str) -> Result<Option<&'a str>, Fault> {
-        match self.value.member(name) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(Fault::malformed(format!("{name} is not text."))),
-        }
+        self.read(name, "text", Value::as_str)
+    }
+
+    /// Text, if it is there, with which nothing is wrong.
+    fn sound(
+        self,
+        name: &str,
+        wrong: impl FnOnce(&str) -> bool,
+        fault: impl FnOnce(&str) -> Fault,
+    ) -> Result<Option<&'a str>, Fault> {
+        let text = self.text(name)?;
+        text.filter(|text| wrong(text)).map_or(Ok(text), |text| Err(fault(text)))
     }
 
     /// Text of at most `most` characters, if it is there.
     pub(super) fn text_within(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
-        let text = self.text(name)?;
-        match text.filter(|text| text.chars().count() > most) {
-            None => Ok(text),
-            Some(long) => Err(Fault::constraint(name, long, &format!("Member must have length less than or equal to {most}"))),
-        }
+        let constraint = format!("Member must have length less than or equal to {most}");
+        self.sound(name, |text| text.chars().count() > most, |long| Fault::constraint(name, long, &constraint))
     }
 
     /// One of the words that the service's model has for a member, if it is there.
     pub(super) fn word(self, name: &str, words: &[&str]) -> Result<Option<&'a str>, Fault> {
-        let text = self.text(name)?;
-        match text.filter(|text| !words.contains(text)) {
-            None => Ok(text),
-            Some(unknown) => Err(Fault::unknown_word(name, unknown, words)),
-        }
+        self.sound(name, |text| !words.contains(&text), |unknown| Fault::unknown_word(name, unknown, words))
     }
 
     /// Whether the oldest is to come first.
@@ -75,11 +87,9 @@ impl<'a> Parameters<'a> {
 
     /// Text of at least one and at most `most` characters, if it is there.
     pub(super) fn short_text(self, name: &str, most: usize) -> Result<Option<&'a str>, Fault> {
-        let text = self.text_within(name, most)?;
-        match text.filter(|text| text.is_empty()) {
-            None => Ok(text),
-            Some(empty) => Err(Fault::constraint(name, empty, "Member must have length greater than or equal to 1")),
-        }
+        self.text_within(name, most)?;
+        let constraint = "Member must have length greater than or equal to 1";
+        self.sound(name, str::is_empty, |empty| Fault::constraint(name, empty, constraint))
     }
 
     pub(super) fn required_text(self, name: &str, most: usize) -> Result<&'a str, Fault> {
@@ -87,59 +97,47 @@ impl<'a> Parameters<'a> {
     }
 
     pub(super) fn boolean(self, name: &str) -> Result<Option<bool>, Fault> {
-        match self.value.member(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(Value::Text(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(Value::Text(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(_) => Err(Fault::malformed(format!("{name} is not a boolean."))),
-        }
+        let spelt = |text: &str| text.to_ascii_lowercase().parse().ok();
+        self.read(name, "a boolean", |value| value.as_bool().or_else(|| value.as_str().and_then(spelt)))
     }
 
     pub(super) fn integer(self, name: &str) -> Result<Option<i64>, Fault> {
-        let wrong = || Fault::malformed(format!("{name} is not an integer."));
-        match self.value.member(name) {
-            None => Ok(None),
-            Some(Value::Int(number)) => Ok(Some(*number)),
-            Some(Value::Text(text)) => text.trim().parse().map(Some).map_err(|_| wrong()),
-            Some(Value::Float(number)) if number.fract().abs() < f64::EPSILON => {
-                format!("{number:.0}").parse().map(Some).map_err(|_| wrong())
-            }
-            Some(_) => Err(wrong()),
-        }
+        let whole = |number: f64| (number.fract().abs() < f64::EPSILON).then(|| format!("{number:.0}").parse().ok()).flatten();
+        let spelt = |text: &str| text.trim().parse().ok();
+        self.read(name, "an integer", |value| {
+            value.as_i64().or_else(|| value.as_str().and_then(spelt)).or_else(|| value.as_f64().and_then(whole))
+        })
     }
 
-    /// An integer within `iam..=most`, if it is there.
+    /// An integer within `least..=most`, if it is there.
     pub(super) fn integer_within(self, name: &str, least: u32, most: u32) -> Result<Option<u32>, Fault> {
         let Some(number) = self.integer(name)? else { return Ok(None) };
-        let shown = number.to_string();
+        let broken = |side: &str, bound: u32| {
+            Fault::constraint(name, &number.to_string(), &format!("Member must have value {side} than or equal to {bound}"))
+        };
         if number < i64::from(least) {
-            let constraint = format!("Member must have value greater than or equal to {least}");
-            return Err(Fault::constraint(name, &shown, &constraint));
+            return Err(broken("greater", least));
         }
-        match u32::try_from(number) {
-            Ok(number) if number <= most => Ok(Some(number)),
-            Ok(_) | Err(_) => {
-                Err(Fault::constraint(name, &shown, &format!("Member must have value less than or equal to {most}")))
-            }
-        }
+        u32::try_from(number).ok().filter(|number| *number <= most).map(Some).ok_or_else(|| broken("less", most))
     }
 
     pub(super) fn number(self, name: &str) -> Result<Option<f64>, Fault> {
-        self.value.member(name).map(|value| number(name, value)).transpose()
+        self.read(name, "a number", number)
     }
 
     pub(super) fn numbers(self, name: &str) -> Result<Vec<f64>, Fault> {
-        self.items(name)?.iter().map(|value| number(name, value)).collect()
+        let wrong = || Fault::malformed(format!("{name} is not a number."));
+        self.items(name)?.iter().map(|item| number(item).ok_or_else(wrong)).collect()
     }
 
     /// A time in the first 9999 years, if it is there.
     pub(super) fn time(self, name: &str) -> Result<Option<Time>, Fault> {
-        let at = match self.value.member(name) {
-            None => return Ok(None),
-            Some(Value::Time(at)) => Some(*at),
-            Some(Value::Text(text)) => calendar::parse(text),
-            Some(value) => Some(from_seconds(number(name, value)?)),
+        let at = match self.member(name) {
+            Some(Value::String(text)) => calendar::parse(text),
+            None | Some(_) => match self.number(name)? {
+                None => return Ok(None),
+                Some(seconds) => Some(from_seconds(seconds)),
+            },
         };
         let at = at.filter(|at| (FIRST_YEAR..LAST_YEAR).contains(&at.as_millis()));
         at.map(Some).ok_or_else(|| Fault::malformed(format!("{name} is not a timestamp.")))
@@ -147,7 +145,7 @@ impl<'a> Parameters<'a> {
 
     pub(super) fn texts(self, name: &str) -> Result<Vec<&'a str>, Fault> {
         let wrong = || Fault::malformed(format!("{name} holds something that is not text."));
-        self.items(name)?.iter().map(|item| if let Value::Text(text) = item { Ok(text.as_str()) } else { Err(wrong()) }).collect()
+        self.items(name)?.iter().map(|item| item.as_str().ok_or_else(wrong)).collect()
     }
 
     pub(super) fn texts_within(self, name: &str, most: usize) -> Result<Vec<&'a str>, Fault> {
@@ -165,15 +163,15 @@ impl<'a> Parameters<'a> {
     }
 
     pub(super) fn structure(self, name: &str) -> Option<Self> {
-        self.value.member(name).map(|value| Self { value, absent: self.absent })
+        self.member(name).map(|value| Self { value, absent: self.absent })
     }
 
     fn items(self, name: &str) -> Result<&'a [Value], Fault> {
-        match self.value.member(name) {
+        match self.member(name) {
             None => Ok(&[]),
-            Some(Value::List(items)) => Ok(items),
+            Some(Value::Array(items)) => Ok(items),
             // How a form says "an empty list".
-            Some(Value::Text(text)) if text.is_empty() => Ok(&[]),
+            Some(Value::String(text)) if text.is_empty() => Ok(&[]),
             Some(_) => Err(Fault::malformed(format!("{name} is not a list."))),
         }
     }
@@ -192,26 +190,8 @@ impl Page {
     }
 }
 
-fn number(name: &str, value: &Value) -> Result<f64, Fault> {
-    let wrong = || Fault::malformed(format!("{name} is not a number."));
-    match value {
-        Value::Float(number) => Ok(*number),
-        Value::Int(number) => number.to_string().parse().map_err(|_| wrong()),
-        Value::Text(text) => text.trim().parse().map_err(|_| wrong()),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Blob(_)
-        | Value::Time(_)
-        | Value::List(_)
-        | Value::Record(_)
-        | Value::Entries(_) => Err(wrong()),
-    }
-}
-
-/// The moment that many seconds after 1970, to the millisecond.
-#[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and such a time is refused as too far away")]
-pub(super) fn from_seconds(seconds: f64) -> Time {
-    Time::from_millis((seconds * 1_000.0).round() as i64)
+fn number(value: &Value) -> Option<f64> {
+    if let Value::String(text) = value { text.trim().parse().ok() } else { value.as_f64() }
 }
 
 /// Where a page begins, as the token of the page before says.
@@ -229,18 +209,18 @@ pub(super) fn page_token(start: usize, all: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::value::Record;
 
     #[test]
     fn protocols_may_spell_numbers_and_times_as_they_do() {
         let at = Time::from_millis(1_795_442_580_250);
-        for (number, time) in [
-            (Value::Int(60), Value::Time(at)),
-            (Value::Float(60.0), Value::Float(1_795_442_580.25)),
-            (Value::from("60"), Value::from("2026-11-23T14:03:00.250Z")),
+        for value in [
+            json!({"N": 60, "T": 1_795_442_580.25}),
+            json!({"N": 60.0, "T": 1_795_442_580.25}),
+            json!({"N": "60", "T": "2026-11-23T14:03:00.250Z"}),
         ] {
-            let value: Value = Record::new().with("N", number).with("T", time).into();
             let parameters = Parameters::of_alarms(&value);
             assert_eq!(parameters.integer("N"), Ok(Some(60)));
             assert_eq!(parameters.number("N"), Ok(Some(60.0)));
@@ -250,17 +230,15 @@ mod tests {
 
     #[test]
     fn times_beyond_the_calendar_are_refused() {
-        let far =
-            [Value::Time(Time::from_millis(i64::MIN)), Value::Float(1e300), Value::Int(i64::MAX), "12345-01-01T00:00:00Z".into()];
-        for time in far {
-            let value: Value = Record::new().with("T", time).into();
+        for time in [json!(-1e300), json!(1e300), json!(i64::MAX), json!("12345-01-01T00:00:00Z")] {
+            let value = json!({ "T": time });
             assert_eq!(Parameters::of_alarms(&value).time("T").unwrap_err().code, "SerializationException", "{value:?}");
         }
     }
 
     #[test]
     fn what_is_absent_or_wrong_is_named() {
-        let value: Value = Record::new().with("Long", "x".repeat(9)).with("Few", 0_i64).into();
+        let value = json!({"Long": "x".repeat(9), "Few": 0});
         let parameters = Parameters::of_alarms(&value);
         assert_eq!(
             parameters.required_text("AlarmName", 255).unwrap_err().message,

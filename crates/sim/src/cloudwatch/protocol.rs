@@ -3,11 +3,13 @@
 //! Routes to the three codecs. It does not know what any operation does.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, header};
+use serde_json::{Value, json};
 
-use super::{cbor, json};
+use super::cbor;
 use crate::query::{self, Dialect};
-use crate::value::{Fault, Record, Value};
+use crate::response::{put, response};
+use crate::value::Fault;
 
 const CBOR_PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
 const TARGET_PREFIX: &str = "GraniteServiceVersion20100801.";
@@ -41,20 +43,23 @@ pub(super) fn decode(protocol: Protocol, request: &Request<Bytes>) -> Result<Val
     }
     match protocol {
         Protocol::Cbor => cbor::decode(request.body()),
-        Protocol::Json => json::decode(request.body()),
+        Protocol::Json => object(request.body()),
         Protocol::Query => query::decode(query::form(request).unwrap_or_default()),
     }
 }
 
-/// An operation's answer as bytes; one without an output has no value.
+/// Reads a body of AWS JSON 1.0; an empty one is a request without members.
+pub(super) fn object(body: &[u8]) -> Result<Value, Fault> {
+    let read = if body.is_empty() { Some(json!({})) } else { serde_json::from_slice(body).ok() };
+    read.filter(Value::is_object).ok_or_else(|| Fault::malformed("The body is not a JSON object."))
+}
+
+/// An operation's answer; one without an output has no value.
 pub(super) fn answer(protocol: Protocol, operation: &str, value: Option<&Value>, request_id: &str) -> Response<Bytes> {
-    let nothing = Value::nothing();
-    let body = match protocol {
-        Protocol::Cbor => cbor::encode(value.unwrap_or(&nothing)),
-        Protocol::Json => json::encode(value.unwrap_or(&nothing)),
-        Protocol::Query => query::answer(&DIALECT, operation, value, request_id).into_bytes(),
-    };
-    response(protocol, StatusCode::OK, body, request_id)
+    if protocol == Protocol::Query {
+        return response(200, "text/xml", query::answer(&DIALECT, operation, value, request_id), request_id);
+    }
+    written(protocol, 200, value.unwrap_or(&json!({})), request_id)
 }
 
 pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Fault, request_id: &str) -> Response<Bytes> {
@@ -62,42 +67,23 @@ pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Faul
     let message = if shape == "InternalServiceFault" { "Message" } else { "message" };
     let kind = match protocol {
         Protocol::Cbor => format!("com.amazonaws.cloudwatch#{shape}"),
-        Protocol::Json | Protocol::Query => shape.to_owned(),
+        Protocol::Json => shape.to_owned(),
+        Protocol::Query => return response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id),
     };
-    let described: Value = Record::new().with("__type", kind).with(message, &fault.message).into();
-    let body = match protocol {
-        Protocol::Cbor => cbor::encode(&described),
-        Protocol::Json => json::encode(&described),
-        Protocol::Query => query::refusal(&DIALECT, fault, request_id).into_bytes(),
-    };
-    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = response(protocol, status, body, request_id);
-    let compatible = text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true"));
-    if compatible && protocol != Protocol::Query {
-        let blame = if fault.status < 500 { "Sender" } else { "Receiver" };
-        if let Ok(value) = HeaderValue::from_str(&format!("{};{blame}", fault.code)) {
-            response.headers_mut().insert("x-amzn-query-error", value);
-        }
+    let mut response = written(protocol, fault.status, &json!({ "__type": kind, message: fault.message }), request_id);
+    if text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
+        put(&mut response, "x-amzn-query-error", &format!("{};{}", fault.code, fault.blame()));
     }
     response
 }
 
-fn response(protocol: Protocol, status: StatusCode, body: Vec<u8>, request_id: &str) -> Response<Bytes> {
-    let kind = match protocol {
-        Protocol::Cbor => "application/cbor",
-        Protocol::Json => "application/x-amz-json-1.0",
-        Protocol::Query => "text/xml",
-    };
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if protocol == Protocol::Cbor {
-        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+/// An answer in one of the two protocols that are not Query.
+fn written(protocol: Protocol, status: u16, value: &Value, request_id: &str) -> Response<Bytes> {
+    if protocol == Protocol::Json {
+        return response(status, "application/x-amz-json-1.0", value.to_string(), request_id);
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    let mut response = response(status, "application/cbor", cbor::encode(value), request_id);
+    put(&mut response, "smithy-protocol", "rpc-v2-cbor");
     response
 }
 
@@ -106,9 +92,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::calendar::iso;
     use crate::cloudwatch::CloudWatch;
+    use crate::cloudwatch::tests::alarm_with;
     use crate::settings::Settings;
     use crate::time::Time;
+    use crate::value::{from_seconds, is_time, merged};
 
     const PROTOCOLS: [Protocol; 3] = [Protocol::Cbor, Protocol::Json, Protocol::Query];
     const NOW: Time = Time::from_millis(1_795_442_460_500);
@@ -122,17 +111,17 @@ mod tests {
     fn fields(name: &str, value: &Value, form: &mut Vec<(String, String)>) {
         let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
         match value {
-            Value::Record(members) => members.iter().for_each(|(key, value)| fields(&below(key), value, form)),
-            Value::List(items) if items.is_empty() => form.push((name.to_owned(), String::new())),
-            Value::List(items) => {
+            Value::Object(members) => members.iter().for_each(|(key, value)| fields(&below(key), value, form)),
+            Value::Array(items) if items.is_empty() => form.push((name.to_owned(), String::new())),
+            Value::Array(items) => {
                 (1..).zip(items).for_each(|(number, item)| fields(&below(&format!("member.{number}")), item, form));
             }
-            Value::Time(at) => form.push((name.to_owned(), crate::calendar::iso(*at))),
-            Value::Text(text) => form.push((name.to_owned(), text.clone())),
-            Value::Int(number) => form.push((name.to_owned(), number.to_string())),
-            Value::Float(number) => form.push((name.to_owned(), number.to_string())),
-            Value::Bool(flag) => form.push((name.to_owned(), flag.to_string())),
-            Value::Null | Value::Blob(_) | Value::Entries(_) => panic!("no request has {value:?}"),
+            Value::String(text) => form.push((name.to_owned(), text.clone())),
+            Value::Number(seconds) if is_time(name) => {
+                form.push((name.to_owned(), iso(from_seconds(seconds.as_f64().unwrap()))));
+            }
+            Value::Bool(_) | Value::Number(_) => form.push((name.to_owned(), value.to_string())),
+            Value::Null => {}
         }
     }
 
@@ -143,7 +132,9 @@ mod tests {
             Protocol::Cbor => {
                 (Request::post(format!("{CBOR_PREFIX}{operation}")).header("x-amzn-query-mode", "true"), cbor::encode(value))
             }
-            Protocol::Json => (request.header("x-amz-target", format!("{TARGET_PREFIX}{operation}")), json::encode(value)),
+            Protocol::Json => {
+                (request.header("x-amz-target", format!("{TARGET_PREFIX}{operation}")), value.to_string().into_bytes())
+            }
             Protocol::Query => {
                 let mut form =
                     vec![("Action".to_owned(), operation.to_owned()), ("Version".to_owned(), DIALECT.version.to_owned())];
@@ -157,82 +148,53 @@ mod tests {
 
     fn story() -> Vec<(&'static str, Value)> {
         let before = Time::from_millis(1_795_442_400_000);
-        let dimension = || Value::list([Record::new().with("Name", "FunctionName").with("Value", "é&=+ <x>")]);
-        let datum = Record::new()
-            .with("MetricName", "E")
-            .with("Dimensions", dimension())
-            .with("Values", Value::list([0.5, 3.0]))
-            .with("Counts", Value::list([2.0, 1.0]))
-            .with("Timestamp", before)
-            .with("Unit", "Count");
-        let alarm = |name| {
-            Record::new()
-                .with("AlarmName", name)
-                .with("Namespace", "N")
-                .with("MetricName", "E")
-                .with("Dimensions", dimension())
-                .with("ExtendedStatistic", "p90")
-                .with("Period", 60_i64)
-                .with("EvaluationPeriods", 2_i64)
-                .with("Threshold", 2.5)
-                .with("ActionsEnabled", false)
-                .with("OKActions", Value::List(Vec::new()))
-                .with("ComparisonOperator", "GreaterThanThreshold")
+        let from = before - Duration::from_mins(3);
+        let metric = json!({"Namespace": "N", "MetricName": "E", "Dimensions": [{"Name": "FunctionName", "Value": "é&=+ <x>"}]});
+        let with = |more: Value| merged(metric.clone(), more);
+        let datum = with(json!({"Values": [0.5, 3.0], "Counts": [2.0, 1.0], "Timestamp": before, "Unit": "Count"}));
+        let alarm = |name: &str, unit: Option<&str>| {
+            let percentile = json!({"AlarmName": name, "Statistic": null, "ExtendedStatistic": "p90", "Threshold": 2.5});
+            let more = json!({"EvaluationPeriods": 2, "ActionsEnabled": false, "OKActions": [], "Unit": unit});
+            alarm_with(merged(with(percentile), more))
         };
-        let metric = Record::new().with("Namespace", "N").with("MetricName", "E").with("Dimensions", dimension());
-        let stat = Record::new().with("Metric", metric).with("Period", 60_i64).with("Stat", "TM(0:5)");
-        let window = || Record::new().with("StartTime", before - Duration::from_mins(3)).with("EndTime", NOW);
-        let query = Record::new().with("Id", "q").with("MetricStat", stat).with("ReturnData", true);
-        let statistics = window().with("Namespace", "N").with("MetricName", "E").with("Dimensions", dimension());
-        let both = || Value::list(["MetricAlarm", "CompositeAlarm"]);
+        let query = json!({"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "TM(0:5)"}, "ReturnData": true});
+        let statistics = json!({
+            "StartTime": from,
+            "EndTime": NOW,
+            "Period": 60,
+            "Statistics": ["Sum", "Maximum"],
+            "ExtendedStatistics": ["p50"],
+        });
         vec![
-            ("PutMetricData", Record::new().with("Namespace", "N").with("MetricData", Value::list([datum])).into()),
-            ("ListMetrics", Value::nothing()),
-            ("PutMetricAlarm", alarm("a").into()),
-            ("PutMetricAlarm", alarm("broken").with("Unit", "Furlongs").into()),
-            ("PutCompositeAlarm", Record::new().with("AlarmName", "c").with("AlarmRule", "NOT OK(a)").into()),
-            ("GetMetricData", window().with("MetricDataQueries", Value::list([query])).into()),
-            (
-                "GetMetricStatistics",
-                statistics
-                    .with("Period", 60_i64)
-                    .with("Statistics", Value::list(["Sum", "Maximum"]))
-                    .with("ExtendedStatistics", Value::list(["p50"]))
-                    .into(),
-            ),
-            ("DescribeAlarms", Record::new().with("AlarmTypes", both()).with("AlarmNames", Value::list(["a", "c", "x"])).into()),
-            ("DescribeAlarmHistory", Record::new().with("StartDate", before).with("MaxRecords", 2_i64).into()),
-            ("SetAlarmState", Record::new().with("AlarmName", "x").with("StateValue", "OK").with("StateReason", "").into()),
-            ("DeleteAlarms", Record::new().with("AlarmNames", Value::list(["a", "c"])).into()),
-            ("Dance", Value::nothing()),
+            ("PutMetricData", json!({"Namespace": "N", "MetricData": [datum]})),
+            ("ListMetrics", json!({})),
+            ("PutMetricAlarm", alarm("a", None)),
+            ("PutMetricAlarm", alarm("broken", Some("Furlongs"))),
+            ("PutCompositeAlarm", json!({"AlarmName": "c", "AlarmRule": "NOT OK(a)"})),
+            ("GetMetricData", json!({"StartTime": from, "EndTime": NOW, "MetricDataQueries": [query]})),
+            ("GetMetricStatistics", with(statistics)),
+            ("DescribeAlarms", json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "AlarmNames": ["a", "c", "x"]})),
+            ("DescribeAlarmHistory", json!({"StartDate": before, "MaxRecords": 2})),
+            ("SetAlarmState", json!({"AlarmName": "x", "StateValue": "OK", "StateReason": ""})),
+            ("DeleteAlarms", json!({"AlarmNames": ["a", "c"]})),
+            ("Dance", json!({})),
         ]
     }
 
     /// An alarm that is made with a tag, tagged, untagged, put again and deleted.
     fn tagging() -> Vec<(&'static str, Value)> {
-        let tag = |key: &str| Record::new().with("Key", key).with("Value", "é&=+ <x>");
-        let arn = || Record::new().with("ResourceARN", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:t");
-        let alarm = || {
-            Record::new()
-                .with("AlarmName", "t")
-                .with("Namespace", "N")
-                .with("MetricName", "E")
-                .with("Statistic", "Sum")
-                .with("Period", 60_i64)
-                .with("EvaluationPeriods", 1_i64)
-                .with("Threshold", 1.0)
-                .with("ComparisonOperator", "GreaterThanOrEqualToThreshold")
-                .with("Tags", Value::list([tag("a"), tag("b")]))
-        };
+        let tag = |key: &str| json!({"Key": key, "Value": "é&=+ <x>"});
+        let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:t";
+        let alarm = alarm_with(json!({"AlarmName": "t", "MetricName": "E", "Tags": [tag("a"), tag("b")]}));
         vec![
-            ("PutMetricAlarm", alarm().into()),
-            ("TagResource", arn().with("Tags", Value::list([tag("c"), tag("a")])).into()),
-            ("ListTagsForResource", arn().into()),
-            ("UntagResource", arn().with("TagKeys", Value::list(["b", "c"])).into()),
-            ("PutMetricAlarm", alarm().into()),
-            ("ListTagsForResource", arn().into()),
-            ("DescribeAlarmHistory", Record::new().with("AlarmName", "t").into()),
-            ("DeleteAlarms", Record::new().with("AlarmNames", Value::list(["t"])).into()),
+            ("PutMetricAlarm", alarm.clone()),
+            ("TagResource", json!({"ResourceARN": arn, "Tags": [tag("c"), tag("a")]})),
+            ("ListTagsForResource", json!({ "ResourceARN": arn })),
+            ("UntagResource", json!({"ResourceARN": arn, "TagKeys": ["b", "c"]})),
+            ("PutMetricAlarm", alarm),
+            ("ListTagsForResource", json!({ "ResourceARN": arn })),
+            ("DescribeAlarmHistory", json!({"AlarmName": "t"})),
+            ("DeleteAlarms", json!({"AlarmNames": ["t"]})),
         ]
     }
 
@@ -257,12 +219,12 @@ mod tests {
     #[test]
     fn a_refusal_speaks_the_callers_protocol() {
         for protocol in PROTOCOLS {
-            let request = request(protocol, "DescribeAlarms", &Value::nothing());
-            let response = CloudWatch::refuse(&request, 400, "LimitExceeded", "too <much>", "id-1");
+            let request = request(protocol, "DescribeAlarms", &json!({}));
+            let response = CloudWatch::refuse(&request, &Fault::limit("too <much>"), "id-1");
             assert_eq!(response.status(), 400);
             assert_eq!(response.headers()["x-amzn-requestid"], "id-1");
-            let compatible = response.headers().get("x-amzn-query-error").map(HeaderValue::as_bytes);
-            let message = Some(&Value::from("too <much>"));
+            let compatible = response.headers().get("x-amzn-query-error").map(http::HeaderValue::as_bytes);
+            let said = |kind: &str| json!({"__type": kind, "message": "too <much>"});
             match protocol {
                 Protocol::Query => {
                     let text = String::from_utf8(response.body().to_vec()).unwrap();
@@ -270,24 +232,22 @@ mod tests {
                     assert!(text.contains("<Code>LimitExceeded</Code><Message>too &lt;much&gt;</Message>"), "{text}");
                 }
                 Protocol::Json => {
-                    let body = json::decode(response.body()).unwrap();
                     assert_eq!(compatible, Some(&b"LimitExceeded;Sender"[..]));
-                    assert_eq!((body.member("__type"), body.member("message")), (Some(&"LimitExceededFault".into()), message));
+                    assert_eq!(object(response.body()), Ok(said("LimitExceededFault")));
                 }
                 Protocol::Cbor => {
-                    let body = cbor::decode(response.body()).unwrap();
                     assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
-                    assert_eq!(body.member("__type"), Some(&"com.amazonaws.cloudwatch#LimitExceededFault".into()));
-                    assert_eq!(body.member("message"), message);
+                    assert_eq!(cbor::decode(response.body()), Ok(said("com.amazonaws.cloudwatch#LimitExceededFault")));
                 }
             }
         }
-        let plain = request(Protocol::Json, "DescribeAlarms", &Value::nothing());
+        let plain = request(Protocol::Json, "DescribeAlarms", &json!({}));
         let (mut parts, body) = plain.into_parts();
         parts.headers.remove("x-amzn-query-mode");
-        let failed = CloudWatch::refuse(&Request::from_parts(parts, body), 500, "InternalServiceError", "ouch", "id-2");
+        let fault = Fault { status: 500, code: "InternalServiceError".into(), message: "ouch".to_owned() };
+        let failed = CloudWatch::refuse(&Request::from_parts(parts, body), &fault, "id-2");
         assert!(!failed.headers().contains_key("x-amzn-query-error"));
-        assert_eq!(json::decode(failed.body()).unwrap().member("Message"), Some(&"ouch".into()));
+        assert_eq!(object(failed.body()).unwrap()["Message"], "ouch");
     }
 
     #[test]
@@ -305,18 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn times_keep_their_milliseconds() {
-        for millis in 0..1_000 {
-            let at = Time::from_millis(1_795_442_580_000 + millis);
-            let value: Value = Record::new().with("T", at).into();
-            let written = cbor::encode(&value);
-            assert_eq!(cbor::decode(&written), Ok(value));
-            if millis > 0 {
-                // A map of one member, its name, and the tag are five bytes, then a double that many readers truncate.
-                let seconds = f64::from_be_bytes(written[5..].try_into().unwrap());
-                assert_eq!(format!("{:03}", (seconds.fract() * 1_000.0).trunc()), format!("{millis:03}"));
-            }
-            assert_eq!(crate::cloudwatch::parameters::from_seconds(at.as_secs()), at);
+    fn what_is_not_an_object_is_refused_and_times_are_numbers() {
+        for body in ["[]", "1", "{", "{\"a\":}"] {
+            assert_eq!(object(body.as_bytes()).unwrap_err().code, "SerializationException", "{body}");
         }
+        assert_eq!(object(b""), Ok(json!({})));
+        let times = json!({"A": Time::from_millis(5_000), "B": Time::from_millis(5_250), "C": 1.0});
+        assert_eq!(times.to_string(), r#"{"A":5,"B":5.25,"C":1.0}"#);
     }
 }

@@ -104,12 +104,7 @@ pub(super) fn data_of_composite(cause: &str, state: AlarmState, at: Time) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::alarm::{Alarm, Condition};
-
-    fn watch(wanted: u32, periods: u32, missing_data: Option<MissingData>) -> Watch {
-        let Condition::Metric(watch) = Alarm::on_sum("a", "N", "M", &[], 1.0).condition else { unreachable!() };
-        Watch { datapoints_to_alarm: Some(wanted), evaluation_periods: periods, missing_data, ..watch }
-    }
+    use crate::cloudwatch::tests::watch;
 
     fn point(minute: i64, value: f64) -> Point {
         Point { start: Time::from_millis(1_795_442_580_000 + minute * 60_000), value, samples: 3.0 }

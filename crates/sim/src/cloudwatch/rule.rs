@@ -131,19 +131,21 @@ struct Reader {
 
 impl Reader {
     fn any(&mut self, depth: usize) -> Result<Node, String> {
-        let mut parts = vec![self.all(depth)?];
-        while self.skip("OR") {
-            parts.push(self.all(depth)?);
-        }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Node::Any(parts) })
+        self.chain("OR", Node::Any, |reader| reader.chain("AND", Node::All, |reader| reader.one(depth)))
     }
 
-    fn all(&mut self, depth: usize) -> Result<Node, String> {
-        let mut parts = vec![self.one(depth)?];
-        while self.skip("AND") {
-            parts.push(self.one(depth)?);
+    /// One part, or several with `word` between them.
+    fn chain(
+        &mut self,
+        word: &str,
+        node: impl Fn(Vec<Node>) -> Node,
+        part: impl Fn(&mut Self) -> Result<Node, String>,
+    ) -> Result<Node, String> {
+        let mut parts = vec![part(self)?];
+        while self.tokens.next_if(|token| matches!(token, Token::Word(found) if found == word)).is_some() {
+            parts.push(part(self)?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Node::All(parts) })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { node(parts) })
     }
 
     fn one(&mut self, depth: usize) -> Result<Node, String> {
@@ -193,10 +195,6 @@ impl Reader {
             Some(token) => Err(format!("unexpected {} where {} should stand", shown(&token), shown(wanted))),
             None => Err(format!("the rule ends where {} should stand", shown(wanted))),
         }
-    }
-
-    fn skip(&mut self, word: &str) -> bool {
-        self.tokens.next_if(|token| matches!(token, Token::Word(found) if found == word)).is_some()
     }
 }
 

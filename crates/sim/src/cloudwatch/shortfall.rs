@@ -18,19 +18,12 @@ pub enum Shortfall {
 }
 
 impl Shortfall {
-    pub(super) const fn name(self) -> &'static str {
+    /// The status of such a query, and what is said of it.
+    pub(super) const fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::PartialData => "PartialData",
-            Self::InternalError => "InternalError",
-            Self::Forbidden => "Forbidden",
-        }
-    }
-
-    pub(super) const fn message(self) -> &'static str {
-        match self {
-            Self::PartialData => "An incomplete set of data points was returned.",
-            Self::InternalError => "An internal error occurred. Please retry the request.",
-            Self::Forbidden => "The caller is not authorized to read this metric.",
+            Self::PartialData => ("PartialData", "An incomplete set of data points was returned."),
+            Self::InternalError => ("InternalError", "An internal error occurred. Please retry the request."),
+            Self::Forbidden => ("Forbidden", "The caller is not authorized to read this metric."),
         }
     }
 
@@ -44,6 +37,7 @@ impl Shortfall {
 
 /// A rule: queries that meet all of its conditions fall short.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct MetricFault {
     metric: String,
     dimensions: Vec<(String, String)>,
@@ -58,14 +52,12 @@ impl MetricFault {
     }
 
     /// Only with this dimension, such as `ExecutedVersion` and `42`.
-    #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.dimensions.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Only in calls from `start` and before `end`.
-    #[must_use]
     pub fn between(self, start: Time, end: Time) -> Self {
         Self { during: Some(start..end), ..self }
     }

@@ -86,36 +86,27 @@ impl Statistic {
 
     /// Reads an extended statistic: `p99.9`, `tm90`, `TM(10%:90%)`, `PR(:300)`, `IQM` and the like.
     pub(super) fn extended(name: &str) -> Option<Self> {
-        let statistic = if name == "IQM" {
-            Extended::Trimmed(Measure::Mean, Bounds::Ranks(25.0, 75.0))
+        if let Some(percent) = name.strip_prefix('p') {
+            return Some(Self::Extended(name.to_owned(), Extended::Percentile(share(percent)?)));
+        }
+        let (kind, bounds) = if name == "IQM" {
+            ("TM".to_owned(), Bounds::Ranks(25.0, 75.0))
         } else if let Some((kind, inside)) = name.strip_suffix(')').and_then(|rest| rest.split_once('(')) {
-            let measure = match kind {
-                "TM" => Measure::Mean,
-                "WM" => Measure::Winsorized,
-                "TC" => Measure::Count,
-                "TS" => Measure::Sum,
-                "PR" => Measure::Rank,
-                _ => return None,
-            };
-            let bounds = bounds(inside)?;
-            if measure == Measure::Rank && matches!(bounds, Bounds::Ranks(..)) {
-                return None;
-            }
-            Extended::Trimmed(measure, bounds)
-        } else if let Some(percent) = name.strip_prefix('p') {
-            Extended::Percentile(share(percent)?)
+            (kind.to_owned(), bounds(inside)?)
         } else {
-            let (kind, percent) = name.split_at_checked(2)?;
-            let measure = match kind {
-                "tm" => Measure::Mean,
-                "wm" => Measure::Winsorized,
-                "tc" => Measure::Count,
-                "ts" => Measure::Sum,
-                _ => return None,
-            };
-            Extended::Trimmed(measure, Bounds::Ranks(0.0, share(percent)?))
+            let (kind, percent) =
+                name.split_at_checked(2).filter(|(kind, _)| kind.bytes().all(|byte| byte.is_ascii_lowercase()))?;
+            (kind.to_ascii_uppercase(), Bounds::Ranks(0.0, share(percent)?))
         };
-        Some(Self::Extended(name.to_owned(), statistic))
+        let measure = match kind.as_str() {
+            "TM" => Measure::Mean,
+            "WM" => Measure::Winsorized,
+            "TC" => Measure::Count,
+            "TS" => Measure::Sum,
+            "PR" if matches!(bounds, Bounds::Values(..)) => Measure::Rank,
+            _ => return None,
+        };
+        Some(Self::Extended(name.to_owned(), Extended::Trimmed(measure, bounds)))
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use super::call::{Call, inputs};
 use super::function::{Alias, Function, Routing, show_alias};
 use super::name::{Place, check_alias_name, check_version};
@@ -128,7 +126,7 @@ impl Lambda {
         }
         self.check_alias(&function, &state)?;
         state.revision = self.revision();
-        let until = call.now + self.routing_delay;
+        let until = call.now + self.settings.routing_delay;
         let place = self.place.clone();
         let missing = || Refusal::function_not_found(&place.arn(&function));
         let alias = self.functions.get_mut(&function).and_then(|found| found.aliases.get_mut(&name)).ok_or_else(missing)?;
@@ -165,8 +163,7 @@ impl Lambda {
             })
             .map(|(name, alias)| alias.show(&self.place, &function.name, name))
             .collect();
-        let (aliases, next) = call.page::<Value>(aliases)?;
-        Ok(Done::list("Aliases", json!(aliases), next))
+        Done::list(call, "Aliases", aliases)
     }
 
     /// The function and the alias' name that a call means; the alias itself may be missing.
@@ -196,14 +193,14 @@ impl Lambda {
                 "Invalid function version {version}. Function version {version} is already included in routing configuration."
             )));
         }
-        if self.refuses_full_weight && state.weights.values().any(|weight| *weight >= 1.0) {
+        if self.settings.refuses_full_weight && state.weights.values().any(|weight| *weight >= 1.0) {
             return Err(Refusal::invalid("The weight of an additional version must be less than 1.0"));
         }
         let (one, other) = (&primary.configuration, &additional.configuration);
         if one.role != other.role {
             return Err(Refusal::invalid("Specified versions must be associated with the same execution role"));
         }
-        if one.dead_letter != other.dead_letter {
+        if one.dead_letter_config != other.dead_letter_config {
             return Err(Refusal::invalid("Specified versions must have the same dead letter queue configuration"));
         }
         Ok(())

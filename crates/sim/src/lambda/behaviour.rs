@@ -127,7 +127,7 @@ impl Behaviour {
         error.to_string().into()
     }
 
-    pub(crate) fn log(&self, run: &Run, request_id: &str, version: &str, memory: u32) -> String {
+    pub(crate) fn log(&self, run: &Run, request_id: &str, version: &str, memory: i64) -> String {
         let took = run.duration.as_secs_f64() * 1_000.0;
         let story = match run.end {
             End::Answered => String::new(),

@@ -14,10 +14,10 @@ use crate::time::Time;
 macro_rules! inputs {
     ($($name:ident { $($(#[$note:meta])* $member:ident: $type:ty),* $(,)? })*) => {
         $(
-            #[derive(Debug, Default, serde::Deserialize)]
+            #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize)]
             #[serde(rename_all = "PascalCase")]
-            struct $name {
-                $($(#[$note])* $member: Option<$type>,)*
+            pub(crate) struct $name {
+                $($(#[$note])* pub(crate) $member: Option<$type>,)*
             }
         )*
     };
@@ -25,62 +25,79 @@ macro_rules! inputs {
 
 pub(super) use inputs;
 
+/// Gives the macro `$then` the operations, each with the function that answers it and how it looks on the wire; `{}` stands for a name.
 macro_rules! operations {
-    ($($(#[$note:meta])* $name:ident,)*) => {
+    ($then:ident) => {
+        $then! {
+            AddPermission => add_permission, "POST", "2015-03-31/functions/{}/policy";
+            CreateAlias => create_alias, "POST", "2015-03-31/functions/{}/aliases";
+            CreateEventSourceMapping => create_mapping, "POST", "2015-03-31/event-source-mappings";
+            CreateFunction => create_function, "POST", "2015-03-31/functions";
+            CreateFunctionUrlConfig => create_url, "POST", "2021-10-31/functions/{}/url";
+            DeleteAlias => delete_alias, "DELETE", "2015-03-31/functions/{}/aliases/{}";
+            DeleteEventSourceMapping => delete_mapping, "DELETE", "2015-03-31/event-source-mappings/{}";
+            DeleteFunction => delete_function, "DELETE", "2015-03-31/functions/{}";
+            DeleteFunctionConcurrency => delete_concurrency, "DELETE", "2017-10-31/functions/{}/concurrency";
+            DeleteFunctionUrlConfig => delete_url, "DELETE", "2021-10-31/functions/{}/url";
+            DeleteProvisionedConcurrencyConfig => delete_provisioned, "DELETE", "2019-09-30/functions/{}/provisioned-concurrency";
+            GetAlias => read_alias, "GET", "2015-03-31/functions/{}/aliases/{}";
+            GetEventSourceMapping => read_mapping, "GET", "2015-03-31/event-source-mappings/{}";
+            GetFunction => read_function, "GET", "2015-03-31/functions/{}";
+            GetFunctionConcurrency => read_concurrency, "GET", "2019-09-30/functions/{}/concurrency";
+            GetFunctionConfiguration => read_configuration, "GET", "2015-03-31/functions/{}/configuration";
+            GetFunctionUrlConfig => read_url, "GET", "2021-10-31/functions/{}/url";
+            GetPolicy => read_policy, "GET", "2015-03-31/functions/{}/policy";
+            GetProvisionedConcurrencyConfig => read_provisioned, "GET", "2019-09-30/functions/{}/provisioned-concurrency";
+            ListAliases => list_aliases, "GET", "2015-03-31/functions/{}/aliases";
+            ListEventSourceMappings => list_mappings, "GET", "2015-03-31/event-source-mappings";
+            ListFunctionUrlConfigs => list_urls, "GET", "2021-10-31/functions/{}/urls";
+            ListFunctions => list_functions, "GET", "2015-03-31/functions";
+            ListTags => list_tags, "GET", "2017-03-31/tags/{}";
+            ListVersionsByFunction => list_versions, "GET", "2015-03-31/functions/{}/versions";
+            PublishVersion => publish_version, "POST", "2015-03-31/functions/{}/versions";
+            PutFunctionConcurrency => put_concurrency, "PUT", "2017-10-31/functions/{}/concurrency";
+            PutProvisionedConcurrencyConfig => put_provisioned, "PUT", "2019-09-30/functions/{}/provisioned-concurrency";
+            RemovePermission => remove_permission, "DELETE", "2015-03-31/functions/{}/policy/{}";
+            TagResource => tag, "POST", "2017-03-31/tags/{}";
+            UntagResource => untag, "DELETE", "2017-03-31/tags/{}";
+            UpdateAlias => update_alias, "PUT", "2015-03-31/functions/{}/aliases/{}";
+            UpdateFunctionCode => update_code, "PUT", "2015-03-31/functions/{}/code";
+            UpdateFunctionConfiguration => update_configuration, "PUT", "2015-03-31/functions/{}/configuration";
+        }
+    };
+}
+
+pub(super) use operations;
+
+macro_rules! operation {
+    ($($name:ident => $answer:ident, $method:literal, $path:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Operation {
-            $($(#[$note])* $name,)*
+            $($name,)*
+            Invoke,
+            /// A request to a function URL: not an API operation, but it arrives at the same endpoint.
+            FunctionUrl,
         }
+
+        const ROUTES: &[(&str, &str, Operation)] = &[
+            // First, since most calls are this one.
+            ("POST", "2015-03-31/functions/{}/invocations", Operation::Invoke),
+            $(($method, $path, Operation::$name),)*
+        ];
 
         impl Operation {
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
+                    Self::Invoke => "Invoke",
+                    Self::FunctionUrl => "FunctionUrl",
                 }
             }
         }
     };
 }
 
-operations! {
-    AddPermission,
-    CreateAlias,
-    CreateEventSourceMapping,
-    CreateFunction,
-    CreateFunctionUrlConfig,
-    DeleteAlias,
-    DeleteEventSourceMapping,
-    DeleteFunction,
-    DeleteFunctionConcurrency,
-    DeleteFunctionUrlConfig,
-    DeleteProvisionedConcurrencyConfig,
-    GetAlias,
-    GetEventSourceMapping,
-    GetFunction,
-    GetFunctionConcurrency,
-    GetFunctionConfiguration,
-    GetFunctionUrlConfig,
-    GetPolicy,
-    GetProvisionedConcurrencyConfig,
-    Invoke,
-    ListAliases,
-    ListEventSourceMappings,
-    ListFunctionUrlConfigs,
-    ListFunctions,
-    ListTags,
-    ListVersionsByFunction,
-    PublishVersion,
-    PutFunctionConcurrency,
-    PutProvisionedConcurrencyConfig,
-    RemovePermission,
-    TagResource,
-    UntagResource,
-    UpdateAlias,
-    UpdateFunctionCode,
-    UpdateFunctionConfiguration,
-    /// A request to a function URL: not an API operation, but it arrives at the same endpoint.
-    FunctionUrl,
-}
+operations!(operation);
 
 impl Operation {
     /// Whether it runs the function: what it takes then is the function's time, not the service's.
@@ -174,11 +191,8 @@ impl<'a> Call<'a> {
 
     /// The part of a list that `Marker` and `MaxItems` ask for, and the marker of the next part.
     pub(crate) fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
-        self.page_of(50, items)
-    }
-
-    /// As `page`, where the service shows at most this many in one answer.
-    pub(crate) fn page_of<T>(&self, most: usize, items: Vec<T>) -> Result<(Vec<T>, Option<String>), Refusal> {
+        // In one answer, however many are asked for.
+        let most = if self.operation == Operation::ListEventSourceMappings { 100 } else { 50 };
         let asked = self.query("MaxItems").map(str::parse::<i64>).transpose();
         let asked = asked.map_err(|_| Refusal::unreadable("MaxItems is not an integer"))?;
         Violations::check(|broken| broken.range(asked, "maxItems", 1, 10_000))?;
@@ -197,66 +211,30 @@ impl<'a> Call<'a> {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Named {
-    #[serde(rename = "Name")]
-    name: Option<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct Revised {
-    #[serde(rename = "RevisionId")]
-    revision_id: Option<String>,
+inputs! {
+    Named { name: String }
+    Revised { revision_id: String }
 }
 
 /// The operation, its function (or ARN, or mapping) and its alias (or statement), by method and path.
 fn route<'p>(method: &Method, path: &[&'p str]) -> Option<(Operation, &'p str, Option<&'p str>)> {
-    use Operation as O;
     if let ["url", target, ..] = path {
         // An ARN's first six parts say where; whoever routes connections has taken them to the right place.
         let named = if target.starts_with("arn:") { target.splitn(7, ':').nth(6)? } else { target };
         let (name, alias) = named.split_once(':').map_or((named, None), |(name, alias)| (name, Some(alias)));
-        return Some((O::FunctionUrl, name, alias));
+        return Some((Operation::FunctionUrl, name, alias));
     }
-    let found = match (method.as_str(), path) {
-        ("POST", ["2015-03-31", "functions"]) => (O::CreateFunction, "", None),
-        ("GET", ["2015-03-31", "functions"]) => (O::ListFunctions, "", None),
-        ("GET", ["2015-03-31", "functions", f]) => (O::GetFunction, *f, None),
-        ("DELETE", ["2015-03-31", "functions", f]) => (O::DeleteFunction, *f, None),
-        ("GET", ["2015-03-31", "functions", f, "configuration"]) => (O::GetFunctionConfiguration, *f, None),
-        ("PUT", ["2015-03-31", "functions", f, "configuration"]) => (O::UpdateFunctionConfiguration, *f, None),
-        ("PUT", ["2015-03-31", "functions", f, "code"]) => (O::UpdateFunctionCode, *f, None),
-        ("POST", ["2015-03-31", "functions", f, "versions"]) => (O::PublishVersion, *f, None),
-        ("GET", ["2015-03-31", "functions", f, "versions"]) => (O::ListVersionsByFunction, *f, None),
-        ("POST", ["2015-03-31", "functions", f, "aliases"]) => (O::CreateAlias, *f, None),
-        ("GET", ["2015-03-31", "functions", f, "aliases"]) => (O::ListAliases, *f, None),
-        ("GET", ["2015-03-31", "functions", f, "aliases", a]) => (O::GetAlias, *f, Some(*a)),
-        ("PUT", ["2015-03-31", "functions", f, "aliases", a]) => (O::UpdateAlias, *f, Some(*a)),
-        ("DELETE", ["2015-03-31", "functions", f, "aliases", a]) => (O::DeleteAlias, *f, Some(*a)),
-        ("POST", ["2015-03-31", "functions", f, "invocations"]) => (O::Invoke, *f, None),
-        ("POST", ["2015-03-31", "functions", f, "policy"]) => (O::AddPermission, *f, None),
-        ("GET", ["2015-03-31", "functions", f, "policy"]) => (O::GetPolicy, *f, None),
-        ("DELETE", ["2015-03-31", "functions", f, "policy", s]) => (O::RemovePermission, *f, Some(*s)),
-        ("POST", ["2015-03-31", "event-source-mappings"]) => (O::CreateEventSourceMapping, "", None),
-        ("GET", ["2015-03-31", "event-source-mappings"]) => (O::ListEventSourceMappings, "", None),
-        ("GET", ["2015-03-31", "event-source-mappings", m]) => (O::GetEventSourceMapping, *m, None),
-        ("DELETE", ["2015-03-31", "event-source-mappings", m]) => (O::DeleteEventSourceMapping, *m, None),
-        ("GET", ["2019-09-30", "functions", f, "concurrency"]) => (O::GetFunctionConcurrency, *f, None),
-        ("PUT", ["2017-10-31", "functions", f, "concurrency"]) => (O::PutFunctionConcurrency, *f, None),
-        ("DELETE", ["2017-10-31", "functions", f, "concurrency"]) => (O::DeleteFunctionConcurrency, *f, None),
-        ("GET", ["2021-10-31", "functions", f, "urls"]) => (O::ListFunctionUrlConfigs, *f, None),
-        ("POST", ["2017-03-31", "tags", arn]) => (O::TagResource, *arn, None),
-        ("DELETE", ["2017-03-31", "tags", arn]) => (O::UntagResource, *arn, None),
-        ("GET", ["2017-03-31", "tags", arn]) => (O::ListTags, *arn, None),
-        ("GET", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => (O::GetProvisionedConcurrencyConfig, *f, None),
-        ("PUT", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => (O::PutProvisionedConcurrencyConfig, *f, None),
-        ("DELETE", ["2019-09-30", "functions", f, "provisioned-concurrency"]) => {
-            (O::DeleteProvisionedConcurrencyConfig, *f, None)
-        }
-        ("POST", ["2021-10-31", "functions", f, "url"]) => (O::CreateFunctionUrlConfig, *f, None),
-        ("GET", ["2021-10-31", "functions", f, "url"]) => (O::GetFunctionUrlConfig, *f, None),
-        ("DELETE", ["2021-10-31", "functions", f, "url"]) => (O::DeleteFunctionUrlConfig, *f, None),
-        _ => return None,
+    let fits = |(of, form, _): &&(&str, &str, Operation)| {
+        *of == method
+            && form.split('/').count() == path.len()
+            && parts(form, path).all(|(part, given)| part == "{}" || part == given)
     };
-    Some(found)
+    let (_, form, operation) = ROUTES.iter().find(fits)?;
+    let mut names = parts(form, path).filter(|(part, _)| *part == "{}").map(|(_, given)| given);
+    Some((*operation, names.next().unwrap_or_default(), names.next()))
+}
+
+/// The parts of a route, each with what a path has in its place.
+fn parts<'r, 'p>(form: &'r str, path: &[&'p str]) -> impl Iterator<Item = (&'r str, &'p str)> {
+    form.split('/').zip(path.iter().copied())
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
@@ -16,7 +16,7 @@ pub(crate) struct Code {
 }
 
 /// The members of `CreateFunction`'s `Code` and of `UpdateFunctionCode` that say what runs.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Package {
     zip_file: Option<String>,

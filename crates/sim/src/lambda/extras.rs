@@ -66,7 +66,7 @@ impl Lambda {
         let (name, qualifier) = self.provisionable(call)?;
         let found = self.function(&name)?.provisioned.get(&qualifier);
         let (wanted, at) = found.ok_or_else(Refusal::no_provisioned_concurrency)?;
-        Ok(Done::json(200, shown_provisioned(*wanted, call.now.since(*at) >= self.settle, *at)))
+        Ok(Done::json(200, shown_provisioned(*wanted, call.now.since(*at) >= self.settings.settle, *at)))
     }
 
     pub(super) fn delete_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -95,8 +95,7 @@ impl Lambda {
 
     pub(super) fn read_concurrency(&self, call: &Call<'_>) -> Result<Done, Refusal> {
         let reserved = self.function(&self.unqualified(call)?)?.reserved;
-        let shown = reserved.map_or_else(|| json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}));
-        Ok(Done::json(200, shown))
+        Ok(Done::json(200, json!({ "ReservedConcurrentExecutions": reserved })))
     }
 
     pub(super) fn delete_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -122,8 +121,7 @@ impl Lambda {
         Violations::check(|broken| broken.range(asked, "maxItems", 1, 50))?;
         let function = self.function(&self.unqualified(call)?)?;
         let urls = function.urls.iter().map(|(qualifier, url)| self.shown_url(call, &function.name, qualifier, url)).collect();
-        let (urls, next) = call.page::<Value>(urls)?;
-        Ok(Done::list("FunctionUrlConfigs", json!(urls), next))
+        Done::list(call, "FunctionUrlConfigs", urls)
     }
 
     pub(super) fn create_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
+use super::call::inputs;
 use super::code::{Code, hex_of};
 use super::name::Place;
 use super::refusal::Refusal;
 use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
 use crate::time::Time;
+use crate::value::merged;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
@@ -148,75 +150,96 @@ impl Version {
     }
 }
 
-/// The part of a version that `UpdateFunctionConfiguration` changes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Configuration {
-    pub(crate) description: String,
-    pub(crate) role: String,
-    pub(crate) handler: Option<String>,
-    pub(crate) runtime: Option<String>,
-    pub(crate) timeout: u32,
-    pub(crate) memory: u32,
-    pub(crate) environment: Option<BTreeMap<String, String>>,
-    pub(crate) dead_letter: Option<String>,
-    pub(crate) architectures: Vec<String>,
-    pub(crate) storage: u32,
-    pub(crate) tracing: String,
-    pub(crate) snap_start: String,
-    pub(crate) layers: Vec<String>,
-    pub(crate) vpc: Option<Vpc>,
-    pub(crate) logging: Logging,
+inputs! {
+    Configuration {
+        description: String,
+        role: String,
+        handler: String,
+        runtime: String,
+        timeout: i64,
+        memory_size: i64,
+        environment: Environment,
+        dead_letter_config: DeadLetter,
+        architectures: Vec<String>,
+        ephemeral_storage: Storage,
+        tracing_config: Tracing,
+        snap_start: SnapStart,
+        layers: Vec<String>,
+        vpc_config: Vpc,
+        logging_config: Logging,
+    }
+    Environment { variables: BTreeMap<String, String> }
+    DeadLetter { target_arn: String }
+    Storage { size: i64 }
+    Tracing { mode: String }
+    SnapStart { apply_on: String }
+    Logging { log_format: String, log_group: String }
 }
 
-impl Configuration {
-    pub(crate) fn behaviour(&self) -> Result<Behaviour, Refusal> {
-        let none = BTreeMap::new();
-        Behaviour::read(self.environment.as_ref().unwrap_or(&none), Duration::from_secs(self.timeout.into()))
-    }
-
-    /// As an answer shows it, with other members besides; one without a value is left out.
-    fn shown_with(&self, name: &str, mut members: Value) -> Value {
-        let Logging { log_format, log_group } = &self.logging;
-        let group = log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
-        let vpc = |Vpc { subnet_ids, security_group_ids }: &Vpc| json!({"SubnetIds": subnet_ids, "SecurityGroupIds": security_group_ids, "VpcId": "vpc-1"});
-        let layers: Vec<Value> = self.layers.iter().map(|arn| json!({"Arn": arn, "CodeSize": 1_024})).collect();
-        let mut own = json!({
-            "Architectures": self.architectures,
-            "Description": self.description,
-            "EphemeralStorage": {"Size": self.storage},
-            "LoggingConfig": {"LogFormat": log_format.as_deref().unwrap_or("Text"), "LogGroup": group},
-            "MemorySize": self.memory,
-            "Role": self.role,
-            "SnapStart": {"ApplyOn": self.snap_start, "OptimizationStatus": "Off"},
-            "Timeout": self.timeout,
-            "TracingConfig": {"Mode": self.tracing},
-            "Handler": self.handler,
-            "Runtime": self.runtime,
-            "Environment": self.environment.as_ref().map(|variables| json!({"Variables": variables})),
-            "DeadLetterConfig": self.dead_letter.as_ref().map(|queue| json!({"TargetArn": queue})),
-            "VpcConfig": self.vpc.as_ref().map(vpc),
-            "Layers": Some(layers).filter(|layers| !layers.is_empty()),
-        });
-        if let (Some(shown), Some(own)) = (members.as_object_mut(), own.as_object_mut()) {
-            shown.append(own);
-            shown.retain(|_, value| !value.is_null());
-        }
-        members
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Vpc {
     subnet_ids: Vec<String>,
     security_group_ids: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Logging {
-    log_format: Option<String>,
-    log_group: Option<String>,
+impl Configuration {
+    /// What a function has that is created without saying more.
+    pub(crate) fn blank() -> Self {
+        Self {
+            description: Some(String::new()),
+            timeout: Some(3),
+            memory_size: Some(128),
+            architectures: Some(vec!["x86_64".to_owned()]),
+            ephemeral_storage: Some(Storage { size: Some(512) }),
+            tracing_config: Some(Tracing { mode: Some("PassThrough".to_owned()) }),
+            snap_start: Some(SnapStart { apply_on: Some("None".to_owned()) }),
+            ..Self::default()
+        }
+    }
+
+    /// Takes over what is given and leaves the rest as it is.
+    pub(crate) fn apply(&mut self, mut given: Self) {
+        macro_rules! take_over {
+            ($($member:ident)*) => { $(self.$member = given.$member.or(self.$member.take());)* };
+        }
+        given.ephemeral_storage.take_if(|storage| storage.size.is_none());
+        given.tracing_config.take_if(|tracing| tracing.mode.is_none());
+        given.snap_start.take_if(|snap_start| snap_start.apply_on.is_none());
+        take_over! {
+            description role handler runtime timeout memory_size environment dead_letter_config architectures
+            ephemeral_storage tracing_config snap_start layers vpc_config logging_config
+        }
+        // What is given empty is taken away.
+        self.environment.take_if(|environment| environment.variables.as_ref().is_none_or(BTreeMap::is_empty));
+        self.dead_letter_config.take_if(|letters| letters.target_arn.as_ref().is_none_or(String::is_empty));
+        self.vpc_config.take_if(|vpc| *vpc == Vpc::default());
+        self.layers.take_if(|layers| layers.is_empty());
+        self.logging_config.take_if(|logging| *logging == Logging::default());
+    }
+
+    pub(crate) fn behaviour(&self) -> Result<Behaviour, Refusal> {
+        let variables = self.environment.as_ref().and_then(|environment| environment.variables.clone());
+        let timeout = self.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
+        Behaviour::read(&variables.unwrap_or_default(), Duration::from_secs(timeout))
+    }
+
+    /// As an answer shows it, with other members besides.
+    fn shown_with(&self, name: &str, members: Value) -> Value {
+        let layers = self.layers.iter().flatten().map(|arn| json!({"Arn": arn, "CodeSize": 1_024}));
+        let Logging { log_format, log_group } = self.logging_config.clone().unwrap_or_default();
+        let mut own = json!(self);
+        own["Layers"] = self.layers.as_ref().map(|_| layers.collect::<Value>()).into();
+        own["LoggingConfig"] = json!({
+            "LogFormat": log_format.unwrap_or_else(|| "Text".to_owned()),
+            "LogGroup": log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
+        });
+        own["SnapStart"]["OptimizationStatus"] = "Off".into();
+        if self.vpc_config.is_some() {
+            own["VpcConfig"]["VpcId"] = "vpc-1".into();
+        }
+        merged(members, own)
+    }
 }
 
 /// An alias, with what it was before its last write.
@@ -270,15 +293,13 @@ impl Routing {
 }
 
 pub(crate) fn show_alias(state: &AliasState, place: &Place, function: &str, name: &str) -> Value {
-    let mut shown = json!({
+    let weights = Some(&state.weights).filter(|weights| !weights.is_empty());
+    json!({
         "AliasArn": place.qualified(function, name),
         "Description": state.description,
         "FunctionVersion": state.version,
         "Name": name,
         "RevisionId": state.revision,
-    });
-    if let (false, Some(members)) = (state.weights.is_empty(), shown.as_object_mut()) {
-        members.insert("RoutingConfig".to_owned(), json!({"AdditionalVersionWeights": state.weights}));
-    }
-    shown
+        "RoutingConfig": weights.map(|weights| json!({ "AdditionalVersionWeights": weights })),
+    })
 }

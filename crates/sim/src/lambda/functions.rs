@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, inputs};
 use super::code::Package;
-use super::function::{Configuration, Function, Logging, Qualified, Version, Vpc};
+use super::function::{Configuration, Function, Qualified, Version};
 use super::name::{FunctionName, Place, is_account};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
@@ -14,97 +14,41 @@ use super::{Done, Lambda};
 inputs! {
     FunctionInput {
         function_name: String,
-        role: String,
-        handler: String,
-        runtime: String,
-        description: String,
-        timeout: i64,
-        memory_size: i64,
-        environment: EnvironmentInput,
-        dead_letter_config: DeadLetterInput,
-        architectures: Vec<String>,
-        ephemeral_storage: StorageInput,
-        tracing_config: TracingInput,
-        snap_start: SnapStartInput,
-        layers: Vec<String>,
-        vpc_config: Vpc,
-        logging_config: Logging,
         code: Package,
         package_type: String,
         publish: bool,
         tags: BTreeMap<String, String>,
         revision_id: String,
     }
-    EnvironmentInput { variables: BTreeMap<String, String> }
-    DeadLetterInput { target_arn: String }
-    StorageInput { size: i64 }
-    TracingInput { mode: String }
-    SnapStartInput { apply_on: String }
     CodeInput { publish: bool, dry_run: bool, revision_id: String, architectures: Vec<String> }
 }
 
-impl FunctionInput {
-    fn check(&self, broken: &mut Violations) {
-        broken.range(self.timeout, "timeout", 1, 900);
-        broken.range(self.memory_size, "memorySize", 128, 32_768);
-        broken.range(self.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
-        broken.description(self.description.as_ref());
-        if let Some(handler) = &self.handler {
-            broken.length(handler, "handler", 0, 128);
-        }
-        if let Some(role) = self.role.as_ref().filter(|role| !is_role(role)) {
-            let pattern = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
-            broken.add(role, "role", &format!("satisfy regular expression pattern: {pattern}"));
-        }
+fn check(given: &Configuration, broken: &mut Violations) {
+    broken.range(given.timeout, "timeout", 1, 900);
+    broken.range(given.memory_size, "memorySize", 128, 32_768);
+    broken.range(given.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
+    broken.description(given.description.as_ref());
+    if let Some(handler) = &given.handler {
+        broken.length(handler, "handler", 0, 128);
     }
-
-    /// Takes over what is given and leaves the rest as it is.
-    fn apply(self, configuration: &mut Configuration) {
-        fn set<T>(place: &mut T, given: Option<T>) {
-            if let Some(value) = given {
-                *place = value;
-            }
-        }
-        let number = |given: Option<i64>| given.and_then(|number| u32::try_from(number).ok());
-        set(&mut configuration.description, self.description);
-        set(&mut configuration.role, self.role);
-        set(&mut configuration.timeout, number(self.timeout));
-        set(&mut configuration.memory, number(self.memory_size));
-        set(&mut configuration.storage, number(self.ephemeral_storage.and_then(|storage| storage.size)));
-        set(&mut configuration.architectures, self.architectures);
-        set(&mut configuration.tracing, self.tracing_config.and_then(|tracing| tracing.mode));
-        set(&mut configuration.snap_start, self.snap_start.and_then(|snap_start| snap_start.apply_on));
-        set(&mut configuration.layers, self.layers);
-        set(&mut configuration.logging, self.logging_config);
-        if self.handler.is_some() {
-            configuration.handler = self.handler;
-        }
-        if self.runtime.is_some() {
-            configuration.runtime = self.runtime;
-        }
-        if let Some(environment) = self.environment {
-            configuration.environment = Some(environment.variables.unwrap_or_default()).filter(|variables| !variables.is_empty());
-        }
-        if let Some(vpc) = self.vpc_config {
-            configuration.vpc = Some(vpc).filter(|vpc| *vpc != Vpc::default());
-        }
-        if let Some(letters) = self.dead_letter_config {
-            configuration.dead_letter = letters.target_arn.filter(|arn| !arn.is_empty());
-        }
+    if let Some(role) = given.role.as_ref().filter(|role| !is_role(role)) {
+        let pattern = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
+        broken.add(role, "role", &format!("satisfy regular expression pattern: {pattern}"));
     }
 }
 
 impl Lambda {
     pub(super) fn create_function(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let given: Configuration = call.input()?;
         let mut input: FunctionInput = call.input()?;
         let image = input.package_type.as_deref() == Some("Image");
         Violations::check(|broken| {
             broken.required(input.function_name.as_ref(), "functionName");
-            broken.required(input.role.as_ref(), "role");
+            broken.required(given.role.as_ref(), "role");
             broken.required(input.code.as_ref(), "code");
-            input.check(broken);
+            check(&given, broken);
         })?;
-        if !image && (input.runtime.is_none() || input.handler.is_none()) {
+        if !image && (given.runtime.is_none() || given.handler.is_none()) {
             return Err(Refusal::invalid(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
             ));
@@ -120,10 +64,10 @@ impl Lambda {
         let tags = input.tags.take().unwrap_or_default();
         super::extras::check_tags(&tags)?;
         let publish = input.publish.unwrap_or(false);
-        let mut configuration = blank();
-        input.apply(&mut configuration);
+        let mut configuration = Configuration::blank();
+        configuration.apply(given);
         let serving = configuration.behaviour()?;
-        let settled = self.settle.is_zero();
+        let settled = self.settings.settle.is_zero();
         let latest = Version {
             number: None,
             configuration,
@@ -137,7 +81,7 @@ impl Lambda {
         };
         self.insert(call.now, &target.name, latest, tags);
         let shown = self.published(call, &target.name, publish)?;
-        self.settle_later(call.now, &target.name, None, self.settle);
+        self.settle_later(call.now, &target.name, None, self.settings.settle);
         Ok(Done::json(201, shown))
     }
 
@@ -172,11 +116,8 @@ impl Lambda {
             let location = format!("https://awslambda-{region}-tasks.s3.{region}.amazonaws.com/snapshots/{account}/{name}");
             json!({"RepositoryType": "S3", "Location": location})
         };
-        let mut shown = json!({"Configuration": configuration, "Code": code});
-        if let (false, Some(members)) = (function.tags.is_empty(), shown.as_object_mut()) {
-            members.insert("Tags".to_owned(), json!(function.tags));
-        }
-        Ok(Done::json(200, shown))
+        let tags = Some(&function.tags).filter(|tags| !tags.is_empty());
+        Ok(Done::json(200, json!({"Configuration": configuration, "Code": code, "Tags": tags})))
     }
 
     pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -218,16 +159,16 @@ impl Lambda {
                 );
             }
         }
-        let (shown, next) = call.page(shown)?;
-        Ok(Done::list("Functions", json!(shown), next))
+        Done::list(call, "Functions", shown)
     }
 
     pub(super) fn update_configuration(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let mut input: FunctionInput = call.input()?;
-        Violations::check(|broken| input.check(broken))?;
-        let name = self.changeable(call, input.revision_id.take().as_deref())?;
+        let given: Configuration = call.input()?;
+        let input: FunctionInput = call.input()?;
+        Violations::check(|broken| check(&given, broken))?;
+        let name = self.changeable(call, input.revision_id.as_deref())?;
         let mut configuration = self.function(&name)?.latest.configuration.clone();
-        input.apply(&mut configuration);
+        configuration.apply(given);
         configuration.behaviour()?;
         self.update_latest(call, &name, |latest| latest.configuration = configuration)?;
         Ok(Done::json(200, self.published(call, &name, false)?))
@@ -249,9 +190,7 @@ impl Lambda {
         }
         self.update_latest(call, &name, |latest| {
             latest.code = code;
-            if let Some(architectures) = input.architectures {
-                latest.configuration.architectures = architectures;
-            }
+            latest.configuration.apply(Configuration { architectures: input.architectures, ..Configuration::default() });
         })?;
         Ok(Done::json(200, self.published(call, &name, input.publish == Some(true))?))
     }
@@ -286,7 +225,7 @@ impl Lambda {
     }
 
     fn update_latest(&mut self, call: &Call<'_>, name: &str, change: impl FnOnce(&mut Version)) -> Result<(), Refusal> {
-        let (revision, settle) = (self.revision(), self.settle);
+        let (revision, settle) = (self.revision(), self.settings.settle);
         let latest = &mut self.function_mut(name)?.latest;
         let earlier = latest.clone();
         change(latest);
@@ -328,26 +267,6 @@ impl Lambda {
         function.versions.remove(&number);
         function.policies.remove(&number.to_string());
         Ok(Done::empty(204))
-    }
-}
-
-pub(super) fn blank() -> Configuration {
-    Configuration {
-        description: String::new(),
-        role: String::new(),
-        handler: None,
-        runtime: None,
-        timeout: 3,
-        memory: 128,
-        environment: None,
-        dead_letter: None,
-        architectures: vec!["x86_64".to_owned()],
-        storage: 512,
-        tracing: "PassThrough".to_owned(),
-        snap_start: "None".to_owned(),
-        layers: Vec::new(),
-        vpc: None,
-        logging: Logging::default(),
     }
 }
 

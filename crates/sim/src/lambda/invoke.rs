@@ -73,7 +73,8 @@ impl Lambda {
     ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
         let (number, run) = self.execute(call.now, name, qualified, metrics).ok_or_else(Refusal::pending)?;
         let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
-        let log = version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory);
+        let log =
+            version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory_size.unwrap_or_default());
         let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
         done.headers.push(("x-amz-executed-version", version.label()));
         done.delay = run.duration;
@@ -102,59 +103,35 @@ impl Lambda {
         qualified: &Qualified,
         metrics: &mut CloudWatch,
     ) -> Option<(Option<u32>, Run)> {
-        let version;
-        match qualified {
-            Qualified::Latest => self.execute_routed(now, name, "", None, false, metrics),
+        let function = self.functions.get(name)?;
+        let of_version;
+        let (through, number, weighted) = match qualified {
+            Qualified::Latest => ("", None, false),
             Qualified::Version(number) => {
-                version = number.to_string();
-                self.execute_routed(now, name, &version, Some(*number), false, metrics)
+                of_version = number.to_string();
+                (of_version.as_str(), Some(*number), false)
             }
-            Qualified::Alias(alias) => self.execute_alias(now, name, alias, metrics),
-        }
-    }
-
-    pub(super) fn execute_alias(
-        &mut self,
-        now: Time,
-        name: &str,
-        alias: &str,
-        metrics: &mut CloudWatch,
-    ) -> Option<(Option<u32>, Run)> {
-        let function = self.functions.get(name)?;
-        let routing = function.aliases.get(alias)?.routing(now);
-        let number = routing.choose(function.misrouting, &mut self.luck.errors);
-        self.execute_routed(now, name, alias, number, routing.additional.is_some(), metrics)
-    }
-
-    fn execute_routed(
-        &mut self,
-        now: Time,
-        name: &str,
-        qualifier: &str,
-        number: Option<u32>,
-        weighted: bool,
-        metrics: &mut CloudWatch,
-    ) -> Option<(Option<u32>, Run)> {
-        let function = self.functions.get(name)?;
+            Qualified::Alias(alias) => {
+                let routing = function.aliases.get(alias)?.routing(now);
+                let number = routing.choose(function.misrouting, &mut self.luck.errors);
+                (alias.as_str(), number, routing.additional.is_some())
+            }
+        };
         let version = numbered(function, number)?;
-        if version.pending {
-            counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
-            return None;
-        }
-        if version.idle {
-            counter(&mut self.counters, name, qualifier, number).tally.refused += 1;
+        if version.pending || version.idle {
+            counter(&mut self.counters, name, through, number).tally.refused += 1;
             self.wake(now, name, number);
             return None;
         }
         let run = version.serving.run(&mut self.luck, function.incident(now));
         let failed = run.end != End::Answered;
-        let counter = counter(&mut self.counters, name, qualifier, number);
+        let counter = counter(&mut self.counters, name, through, number);
         counter.tally.invocations += 1;
         counter.tally.errors += u64::from(failed);
-        let series = counter.series.get_or_insert_with(|| Series::shared(name, qualifier, metrics));
+        let series = counter.series.get_or_insert_with(|| Series::shared(name, through, metrics));
         let values = [1.0, f64::from(u8::from(failed)), 0.0, run.duration.as_secs_f64() * 1_000.0];
         if weighted && series.executed.is_none() {
-            series.executed = Some(Series::executed(name, qualifier, number, metrics));
+            series.executed = Some(Series::executed(name, through, number, metrics));
         }
         let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
         let mut samples = [(series.shared[0][0], 0.0); 16];

@@ -42,7 +42,7 @@ impl Mapping {
             Wanted::Enabled => "Enabled",
             Wanted::Disabled => "Disabled",
         };
-        let mut shown = json!({
+        json!({
             "UUID": uuid,
             "BatchSize": self.batch,
             "MaximumBatchingWindowInSeconds": self.window,
@@ -53,11 +53,8 @@ impl Mapping {
             "StateTransitionReason": "USER_INITIATED",
             "FunctionResponseTypes": [],
             "EventSourceMappingArn": place.mapping_arn(uuid),
-        });
-        if let Some(start) = &self.start {
-            shown["StartingPosition"] = start.clone().into();
-            shown["LastProcessingResult"] = "No records processed".into();
-        }
-        shown
+            "StartingPosition": self.start,
+            "LastProcessingResult": self.start.as_ref().map(|_| "No records processed"),
+        })
     }
 }

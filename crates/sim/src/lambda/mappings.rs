@@ -1,7 +1,5 @@
 //! Which queues and streams feed a function? Event source mappings: made, shown, listed and deleted; nothing is delivered.
 
-use serde_json::json;
-
 use super::call::{Call, inputs};
 use super::mapping::{Mapping, Wanted};
 use super::refusal::{Refusal, Violations};
@@ -59,7 +57,7 @@ impl Lambda {
             changed: call.now,
         };
         let uuid = self.revision();
-        let mut shown = mapping.show(&self.place, &uuid, call.now, self.settle);
+        let mut shown = mapping.show(&self.place, &uuid, call.now, self.settings.settle);
         // It is being made, however little time that takes.
         shown["State"] = "Creating".into();
         self.mappings.insert(uuid, mapping);
@@ -70,20 +68,20 @@ impl Lambda {
         let mapping = self
             .mappings
             .get(&call.target)
-            .filter(|mapping| !mapping.is_gone(call.now, self.settle))
+            .filter(|mapping| !mapping.is_gone(call.now, self.settings.settle))
             .ok_or_else(Refusal::no_resource)?;
-        Ok(Done::json(200, mapping.show(&self.place, &call.target, call.now, self.settle)))
+        Ok(Done::json(200, mapping.show(&self.place, &call.target, call.now, self.settings.settle)))
     }
 
     pub(super) fn delete_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         self.forget_deleted(call.now);
-        let settle = self.settle;
+        let settle = self.settings.settle;
         let mapping = self.mappings.get_mut(&call.target).ok_or_else(Refusal::no_resource)?;
         if mapping.wanted == Wanted::Deleted || call.now.since(mapping.changed) < settle {
             return Err(Refusal::in_use("Cannot delete the event source mapping because it is in use."));
         }
         (mapping.wanted, mapping.changed) = (Wanted::Deleted, call.now);
-        let mut shown = mapping.show(&self.place, &call.target, call.now, self.settle);
+        let mut shown = mapping.show(&self.place, &call.target, call.now, self.settings.settle);
         shown["State"] = "Deleting".into();
         Ok(Done::json(202, shown))
     }
@@ -96,19 +94,20 @@ impl Lambda {
         }
         let wanted = |mapping: &Mapping| {
             let of_function = target.as_ref().is_none_or(|target| {
-                let qualified = target.qualifier.is_some() || self.lists_mappings_exactly;
+                let qualified = target.qualifier.is_some() || self.settings.lists_mappings_exactly;
                 mapping.function == target.name && (!qualified || mapping.qualifier == target.qualifier)
             });
-            of_function && source.is_none_or(|source| mapping.source == source) && !mapping.is_gone(call.now, self.settle)
+            of_function
+                && source.is_none_or(|source| mapping.source == source)
+                && !mapping.is_gone(call.now, self.settings.settle)
         };
         let found = self.mappings.iter().filter(|(_, mapping)| wanted(mapping));
-        let shown = found.map(|(uuid, mapping)| mapping.show(&self.place, uuid, call.now, self.settle)).collect();
-        let (shown, next) = call.page_of(MAPPINGS_LISTED, shown)?;
-        Ok(Done::list("EventSourceMappings", json!(shown), next))
+        let shown = found.map(|(uuid, mapping)| mapping.show(&self.place, uuid, call.now, self.settings.settle)).collect();
+        Done::list(call, "EventSourceMappings", shown)
     }
 
     fn forget_deleted(&mut self, now: Time) {
-        self.mappings.retain(|_, mapping| !mapping.is_gone(now, self.settle));
+        self.mappings.retain(|_, mapping| !mapping.is_gone(now, self.settings.settle));
     }
 }
 
@@ -121,6 +120,3 @@ fn twice(is_queue: bool, source: &str, function: &str, uuid: &str) -> Refusal {
     };
     Refusal::conflict(format!("{known} Please update or delete the existing mapping with UUID {uuid}"))
 }
-
-/// In one answer, however many are asked for.
-const MAPPINGS_LISTED: usize = 100;

@@ -32,10 +32,11 @@ use crate::cloudwatch::CloudWatch;
 use crate::log::{AliasState, Tally};
 use crate::settings::Settings;
 use crate::time::Time;
+use crate::value::present;
 use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
 use counters::Counters;
-use function::{Function, Qualified};
+use function::Function;
 use mapping::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
@@ -45,13 +46,9 @@ use traffic::Traffic;
 #[derive(Debug)]
 pub(crate) struct Lambda {
     place: Place,
-    refuses_full_weight: bool,
-    settle: Duration,
-    version_settle: Duration,
-    routing_delay: Duration,
+    settings: Settings,
     functions: BTreeMap<String, Function>,
     mappings: BTreeMap<String, Mapping>,
-    lists_mappings_exactly: bool,
     /// When which creation or update finishes: a function's version, or none for `$LATEST`.
     settling: BTreeSet<(Time, String, Option<u32>)>,
     counters: Counters,
@@ -75,22 +72,19 @@ impl Done {
         Self { status, content_type: content_type.into(), headers: Vec::new(), body, delay: Duration::ZERO }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the answer is built for this call and used up by it")]
+    /// Members without a value are left out.
     fn json(status: u16, body: Value) -> Self {
-        Self::bytes(status, "application/json", body.to_string().into())
+        Self::bytes(status, "application/json", present(body).to_string().into())
     }
 
     fn empty(status: u16) -> Self {
         Self::bytes(status, "application/json", Bytes::new())
     }
 
-    fn list(member: &str, items: Value, next: Option<String>) -> Self {
-        let mut shown = json!({});
-        shown[member] = items;
-        if let Some(marker) = next {
-            shown["NextMarker"] = marker.into();
-        }
-        Self::json(200, shown)
+    /// The part of a list that a call asks for.
+    fn list(call: &Call<'_>, member: &str, items: Vec<Value>) -> Result<Self, Refusal> {
+        let (items, next) = call.page(items)?;
+        Ok(Self::json(200, json!({ member: items, "NextMarker": next })))
     }
 }
 
@@ -102,63 +96,34 @@ pub(crate) enum Due {
     Caller(usize),
 }
 
+macro_rules! answer {
+    ($($name:ident => $answer:ident, $method:literal, $path:literal;)*) => {
+        impl Lambda {
+            pub(crate) fn answer(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+                match call.operation {
+                    $(Operation::$name => self.$answer(call),)*
+                    Operation::Invoke => self.invoke(call, metrics),
+                    Operation::FunctionUrl => self.visit(call, metrics),
+                }
+            }
+        }
+    };
+}
+
+call::operations!(answer);
+
 impl Lambda {
     pub(crate) fn new(settings: &Settings, rng: fastrand::Rng) -> Self {
         Self {
             place: Place { account: settings.account.clone(), region: settings.region.clone() },
-            refuses_full_weight: settings.refuses_full_weight,
-            settle: settings.settle,
-            version_settle: settings.version_settle,
-            routing_delay: settings.routing_delay,
+            settings: settings.clone(),
             functions: BTreeMap::new(),
             mappings: BTreeMap::new(),
-            lists_mappings_exactly: settings.lists_mappings_exactly,
             settling: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
             errands: Vec::new(),
             luck: Luck::new(rng),
-        }
-    }
-
-    pub(crate) fn answer(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
-        match call.operation {
-            Operation::AddPermission => self.add_permission(call),
-            Operation::CreateAlias => self.create_alias(call),
-            Operation::CreateEventSourceMapping => self.create_mapping(call),
-            Operation::CreateFunction => self.create_function(call),
-            Operation::CreateFunctionUrlConfig => self.create_url(call),
-            Operation::DeleteAlias => self.delete_alias(call),
-            Operation::DeleteEventSourceMapping => self.delete_mapping(call),
-            Operation::DeleteFunction => self.delete_function(call),
-            Operation::DeleteFunctionConcurrency => self.delete_concurrency(call),
-            Operation::DeleteFunctionUrlConfig => self.delete_url(call),
-            Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call),
-            Operation::GetAlias => self.read_alias(call),
-            Operation::GetEventSourceMapping => self.read_mapping(call),
-            Operation::GetFunction => self.read_function(call),
-            Operation::GetFunctionConcurrency => self.read_concurrency(call),
-            Operation::GetFunctionConfiguration => self.read_configuration(call),
-            Operation::GetFunctionUrlConfig => self.read_url(call),
-            Operation::GetPolicy => self.read_policy(call),
-            Operation::GetProvisionedConcurrencyConfig => self.read_provisioned(call),
-            Operation::Invoke => self.invoke(call, metrics),
-            Operation::ListAliases => self.list_aliases(call),
-            Operation::ListEventSourceMappings => self.list_mappings(call),
-            Operation::ListFunctionUrlConfigs => self.list_urls(call),
-            Operation::ListFunctions => self.list_functions(call),
-            Operation::ListTags => self.list_tags(call),
-            Operation::ListVersionsByFunction => self.list_versions(call),
-            Operation::PublishVersion => self.publish_version(call),
-            Operation::PutFunctionConcurrency => self.put_concurrency(call),
-            Operation::PutProvisionedConcurrencyConfig => self.put_provisioned(call),
-            Operation::RemovePermission => self.remove_permission(call),
-            Operation::TagResource => self.tag(call),
-            Operation::UntagResource => self.untag(call),
-            Operation::UpdateAlias => self.update_alias(call),
-            Operation::UpdateFunctionCode => self.update_code(call),
-            Operation::UpdateFunctionConfiguration => self.update_configuration(call),
-            Operation::FunctionUrl => self.visit(call, metrics),
         }
     }
 
@@ -188,10 +153,7 @@ impl Lambda {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
                 if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
-                    match &stream.alias {
-                        Some(alias) => self.execute_alias(now, &stream.function, alias, metrics),
-                        None => self.execute(now, &stream.function, &Qualified::Latest, metrics),
-                    };
+                    self.execute(now, &stream.function, &stream.through, metrics);
                 }
                 self.traffic = traffic;
             }

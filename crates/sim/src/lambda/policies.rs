@@ -7,6 +7,7 @@ use super::function::Qualified;
 use super::name::{is_account, is_name_character};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
+use crate::value::present;
 
 inputs! {
     PermissionInput {
@@ -57,18 +58,15 @@ impl PermissionInput {
         } else {
             json!({"Service": principal})
         };
-        let mut statement = json!({
+        let conditions = self.conditions();
+        present(json!({
             "Sid": self.statement_id,
             "Effect": "Allow",
             "Principal": principal,
             "Action": self.action,
             "Resource": resource,
-        });
-        let conditions = self.conditions();
-        if !conditions.is_empty() {
-            statement["Condition"] = Value::Object(conditions);
-        }
-        statement
+            "Condition": Some(conditions).filter(|conditions| !conditions.is_empty()),
+        }))
     }
 
     fn conditions(&self) -> Map<String, Value> {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
+
+use crate::value::present;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -12,30 +14,35 @@ pub(crate) struct Refusal {
     body: Body,
 }
 
-/// Which members the body has: the service is not consistent, and clients see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Body {
-    /// `Type` and `message`.
-    Lower,
-    /// `Type` and `Message`.
-    Upper,
-    /// `message` alone.
-    Bare,
-    /// `Message` alone.
-    BareUpper,
-    /// `Reason`, `Type` and `message`.
-    Throttled,
-    /// `Type` is `Service`, and `Message`.
-    Fault,
+/// Which members the body has: its `Type`, if it has one, and how it spells `message`. The service is not consistent, and clients see it.
+type Body = (Option<&'static str>, &'static str);
+
+const LOWER: Body = (Some("User"), "message");
+const UPPER: Body = (Some("User"), "Message");
+const BARE: Body = (None, "message");
+const BARE_UPPER: Body = (None, "Message");
+
+macro_rules! refusals {
+    ($($name:ident: $status:literal $code:literal $body:ident,)*) => {
+        $(pub(crate) fn $name(message: impl Into<String>) -> Self {
+            Self::of($status, $code, $body, message)
+        })*
+    };
 }
 
 impl Refusal {
-    fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), body }
+    refusals! {
+        not_found: 404 "ResourceNotFoundException" UPPER,
+        conflict: 409 "ResourceConflictException" LOWER,
+        in_use: 400 "ResourceInUseException" UPPER,
+        invalid: 400 "InvalidParameterValueException" LOWER,
+        unreadable: 400 "SerializationException" BARE_UPPER,
+        payload: 400 "InvalidRequestContentException" LOWER,
+        denied: 403 "AccessDeniedException" BARE_UPPER,
     }
 
-    pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self::of(404, "ResourceNotFoundException", Body::Upper, message)
+    fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), body }
     }
 
     pub(crate) fn function_not_found(arn: &str) -> Self {
@@ -49,11 +56,7 @@ impl Refusal {
 
     pub(crate) fn no_provisioned_concurrency() -> Self {
         let message = "No Provisioned Concurrency Config found for this function";
-        Self::of(404, "ProvisionedConcurrencyConfigNotFoundException", Body::Lower, message)
-    }
-
-    pub(crate) fn conflict(message: impl Into<String>) -> Self {
-        Self::of(409, "ResourceConflictException", Body::Lower, message)
+        Self::of(404, "ProvisionedConcurrencyConfigNotFoundException", LOWER, message)
     }
 
     pub(crate) fn busy(arn: &str) -> Self {
@@ -70,74 +73,41 @@ impl Refusal {
             "The Revision Id provided does not match the latest Revision Id. \
              Call the {reader} API to retrieve the latest Revision Id"
         );
-        Self::of(412, "PreconditionFailedException", Body::Lower, message)
+        Self::of(412, "PreconditionFailedException", LOWER, message)
     }
 
     pub(crate) fn policy_too_long(size: usize, limit: usize) -> Self {
         let message = format!("The final policy size ({size}) is bigger than the limit ({limit}).");
-        Self::of(400, "PolicyLengthExceededException", Body::Lower, message)
-    }
-
-    pub(crate) fn in_use(message: impl Into<String>) -> Self {
-        Self::of(400, "ResourceInUseException", Body::Upper, message)
-    }
-
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::of(400, "InvalidParameterValueException", Body::Lower, message)
+        Self::of(400, "PolicyLengthExceededException", LOWER, message)
     }
 
     /// As `invalid`, without the `Type` that the service leaves out of some of these.
     pub(crate) fn invalid_bare(message: impl Into<String>) -> Self {
-        Self { body: Body::Bare, ..Self::invalid(message) }
-    }
-
-    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
-        Self::of(400, "SerializationException", Body::BareUpper, message)
-    }
-
-    pub(crate) fn payload(message: impl Into<String>) -> Self {
-        Self::of(400, "InvalidRequestContentException", Body::Lower, message)
+        Self { body: BARE, ..Self::invalid(message) }
     }
 
     pub(crate) fn too_large(size: usize, limit: usize) -> Self {
         let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation ({size} bytes sent)");
-        Self::of(413, "RequestTooLargeException", Body::Lower, message)
+        Self::of(413, "RequestTooLargeException", LOWER, message)
     }
 
     pub(crate) fn unknown_operation() -> Self {
-        Self::of(404, "UnknownOperationException", Body::BareUpper, "no such operation")
+        Self::of(404, "UnknownOperationException", BARE_UPPER, "no such operation")
     }
 
     pub(crate) fn throttled() -> Self {
-        Self::of(429, "TooManyRequestsException", Body::Throttled, "Rate exceeded")
-    }
-
-    pub(crate) fn denied(message: impl Into<String>) -> Self {
-        Self::of(403, "AccessDeniedException", Body::BareUpper, message)
+        Self::of(429, "TooManyRequestsException", LOWER, "Rate exceeded")
     }
 
     pub(crate) fn fault(status: u16) -> Self {
         let code = if status == 503 { "ServiceUnavailableException" } else { "ServiceException" };
-        Self::of(status, code, Body::Fault, "An error occurred and the request cannot be processed.")
+        Self::of(status, code, (Some("Service"), "Message"), "An error occurred and the request cannot be processed.")
     }
 
     pub(crate) fn json(&self) -> Value {
-        let (kind, spelling) = match self.body {
-            Body::Lower | Body::Throttled => (Some("User"), "message"),
-            Body::Upper => (Some("User"), "Message"),
-            Body::Bare => (None, "message"),
-            Body::BareUpper => (None, "Message"),
-            Body::Fault => (Some("Service"), "Message"),
-        };
-        let mut members = Map::new();
-        if self.body == Body::Throttled {
-            members.insert("Reason".to_owned(), "CallerRateLimitExceeded".into());
-        }
-        if let Some(kind) = kind {
-            members.insert("Type".to_owned(), kind.into());
-        }
-        members.insert(spelling.to_owned(), self.message.clone().into());
-        Value::Object(members)
+        let (kind, spelling) = self.body;
+        let reason = (self.status == 429).then_some("CallerRateLimitExceeded");
+        present(json!({ "Reason": reason, "Type": kind, spelling: self.message }))
     }
 }
 
@@ -206,7 +176,7 @@ impl Violations {
     fn refusal(self) -> Refusal {
         let noun = if self.0.len() == 1 { "error" } else { "errors" };
         let message = format!("{} validation {noun} detected: {}", self.0.len(), self.0.join("; "));
-        Refusal::of(400, "ValidationException", Body::Bare, message)
+        Refusal::of(400, "ValidationException", BARE, message)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::behaviour::Behaviour;
-use super::function::Function;
+use super::function::{Function, Qualified};
 use crate::time::Time;
 
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Traffic {
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) function: String,
-    pub(crate) alias: Option<String>,
+    pub(crate) through: Qualified,
     rate: f64,
     /// Microseconds since the epoch: fast callers come several times within a millisecond.
     next: i64,
@@ -53,15 +53,15 @@ impl Traffic {
         let mut before = std::mem::take(&mut self.streams);
         for function in functions.values() {
             let Behaviour { traffic, direct, .. } = &function.latest.serving;
-            let through = function.aliases.keys().map(|alias| (Some(alias.clone()), *traffic));
-            for (alias, rate) in through.chain([(None, *direct)]).filter(|(_, rate)| *rate > 0.0) {
+            let aliases = function.aliases.keys().map(|alias| (Qualified::Alias(alias.clone()), *traffic));
+            for (through, rate) in aliases.chain([(Qualified::Latest, *direct)]).filter(|(_, rate)| *rate > 0.0) {
                 let same = |stream: &Stream| {
-                    stream.function == function.name && stream.alias == alias && stream.rate.total_cmp(&rate).is_eq()
+                    stream.function == function.name && stream.through == through && stream.rate.total_cmp(&rate).is_eq()
                 };
                 let stream = match before.iter().position(same) {
                     Some(place) => before.swap_remove(place),
                     None => {
-                        Stream { function: function.name.clone(), alias, rate, next: now.as_millis() * 1_000 + gap(rate, rng) }
+                        Stream { function: function.name.clone(), through, rate, next: now.as_millis() * 1_000 + gap(rate, rng) }
                     }
                 };
                 self.streams.push(stream);

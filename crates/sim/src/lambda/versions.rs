@@ -1,10 +1,10 @@
 //! When does a version come to be? Publishing, listing, and the moment at which creations and updates finish.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 use super::call::{Call, inputs};
-use super::function::Version;
+use super::function::{Configuration, Version};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::time::Time;
@@ -32,7 +32,7 @@ impl Lambda {
     /// Publishes `$LATEST` under the next number; returns the last version if nothing changed since.
     pub(super) fn publish_now(&mut self, now: Time, name: &str, description: Option<String>) -> Result<Value, Refusal> {
         let (revision, latest_revision, place) = (self.revision(), self.revision(), self.place.clone());
-        let settle = self.version_settle;
+        let settle = self.settings.version_settle;
         let function = self.function_mut(name)?;
         // A version published with an upload waits for that upload.
         let settle = if function.latest.pending || function.latest.updating { None } else { Some(settle) };
@@ -46,13 +46,11 @@ impl Lambda {
         if let Ok(serving) = version.configuration.behaviour() {
             version.serving = serving;
         }
-        if let Some(description) = description {
-            version.configuration.description = description;
-        }
+        version.configuration.apply(Configuration { description, ..Configuration::default() });
         let shown = version.show(&place, name, Some(&version.label()));
         function.versions.insert(number, version);
         function.latest.revision = latest_revision;
-        let settle = settle.unwrap_or(self.settle);
+        let settle = settle.unwrap_or(self.settings.settle);
         self.settle_later(now, name, Some(number), settle);
         Ok(shown)
     }
@@ -62,15 +60,14 @@ impl Lambda {
         let function = self.function(&target.name)?;
         let versions = std::iter::once(&function.latest).chain(function.versions.values());
         let shown = versions.map(|version| version.show(&self.place, &function.name, Some(&version.label()))).collect();
-        let (shown, next) = call.page::<Value>(shown)?;
-        Ok(Done::list("Versions", json!(shown), next))
+        Done::list(call, "Versions", shown)
     }
 
     /// An invocation of an idle version fails, and wakes it.
     pub(super) fn wake(&mut self, now: Time, name: &str, number: Option<u32>) {
-        let settle = self.version_settle;
+        let settle = self.settings.version_settle;
         let version = number.and_then(|number| self.functions.get_mut(name)?.versions.get_mut(&number));
-        if let Some(version) = version {
+        if let Some(version) = version.filter(|version| version.idle && !version.pending) {
             (version.idle, version.pending) = (false, true);
             self.settle_later(now, name, number, settle);
         }

@@ -23,6 +23,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Status, code and message of an error.
+    pub(crate) fn error(&self) -> (u16, &str, &str) {
+        let message = self.json["message"].as_str().or(self.json["Message"].as_str()).unwrap_or_default();
+        (self.status, self.header("x-amzn-errortype").unwrap_or_default(), message)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -36,6 +42,22 @@ impl Client {
     pub(crate) fn with(settings: Settings) -> Self {
         let now = Time::from_millis(1_764_000_000_000);
         Self { world: World::new(settings, 1, now), now }
+    }
+
+    /// With a function `f` that has the versions 1 and 2, and an alias `live` on 1.
+    pub(crate) fn furnished(settings: Settings) -> Self {
+        Self::behaving(settings, &[], &[], None)
+    }
+
+    /// The same, whose first version behaves as `first` says, and the second one as `then` says besides; it has `weight`.
+    pub(crate) fn behaving(settings: Settings, first: &[(&str, &str)], then: &[(&str, &str)], weight: Option<f64>) -> Self {
+        let mut client = Self::with(settings);
+        client.world.create_function("f", first).unwrap();
+        client.world.publish("f", 1).unwrap();
+        client.world.set_environment("f", then).unwrap();
+        client.world.publish("f", 2).unwrap();
+        client.world.set_alias("f", "live", "1", weight.map(|weight| ("2", weight))).unwrap();
+        client
     }
 
     pub(crate) fn wait(&mut self, span: Duration) {
@@ -83,22 +105,26 @@ impl Client {
         self.send(&Self::request("DELETE", &format!("/2015-03-31{path}"), b""))
     }
 
+    /// Creates a function over the wire, which takes a while, and hands back the answer.
+    pub(crate) fn begin_function(&mut self, name: &str) -> Value {
+        let body = json!({
+            "FunctionName": name,
+            "Role": "arn:aws:iam::111111111111:role/r",
+            "Runtime": "python3.12",
+            "Handler": "index.handler",
+            // "PK", 3, 4: how an archive begins.
+            "Code": {"ZipFile": "UEsDBA=="},
+        });
+        let seen = self.post("/functions", &body);
+        assert_eq!(seen.status, 201, "{}", seen.json);
+        seen.json
+    }
+
     /// Creates a function over the wire, waits until it is Active, and hands back the first answer.
     pub(crate) fn create_function(&mut self, name: &str) -> Value {
-        let seen = self.post(
-            "/functions",
-            &json!({
-                "FunctionName": name,
-                "Role": "arn:aws:iam::111111111111:role/r",
-                "Runtime": "python3.12",
-                "Handler": "index.handler",
-                // "PK", 3, 4: how an archive begins.
-                "Code": {"ZipFile": "UEsDBA=="},
-            }),
-        );
-        assert_eq!(seen.status, 201, "{}", seen.json);
+        let created = self.begin_function(name);
         self.settle();
-        seen.json
+        created
     }
 }
 
