@@ -1,9 +1,11 @@
 //! A person always wins: a manual rollback is two calls, final, and never undone; what was set or removed manually is respected.
 
+use std::time::Duration;
+
 use controller::{Request, Rollback};
 use sim::{Effect, Event, Fault};
 
-use crate::stage::{Stage, play_on, request, short};
+use crate::stage::{Stage, play_on, request, short, with};
 
 /// Somebody's `UpdateAlias` without a revision, as the console sends it.
 fn console(body: &str) -> Event {
@@ -132,6 +134,27 @@ fn a_share_set_in_the_console_is_held_and_still_watched() {
         };
         stage.rollout_while(request(), set).await.exits(10).says("40%");
         stage.assert_ended("41", "back");
+    });
+}
+
+/// Nobody may ever come back to a weight that was set manually: a CI job does not hang on it for ever.
+#[test]
+fn a_share_set_by_hand_is_left_after_a_while() {
+    play_on("hello-idle", async |stage| {
+        let set = async {
+            moving(&stage).await;
+            stage.with(|world| {
+                world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{"42":0.4}}}"#));
+            });
+        };
+        let output = stage.rollout_while(with(request(), |policy| policy.analysis.max_hold = Duration::from_mins(7)), set).await;
+        output.exits(30).says("holding it for 7m at most").says("left so for 7m");
+        assert_eq!(stage.shares("42").last().unwrap().1, 40);
+        // Reset, the same command resumes it at once.
+        let stable = stage.shares("42").len();
+        stage.with(|world| world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap());
+        stage.as_caller("SECOND").await.rollout(request()).await.exits(0);
+        assert!(stage.shares("42").len() > stable);
     });
 }
 

@@ -113,8 +113,31 @@ fn a_hook_that_takes_its_time_answers_by_a_tag() {
         stage.with(|world| world.set_environment("postHook", &[("SIM_HOOK", "InProgress")]).unwrap());
         let limited = with(short(), |policy| policy.hook_limit = Duration::from_mins(5));
         let output = stage.rollout(Request { post_hook: request().post_hook, ..limited }).await;
-        output.exits_for(11, "post_hook").says("did not answer before its deadline");
+        output.exits_for(11, "post_hook").says("hook `postHook` failed: it did not answer before its deadline (5m)");
         stage.assert_ended("41", "back");
+    });
+}
+
+/// What a job approved while no process lived is not asked again.
+#[test]
+fn an_approval_that_nobody_heard_counts() {
+    play_on("hello", async |stage| {
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "InProgress")]).unwrap());
+        let asked = Request { post_hook: None, ..request() };
+        let heard = async {
+            stage.until(|| !ran(&stage).is_empty()).await;
+            stage.sleep(5).await;
+        };
+        stage.killed(&asked, heard).await;
+        let id = stage.with(|world| {
+            let description = &world.alias("hello", "Live").unwrap().description;
+            description.split(' ').skip_while(|word| !word.contains("[canaryctl/1")).nth(1).unwrap().to_owned()
+        });
+        stage.with(|world| world.tag("hello", &format!("canaryctl/{id}/pre-traffic/1"), "Succeeded").unwrap());
+        stage.as_caller("SECOND").await.rollout(&asked).await.exits(0);
+        assert_eq!(ran(&stage).len(), 1, "it is not invoked again");
+        let tags = stage.aws.tags("arn:aws:lambda:us-east-1:111111111111:function:hello").await.unwrap();
+        assert!(tags.is_empty(), "it is taken away: {tags:?}");
     });
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use controller::Ordered;
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
+use rollout::plan::Mode;
 use sim::{Effect, Fault};
 
-use crate::stage::{Output, Stage, play_on, request, subject};
+use crate::stage::{Output, Stage, play_on, request, short, subject, with};
 
 async fn order(stage: &Stage, operation: Operation) -> Ordered {
     stage.order(&subject(), operation).await
@@ -94,6 +95,26 @@ fn a_promotion_is_baked_by_the_owner() {
     });
 }
 
+/// Too few invocations to compare hold the rollout; a person who promotes it all the same has decided that.
+#[test]
+fn a_promotion_is_not_overruled_by_too_few_invocations() {
+    play_on("hello-idle", async |stage| {
+        let few = with(short(), |policy| {
+            (policy.analysis.mode, policy.analysis.min_requests) = (Mode::On, 5_000);
+            policy.analysis.max_hold = Duration::from_mins(3);
+        });
+        let person = stage.as_caller("PERSON").await;
+        let promoted = async {
+            stage.until(|| !stage.shares("42").is_empty()).await;
+            stage.sleep(90).await;
+            assert!(matches!(order(&person, Operation::Promote).await, Ordered::Done(..)));
+        };
+        let output = stage.rollout_while(few, promoted).await.exits(0).says("(promoted manually)");
+        assert!(output.ending.reason.detail.starts_with("promoted manually"), "{:?}", output.ending.reason);
+        stage.assert_ended("42", "promoted");
+    });
+}
+
 #[test]
 fn a_promotion_now_is_final() {
     play_on("hello", async |stage| {
@@ -101,7 +122,9 @@ fn a_promotion_now_is_final() {
             assert!(matches!(order(person, Operation::PromoteNow).await, Ordered::Done(..)));
         })
         .await
-        .exits(0);
+        .exits(0)
+        .says("promoted  42 is now the alias' version, promoted manually")
+        .because("promoted manually, ahead of its schedule");
         stage.assert_ended("42", "promoted");
         assert_eq!(stage.writes().last().unwrap().caller, "PERSON");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));

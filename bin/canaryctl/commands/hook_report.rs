@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use controller::port::{Cloud, Failure as EndReason};
-use controller::tag_key;
+use controller::{awaited, tag_key};
+use rollout::Subject;
 use rollout::arn::{Arn, unqualified};
+use rollout::note::NoteParse;
 use serde_json::json;
 
 use crate::cli::common::{Common, Output};
@@ -82,6 +84,12 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
             session.aws.configuration(&subject.function, None).await.map_err(|error| Failure::refused(error.to_string()))?;
         unqualified(&found.arn).to_owned()
     };
+    if !awaited_by_any(&session.aws, subject, &args.execution_id).await {
+        let text = format!("no rollout of {} waits for the hook execution `{}`", subject.function, args.execution_id);
+        return Err(Failure::refused(format!(
+            "{text}\n  hint: `canaryctl status {subject}` shows the current rollout; its hook's event holds the ID"
+        )));
+    }
     let answer = match args.status {
         Status::Succeeded => "Succeeded".to_owned(),
         Status::Failed if args.reason.is_empty() => "Failed".to_owned(),
@@ -97,6 +105,21 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
         Output::Json => format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })),
     });
     Ok(0)
+}
+
+/// Whether a rollout on one of the function's aliases waits for this execution. What cannot be read may be: with an ARN no more is needed
+/// than to write a tag. Without any alias it may be a first deployment, which has none yet.
+async fn awaited_by_any(aws: &impl Cloud, subject: &Subject, execution_id: &str) -> bool {
+    let Ok(names) = aws.alias_names(&subject.function).await else { return true };
+    for alias in &names {
+        let subject = Subject { alias: alias.clone(), ..subject.clone() };
+        match aws.alias(&subject).await.map(|held| held.map(|held| held.alias.noted())) {
+            Ok(Some(NoteParse::Note(note))) if awaited(&note).iter().any(|awaited| awaited == execution_id) => return true,
+            Ok(Some(NoteParse::Newer { .. })) | Err(_) => return true,
+            Ok(_) => {}
+        }
+    }
+    names.is_empty()
 }
 
 /// A text that AWS accepts in a tag: letters, digits, spaces and `_.:/=+-@`, at most 256 with the word before it.

@@ -106,10 +106,20 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         loop {
             let (round, ended) = self.round(before.as_ref()).await;
             if let Some(outcome) = ended {
+                self.forget_report().await;
                 return self.end(&outcome, &round.seen);
             }
             self.perform(&round).await;
             before = Some(round);
+        }
+    }
+
+    /// Takes the report of a hook away that nobody waits for any more, as far as it is there by now.
+    async fn forget_report(&self) {
+        if let Some((arn, key)) = self.jobs.unheard()
+            && self.io.interrupt() != Interrupt::AtOnce
+        {
+            let _ = self.io.cloud.untag(&arn, &key).await;
         }
     }
 

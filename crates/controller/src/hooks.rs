@@ -5,6 +5,7 @@ use std::time::Duration;
 use rollout::arn::unqualified;
 use rollout::event::HookPhase;
 use rollout::hook::{HookTarget, HookUrl};
+use rollout::note::{Note, Phase};
 use rollout::target::Qualified;
 use rollout::timing::{INVOCATION_LIMIT, PAGE_LIMIT};
 use rollout::{Version, Weight};
@@ -42,8 +43,12 @@ pub(crate) struct Question {
 
 impl Question {
     fn execution_id(&self) -> String {
-        let step = self.step.filter(|_| self.phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
-        format!("{}/{}{step}/{}", self.rollout_id, self.phase.word(), self.attempt)
+        execution_id(&self.rollout_id, self.phase, self.step, self.attempt)
+    }
+
+    /// The resource and the tag in which a hook that takes its time answers.
+    pub(crate) fn report_to(&self) -> Option<(String, String)> {
+        Some((self.function_arn()?.to_owned(), tag_key(&self.execution_id())))
     }
 
     /// The function's own ARN, which is where a hook that takes its time leaves its answer.
@@ -82,8 +87,39 @@ pub fn tag_key(execution_id: &str) -> String {
     format!("canaryctl/{execution_id}")
 }
 
-/// Asks a hook, once, and judges its answer; waits for one that comes later for as long as it is let.
+/// The execution that a hook's event names: rollout, phase with the step between two of them, and attempt.
+fn execution_id(rollout_id: &str, phase: HookPhase, step: Option<u16>, attempt: u8) -> String {
+    let step = step.filter(|_| phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
+    format!("{rollout_id}/{}{step}/{attempt}", phase.word())
+}
+
+/// The executions of a hook that a rollout is waiting for, by its note: whoever takes it over counts one more attempt, and the answer may
+/// still be about one before.
+pub fn awaited(note: &Note) -> Vec<String> {
+    let (phase, step) = match note.phase {
+        Phase::Pre => (HookPhase::PreTraffic, None),
+        Phase::Shift { step, .. } => (HookPhase::Step, Some(step)),
+        Phase::Post => (HookPhase::PostTraffic, None),
+        Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => return Vec::new(),
+    };
+    let attempts = note.hook.map_or(0, |hook| hook.number);
+    (1..=attempts).rev().map(|attempt| execution_id(&note.id.to_string(), phase, step, attempt)).collect()
+}
+
+/// Asks a hook, once, and judges its answer; waits for one that comes later for as long as it is let. What was reported on an attempt
+/// before, while no process was there to hear it, is the answer.
 pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
+    if question.attempt > 1
+        && let Some(arn) = question.function_arn()
+        && let Ok(tags) = cloud.tags(arn).await
+    {
+        let before = (1..question.attempt).rev().map(|attempt| tag_key(&Question { attempt, ..question.clone() }.execution_id()));
+        for key in before {
+            if let Some(answer) = tags.get(&key) {
+                return reported(cloud, arn, &key, answer).await;
+            }
+        }
+    }
     let judged = match &question.hook {
         HookTarget::Function(function) => {
             invoke(cloud, clock, function, &question.payload()).await.map(|reply| judge(&reply, question.any_answer))
@@ -124,16 +160,22 @@ async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) ->
             }
             Err(_) => None,
         };
-        let Some(answer) = answer else { continue };
-        // A tag that stays does no harm: no other asking has its key.
-        let _ = cloud.untag(arn, &key).await;
-        let reason = answer.strip_prefix("Failed").map(|reason| reason.trim_start_matches([':', ' ']));
-        return match reason {
-            None if answer == "Succeeded" => Ok(()),
-            Some("") => Err("it reported Failed and gave no reason".to_owned()),
-            Some(reason) => Err(short(reason)),
-            None => Err(format!("it reported `{}`, which is neither Succeeded nor Failed", short(&answer))),
-        };
+        if let Some(answer) = answer {
+            return reported(cloud, arn, &key, &answer).await;
+        }
+    }
+}
+
+/// Takes a report away from where it was left, and reads it.
+async fn reported<C: Cloud>(cloud: &C, arn: &str, key: &str, answer: &str) -> Result<(), String> {
+    // A tag that stays does no harm: no other asking has its key.
+    let _ = cloud.untag(arn, key).await;
+    let reason = answer.strip_prefix("Failed").map(|reason| reason.trim_start_matches([':', ' ']));
+    match reason {
+        None if answer == "Succeeded" => Ok(()),
+        Some("") => Err("it reported Failed and gave no reason".to_owned()),
+        Some(reason) => Err(short(reason)),
+        None => Err(format!("it reported `{}`, which is neither Succeeded nor Failed", short(answer))),
     }
 }
 

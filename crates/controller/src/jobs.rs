@@ -21,13 +21,15 @@ pub(crate) struct Jobs<'a> {
     asked: Option<Announced>,
     hook: Hook,
     asking: Option<Job<'a, Result<(), String>>>,
+    /// The resource and the tag in which the hook that was last asked may report.
+    report_to: Option<(String, String)>,
     pub(crate) probe: Probe,
     probing: Option<Job<'a, Probe>>,
 }
 
 impl<'a> Jobs<'a> {
     pub(crate) fn new() -> Self {
-        Self { asked: None, hook: Hook::NotInvoked, asking: None, probe: Probe::NotSent, probing: None }
+        Self { asked: None, hook: Hook::NotInvoked, asking: None, report_to: None, probe: Probe::NotSent, probing: None }
     }
 
     /// How the hook is doing that the alias announces.
@@ -35,9 +37,20 @@ impl<'a> Jobs<'a> {
         if self.asked == announced(plan, memory) { self.hook.clone() } else { Hook::NotInvoked }
     }
 
+    /// Where a hook may still report that has not answered.
+    pub(crate) fn unheard(&self) -> Option<(String, String)> {
+        self.report_to.clone().filter(|_| self.asking.is_some())
+    }
+
     /// Sends a hook's question off, before anything is looked at again.
-    pub(crate) async fn ask(&mut self, which: Announced, now: Time, asking: impl Future<Output = Result<(), String>> + 'a) {
-        self.asked = Some(which);
+    pub(crate) async fn ask(
+        &mut self,
+        which: Announced,
+        report_to: Option<(String, String)>,
+        now: Time,
+        asking: impl Future<Output = Result<(), String>> + 'a,
+    ) {
+        (self.asked, self.report_to) = (Some(which), report_to);
         self.hook = Hook::Running(now);
         let mut asking: Job<'a, _> = Box::pin(asking);
         match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {

@@ -39,7 +39,7 @@ mod swap;
 pub use doctor::doctor;
 pub use forecast::forecast;
 pub use group::{GroupEnding, each, group, rollout};
-pub use hooks::tag_key;
+pub use hooks::{awaited, tag_key};
 pub use iam::{Grant, Place, permissions, rollback_permissions};
 pub use identity::Identity;
 pub use interrupt::Interrupt;

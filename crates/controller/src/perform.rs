@@ -184,7 +184,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             look: self.plan.poll.max(LATER_ANSWER),
         };
         let (cloud, clock) = (self.io.cloud, self.io.clock);
-        self.jobs.ask(announced, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+        let report_to = question.report_to();
+        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
     }
 
     /// Sends the test events off; their answers are awaited while the loop rests.

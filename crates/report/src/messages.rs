@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollout::comparison::AnalysisVerdict;
-use rollout::event::{Difference, Event, EventKind, Started};
+use rollout::event::{Adopted, Difference, Event, EventKind, Started};
 use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
 use rollout::hook::HookUrl;
@@ -37,7 +37,10 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
     match &event.what {
         EventKind::Started(started) => about_start(started),
         EventKind::Warning { text, .. } => line("warning", one_line(text)),
-        EventKind::Acquired => line("acquired", "the alias; traffic unchanged"),
+        EventKind::Acquired { adopted: None } => line("acquired", "the alias; traffic unchanged"),
+        EventKind::Acquired { adopted: Some(Adopted { version, weight }) } => {
+            line("acquired", format!("the alias with {weight} of traffic on {version}, set by something else: adopted"))
+        }
         EventKind::CodeUpdated => line("code", "$LATEST updated with the given code"),
         EventKind::Published { version } if story.stable() == Some(*version) => {
             line("version", format!("no new version: publishing returned {version}, which is already stable"))
@@ -74,16 +77,20 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::ProbeFailed { reason } => failed("probe", None, reason),
         EventKind::MonitoringLost { why } => line("holding", monitoring_lost(story, why)),
         EventKind::MonitoringRestored => line("resumed", "monitoring restored"),
-        EventKind::Paused { until, then } => {
+        EventKind::Paused { until, then, by_itself } => {
             let then = if *then == AfterPause::RollBack { ", then rolls back" } else { "" };
-            line("paused", format!("manually until {}{then}; still watching", clock(*until)))
+            let why = if *by_itself { "because its record was removed from the alias' description," } else { "manually" };
+            line("paused", format!("{why} until {}{then}; still watching", clock(*until)))
         }
         EventKind::Resumed => line("resumed", "after the pause"),
         EventKind::HoldingStep { why } => held(story, why),
         EventKind::Heartbeat { weight, waiting_for, .. } => line("waiting", heartbeat(story, event.at, *weight, waiting_for)),
         EventKind::RollbackStarted { cause, why, alarm, .. } => line("rollback", rollback(story, *cause, why, alarm.as_deref())),
         EventKind::Restored { version, moved } => line("restored", restored(story, event.at, *version, *moved)),
-        EventKind::Promoted { version } => line("promoted", format!("{version} is now the alias' version")),
+        EventKind::Promoted { version, manually } => {
+            let manually = if *manually { ", promoted manually" } else { "" };
+            line("promoted", format!("{version} is now the alias' version{manually}"))
+        }
         EventKind::Outcome(_) | EventKind::GroupOutcome(_) | EventKind::Observed(_) | EventKind::Unknown => Vec::new(),
     }
 }

@@ -169,7 +169,7 @@ impl Record {
                 self.rollback = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
-            EventKind::Promoted { version } => {
+            EventKind::Promoted { version, .. } => {
                 self.shares.push((at, Weight::FULL));
                 self.decide(at, format!("promote {version}"), "all steps completed");
             }

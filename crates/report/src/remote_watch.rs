@@ -185,7 +185,16 @@ impl Watch {
         }
         (self.share, self.stood) = (to, to);
         let steps = self.steps;
-        Some(EventKind::WeightShifted { from, to, step, steps, next_at: note.due, because, by_configuration: false })
+        Some(EventKind::WeightShifted {
+            from,
+            to,
+            step,
+            steps,
+            next_at: note.due,
+            because,
+            by_configuration: false,
+            manually: note.promoted_manually,
+        })
     }
 
     /// Everything that holds the traffic, and its end.
@@ -194,7 +203,7 @@ impl Watch {
             return Vec::new();
         }
         let known = &self.known;
-        let mut kinds = about_holding(Some(known), note, || "the rollout's process cannot read CloudWatch".to_owned());
+        let mut kinds = about_holding(Some(known), note, false, || "the rollout's process cannot read CloudWatch".to_owned());
         if note.waited > known.waited && known.waited.is_zero() {
             kinds.push(EventKind::HoldingStep { why: "step extended: too few invocations of the new version".to_owned() });
         }

@@ -83,7 +83,7 @@ impl Story {
         self.alias.clone_from(&event.alias);
         match &event.what {
             EventKind::Started(started) => self.start(event.at, started),
-            EventKind::Acquired => self.claimed = true,
+            EventKind::Acquired { .. } => self.claimed = true,
             EventKind::Published { version } => self.candidate = Some(*version),
             EventKind::VersionReady { version, .. } => {
                 self.candidate = Some(*version);

@@ -67,7 +67,11 @@ pub enum EventKind {
     },
     /// The alias is claimed.
     #[serde(rename = "acquired")]
-    Acquired,
+    Acquired {
+        /// The weight that the candidate already had, where the rollout was begun by something else and is adopted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adopted: Option<Adopted>,
+    },
     /// The given code is in `$LATEST`.
     #[serde(rename = "code_updated")]
     CodeUpdated,
@@ -148,6 +152,9 @@ pub enum EventKind {
         because: String,
         /// Whether nothing is watched, so that the schedule alone allowed it.
         by_configuration: bool,
+        /// Whether a person gave it all traffic, ahead of the schedule.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        manually: bool,
     },
     /// An alarm has another state, or was seen for the first time.
     #[serde(rename = "alarm_changed")]
@@ -214,6 +221,9 @@ pub enum EventKind {
         until: Time,
         /// What happens then.
         then: AfterPause,
+        /// Whether nobody asked for it: the rollout's record had vanished from the alias.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_itself: bool,
     },
     /// The pause is over.
     #[serde(rename = "resumed")]
@@ -261,6 +271,9 @@ pub enum EventKind {
     Promoted {
         /// Its number.
         version: Version,
+        /// Whether a person made it so, ahead of the schedule.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        manually: bool,
     },
     /// What a decision rested on, for whoever wants to check it. Told only where that was asked for, and kept in a form of its own.
     #[serde(skip)]
@@ -351,6 +364,15 @@ impl Started {
     pub fn is_elsewhere(&self) -> bool {
         self.schedule.is_empty()
     }
+}
+
+/// Traffic that something else had given a version before the rollout adopted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The version.
+    pub version: Version,
+    /// Its weight.
+    pub weight: Weight,
 }
 
 /// Something that the candidate has otherwise than stable: two values, or names that came, went or mean something else.

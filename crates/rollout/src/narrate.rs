@@ -6,7 +6,7 @@
 use crate::action::{Action, Reason};
 use crate::alias::{Alias, AliasState, alias_state};
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
-use crate::event::{EventKind, HookPhase, Observed, ResumesAt, Started};
+use crate::event::{Adopted, EventKind, HookPhase, Observed, ResumesAt, Started};
 use crate::format::exact;
 use crate::group::state::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Health, HoldReason, Verdict};
@@ -221,14 +221,15 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     let mut events = Vec::new();
     let gone_on_with = matches!(plan.entry, Entry::TakeOver { .. });
     let moved = before.is_some_and(|before| is_moving(&before.seen));
+    let rewritten = before.is_some_and(|before| before.action == Action::WriteAgain);
     match &earlier {
         // It was told by the process that began it.
-        None if gone_on_with || moved => {}
+        None if gone_on_with || moved || rewritten => {}
         None if note.stable.is_none() => events.extend(note.candidate.map(|version| EventKind::AliasCreated { version })),
-        None => events.push(EventKind::Acquired),
+        None => events.push(EventKind::Acquired { adopted: adopted(plan, now) }),
         Some(_) => {}
     }
-    events.extend(about_holding(earlier.as_ref(), &note, || why_unreadable(plan, before.unwrap_or(now))));
+    events.extend(about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now))));
     let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
@@ -246,8 +247,22 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     events
 }
 
+/// What was already there where another tool's rollout is taken over.
+fn adopted(plan: &Plan, now: &Round) -> Option<Adopted> {
+    let Entry::Adopt(version) = plan.entry else { return None };
+    let weight = now.seen.alias.as_ref()?.share_of(version);
+    Some(Adopted { version, weight })
+}
+
 /// What keeps the weight where it is, and the end of that: what one note has of it and the one before had not.
-pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl FnOnce() -> String) -> Vec<EventKind> {
+///
+/// `by_itself` says that this process paused it, because its note had vanished.
+pub fn about_holding(
+    earlier: Option<&Note>,
+    note: &Note,
+    by_itself: bool,
+    why_unreadable: impl FnOnce() -> String,
+) -> Vec<EventKind> {
     let mut events = Vec::new();
     let live = !note.phase.is_terminal();
     match (earlier.and_then(|earlier| earlier.blind), note.blind) {
@@ -257,7 +272,7 @@ pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl F
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            events.push(EventKind::Paused { until: pause.until, then: pause.then });
+            events.push(EventKind::Paused { until: pause.until, then: pause.then, by_itself });
         }
         (Some(_), None) if live => events.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
@@ -268,7 +283,7 @@ pub fn about_holding(earlier: Option<&Note>, note: &Note, why_unreadable: impl F
 /// The end that a terminal note tells of; `moved` says whether the candidate had any traffic.
 pub fn about_end(note: &Note, moved: bool) -> Option<EventKind> {
     match note.phase {
-        Phase::Promoted => note.candidate.map(|version| EventKind::Promoted { version }),
+        Phase::Promoted => note.candidate.map(|version| EventKind::Promoted { version, manually: note.promoted_manually }),
         Phase::Back(Cause::Unchanged | Cause::Rejected | Cause::Failed) => None,
         Phase::Back(_) => Some(EventKind::Restored { version: note.stable, moved }),
         Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => None,
@@ -297,7 +312,8 @@ fn shifted(plan: &Plan, before: Option<&Round>, note: &Note, from: Weight) -> Ev
         Some(Action::Shift { pass, .. }) => (pass.phrase(), pass.by_configuration()),
         Some(_) | None => ("written earlier".to_owned(), false),
     };
-    EventKind::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration }
+    let manually = note.promoted_manually;
+    EventKind::WeightShifted { from, to: note.phase.share(), step, steps, next_at: note.due, because, by_configuration, manually }
 }
 
 fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {

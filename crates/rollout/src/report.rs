@@ -30,6 +30,8 @@ pub struct Report {
     /// How many test events the candidate answered.
     probed: Option<u32>,
     held_up: bool,
+    /// Whether a person gave the candidate all traffic.
+    promoted_manually: bool,
 }
 
 impl Report {
@@ -52,6 +54,9 @@ impl Report {
                 self.noticed = Some(event.at);
             }
             EventKind::AlarmChanged { state: AlarmState::Alarm, .. } => self.alarms.1 = true,
+            EventKind::WeightShifted { manually: true, .. } | EventKind::Promoted { manually: true, .. } => {
+                self.promoted_manually = true
+            }
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
             EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
@@ -119,14 +124,18 @@ impl Report {
         let Some(stable) = self.stable else { return "first version of this alias: it gets all traffic".to_owned() };
         let named = self.candidate.map_or_else(|| "the new version".to_owned(), |version| version.to_string());
         let (watched, fired) = self.alarms;
-        let mut parts = vec!["all steps completed".to_owned()];
+        let began = if self.promoted_manually { "promoted manually, ahead of its schedule" } else { "all steps completed" };
+        let mut parts = vec![began.to_owned()];
         parts.extend((watched && !fired).then(|| "no alarm fired".to_owned()));
         parts.extend(self.probed.map(|count| format!("{named} answered {count} of {count} test events")));
         if matches!(self.analysis, Some(Mode::On | Mode::Observe)) {
             let counted = self.counted.as_ref().filter(|(_, numbers)| numbers.candidate.calls > 0);
             let over = |numbers: &Numbers| format!("{} invocations", grouped(numbers.candidate.calls));
             match counted {
-                None if self.probed.is_none() => return format!("no invocation of {named} was observed: nothing was verified"),
+                None if self.probed.is_none() => {
+                    let manually = if self.promoted_manually { "promoted manually; " } else { "" };
+                    return format!("{manually}no invocation of {named} was observed: nothing was verified");
+                }
                 Some((AnalysisVerdict::Pass, numbers)) => {
                     parts.push(format!("{named} no worse than {stable} over {}", over(numbers)));
                 }
@@ -138,7 +147,7 @@ impl Report {
             }
         }
         let nothing = !watched && self.analysis == Some(Mode::Off) && self.probed.is_none();
-        if nothing { "all steps completed; nothing was watched".to_owned() } else { parts.join(", ") }
+        if nothing { format!("{began}; nothing was watched") } else { parts.join(", ") }
     }
 
     fn next(&self, subject: &str, outcome: &Outcome) -> Vec<String> {

@@ -50,7 +50,7 @@ macro_rules! written {
 frozen!(events, EventKind {
     EventKind::Started(_) => r#"{"type":"started","rollout_id":"7f3ac2e1","stable":"41","candidate":null,"schedule":"Canary10Percent5Minutes","weights":[0.1,1.0],"every_seconds":300,"bake_seconds":180,"alarms":["errors"],"analysis":"on","pre_hook":null,"step_hook":"check","post_hook":null,"resumes_at":{"weight":0.1,"step":1,"next_at":"2026-11-23T14:03:13.000Z"}}"#,
     EventKind::Warning { .. } => r#"{"type":"warning","text":"the alias could not be read","transient":true}"#,
-    EventKind::Acquired => r#"{"type":"acquired"}"#,
+    EventKind::Acquired { .. } => r#"{"type":"acquired"}"#,
     EventKind::CodeUpdated => r#"{"type":"code_updated"}"#,
     EventKind::Published { .. } => r#"{"type":"published","version":"42"}"#,
     EventKind::VersionReady { .. } => r#"{"type":"version_ready","version":"42","differences":[{"name":"memory","stable":"128 MB","candidate":"256 MB"},{"name":"environment","added":["A"],"removed":["B"],"changed":["C"]}]}"#,
@@ -323,7 +323,7 @@ fn readers_tolerate_what_they_do_not_know() {
         from_str(&format!(r#"{{"v":1,"at":"2026-11-23T14:03:13.000Z","function":"hello","alias":"live",{rest}}}"#)).unwrap()
     };
     assert_eq!(event(r#""type":"danced","how":"well""#).what, EventKind::Unknown);
-    assert_eq!(event(r#""type":"acquired","by":{"whom":["me"]}"#).what, EventKind::Acquired);
+    assert_eq!(event(r#""type":"acquired","by":{"whom":["me"]}"#).what, EventKind::Acquired { adopted: None });
     let ended = r#""type":"outcome","outcome":"adjourned","exit_code":99,"reason":{"kind":"sunset","detail":"","more":1},"stable":null,"candidate":null,"rollout_id":"","traffic":"","took_ms":0,"noticed_ms":null,"reverted_ms":null,"next":[]"#;
     let event = event(ended);
     let ending = event.ending().unwrap();
