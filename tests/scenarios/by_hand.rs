@@ -147,13 +147,14 @@ fn a_share_set_by_hand_is_left_after_a_while() {
                 world.schedule(world.now(), console(r#"{"RoutingConfig":{"AdditionalVersionWeights":{"42":0.4}}}"#));
             });
         };
-        let output = stage.rollout_while(with(request(), |policy| policy.analysis.max_hold = Duration::from_mins(7)), set).await;
+        let patient = with(request(), |policy| policy.analysis.max_hold = Duration::from_mins(7));
+        let output = stage.rollout_while(&patient, set).await;
         output.exits(30).says("holding it for 7m at most").says("left so for 7m");
         assert_eq!(stage.shares("42").last().unwrap().1, 40);
         // Reset, the same command resumes it at once.
         let stable = stage.shares("42").len();
         stage.with(|world| world.set_alias("hello", "Live", "41", Some(("42", 0.1))).unwrap());
-        stage.as_caller("SECOND").await.rollout(request()).await.exits(0);
+        stage.as_caller("SECOND").await.rollout(&patient).await.exits(0);
         assert!(stage.shares("42").len() > stable);
     });
 }

@@ -151,7 +151,11 @@ fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Optio
     if let Some(cause) = reason_to_stop(plan, seen, note, &verdict) {
         return Action::RollBack(cause);
     }
-    if seen.interrupted {
+    // Nobody may ever come back to a weight that was set manually: then it is left as it is, for the same command to resume.
+    let left = by_hand.is_some()
+        && note.pause.is_none()
+        && seen.set_manually_since.is_some_and(|since| seen.now >= since + plan.analysis.max_hold);
+    if seen.interrupted || left {
         return if note.lease.is_some() { Action::Release } else { Action::Finish(Outcome::LeftInProgress) };
     }
     if let Some(action) = bookkeeping(plan, seen, note, &verdict) {
@@ -161,10 +165,6 @@ fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Optio
         return if seen.now >= until { Action::Resume } else { wait(seen, until, Reason::Paused(until)) };
     }
     match (by_hand, verdict) {
-        // Nobody may ever come back to it: then it is left as it is, for the same command to resume.
-        (Some(_), _) if seen.set_manually_since.is_some_and(|since| seen.now >= since + plan.analysis.max_hold) => {
-            if note.lease.is_some() { Action::Release } else { Action::Finish(Outcome::LeftInProgress) }
-        }
         (Some(weight), _) => wait(seen, seen.now + plan.poll, Reason::SetByHand(weight)),
         (None, verdict) => advance(plan, seen, note, verdict),
     }
