@@ -1,0 +1,227 @@
+"""A rollout's life on an emulator that nobody here wrote. Arguments: the canaryctl to check, and the emulator's command.
+
+What the emulator does otherwise than AWS, and what is therefore not asked of it:
+- It does not compare `RevisionId`: of several writers the last one wins. Of three rollouts at once only the end is checked: all
+  traffic is on one version, and no process hangs or crashes.
+- It evaluates no alarms: their states are set.
+- It counts no invocations by version: nothing is compared (`--analysis off`).
+"""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+
+import boto3
+
+CANARYCTL, MINISTACK = sys.argv[1:]
+STEPS = ["--steps", "20,60", "--every", "3s", "--bake", "2s", "--poll", "500ms", "--analysis", "off", "--no-config"]
+SLOW = ["--steps", "20,60", "--every", "30s", "--bake", "2s", "--poll", "500ms", "--analysis", "off", "--no-config"]
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_ACTIONS") and not name.startswith("AWS_")
+} | {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+failed = []
+
+
+def check(what, holds, seen=""):
+    """One line for one check."""
+    print(f"{'ok  ' if holds else 'FAIL'} {what}{'' if holds else f': {str(seen)[-800:]}'}", flush=True)
+    if not holds:
+        failed.append(what)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def code(text):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as entries:
+        entries.writestr("index.py", f"def handler(event, context):\n    return {text!r}\n")
+    return archive.getvalue()
+
+
+class Emulator:
+    """The emulator on a port of its own, and clients for it."""
+
+    def __init__(self, folder):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        settings = dict(ENVIRONMENT, GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", HOME=folder)
+        self.process = subprocess.Popen([MINISTACK], env=settings, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        access = dict(endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        self.aws, self.alarms = boto3.client("lambda", **access), boto3.client("cloudwatch", **access)
+        iam = boto3.client("iam", **access)
+        self.role = iam.create_role(RoleName="role", AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[]}')["Role"]["Arn"]
+
+    def function(self, name, alias=True):
+        """A function with version 1 behind `live`, and newer code."""
+        self.aws.create_function(
+            FunctionName=name, Runtime="python3.12", Role=self.role, Handler="index.handler", Code={"ZipFile": code(name)}
+        )
+        self.settle(name)
+        if alias:
+            self.aws.publish_version(FunctionName=name)
+            self.aws.create_alias(FunctionName=name, Name="live", FunctionVersion="1", Description="ours")
+            self.change(name)
+
+    def change(self, name):
+        self.aws.update_function_code(FunctionName=name, ZipFile=code(f"{name} {time.time()}"))
+        self.settle(name)
+
+    def settle(self, name):
+        for _ in range(100):
+            known = self.aws.get_function_configuration(FunctionName=name)
+            if known.get("State") == "Active" and known.get("LastUpdateStatus", "Successful") == "Successful":
+                return
+            time.sleep(0.1)
+
+    def alias(self, name):
+        alias = self.aws.get_alias(FunctionName=name, Name="live")
+        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return alias["FunctionVersion"], {version: weight for version, weight in weights.items() if weight}
+
+    def alarm(self, name):
+        self.alarms.put_metric_alarm(
+            AlarmName=name, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", Period=60, EvaluationPeriods=1,
+            Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold", TreatMissingData="notBreaching",
+        )
+        self.alarms.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="quiet")
+
+    def start(self, *arguments):
+        command = [CANARYCTL, *arguments, "--endpoint-url", self.url]
+        return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder)
+
+    def run(self, *arguments):
+        return end(self.start(*arguments))
+
+    folder = None
+
+
+def end(process, limit=90):
+    try:
+        output, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+        return None, output
+    return process.returncode, output
+
+
+def until(holds, limit=40):
+    deadline = time.time() + limit
+    while time.time() < deadline:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def ended(what, emulator, name, outcome, expected, version):
+    """Checks an exit code and where the traffic is."""
+    status, output = outcome
+    check(f"{what}: exit code {expected}", status == expected, f"{status}\n{output}")
+    check(f"{what}: all traffic on {version}", emulator.alias(name) == (version, {}), emulator.alias(name))
+
+
+def stories(emulator):
+    began = lambda name: until(lambda: emulator.alias(name)[1] == {"2": 0.2})
+
+    emulator.function("first", alias=False)
+    ended("first deployment", emulator, "first", emulator.run("rollout", "first", "--type", "AllAtOnce", *STEPS[-5:]), 0, "1")
+
+    emulator.function("hello")
+    status, output = emulator.run("plan", "hello", *STEPS)
+    check("plan: exit code 0", status == 0, output)
+    versions = [known["Version"] for known in emulator.aws.list_versions_by_function(FunctionName="hello")["Versions"]]
+    check("plan: publishes nothing", versions == ["$LATEST", "1"], versions)
+    ended("rollout", emulator, "hello", emulator.run("rollout", "hello", *STEPS), 0, "2")
+    check("rollout: the user's own text is kept", emulator.aws.get_alias(FunctionName="hello", Name="live")["Description"].startswith("ours"))
+    ended("rollout of nothing new", emulator, "hello", emulator.run("rollout", "hello", *STEPS), 0, "2")
+    ended("rollback", emulator, "hello", emulator.run("rollback", "hello", "--no-config"), 0, "1")
+    ended("rollback twice", emulator, "hello", emulator.run("rollback", "hello", "--no-config"), 0, "1")
+    status, output = emulator.run("status", "hello", "--no-config", "--output", "json")
+    check("status: says where traffic is", status == 0 and json.loads(output)["traffic"] == "100% on 1", output)
+
+    emulator.function("alarmed")
+    emulator.alarm("errors")
+    process = emulator.start("rollout", "alarmed", "--alarm", "errors", *SLOW)
+    check("alarm: it begins", began("alarmed"))
+    emulator.alarms.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="Threshold Crossed")
+    ended("alarm", emulator, "alarmed", end(process), 10, "1")
+    emulator.alarms.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="quiet")
+
+    emulator.function("ordered")
+    process = emulator.start("rollout", "ordered", *SLOW)
+    check("pause: it begins", began("ordered"))
+    status, output = emulator.run("pause", "ordered", "--no-config")
+    check("pause: exit code 0", status == 0, output)
+    status, output = emulator.run("promote", "ordered", "--no-config")
+    check("promote: exit code 0", status == 0, output)
+    ended("promote", emulator, "ordered", end(process), 0, "2")
+
+    emulator.function("aborted")
+    process = emulator.start("rollout", "aborted", *SLOW)
+    check("abort: it begins", began("aborted"))
+    status, output = emulator.run("abort", "aborted", "--no-config")
+    check("abort: exit code 0", status == 0, output)
+    ended("abort", emulator, "aborted", end(process), 13, "1")
+
+    emulator.function("killed")
+    process = emulator.start("rollout", "killed", *STEPS)
+    check("kill: it begins", began("killed"))
+    process.send_signal(signal.SIGKILL)
+    end(process)
+    ended("resume", emulator, "killed", emulator.run("rollout", "killed", "--take-over", *STEPS), 0, "2")
+
+    emulator.function("interrupted")
+    process = emulator.start("rollout", "interrupted", *SLOW)
+    check("signal: it begins", began("interrupted"))
+    process.send_signal(signal.SIGHUP)
+    ended("signal", emulator, "interrupted", end(process), 13, "1")
+
+    emulator.function("raced")
+    ends = [end(process) for process in [emulator.start("rollout", "raced", *STEPS) for _ in range(3)]]
+    check("three at once: each ends and says how", all(status in (0, 3, 13, 21) for status, _ in ends), ends)
+    check("three at once: all traffic on one version", emulator.alias("raced")[1] == {}, emulator.alias("raced"))
+
+    for name in ("one", "two", "three"):
+        emulator.function(name)
+    outcome = emulator.run("rollout", "one", "two", "three", *STEPS)
+    for name in ("one", "two", "three"):
+        ended(f"group, {name}", emulator, name, outcome, 0, "2")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        Emulator.folder = folder
+        emulator = Emulator(folder)
+        try:
+            stories(emulator)
+        finally:
+            emulator.process.terminate()
+            emulator.process.wait(10)
+    print(f"{len(failed)} failed" if failed else "all hold")
+    sys.exit(1 if failed else 0)
+
+
+main()
