@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::target::resolve::{Located, OnConfigError, locate_all};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate_all};
 use crate::ui::print::{print_info, print_out};
 use crate::{request, session};
 
@@ -39,11 +40,13 @@ pub(crate) struct IamPolicy {
 pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     let IamPolicy { rollback_only, with_doctor, rollout: mut args } = args;
     args.common.anywhere = true;
+    let typed = args.typed();
     // Every schedule needs the same.
     if args.every.is_none() {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
-    let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
+    let (located, _) =
+        locate_all(args.function.as_deref(), &args.several.only, &args.common, Needs::Settings(&args.typed())).await?;
     let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
@@ -54,6 +57,9 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
             add(&mut grants, rollback_permissions(&one.subject, &place));
             continue;
         }
+        let is_typed = |problem: &&project::Problem| problem.setting.as_deref().is_some_and(|setting| typed.contains(&setting));
+        let replaced = one.replaced.iter().filter(is_typed);
+        notes.extend(replaced.map(|problem| format!("{}: {}; the command line is used instead", problem.place, problem.message)));
         let request = request::request(&args, one).await?;
         notes.extend(about_rollout(&args, request.create_alias));
         add(&mut grants, permissions(&request, &place, with_doctor));

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use project::{Lookup, Problems, Project, discover};
+use project::{Lookup, Note, Problems, Project, discover};
 
 use crate::cli::config_args::ConfigArgs;
 use crate::error::Failure;
 
 impl ConfigArgs {
-    /// Reads the file of `--config`, or the one in the working directory; `None` where there is none, or with `--no-config`.
+    /// Reads what can be read of the file of `--config`, or of the one in the working directory; `None` where there is none, or with
+    /// `--no-config`.
     ///
     /// With a scenario, only a file of `--config` is read.
     pub(crate) async fn project(
@@ -57,18 +58,32 @@ impl ConfigArgs {
             stack: self.stack.clone(),
             parameters: self.parameters.iter().cloned().collect(),
             environment: std::env::vars_os().filter_map(text).collect(),
+            folder: None,
         }
     }
 }
 
 fn read(path: Option<&Path>, lookup: &Lookup) -> Result<Option<Project>, Problems> {
     match path {
-        Some(path) => discover::read_named(path, lookup).map(Some),
-        None => discover::find(Path::new("."), lookup),
+        Some(path) => discover::survey_named(path, lookup).map(Some),
+        None => discover::survey(Path::new("."), lookup),
     }
 }
 
-fn unusable(problems: &Problems) -> Failure {
+/// The files in the working directory that would say more, and are not read.
+pub(crate) fn unread() -> Vec<Note> {
+    discover::programs(Path::new("."))
+}
+
+/// That a command needs a file, and there is none: which files are there, and why each is not read.
+pub(crate) fn no_file(what: &str, hint: &str) -> Failure {
+    let there = discover::passed_over(Path::new("."));
+    let listed: String = there.iter().map(|note| format!("\n  {}: {}", note.place, note.message)).collect();
+    let hint = there.iter().find_map(|note| note.hint.as_deref()).unwrap_or(hint);
+    Failure::usage(format!("{what}{listed}\n  hint: {hint}"))
+}
+
+pub(crate) fn unusable(problems: &Problems) -> Failure {
     Failure::usage(format!("the configuration file cannot be used\n{problems}\n{DO_WITHOUT}"))
 }
 
