@@ -78,9 +78,14 @@ pub(crate) fn unread() -> Vec<Note> {
 /// That a command needs a file, and there is none: which files are there, and why each is not read.
 pub(crate) fn no_file(what: &str, hint: &str) -> Failure {
     let there = discover::passed_over(Path::new("."));
-    let listed: String = there.iter().map(|note| format!("\n  {}: {}", note.place, note.message)).collect();
-    let hint = there.iter().find_map(|note| note.hint.as_deref()).unwrap_or(hint);
-    Failure::usage(format!("{what}{listed}\n  hint: {hint}"))
+    let hint = match there.as_slice() {
+        [one] => one.hint.as_deref().unwrap_or(hint),
+        _ => hint,
+    };
+    let detail =
+        |note: &Note| note.hint.as_ref().filter(|_| there.len() > 1).map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let listed: Vec<String> = there.iter().map(|note| format!("\n  {}: {}{}", note.place, note.message, detail(note))).collect();
+    Failure::usage(format!("{what}{}\n  hint: {hint}", listed.concat()))
 }
 
 pub(crate) fn unusable(problems: &Problems) -> Failure {

@@ -331,7 +331,7 @@ fn unreadable(project: &Project, only: &[String], needs: Needs<'_>) -> usize {
 /// Why a project rolls nothing out.
 fn reasons(project: &Project) -> String {
     let notes = project.notes.iter().filter(|note| matches!(note.kind, NoteKind::Chosen | NoteKind::Warning));
-    notes.take(10).map(|note| format!("\n  {}: {}", note.place, note.message)).collect()
+    notes.take(10).map(|note| format!("\n  {}: {}", note.place, note.message)).collect::<Vec<_>>().concat()
 }
 
 fn no_such_function(project: &Project, typed: &str) -> String {
@@ -376,8 +376,11 @@ async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, n
 
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
     let Some(stack) = &project.stack else {
-        let known = project.problems.iter().find(|problem| problem.is_about("stack")).and_then(|problem| problem.hint.clone());
-        let hint = known.unwrap_or_else(|| "name the stack with `--stack`".to_owned());
+        let known = || project.problems.iter().filter(|problem| problem.is_about("stack"));
+        if let Some(problem) = known().find(|problem| problem.place == *place) {
+            return Err(Failure::usage(problem.to_string()));
+        }
+        let hint = known().find_map(|problem| problem.hint.as_deref()).unwrap_or("name the stack with `--stack`");
         return Err(Failure::usage(format!("{place}: `{id}` is a logical id, and no stack is given\n  hint: {hint}")));
     };
     let stack = &stack.value;

@@ -60,7 +60,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
         let message = format!("an AppSpec has no stages, so `{}` selects nothing", shown(stage));
         found.of("--stage", |found| found.hinted(&Place::whole("--stage"), message, "omit `--stage`"));
     }
-    found.unknown_parameters(lookup.parameters.keys(), "an AppSpec has no parameters", []);
+    found.unknown_parameters(lookup.parameters.keys(), "an AppSpec has no parameters", None);
     let region = At::given(lookup.region.as_ref(), "--region");
     Ok(Project { region, functions, ..Project::empty(Format::AppSpec, file.name) }.finish(found, document))
 }

@@ -74,17 +74,20 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
         );
     }
     check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), fills, &mut found);
-    found.unknown_parameters(lookup.parameters.keys(), "`canary.yml` has no parameters", []);
+    found.unknown_parameters(lookup.parameters.keys(), "`canary.yml` has no parameters", None);
     let project = laid(file, stage, whole, lookup, &mut found);
     Ok(project.finish(found, document))
 }
 
 /// Refuses settings that were written next to the functions.
-fn not_indented(tree: &Node, found: &mut Findings) {
-    let entries = tree.get("functions").and_then(Node::map).into_iter().flat_map(Map::iter);
-    for (key, _) in entries.filter(|(key, node)| OF_A_FUNCTION.contains(&key.text.as_str()) && node.map().is_none()) {
-        let message = format!("`{}` is next to the functions, not in one", key.text);
-        found.of("functions", |found| found.hinted(&key.place, message, "indent it"));
+fn not_indented(tree: &mut Node, found: &mut Findings) {
+    let Value::Map(map) = &mut tree.value else { return };
+    let functions = map.values_mut().find(|(key, _)| *key == "functions").map(|(_, node)| &mut node.value);
+    let Some(Value::Map(functions)) = functions else { return };
+    for (key, node) in functions.values_mut().filter(|(key, node)| OF_A_FUNCTION.contains(key) && node.map().is_none()) {
+        let message = format!("`{key}` is next to the functions, not in one");
+        found.of("functions", |found| found.hinted(&node.place, message, "indent it"));
+        node.value = Value::Map(Map::default());
     }
 }
 
@@ -267,7 +270,8 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
     };
     let fallback = || Some(At { value: DEFAULT_ALIAS.to_owned(), place: key.place.clone() }).filter(|_| !found.lacks("alias"));
     let settings = FunctionSettings {
-        alias: keys.alias.map(|alias| alias.map(|alias| alias.0)).or_else(fallback),
+        // One that is misspelt goes before the default too.
+        alias: keys.alias.map(|alias| alias.map(|alias| alias.0)).filter(|_| !found.lacks_own("alias")).or_else(fallback),
         schedule,
         alarms: keys.alarms.map(|alarms| alarms.value).unwrap_or_default(),
         pre_hook: keys.pre_hook,

@@ -169,11 +169,11 @@ pub fn passed_over(folder: &Path) -> Vec<Note> {
     let mut notes = Vec::new();
     for name in names(folder) {
         let (message, hint) = match known.iter().find(|(known, ..)| *known == name) {
-            Some((_, _, word)) => (format!("it is not read: it has no `{word}`"), format!("`--config {name}` reads it anyway")),
+            Some((_, _, word)) => (format!("this is not read: it has no `{word}`"), format!("`--config {name}` reads it anyway")),
             None if is_program(&name) => (PROGRAM.to_owned(), PACKAGE.to_owned()),
             None => match marked(folder, &name) {
                 Some(words) => {
-                    (format!("it has `{words}`, and is not read under this name"), format!("`--config {name}` reads it"))
+                    (format!("this has `{words}`, and is not read under this name"), format!("`--config {name}` reads it"))
                 }
                 None => continue,
             },
@@ -201,7 +201,7 @@ fn marked(folder: &Path, name: &str) -> Option<&'static str> {
     words.into_iter().find(|word| contains(&bytes, word))
 }
 
-const PROGRAM: &str = "it is a program and is not read";
+const PROGRAM: &str = "this is a program and is not read";
 const PACKAGE: &str = "run `serverless package`: the state in `.serverless` is read instead";
 /// How many files of a folder are looked at.
 const MOST_NAMES: usize = 1000;

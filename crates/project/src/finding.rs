@@ -210,20 +210,14 @@ impl Findings {
         value
     }
 
-    /// Refuses parameters that were typed and name nothing. Those of the stack itself, such as `AWS::AccountId`, are always known.
-    pub(crate) fn unknown_parameters<'a>(
-        &mut self,
-        typed: impl Iterator<Item = &'a String>,
-        why: &str,
-        known: impl IntoIterator<Item = &'a str> + Clone,
-    ) {
-        let stacks = |name: &str| name.starts_with("AWS::") && known.clone().into_iter().next().is_some();
-        for name in typed.filter(|name| !known.clone().into_iter().any(|known| known == *name)) {
-            if !stacks(name) {
-                let message = format!("`{}` is not a parameter: {why}", shown(name));
-                let hint = self.did_you_mean(name, known.clone()).unwrap_or_else(|| "omit it".to_owned());
-                self.of("--param", |found| found.hinted(&Place::whole("--param"), message, hint));
-            }
+    /// Refuses parameters that were typed and name nothing. Where there are any at all, those of the stack itself are known, such as
+    /// `AWS::AccountId`.
+    pub(crate) fn unknown_parameters<'a>(&mut self, typed: impl Iterator<Item = &'a String>, why: &str, known: Option<&[&str]>) {
+        let is_known = |name: &&String| known.is_some_and(|known| known.contains(&name.as_str()) || name.starts_with("AWS::"));
+        for name in typed.filter(|name| !is_known(name)) {
+            let message = format!("`{}` is not a parameter: {why}", shown(name));
+            let hint = self.did_you_mean(name, known.unwrap_or_default().iter().copied()).unwrap_or_else(|| "omit it".to_owned());
+            self.of("--param", |found| found.hinted(&Place::whole("--param"), message, hint));
         }
     }
 
@@ -269,6 +263,13 @@ impl Findings {
         self.function.is_some() && self.problems.iter().any(|problem| problem.function == self.function)
     }
 
+    /// Whether it is known already that a setting cannot be read which this function has itself.
+    pub(crate) fn lacks_own(&self, setting: &str) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.is_about(setting) && problem.function.is_some() && problem.function == self.function)
+    }
+
     /// Whether it is known already that a setting of this function cannot be read.
     pub(crate) fn lacks(&self, setting: &str) -> bool {
         let here = |problem: &Problem| problem.function.is_none() || problem.function == self.function;
@@ -307,7 +308,12 @@ pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
         return None;
     }
     let distance = |word: &str| strsim::damerau_levenshtein(&written, &word.to_lowercase());
-    let near = |word: &&str| word.len() <= LONGEST_WORD && distance(word) <= (word.len() / 3).max(1);
+    // One may be the short form of the other: `IsProd` and `IsProduction`.
+    let begins = |word: &str| {
+        word.len().min(written.len()) >= SHORTEST_BEGINNING && (word.starts_with(&written) || written.starts_with(word))
+    };
+    let near =
+        |word: &&str| word.len() <= LONGEST_WORD && (distance(word) <= (word.len() / 3).max(1) || begins(&word.to_lowercase()));
     let nearest = known.into_iter().take(MOST_WORDS).filter(near).min_by_key(|word| distance(word))?;
     Some(format!("did you mean `{nearest}`?"))
 }
@@ -330,4 +336,5 @@ const MOST_FINDINGS: usize = 1000;
 const LONGEST_MESSAGE: usize = 500;
 const SHOWN: usize = 50;
 const LONGEST_WORD: usize = 128;
+const SHORTEST_BEGINNING: usize = 4;
 const MOST_WORDS: usize = 1000;

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::finding::{Unresolved, did_you_mean, shown};
+use crate::keys::MOST_NAMED;
 use crate::place::{At, Place};
 use crate::tree::{Map, Node};
 
@@ -174,13 +175,13 @@ impl<'a> Template<'a> {
     fn no_such<'k>(&self, what: &str, name: &str, known: impl Iterator<Item = &'k str>, place: &Place) -> Unresolved {
         let guess = self.guesses.get().checked_sub(1).and_then(|left| {
             self.guesses.set(left);
-            did_you_mean(name, known)
+            let known: Vec<&str> = known.take(MOST_NAMED).collect();
+            let some = (1..=MOST_LISTED).contains(&known.len());
+            let listed = || known.iter().map(|known| format!("`{}`", shown(known))).collect::<Vec<_>>().join(", ");
+            did_you_mean(name, known.iter().copied()).or_else(|| some.then(|| format!("the template has {}", listed())))
         });
-        missing(
-            format!("there is no {what} `{}`", shown(name)),
-            guess.unwrap_or_else(|| "add it to the template".to_owned()),
-            place,
-        )
+        let hint = guess.unwrap_or_else(|| "add it to the template".to_owned());
+        missing(format!("there is no {what} `{}`", shown(name)), hint, place)
     }
 
     /// A resource, or what SAM makes of one: `Hello.Alias` and `Hello.Version` are of `Hello`.
@@ -315,6 +316,8 @@ const PSEUDO: [(&str, &str); 6] = [
     ("AWS::StackId", "`--param AWS::StackId=…`"),
 ];
 
+/// How many known words a hint lists.
+const MOST_LISTED: usize = 10;
 /// How many words are compared with the known ones.
 const GUESSES: usize = 50;
 /// How deep functions may stand in functions, and conditions in conditions.

@@ -3,11 +3,12 @@
 //! Names that only the stack knows are left as logical ids. The stack's name and the Region come from `samconfig.toml`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rollout::target::Qualified;
 
 use crate::alarm::Alarm;
-use crate::finding::{Findings, NoteKind, Problems, Reading};
+use crate::finding::{Findings, NoteKind, Problems, Reading, Unresolved};
 use crate::intrinsics::{self, Known, Template};
 use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
@@ -33,7 +34,7 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
     given.extend(lookup.parameters.iter().filter_map(|(name, value)| Some((name.clone(), At::given(Some(value), "--param")?))));
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let template = Template::new(tree, given, text(&stack), text(&region));
-    let mut reader = Reader { template, found, warned: false };
+    let mut reader = Reader { template, found, unnamed: BTreeMap::new(), warned: false };
     reader.typed_names(file.name, beside, lookup);
     reader.twice(&document.twice);
     let functions = reader.all(tree);
@@ -44,8 +45,20 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
             _ => "name the stack with `stack_name` in `samconfig.toml`, or with `--stack`".to_owned(),
         };
         for settings in &functions {
-            let message = |id: &str| format!("`{}` is a logical id, and no stack is given", shown(id));
-            reader.found.in_function(&settings.key.value, |found| settings.check_stack(message, &hint, found));
+            let key = &settings.key.value;
+            let unnamed = reader.unnamed.get(key);
+            let message = |id: &str| match unnamed {
+                Some(missing) => format!("{}: the function's name", missing.message),
+                None => format!("`{}` is a logical id, and no stack is given", shown(id)),
+            };
+            let hint = unnamed.map_or_else(
+                || hint.clone(),
+                |missing| {
+                    let or = if missing.hint.ends_with('?') { "  Or " } else { "; or " };
+                    format!("{}{or}{hint}", missing.hint)
+                },
+            );
+            reader.found.in_function(key, |found| settings.check_stack(message, &hint, found));
         }
     }
     let stage = At::given(lookup.stage.as_ref(), "--stage");
@@ -56,6 +69,8 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
 pub(crate) struct Reader<'a> {
     pub(crate) template: Template<'a>,
     pub(crate) found: Findings,
+    /// The functions whose names cannot be told, and why.
+    unnamed: BTreeMap<String, Unresolved>,
     warned: bool,
 }
 
@@ -91,7 +106,7 @@ impl<'a> Reader<'a> {
     fn typed_names(&mut self, name: &str, beside: Option<File<'_>>, lookup: &Lookup) {
         let parameters: Vec<&str> = self.template.section("Parameters").into_iter().flat_map(Map::keys).collect();
         let why = format!("{name} has no such parameter");
-        self.found.unknown_parameters(lookup.parameters.keys(), &why, parameters.iter().copied().chain(["AWS::NoValue"]));
+        self.found.unknown_parameters(lookup.parameters.keys(), &why, Some(&parameters));
         if let (Some(stage), None) = (&lookup.stage, beside) {
             let like = |parameter: &&&str| STAGES.iter().any(|stage| parameter.to_lowercase().contains(stage));
             let hint = match parameters.iter().find(like) {
@@ -172,9 +187,9 @@ impl<'a> Reader<'a> {
 
     fn function(&mut self, key: &'a Key, node: &'a Node, globals: Option<&'a Node>) -> Option<FunctionSettings> {
         let properties = node.get("Properties");
-        let ignored = node.get("IgnoreGlobals");
+        let without = node.get("IgnoreGlobals");
         let ignores = |key: &str| {
-            let listed = ignored.and_then(Node::list).unwrap_or(ignored.map(std::slice::from_ref).unwrap_or_default());
+            let listed = without.and_then(Node::list).unwrap_or(without.map(std::slice::from_ref).unwrap_or_default());
             listed.iter().filter_map(Node::text).any(|name| name == "*" || name == key)
         };
         let own = |key: &str| properties.and_then(|properties| properties.get(key));
@@ -204,12 +219,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         let known = alias.and_then(|node| self.about("alias", |reader| reader.alias(node)));
-        match alias {
-            Some(alias) => self.warn(alias),
-            None => {
-                let message = format!("`{}` has a `DeploymentPreference` but no `AutoPublishAlias`", shown(&key.text));
-                self.found.of("alias", |found| found.hinted(&key.place, message, "add `AutoPublishAlias: live`"));
-            }
+        if let Some(alias) = alias {
+            self.warn(alias);
+        } else {
+            let message = format!("`{}` has a `DeploymentPreference` but no `AutoPublishAlias`", shown(&key.text));
+            self.found.of("alias", |found| found.hinted(&key.place, message, "add `AutoPublishAlias: live`"));
         }
         let key = key.at();
         let function = self.named(&key, own("FunctionName"));
@@ -357,7 +371,9 @@ impl<'a> Reader<'a> {
             Ok(Known::Resource(_)) => by_id(&name.place),
             Err(missing) => {
                 self.found.unresolved(&missing, "the function is looked up in its stack", None);
-                by_id(&missing.place)
+                let place = missing.place.clone();
+                self.unnamed.insert(key.value.clone(), missing);
+                by_id(&place)
             }
         }
     }

@@ -4,7 +4,7 @@ use rollout::Schedule;
 
 use crate::finding::{Reading, shown};
 use crate::intrinsics::Known;
-use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, parse_at};
+use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, is_placeholder, parse_at};
 use crate::place::At;
 use crate::sam::Reader;
 use crate::tree::{Map, Node};
@@ -36,7 +36,8 @@ impl<'a> Reader<'a> {
         if let Some(config) = self.config(is_name) {
             return self.deployment_config(&name, Some(config));
         }
-        if ["canary", "linear", "allatonce", "codedeploy"].iter().any(|word| name.value.to_lowercase().starts_with(word)) {
+        let like = ["canary", "linear", "allatonce", "codedeploy"];
+        if is_placeholder(&name.value) || like.iter().any(|word| name.value.to_lowercase().starts_with(word)) {
             return parse_at(&name, &mut self.found);
         }
         let message = format!("`{}` is not a schedule, and no deployment configuration in this template", shown(&name.value));

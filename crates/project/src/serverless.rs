@@ -85,12 +85,12 @@ fn project<'a>(
     included: &'a Included<'a>,
     lookup: &'a Lookup,
 ) -> (Project, Findings) {
-    let state = (format == Format::ServerlessState).then_some(&document.root);
-    let root = state.and_then(|state| state.get("service")).unwrap_or(&document.root);
+    let packaged = (format == Format::ServerlessState).then_some(&document.root);
+    let root = packaged.and_then(|state| state.get("service")).unwrap_or(&document.root);
     let compiled = ["provider", "compiledCloudFormationTemplate", "Resources"];
-    let compiled = state.and_then(|_| compiled.into_iter().try_fold(root, |node, key| node.get(key))).and_then(Node::map);
+    let compiled = packaged.and_then(|_| compiled.into_iter().try_fold(root, |node, key| node.get(key))).and_then(Node::map);
     let mut reader = Reader {
-        variables: Variables::new(root, lookup, included, state),
+        variables: Variables::new(root, lookup, included, packaged),
         found: Findings::default(),
         root,
         service: Ok(None),
@@ -102,9 +102,9 @@ fn project<'a>(
         lookup,
     };
     document.twice.iter().for_each(|key| reader.found.problem(&key.0.place, yaml::duplicate(key).message));
-    reader.names(state.is_some());
+    reader.names(packaged.is_some());
     let settings = reader.all();
-    reader.typed_parameters(state.is_some());
+    reader.typed_parameters(packaged.is_some());
     let stage = reader.stage.as_ref().map(|stage| stage.value.as_str());
     let definitions = Alerts::read(&reader.variables, &reader.functions, stage).definitions(&mut reader.found);
     reader.check_alarms(&settings, definitions.keys().map(String::as_str), compiled);
@@ -173,16 +173,18 @@ impl<'a> Reader<'a> {
             let message = "a packaged state has its parameters already";
             self.found.of("--param", |found| found.hinted(&Place::whole("--param"), message, hint));
         }
-        let known = known.iter().map(String::as_str).chain(["AWS::NoValue"]);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let why = "no `${param:…}` in the file refers to it";
-        self.found.unknown_parameters(self.lookup.parameters.keys(), why, known);
+        self.found.unknown_parameters(self.lookup.parameters.keys(), why, Some(&known));
     }
 
     /// Every function that has settings of its own, where the stage is one of those that are enabled.
     fn all(&mut self) -> Vec<FunctionSettings> {
         let functions = self.functions.clone();
         if !self.stage_enabled() {
-            functions.iter().for_each(|(key, _)| self.found.skip(&key.text, "its stage is not in `stages`"));
+            for (key, _) in functions {
+                self.found.skip(&key.text, "its stage is not in `stages`");
+            }
             return Vec::new();
         }
         let (own, others): (Vec<_>, Vec<_>) =
@@ -295,7 +297,7 @@ impl<'a> Reader<'a> {
         let node = self.resolved(node)?;
         let text = match &node {
             Cow::Borrowed(node) if intrinsics::function(node).is_some() => return self.intrinsic(node),
-            node => node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT),
+            Cow::Borrowed(_) | Cow::Owned(_) => node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT),
         };
         if text.is_none() {
             self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));

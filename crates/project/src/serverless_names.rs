@@ -110,7 +110,9 @@ impl<'a> Reader<'a> {
         }
         let region = self.variables.text(&["provider", "region"]).map_err(|missing| {
             let message = format!("{}: the Region", missing.message);
-            Unresolved { message, hint: format!("set it with `--region`; or {}", missing.hint), ..missing }
+            let own = missing.hint.contains("`--region`");
+            let hint = if own { missing.hint } else { format!("set it with `--region`; or {}", missing.hint) };
+            Unresolved { message, hint, ..missing }
         });
         let region = self.about("region", |reader| reader.resolved(region))?;
         let place = Place { line: 0, column: 0, ..self.root.place.clone() };

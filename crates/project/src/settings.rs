@@ -74,7 +74,7 @@ impl Project {
                 settings.alias.take_if(|alias| alias.place == settings.key.place);
             }
         }
-        Self { notes, skipped, problems, unread_aliases, ..self }
+        Self { notes, skipped, unread_aliases, problems, ..self }
     }
 
     /// The project, where there is nothing wrong with it.
@@ -92,18 +92,14 @@ impl Project {
         let arn = |text: &str| Arn::is_meant(text) && text.len() <= 1024 && !text.contains("${");
         let region = |text: &str| (1..=32).contains(&text.len()) && letters(text);
         let stack = |text: &str| name(text) || arn(text);
-        let stage_rule = "is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128";
-        let stack_rule = "is not a stack name: use letters, digits and `-`, at most 128";
-        let names: [(&mut Option<At<String>>, &'static str, &dyn Fn(&str) -> bool, &str); 3] = [
-            (&mut self.stage, "stage", &is_stage, stage_rule),
-            (&mut self.stack, "stack", &stack, stack_rule),
-            (&mut self.region, "region", &region, "is not a Region"),
-        ];
-        for (at, setting, sound, rule) in names {
+        let mut check = |at: &mut Option<At<String>>, setting: &str, sound: &dyn Fn(&str) -> bool, rule: &str| {
             if let Some(wrong) = at.take_if(|at| !sound(&at.value)) {
                 found.of(setting, |found| found.problem(&wrong.place, format!("`{}` {rule}", shown(&wrong.value))));
             }
-        }
+        };
+        check(&mut self.stage, "stage", &is_stage, "is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128");
+        check(&mut self.stack, "stack", &stack, "is not a stack name: use letters, digits and `-`, at most 128");
+        check(&mut self.region, "region", &region, "is not a Region");
         for settings in &mut self.functions {
             let key = settings.key.value.clone();
             settings.alarms.retain(|alarm| {
@@ -162,11 +158,8 @@ impl Project {
             FunctionRef::Named(_) => false,
             FunctionRef::LogicalId(id) => name.contains(&format!("-{id}-")),
         };
-        fn alias(settings: &FunctionSettings) -> Option<&str> {
-            settings.alias.as_ref().map(|alias| alias.value.as_str())
-        }
-        let all = self.functions.iter().filter_map(alias).chain(self.unread_aliases.iter().map(String::as_str));
-        match self.functions.iter().find(made_by_stack).and_then(alias) {
+        let all = self.functions.iter().filter_map(FunctionSettings::alias).chain(self.unread_aliases.iter().map(String::as_str));
+        match self.functions.iter().find(made_by_stack).and_then(FunctionSettings::alias) {
             Some(alias) => [alias].into(),
             None => all.collect(),
         }
@@ -233,6 +226,10 @@ impl FunctionSettings {
             version: None,
             current_version: None,
         }
+    }
+
+    fn alias(&self) -> Option<&str> {
+        self.alias.as_ref().map(|alias| alias.value.as_str())
     }
 
     /// Says which logical id needs a stack, where none is known.

@@ -207,7 +207,7 @@ impl<'a> Variables<'a> {
             Some(("opt", "stage")) => Ok(self.lookup.stage.as_ref().and_then(found)),
             Some(("opt", "region")) => Ok(self.lookup.region.as_ref().and_then(found)),
             Some(("opt", _)) => Ok(None),
-            Some(("env", name)) => self.environment(name, place, depth),
+            Some(("env", name)) => Ok(self.environment(name, place)),
             Some(("sls", "stage")) => self.stage_at(depth).map(|stage| found(&stage.value)),
             Some(("aws", "region")) => self.region(depth),
             Some(("param", name)) => self.parameter(name, place, depth),
@@ -232,13 +232,13 @@ impl<'a> Variables<'a> {
     }
 
     /// An environment variable: set, or in one of the files that `useDotenv` reads.
-    fn environment(&self, name: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+    fn environment(&self, name: &str, place: &Place) -> Option<Cow<'a, Node>> {
         let found = |text: &str| Some(Cow::Owned(Node::text_at(text, place)));
         if let Some(value) = self.lookup.environment.get(name) {
-            return Ok(found(value));
+            return found(value);
         }
-        if self.root.get("useDotenv").and_then(Node::text) != Some("true") || depth >= DEEPEST {
-            return Ok(None);
+        if self.root.get("useDotenv").and_then(Node::text) != Some("true") {
+            return None;
         }
         // The stage may be in such a file itself.
         let stage = self.lookup.stage.as_deref().unwrap_or("dev");
@@ -250,7 +250,7 @@ impl<'a> Variables<'a> {
             }),
             Content::Tree(_) | Content::Missing | Content::Unread(_) => None,
         });
-        Ok(value.and_then(found))
+        value.and_then(found)
     }
 
     /// A parameter: from the command line, of the stage, or of every stage.
