@@ -248,3 +248,42 @@ Resources:
     expect(folder.run(&served, "plan Quiet --config template.yaml"), 2, "the file has `Quiet`, but it has an alias but no");
     expect(folder.run(&served, "plan Quite --config template.yaml"), 2, "the file has no functions to roll out");
 }
+
+#[test]
+fn a_default_and_another_stage_stop_only_who_needs_them() {
+    let yaml = "defaults: {alias: 'not one', type: AllAtOnce}
+functions:
+  place: {name: orders-place, alias: Live}
+  cancel: {name: orders-cancel}
+stages:
+  prod:
+    functions:
+      place: {bake: soon}
+  dev:
+";
+    let served = Served::furnished(|world| function(world, "orders-place", "Live"));
+    let folder = Folder::new("layers", &[("canary.yml", yaml)]);
+    let planned = expect(folder.run(&served, "plan place --stage dev"), 0, "AllAtOnce");
+    contains(&planned, &["canary.yml:8:21: expected a time such as `90s`, `3m` or `1h`, found `soon`, in another stage"]);
+    expect(folder.run(&served, "plan place --stage prod"), 2, "found `soon`");
+    expect(folder.run(&served, "status place --stage prod"), 0, "orders-place:Live");
+    expect(folder.run(&served, "plan cancel --stage dev"), 2, "`not one` is not an alias name");
+    expect(folder.run(&served, "plan cancel --stage dev --alias Live"), 3, "orders-cancel");
+    let misspelt = yaml.replace("name: orders-cancel", "name: orders-place, aliass: next");
+    let folder = Folder::new("misspelt", &[("canary.yml", &misspelt)]);
+    expect(folder.run(&served, "rollback cancel --stage dev"), 2, "the alias of `cancel` cannot be read");
+}
+
+#[test]
+fn a_region_that_cannot_be_read_is_asked_for() {
+    let yaml = ORDERS.replace("{name: aws}", "{name: aws, region: '${ssm:/region}'}");
+    let folder = Folder::new("no-region", &[("serverless.yml", &yaml)]);
+    let run = |arguments: &str| {
+        let mut command = served::canaryctl();
+        command.args(arguments.split_whitespace()).env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+        command.current_dir(&folder.0).output().unwrap()
+    };
+    expect(run("iam-policy place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
+    expect(run("status place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
+    expect(run("iam-policy place --region eu-north-1"), 0, "arn:aws:lambda:eu-north-1:*:function:orders-dev-place");
+}

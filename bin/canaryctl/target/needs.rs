@@ -34,8 +34,8 @@ impl Needs<'_> {
     fn wants(self, problem: &Problem) -> bool {
         match (problem.setting.as_deref(), self) {
             _ if names_nothing(problem) => true,
-            // Only a lookup in the stack needs it, and says so.
-            (Some("stack"), _) => false,
+            // Only a lookup in the stack needs it, and says so. Other stages are not rolled out now.
+            (Some("stack" | "stages"), _) => false,
             (Some(setting), Self::Settings(typed)) => !typed.contains(&setting),
             (Some(setting), Self::Name) => OF_THE_NAME.contains(&setting) || OF_ITS_PLACE.contains(&setting),
             (None, Self::Settings(_) | Self::Name) => true,
@@ -79,11 +79,15 @@ impl Needs<'_> {
     }
 }
 
-/// The problems that concern a function, except of a setting that is typed.
-fn concerning<'p>(project: &'p Project, key: &str, alias_typed: bool) -> impl Iterator<Item = &'p Problem> {
+/// The problems that concern a function, except of a setting that is typed, and of a default that it does not need.
+fn concerning<'p>(project: &'p Project, key: &'p str, alias_typed: bool) -> impl Iterator<Item = &'p Problem> {
+    let own = project.functions.iter().find(|settings| settings.key.value == key);
+    let needless = move |problem: &Problem| {
+        let has = |setting: &String| own.is_some_and(|settings| settings.has(setting));
+        problem.function.is_none() && problem.setting.as_ref().is_some_and(has)
+    };
     let problems = project.problems.iter().filter(move |problem| !(alias_typed && problem.is_about("alias")));
-    let key = key.to_owned();
-    problems.filter(move |problem| problem.concerns(&key) && !problem.is_about("functions"))
+    problems.filter(move |problem| problem.concerns(key) && !problem.is_about("functions") && !needless(problem))
 }
 
 /// What an incident has to know of a function's problems.

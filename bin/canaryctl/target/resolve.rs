@@ -68,12 +68,15 @@ impl ProjectSettings {
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
+        let elsewhere = self.project.problems.iter().filter(|problem| problem.is_about("stages"));
+        let elsewhere = elsewhere.filter(|problem| problem.concerns(&self.settings.key.value));
+        let elsewhere = elsewhere.map(|problem| format!("{}: {}, in another stage", problem.place, problem.message));
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
         let text = |note: &project::Note| {
             let hint = note.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{}: {}{hint}", note.place, note.message)
         };
-        self.project.notes.iter().filter(about).map(text)
+        self.project.notes.iter().filter(about).map(text).chain(elsewhere)
     }
 }
 
@@ -164,7 +167,11 @@ impl Asked<'_> {
         let readable = Readable::of(project, key, alias_typed);
         let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
         let place = typed_place.as_ref().or(said.place());
-        let session = Rc::new(session::wire(common, place, said.region(), scenario).await?);
+        let session = session::wire(common, place, said.region(), scenario).await.map_err(|failure| match &readable.problems {
+            Some(problems) if !readable.region => Failure { message: format!("{problems}\n{}", failure.message), ..failure },
+            Some(_) | None => failure,
+        });
+        let session = Rc::new(session?);
         let named = if readable.name {
             function_name(&session, &said, typed, needs).await
         } else {

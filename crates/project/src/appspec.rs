@@ -25,7 +25,10 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
             let message = format!("this AppSpec is for servers ({}): nothing in it is for Lambda", of_servers.join(", "));
             found.problem(&tree.place, message);
         }
-        None => found.hinted(&tree.place, "expected a list of `Resources`", HINT),
+        None => {
+            let place = get(tree, "Resources").map_or(&tree.place, |node| &node.place);
+            found.hinted(place, "expected a list of `Resources`", HINT);
+        }
         Some(many) if many.len() > MOST_IN_A_LIST => found.problem(&tree.place, format!("more than {MOST_IN_A_LIST} resources")),
         Some(resources) => {
             for node in resources.iter().filter(|node| node.map().is_none()) {
@@ -122,17 +125,19 @@ fn function(key: &Key, node: &Node, hooks: &Hooks, found: &mut Findings) -> Opti
         let message = format!("`{}` has no {}", shown(&key.text), missing.join(" and no "));
         found.of(if name.is_none() { "name" } else { "alias" }, |found| found.problem(&key.place, message));
     }
-    let name = name.and_then(|node| found.of("name", |found| read_value::<String>(node, found)));
+    let name = name.and_then(|node| found.of("name", |found| given(node, "write the function's name", found)));
     let function = match name {
         Some(name) => canary::function(&name, &key.text, found),
         None => key.at().map(FunctionRef::LogicalId),
     };
-    let alias = alias.and_then(|node| found.of("alias", |found| alias_at(read_value::<String>(node, found)?, found)));
+    let alias = alias.and_then(|node| {
+        found.of("alias", |found| alias_at(given(node, "write the alias' name, or use `--alias NAME`", found)?, found))
+    });
     let mut version = |property: &str, setting: &str| {
         let node = get(properties, property).filter(|node| !node.is_null())?;
         found.of(setting, |found| {
             let hint = "leave `CurrentVersion` and `TargetVersion` out, or use `--version N`";
-            filled(read_value::<String>(node, found)?, hint, found).and_then(|_| read_value::<Version>(node, found))
+            given(node, hint, found).and_then(|text| filled(text, hint, found)).and_then(|_| read_value::<Version>(node, found))
         })
     };
     Some(FunctionSettings {
@@ -143,6 +148,15 @@ fn function(key: &Key, node: &Node, hooks: &Hooks, found: &mut Findings) -> Opti
         current_version: version("CurrentVersion", "currentVersion"),
         ..FunctionSettings::new(key.at(), function)
     })
+}
+
+/// A text in which something is.
+fn given(node: &Node, hint: &str, found: &mut Findings) -> Option<At<String>> {
+    if node.text() == Some("") {
+        found.hinted(&node.place, "this is empty", hint);
+        return None;
+    }
+    read_value::<String>(node, found)
 }
 
 /// A key's value, however its letters are written: the documentation writes them in both ways.

@@ -182,15 +182,15 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, fills: usize, found: 
         let hint = "write what differs under `stages`, or use `${stage}` in a name; or omit `--stage`";
         found.of("--stage", |found| found.hinted(&stage.place, message, hint));
     }
-    for (_, stage) in stages {
+    for (key, stage) in stages {
         let own = stage.value.functions.iter().flat_map(|functions| &functions.value.0);
         for (name, _) in own.clone().filter(|(name, _)| !declared.contains(name.value.as_str())) {
             let message = format!("there is no function `{}` under `functions`", shown(&name.value));
-            found.of("stages", |found| found.misspelt(&name.place, message, &name.value, declared.iter().copied()));
+            found.in_stage(&key.value, |found| found.misspelt(&name.place, message, &name.value, declared.iter().copied()));
         }
         let defaults = stage.value.defaults.iter().map(|defaults| &defaults.value.0);
         for list in own.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref()) {
-            found.of("stages", |found| found.problem(&list.place, "`stages` is not allowed inside a stage"));
+            found.in_stage(&key.value, |found| found.problem(&list.place, "`stages` is not allowed inside a stage"));
         }
     }
 }

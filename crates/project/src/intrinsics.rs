@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::finding::{Unresolved, did_you_mean, shown};
 use crate::keys::MOST_NAMED;
 use crate::place::{At, Place};
-use crate::tree::{Map, Node};
+use crate::tree::{Map, Node, Value};
 
 #[derive(Debug)]
 pub(crate) enum Known<'a> {
@@ -92,6 +92,13 @@ impl<'a> Template<'a> {
                 _ => Err(named()),
             },
             "FindInMap" => self.find_in_map(argument.list().ok_or_else(named)?, place, depth),
+            "Split" => match argument.list() {
+                Some([separator, whole]) if separator.text() == Some(",") => {
+                    let whole = self.text_of(whole, depth + 1)?;
+                    Ok(Known::Value(Cow::Owned(listed(&whole.value, place))))
+                }
+                _ => Err(named()),
+            },
             "Join" => match argument.list() {
                 Some([separator, parts]) => {
                     let parts = self.list(parts, depth + 1)?;
@@ -149,16 +156,22 @@ impl<'a> Template<'a> {
             ("AWS::StackName", _, Some(stack)) => return value(stack),
             _ => {}
         }
+        let parameter = self.section("Parameters").and_then(|parameters| parameters.get(name));
+        let kind = parameter.and_then(|parameter| parameter.get("Type")).and_then(Node::text).unwrap_or_default();
+        let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
         if let Some(given) = self.given.get(name) {
-            return value(&given.value);
+            return if is_list { Ok(Known::Value(Cow::Owned(listed(&given.value, place)))) } else { value(&given.value) };
         }
-        if let Some(parameter) = self.section("Parameters").and_then(|parameters| parameters.get(name)) {
+        if let Some(parameter) = parameter {
             // The default of such a parameter is the name of another one, which the parameter store keeps.
-            let stored = parameter.get("Type").and_then(Node::text).is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter"));
+            let stored = kind.starts_with("AWS::SSM::Parameter");
             let default = parameter.get("Default").filter(|node| !stored && node.map().is_none());
             let hint = format!("set it with `--param {name}=…`, or with `parameter_overrides` in `samconfig.toml`");
             let default = default.ok_or_else(|| missing(format!("`{}` cannot be resolved", shown(name)), hint, place))?;
-            return Ok(Known::Value(Cow::Borrowed(default)));
+            return Ok(Known::Value(match default.text() {
+                Some(text) if is_list => Cow::Owned(listed(text, &default.place)),
+                _ => Cow::Borrowed(default),
+            }));
         }
         self.resource(name, place).ok_or_else(|| self.unknown_name(name, place))
     }
@@ -282,6 +295,12 @@ pub(crate) fn function(node: &Node) -> Option<(&str, &Node)> {
     let (key, argument) = map.iter().next()?;
     let name = key.text.strip_prefix("Fn::").or_else(|| ["Ref", "Condition"].into_iter().find(|name| *name == key.text))?;
     Some((name, argument))
+}
+
+/// The parts of a text between commas.
+fn listed(text: &str, place: &Place) -> Node {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty()).take(MOST_NAMED);
+    Node { place: place.clone(), tag: None, value: Value::List(parts.map(|part| Node::text_at(part, place)).collect()) }
 }
 
 fn bounded(text: String, place: &Place) -> Evaluated<String> {

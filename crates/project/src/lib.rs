@@ -163,7 +163,7 @@ fn told_by_content(tree: &Node) -> Option<Format> {
         Some(_) => Format::Serverless,
         None if included || settings || has("provider") || has("plugins") || functions_are(&of_serverless) => Format::Serverless,
         None if resources.is_some_and(|node| node.list().is_some()) => Format::AppSpec,
-        None if has("version") && (has("os") || has("files")) => Format::AppSpec,
+        None if has("version") && (has("os") || has("files") || resources.is_some()) => Format::AppSpec,
         None if ["Resources", "Globals", "Transform", "AWSTemplateFormatVersion"].into_iter().any(has) => Format::Sam,
         None if has("defaults") || functions_are(&of_canary) => Format::Canary,
         None => return None,

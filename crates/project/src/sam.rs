@@ -33,7 +33,9 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
     let mut given = config.parameters;
     given.extend(lookup.parameters.iter().filter_map(|(name, value)| Some((name.clone(), At::given(Some(value), "--param")?))));
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
-    let template = Template::new(tree, given, text(&stack), text(&region));
+    // Where no file names a Region, the environment does.
+    let around = || REGIONS.iter().find_map(|name| lookup.environment.get(*name)).filter(|region| !region.is_empty()).cloned();
+    let template = Template::new(tree, given, text(&stack), text(&region).or_else(around));
     let mut reader = Reader { template, found, unnamed: BTreeMap::new(), warned: false };
     reader.typed_names(file.name, beside, lookup);
     reader.twice(&document.twice);
@@ -278,6 +280,12 @@ impl<'a> Reader<'a> {
             let known = self.template.evaluate(node);
             let list = match self.resolved(known) {
                 Some(Known::Value(Cow::Borrowed(node))) if node.list().is_some() => node.list().unwrap_or_default(),
+                // A list of texts that is one parameter.
+                Some(Known::Value(Cow::Owned(node))) if node.list().is_some() => {
+                    let texts = node.list().unwrap_or_default().iter().filter_map(Node::text_with_place);
+                    alarms.extend(texts.take(MOST_IN_A_LIST).map(|name| name.map(Alarm::Name)));
+                    &[]
+                }
                 Some(Known::Nothing) | None => &[],
                 Some(Known::Value(_) | Known::Resource(_)) => {
                     self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(node)));
@@ -428,6 +436,8 @@ fn layered<'a>(preference: Preference<'a>, key: &str) -> [Option<&'a Node>; 2] {
 
 const HOOKS: [&str; 2] = ["PreTraffic", "PostTraffic"];
 const KEYS: [&str; 4] = ["Enabled", "Type", "Alarms", "Hooks"];
+/// The variables in which AWS' tools look for a Region.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// What parameters are called that select a stage.
 const STAGES: [&str; 2] = ["stage", "env"];
 /// Keys of which one value counts, and it matters which.

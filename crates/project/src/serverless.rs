@@ -63,6 +63,8 @@ pub(crate) struct Reader<'a> {
     /// The functions, with what was included for them.
     pub(crate) functions: Vec<(&'a Key, &'a Node)>,
     pub(crate) global: Option<&'a Map>,
+    /// Whether there are global settings that cannot be read.
+    pub(crate) global_unread: bool,
     pub(crate) lookup: &'a Lookup,
 }
 
@@ -99,6 +101,7 @@ fn project<'a>(
         region: None,
         functions: Vec::new(),
         global: None,
+        global_unread: false,
         lookup,
     };
     document.twice.iter().for_each(|key| reader.found.problem(&key.0.place, yaml::duplicate(key).message));
@@ -241,11 +244,11 @@ impl<'a> Reader<'a> {
             self.setting(key, node, &mut settings);
         }
         let name = shown(&settings.key.value);
-        if settings.alias.is_none() && !self.found.lacks("alias") {
+        if settings.alias.is_none() && !self.found.lacks("alias") && !self.global_unread {
             let message = format!("function `{name}` has no `alias` in its `deploymentSettings`");
             self.found.of("alias", |found| found.hinted(&key.place, message, "add `alias: live`"));
         }
-        if settings.schedule.is_none() && !self.found.lacks("type") {
+        if settings.schedule.is_none() && !self.found.lacks("type") && !self.global_unread {
             let message = format!("function `{name}` has no `type` in its `deploymentSettings`: `serverless deploy` refuses it");
             self.found.note(NoteKind::Warning, &key.place, message, Some("add one, or set the schedule with `--type`"));
         }

@@ -8,6 +8,7 @@ use crate::place::{At, Place};
 use crate::serverless::{Reader, Word};
 use crate::settings::FunctionRef;
 use crate::tree::Node;
+use crate::variables::DEFAULT_REGION;
 use crate::{canary, intrinsics};
 
 impl<'a> Reader<'a> {
@@ -29,6 +30,7 @@ impl<'a> Reader<'a> {
         self.stack = At::given(self.lookup.stack.as_ref(), "--stack").or_else(|| self.stack());
         self.region = self.region();
         let global = self.variables.path(&["custom", "deploymentSettings"]);
+        self.global_unread = global.is_err();
         self.global = match self.resolved(global) {
             Some(Some(Cow::Borrowed(node))) => node.map(),
             Some(_) | None => None,
@@ -124,5 +126,3 @@ impl<'a> Reader<'a> {
 fn logical_id(key: &str) -> String {
     format!("{}LambdaFunction", normalised(key))
 }
-
-const DEFAULT_REGION: &str = "us-east-1";

@@ -228,6 +228,19 @@ impl FunctionSettings {
         }
     }
 
+    /// Whether it has a setting, whatever else the file has for it.
+    pub fn has(&self, setting: &str) -> bool {
+        match setting {
+            "type" | "steps" | "every" => self.schedule.is_some(),
+            "alias" => self.alias.is_some(),
+            "alarms" => !self.alarms.is_empty(),
+            "preTrafficHook" => self.pre_hook.is_some(),
+            "stepHook" => self.step_hook.is_some(),
+            "postTrafficHook" => self.post_hook.is_some(),
+            option => self.options.iter().any(|(key, _)| key == option),
+        }
+    }
+
     fn alias(&self) -> Option<&str> {
         self.alias.as_ref().map(|alias| alias.value.as_str())
     }

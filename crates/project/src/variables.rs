@@ -126,7 +126,7 @@ impl<'a> Variables<'a> {
         while let Some((before, behind)) = rest.split_once("${") {
             let end = closing(behind).ok_or_else(|| unresolved(text))?;
             let (inside, after) = (behind.get(..end).unwrap_or_default(), behind.get(end + 1..).unwrap_or_default());
-            let value = self.variable(inside, place, depth + 1)?.ok_or_else(|| self.nothing(inside, place))?;
+            let value = self.variable(inside, place, depth + 1)?.ok_or_else(|| self.nothing(inside, place, depth + 1))?;
             if before.is_empty() && after.is_empty() && built.is_empty() {
                 return Ok(value);
             }
@@ -173,9 +173,12 @@ impl<'a> Variables<'a> {
     }
 
     /// That nothing is known for a variable, and what to do about its first alternative.
-    fn nothing(&self, inside: &str, place: &Place) -> Unresolved {
+    fn nothing(&self, inside: &str, place: &Place, depth: usize) -> Unresolved {
         let variable = shown(&format!("${{{inside}}}"));
         let first = alternatives(inside).first().map_or("", |first| first.trim());
+        // What is in the name of a file is known, or this would not be reached.
+        let expanded = if first.starts_with("file(") { self.expand(first, place, depth).ok() } else { None };
+        let first = expanded.as_ref().and_then(|node| node.text()).unwrap_or(first);
         let unset = |hint: &str| missing(&format!("`{variable}` is not set"), hint, place);
         match first.split_once(':') {
             Some(("env", name)) => unset(&format!("set {}, or give the variable a default", shown(name))),
@@ -209,7 +212,7 @@ impl<'a> Variables<'a> {
             Some(("opt", _)) => Ok(None),
             Some(("env", name)) => Ok(self.environment(name, place)),
             Some(("sls", "stage")) => self.stage_at(depth).map(|stage| found(&stage.value)),
-            Some(("aws", "region")) => self.region(depth),
+            Some(("aws", "region")) => Ok(self.region(depth)?.or_else(|| found(&DEFAULT_REGION.to_owned()))),
             Some(("param", name)) => self.parameter(name, place, depth),
             _ if address.starts_with("file(") => self.file(address, place, depth),
             _ => Err(missing(&format!("`{}` cannot be resolved", shown(&format!("${{{address}}}"))), PACKAGE, place)),
@@ -358,6 +361,8 @@ fn literal(text: &str) -> Option<&str> {
     quoted('\'').or_else(|| quoted('"')).or(word.then_some(text))
 }
 
+/// The Region that the framework takes where nothing names one.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 const DEEPEST: usize = 32;
 /// The longest text that is looked through, in bytes, and the longest that is built.
 const LONGEST: usize = 4096;

@@ -258,7 +258,7 @@ fn syntax_hint(text: &str, line: u32) -> Option<String> {
         let key = words.split(':').next().unwrap_or_default();
         let after = words.get(key.len() + 1..).unwrap_or_default();
         let is_key = !key.is_empty() && key.chars().all(|letter| letter.is_alphanumeric() || "_-.\"'".contains(letter));
-        if ["{{", "${", "#{"].iter().any(|open| text.contains(open)) {
+        if ["{{", "${", "#{", "{%", "<%"].iter().any(|open| text.contains(open)) {
             return Some(format!(
                 "line {number}: a placeholder such as `{{{{NAME}}}}` needs quotes, or has to be filled in first"
             ));
