@@ -74,6 +74,22 @@ fn all_or_none_is_none_where_one_cannot_be_read() {
     assert_ne!(code(&swept), 0);
 }
 
+/// What would make one tool refuse its whole file concerns one function here.
+#[test]
+fn a_key_that_is_there_twice_is_its_functions() {
+    let yaml = "service: orders
+provider: {name: aws}
+functions:
+  place: {handler: a.b, deploymentSettings: {type: AllAtOnce, alias: Live}}
+  cancel: {handler: a.b, timeout: 3, timeout: 5, deploymentSettings: {type: AllAtOnce, alias: Live}}
+";
+    let served = Served::furnished(|world| function(world, "orders-dev-place", "Live"));
+    let folder = Folder::new("twice", &[("serverless.yml", yaml)]);
+    expect(folder.run(&served, "plan place"), 0, "orders-dev-place:Live");
+    expect(folder.run(&served, "plan cancel"), 2, "serverless.yml:5:38: `timeout` is a duplicate key");
+    expect(folder.run(&served, "plan"), 2, "`timeout` is a duplicate key");
+}
+
 #[test]
 fn what_is_typed_goes_before_the_file_is_judged() {
     let served = Served::furnished(|world| {
@@ -163,6 +179,11 @@ Resources:
     expect(folder.run(&served, "status shop-dev-Hello-1A2B"), 0, "shop-dev-Hello-1A2B:Live");
     let unnamed = folder.run(&served, "status Hello");
     contains(&unnamed, &["`Hello` is a logical id, and no stack is given", "using the name as typed: Hello:Live"]);
+    // With two aliases, none of them the usual one, any would be a guess.
+    expect(folder.run(&served, "status other"), 2, "the alias of `other` cannot be read");
+    expect(folder.run(&served, "status other --alias live"), 3, "function:other");
+    let one = Folder::new("one-alias", &[("canary.yml", "functions: {hello: {alias: Live, type: AllAtOnce}}\n")]);
+    expect(one.run(&served, "plan shop-dev-Hello-1A2B --type AllAtOnce"), 0, "the others have the alias `Live`");
     expect(folder.run(&served, "plan Hello"), 2, "name the stack with `stack_name` in `samconfig.toml`, or with `--stack`");
 }
 

@@ -207,7 +207,7 @@ impl Asked<'_> {
     /// A function that the file does not have, or has where it cannot be read.
     async fn not_in_file(&self, project: &Project) -> Result<Located, Failure> {
         let Self { function, typed, common, scenario, needs } = *self;
-        let problem = no_such_function(project, typed);
+        let mut problem = no_such_function(project, typed);
         let hidden = needs.hidden_by(project, typed.split(':').next().unwrap_or_default());
         if !needs.in_an_incident() {
             if let Some(problems) = &hidden {
@@ -221,10 +221,17 @@ impl Asked<'_> {
         let names_alias = typed.parse::<Qualified>().is_ok_and(|named| named.qualifier.is_some());
         if common.alias.is_none() && !names_alias {
             let aliases: Vec<&str> = project.aliases_for(&subject.function.name).into_iter().collect();
+            let unread = !project.unread_aliases.is_empty();
             match aliases.as_slice() {
-                [alias] => (*alias).clone_into(&mut subject.alias),
-                // The function may be in the part that cannot be read.
-                [_, _, ..] if !project.unread_aliases.is_empty() => return Err(no_alias(typed, hidden.as_ref())),
+                [alias] if *alias == subject.alias => {}
+                [alias] => {
+                    (*alias).clone_into(&mut subject.alias);
+                    problem = problem.replacen('\n', &format!("; the others have the alias `{alias}`\n"), 1);
+                }
+                // Any other would be a guess.
+                [_, _, ..] if unread || !aliases.contains(&subject.alias.as_str()) => {
+                    return Err(no_alias(typed, hidden.as_ref()));
+                }
                 _ => {}
             }
         }

@@ -14,7 +14,7 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     let document = yaml::document(file.name, file.bytes)?;
     let tree = &document.root;
     let mut found = Findings::default();
-    document.twice.iter().for_each(|key| found.problem(&key.0.place, yaml::duplicate(key).message));
+    yaml::refuse_duplicates(&document, &mut found);
     let mut functions = Vec::new();
     let hooks = hooks(tree, &mut found);
     let resources = get(tree, "Resources").and_then(Node::list);

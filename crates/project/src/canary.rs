@@ -59,7 +59,7 @@ pub fn schema() -> serde_json::Value {
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
     let mut document = yaml::document(file.name, file.bytes)?;
     let mut found = Findings::default();
-    document.twice.iter().for_each(|key| found.problem(&key.0.place, yaml::duplicate(key).message));
+    yaml::refuse_duplicates(&document, &mut found);
     let tree = &mut document.root;
     let stage = stage(tree, lookup, &mut found);
     found.stage = stage.as_ref().map(|stage| stage.value.clone());

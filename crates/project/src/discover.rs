@@ -147,7 +147,7 @@ fn about(span: std::time::Duration) -> String {
 
 fn is_program(name: &str) -> bool {
     let name = name.to_lowercase();
-    name.strip_prefix("serverless.").is_some_and(|ending| PROGRAMS.contains(&ending))
+    name.starts_with("serverless.") && name.rsplit('.').next().is_some_and(|ending| PROGRAMS.contains(&ending))
 }
 
 /// Which file in a folder [`find`] would read first, without reading its settings.

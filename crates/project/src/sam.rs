@@ -38,7 +38,7 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
     let template = Template::new(tree, given, text(&stack), text(&region).or_else(around));
     let mut reader = Reader { template, found, unnamed: BTreeMap::new(), warned: false };
     reader.typed_names(file.name, beside, lookup);
-    reader.twice(&document.twice);
+    reader.twice(tree, &document.twice);
     let functions = reader.all(tree);
     if stack.is_none() {
         let listed = config.stacks.iter().map(|name| format!("`--stage {}`", shown(name))).collect::<Vec<_>>().join(", ");
@@ -121,15 +121,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Keys that are there twice: SAM takes the last one. Of a rollout's own keys it is not clear which one is meant.
-    fn twice(&mut self, twice: &[(Key, u32)]) {
-        let resources = self.template.section("Resources");
-        for (key, line) in twice {
-            let message = yaml::duplicate(&(key.clone(), *line)).message;
-            let inside = resources.into_iter().flat_map(Map::iter).filter(|(resource, _)| resource.place <= key.place).last();
-            let own =
-                resources.is_some_and(|resources| resources.entry(&key.text).is_some_and(|(known, _)| known.place == key.place));
-            if own || OF_A_ROLLOUT.contains(&key.text.as_str()) {
-                self.found.function = inside.map(|(resource, _)| resource.text.clone());
+    fn twice(&mut self, tree: &Node, twice: &[(Key, u32)]) {
+        for duplicate in twice.iter().take(MOST_NAMED) {
+            let (key, above) = (&duplicate.0, tree.keys_above(&duplicate.0.place));
+            let message = yaml::duplicate(duplicate).message;
+            let resource = above.get(1).filter(|_| above.first().is_some_and(|key| key.text == "Resources"));
+            let is_resource = resource.is_some_and(|resource| resource.place == key.place);
+            self.found.function = resource.map(|resource| resource.text.clone());
+            if is_resource || OF_A_ROLLOUT.contains(&key.text.as_str()) {
                 self.found.hinted(&key.place, message, "remove one of them: SAM takes the last one");
             } else {
                 self.found.note(NoteKind::Warning, &key.place, message, Some("SAM takes the last one"));

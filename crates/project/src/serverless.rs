@@ -104,7 +104,7 @@ fn project<'a>(
         global_unread: false,
         lookup,
     };
-    document.twice.iter().for_each(|key| reader.found.problem(&key.0.place, yaml::duplicate(key).message));
+    yaml::refuse_duplicates(document, &mut reader.found);
     reader.names(packaged.is_some());
     let settings = reader.all();
     reader.typed_parameters(packaged.is_some());

@@ -124,6 +124,18 @@ impl Node {
         self.map()?.get(key)
     }
 
+    /// The keys under which a place is, from the outermost.
+    pub(crate) fn keys_above(&self, place: &Place) -> Vec<&Key> {
+        let mut keys = Vec::new();
+        let mut here = Some(self);
+        while let Some(map) = here.and_then(Self::map) {
+            let above = map.iter().filter(|(key, _)| key.place.file == place.file && key.place <= *place).last();
+            keys.extend(above.map(|(key, _)| key));
+            here = above.map(|(_, node)| node);
+        }
+        keys
+    }
+
     /// Whether a text in it has these words.
     pub(crate) fn mentions(&self, words: &str) -> bool {
         match &self.value {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use crate::finding::{Problem, Problems, shown};
+use crate::finding::{Findings, Problem, Problems, shown};
 use crate::place::Place;
 use crate::tree::{Key, Map, Node, Value};
 
@@ -74,6 +74,17 @@ fn aliases_after(text: &str, line: u32) -> impl Iterator<Item = String> + use<'_
         let named = words.filter(move |(key, _)| plain(key).to_lowercase().ends_with("alias"));
         named.filter_map(move |(_, value)| Some(plain(value.split(" #").next()?)).filter(|value| !value.is_empty()))
     })
+}
+
+/// Refuses keys that are there twice: in a function, only for it.
+pub(crate) fn refuse_duplicates(document: &Document, found: &mut Findings) {
+    for key in document.twice.iter().take(MOST_DUPLICATES) {
+        let above = document.root.keys_above(&key.0.place);
+        let in_functions = above.first().is_some_and(|key| key.text == "functions");
+        found.function = above.get(1).filter(|_| in_functions).map(|key| key.text.clone());
+        found.problem(&key.0.place, duplicate(key).message);
+        found.function = None;
+    }
 }
 
 /// That a key is there twice.
@@ -280,6 +291,8 @@ fn syntax_hint(text: &str, line: u32) -> Option<String> {
     hints.next().or(above)
 }
 
+/// How many keys are reported that are there twice.
+const MOST_DUPLICATES: usize = 1000;
 /// How many lines are searched for aliases.
 const MOST_LINES: usize = 100_000;
 /// Longer lines are not searched for what is wrong in them.
