@@ -187,6 +187,25 @@ Resources:
     expect(folder.run(&served, "plan Hello"), 2, "name the stack with `stack_name` in `samconfig.toml`, or with `--stack`");
 }
 
+/// The stack is missed before the Region, which is in the same place.
+#[test]
+fn the_environments_that_name_a_stack_are_said_first() {
+    let template = "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties: {AutoPublishAlias: Live, DeploymentPreference: {Type: AllAtOnce}}
+";
+    let config = "version = 0.1\n[staging.deploy.parameters]\nstack_name = \"shop-staging\"\nregion = \"eu-west-1\"\n";
+    let folder = Folder::new("environments", &[("template.yaml", template), ("samconfig.toml", config)]);
+    for command in ["plan Hello", "rollout", "pause Hello"] {
+        let mut run = served::canaryctl();
+        run.args(command.split_whitespace()).env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+        let output = run.current_dir(&folder.0).output().unwrap();
+        expect(output, 2, "samconfig.toml names a stack for `--stage staging`");
+    }
+}
+
 #[test]
 fn import_needs_no_stack_and_nothing_else_that_is_not_in_the_file() {
     let template = "Transform: AWS::Serverless-2016-10-31
@@ -225,6 +244,10 @@ fn files_that_are_not_read_are_named_with_the_way() {
             contains(&output, words);
         }
     }
+    let yaml = "service: s\nplugins: [serverless-plugin-canary-deployments]\nfunctions: '${file(functions.js)}'\n";
+    let folder = Folder::new("all-elsewhere", &[("serverless.yml", yaml)]);
+    expect(folder.run(&served, "rollout"), 2, "serverless.yml:3:12: `${file(functions.js)}` cannot be resolved");
+    expect(folder.run(&served, "rollout hello --type AllAtOnce"), 2, "functions.js is a program and is not run");
     let folder = Folder::new("named-program", &[("serverless.ts", "export default {}"), ("main.tf", "x = {")]);
     expect(folder.run(&served, "import --config serverless.ts"), 2, "run `serverless package`");
     expect(folder.run(&served, "import --config main.tf"), 2, "canaryctl init");

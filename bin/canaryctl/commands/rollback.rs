@@ -27,8 +27,8 @@ use crate::{session, signals};
 /// Roll back now
 ///
 /// If a rollout is in progress, moves all traffic back to the stable version. Otherwise undoes the last rollout, once. Makes two calls
-/// to Lambda and retries until AWS has confirmed the result. A configuration file only provides the function's name; if it cannot be
-/// read, the name is used as typed.
+/// to Lambda and retries until AWS has confirmed the result. A configuration file only provides name, alias and Region; where they cannot
+/// be read, the name is used as typed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -163,6 +163,9 @@ impl Asked<'_> {
         if let Some(problems) = needs.stopped_by(project, key, alias_typed) {
             return Err(unusable(&problems));
         }
+        if let Some(failure) = without_stack(&said).filter(|_| !needs.in_an_incident()) {
+            return Err(failure);
+        }
         let replaced = needs.replaced(project, key);
         let readable = Readable::of(project, key, alias_typed);
         let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
@@ -275,6 +278,9 @@ async fn locate_in_project(only: &[String], common: &Common, needs: Needs<'_>) -
         .map(|key| ProjectSettings::of(&project, key).ok_or_else(|| no_such_function(&project, key)))
         .collect::<Result<_, _>>()
         .map_err(Failure::usage)?;
+    if let Some(failure) = said.iter().find_map(without_stack).filter(|_| !needs.in_an_incident()) {
+        return Err(failure);
+    }
     let Some(first) = said.first() else {
         return Err(Failure::usage(format!("{} has no function to roll out{}", project.file, reasons(&project))));
     };
@@ -389,20 +395,28 @@ async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, n
 }
 
 pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
-    let Some(stack) = &project.stack else {
-        let known = || project.problems.iter().filter(|problem| problem.is_about("stack"));
-        if let Some(problem) = known().find(|problem| problem.place == *place) {
-            return Err(Failure::usage(problem.to_string()));
-        }
-        let hint = known().find_map(|problem| problem.hint.as_deref()).unwrap_or("name the stack with `--stack`");
-        return Err(Failure::usage(format!("{place}: `{id}` is a logical id, and no stack is given\n  hint: {hint}")));
-    };
+    let Some(stack) = &project.stack else { return Err(no_stack(project, id, place)) };
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) => Err(Failure::refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
+}
+
+/// That the function itself would have to be looked up, and no stack is known: said before AWS is asked for anything.
+fn without_stack(said: &ProjectSettings) -> Option<Failure> {
+    let At { value: FunctionRef::LogicalId(id), place } = &said.settings.function else { return None };
+    said.project.stack.is_none().then(|| no_stack(&said.project, id, place))
+}
+
+fn no_stack(project: &Project, id: &str, place: &Place) -> Failure {
+    let known = || project.problems.iter().filter(|problem| problem.is_about("stack"));
+    if let Some(problem) = known().find(|problem| problem.place == *place) {
+        return Failure::usage(problem.to_string());
+    }
+    let hint = known().find_map(|problem| problem.hint.as_deref()).unwrap_or("name the stack with `--stack`");
+    Failure::usage(format!("{place}: `{id}` is a logical id, and no stack is given\n  hint: {hint}"))
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {

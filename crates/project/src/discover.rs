@@ -32,6 +32,8 @@ const STATE: &str = ".serverless/serverless-state.json";
 const SETTINGS: &str = "deploymentSettings";
 /// What stands for settings that may be in another file.
 const INCLUDES: &str = "${file(";
+/// What the plugin and its forks have in their names.
+const PLUGIN: &str = "canary-deployments";
 
 struct Candidate {
     name: String,
@@ -70,7 +72,7 @@ pub fn survey(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problem
     let mut candidates = Vec::new();
     for (name, format, word) in places(folder) {
         let Some((bytes, modified)) = load(&folder.join(&name), &name)? else { continue };
-        if contains(&bytes, word) || format == Format::Serverless && contains(&bytes, INCLUDES) {
+        if contains(&bytes, word) || format == Format::Serverless && (contains(&bytes, INCLUDES) || contains(&bytes, PLUGIN)) {
             candidates.push(Candidate { name, format, bytes, modified });
         }
     }
@@ -99,7 +101,7 @@ pub fn survey(folder: &Path, lookup: &Lookup) -> Result<Option<Project>, Problem
         }
         let mut project = read(folder, &candidate, lookup)?;
         // Nothing that it includes is about rollouts either.
-        if project.functions.is_empty() && candidate.format == Format::Serverless && !contains(&candidate.bytes, SETTINGS) {
+        if project.functions.is_empty() && candidate.format == Format::Serverless && !about_rollouts(&candidate.bytes) {
             continue;
         }
         if candidate.format == Format::ServerlessState && source_is_program(folder, &candidate, &mut project) {
@@ -258,6 +260,11 @@ fn read_beside(format: Format, file: File<'_>, folder: &Path, lookup: &Lookup) -
         }
     }
     crate::survey(format, file, None, lookup)
+}
+
+/// Whether a `serverless.yml` has settings, or the plugin for which they are.
+fn about_rollouts(bytes: &[u8]) -> bool {
+    contains(bytes, SETTINGS) || contains(bytes, PLUGIN)
 }
 
 /// The values from outside, for a file in a folder.
