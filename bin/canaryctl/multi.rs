@@ -6,7 +6,8 @@ use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::request::request;
 use crate::session::Session;
-use crate::target::resolve::{Located, OnConfigError, locate_all};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate_all};
 
 /// The requests of all functions that the command acts on: at least one, all in one AWS account. Functions of one rollout have one schedule.
 pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Request>), Failure> {
@@ -16,7 +17,7 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
     if let Some((flag, _)) = for_one.iter().find(|(_, given)| *given && args.common.stands_for_all(function)) {
         return Err(Failure::usage(format!("`{flag}` needs a function\n  hint: `canaryctl rollout <FUNCTION> {flag} …`")));
     }
-    let (located, _) = locate_all(function, &args.several.only, &args.common, OnConfigError::Fail).await?;
+    let (located, _) = locate_all(function, &args.several.only, &args.common, Needs::Settings(&args.typed())).await?;
     let mut requests = Vec::new();
     for one in &located {
         requests.push(request(args, one).await?);

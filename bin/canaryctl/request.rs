@@ -19,7 +19,8 @@ use crate::target::resolve::{Located, resource};
 
 /// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
-    let scenario = located.scenario.map(sim::Scenario::defaults);
+    // What a file says is all that counts: a scenario only gives the account.
+    let scenario = located.scenario.filter(|_| located.said.is_none()).map(sim::Scenario::defaults);
     let said = located.settings();
     let analysis = said.map(|said| said.analysis.clone()).unwrap_or_default();
     let schedule = schedule(args, located)?;

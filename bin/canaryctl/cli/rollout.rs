@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use rollout::policy::OPTIONS;
 use rollout::{Schedule, Version, Weight};
 
 use super::analysis_args::AnalysisArgs;
@@ -88,6 +89,25 @@ pub(crate) struct Rollout {
     pub(crate) artifacts: ArtifactArgs,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+impl Rollout {
+    /// The settings of a configuration file that the command line replaces, by their keys in `canary.yml`.
+    pub(crate) fn typed(&self) -> Vec<&'static str> {
+        let code = self.zip.is_some() || self.image.is_some() || self.description.is_some();
+        let rows: [(bool, &[&'static str]); 7] = [
+            (self.schedule.is_some() || self.every.is_some(), &["type", "steps", "every"]),
+            (!self.alarms.is_empty(), &["alarms"]),
+            (self.pre_hook.is_some(), &["preTrafficHook"]),
+            (self.step_hook.is_some(), &["stepHook"]),
+            (self.post_hook.is_some(), &["postTrafficHook"]),
+            (code || self.version_number.is_some(), &["version"]),
+            (self.version_number.is_some(), &["currentVersion"]),
+        ];
+        let typed = rows.into_iter().filter(|(typed, _)| *typed).flat_map(|(_, keys)| keys.iter().copied());
+        let options = OPTIONS.iter().filter(|choice| self.policy.0.contains_key(choice.name));
+        typed.chain(options.filter_map(|choice| choice.key.as_ref()).map(|key| key.name)).collect()
+    }
 }
 
 const SEVERAL: &str = "Multiple functions";

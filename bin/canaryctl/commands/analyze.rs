@@ -15,7 +15,8 @@ use serde_json::json;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::duration;
 use crate::error::Failure;
-use crate::target::resolve::{Located, OnConfigError, locate};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate};
 use crate::ui::print::{print_out, read};
 
 /// Compare the errors of two versions, with counts from a file or of a past rollout
@@ -99,7 +100,7 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
 }
 
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
-    let Located { subject, session, .. } = locate(function, &args.common, OnConfigError::Fail).await?;
+    let Located { subject, session, .. } = locate(function, &args.common, Needs::Name).await?;
     let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
     let held = session.aws.alias(&subject).await;
     let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;

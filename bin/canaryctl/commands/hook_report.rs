@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
-use crate::target::resolve::{OnConfigError, locate};
+use crate::target::needs::Needs;
+use crate::target::resolve::locate;
 use crate::ui::print::print_out;
 
 /// Commands for hooks and the jobs that they start
@@ -74,7 +75,7 @@ fn execution_id(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
-    let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
+    let located = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
     let (subject, session) = (&located.subject, &located.session);
     let given = subject.function.reference();
     let arn = if Arn::is_meant(&given) {

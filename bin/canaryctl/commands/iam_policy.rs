@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::target::resolve::{Located, OnConfigError, locate_all};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate_all};
 use crate::ui::print::{print_info, print_out};
 use crate::{request, session};
 
@@ -40,23 +41,28 @@ pub(crate) struct IamPolicy {
 pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     let IamPolicy { rollback_only, with_doctor, rollout: mut args } = args;
     args.common.anywhere = true;
+    let typed = args.typed();
     // Every schedule needs the same.
     if args.every.is_none() {
         args.schedule = args.schedule.or_else(|| "AllAtOnce".parse().ok());
     }
-    let (located, _) = locate_all(args.function.as_deref(), &args.several.only, &args.common, OnConfigError::Fail).await?;
-    let (mut grants, mut notes): (Vec<Grant>, Vec<&str>) = (Vec::new(), Vec::new());
+    let (located, _) =
+        locate_all(args.function.as_deref(), &args.several.only, &args.common, Needs::Settings(&args.typed())).await?;
+    let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
         let place =
             Place { region: Some(region).filter(|region| region != session::ANYWHERE), stack: stack(&args, one, rollback_only) };
-        notes.extend(about(&one.subject, &place));
+        notes.extend(about(&one.subject, &place).map(str::to_owned));
         if rollback_only {
             add(&mut grants, rollback_permissions(&one.subject, &place));
             continue;
         }
+        let is_typed = |problem: &&project::Problem| problem.setting.as_deref().is_some_and(|setting| typed.contains(&setting));
+        let replaced = one.replaced.iter().filter(is_typed);
+        notes.extend(replaced.map(|problem| format!("{}: {}; the command line is used instead", problem.place, problem.message)));
         let request = request::request(&args, one).await?;
-        notes.extend(about_rollout(&args, request.create_alias));
+        notes.extend(about_rollout(&args, request.create_alias).map(str::to_owned));
         add(&mut grants, permissions(&request, &place, with_doctor));
     }
     let mut known = BTreeSet::new();

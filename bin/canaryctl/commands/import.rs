@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 use controller::{managed_by, resets};
-use project::{FunctionRef, NoteKind, Project};
+use project::{FunctionRef, NoteKind, Problem, Problems, Project};
 
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
 use crate::session;
-use crate::target::config::LIMIT;
+use crate::target::config::{LIMIT, no_file, unusable};
 use crate::target::resolve::resource;
 use crate::ui::print::{print_info, print_out};
 
@@ -36,11 +36,16 @@ pub(crate) fn schema() -> u8 {
 
 pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     let common = &args.common;
-    let Some(project) = common.project(LIMIT).await? else {
-        return Err(Failure::usage(
-            "there is no configuration file in the working directory\n  hint: name one with `--config FILE`",
-        ));
+    let simulated = common.simulate.is_some();
+    let Some(project) = common.config.project(common.region.as_deref(), simulated, LIMIT).await? else {
+        return Err(no_file("there is no configuration file in the working directory", "name one with `--config FILE`"));
     };
+    // The name of a stack can be filled in later.
+    let (without_stack, problems): (Vec<Problem>, Vec<Problem>) =
+        project.problems.iter().cloned().partition(|problem| problem.is_about("stack"));
+    if let Some(problems) = Problems::of(problems) {
+        return Err(unusable(&problems));
+    }
     let written = project::canary_yml(&project);
     match common.output {
         Output::Text => print_out(&written),
@@ -48,6 +53,9 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
             let json = project::as_json("canary.yml", written.as_bytes()).map_err(Failure::unexpected)?;
             print_out(&format!("{json}\n"));
         }
+    }
+    if let Some(problems) = Problems::of(without_stack) {
+        problems.iter().for_each(|problem| print_info(&format!("warning: {problem}\n")));
     }
     for note in project.notes.iter().filter(|note| note.kind == NoteKind::Warning) {
         print_info(&format!("warning: {note}\n"));
@@ -69,6 +77,7 @@ async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Failu
     for settings in &project.functions {
         let function = match &settings.function.value {
             FunctionRef::Named(named) => Some(named.function.clone()),
+            FunctionRef::LogicalId(_) if project.stack.is_none() => None,
             FunctionRef::LogicalId(id) => {
                 let name = resource(&session, project, id, &settings.function.place).await?;
                 name.parse::<rollout::target::Qualified>().ok().map(|named| named.function)

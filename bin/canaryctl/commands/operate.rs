@@ -16,7 +16,8 @@ use crate::cli::common::Common;
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
 use crate::session;
-use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate, locate_all};
 use crate::ui::print::{print_error, print_result};
 
 /// Which rollout to act on
@@ -121,7 +122,7 @@ async fn abort_all(args: &Abort) -> Result<u8, Failure> {
         ));
     }
     let common = &args.aim.common;
-    let (located, missing) = locate_all(None, &args.only, common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, common, Needs::NameInAnIncident).await?;
     let meant = |one: &Located| args.rollout.map_or_else(|| job(&one.subject).collect(), |id| vec![id]);
     let meant: Vec<Vec<RolloutId>> = located.iter().map(meant).collect();
     if meant.iter().any(Vec::is_empty) {
@@ -145,8 +146,8 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         return Err(Failure::usage("no function given\n  hint: name one; `canaryctl status <FUNCTION>` shows its rollout"));
     }
     // An abort is safe: it moves traffic to stable.
-    let on_error = if operation == Operation::Abort { OnConfigError::AsTyped } else { OnConfigError::Fail };
-    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, on_error).await?;
+    let needs = if operation == Operation::Abort { Needs::NameInAnIncident } else { Needs::Name };
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, needs).await?;
     let mut meant = match target {
         None => vec![None],
         Some(ids) if ids.is_empty() => job(&subject).map(Some).collect(),

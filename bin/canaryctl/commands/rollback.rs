@@ -19,15 +19,16 @@ use crate::cli::common::{Common, Output};
 use crate::cli::values::limit;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
-use crate::target::resolve::{Located, OnConfigError, locate, locate_all};
+use crate::target::needs::Needs;
+use crate::target::resolve::{Located, locate, locate_all};
 use crate::ui::print::{print_error, print_note, print_result};
 use crate::{session, signals};
 
 /// Roll back now
 ///
 /// If a rollout is in progress, moves all traffic back to the stable version. Otherwise undoes the last rollout, once. Makes two calls
-/// to Lambda and retries until AWS has confirmed the result. A configuration file only provides the function's name; if it cannot be
-/// read, the name is used as typed.
+/// to Lambda and retries until AWS has confirmed the result. A configuration file only provides name, alias and Region; where they cannot
+/// be read, the name is used as typed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +66,7 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
         return all(&args).await;
     }
-    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
+    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
     let identity = session::identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
@@ -102,7 +103,7 @@ pub(crate) struct BulkRollbackRun<'a> {
 }
 
 async fn all(args: &Rollback) -> Result<u8, Failure> {
-    let (located, missing) = locate_all(None, &args.only, &args.common, OnConfigError::AsTyped).await?;
+    let (located, missing) = locate_all(None, &args.only, &args.common, Needs::NameInAnIncident).await?;
     let meant = vec![Vec::new(); located.len()];
     let sweep = BulkRollbackRun { located: &located, missing, meant, limit: args.timeout, output: args.common.output };
     Ok(sweep.run().await)

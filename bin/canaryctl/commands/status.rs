@@ -10,7 +10,8 @@ use super::watch;
 use crate::cli::common::{Common, Output};
 use crate::cli::values::{Alarm, alarm, poll};
 use crate::error::Failure;
-use crate::target::resolve::{OnConfigError, locate};
+use crate::target::needs::Needs;
+use crate::target::resolve::locate;
 use crate::ui::print::print_out;
 
 /// Show the state of an alias, and what to do next
@@ -38,7 +39,7 @@ pub(crate) struct Status {
 }
 
 pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
-    let located = locate(args.function.as_deref(), &args.common, OnConfigError::AsTyped).await?;
+    let located = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch

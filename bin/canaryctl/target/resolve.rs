@@ -1,31 +1,18 @@
 //! Which function does a command act on, and what does the configuration file say about it? Finds both, and connects to their AWS.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use controller::port::{Cloud, CloudError, Failure as CallFailure};
-use project::{At, FunctionRef, FunctionSettings, Place, Project};
-use rollout::target::{self, Qualified, Subject};
+use project::{At, FunctionRef, FunctionSettings, NoteKind, Place, Problem, Problems, Project};
+use rollout::target::{self, Qualified, Subject, SubjectError};
 use sim::Scenario;
 
-use super::config::{LIMIT, LIMIT_IN_AN_INCIDENT};
+use super::config::{no_file, unread, unusable};
+use super::needs::{Needs, Readable, typed_in_vain};
 use crate::cli::common::Common;
 use crate::error::Failure;
 use crate::session::{self, Session};
-use crate::ui::print::{print_error, print_note};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnConfigError {
-    Fail,
-    /// Use the name as it was typed: a broken file must not delay a rollback.
-    AsTyped,
-}
-
-impl OnConfigError {
-    fn limit(self) -> Duration {
-        if self == Self::Fail { LIMIT } else { LIMIT_IN_AN_INCIDENT }
-    }
-}
+use crate::ui::print::{print_error, print_info, print_note};
 
 pub(crate) struct Located {
     pub(crate) subject: Subject,
@@ -34,6 +21,8 @@ pub(crate) struct Located {
     pub(crate) said: Option<ProjectSettings>,
     /// That the configuration file does not have it, with a hint.
     pub(crate) not_in_file: Option<String>,
+    /// What is wrong in the file and does not matter, because something else is typed.
+    pub(crate) replaced: Vec<Problem>,
 }
 
 impl Located {
@@ -48,7 +37,11 @@ impl Located {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
-        problem.chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
+        let replaced = self
+            .replaced
+            .iter()
+            .map(|problem| format!("{}: {}; the command line is used instead", problem.place, problem.message));
+        problem.chain(replaced).chain(self.said.iter().flat_map(ProjectSettings::notes)).collect()
     }
 }
 
@@ -61,12 +54,10 @@ pub(crate) struct ProjectSettings {
 }
 
 impl ProjectSettings {
-    /// The settings, or an error text where the project does not have this function.
-    fn of(project: Project, typed: &str) -> Result<Self, String> {
-        match find(&project, typed) {
-            Some((settings, alias)) => Ok(Self { settings: settings.clone(), alias, project }),
-            None => Err(no_such_function(&project, typed)),
-        }
+    /// The settings of a function, where the project has it.
+    fn of(project: &Project, typed: &str) -> Option<Self> {
+        let (settings, alias) = find(project, typed)?;
+        Some(Self { settings: settings.clone(), alias, project: project.clone() })
     }
 
     fn place(&self) -> Option<&target::Place> {
@@ -80,46 +71,16 @@ impl ProjectSettings {
         self.project.region.as_ref().map(|region| region.value.clone())
     }
 
-    async fn function_name(&self, session: &Session, typed: &str, on_error: OnConfigError) -> Result<Qualified, Failure> {
-        let At { value: function, place } = &self.settings.function;
-        let id = match function {
-            // An account on the command line goes before the file's.
-            FunctionRef::Named(named) => {
-                return Ok(match typed.parse::<Qualified>() {
-                    Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
-                    Ok(_) | Err(_) => named.clone(),
-                });
-            }
-            FunctionRef::LogicalId(id) => id,
-        };
-        let found = resource(session, &self.project, id, place);
-        let found = match on_error {
-            OnConfigError::Fail => found.await?,
-            OnConfigError::AsTyped => tokio::time::timeout(LIMIT_IN_AN_INCIDENT, found).await.map_err(|_| {
-                let limit = rollout::format::exact(LIMIT_IN_AN_INCIDENT);
-                Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
-            })??,
-        };
-        let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
-        named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
-    }
-
-    /// The function with its alias: typed, or the file's, or the scenario's.
-    fn subject(&self, named: &Qualified, common: &Common) -> Result<Subject, Failure> {
-        let typed = self.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
-        let default = self.settings.alias.as_ref().map(|alias| alias.value.as_str());
-        let default = default.or(session::scenario(common)?.map(|scenario| scenario.defaults().alias));
-        let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
-        Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
-    }
-
     fn notes(&self) -> impl Iterator<Item = String> {
+        let elsewhere = self.project.problems.iter().filter(|problem| problem.is_about("stages"));
+        let elsewhere = elsewhere.filter(|problem| problem.concerns(&self.settings.key.value));
+        let elsewhere = elsewhere.map(|problem| format!("{}: {}, in another stage", problem.place, problem.message));
         let about = |note: &&project::Note| note.function.as_ref().is_none_or(|key| *key == self.settings.key.value);
         let text = |note: &project::Note| {
             let hint = note.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{}: {}{hint}", note.place, note.message)
         };
-        self.project.notes.iter().filter(about).map(text)
+        self.project.notes.iter().filter(about).map(text).chain(elsewhere)
     }
 }
 
@@ -151,87 +112,194 @@ pub(crate) async fn locate_all(
     function: Option<&str>,
     only: &[String],
     common: &Common,
-    on_error: OnConfigError,
+    needs: Needs<'_>,
 ) -> Result<(Vec<Located>, usize), Failure> {
     if common.stands_for_all(function) {
-        locate_in_project(only, common, on_error).await
+        locate_in_project(only, common, needs).await
     } else {
-        Ok((vec![locate(function, common, on_error).await?], 0))
+        Ok((vec![locate(function, common, needs).await?], 0))
     }
 }
 
-pub(crate) async fn locate(function: Option<&str>, common: &Common, on_error: OnConfigError) -> Result<Located, Failure> {
+pub(crate) async fn locate(function: Option<&str>, common: &Common, needs: Needs<'_>) -> Result<Located, Failure> {
     let scenario = session::scenario(common)?;
     let typed = function.or(scenario.map(|scenario| scenario.defaults().function)).unwrap_or_default();
-    let as_typed = |failure: Failure| match on_error {
-        OnConfigError::Fail => Err(failure),
-        OnConfigError::AsTyped => {
+    let asked = Asked { function, typed, common, scenario, needs };
+    let project = match common.config.project(common.region.as_deref(), scenario.is_some(), needs.limit()).await {
+        Err(failure) if needs.in_an_incident() => {
             let subject = session::subject(function, common)?;
             print_error(&format!("{}\nusing the name as typed: {subject}", failure.message));
-            Ok(subject)
+            None
         }
+        project => project?,
     };
-    let project = common.project(on_error.limit()).await;
-    let project = project.or_else(|failure| as_typed(failure).map(|_| None))?;
-    let (said, not_in_file) = match project.map(|project| ProjectSettings::of(project, typed)) {
-        Some(Ok(said)) => (Some(said), None),
-        Some(Err(problem)) => (None, Some(problem)),
-        None => (None, None),
-    };
-    if let Some(problem) = not_in_file.as_ref().filter(|_| common.config.config.is_some() && on_error == OnConfigError::Fail) {
-        return Err(Failure::usage(problem.clone()));
-    }
-    let Some(said) = said else {
+    let Some(project) = project else {
         let subject = session::subject(function, common)?;
-        let session = Rc::new(session::wire(common, subject.function.place.as_ref(), None).await?);
-        return Ok(Located { subject, session, scenario, said: None, not_in_file });
-    };
-    let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
-    let place = typed_place.as_ref().or(said.place());
-    let session = Rc::new(session::wire(common, place, said.region()).await?);
-    match said.function_name(&session, typed, on_error).await {
-        Ok(named) => {
-            let subject = said.subject(&named, common)?;
-            print_settings(common, &said, &subject);
-            Ok(Located { subject, session, scenario, said: Some(said), not_in_file })
+        for note in unread().iter().filter(|_| scenario.is_none() && !common.config.no_config) {
+            print_info(&format!("note: {note}\n"));
         }
-        Err(failure) => Ok(Located { subject: as_typed(failure)?, session, scenario, said: None, not_in_file }),
+        return asked.as_typed(subject, None, None).await;
+    };
+    if let Some(problems) = typed_in_vain(&project) {
+        return Err(unusable(&problems));
+    }
+    match ProjectSettings::of(&project, typed) {
+        Some(said) => asked.in_file(said).await,
+        None => asked.not_in_file(&project).await,
     }
 }
 
-/// Finds functions of the configuration file, all in one Region. With [`OnConfigError::AsTyped`], one that cannot be found is reported
-/// and skipped.
-async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigError) -> Result<(Vec<Located>, usize), Failure> {
+/// What was typed, and what it is for.
+struct Asked<'a> {
+    function: Option<&'a str>,
+    typed: &'a str,
+    common: &'a Common,
+    scenario: Option<Scenario>,
+    needs: Needs<'a>,
+}
+
+impl Asked<'_> {
+    /// A function of the file, with its settings.
+    async fn in_file(&self, said: ProjectSettings) -> Result<Located, Failure> {
+        let Self { typed, common, scenario, needs, .. } = *self;
+        let (project, key) = (&said.project, &said.settings.key.value);
+        let alias_typed = common.alias.is_some() || said.alias.is_some();
+        if let Some(problems) = needs.stopped_by(project, key, alias_typed) {
+            return Err(unusable(&problems));
+        }
+        if let Some(failure) = without_stack(&said).filter(|_| !needs.in_an_incident()) {
+            return Err(failure);
+        }
+        let replaced = needs.replaced(project, key);
+        let readable = Readable::of(project, key, alias_typed);
+        let typed_place = typed.parse().ok().and_then(|Qualified { function, .. }| function.place);
+        let place = typed_place.as_ref().or(said.place());
+        let session = session::wire(common, place, said.region()).await.map_err(|failure| match &readable.problems {
+            Some(problems) if !readable.region => Failure { message: format!("{problems}\n{}", failure.message), ..failure },
+            Some(_) | None => failure,
+        });
+        let session = Rc::new(session?);
+        let named = if readable.name {
+            function_name(&session, &said, typed, needs).await
+        } else {
+            Err(Failure::usage(readable.problems.as_ref().map(ToString::to_string).unwrap_or_default()))
+        };
+        let (named, failed) = match named {
+            Ok(named) => (named, None),
+            Err(failure) if needs.in_an_incident() => {
+                let name = typed.rsplit_once(':').filter(|_| said.alias.is_some()).map_or(typed, |(name, _)| name);
+                let named = name.parse().map_err(|error: SubjectError| Failure::usage(error.to_string()))?;
+                (named, Some(failure.message))
+            }
+            Err(failure) => return Err(failure),
+        };
+        if said.settings.alias.is_none() && !alias_typed {
+            return Err(no_alias(key, readable.problems.as_ref()));
+        }
+        let subject = with_alias(&named, &said, common)?;
+        let as_typed = failed.is_some();
+        let wrong = failed.or_else(|| readable.problems.as_ref().filter(|_| needs.in_an_incident()).map(ToString::to_string));
+        if let Some(wrong) = wrong {
+            let same = || session::subject(self.function, common).is_ok_and(|typed| typed == subject);
+            let what = if as_typed || same() { "using the name as typed" } else { "using what the file says" };
+            let region = if readable.region { "" } else { " (the Region is not the file's: `--region` sets it)" };
+            print_error(&format!("the configuration file has problems\n{wrong}\n{what}: {subject}{region}"));
+        }
+        if readable.name {
+            print_settings(common, &said, &subject);
+        }
+        Ok(Located { subject, session, scenario, said: Some(said), not_in_file: None, replaced })
+    }
+
+    /// A function that the file does not have, or has where it cannot be read.
+    async fn not_in_file(&self, project: &Project) -> Result<Located, Failure> {
+        let Self { function, typed, common, needs, .. } = *self;
+        let mut problem = no_such_function(project, typed);
+        let hidden = needs.hidden_by(project, typed.split(':').next().unwrap_or_default());
+        if !needs.in_an_incident() {
+            if let Some(problems) = &hidden {
+                return Err(unusable(problems));
+            }
+            if common.config.config.is_some() {
+                return Err(Failure::usage(problem));
+            }
+        }
+        let mut subject = session::subject(function, common)?;
+        let names_alias = typed.parse::<Qualified>().is_ok_and(|named| named.qualifier.is_some());
+        if common.alias.is_none() && !names_alias {
+            let aliases: Vec<&str> = project.aliases_for(&subject.function.name).into_iter().collect();
+            let unread = !project.unread_aliases.is_empty();
+            match aliases.as_slice() {
+                [alias] if *alias == subject.alias => {}
+                [alias] => {
+                    (*alias).clone_into(&mut subject.alias);
+                    problem = problem.replacen('\n', &format!("; the others have the alias `{alias}`\n"), 1);
+                }
+                // Any other would be a guess.
+                [_, _, ..] if unread || !aliases.contains(&subject.alias.as_str()) => {
+                    return Err(no_alias(typed, hidden.as_ref()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(problems) = hidden {
+            print_error(&format!("the configuration file has problems\n{problems}\nusing the name as typed: {subject}"));
+        }
+        let region = project.region.as_ref().map(|region| region.value.clone()).filter(|_| needs.in_an_incident());
+        self.as_typed(subject, region, Some(problem)).await
+    }
+
+    async fn as_typed(&self, subject: Subject, region: Option<String>, not_in_file: Option<String>) -> Result<Located, Failure> {
+        let session = Rc::new(session::wire(self.common, subject.function.place.as_ref(), region).await?);
+        Ok(Located { subject, session, scenario: self.scenario, said: None, not_in_file, replaced: Vec::new() })
+    }
+}
+
+/// That the alias of a function cannot be told: another one than the file's would be another rollout.
+fn no_alias(key: &str, problems: Option<&Problems>) -> Failure {
+    let why = problems.map(|problems| format!("\n{problems}")).unwrap_or_default();
+    Failure::usage(format!("the alias of `{key}` cannot be read{why}\n  hint: name it: `--alias NAME`, or `{key}:NAME`"))
+}
+
+/// Finds functions of the configuration file, all in one Region. In an incident, one that cannot be found is reported and skipped.
+async fn locate_in_project(only: &[String], common: &Common, needs: Needs<'_>) -> Result<(Vec<Located>, usize), Failure> {
     let scenario = session::scenario(common)?;
-    let project = common.project(on_error.limit()).await?;
+    let project = common.config.project(common.region.as_deref(), scenario.is_some(), needs.limit()).await?;
     let Some(project) = project else {
         let hint = "name a function, or run this in a directory with a `canary.yml`";
-        return Err(Failure::usage(format!(
-            "no function given, and there is no configuration file in the working directory\n  hint: {hint}"
-        )));
+        return Err(no_file("no function given, and there is no configuration file in the working directory", hint));
     };
+    if let Some(problems) = typed_in_vain(&project).or_else(|| needs.stopped_by_any(&project, only)) {
+        return Err(unusable(&problems));
+    }
     let keys: Vec<String> = match only {
         [] => project.functions.iter().map(|settings| settings.key.value.clone()).collect(),
         only => only.to_vec(),
     };
-    let said: Vec<ProjectSettings> =
-        keys.iter().map(|key| ProjectSettings::of(project.clone(), key)).collect::<Result<_, _>>().map_err(Failure::usage)?;
+    let mut missing = unreadable(&project, only, needs);
+    let said: Vec<ProjectSettings> = keys
+        .iter()
+        .map(|key| ProjectSettings::of(&project, key).ok_or_else(|| no_such_function(&project, key)))
+        .collect::<Result<_, _>>()
+        .map_err(Failure::usage)?;
+    if let Some(failure) = said.iter().find_map(without_stack).filter(|_| !needs.in_an_incident()) {
+        return Err(failure);
+    }
     let Some(first) = said.first() else {
-        return Err(Failure::usage(format!("{} has no function to roll out", project.file)));
+        return Err(Failure::usage(format!("{} has no function to roll out{}", project.file, reasons(&project))));
     };
     let session = Rc::new(session::wire(common, first.place(), first.region()).await?);
     let region = session.aws.region();
-    let (mut located, mut missing): (Vec<Located>, usize) = (Vec::new(), 0);
+    let mut located: Vec<Located> = Vec::new();
     for (index, (typed, said)) in keys.iter().zip(said).enumerate() {
         if said.place().is_some_and(|place| place.region != region) && index > 0 {
             let at = &said.settings.function.place;
             let hint = "roll out the functions of one Region at a time with `--only`";
             return Err(Failure::usage(format!("{at}: `{typed}` is not in {region} like the other functions\n  hint: {hint}")));
         }
-        let named = said.function_name(&session, typed, on_error).await;
-        let subject = match named.and_then(|named| said.subject(&named, common)) {
+        let subject = match known(&session, &said, typed, common, needs).await {
             Ok(subject) => subject,
-            Err(failure) if on_error == OnConfigError::AsTyped => {
+            Err(failure) if needs.in_an_incident() => {
                 print_error(&format!("{}\n`{typed}` is skipped", failure.message));
                 missing += 1;
                 continue;
@@ -244,18 +312,60 @@ async fn locate_in_project(only: &[String], common: &Common, on_error: OnConfigE
                 twin.key()
             )));
         }
-        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), not_in_file: None });
+        let replaced = needs.replaced(&said.project, typed);
+        located.push(Located { subject, session: session.clone(), scenario, said: Some(said), not_in_file: None, replaced });
     }
     Ok((located, missing))
+}
+
+/// A function of the file by the name, the alias and the Region that it has there.
+async fn known(
+    session: &Session,
+    said: &ProjectSettings,
+    typed: &str,
+    common: &Common,
+    needs: Needs<'_>,
+) -> Result<Subject, Failure> {
+    let alias_typed = common.alias.is_some() || said.alias.is_some();
+    let readable = Readable::of(&said.project, &said.settings.key.value, alias_typed);
+    if let Some(problems) = readable.problems.filter(|_| !readable.name || !readable.region) {
+        return Err(unusable(&problems));
+    }
+    if said.settings.alias.is_none() && !alias_typed {
+        return Err(no_alias(&said.settings.key.value, None));
+    }
+    with_alias(&function_name(session, said, typed, needs).await?, said, common)
+}
+
+/// Reports what the file has in parts that cannot be read, and how many functions that hides at least.
+fn unreadable(project: &Project, only: &[String], needs: Needs<'_>) -> usize {
+    let known = |key: &String| project.functions.iter().any(|settings| settings.key.value == *key);
+    let hides = |problem: &&Problem| match &problem.function {
+        Some(key) => !known(key) && (only.is_empty() || only.contains(key)),
+        None => problem.is_about("functions") && only.is_empty(),
+    };
+    let hidden: Vec<Problem> = project.problems.iter().filter(hides).filter(|_| needs.in_an_incident()).cloned().collect();
+    let count = hidden.len();
+    if let Some(problems) = Problems::of(hidden) {
+        print_error(&format!("the configuration file has functions that cannot be read\n{problems}\nthey are skipped"));
+    }
+    count
+}
+
+/// Why a project rolls nothing out.
+fn reasons(project: &Project) -> String {
+    let notes = project.notes.iter().filter(|note| matches!(note.kind, NoteKind::Chosen | NoteKind::Warning));
+    notes.take(10).map(|note| format!("\n  {}: {}", note.place, note.message)).collect::<Vec<_>>().concat()
 }
 
 fn no_such_function(project: &Project, typed: &str) -> String {
     let stage = project.stage.as_ref().map(|stage| format!(" for stage {}", stage.value)).unwrap_or_default();
     let key = typed.split(':').next().unwrap_or_default();
-    let hint = match (project.nearest(key), project.functions.as_slice()) {
-        (Some(nearest), _) => nearest,
-        (None, []) => "the file has no functions to roll out".to_owned(),
-        (None, some) => {
+    let hint = match (project.skipped.get(key), project.nearest(key), project.functions.as_slice()) {
+        (Some(why), ..) => format!("the file has `{key}`, but {why}"),
+        (None, Some(nearest), _) => nearest,
+        (None, None, []) => "the file has no functions to roll out".to_owned(),
+        (None, None, some) => {
             let keys: Vec<String> = some.iter().take(10).map(|settings| format!("`{}`", settings.key.value)).collect();
             format!("the functions are {}", keys.join(", "))
         }
@@ -263,18 +373,54 @@ fn no_such_function(project: &Project, typed: &str) -> String {
     format!("{} has no function `{typed}` to roll out{stage}\n  hint: {hint}", project.file)
 }
 
-pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
-    let Some(stack) = &project.stack else {
-        return Err(Failure::usage(format!(
-            "{place}: `{id}` is a logical id, and no stack is given\n  hint: name the stack with `--stack`"
-        )));
+async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, needs: Needs<'_>) -> Result<Qualified, Failure> {
+    let At { value: function, place } = &said.settings.function;
+    let id = match function {
+        // An account on the command line goes before the file's.
+        FunctionRef::Named(named) => {
+            return Ok(match typed.parse::<Qualified>() {
+                Ok(typed) if typed.function.account.is_some() => Qualified { qualifier: None, ..typed },
+                Ok(_) | Err(_) => named.clone(),
+            });
+        }
+        FunctionRef::LogicalId(id) => id,
     };
+    let found = resource(session, &said.project, id, place);
+    let found = if needs.in_an_incident() {
+        tokio::time::timeout(needs.limit(), found).await.map_err(|_| {
+            let limit = rollout::format::exact(needs.limit());
+            Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
+        })??
+    } else {
+        found.await?
+    };
+    let named = found.parse::<Qualified>().ok().filter(|named| named.qualifier.is_none());
+    named.ok_or_else(|| Failure::refused(format!("{place}: `{id}` is not a function")))
+}
+
+pub(crate) async fn resource(session: &Session, project: &Project, id: &str, place: &Place) -> Result<String, Failure> {
+    let Some(stack) = &project.stack else { return Err(no_stack(project, id, place)) };
     let stack = &stack.value;
     match session.aws.resource(stack, id).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) => Err(Failure::refused(format!("{place}: `{id}` does not exist yet in the stack `{stack}`"))),
         Err(error) => Err(unresolved(&error, id, stack, place, session.aws.region())),
     }
+}
+
+/// That the function itself would have to be looked up, and no stack is known: said before AWS is asked for anything.
+fn without_stack(said: &ProjectSettings) -> Option<Failure> {
+    let At { value: FunctionRef::LogicalId(id), place } = &said.settings.function else { return None };
+    said.project.stack.is_none().then(|| no_stack(&said.project, id, place))
+}
+
+fn no_stack(project: &Project, id: &str, place: &Place) -> Failure {
+    let known = || project.problems.iter().filter(|problem| problem.is_about("stack"));
+    if let Some(problem) = known().find(|problem| problem.place == *place) {
+        return Failure::usage(problem.to_string());
+    }
+    let hint = known().find_map(|problem| problem.hint.as_deref()).unwrap_or("name the stack with `--stack`");
+    Failure::usage(format!("{place}: `{id}` is a logical id, and no stack is given\n  hint: {hint}"))
 }
 
 fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: &str) -> Failure {
@@ -288,6 +434,14 @@ fn unresolved(error: &CloudError, id: &str, stack: &str, place: &Place, region: 
     } else {
         Failure { message: text, ..Failure::from(error.clone()) }
     }
+}
+
+/// The function with its alias: typed, or the file's.
+fn with_alias(named: &Qualified, said: &ProjectSettings, common: &Common) -> Result<Subject, Failure> {
+    let typed = said.alias.as_ref().map(|alias| format!(":{alias}")).unwrap_or_default();
+    let default = said.settings.alias.as_ref().map(|alias| alias.value.as_str());
+    let flag = common.alias.as_deref().or(default.filter(|_| typed.is_empty()));
+    Subject::parse(&format!("{}{typed}", named.reference()), flag).map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn print_settings(common: &Common, said: &ProjectSettings, subject: &Subject) {

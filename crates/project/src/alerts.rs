@@ -9,20 +9,20 @@ use std::time::Duration;
 use crate::alarm::{Comparison, Definition, LAMBDA, MissingData, is_statistic};
 use crate::finding::{Findings, NoteKind};
 use crate::keys::{Read, shown};
-use crate::place::{At, Place};
-use crate::tree::{Map, Node};
+use crate::place::At;
+use crate::tree::{Key, Map, Node};
 use crate::variables::Variables;
 
 pub(crate) struct Alerts<'a, 'v> {
     variables: &'v Variables<'a>,
-    functions: &'a Map,
+    functions: &'v [(&'a Key, &'a Node)],
     definitions: Option<&'a Map>,
     global: Vec<&'a Node>,
     enabled: bool,
 }
 
 impl<'a, 'v> Alerts<'a, 'v> {
-    pub(crate) fn read(variables: &'v Variables<'a>, functions: &'a Map, stage: Option<&str>) -> Self {
+    pub(crate) fn read(variables: &'v Variables<'a>, functions: &'v [(&'a Key, &'a Node)], stage: Option<&str>) -> Self {
         let under = |key: &str| match variables.path(&["custom", "alerts", key]) {
             Ok(Some(Cow::Borrowed(node))) => Some(node),
             Ok(_) | Err(_) => None,
@@ -45,7 +45,7 @@ impl<'a, 'v> Alerts<'a, 'v> {
         if !self.enabled {
             return all;
         }
-        for (key, node) in self.functions.iter() {
+        for (key, node) in self.functions {
             let own = match node.get("alarms").map(|alarms| self.variables.node(alarms)) {
                 Some(Ok(Cow::Borrowed(node))) => node.list().unwrap_or_default(),
                 Some(Ok(Cow::Owned(_)) | Err(_)) | None => &[],
@@ -79,9 +79,20 @@ impl<'a, 'v> Alerts<'a, 'v> {
             found.note(NoteKind::Warning, &node.place, format!("there is no alarm definition `{}`", shown(&name)), None);
             return None;
         }
-        let keys = Keys { variables: self.variables, layers: [map, known], place: &node.place };
-        let built_in = built_in.copied().unwrap_or((&name, "", "Sum", 1.0));
-        let Some(definition) = keys.definition(&name, built_in, found) else { return Some((name, None)) };
+        let keys = AlarmKeys { variables: self.variables, layers: [map, known] };
+        let (_, metric, statistic, threshold) = built_in.copied().unwrap_or((&name, "", "Sum", 1.0));
+        let preset = Preset { metric, statistic, threshold: Some(threshold), ..Preset::default() };
+        let definition = match keys.definition(&name, &preset) {
+            Ok(definition) => definition,
+            Err(unlike) => {
+                let (kind, why) = match unlike {
+                    Some(key) => (NoteKind::Ignored, format!("has `{key}`: it is watched, but its metric is not shown")),
+                    None => (NoteKind::Warning, "has no metric or no valid statistic".to_owned()),
+                };
+                found.note(kind, &node.place, format!("alarm `{}` {why}", shown(&name)), None);
+                return Some((name, None));
+            }
+        };
         definition.doubt(&node.place, found);
         let place = known.and_then(|map| map.iter().next()).map_or(&node.place, |(key, _)| &key.place);
         let place = if map.is_some() { node.place.clone() } else { place.clone() };
@@ -89,58 +100,79 @@ impl<'a, 'v> Alerts<'a, 'v> {
     }
 }
 
-struct Keys<'a, 'v> {
-    variables: &'v Variables<'a>,
-    layers: [Option<&'a Map>; 2],
-    place: &'v Place,
+/// What a plugin takes where an alarm does not say it.
+pub(crate) struct Preset<'p> {
+    pub(crate) metric: &'p str,
+    pub(crate) statistic: &'p str,
+    pub(crate) threshold: Option<f64>,
+    pub(crate) datapoints: Option<u32>,
+    pub(crate) comparison: Comparison,
+    pub(crate) missing_data: MissingData,
+    /// The key that chooses a preset, which is no kind of alarm.
+    pub(crate) chosen_by: &'p str,
 }
 
-impl<'a> Keys<'a, '_> {
+impl Default for Preset<'_> {
+    fn default() -> Self {
+        Self {
+            metric: "",
+            statistic: "Sum",
+            threshold: None,
+            datapoints: None,
+            comparison: Comparison::AtLeast,
+            missing_data: MissingData::Missing,
+            chosen_by: "",
+        }
+    }
+}
+
+/// The keys of an alarm as plugins write them, the nearer map first.
+pub(crate) struct AlarmKeys<'a, 'v> {
+    pub(crate) variables: &'v Variables<'a>,
+    pub(crate) layers: [Option<&'a Map>; 2],
+}
+
+impl<'a> AlarmKeys<'a, '_> {
     fn get(&self, key: &str) -> Option<Cow<'a, Node>> {
         let node = self.layers.into_iter().flatten().find_map(|map| map.get(key))?;
         self.variables.node(node).ok().filter(|node| !node.is_null())
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        self.get(key)?.text().map(str::to_owned)
     }
 
     fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.get(key)?.text()?.parse().ok()
     }
 
-    /// The definition, with the plugin's defaults; nothing where it is not a plain metric alarm.
-    fn definition(&self, name: &str, built_in: (&str, &str, &str, f64), found: &mut Findings) -> Option<Definition> {
-        let text = |key: &str| self.get(key).and_then(|node| node.text().map(str::to_owned));
-        let (_, metric, statistic, threshold) = built_in;
-        let unlike = |key: &str| self.get(key).is_some();
-        if let Some(key) =
-            ["pattern", "metrics", "type"].into_iter().find(|key| unlike(key) && text(key).as_deref() != Some("static"))
-        {
-            let message = format!("alarm `{}` has `{key}`: it is watched, but its metric is not shown", shown(name));
-            found.note(NoteKind::Ignored, self.place, message, None);
-            return None;
+    /// The definition, with the plugin's defaults. An error where it is not a plain metric alarm: the key that makes it another one, or
+    /// nothing where it is not one at all.
+    pub(crate) fn definition(&self, name: &str, preset: &Preset<'_>) -> Result<Definition, Option<&'static str>> {
+        let unlike =
+            |key: &&str| *key != preset.chosen_by && self.get(key).is_some() && self.text(key).as_deref() != Some("static");
+        if let Some(key) = ["pattern", "metrics", "type"].into_iter().find(unlike) {
+            return Err(Some(key));
         }
-        let statistic = text("statistic").or_else(|| text("extendedStatistic")).unwrap_or_else(|| statistic.to_owned());
-        let metric = text("metric").unwrap_or_else(|| metric.to_owned());
-        if metric.is_empty() || !is_statistic(&statistic) {
-            let message = format!("alarm `{}` has no metric or no valid statistic", shown(name));
-            found.note(NoteKind::Warning, self.place, message, None);
-            return None;
-        }
-        let word = |key: &str| self.get(key);
+        let statistic = self.text("statistic").or_else(|| self.text("extendedStatistic"));
+        let statistic = statistic.unwrap_or_else(|| preset.statistic.to_owned());
+        let metric = self.text("metric").unwrap_or_else(|| preset.metric.to_owned());
+        let threshold = self.number("threshold").filter(|number: &f64| number.is_finite()).or(preset.threshold);
+        let threshold = threshold.filter(|_| !metric.is_empty() && is_statistic(&statistic)).ok_or(None)?;
         let mut aside = Findings::default();
-        Some(Definition {
+        let comparison = self.get("comparisonOperator").and_then(|it| Comparison::read(&it, &mut aside));
+        let missing_data = self.get("treatMissingData").and_then(|it| MissingData::read(&it, &mut aside));
+        Ok(Definition {
             name: name.to_owned(),
-            namespace: text("namespace").unwrap_or_else(|| LAMBDA.to_owned()),
+            namespace: self.text("namespace").unwrap_or_else(|| LAMBDA.to_owned()),
             metric,
             statistic,
-            threshold: self.number("threshold").filter(|number: &f64| number.is_finite()).unwrap_or(threshold),
+            threshold,
             period: Duration::from_secs(self.number::<u32>("period").unwrap_or(60).into()),
             evaluation_periods: self.number("evaluationPeriods").unwrap_or(1),
-            datapoints: self.number("datapointsToAlarm"),
-            comparison: word("comparisonOperator")
-                .and_then(|it| Comparison::read(&it, &mut aside))
-                .unwrap_or(Comparison::AtLeast),
-            missing_data: word("treatMissingData")
-                .and_then(|it| MissingData::read(&it, &mut aside))
-                .unwrap_or(MissingData::Missing),
+            datapoints: self.number("datapointsToAlarm").or(preset.datapoints),
+            comparison: comparison.unwrap_or(preset.comparison),
+            missing_data: missing_data.unwrap_or(preset.missing_data),
             dimensions: BTreeMap::new(),
         })
     }

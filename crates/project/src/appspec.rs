@@ -1,30 +1,52 @@
 //! What does an `AppSpec` file roll out? `CodeDeploy`'s own format, for Lambda; it has no schedule and no alarms.
 
+use rollout::Version;
 use rollout::target::Qualified;
-use rollout::{Subject, Version};
 
 use crate::finding::{Findings, NoteKind, Problems};
-use crate::keys::{MOST_IN_A_LIST, found_text, read as read_value, shown};
-use crate::place::At;
-use crate::settings::{FunctionSettings, Hook, Project};
+use crate::keys::{MOST_IN_A_LIST, alias_at, filled, found_text, read as read_value, shown};
+use crate::place::{At, Place};
+use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
 use crate::{File, Format, Lookup, canary, yaml};
 
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
-    let tree = yaml::parse(file.name, file.bytes)?;
+    let document = yaml::document(file.name, file.bytes)?;
+    let tree = &document.root;
     let mut found = Findings::default();
+    yaml::refuse_duplicates(&document, &mut found);
     let mut functions = Vec::new();
-    let hooks = hooks(&tree, &mut found);
-    let resources = get(&tree, "Resources").and_then(Node::list);
+    let hooks = hooks(tree, &mut found);
+    let resources = get(tree, "Resources").and_then(Node::list);
+    let of_servers: Vec<String> =
+        ["os", "files"].into_iter().filter(|key| get(tree, key).is_some()).map(|key| format!("`{key}`")).collect();
     match resources {
-        None => found.hinted(&tree.place, "expected a list of `Resources`", HINT),
+        None if !of_servers.is_empty() => {
+            let message = format!("this AppSpec is for servers ({}): nothing in it is for Lambda", of_servers.join(", "));
+            found.problem(&tree.place, message);
+        }
+        None => {
+            let place = get(tree, "Resources").map_or(&tree.place, |node| &node.place);
+            found.hinted(place, "expected a list of `Resources`", HINT);
+        }
         Some(many) if many.len() > MOST_IN_A_LIST => found.problem(&tree.place, format!("more than {MOST_IN_A_LIST} resources")),
         Some(resources) => {
             for node in resources.iter().filter(|node| node.map().is_none()) {
                 found.problem(&node.place, format!("expected a map from a name to a resource, found {}", found_text(node)));
             }
-            let single = resources.iter().filter_map(Node::map).flat_map(Map::iter).take(MOST_IN_A_LIST);
-            functions.extend(single.filter_map(|(key, node)| function(key, node, &hooks, &mut found)));
+            let mut left = MOST_IN_A_LIST;
+            for map in resources.iter().filter_map(Node::map) {
+                if let Some(key) = not_indented(map) {
+                    let message = format!("`Type` and `Properties` are next to `{}`, not in it", shown(&key.text));
+                    found.hinted(&key.place, message, "indent them");
+                    continue;
+                }
+                let single = map.iter().take(left);
+                functions.extend(
+                    single.filter_map(|(key, node)| found.in_function(&key.text, |found| function(key, node, &hooks, found))),
+                );
+                left = left.saturating_sub(map.len());
+            }
         }
     }
     for (key, _) in tree.map().into_iter().flat_map(Map::iter) {
@@ -35,11 +57,22 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
     if !functions.is_empty() {
         let message = "the schedule and the alarms are in CodeDeploy's deployment group, not in this file";
         let hint = "set them with `--type` and `--alarm`, or in a `canary.yml`";
-        found.note(NoteKind::Ignored, &crate::Place::whole(file.name), message, Some(hint));
+        found.note(NoteKind::Ignored, &Place::whole(file.name), message, Some(hint));
     }
-    let stage = At::given(lookup.stage.as_ref(), "--stage");
+    if let Some(stage) = &lookup.stage {
+        let message = format!("an AppSpec has no stages, so `{}` selects nothing", shown(stage));
+        found.of("--stage", |found| found.hinted(&Place::whole("--stage"), message, "omit `--stage`"));
+    }
+    found.unknown_parameters(lookup.parameters.keys(), "an AppSpec has no parameters", None);
     let region = At::given(lookup.region.as_ref(), "--region");
-    Project { stage, region, functions, ..Project::empty(Format::AppSpec, file.name) }.finish(found)
+    Ok(Project { region, functions, ..Project::empty(Format::AppSpec, file.name) }.finish(found, document))
+}
+
+/// The resource whose keys were written next to its name.
+fn not_indented(map: &Map) -> Option<&Key> {
+    let known = |key: &&Key| ["type", "properties"].contains(&key.text.to_lowercase().as_str());
+    map.iter().map(|(key, _)| key).find(known)?;
+    map.iter().map(|(key, _)| key).find(|key| !known(key))
 }
 
 /// The hooks before and after traffic.
@@ -61,7 +94,9 @@ fn hooks(tree: &Node, found: &mut Findings) -> Hooks {
             }
         };
         if !node.is_null() {
-            *hook = read_value::<Qualified>(node, found).map(|function| function.map(Hook::Function));
+            let setting = if event.text.to_lowercase().starts_with("before") { "preTrafficHook" } else { "postTrafficHook" };
+            let read = found.of(setting, |found| read_value::<Qualified>(node, found));
+            *hook = read.map(|function| function.map(Hook::Function));
         }
     }
     hooks
@@ -74,7 +109,8 @@ fn function(key: &Key, node: &Node, hooks: &Hooks, found: &mut Findings) -> Opti
         found.hinted(get(node, "Type").map_or(&key.place, |kind| &kind.place), message, HINT);
         return None;
     }
-    let properties = get(node, "Properties").unwrap_or(node);
+    // Properties that are not indented are read too.
+    let properties = get(node, "Properties").filter(|node| !node.is_null()).unwrap_or(node);
     for (key, _) in properties.map().into_iter().flat_map(Map::iter) {
         let known = PROPERTIES.iter().any(|known| known.eq_ignore_ascii_case(&key.text));
         if !known && properties.place != node.place {
@@ -86,25 +122,41 @@ fn function(key: &Key, node: &Node, hooks: &Hooks, found: &mut Findings) -> Opti
     let missing: Vec<&str> =
         [("`Name`", name), ("`Alias`", alias)].iter().filter_map(|(key, node)| node.is_none().then_some(*key)).collect();
     if !missing.is_empty() {
-        found.problem(&key.place, format!("`{}` has no {}", shown(&key.text), missing.join(" and no ")));
+        let message = format!("`{}` has no {}", shown(&key.text), missing.join(" and no "));
+        found.of(if name.is_none() { "name" } else { "alias" }, |found| found.problem(&key.place, message));
     }
-    let name = read_value::<String>(name?, found)?;
-    let alias = alias.and_then(|node| read_value::<String>(node, found))?;
-    if let Err(error) = Subject::parse("function", Some(&alias.value)) {
-        found.problem(&alias.place, error.to_string());
-    }
-    let version = |key: &str, found: &mut Findings| {
-        let node = get(properties, key).filter(|node| !node.is_null())?;
-        read_value::<Version>(node, found)
+    let name = name.and_then(|node| found.of("name", |found| given(node, "write the function's name", found)));
+    let function = match name {
+        Some(name) => canary::function(&name, &key.text, found),
+        None => key.at().map(FunctionRef::LogicalId),
+    };
+    let alias = alias.and_then(|node| {
+        found.of("alias", |found| alias_at(given(node, "write the alias' name, or use `--alias NAME`", found)?, found))
+    });
+    let mut version = |property: &str, setting: &str| {
+        let node = get(properties, property).filter(|node| !node.is_null())?;
+        found.of(setting, |found| {
+            let hint = "leave `CurrentVersion` and `TargetVersion` out, or use `--version N`";
+            given(node, hint, found).and_then(|text| filled(text, hint, found)).and_then(|_| read_value::<Version>(node, found))
+        })
     };
     Some(FunctionSettings {
-        alias: Some(alias),
+        alias,
         pre_hook: hooks.0.clone(),
         post_hook: hooks.1.clone(),
-        version: version("TargetVersion", found),
-        current_version: version("CurrentVersion", found),
-        ..FunctionSettings::new(key.at(), canary::function(&name, found)?)
+        version: version("TargetVersion", "version"),
+        current_version: version("CurrentVersion", "currentVersion"),
+        ..FunctionSettings::new(key.at(), function)
     })
+}
+
+/// A text in which something is.
+fn given(node: &Node, hint: &str, found: &mut Findings) -> Option<At<String>> {
+    if node.text() == Some("") {
+        found.hinted(&node.place, "this is empty", hint);
+        return None;
+    }
+    read_value::<String>(node, found)
 }
 
 /// A key's value, however its letters are written: the documentation writes them in both ways.

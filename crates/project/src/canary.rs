@@ -7,10 +7,10 @@ use rollout::target::{DEFAULT_ALIAS, Qualified};
 use serde_json::json;
 
 use crate::finding::{Findings, Problems};
-use crate::keys::{Named, Read, keys, shown};
+use crate::keys::{Named, Read, keys, parse_at, shown};
 use crate::place::At;
 use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project, is_stage};
-use crate::tree::{Node, Value};
+use crate::tree::{Map, Node, Value};
 use crate::{File, Format, Lookup, yaml};
 
 keys! {
@@ -31,7 +31,7 @@ keys! {
 }
 
 keys! {
-    struct Stage {
+    struct Stage of in_stage {
         /// The CloudFormation stack that contains the logical ids.
         "stack" stack: String,
         /// The Region.
@@ -57,11 +57,15 @@ pub fn schema() -> serde_json::Value {
 }
 
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
-    let mut tree = yaml::parse(file.name, file.bytes)?;
+    let mut document = yaml::document(file.name, file.bytes)?;
     let mut found = Findings::default();
-    let stage = stage(&tree, lookup, &mut found);
-    fill_in(&mut tree, stage.as_ref().map(|stage| stage.value.as_str()), &mut found);
-    let whole = Whole::read(&tree, &mut found).unwrap_or_default();
+    yaml::refuse_duplicates(&document, &mut found);
+    let tree = &mut document.root;
+    let stage = stage(tree, lookup, &mut found);
+    found.stage = stage.as_ref().map(|stage| stage.value.clone());
+    let fills = fill_in(tree, Scope::File, stage.as_ref().map(|stage| stage.value.as_str()), &mut found);
+    not_indented(tree, &mut found);
+    let whole = Whole::read(tree, &mut found).unwrap_or_default();
     if whole.functions.is_none() {
         found.hinted(
             &tree.place,
@@ -69,27 +73,52 @@ pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems>
             "write for example `functions: {hello: {type: Canary10Percent5Minutes}}`",
         );
     }
-    check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), &mut found);
+    check_stages(&whole, stage.as_ref().filter(|_| lookup.stage.is_some()), fills, &mut found);
+    found.unknown_parameters(lookup.parameters.keys(), "`canary.yml` has no parameters", None);
     let project = laid(file, stage, whole, lookup, &mut found);
-    project.finish(found)
+    Ok(project.finish(found, document))
 }
+
+/// Refuses settings that were written next to the functions.
+fn not_indented(tree: &mut Node, found: &mut Findings) {
+    let Value::Map(map) = &mut tree.value else { return };
+    let functions = map.values_mut().find(|(key, _)| *key == "functions").map(|(_, node)| &mut node.value);
+    let Some(Value::Map(functions)) = functions else { return };
+    for (key, node) in functions.values_mut().filter(|(key, node)| OF_A_FUNCTION.contains(key) && node.map().is_none()) {
+        let message = format!("`{key}` is next to the functions, not in one");
+        found.of("functions", |found| found.hinted(&node.place, message, "indent it"));
+        node.value = Value::Map(Map::default());
+    }
+}
+
+/// Settings that no function is called like.
+const OF_A_FUNCTION: [&str; 6] = ["type", "alias", "alarms", "steps", "every", "bake"];
 
 fn stage(tree: &Node, lookup: &Lookup, found: &mut Findings) -> Option<At<String>> {
     let here = tree.get("stage").and_then(Node::text_with_place);
     let asked = At::given(lookup.stage.as_ref(), "--stage");
     let stage = asked.or(here)?;
     if !is_stage(&stage.value) {
-        found.problem(
-            &stage.place,
-            format!("`{}` is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value)),
-        );
+        let message =
+            format!("`{}` is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value));
+        found.of("stage", |found| found.problem(&stage.place, message));
         return None;
     }
     Some(stage)
 }
 
-/// Puts the stage in the place of each `${stage}`.
-fn fill_in(node: &mut Node, stage: Option<&str>, found: &mut Findings) {
+/// What the keys of a map are.
+#[derive(Clone, Copy)]
+enum Scope {
+    File,
+    Functions,
+    Stages,
+    Settings,
+    Value,
+}
+
+/// Puts the stage in the place of each `${stage}`, and says how many there are.
+fn fill_in(node: &mut Node, scope: Scope, stage: Option<&str>, found: &mut Findings) -> usize {
     if let Some(tag) = &node.tag {
         found.problem(&node.place, format!("the tag `!{}` has no meaning here", shown(tag)));
     }
@@ -98,25 +127,41 @@ fn fill_in(node: &mut Node, stage: Option<&str>, found: &mut Findings) {
             (rest, _) if rest.contains("${") => {
                 let message = format!("`{}`: `${{stage}}` is the only variable here", shown(text));
                 found.hinted(&node.place, message, "write other differences between stages under `stages`");
+                1
             }
-            (_, Some(stage)) => *text = text.replace("${stage}", stage),
+            (_, Some(stage)) => {
+                *text = text.replace("${stage}", stage);
+                1
+            }
             (_, None) => {
                 let hint = "set it with `--stage`, or with `stage: dev` in the file";
                 found.hinted(&node.place, "`${stage}` has no value", hint);
+                1
             }
         },
-        Value::Scalar { .. } => {}
-        Value::List(nodes) => nodes.iter_mut().for_each(|node| fill_in(node, stage, found)),
+        Value::Scalar { .. } => 0,
+        Value::List(nodes) => nodes.iter_mut().map(|node| fill_in(node, Scope::Value, stage, found)).sum(),
         Value::Map(map) => {
             // The text of an event is not canaryctl's.
             let values = map.values_mut().filter(|(key, _)| *key != "probeEvent");
-            values.for_each(|(_, node)| fill_in(node, stage, found));
+            values
+                .map(|(key, node)| match (scope, key) {
+                    (Scope::File, "functions") => fill_in(node, Scope::Functions, stage, found),
+                    (Scope::File, "stages") => fill_in(node, Scope::Stages, stage, found),
+                    (Scope::File, "defaults") => fill_in(node, Scope::Settings, stage, found),
+                    (Scope::Functions, key) => found.in_function(key, |found| fill_in(node, Scope::Settings, stage, found)),
+                    (Scope::Stages, key) => found.in_stage(key, |found| fill_in(node, Scope::File, stage, found)),
+                    (Scope::File | Scope::Settings | Scope::Value, key) => {
+                        found.of(key, |found| fill_in(node, Scope::Value, stage, found))
+                    }
+                })
+                .sum()
         }
     }
 }
 
 /// Refuses a stage that the file does not have, and functions of stages that are not declared.
-fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings) {
+fn check_stages(whole: &Whole, stage: Option<&At<String>>, fills: usize, found: &mut Findings) {
     let functions = whole.functions.iter().flat_map(|functions| &functions.value.0);
     let declared: BTreeSet<&str> = functions.clone().map(|(name, _)| name.value.as_str()).collect();
     let stages = whole.stages.iter().flat_map(|stages| &stages.value.0);
@@ -130,17 +175,22 @@ fn check_stages(whole: &Whole, stage: Option<&At<String>>, found: &mut Findings)
         known.dedup();
         let listed = known.iter().take(20).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
         let hint = found.did_you_mean(&stage.value, known.iter().copied()).unwrap_or(format!("the stages are {listed}"));
-        found.hinted(&stage.place, format!("the file has no stage `{}`", stage.value), hint);
+        let message = format!("the file has no stage `{}`", stage.value);
+        found.of("--stage", |found| found.hinted(&stage.place, message, hint));
+    } else if let Some(stage) = stage.filter(|_| known.is_empty() && fills == 0) {
+        let message = format!("the file has no stages, so `{}` selects nothing", stage.value);
+        let hint = "write what differs under `stages`, or use `${stage}` in a name; or omit `--stage`";
+        found.of("--stage", |found| found.hinted(&stage.place, message, hint));
     }
-    for (_, stage) in stages {
+    for (key, stage) in stages {
         let own = stage.value.functions.iter().flat_map(|functions| &functions.value.0);
         for (name, _) in own.clone().filter(|(name, _)| !declared.contains(name.value.as_str())) {
             let message = format!("there is no function `{}` under `functions`", shown(&name.value));
-            found.misspelt(&name.place, message, &name.value, declared.iter().copied());
+            found.in_stage(&key.value, |found| found.misspelt(&name.place, message, &name.value, declared.iter().copied()));
         }
         let defaults = stage.value.defaults.iter().map(|defaults| &defaults.value.0);
         for list in own.map(|(_, keys)| &keys.value).chain(defaults).filter_map(|keys| keys.stages.as_ref()) {
-            found.problem(&list.place, "`stages` is not allowed inside a stage");
+            found.in_stage(&key.value, |found| found.problem(&list.place, "`stages` is not allowed inside a stage"));
         }
     }
 }
@@ -162,18 +212,19 @@ fn laid(file: File<'_>, stage: Option<At<String>>, whole: Whole, lookup: &Lookup
     let mut functions = Vec::new();
     for (key, keys) in whole.functions.map(|functions| functions.value.0).unwrap_or_default() {
         let nearest = own.remove(&key.value).unwrap_or_default();
-        check_layer(&keys.value, found);
-        check_layer(&nearest, found);
+        found.in_function(&key.value, |found| {
+            check_layer(&keys.value, found);
+            check_layer(&nearest, found);
+        });
         let keys = over(nearest, over(keys.value, defaults.clone()));
         let counts = keys.stages.as_ref().is_none_or(|list| list.value.iter().any(|stage| Some(stage.value.as_str()) == named));
         if counts {
-            functions.extend(settings(key, keys, stack.as_ref(), found));
+            functions.push(found.in_function(&key.value.clone(), |found| settings(key, keys, stack.as_ref(), found)));
         } else {
-            found.function = Some(key.value.clone());
             let stage = named.map_or("without a stage".to_owned(), |stage| format!("in stage `{stage}`"));
             let message = format!("`{}` is not rolled out {stage}", shown(&key.value));
-            found.note(crate::NoteKind::Chosen, &key.place, message, None);
-            found.function = None;
+            found.skip(&key.value, &format!("it is not rolled out {stage}"));
+            found.in_function(&key.value, |found| found.note(crate::NoteKind::Chosen, &key.place, message, None));
         }
     }
     let region = asked.or(nearer.region).or(whole.region);
@@ -201,23 +252,26 @@ fn over(nearer: Keys, mut farther: Keys) -> Keys {
 /// Refuses two keys for the same setting in one layer.
 fn check_layer(keys: &Keys, found: &mut Findings) {
     if let (Some(_), Some(steps)) = (&keys.schedule, &keys.steps) {
-        found.hinted(&steps.place, "both `type` and `steps` are given", "remove one of them");
+        found.of("type", |found| found.hinted(&steps.place, "both `type` and `steps` are given", "remove one of them"));
     }
     if let (Some(_), Some(id)) = (&keys.name, &keys.logical_id) {
-        found.hinted(&id.place, "both `name` and `logicalId` are given", "remove one of them");
+        found.of("name", |found| found.hinted(&id.place, "both `name` and `logicalId` are given", "remove one of them"));
     }
 }
 
-fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut Findings) -> Option<FunctionSettings> {
-    let schedule = schedule(&keys, found);
+fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut Findings) -> FunctionSettings {
+    let schedule = found.of("type", |found| schedule(&keys, found));
     let function = match (keys.name, keys.logical_id) {
-        (_, Some(id)) => Some(id.map(FunctionRef::LogicalId)),
-        (Some(name), None) => function(&name, found),
-        (None, None) => function(&key, found),
+        (_, Some(id)) => id.map(FunctionRef::LogicalId),
+        (Some(name), None) => function(&name, &key.value, found),
+        // A name that cannot be read is not the key.
+        (None, None) if found.lacks("name") || found.lacks("logicalId") => key.clone().map(FunctionRef::LogicalId),
+        (None, None) => function(&key, &key.value, found),
     };
-    let fallback = At { value: DEFAULT_ALIAS.to_owned(), place: key.place.clone() };
+    let fallback = || Some(At { value: DEFAULT_ALIAS.to_owned(), place: key.place.clone() }).filter(|_| !found.lacks("alias"));
     let settings = FunctionSettings {
-        alias: Some(keys.alias.map_or(fallback, |alias| alias.map(|alias| alias.0))),
+        // One that is misspelt goes before the default too.
+        alias: keys.alias.map(|alias| alias.map(|alias| alias.0)).filter(|_| !found.lacks_own("alias")).or_else(fallback),
         schedule,
         alarms: keys.alarms.map(|alarms| alarms.value).unwrap_or_default(),
         pre_hook: keys.pre_hook,
@@ -227,16 +281,17 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
         analysis: keys.analysis.map(|analysis| analysis.value.0).unwrap_or_default(),
         version: keys.version,
         current_version: keys.current_version,
-        ..FunctionSettings::new(key, function?)
+        ..FunctionSettings::new(key, function)
     };
-    if let (None, Some((_, place))) = (stack, settings.logical_ids().next()) {
-        found.hinted(
-            place,
-            "a `logicalId` needs a `stack`",
-            "name the CloudFormation stack with `stack: …` at the top of the file",
+    if stack.is_none() {
+        let message = |_: &str| "a `logicalId` needs a `stack`".to_owned();
+        settings.check_stack(
+            message,
+            "name the CloudFormation stack with `stack: …` at the top of the file, or with `--stack`",
+            found,
         );
     }
-    Some(settings)
+    settings
 }
 
 fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {
@@ -252,7 +307,7 @@ fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {
             None
         }
         // Steps that could not be read are reported already.
-        (None, Some(every)) if found.sound() => {
+        (None, Some(every)) if !found.lacks("steps") => {
             found.hinted(&every.place, "`every` needs `steps`", "with `type`, the time is part of the name");
             None
         }
@@ -260,20 +315,16 @@ fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {
     }
 }
 
-/// A function's name in AWS, without a qualifier.
-pub(crate) fn function(name: &At<String>, found: &mut Findings) -> Option<At<FunctionRef>> {
-    match name.value.parse::<Qualified>() {
-        Ok(function) if function.qualifier.is_none() => {
-            Some(At { value: FunctionRef::Named(function), place: name.place.clone() })
-        }
-        Ok(_) => {
+/// A function's name in AWS, without a qualifier; where it cannot be used, its id in a stack.
+pub(crate) fn function(name: &At<String>, id: &str, found: &mut Findings) -> At<FunctionRef> {
+    let parsed = found.of("name", |found| {
+        let function = parse_at::<Qualified>(name, found)?;
+        if function.value.qualifier.is_some() {
             let message = format!("`{}` is more than a function name", shown(&name.value));
             found.hinted(&name.place, message, "write the alias under `alias`");
-            None
         }
-        Err(error) => {
-            found.problem(&name.place, error.to_string());
-            None
-        }
-    }
+        Some(function.value).filter(|function| function.qualifier.is_none())
+    });
+    let value = parsed.map_or_else(|| FunctionRef::LogicalId(id.to_owned()), FunctionRef::Named);
+    At { value, place: name.place.clone() }
 }

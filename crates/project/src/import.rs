@@ -24,6 +24,9 @@ pub fn canary_yml(project: &Project) -> String {
     }
     let tops = [("stage", &project.stage), ("stack", &project.stack), ("region", &project.region)];
     out.pairs(tops.map(|(key, value)| (key, value.as_ref().map(|at| text(&at.value)))));
+    if let (None, Some(id)) = (&project.stack, project.logical_ids().first()) {
+        out.comment(&format!("stack: …    # to be filled in: the stack that has `{id}`"));
+    }
     if project.functions.is_empty() {
         out.pair("functions", "{}");
         return out.text;

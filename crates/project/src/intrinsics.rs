@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::finding::Unresolved;
-use crate::keys::shown;
+use crate::finding::{Unresolved, did_you_mean, shown};
+use crate::keys::MOST_NAMED;
 use crate::place::{At, Place};
-use crate::tree::{Map, Node};
+use crate::tree::{Map, Node, Value};
 
 #[derive(Debug)]
 pub(crate) enum Known<'a> {
@@ -30,6 +30,8 @@ pub(crate) struct Template<'a> {
     region: Option<String>,
     /// How much more may be evaluated: conditions that repeat each other would never end.
     budget: Cell<usize>,
+    /// How many more words are looked for among the known ones.
+    guesses: Cell<usize>,
 }
 
 impl<'a> Template<'a> {
@@ -39,7 +41,7 @@ impl<'a> Template<'a> {
         stack: Option<String>,
         region: Option<String>,
     ) -> Self {
-        Self { root, given, stack, region, budget: Cell::new(BUDGET) }
+        Self { root, given, stack, region, budget: Cell::new(BUDGET), guesses: Cell::new(GUESSES) }
     }
 
     pub(crate) fn section(&self, name: &str) -> Option<&'a Map> {
@@ -60,7 +62,11 @@ impl<'a> Template<'a> {
 
     fn spend(&self, cost: usize, depth: usize, place: &Place) -> Evaluated<()> {
         let left = self.budget.get().checked_sub(cost + 1).filter(|_| depth < DEEPEST);
-        self.budget.set(left.ok_or_else(|| unresolved("functions or conditions that are nested too deep", place))?);
+        self.budget.set(
+            left.ok_or_else(|| {
+                missing("functions or conditions are nested too deep", "write the value in a `canary.yml`", place)
+            })?,
+        );
         Ok(())
     }
 
@@ -75,7 +81,7 @@ impl<'a> Template<'a> {
             "GetAtt" => {
                 let listed = argument.list().and_then(|parts| parts.first()).and_then(Node::text);
                 let id = listed.or_else(|| argument.text()?.split('.').next()).ok_or_else(named)?;
-                self.resource(id, place).ok_or_else(|| unresolved(id, place))
+                self.resource(id, place).ok_or_else(|| self.unknown_name(id, place))
             }
             "Sub" => self.sub(argument, place, depth),
             "If" => match argument.list() {
@@ -86,6 +92,13 @@ impl<'a> Template<'a> {
                 _ => Err(named()),
             },
             "FindInMap" => self.find_in_map(argument.list().ok_or_else(named)?, place, depth),
+            "Split" => match argument.list() {
+                Some([separator, whole]) if separator.text() == Some(",") => {
+                    let whole = self.text_of(whole, depth + 1)?;
+                    Ok(Known::Value(Cow::Owned(listed(&whole.value, place))))
+                }
+                _ => Err(named()),
+            },
             "Join" => match argument.list() {
                 Some([separator, parts]) => {
                     let parts = self.list(parts, depth + 1)?;
@@ -121,9 +134,11 @@ impl<'a> Template<'a> {
         match self.value(node, depth)? {
             Known::Value(value) => match value.text() {
                 Some(text) => Ok(At { value: text.to_owned(), place: value.place.clone() }),
-                None => Err(unresolved(value.kind(), &value.place)),
+                None => Err(missing(format!("expected a text, found {}", value.kind()), "write a text", &value.place)),
             },
-            Known::Resource(id) => Err(unresolved(&format!("Ref {}", id.value), &id.place)),
+            Known::Resource(id) => {
+                Err(missing(format!("only the stack has the name of `{}`", shown(&id.value)), IN_THE_STACK, &id.place))
+            }
             Known::Nothing => Err(unresolved("AWS::NoValue", &node.place)),
         }
     }
@@ -136,20 +151,50 @@ impl<'a> Template<'a> {
         }
         match (name, &self.region, &self.stack) {
             ("AWS::Region", Some(region), _) => return value(region),
+            ("AWS::Partition", Some(region), _) => return value(partition(region).0),
+            ("AWS::URLSuffix", Some(region), _) => return value(partition(region).1),
             ("AWS::StackName", _, Some(stack)) => return value(stack),
             _ => {}
         }
+        let parameter = self.section("Parameters").and_then(|parameters| parameters.get(name));
+        let kind = parameter.and_then(|parameter| parameter.get("Type")).and_then(Node::text).unwrap_or_default();
+        let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
         if let Some(given) = self.given.get(name) {
-            return value(&given.value);
+            return if is_list { Ok(Known::Value(Cow::Owned(listed(&given.value, place)))) } else { value(&given.value) };
         }
-        if let Some(parameter) = self.section("Parameters").and_then(|parameters| parameters.get(name)) {
+        if let Some(parameter) = parameter {
             // The default of such a parameter is the name of another one, which the parameter store keeps.
-            let stored = parameter.get("Type").and_then(Node::text).is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter"));
+            let stored = kind.starts_with("AWS::SSM::Parameter");
             let default = parameter.get("Default").filter(|node| !stored && node.map().is_none());
-            let default = default.ok_or_else(|| unresolved(name, place))?;
-            return Ok(Known::Value(Cow::Borrowed(default)));
+            let hint = format!("set it with `--param {name}=…`, or with `parameter_overrides` in `samconfig.toml`");
+            let default = default.ok_or_else(|| missing(format!("`{}` cannot be resolved", shown(name)), hint, place))?;
+            return Ok(Known::Value(match default.text() {
+                Some(text) if is_list => Cow::Owned(listed(text, &default.place)),
+                _ => Cow::Borrowed(default),
+            }));
         }
-        self.resource(name, place).ok_or_else(|| unresolved(name, place))
+        self.resource(name, place).ok_or_else(|| self.unknown_name(name, place))
+    }
+
+    fn unknown_name(&self, name: &str, place: &Place) -> Unresolved {
+        if let Some((_, hint)) = PSEUDO.iter().find(|(pseudo, _)| *pseudo == name) {
+            return missing(format!("`{name}` cannot be resolved"), *hint, place);
+        }
+        let known = || ["Parameters", "Resources"].into_iter().filter_map(|name| self.section(name)).flat_map(Map::keys);
+        self.no_such("parameter or resource", name, known(), place)
+    }
+
+    /// That a name is not one of those that are known.
+    fn no_such<'k>(&self, what: &str, name: &str, known: impl Iterator<Item = &'k str>, place: &Place) -> Unresolved {
+        let guess = self.guesses.get().checked_sub(1).and_then(|left| {
+            self.guesses.set(left);
+            let known: Vec<&str> = known.take(MOST_NAMED).collect();
+            let some = (1..=MOST_LISTED).contains(&known.len());
+            let listed = || known.iter().map(|known| format!("`{}`", shown(known))).collect::<Vec<_>>().join(", ");
+            did_you_mean(name, known.iter().copied()).or_else(|| some.then(|| format!("the template has {}", listed())))
+        });
+        let hint = guess.unwrap_or_else(|| "add it to the template".to_owned());
+        missing(format!("there is no {what} `{}`", shown(name)), hint, place)
     }
 
     /// A resource, or what SAM makes of one: `Hello.Alias` and `Hello.Version` are of `Hello`.
@@ -197,23 +242,35 @@ impl<'a> Template<'a> {
     }
 
     fn find_in_map(&self, path: &'a [Node], place: &Place, depth: usize) -> Evaluated<Known<'a>> {
-        let mut here = self.root.get("Mappings");
-        for key in path.iter().take(3) {
-            let key = self.text_of(key, depth + 1)?.value;
-            here = here.and_then(|node| node.get(&key));
+        let mut here = self.section("Mappings");
+        let mut what = "mapping".to_owned();
+        for (index, key) in path.iter().take(3).enumerate() {
+            let key = self.text_of(key, depth + 1)?;
+            let Some(node) = here.and_then(|map| map.get(&key.value)) else {
+                if let Some(default) = path.get(3).and_then(|node| node.get("DefaultValue")) {
+                    return self.value(default, depth + 1);
+                }
+                return Err(self.no_such(&what, &key.value, here.into_iter().flat_map(Map::keys), place));
+            };
+            if index == 2 {
+                return Ok(Known::Value(Cow::Borrowed(node)));
+            }
+            here = node.map();
+            "key".clone_into(&mut what);
         }
-        let found = here.filter(|_| path.len() >= 3).ok_or_else(|| unresolved("Fn::FindInMap", place))?;
-        Ok(Known::Value(Cow::Borrowed(found)))
+        Err(unresolved("Fn::FindInMap", place))
     }
 
     fn named_condition(&self, name: &str, place: &Place, depth: usize) -> Evaluated<bool> {
-        let condition = self.section("Conditions").and_then(|conditions| conditions.get(name));
-        self.holds(condition.ok_or_else(|| unresolved(name, place))?, depth + 1)
+        let conditions = self.section("Conditions");
+        let condition = conditions.and_then(|conditions| conditions.get(name));
+        let unknown = || self.no_such("condition", name, conditions.into_iter().flat_map(Map::keys), place);
+        self.holds(condition.ok_or_else(unknown)?, depth + 1)
     }
 
     fn holds(&self, node: &'a Node, depth: usize) -> Evaluated<bool> {
         self.spend(0, depth, &node.place)?;
-        let strange = || unresolved("this condition", &node.place);
+        let strange = || missing("this condition cannot be evaluated", IN_THE_STACK, &node.place);
         let (function, argument) = function(node).ok_or_else(strange)?;
         if function == "Condition" {
             return self.named_condition(argument.text().ok_or_else(strange)?, &node.place, depth + 1);
@@ -230,7 +287,7 @@ impl<'a> Template<'a> {
 }
 
 /// The intrinsic function that a value calls, and what with.
-fn function(node: &Node) -> Option<(&str, &Node)> {
+pub(crate) fn function(node: &Node) -> Option<(&str, &Node)> {
     if let Some(tag) = &node.tag {
         return Some((tag, node));
     }
@@ -240,14 +297,48 @@ fn function(node: &Node) -> Option<(&str, &Node)> {
     Some((name, argument))
 }
 
+/// The parts of a text between commas.
+fn listed(text: &str, place: &Place) -> Node {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty()).take(MOST_NAMED);
+    Node { place: place.clone(), tag: None, value: Value::List(parts.map(|part| Node::text_at(part, place)).collect()) }
+}
+
 fn bounded(text: String, place: &Place) -> Evaluated<String> {
-    if text.len() > LONGEST { Err(unresolved("a text that is too long", place)) } else { Ok(text) }
+    if text.len() > LONGEST { Err(missing("the text is too long", "write a shorter one", place)) } else { Ok(text) }
 }
 
 fn unresolved(what: &str, place: &Place) -> Unresolved {
-    Unresolved { variable: shown(what), place: place.clone() }
+    missing(format!("`{}` cannot be resolved", shown(what)), IN_THE_STACK, place)
 }
 
+fn missing(message: impl Into<String>, hint: impl Into<String>, place: &Place) -> Unresolved {
+    Unresolved { place: place.clone(), message: message.into(), hint: hint.into() }
+}
+
+/// The partition of a Region, and what its addresses end with.
+fn partition(region: &str) -> (&'static str, &'static str) {
+    match region {
+        cn if cn.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
+        gov if gov.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
+        _ => ("aws", "amazonaws.com"),
+    }
+}
+
+const IN_THE_STACK: &str = "only the stack has it: write the value in a `canary.yml`";
+/// What only a stack has, and how to say it.
+const PSEUDO: [(&str, &str); 6] = [
+    ("AWS::AccountId", "`--param AWS::AccountId=123456789012`"),
+    ("AWS::Region", "`--region eu-west-1`"),
+    ("AWS::Partition", "`--region eu-west-1`"),
+    ("AWS::URLSuffix", "`--region eu-west-1`"),
+    ("AWS::StackName", "`--stack NAME`"),
+    ("AWS::StackId", "`--param AWS::StackId=…`"),
+];
+
+/// How many known words a hint lists.
+const MOST_LISTED: usize = 10;
+/// How many words are compared with the known ones.
+const GUESSES: usize = 50;
 /// How deep functions may stand in functions, and conditions in conditions.
 const DEEPEST: usize = 32;
 const LONGEST: usize = 4096;

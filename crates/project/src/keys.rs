@@ -12,6 +12,7 @@ use rollout::{Schedule, Subject, Version, Weight};
 use serde_json::json;
 
 use crate::finding::Findings;
+pub(crate) use crate::finding::shown;
 use crate::place::At;
 use crate::tree::Node;
 
@@ -19,6 +20,11 @@ pub(crate) trait Read: Sized {
     fn read(node: &Node, found: &mut Findings) -> Option<Self>;
 
     fn schema() -> serde_json::Value;
+
+    /// Reads the value of a name that people choose.
+    fn named(_key: &str, node: &Node, found: &mut Findings) -> Option<At<Self>> {
+        read(node, found)
+    }
 
     #[must_use]
     fn over(self, _farther: Self) -> Self {
@@ -37,9 +43,9 @@ pub(crate) fn over<T: Read>(nearer: Option<At<T>>, farther: Option<At<T>>) -> Op
     }
 }
 
-/// Declares a type of optional keys: its fields, and how it is read, laid over another one, and described.
+/// Declares a type of optional keys: its fields, and how it is read, laid over another one, and described; and what it is the settings of.
 macro_rules! keys {
-    ($(#[doc = $about:literal])* $visibility:vis struct $name:ident {
+    ($(#[doc = $about:literal])* $visibility:vis struct $name:ident $(of $scope:ident)? {
         $($(#[doc = $doc:literal])+ $key:literal $field:ident: $type:ty,)+
         $(..$options:ident: $rest:ty,)?
     }) => {
@@ -57,7 +63,7 @@ macro_rules! keys {
                     match key.text.as_str() {
                         // A key without a value is a key that was commented out below.
                         $($key if node.is_null() => {})+
-                        $($key => read.$field = $crate::keys::read(node, found),)+
+                        $($key => read.$field = found.of($key, |found| $crate::keys::read(node, found)),)+
                         $(_ if read.$options.read(key, node, found) => {})?
                         _ => $crate::keys::unknown(key, [$($key),+].into_iter()$(.chain(<$rest>::keys()))?, found),
                     }
@@ -73,6 +79,10 @@ macro_rules! keys {
                 $(<$rest>::describe(&mut properties);)?
                 serde_json::json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
             }
+
+            $(fn named(key: &str, node: &$crate::tree::Node, found: &mut $crate::finding::Findings) -> Option<$crate::place::At<Self>> {
+                found.$scope(key, |found| $crate::keys::read(node, found))
+            })?
 
             fn over(self, farther: Self) -> Self {
                 Self { $($field: $crate::keys::over(self.$field, farther.$field),)+ $($options: self.$options.over(farther.$options))? }
@@ -130,11 +140,13 @@ pub(crate) fn unknown(key: &crate::tree::Key, known: impl Iterator<Item = &'stat
     let strange = ELSEWHERE.iter().find(|(strange, _)| *strange == key.text).map(|(_, hint)| (*hint).to_owned());
     let hint = strange.or_else(|| found.did_you_mean(&key.text, known.clone()));
     let message = format!("unknown key `{}`", shown(&key.text));
-    found.hinted(
-        &key.place,
-        message,
-        hint.unwrap_or_else(|| format!("the keys here are {}", listed(&known.collect::<Vec<_>>()))),
-    );
+    // A misspelt key without which the function is not known.
+    let meant = OF_ITS_NAME.into_iter().find(|name| hint.as_ref().is_some_and(|hint| hint.contains(&format!("`{name}`"))));
+    let hint = hint.unwrap_or_else(|| format!("the keys here are {}", listed(&known.collect::<Vec<_>>())));
+    match meant {
+        Some(name) => found.of(name, |found| found.hinted(&key.place, message, hint)),
+        None => found.hinted(&key.place, message, hint),
+    }
 }
 
 pub(crate) fn no_word<T>(node: &Node, words: &[&str], found: &mut Findings) -> Option<T> {
@@ -155,11 +167,18 @@ pub(crate) fn found_text(node: &Node) -> String {
     node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", shown(text)))
 }
 
-/// As much of a text as a message has room for.
-pub(crate) fn shown(text: &str) -> String {
-    let short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
-    if text.chars().nth(80).is_some() { format!("{short}…") } else { short }
+/// Whether a text waits for a build to fill it in: `{{NAME}}`, `<NAME>`, `${NAME}`, `__NAME__`, `%NAME%`, `@NAME@`, `#{NAME}#`.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    let inside = PLACEHOLDERS.iter().find_map(|(open, close)| {
+        let inside = text.strip_prefix(open)?.strip_suffix(close)?;
+        inside.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-. ".contains(letter)).then_some(inside)
+    });
+    inside.is_some_and(|inside| inside != "LATEST" && inside.chars().any(|letter| letter.is_ascii_alphabetic()))
 }
+
+const PLACEHOLDERS: [(&str, &str); 9] =
+    [("{{", "}}"), ("<", ">"), ("${", "}"), ("$(", ")"), ("#{", "}#"), ("#{", "}"), ("__", "__"), ("%", "%"), ("@", "@")];
 
 fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
@@ -195,12 +214,23 @@ fn parsed<T>(node: &Node, expected: &str, found: &mut Findings, parse: impl FnOn
 }
 
 pub(crate) fn parse_at<T: FromStr<Err: Display>>(text: &At<String>, found: &mut Findings) -> Option<At<T>> {
+    let text = &filled(text.clone(), "fill it in first", found)?;
     let value = text.value.parse().map_err(|error: T::Err| found.problem(&text.place, error.to_string())).ok()?;
     Some(At { value, place: text.place.clone() })
 }
 
+/// A text that does not wait for a build to fill it in.
+pub(crate) fn filled(text: At<String>, hint: &str, found: &mut Findings) -> Option<At<String>> {
+    if is_placeholder(&text.value) {
+        found.hinted(&text.place, format!("`{}` is a placeholder", shown(&text.value)), hint);
+        return None;
+    }
+    Some(text)
+}
+
 /// The alias, or a problem where it is not an alias name.
 pub(crate) fn alias_at(text: At<String>, found: &mut Findings) -> Option<At<String>> {
+    let text = filled(text, "write the alias' name, or use `--alias NAME`", found)?;
     let parsed = Subject::parse("function", Some(&text.value));
     parsed.map_err(|error| found.problem(&text.place, error.to_string())).ok().map(|_| text)
 }
@@ -306,7 +336,7 @@ impl<T: Read> Read for Named<T> {
             found.problem(&node.place, format!("expected at most {MOST_NAMED} keys, found {many}"));
             return None;
         }
-        let named = entries(node, found)?.filter_map(|(key, node)| Some((key.at(), read(node, found)?)));
+        let named = entries(node, found)?.filter_map(|(key, node)| Some((key.at(), T::named(&key.text, node, found)?)));
         Some(Self(named.collect()))
     }
 
@@ -344,6 +374,9 @@ pub(crate) const LONGEST_TEXT: usize = 2048;
 const LONGEST_EVENT: usize = 16 * 1024;
 pub(crate) const MOST_IN_A_LIST: usize = 100;
 pub(crate) const MOST_NAMED: usize = 1000;
+
+/// The keys that say which alias of which function is meant.
+const OF_ITS_NAME: [&str; 3] = ["name", "logicalId", "alias"];
 
 const ELSEWHERE: [(&str, &str); 5] = [
     ("triggerConfigurations", "canaryctl does not send SNS messages: use its exit code or `--output json`"),

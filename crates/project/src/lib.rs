@@ -19,13 +19,17 @@ mod canary;
 pub mod discover;
 mod finding;
 mod import;
+mod included;
 mod intrinsics;
 mod keys;
 mod options;
 mod place;
 mod sam;
+mod sam_schedule;
 mod samconfig;
 mod serverless;
+mod serverless_alarms;
+mod serverless_names;
 mod settings;
 mod starter;
 mod toml;
@@ -40,10 +44,13 @@ pub use alarm::{Alarm, Comparison, Definition, MissingData};
 pub use canary::schema;
 pub use finding::{Note, NoteKind, Problem, Problems};
 pub use import::canary_yml;
+pub use included::Folder;
 pub use options::Options;
 pub use place::{At, Place};
 pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
+
+use tree::{Map, Node};
 
 /// A file.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +74,8 @@ pub struct Lookup {
     pub parameters: BTreeMap<String, String>,
     /// The environment variables.
     pub environment: BTreeMap<String, String>,
+    /// The folder in which a `serverless.yml` finds the files that it includes. `None`: none is read.
+    pub folder: Option<Folder>,
 }
 
 /// The formats that are read.
@@ -96,11 +105,19 @@ impl fmt::Display for Format {
     }
 }
 
-/// Reads a file of a known format; a SAM template with its `samconfig.toml`.
+/// Reads a file of a known format in which nothing is wrong; a SAM template with its `samconfig.toml`.
 ///
 /// # Errors
 /// Every problem in the file, as far as one reading finds them.
 pub fn read(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) -> Result<Project, Problems> {
+    survey(format, file, beside, lookup)?.checked()
+}
+
+/// Reads what can be read of a file of a known format: what cannot be is in [`Project::problems`].
+///
+/// # Errors
+/// A file of which nothing can be read.
+pub fn survey(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) -> Result<Project, Problems> {
     match format {
         Format::Canary => canary::read(file, lookup),
         Format::Serverless => serverless::read(file, lookup),
@@ -118,18 +135,51 @@ pub fn as_json(name: &str, bytes: &[u8]) -> Result<serde_json::Value, Problems> 
     yaml::parse(name, bytes).map(|tree| tree.json())
 }
 
-/// The format of a file, by its content.
+/// The format of a file, by its content; by its name where the content says nothing.
 ///
 /// # Errors
-/// A file that is not YAML, or exceeds the limits.
+/// A file of which nothing can be read.
 pub fn format_of(file: File<'_>) -> Result<Format, Problems> {
-    let tree = yaml::parse(file.name, file.bytes)?;
-    let has = |key: &str| tree.get(key);
-    Ok(match has("service") {
+    let tree = yaml::document(file.name, file.bytes)?.root;
+    Ok(told_by_content(&tree).or_else(|| told_by_name(file.name)).unwrap_or(Format::Canary))
+}
+
+fn told_by_content(tree: &Node) -> Option<Format> {
+    let has = |key: &str| tree.get(key).is_some();
+    let resources = tree.get("Resources").or(tree.get("resources"));
+    let has_one = |node: &Node, keys: &[&str]| keys.iter().any(|key| node.get(key).is_some());
+    let of_serverless =
+        |node: &Node| has_one(node, &["handler", "deploymentSettings"]) || node.text().is_some_and(|text| text.contains("${"));
+    let of_canary = |node: &Node| has_one(node, &["type", "alias", "steps", "alarms", "bake", "logicalId"]);
+    let functions = tree.get("functions");
+    let functions_are = |test: &dyn Fn(&Node) -> bool| {
+        let maps = functions.map(|node| node.list().unwrap_or(std::slice::from_ref(node))).unwrap_or_default();
+        maps.iter().filter_map(Node::map).flat_map(Map::iter).any(|(_, node)| test(node))
+    };
+    let included = functions.is_some_and(|node| node.list().is_some() || node.text().is_some_and(|text| text.contains("${")));
+    let settings = tree.get("custom").is_some_and(|custom| custom.get("deploymentSettings").is_some());
+    Some(match tree.get("service") {
         Some(service) if service.get("provider").is_some() => Format::ServerlessState,
         Some(_) => Format::Serverless,
-        None if has("Resources").or(has("resources")).is_some_and(|node| node.list().is_some()) => Format::AppSpec,
-        None if has("Resources").is_some() => Format::Sam,
-        None => Format::Canary,
+        None if included || settings || has("provider") || has("plugins") || functions_are(&of_serverless) => Format::Serverless,
+        None if resources.is_some_and(|node| node.list().is_some()) => Format::AppSpec,
+        None if has("version") && (has("os") || has("files") || resources.is_some()) => Format::AppSpec,
+        None if ["Resources", "Globals", "Transform", "AWSTemplateFormatVersion"].into_iter().any(has) => Format::Sam,
+        None if has("defaults") || functions_are(&of_canary) => Format::Canary,
+        None => return None,
     })
 }
+
+fn told_by_name(name: &str) -> Option<Format> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+    NAMES.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, format)| *format)
+}
+
+const NAMES: [(&str, Format); 6] = [
+    ("canary", Format::Canary),
+    ("serverless-state", Format::ServerlessState),
+    ("serverless", Format::Serverless),
+    ("template", Format::Sam),
+    ("sam", Format::Sam),
+    ("appspec", Format::AppSpec),
+];

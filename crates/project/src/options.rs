@@ -34,25 +34,12 @@ impl Options {
     }
 
     pub(crate) fn read(&mut self, key: &Key, node: &Node, found: &mut Findings) -> bool {
-        let Some((choice, _)) = with_keys().find(|(_, known)| known.name == key.text) else { return false };
+        let Some((choice, known)) = with_keys().find(|(_, known)| known.name == key.text) else { return false };
         // A key without a value is a key that was commented out below.
         if node.is_null() {
             return true;
         }
-        let value = match choice.kind {
-            Kind::Words(words) => {
-                let word = words.iter().find(|word| node.text() == Some(**word));
-                word.map(|word| Value::Word(word)).or_else(|| keys::no_word(node, words, found))
-            }
-            Kind::Time(least, most) => Duration::read(node, found).and_then(|span| match within(span, least, most) {
-                Ok(span) => Some(Value::Time(span)),
-                Err(expected) => {
-                    found.problem(&node.place, format!("{expected}, found {}", exact(span)));
-                    None
-                }
-            }),
-            Kind::Switch => bool::read(node, found).map(Value::Switch),
-        };
+        let value = found.of(known.name, |found| value(choice, node, found));
         self.0.extend(value.map(|value| (choice.name, At { value, place: node.place.clone() })));
         true
     }
@@ -72,6 +59,23 @@ impl Options {
     pub(crate) fn over(self, mut farther: Self) -> Self {
         farther.0.extend(self.0);
         farther
+    }
+}
+
+fn value(choice: &Choice, node: &Node, found: &mut Findings) -> Option<Value> {
+    match choice.kind {
+        Kind::Words(words) => {
+            let word = words.iter().find(|word| node.text() == Some(**word));
+            word.map(|word| Value::Word(word)).or_else(|| keys::no_word(node, words, found))
+        }
+        Kind::Time(least, most) => Duration::read(node, found).and_then(|span| match within(span, least, most) {
+            Ok(span) => Some(Value::Time(span)),
+            Err(expected) => {
+                found.problem(&node.place, format!("{expected}, found {}", exact(span)));
+                None
+            }
+        }),
+        Kind::Switch => bool::read(node, found).map(Value::Switch),
     }
 }
 

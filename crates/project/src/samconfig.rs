@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::finding::Findings;
 use crate::keys::shown;
 use crate::place::At;
-use crate::tree::Node;
+use crate::tree::{Map, Node};
 use crate::{File, Lookup, Problems, toml, yaml};
 
 #[derive(Debug, Default)]
@@ -13,35 +13,49 @@ pub(crate) struct SamConfig {
     pub(crate) stack: Option<At<String>>,
     pub(crate) region: Option<At<String>>,
     pub(crate) parameters: BTreeMap<String, At<String>>,
+    /// The environments that name a stack.
+    pub(crate) stacks: Vec<String>,
 }
 
 pub(crate) fn read(file: File<'_>, lookup: &Lookup, found: &mut Findings) -> Result<SamConfig, Problems> {
     let is_toml = file.name.rsplit('.').next().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
     let tree = if is_toml { toml::parse(file.name, file.bytes)? } else { yaml::parse(file.name, file.bytes)? };
-    let mut config = SamConfig::default();
+    let environments = || tree.map().into_iter().flat_map(Map::iter).filter(|(key, _)| key.text != "version");
+    let named = environments()
+        .filter(|(_, environment)| COMMANDS.iter().any(|name| parameter(environment, name, "stack_name").is_some()));
+    let stacks = named.take(MOST_SHOWN).map(|(key, _)| key.text.clone()).collect();
+    let mut config = SamConfig { stacks, ..SamConfig::default() };
     let name = lookup.stage.as_deref().unwrap_or("default");
     let Some(environment) = tree.get(name) else {
         if lookup.stage.is_some() {
-            let environments: Vec<&str> =
-                tree.map().into_iter().flat_map(crate::tree::Map::keys).filter(|key| *key != "version").collect();
+            let known: Vec<&str> = environments().map(|(key, _)| key.text.as_str()).collect();
+            let listed = known.iter().take(MOST_SHOWN).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
+            let hint = found.did_you_mean(name, known.iter().copied());
+            let hint = hint.or_else(|| (!known.is_empty()).then(|| format!("the environments are {listed}")));
             let message = format!("the file has no environment `{}`", shown(name));
-            found.misspelt(&tree.place, message, name, environments);
+            found.of("--stage", |found| match hint {
+                Some(hint) => found.hinted(&tree.place, message, hint),
+                None => found.problem(&tree.place, message),
+            });
         }
         return Ok(config);
     };
     // The parameters of one command go before those of all.
-    for command in ["deploy", "global"] {
-        let parameters = environment.get(command).and_then(|command| command.get("parameters"));
-        let text = |key: &str| parameters.and_then(|parameters| parameters.get(key)).and_then(value);
+    for command in COMMANDS {
+        let text = |key: &str| parameter(environment, command, key).and_then(value);
         config.stack = config.stack.or_else(|| text("stack_name"));
         config.region = config.region.or_else(|| text("region"));
-        if let Some(overrides) = parameters.and_then(|parameters| parameters.get("parameter_overrides")) {
+        if let Some(overrides) = parameter(environment, command, "parameter_overrides") {
             for (name, value) in overriding(overrides) {
                 config.parameters.entry(name).or_insert(value);
             }
         }
     }
     Ok(config)
+}
+
+fn parameter<'a>(environment: &'a Node, command: &str, key: &str) -> Option<&'a Node> {
+    environment.get(command)?.get("parameters")?.get(key)
 }
 
 fn value(node: &Node) -> Option<At<String>> {
@@ -93,6 +107,9 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// The commands whose parameters count.
+const COMMANDS: [&str; 2] = ["deploy", "global"];
+const MOST_SHOWN: usize = 20;
 /// The longest value that is taken, in bytes: that of a parameter in `CloudFormation`.
 const LONGEST: usize = 4096;
 

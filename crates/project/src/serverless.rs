@@ -5,154 +5,205 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use rollout::target::Qualified;
 use rollout::{Arn, Schedule};
 
-use crate::alarm::Alarm;
-use crate::alerts::{Alerts, normalised};
-use crate::finding::{Findings, NoteKind, Problem, Problems, Unresolved};
-use crate::keys::{LONGEST_TEXT, MOST_IN_A_LIST, MOST_NAMED, alias_at, found_text, parse_at, shown};
+use crate::alerts::Alerts;
+use crate::finding::{Findings, NoteKind, Problem, Problems, Reading, Unresolved};
+use crate::included::Included;
+use crate::intrinsics::{self, Known, Template};
+use crate::keys::{LONGEST_TEXT, MOST_NAMED, alias_at, found_text, parse_at, shown};
 use crate::place::{At, Place};
 use crate::settings::{FunctionRef, FunctionSettings, Hook, Project};
 use crate::tree::{Key, Map, Node};
 use crate::variables::Variables;
-use crate::{File, Format, Lookup, canary, yaml};
+use crate::yaml::Document;
+use crate::{File, Format, Lookup, yaml};
 
 /// Reads a `serverless.yml`, or another notation of it.
 pub(crate) fn read(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
-    let tree = yaml::parse(file.name, file.bytes)?;
-    project(file, Format::Serverless, &tree, None, lookup)
+    let included = Included::of(lookup.folder.as_ref());
+    let document = yaml::document(file.name, file.bytes)?;
+    let (project, found) = project(file, Format::Serverless, &document, &included, lookup);
+    Ok(project.finish(found, document))
+}
+
+/// When the newest of the files was written that a `serverless.yml` includes.
+pub(crate) fn newest_included(file: File<'_>, lookup: &Lookup) -> Option<SystemTime> {
+    let included = Included::of(lookup.folder.as_ref());
+    let document = yaml::document(file.name, file.bytes).ok()?;
+    project(file, Format::Serverless, &document, &included, lookup);
+    included.newest()
 }
 
 /// Reads `.serverless/serverless-state.json`, in which every variable is resolved.
 pub(crate) fn read_state(file: File<'_>, lookup: &Lookup) -> Result<Project, Problems> {
-    let tree = yaml::parse(file.name, file.bytes)?;
-    let Some(service) = tree.get("service").filter(|service| service.map().is_some()) else {
-        let message = "this is not a state of the Serverless Framework".to_owned();
-        let hint = Some("run `serverless package`".to_owned());
-        return Err(Problems::one(Problem { place: tree.place, message, hint }));
-    };
-    let compiled = ["provider", "compiledCloudFormationTemplate", "Resources"];
-    let resources = compiled.into_iter().try_fold(service, |node, key| node.get(key)).and_then(Node::map);
-    project(file, Format::ServerlessState, service, resources, lookup)
-}
-
-struct Reader<'a> {
-    variables: Variables<'a>,
-    service: Option<String>,
-    stage: Option<At<String>>,
-    functions: &'a Map,
-    global: Option<&'a Map>,
-    found: Findings,
-}
-
-fn project(file: File<'_>, format: Format, root: &Node, compiled: Option<&Map>, lookup: &Lookup) -> Result<Project, Problems> {
-    let mut found = Findings::default();
-    // In a state, what looks like a variable is for CloudFormation.
-    let variables = Variables::new(root, lookup, format == Format::Serverless);
-    let stage = resolved(variables.stage(), &mut found);
-    if let (Format::ServerlessState, Some(asked)) = (format, &lookup.stage) {
-        packaged_for(root, asked, &mut found);
+    let document = yaml::document(file.name, file.bytes)?;
+    if document.root.get("service").is_none_or(|service| service.map().is_none()) {
+        let place = document.root.place;
+        return Err(Problems::one(
+            Problem::new(place, "this is not a state of the Serverless Framework").hint("run `serverless package`"),
+        ));
     }
-    let service = service(root, &variables, &mut found);
-    let empty = Map::default();
-    let functions = functions(root, &variables, &mut found).unwrap_or(&empty);
-    let global = match resolved(variables.path(&["custom", "deploymentSettings"]), &mut found) {
-        Some(Some(Cow::Borrowed(node))) => node.map(),
-        Some(_) | None => None,
+    let included = Included::default();
+    let (project, found) = project(file, Format::ServerlessState, &document, &included, lookup);
+    Ok(project.finish(found, document))
+}
+
+pub(crate) struct Reader<'a> {
+    pub(crate) variables: Variables<'a>,
+    pub(crate) found: Findings,
+    pub(crate) root: &'a Node,
+    pub(crate) service: Result<Option<String>, Unresolved>,
+    pub(crate) stage: Option<At<String>>,
+    pub(crate) stack: Option<At<String>>,
+    pub(crate) region: Option<At<String>>,
+    /// The functions, with what was included for them.
+    pub(crate) functions: Vec<(&'a Key, &'a Node)>,
+    pub(crate) global: Option<&'a Map>,
+    /// Whether there are global settings that cannot be read.
+    pub(crate) global_unread: bool,
+    pub(crate) lookup: &'a Lookup,
+}
+
+impl Reading for Reader<'_> {
+    fn found(&mut self) -> &mut Findings {
+        &mut self.found
+    }
+}
+
+/// What a value says: a text, or a resource of the stack.
+pub(crate) enum Word {
+    Text(At<String>),
+    Resource(At<String>),
+}
+
+fn project<'a>(
+    file: File<'_>,
+    format: Format,
+    document: &'a Document,
+    included: &'a Included<'a>,
+    lookup: &'a Lookup,
+) -> (Project, Findings) {
+    let packaged = (format == Format::ServerlessState).then_some(&document.root);
+    let root = packaged.and_then(|state| state.get("service")).unwrap_or(&document.root);
+    let compiled = ["provider", "compiledCloudFormationTemplate", "Resources"];
+    let compiled = packaged.and_then(|_| compiled.into_iter().try_fold(root, |node, key| node.get(key))).and_then(Node::map);
+    let mut reader = Reader {
+        variables: Variables::new(root, lookup, included, packaged),
+        found: Findings::default(),
+        root,
+        service: Ok(None),
+        stage: None,
+        stack: None,
+        region: None,
+        functions: Vec::new(),
+        global: None,
+        global_unread: false,
+        lookup,
     };
-    let mut reader = Reader { variables, service, stage, functions, global, found };
+    yaml::refuse_duplicates(document, &mut reader.found);
+    reader.names(packaged.is_some());
     let settings = reader.all();
-    let stack = At::given(lookup.stack.as_ref(), "--stack").or_else(|| reader.stack());
-    let region = reader.region(lookup);
-    let alerts = Alerts::read(&reader.variables, reader.functions, reader.stage.as_ref().map(|stage| stage.value.as_str()));
-    let definitions = alerts.definitions(&mut reader.found);
+    reader.typed_parameters(packaged.is_some());
+    let stage = reader.stage.as_ref().map(|stage| stage.value.as_str());
+    let definitions = Alerts::read(&reader.variables, &reader.functions, stage).definitions(&mut reader.found);
     reader.check_alarms(&settings, definitions.keys().map(String::as_str), compiled);
     reader.warn_of_the_plugin(&settings);
-    if let (None, Some((id, place))) = (&stack, settings.iter().find_map(|settings| settings.logical_ids().next())) {
-        let message = format!("`{}` is a logical id, and the name of the stack is not known", shown(id));
-        reader.found.hinted(place, message, "set `provider.stackName`, or run `serverless package`");
+    if reader.stack.is_none() {
+        for settings in &settings {
+            let message = |id: &str| format!("`{}` is a logical id, and the name of the stack is not known", shown(id));
+            let hint = "set `provider.stackName`, name the stack with `--stack`, or run `serverless package`";
+            reader.found.in_function(&settings.key.value, |found| settings.check_stack(message, hint, found));
+        }
     }
     let definitions = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition?))).collect();
-    Project { stage: reader.stage, stack, region, functions: settings, definitions, ..Project::empty(format, file.name) }
-        .finish(reader.found)
-}
-
-/// A needed value, or a problem where it cannot be resolved.
-fn resolved<T>(value: Result<T, Unresolved>, found: &mut Findings) -> Option<T> {
-    value.map_err(|missing| unresolved(&missing, found)).ok()
-}
-
-fn unresolved(missing: &Unresolved, found: &mut Findings) {
-    let hint = match missing.variable.strip_prefix("${") {
-        Some(env) if env.starts_with("env:") => "set the environment variable, or give the variable a default",
-        Some(opt) if opt.starts_with("opt:") => {
-            "only the options `--stage` and `--region` are supported; `--param NAME=VALUE` sets `${param:NAME}`"
-        }
-        _ => "run `serverless package`: the resolved state in `.serverless` is then read instead",
-    };
-    found.hinted(&missing.place, format!("`{}` cannot be resolved", missing.variable), hint);
-}
-
-fn packaged_for(root: &Node, asked: &str, found: &mut Findings) {
-    let packaged = root.get("provider").and_then(|provider| provider.get("stage"));
-    if let Some((stage, place)) = packaged.and_then(|node| Some((node.text()?, &node.place))).filter(|(stage, _)| *stage != asked)
-    {
-        let message = format!("this was packaged for stage `{}`, not for `{}`", shown(stage), shown(asked));
-        found.hinted(place, message, format!("run `serverless package --stage {}`", shown(asked)));
-    }
-}
-
-/// The service's name: a text, or the `name` of a map.
-fn service(root: &Node, variables: &Variables<'_>, found: &mut Findings) -> Option<String> {
-    let by_name = root.get("service").is_some_and(|service| service.map().is_some());
-    let path: &[&str] = if by_name { &["service", "name"] } else { &["service"] };
-    match variables.text(path) {
-        Ok(service) => service.map(|service| service.value),
-        Err(missing) => {
-            found.unresolved(&missing, "the service's name", None);
-            None
-        }
-    }
-}
-
-/// The functions: a map. A list of maps, which the framework accepts too, is a problem.
-fn functions<'a>(root: &Node, variables: &Variables<'a>, found: &mut Findings) -> Option<&'a Map> {
-    let Some(Cow::Borrowed(node)) = resolved(variables.path(&["functions"]), found)? else {
-        found.note(NoteKind::Chosen, &root.place, "there are no `functions`", None);
-        return None;
-    };
-    let map = node.map();
-    if map.is_none() {
-        let message = format!("expected a map of functions, found {}", node.kind());
-        found.hinted(&node.place, message, "write one map instead of a list of maps, or run `serverless package`");
-    }
-    if map.is_some_and(|map| map.len() > MOST_NAMED) {
-        found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
-    }
-    map.filter(|map| map.len() <= MOST_NAMED)
+    let Reader { stage, stack, region, found, .. } = reader;
+    (Project { stage, stack, region, functions: settings, definitions, ..Project::empty(format, file.name) }, found)
 }
 
 impl<'a> Reader<'a> {
+    /// The functions: a map, or a list of maps.
+    pub(crate) fn functions(&mut self) -> Vec<(&'a Key, &'a Node)> {
+        let node = self.variables.path(&["functions"]);
+        let Some(node) = self.resolved(node) else { return Vec::new() };
+        let Some(Cow::Borrowed(node)) = node else {
+            self.found.note(NoteKind::Chosen, &self.root.place, "there are no `functions`", None);
+            return Vec::new();
+        };
+        let mut functions: Vec<(&'a Key, &'a Node)> = Vec::new();
+        let mut known = BTreeSet::new();
+        for part in node.list().unwrap_or(std::slice::from_ref(node)) {
+            let part = self.variables.node(part);
+            let Some(part) = self.resolved(part) else { continue };
+            let Cow::Borrowed(part) = part else { continue };
+            if part.map().is_none() && !part.is_null() {
+                self.found.problem(&part.place, format!("expected a map of functions, found {}", part.kind()));
+            }
+            for (key, node) in part.map().into_iter().flat_map(Map::iter) {
+                if OF_A_FUNCTION.contains(&key.text.as_str()) && node.get("handler").is_none() {
+                    let message = format!("`{}` is next to the functions, not in one", shown(&key.text));
+                    self.found.hinted(&key.place, message, "indent it");
+                    continue;
+                }
+                if functions.len() == MOST_NAMED {
+                    self.found.problem(&node.place, format!("expected at most {MOST_NAMED} functions"));
+                    return functions;
+                }
+                let resolved = self.variables.node(node);
+                let outer = (self.found.function.replace(key.text.clone()), self.found.setting.take());
+                if !known.insert(key.text.as_str()) {
+                    self.found.problem(&key.place, format!("function `{}` is defined twice", shown(&key.text)));
+                } else if let Some(Cow::Borrowed(node)) = self.resolved(resolved) {
+                    functions.push((key, node));
+                }
+                (self.found.function, self.found.setting) = outer;
+            }
+        }
+        functions
+    }
+
+    /// Refuses parameters that nothing here refers to.
+    fn typed_parameters(&mut self, packaged: bool) {
+        let typed = || self.lookup.parameters.keys();
+        let refers = |name: &str| ["}", ",", " "].iter().any(|end| self.root.mentions(&format!("param:{name}{end}")));
+        let used = |name: &&String| refers(name) || self.root.mentions("${file(");
+        let known: Vec<String> = typed().filter(|name| packaged || used(name)).cloned().collect();
+        if packaged && typed().next().is_some() {
+            let hint = "run `serverless package --param NAME=VALUE`";
+            let message = "a packaged state has its parameters already";
+            self.found.of("--param", |found| found.hinted(&Place::whole("--param"), message, hint));
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let why = "no `${param:…}` in the file refers to it";
+        self.found.unknown_parameters(self.lookup.parameters.keys(), why, Some(&known));
+    }
+
     /// Every function that has settings of its own, where the stage is one of those that are enabled.
     fn all(&mut self) -> Vec<FunctionSettings> {
-        let mut all = Vec::new();
-        let functions = self.functions;
+        let functions = self.functions.clone();
         if !self.stage_enabled() {
-            return all;
-        }
-        for (key, node) in functions.iter() {
-            self.found.function = Some(key.text.clone());
-            match self.variables.node(node) {
-                Ok(Cow::Borrowed(node)) if node.map().is_some_and(|map| map.get("deploymentSettings").is_some()) => {
-                    all.extend(self.function(key, node));
-                }
-                Ok(_) => {}
-                Err(missing) => {
-                    self.found.unresolved(&missing, &format!("function `{}`", shown(&key.text)), None);
-                }
+            for (key, _) in functions {
+                self.found.skip(&key.text, "its stage is not in `stages`");
             }
+            return Vec::new();
+        }
+        let (own, others): (Vec<_>, Vec<_>) =
+            functions.into_iter().partition(|(_, node)| node.get("deploymentSettings").is_some());
+        for (key, _) in others {
+            let why = "it has no `deploymentSettings` of its own";
+            self.found.skip(&key.text, why);
+            if self.global.is_some() && own.is_empty() {
+                let message = format!("`{}` is not rolled out: {why}; those under `custom` only fill in", shown(&key.text));
+                self.found.note(NoteKind::Chosen, &key.place, message, Some("add `deploymentSettings: {}` to it"));
+            }
+        }
+        let mut all = Vec::new();
+        for (key, node) in own {
+            self.found.function = Some(key.text.clone());
+            all.extend(self.function(key, node));
             self.found.function = None;
         }
         all
@@ -161,14 +212,12 @@ impl<'a> Reader<'a> {
     /// Whether `custom.deploymentSettings.stages` has the stage, or is missing.
     fn stage_enabled(&mut self) -> bool {
         let Some(node) = self.global.and_then(|global| global.get("stages")) else { return true };
-        let listed: Option<Vec<Cow<'_, Node>>> =
-            resolved(self.variables.node(node), &mut self.found).and_then(|node| match node {
-                Cow::Borrowed(node) => {
-                    let stages = node.list().unwrap_or_default().iter();
-                    stages.map(|stage| resolved(self.variables.node(stage), &mut self.found)).collect()
-                }
-                Cow::Owned(_) => Some(Vec::new()),
-            });
+        let list = self.variables.node(node);
+        let listed: Option<Vec<Cow<'_, Node>>> = self.resolved(list).and_then(|list| {
+            let Cow::Borrowed(list) = list else { return Some(Vec::new()) };
+            let stages: Vec<_> = list.list().unwrap_or_default().iter().map(|stage| self.variables.node(stage)).collect();
+            stages.into_iter().map(|stage| self.resolved(stage)).collect()
+        });
         let stage = self.stage.as_ref().map(|stage| stage.value.as_str());
         let enabled = listed.is_none_or(|stages| stages.is_empty() || stages.iter().any(|node| node.text() == stage));
         if !enabled {
@@ -179,24 +228,29 @@ impl<'a> Reader<'a> {
     }
 
     fn function(&mut self, key: &Key, node: &'a Node) -> Option<FunctionSettings> {
-        let own = match resolved(self.variables.node(node.get("deploymentSettings")?), &mut self.found)? {
-            Cow::Borrowed(own) if own.map().is_some() || own.is_null() => own.map(),
-            own @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
+        let function = self.named(&key.at(), node);
+        let mut settings = FunctionSettings::new(key.at(), function);
+        let own = self.variables.node(node.get("deploymentSettings")?);
+        let own = match self.resolved(own) {
+            Some(Cow::Borrowed(own)) if own.map().is_some() || own.is_null() => own.map(),
+            Some(own) => {
                 let message = format!("expected a map of keys for `deploymentSettings`, found {}", found_text(&own));
                 self.found.problem(&own.place, message);
-                return None;
+                return Some(settings);
             }
+            None => return Some(settings),
         };
-        let merged = self.merged(own);
-        let key = key.at();
-        let function = self.named(&key, node)?;
-        let mut settings = FunctionSettings::new(key, function);
-        for (key, node) in merged {
+        for (key, node) in self.merged(own) {
             self.setting(key, node, &mut settings);
         }
-        if settings.alias.is_none() && self.found.sound() {
-            let message = format!("function `{}` has no `alias` in its `deploymentSettings`", shown(&settings.key.value));
-            self.found.hinted(&settings.key.place, message, "add `alias: live`");
+        let name = shown(&settings.key.value);
+        if settings.alias.is_none() && !self.found.lacks("alias") && !self.global_unread {
+            let message = format!("function `{name}` has no `alias` in its `deploymentSettings`");
+            self.found.of("alias", |found| found.hinted(&key.place, message, "add `alias: live`"));
+        }
+        if settings.schedule.is_none() && !self.found.lacks("type") && !self.global_unread {
+            let message = format!("function `{name}` has no `type` in its `deploymentSettings`: `serverless deploy` refuses it");
+            self.found.note(NoteKind::Warning, &key.place, message, Some("add one, or set the schedule with `--type`"));
         }
         Some(settings)
     }
@@ -212,11 +266,15 @@ impl<'a> Reader<'a> {
     fn setting(&mut self, key: &'a Key, node: &'a Node, settings: &mut FunctionSettings) {
         match key.text.as_str() {
             _ if node.is_null() => {}
-            "type" => settings.schedule = self.schedule(node),
-            "alias" => settings.alias = self.alias(node),
-            "preTrafficHook" => settings.pre_hook = self.hook(node),
-            "postTrafficHook" => settings.post_hook = self.hook(node),
-            "alarms" => settings.alarms = self.alarms(node),
+            "type" => settings.schedule = self.about("type", |reader| reader.schedule(node)),
+            "alias" => settings.alias = self.about("alias", |reader| reader.alias(node)),
+            "preTrafficHook" => settings.pre_hook = self.about("preTrafficHook", |reader| reader.hook(node)),
+            "postTrafficHook" => settings.post_hook = self.about("postTrafficHook", |reader| reader.hook(node)),
+            "alarms" => settings.alarms.extend(self.about("alarms", |reader| reader.alarms(node))),
+            "canaryAlarms" => {
+                let alarms = self.about("alarms", |reader| reader.canary_alarms(node, settings));
+                settings.alarms.extend(alarms);
+            }
             "triggerConfigurations" => {
                 let hint = "use its exit code or `--output json`";
                 self.ignored(key, "`triggerConfigurations`: canaryctl does not send SNS messages", Some(hint));
@@ -236,13 +294,53 @@ impl<'a> Reader<'a> {
         self.found.note(NoteKind::Ignored, &key.place, message, hint);
     }
 
-    fn needed(&mut self, node: &'a Node, expected: &str) -> Option<At<String>> {
-        let node = resolved(self.variables.node(node), &mut self.found)?;
-        let text = node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT);
+    /// A text; with an intrinsic function, as far as the file has its parts.
+    pub(crate) fn word(&mut self, node: &'a Node, expected: &str) -> Option<Word> {
+        let node = self.variables.node(node);
+        let node = self.resolved(node)?;
+        let text = match &node {
+            Cow::Borrowed(node) if intrinsics::function(node).is_some() => return self.intrinsic(node),
+            Cow::Borrowed(_) | Cow::Owned(_) => node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT),
+        };
         if text.is_none() {
             self.found.problem(&node.place, format!("expected {expected}, found {}", node.kind()));
         }
-        text
+        text.map(Word::Text)
+    }
+
+    pub(crate) fn intrinsic(&mut self, node: &'a Node) -> Option<Word> {
+        let literal = self.variables.literal(node);
+        let literal = self.resolved(literal)?;
+        let at = |value: &str| At { value: value.to_owned(), place: node.place.clone() };
+        // What a `Ref` names may be created by a plugin.
+        match intrinsics::function(&literal) {
+            Some(("Ref", name)) if name.text().is_some_and(|name| !name.starts_with("AWS::")) => {
+                return name.text_with_place().map(Word::Resource);
+            }
+            _ => {}
+        }
+        let given = self.lookup.parameters.iter().filter(|(name, _)| name.starts_with("AWS::"));
+        let given = given.map(|(name, value)| (name.clone(), at(value))).collect();
+        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        let root = self.root.get("resources").filter(|node| node.map().is_some()).unwrap_or(self.root);
+        let template = Template::new(root, given, text(&self.stack), text(&self.region));
+        let word = match template.evaluate(&literal) {
+            Ok(Known::Resource(id)) => Ok(Word::Resource(id)),
+            Ok(Known::Value(value)) => Ok(Word::Text(at(value.text().unwrap_or_default()))),
+            Ok(Known::Nothing) => return None,
+            Err(missing) => Err(missing),
+        };
+        self.resolved(word)
+    }
+
+    fn needed(&mut self, node: &'a Node, expected: &str) -> Option<At<String>> {
+        match self.word(node, expected)? {
+            Word::Text(text) => Some(text),
+            Word::Resource(id) => {
+                self.found.problem(&id.place, format!("expected {expected}, found a `Ref` to `{}`", shown(&id.value)));
+                None
+            }
+        }
     }
 
     fn schedule(&mut self, node: &'a Node) -> Option<At<Schedule>> {
@@ -259,135 +357,18 @@ impl<'a> Reader<'a> {
         if Arn::is_meant(&text.value) {
             return parse_at::<Qualified>(&text, &mut self.found).map(|hook| hook.map(Hook::Function));
         }
-        let Some((key, function)) = self.functions.entry(&text.value) else {
+        let Some((key, function)) = self.functions.iter().copied().find(|(key, _)| key.text == text.value) else {
+            let keys: Vec<&str> = self.functions.iter().map(|(key, _)| key.text.as_str()).collect();
             let message = format!("hook `{}` is not the key of a function in this file", shown(&text.value));
-            self.found.misspelt(&text.place, message, &text.value, self.functions.keys());
+            self.found.misspelt(&text.place, message, &text.value, keys);
             return None;
         };
-        let named = self.named(&key.at(), function)?;
+        let named = self.named(&key.at(), function);
         let hook = match named.value {
             FunctionRef::Named(function) => Hook::Function(function),
             FunctionRef::LogicalId(id) => Hook::LogicalId(id),
         };
         Some(At { value: hook, place: text.place })
-    }
-
-    fn alarms(&mut self, node: &'a Node) -> Vec<At<Alarm>> {
-        let list = match resolved(self.variables.node(node), &mut self.found) {
-            Some(Cow::Borrowed(node)) if node.list().is_some() => node.list().unwrap_or_default(),
-            Some(node) if !node.is_null() => {
-                self.found.problem(&node.place, format!("expected a list of alarms, found {}", found_text(&node)));
-                &[]
-            }
-            Some(_) | None => &[],
-        };
-        if list.len() > MOST_IN_A_LIST {
-            self.found.problem(&node.place, format!("expected at most {MOST_IN_A_LIST} alarms, found {}", list.len()));
-            return Vec::new();
-        }
-        list.iter().filter_map(|node| self.alarm(node)).collect()
-    }
-
-    /// An alarm: a text is a logical id, an object has the name.
-    fn alarm(&mut self, node: &'a Node) -> Option<At<Alarm>> {
-        let inside = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) => node,
-            Ok(Cow::Owned(_)) | Err(_) => node,
-        };
-        if inside.map().is_none() {
-            return self.needed(node, "an alarm's logical id, or `name: …`").map(|id| id.map(Alarm::LogicalId));
-        }
-        match (inside.get("name"), inside.get("Ref")) {
-            (Some(name), _) if name.map().is_none() => self.needed(name, "the alarm's name").map(|name| name.map(Alarm::Name)),
-            (None, Some(id)) => self.needed(id, "the alarm's logical id").map(|id| id.map(Alarm::LogicalId)),
-            (Some(name), _) if name.get("Ref").is_some() => {
-                self.needed(name.get("Ref")?, "the alarm's logical id").map(|id| id.map(Alarm::LogicalId))
-            }
-            _ => {
-                self.found.problem(&inside.place, "expected an alarm's logical id, or `name: …`");
-                None
-            }
-        }
-    }
-
-    /// A function's name in AWS; where that cannot be resolved, its logical id.
-    fn named(&mut self, key: &At<String>, node: &'a Node) -> Option<At<FunctionRef>> {
-        let by_id = |place: &Place| At { value: FunctionRef::LogicalId(logical_id(&key.value)), place: place.clone() };
-        let node = match self.variables.node(node) {
-            Ok(Cow::Borrowed(node)) => node,
-            Ok(Cow::Owned(_)) | Err(_) => return Some(by_id(&key.place)),
-        };
-        let name = match node.get("name").map(|name| self.variables.node(name)) {
-            Some(Ok(name)) => name.text_with_place(),
-            Some(Err(missing)) => {
-                self.found.unresolved(&missing, "the function is looked up in its stack", None);
-                return Some(by_id(&missing.place));
-            }
-            None => None,
-        };
-        let from_key = || {
-            let (service, stage) = (self.service.as_ref()?, self.stage.as_ref()?);
-            Some(At { value: format!("{service}-{}-{}", stage.value, key.value), place: key.place.clone() })
-        };
-        match name.or_else(from_key) {
-            Some(name) => canary::function(&name, &mut self.found),
-            None => Some(by_id(&key.place)),
-        }
-    }
-
-    /// The stack: the provider's `stackName`, else service and stage.
-    fn stack(&mut self) -> Option<At<String>> {
-        match self.variables.text(&["provider", "stackName"]) {
-            Ok(Some(name)) => return Some(name),
-            Ok(None) => {}
-            Err(missing) => {
-                self.found.unresolved(&missing, "the stack's name", None);
-                return None;
-            }
-        }
-        let (service, stage) = (self.service.as_ref()?, self.stage.as_ref()?);
-        Some(At { value: format!("{service}-{}", stage.value), place: stage.place.clone() })
-    }
-
-    fn region(&mut self, lookup: &Lookup) -> Option<At<String>> {
-        if let Some(region) = At::given(lookup.region.as_ref(), "--region") {
-            return Some(region);
-        }
-        self.variables.text(&["provider", "region"]).unwrap_or_else(|missing| {
-            self.found.unresolved(&missing, "the Region", Some("set it with `--region`"));
-            None
-        })
-    }
-
-    /// Warns of logical ids that nothing in this file creates.
-    fn check_alarms<'d>(
-        &mut self,
-        settings: &[FunctionSettings],
-        defined: impl Iterator<Item = &'d str>,
-        compiled: Option<&'d Map>,
-    ) where
-        'a: 'd,
-    {
-        let resources = self.variables.path(&["resources", "Resources"]);
-        let own = match &resources {
-            Ok(Some(Cow::Borrowed(node))) => node.map(),
-            Ok(_) => None,
-            // A part that cannot be resolved may create any alarm.
-            Err(_) => return,
-        };
-        let several = self.variables.path(&["resources"]).is_ok_and(|node| node.is_some_and(|node| node.list().is_some()));
-        let ids: BTreeSet<&str> = defined.chain([own, compiled].into_iter().flatten().flat_map(Map::keys)).collect();
-        for (alarm, key) in settings.iter().flat_map(|it| it.alarms.iter().map(move |alarm| (alarm, &it.key.value))) {
-            let Alarm::LogicalId(id) = &alarm.value else { continue };
-            if several || ids.contains(id.as_str()) {
-                continue;
-            }
-            self.found.function = Some(key.clone());
-            let hint = self.found.did_you_mean(id, ids.iter().copied());
-            let message = format!("nothing in this file creates the alarm `{}`", shown(id));
-            self.found.note(NoteKind::Warning, &alarm.place, message, hint.as_deref());
-            self.found.function = None;
-        }
     }
 
     /// Warns that the plugin still moves the alias at each deploy.
@@ -396,20 +377,18 @@ impl<'a> Reader<'a> {
             Ok(Some(Cow::Borrowed(node))) => node.get("modules").unwrap_or(node).list().unwrap_or_default(),
             Ok(_) | Err(_) => return,
         };
-        let plugin = plugins.iter().find(|node| node.text() == Some(PLUGIN));
-        if let Some(plugin) = plugin.filter(|_| !settings.is_empty()) {
-            let message = format!("`{PLUGIN}`: while it is installed, `serverless deploy` moves the aliases with CodeDeploy");
-            let hint = "removing the plugin deletes the aliases from the stack: first set `DeletionPolicy: Retain` on them";
-            self.found.note(NoteKind::Warning, &plugin.place, message, Some(hint));
-        }
+        let is_one = |node: &&Node| node.text().is_some_and(|name| name.contains(PLUGIN));
+        let Some(plugin) = plugins.iter().find(is_one).filter(|_| !settings.is_empty()) else { return };
+        let name = shown(plugin.text().unwrap_or_default());
+        let message = format!("`{name}`: while it is installed, `serverless deploy` moves the aliases with CodeDeploy");
+        let hint = "removing the plugin deletes the aliases from the stack: first set `DeletionPolicy: Retain` on them";
+        self.found.note(NoteKind::Warning, &plugin.place, message, Some(hint));
     }
 }
 
-/// The id that the framework gives a function in its stack.
-fn logical_id(key: &str) -> String {
-    format!("{}LambdaFunction", normalised(key))
-}
-
-const PLUGIN: &str = "serverless-plugin-canary-deployments";
-const KEYS: [&str; 7] =
-    ["type", "alias", "preTrafficHook", "postTrafficHook", "alarms", "triggerConfigurations", "codeDeployRole"];
+/// What the plugin and its forks have in their names.
+const PLUGIN: &str = "canary-deployments";
+const KEYS: [&str; 8] =
+    ["type", "alias", "preTrafficHook", "postTrafficHook", "alarms", "canaryAlarms", "triggerConfigurations", "codeDeployRole"];
+/// Keys that a function has, and no function is called.
+const OF_A_FUNCTION: [&str; 6] = ["handler", "deploymentSettings", "runtime", "memorySize", "timeout", "events"];

@@ -10,11 +10,12 @@ use rollout::{Arn, Schedule, Version, Weight};
 
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
-use crate::finding::{Findings, Note, Problems, did_you_mean};
+use crate::finding::{Findings, Note, Problem, Problems, did_you_mean};
 use crate::keys::{AliasName, Read, keys, scalar, shown, words};
 use crate::options::Options;
 use crate::place::{At, Place};
 use crate::tree::Node;
+use crate::yaml::Document;
 
 /// A project, as far as canaryctl is concerned.
 #[derive(Clone, Debug)]
@@ -35,6 +36,12 @@ pub struct Project {
     pub definitions: BTreeMap<String, At<Definition>>,
     /// Notes about the file.
     pub notes: Vec<Note>,
+    /// The functions that the file has and that are not rolled out, with the reason.
+    pub skipped: BTreeMap<String, String>,
+    /// The aliases in the part of the file that cannot be read.
+    pub unread_aliases: BTreeSet<String>,
+    /// What cannot be read. A setting that is named in one is missing above; where the function's name is, a logical id is in its place.
+    pub problems: Vec<Problem>,
 }
 
 impl Project {
@@ -48,64 +55,89 @@ impl Project {
             functions: Vec::new(),
             definitions: BTreeMap::new(),
             notes: Vec::new(),
+            skipped: BTreeMap::new(),
+            unread_aliases: BTreeSet::new(),
+            problems: Vec::new(),
         }
     }
 
-    /// The project with its notes, or its problems.
-    pub(crate) fn finish(self, mut found: Findings) -> Result<Self, Problems> {
+    /// The project with its notes and its problems, without what AWS would refuse.
+    pub(crate) fn finish(mut self, mut found: Findings, document: Document) -> Self {
         self.check_names(&mut found);
         self.check_twice(&mut found);
-        let (project, notes) = found.finish(self)?;
-        Ok(Self { notes, ..project })
+        let (problems, notes, skipped) = found.finish();
+        let Document { broken, unread_aliases, .. } = document;
+        // What is missing in a file that ends in the middle may be in the rest.
+        let problems = broken.map_or(problems, |broken| vec![broken]);
+        if !unread_aliases.is_empty() {
+            for settings in &mut self.functions {
+                settings.alias.take_if(|alias| alias.place == settings.key.place);
+            }
+        }
+        Self { notes, skipped, unread_aliases, problems, ..self }
     }
 
-    /// Refuses names that AWS would refuse, and names with unresolved variables.
-    fn check_names(&self, found: &mut Findings) {
-        for stage in self.stage.iter().filter(|stage| !is_stage(&stage.value)) {
-            let message =
-                format!("`{}` is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128", shown(&stage.value));
-            found.problem(&stage.place, message);
-        }
+    /// The project, where there is nothing wrong with it.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn checked(mut self) -> Result<Self, Problems> {
+        Problems::of(std::mem::take(&mut self.problems)).map_or(Ok(self), Err)
+    }
+
+    /// Takes out names that AWS would refuse, and names with unresolved variables.
+    fn check_names(&mut self, found: &mut Findings) {
         let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
         let name = |text: &str| (1..=128).contains(&text.len()) && letters(text);
         let arn = |text: &str| Arn::is_meant(text) && text.len() <= 1024 && !text.contains("${");
-        for stack in self.stack.iter().filter(|stack| !name(&stack.value) && !arn(&stack.value)) {
-            found.problem(
-                &stack.place,
-                format!("`{}` is not a stack name: use letters, digits and `-`, at most 128", shown(&stack.value)),
-            );
-        }
-        for region in self.region.iter().filter(|region| !(1..=32).contains(&region.value.len()) || !letters(&region.value)) {
-            found.problem(&region.place, format!("`{}` is not a Region", shown(&region.value)));
-        }
-        let alarms = self.functions.iter().flat_map(|settings| &settings.alarms);
-        for (text, place) in alarms.filter_map(|alarm| match &alarm.value {
-            Alarm::Name(text) | Alarm::LogicalId(text) => Some((text, &alarm.place)),
-            Alarm::Definition(_) => None,
-        }) {
-            if text.contains("${") || text.chars().any(char::is_control) || text.is_empty() {
-                found.problem(place, format!("`{}` is not an alarm name", shown(text)));
+        let region = |text: &str| (1..=32).contains(&text.len()) && letters(text);
+        let stack = |text: &str| name(text) || arn(text);
+        let mut check = |at: &mut Option<At<String>>, setting: &str, sound: &dyn Fn(&str) -> bool, rule: &str| {
+            if let Some(wrong) = at.take_if(|at| !sound(&at.value)) {
+                found.of(setting, |found| found.problem(&wrong.place, format!("`{}` {rule}", shown(&wrong.value))));
             }
+        };
+        check(&mut self.stage, "stage", &is_stage, "is not a stage name: use letters, digits, `-`, `_` and `.`, at most 128");
+        check(&mut self.stack, "stack", &stack, "is not a stack name: use letters, digits and `-`, at most 128");
+        check(&mut self.region, "region", &region, "is not a Region");
+        for settings in &mut self.functions {
+            let key = settings.key.value.clone();
+            settings.alarms.retain(|alarm| {
+                let (Alarm::Name(text) | Alarm::LogicalId(text)) = &alarm.value else { return true };
+                let sound = !text.contains("${") && !text.chars().any(char::is_control) && !text.is_empty();
+                if !sound {
+                    let message = format!("`{}` is not an alarm name", shown(text));
+                    found.in_function(&key, |found| found.of("alarms", |found| found.problem(&alarm.place, message)));
+                }
+                sound
+            });
         }
     }
 
     /// Refuses two rollouts of one alias, and two functions of one name.
-    fn check_twice(&self, found: &mut Findings) {
+    fn check_twice(&mut self, found: &mut Findings) {
         let mut keys = BTreeSet::new();
+        self.functions.retain(|settings| {
+            let key = &settings.key;
+            let first = keys.insert(key.value.clone());
+            if !first {
+                let message = format!("there are two functions `{}`", shown(&key.value));
+                found.in_function(&key.value, |found| found.problem(&key.place, message));
+            }
+            first
+        });
         let mut aliases = BTreeMap::new();
         for settings in &self.functions {
             let key = &settings.key;
-            if !keys.insert(&key.value) {
-                found.problem(&key.place, format!("there are two functions `{}`", shown(&key.value)));
-            }
             let function = match &settings.function.value {
                 FunctionRef::Named(function) => function.reference(),
                 FunctionRef::LogicalId(id) => format!("logical id {id}"),
             };
             let alias = settings.alias.as_ref().map(|alias| alias.value.as_str());
-            if let Some(other) = aliases.insert((function, alias), &key.value).filter(|other| **other != key.value) {
+            if let Some(other) = aliases.insert((function, alias), &key.value) {
                 let message = format!("`{}` and `{}` are the same function and alias", shown(other), shown(&key.value));
-                found.hinted(&key.place, message, "remove one of them, or change its `name` or `alias`");
+                let hint = "remove one of them, or change its `name` or `alias`";
+                found.in_function(&key.value, |found| found.hinted(&key.place, message, hint));
             }
         }
     }
@@ -117,6 +149,20 @@ impl Project {
             FunctionRef::LogicalId(id) => id == name,
         };
         self.functions.iter().find(|settings| settings.key.value == name).or_else(|| self.functions.iter().find(named))
+    }
+
+    /// The aliases that a function may have that is not found by its name: the one whose logical id is part of the name, as a stack
+    /// makes it, else those of all functions.
+    pub fn aliases_for(&self, name: &str) -> BTreeSet<&str> {
+        let made_by_stack = |settings: &&FunctionSettings| match &settings.function.value {
+            FunctionRef::Named(_) => false,
+            FunctionRef::LogicalId(id) => name.contains(&format!("-{id}-")),
+        };
+        let all = self.functions.iter().filter_map(FunctionSettings::alias).chain(self.unread_aliases.iter().map(String::as_str));
+        match self.functions.iter().find(made_by_stack).and_then(FunctionSettings::alias) {
+            Some(alias) => [alias].into(),
+            None => all.collect(),
+        }
     }
 
     /// A similar function, where the file does not have this one.
@@ -179,6 +225,30 @@ impl FunctionSettings {
             analysis: Analysis::default(),
             version: None,
             current_version: None,
+        }
+    }
+
+    /// Whether it has a setting, whatever else the file has for it.
+    pub fn has(&self, setting: &str) -> bool {
+        match setting {
+            "type" | "steps" | "every" => self.schedule.is_some(),
+            "alias" => self.alias.is_some(),
+            "alarms" => !self.alarms.is_empty(),
+            "preTrafficHook" => self.pre_hook.is_some(),
+            "stepHook" => self.step_hook.is_some(),
+            "postTrafficHook" => self.post_hook.is_some(),
+            option => self.options.iter().any(|(key, _)| key == option),
+        }
+    }
+
+    fn alias(&self) -> Option<&str> {
+        self.alias.as_ref().map(|alias| alias.value.as_str())
+    }
+
+    /// Says which logical id needs a stack, where none is known.
+    pub(crate) fn check_stack(&self, message: impl FnOnce(&str) -> String, hint: &str, found: &mut Findings) {
+        if let Some((id, place)) = self.logical_ids().next().filter(|_| !found.lacks("name")) {
+            found.of("stack", |found| found.hinted(place, message(id), hint));
         }
     }
 
@@ -322,7 +392,7 @@ impl Read for AnalysisSetting {
 }
 
 keys! {
-    pub(crate) struct Keys {
+    pub(crate) struct Keys of in_function {
         /// The function's name or ARN in AWS [default: its key]. `${stage}` is replaced by the stage.
         "name" name: String,
         /// The function's logical id in the stack, instead of its name.
@@ -362,6 +432,7 @@ pub(crate) struct Defaults(pub(crate) Keys);
 
 impl Read for Defaults {
     fn read(node: &Node, found: &mut Findings) -> Option<Self> {
+        let outer = found.setting.take();
         for (key, _) in crate::keys::entries(node, found)?.filter(|(key, _)| OF_ONE.contains(&key.text.as_str())) {
             found.hinted(
                 &key.place,
@@ -369,7 +440,9 @@ impl Read for Defaults {
                 "write it under `functions`",
             );
         }
-        Keys::read(node, found).map(Self)
+        let keys = Keys::read(node, found).map(Self);
+        found.setting = outer;
+        keys
     }
 
     fn schema() -> serde_json::Value {

@@ -51,7 +51,8 @@ mod tests {
     use crate::{File, Format, FunctionRef, Lookup, Project};
 
     fn read(text: &str) -> Project {
-        let lookup = Lookup { stage: Some("dev".to_owned()), ..Lookup::default() };
+        let staged = text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("${stage}"));
+        let lookup = Lookup { stage: staged.then(|| "dev".to_owned()), ..Lookup::default() };
         crate::read(Format::Canary, File { name: "canary.yml", bytes: text.as_bytes() }, None, &lookup).unwrap()
     }
 

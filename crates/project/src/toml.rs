@@ -17,8 +17,7 @@ const LONG_LINE: usize = 1000;
 
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
     if bytes.len() > MOST_BYTES {
-        let message = "the file is larger than 1 MB".to_owned();
-        return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
+        return Err(Problems::one(Problem::new(Place::whole(file), "the file is larger than 1 MB")));
     }
     let text = yaml::text(file, bytes)?;
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(index, _)| index + 1)).collect();
@@ -28,7 +27,7 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
         Err(error) => {
             let place = places.place(error.span().map_or(0, |span| span.start));
             let message = format!("invalid TOML: {}", error.message().to_lowercase());
-            Err(Problems::one(Problem { place, message, hint: None }))
+            Err(Problems::one(Problem::new(place, message)))
         }
     }
 }
@@ -55,7 +54,7 @@ impl Places<'_> {
             (Key { text: key.get_ref().as_ref().to_owned(), place }, self.value(value))
         });
         // The TOML parser refuses duplicate keys.
-        let map = Map::new(entries.collect()).unwrap_or_default();
+        let (map, _) = Map::new(entries.collect());
         Node { place: self.place(byte), tag: None, value: Value::Map(map) }
     }
 

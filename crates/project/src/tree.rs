@@ -1,5 +1,7 @@
 //! What is in a file, independent of its notation? A tree of texts, lists and maps, each with its place.
 
+use std::collections::BTreeSet;
+
 use crate::place::{At, Place};
 
 #[derive(Clone, Debug)]
@@ -42,15 +44,19 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    /// A map of these entries, or the second one of two equal keys with the first one's line.
-    pub(crate) fn new(entries: Vec<(Key, Node)>) -> Result<Self, (Key, u32)> {
+    /// A map of these entries. Of equal keys the last one counts; each is returned with the line of the one before.
+    pub(crate) fn new(entries: Vec<(Key, Node)>) -> (Self, Vec<(Key, u32)>) {
         let mut sorted: Vec<u32> = (0..).take(entries.len()).collect();
         let key = |index: u32| &entries[index as usize].0;
         sorted.sort_by(|one, other| key(*one).text.cmp(&key(*other).text));
-        if let Some(pair) = sorted.windows(2).find(|pair| key(pair[0]).text == key(pair[1]).text) {
-            return Err((key(pair[1]).clone(), key(pair[0]).place.line));
+        let pairs = || sorted.windows(2).filter(|pair| key(pair[0]).text == key(pair[1]).text);
+        let twice: Vec<(Key, u32)> = pairs().map(|pair| (key(pair[1]).clone(), key(pair[0]).place.line)).collect();
+        if twice.is_empty() {
+            return (Self { entries, sorted }, twice);
         }
-        Ok(Self { entries, sorted })
+        let replaced: BTreeSet<usize> = pairs().map(|pair| pair[0] as usize).collect();
+        let kept = entries.into_iter().enumerate().filter(|(index, _)| !replaced.contains(index)).map(|(_, entry)| entry);
+        (Self::new(kept.collect()).0, twice)
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
@@ -116,6 +122,27 @@ impl Node {
     /// The value of a map's key; `None` where it is not a map or has no such key.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.map()?.get(key)
+    }
+
+    /// The keys under which a place is, from the outermost.
+    pub(crate) fn keys_above(&self, place: &Place) -> Vec<&Key> {
+        let mut keys = Vec::new();
+        let mut here = Some(self);
+        while let Some(map) = here.and_then(Self::map) {
+            let above = map.iter().filter(|(key, _)| key.place.file == place.file && key.place <= *place).last();
+            keys.extend(above.map(|(key, _)| key));
+            here = above.map(|(_, node)| node);
+        }
+        keys
+    }
+
+    /// Whether a text in it has these words.
+    pub(crate) fn mentions(&self, words: &str) -> bool {
+        match &self.value {
+            Value::Scalar { text, .. } => text.contains(words),
+            Value::List(nodes) => nodes.iter().any(|node| node.mentions(words)),
+            Value::Map(map) => map.iter().any(|(_, node)| node.mentions(words)),
+        }
     }
 
     pub(crate) fn kind(&self) -> &'static str {

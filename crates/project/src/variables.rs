@@ -1,30 +1,32 @@
 //! What is the value of `${…}` in a `serverless.yml`? Resolves it from the file, the options and the environment.
 //!
-//! Resolves single values, not the whole file: an unused reference to a parameter store is no problem. Reads no other files.
+//! Resolves single values, not the whole file: an unused reference to a parameter store is no problem. Of other files, those in the same
+//! folder are followed.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
 use crate::Lookup;
-use crate::finding::Unresolved;
-use crate::keys::shown;
+use crate::finding::{Unresolved, shown};
+use crate::included::{Content, Included};
 use crate::place::{At, Place};
-use crate::tree::{Node, Value};
+use crate::tree::{Map, Node, Value};
 
 type Resolved<T> = Result<T, Unresolved>;
 
 pub(crate) struct Variables<'a> {
     root: &'a Node,
     lookup: &'a Lookup,
-    /// Whether the file has variables: a packaged state has none, and what looks like one is `CloudFormation`'s.
-    any: bool,
+    included: &'a Included<'a>,
+    /// A packaged state as a whole: what is there twice refers to the first place.
+    state: Option<&'a Node>,
     /// How many more bytes of text may be searched.
     budget: Cell<usize>,
 }
 
 impl<'a> Variables<'a> {
-    pub(crate) fn new(root: &'a Node, lookup: &'a Lookup, any: bool) -> Self {
-        Self { root, lookup, any, budget: Cell::new(BUDGET) }
+    pub(crate) fn new(root: &'a Node, lookup: &'a Lookup, included: &'a Included<'a>, state: Option<&'a Node>) -> Self {
+        Self { root, lookup, included, state, budget: Cell::new(BUDGET) }
     }
 
     /// The node, or what it stands for. What is not borrowed is a scalar.
@@ -64,17 +66,58 @@ impl<'a> Variables<'a> {
     }
 
     fn resolve(&self, node: &'a Node, depth: usize) -> Resolved<Cow<'a, Node>> {
-        match &node.value {
-            Value::Scalar { text, .. } if self.any && text.contains("${") => self.expand(text, &node.place, depth),
-            Value::Scalar { .. } | Value::List(_) | Value::Map(_) => Ok(Cow::Borrowed(node)),
+        match (&node.value, self.state) {
+            // A packaged state has no variables: what looks like one is `CloudFormation`'s.
+            (Value::Scalar { text, .. }, None) if text.contains("${") && node.tag.is_none() => {
+                self.expand(text, &node.place, depth)
+            }
+            (Value::Map(map), Some(state)) if map.len() == 1 => match map.get("$ref").and_then(Node::text) {
+                Some(path) if depth < DEEPEST => self.refers(state, path, &node.place, depth),
+                Some(_) | None => Ok(Cow::Borrowed(node)),
+            },
+            (Value::Scalar { .. } | Value::List(_) | Value::Map(_), _) => Ok(Cow::Borrowed(node)),
         }
+    }
+
+    /// What a path such as `$["service"]["functions"][0]` refers to in a packaged state.
+    fn refers(&self, state: &'a Node, path: &str, place: &Place, depth: usize) -> Resolved<Cow<'a, Node>> {
+        let steps = path.strip_prefix('$').unwrap_or_default().split(['[', ']']).filter(|step| !step.is_empty());
+        let keys = steps.map(|step| step.trim_matches('"'));
+        let found = self.walk_from(state, keys, depth + 1)?;
+        found.ok_or_else(|| missing(&format!("`{}` is not in the state", shown(path)), PACKAGE, place))
+    }
+
+    /// A copy in which every variable is replaced, except those of `CloudFormation`.
+    pub(crate) fn literal(&self, node: &'a Node) -> Resolved<Node> {
+        self.literal_at(node, 0)
+    }
+
+    fn literal_at(&self, node: &'a Node, depth: usize) -> Resolved<Node> {
+        let copy = |value| Node { place: node.place.clone(), tag: node.tag.clone(), value };
+        Ok(match &node.value {
+            _ if depth > DEEPEST => return Err(missing("this is nested too deep", PACKAGE, &node.place)),
+            Value::Scalar { text, .. } if text.contains("${") && self.state.is_none() => {
+                let kept = text.replace("${AWS::", KEPT).replace("${!", KEPT_LITERAL);
+                let expanded = self.expand(&kept, &node.place, depth)?;
+                let text = expanded.text().unwrap_or_default().replace(KEPT, "${AWS::").replace(KEPT_LITERAL, "${!");
+                copy(Value::Scalar { text, plain: false })
+            }
+            Value::Scalar { .. } => node.clone(),
+            Value::List(nodes) => {
+                copy(Value::List(nodes.iter().map(|node| self.literal_at(node, depth + 1)).collect::<Resolved<_>>()?))
+            }
+            Value::Map(map) => {
+                let entries = map.iter().map(|(key, node)| Ok((key.clone(), self.literal_at(node, depth + 1)?)));
+                copy(Value::Map(Map::new(entries.collect::<Resolved<_>>()?).0))
+            }
+        })
     }
 
     /// A text with its variables replaced. One that is a single variable may stand for anything.
     fn expand(&self, text: &str, place: &Place, depth: usize) -> Resolved<Cow<'a, Node>> {
         let unresolved = |variable: &str| {
             let variable = if variable.contains("${") { shown(variable) } else { shown(&format!("${{{variable}}}")) };
-            Unresolved { variable, place: place.clone() }
+            missing(&format!("`{variable}` cannot be resolved"), PACKAGE, place)
         };
         let left = self.budget.get().checked_sub(text.len()).filter(|_| depth < DEEPEST && text.len() <= LONGEST);
         self.budget.set(left.ok_or_else(|| unresolved(text))?);
@@ -83,7 +126,7 @@ impl<'a> Variables<'a> {
         while let Some((before, behind)) = rest.split_once("${") {
             let end = closing(behind).ok_or_else(|| unresolved(text))?;
             let (inside, after) = (behind.get(..end).unwrap_or_default(), behind.get(end + 1..).unwrap_or_default());
-            let value = self.variable(inside, place, depth + 1)?.ok_or_else(|| unresolved(&format!("${{{inside}}}")))?;
+            let value = self.variable(inside, place, depth + 1)?.ok_or_else(|| self.nothing(inside, place, depth + 1))?;
             if before.is_empty() && after.is_empty() && built.is_empty() {
                 return Ok(value);
             }
@@ -124,9 +167,39 @@ impl<'a> Variables<'a> {
 
     fn nested(&self, inside: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
         if depth >= DEEPEST {
-            return Err(Unresolved { variable: shown(&format!("${{{inside}}}")), place: place.clone() });
+            return Err(missing(&format!("`{}` cannot be resolved", shown(&format!("${{{inside}}}"))), PACKAGE, place));
         }
         self.variable(inside, place, depth + 1)
+    }
+
+    /// That nothing is known for a variable, and what to do about its first alternative.
+    fn nothing(&self, inside: &str, place: &Place, depth: usize) -> Unresolved {
+        let variable = shown(&format!("${{{inside}}}"));
+        let first = alternatives(inside).first().map_or("", |first| first.trim());
+        // What is in the name of a file is known, or this would not be reached.
+        let expanded = if first.starts_with("file(") { self.expand(first, place, depth).ok() } else { None };
+        let first = expanded.as_ref().and_then(|node| node.text()).unwrap_or(first);
+        let unset = |hint: &str| missing(&format!("`{variable}` is not set"), hint, place);
+        match first.split_once(':') {
+            Some(("env", name)) => unset(&format!("set {}, or give the variable a default", shown(name))),
+            Some(("opt", "stage")) => unset("set it with `--stage`"),
+            Some(("opt", "region")) => unset("set it with `--region`"),
+            Some(("opt", _)) => {
+                let hint = "only the options `--stage` and `--region` are supported; `--param NAME=VALUE` sets `${param:NAME}`";
+                missing(&format!("`{variable}` cannot be resolved"), hint, place)
+            }
+            Some(("param", name)) => unset(&format!("set it with `--param {}=…`", shown(name))),
+            _ if first.starts_with("file(") => match file_of(first).map(|(name, _)| (name, self.included.get(name))) {
+                Some((name, Content::Missing)) => {
+                    missing(&format!("`{variable}`: {} does not exist", shown(name)), PACKAGE, place)
+                }
+                Some((name, Content::Tree(_))) => {
+                    missing(&format!("`{variable}`: {} has no such key", shown(name)), "add it to that file", place)
+                }
+                _ => missing(&format!("`{variable}` cannot be resolved"), PACKAGE, place),
+            },
+            _ => missing(&format!("`{variable}` cannot be resolved"), PACKAGE, place),
+        }
     }
 
     /// The value of an address such as `self:custom.alias`; an error where it cannot be resolved.
@@ -137,12 +210,50 @@ impl<'a> Variables<'a> {
             Some(("opt", "stage")) => Ok(self.lookup.stage.as_ref().and_then(found)),
             Some(("opt", "region")) => Ok(self.lookup.region.as_ref().and_then(found)),
             Some(("opt", _)) => Ok(None),
-            Some(("env", name)) => Ok(self.lookup.environment.get(name).and_then(found)),
+            Some(("env", name)) => Ok(self.environment(name, place)),
             Some(("sls", "stage")) => self.stage_at(depth).map(|stage| found(&stage.value)),
-            Some(("aws", "region")) => self.region(depth),
+            Some(("aws", "region")) => Ok(self.region(depth)?.or_else(|| found(&DEFAULT_REGION.to_owned()))),
             Some(("param", name)) => self.parameter(name, place, depth),
-            _ => Err(Unresolved { variable: shown(&format!("${{{address}}}")), place: place.clone() }),
+            _ if address.starts_with("file(") => self.file(address, place, depth),
+            _ => Err(missing(&format!("`{}` cannot be resolved", shown(&format!("${{{address}}}"))), PACKAGE, place)),
         }
+    }
+
+    /// What is in another file: all of it, or what is at a path in it.
+    fn file(&self, address: &str, place: &Place, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
+        let (name, path) = file_of(address).unwrap_or_default();
+        match self.included.get(name) {
+            Content::Missing => Ok(None),
+            Content::Tree(tree) => self.walk_from(tree, path.split('.').filter(|key| !key.is_empty()), depth),
+            Content::Text(text) if path.is_empty() => Ok(Some(Cow::Owned(Node::text_at(text, place)))),
+            Content::Text(_) => Ok(None),
+            Content::Unread(why) => {
+                let variable = shown(&format!("${{{address}}}"));
+                Err(missing(&format!("`{variable}` cannot be resolved: {why}"), PACKAGE, place))
+            }
+        }
+    }
+
+    /// An environment variable: set, or in one of the files that `useDotenv` reads.
+    fn environment(&self, name: &str, place: &Place) -> Option<Cow<'a, Node>> {
+        let found = |text: &str| Some(Cow::Owned(Node::text_at(text, place)));
+        if let Some(value) = self.lookup.environment.get(name) {
+            return found(value);
+        }
+        if self.root.get("useDotenv").and_then(Node::text) != Some("true") {
+            return None;
+        }
+        // The stage may be in such a file itself.
+        let stage = self.lookup.stage.as_deref().unwrap_or("dev");
+        let files = [format!(".env.{stage}.local"), format!(".env.{stage}"), ".env.local".to_owned(), ".env".to_owned()];
+        let value = files.iter().find_map(|file| match self.included.get(file) {
+            Content::Text(text) => text.lines().find_map(|line| {
+                let (key, value) = line.trim().trim_start_matches("export ").split_once('=')?;
+                (key.trim() == name).then(|| value.trim().trim_matches(['"', '\'']))
+            }),
+            Content::Tree(_) | Content::Missing | Content::Unread(_) => None,
+        });
+        value.and_then(found)
     }
 
     /// A parameter: from the command line, of the stage, or of every stage.
@@ -163,7 +274,16 @@ impl<'a> Variables<'a> {
     }
 
     fn walk<'k>(&self, path: impl Iterator<Item = &'k str>, depth: usize) -> Resolved<Option<Cow<'a, Node>>> {
-        let mut here = Cow::Borrowed(self.root);
+        self.walk_from(self.root, path, depth)
+    }
+
+    fn walk_from<'k>(
+        &self,
+        from: &'a Node,
+        path: impl Iterator<Item = &'k str>,
+        depth: usize,
+    ) -> Resolved<Option<Cow<'a, Node>>> {
+        let mut here = self.resolve(from, depth + 1)?;
         for key in path {
             // What is not borrowed is a scalar, and has no keys.
             let Cow::Borrowed(node) = here else { return Ok(None) };
@@ -178,6 +298,22 @@ impl<'a> Variables<'a> {
         Ok(Some(here).filter(|node| !node.is_null()))
     }
 }
+
+/// The name and the path in `file(NAME):PATH`.
+fn file_of(address: &str) -> Option<(&str, &str)> {
+    let (name, rest) = address.strip_prefix("file(")?.split_once(')')?;
+    let path = rest.strip_prefix(':').or_else(|| rest.is_empty().then_some(""))?;
+    Some((name.trim().trim_matches(['"', '\'']).trim_start_matches("./"), path))
+}
+
+fn missing(message: &str, hint: &str, place: &Place) -> Unresolved {
+    Unresolved { place: place.clone(), message: message.to_owned(), hint: hint.to_owned() }
+}
+
+/// What stands for `${AWS::` and `${!` while the other variables are replaced.
+const KEPT: &str = "\u{1}AWS::";
+const KEPT_LITERAL: &str = "\u{1}!";
+const PACKAGE: &str = "run `serverless package`: the resolved state in `.serverless` is then read instead";
 
 /// Where the brace is that closes what began before this text.
 fn closing(text: &str) -> Option<usize> {
@@ -225,6 +361,8 @@ fn literal(text: &str) -> Option<&str> {
     quoted('\'').or_else(|| quoted('"')).or(word.then_some(text))
 }
 
+/// The Region that the framework takes where nothing names one.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 const DEEPEST: usize = 32;
 /// The longest text that is looked through, in bytes, and the longest that is built.
 const LONGEST: usize = 4096;
@@ -245,6 +383,7 @@ mod tests {
             stack: None,
             parameters: pairs(&[("given", "by hand")]),
             environment: pairs(&[("SET", "from outside")]),
+            folder: None,
         }
     }
 
@@ -266,11 +405,12 @@ custom:
 
     fn told(text: &str) -> String {
         let (root, lookup) = (yaml::parse("f", FILE.as_bytes()).unwrap(), lookup());
-        let variables = Variables::new(&root, &lookup, true);
+        let included = Included::default();
+        let variables = Variables::new(&root, &lookup, &included, None);
         let place = Place::whole("f");
         match variables.expand(text, &place, 0) {
             Ok(node) => node.text().map_or_else(|| node.kind().to_owned(), str::to_owned),
-            Err(unresolved) => format!("? {}", unresolved.variable),
+            Err(unresolved) => format!("? {}", unresolved.message.split('`').nth(1).unwrap_or_default()),
         }
     }
 
@@ -321,10 +461,11 @@ custom:
         let lines = (0..60).map(line).collect::<Vec<_>>().join("\n");
         let root = yaml::parse("f", format!("custom:\n{lines}\n  a60: x\n").as_bytes()).unwrap();
         let lookup = Lookup::default();
-        let variables = Variables::new(&root, &lookup, true);
+        let included = Included::default();
+        let variables = Variables::new(&root, &lookup, &included, None);
         assert!(variables.path(&["custom", "a0"]).is_err());
         assert_eq!(variables.text(&["custom", "a59"]).unwrap().map(|text| text.value), Some("xx".to_owned()));
         // Below the depth that is followed, it is the budget that ends it.
-        assert!(Variables::new(&root, &lookup, true).path(&["custom", "a32"]).is_err());
+        assert!(Variables::new(&root, &lookup, &included, None).path(&["custom", "a32"]).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use crate::finding::{Problem, Problems};
+use crate::finding::{Findings, Problem, Problems, shown};
 use crate::place::Place;
 use crate::tree::{Key, Map, Node, Value};
 
@@ -18,34 +18,88 @@ const MOST_TEXT: usize = 4 * MOST_BYTES;
 /// The deepest nesting. What is read by recursion must fit on any thread's stack.
 const MOST_NESTED: usize = 100;
 
+/// A file, as far as it can be read.
+pub(crate) struct Document {
+    /// What is in it, up to the problem.
+    pub(crate) root: Node,
+    /// Why the rest cannot be read.
+    pub(crate) broken: Option<Problem>,
+    /// The aliases that the rest names.
+    pub(crate) unread_aliases: BTreeSet<String>,
+    /// Keys that are there twice, with the line of the one before: the last one counts.
+    pub(crate) twice: Vec<(Key, u32)>,
+}
+
+/// The whole of a file in which no key is there twice.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Node, Problems> {
+    let Document { root, broken, twice, .. } = document(file, bytes)?;
+    let problem = broken.or_else(|| twice.first().map(duplicate));
+    problem.map_or(Ok(root), |problem| Err(Problems::one(problem)))
+}
+
+/// As much of a file as can be read; an error only where that is nothing.
+pub(crate) fn document(file: &str, bytes: &[u8]) -> Result<Document, Problems> {
     let text = text(file, bytes)?;
     let options = granit_parser::options! {
         flow_nesting_limit: MOST_NESTED,
         block_nesting_limit: MOST_NESTED,
     };
-    let mut loader =
-        Loader { file: file.into(), open: Vec::new(), anchors: BTreeMap::new(), size: Size::default(), document: None };
-    for event in events(text, options) {
-        let step = match event {
-            Ok((event, span)) => loader.event(event, span),
-            Err(error) => Err(loader.syntax(&error)),
-        };
-        step.map_err(Problems::one)?;
+    let mut loader = Loader {
+        file: file.into(),
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        size: Size::default(),
+        document: None,
+        twice: Vec::new(),
+    };
+    let broken = events(text, options).find_map(|event| match event {
+        Ok((event, span)) => loader.event(event, span).err(),
+        Err(error) => Some(loader.syntax(&error, text)),
+    });
+    while broken.is_some() && !loader.open.is_empty() {
+        // What is wrong here follows from the problem before.
+        let _ = loader.close();
     }
-    Ok(loader.document.unwrap_or_else(|| empty(&loader.file)))
+    let root = loader.document.unwrap_or_else(|| empty(&loader.file));
+    let unread_aliases = broken.iter().flat_map(|broken| aliases_after(text, broken.place.line)).collect();
+    Ok(Document { root, broken, unread_aliases, twice: loader.twice })
+}
+
+/// The values of all keys that end with `alias`, from a line on.
+fn aliases_after(text: &str, line: u32) -> impl Iterator<Item = String> + use<'_> {
+    let lines = text.lines().skip((line as usize).saturating_sub(1)).filter(|line| line.len() <= LONGEST_LINE);
+    lines.take(MOST_LINES).flat_map(|line| {
+        let words = line.split(['{', ',', '}']).filter_map(|part| part.split_once(':'));
+        let plain = |text: &str| text.trim().trim_start_matches("- ").trim_matches(['"', '\'']).to_owned();
+        let named = words.filter(move |(key, _)| plain(key).to_lowercase().ends_with("alias"));
+        named.filter_map(move |(_, value)| Some(plain(value.split(" #").next()?)).filter(|value| !value.is_empty()))
+    })
+}
+
+/// Refuses keys that are there twice: in a function, only for it.
+pub(crate) fn refuse_duplicates(document: &Document, found: &mut Findings) {
+    for key in document.twice.iter().take(MOST_DUPLICATES) {
+        let above = document.root.keys_above(&key.0.place);
+        let in_functions = above.first().is_some_and(|key| key.text == "functions");
+        found.function = above.get(1).filter(|_| in_functions).map(|key| key.text.clone());
+        found.problem(&key.0.place, duplicate(key).message);
+        found.function = None;
+    }
+}
+
+/// That a key is there twice.
+pub(crate) fn duplicate((key, line): &(Key, u32)) -> Problem {
+    Problem::new(key.place.clone(), format!("`{}` is a duplicate key, first used in line {line}", shown(&key.text)))
 }
 
 /// The text of a file that is not too long and is UTF-8.
 pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
     if bytes.len() > MOST_BYTES {
-        let message = "the file is larger than 10 MB".to_owned();
-        return Err(Problems::one(Problem { place: Place::whole(file), message, hint: None }));
+        return Err(Problems::one(Problem::new(Place::whole(file), "the file is larger than 10 MB")));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
-        let place = end_of(file, &before);
-        Problems::one(Problem { place, message: "this is not UTF-8".to_owned(), hint: None })
+        Problems::one(Problem::new(end_of(file, &before), "this is not UTF-8"))
     })
 }
 
@@ -71,6 +125,7 @@ struct Loader {
     anchors: BTreeMap<usize, Node>,
     size: Size,
     document: Option<Node>,
+    twice: Vec<(Key, u32)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -97,7 +152,7 @@ impl Loader {
         let place = self.place(&span);
         match event {
             Event::DocumentStart(..) if self.document.is_some() => {
-                Err(problem(place, "expected one document, found a second one", None))
+                Err(Problem::new(place, "expected one document, found a second one"))
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(&place, Size { values: 1, text: text.len() })?;
@@ -118,7 +173,7 @@ impl Loader {
 
     fn open(&mut self, place: Place, anchor: usize, tag: Option<&Tag>, inside: Inside) -> Result<(), Problem> {
         if self.open.len() >= MOST_NESTED {
-            return Err(problem(place, format!("nested more than {MOST_NESTED} deep"), None));
+            return Err(Problem::new(place, format!("nested more than {MOST_NESTED} deep")));
         }
         self.count(&place, Size { values: 1, text: 0 })?;
         self.open.push(Open { place, tag: own(tag), anchor, inside });
@@ -129,7 +184,7 @@ impl Loader {
         let Some(Open { place, tag, anchor, inside }) = self.open.pop() else { return Ok(()) };
         let value = match inside {
             Inside::List(nodes) => Value::List(nodes),
-            Inside::Map { entries, merged, .. } => Value::Map(map(entries, merged)?),
+            Inside::Map { entries, merged, .. } => Value::Map(self.map(entries, merged)?),
         };
         self.add(Node { place, tag, value }, anchor)
     }
@@ -137,7 +192,7 @@ impl Loader {
     /// A copy of the anchor's node, with its place, which is where a value can be changed.
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return Err(problem(place, "this alias refers to a node that contains it", None));
+            return Err(Problem::new(place, "this alias refers to a node that contains it"));
         };
         // Counted before it is copied: the copies are what a chain of aliases makes grow without end.
         self.count(&place, size(node))?;
@@ -166,11 +221,11 @@ impl Loader {
         self.size.text = self.size.text.saturating_add(more.text);
         if self.size.text > MOST_TEXT {
             let message = "more than 40 MB of text, including repetitions by aliases";
-            return Err(problem(place.clone(), message, None));
+            return Err(Problem::new(place.clone(), message));
         }
         if self.size.values > MOST_VALUES {
             let message = format!("more than {MOST_VALUES} values, including repetitions by aliases");
-            return Err(problem(place.clone(), message, None));
+            return Err(Problem::new(place.clone(), message));
         }
         Ok(())
     }
@@ -180,37 +235,76 @@ impl Loader {
         Place { file: Arc::clone(&self.file), line: short(span.start.line()), column: short(span.start.col() + 1) }
     }
 
-    fn syntax(&self, error: &ScanError) -> Problem {
+    fn syntax(&self, error: &ScanError, text: &str) -> Problem {
         let place = self.place(&Span::empty(*error.marker()));
-        problem(place, format!("invalid YAML: {}", error.kind()), None)
+        let hint = syntax_hint(text, place.line);
+        Problem { hint, ..Problem::new(place, format!("invalid YAML: {}", error.kind())) }
+    }
+
+    /// The entries, then those of the merged maps; an earlier one goes first.
+    fn map(&mut self, mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Map, Problem> {
+        let mut known: BTreeSet<String> =
+            entries.iter().filter(|_| !merged.is_empty()).map(|(key, _)| key.text.clone()).collect();
+        for node in merged {
+            let maps = if let Value::List(nodes) = node.value { nodes } else { vec![node] };
+            for node in maps {
+                let Value::Map(map) = node.value else {
+                    return Err(Problem::new(node.place, "`<<` needs a map"));
+                };
+                entries.extend(map.into_entries().into_iter().filter(|(key, _)| known.insert(key.text.clone())));
+            }
+        }
+        let (map, twice) = Map::new(entries);
+        self.twice.extend(twice);
+        Ok(map)
     }
 }
 
-/// The entries, then those of the merged maps; an earlier one goes first.
-fn map(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Map, Problem> {
-    let twice = |(key, line): (Key, u32)| {
-        problem(key.place, format!("`{}` is a duplicate key, first used in line {line}", key.text), None)
-    };
-    if merged.is_empty() {
-        return Map::new(entries).map_err(twice);
-    }
-    let mut known: BTreeSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
-    for node in merged {
-        let maps = if let Value::List(nodes) = node.value { nodes } else { vec![node] };
-        for node in maps {
-            let Value::Map(map) = node.value else {
-                return Err(problem(node.place, "`<<` needs a map", None));
-            };
-            entries.extend(map.into_entries().into_iter().filter(|(key, _)| known.insert(key.text.clone())));
+/// What is probably wrong in a line that is not YAML, or in the one before it.
+fn syntax_hint(text: &str, line: u32) -> Option<String> {
+    let line = line as usize;
+    let lines = text.lines().enumerate().skip(line.saturating_sub(2)).take(2).filter(|(_, text)| text.len() <= LONGEST_LINE);
+    let mut hints = lines.filter_map(|(index, text)| {
+        let (number, words) = (index + 1, text.trim_start().trim_start_matches("- "));
+        let key = words.split(':').next().unwrap_or_default();
+        let after = words.get(key.len() + 1..).unwrap_or_default();
+        let is_key = !key.is_empty() && key.chars().all(|letter| letter.is_alphanumeric() || "_-.\"'".contains(letter));
+        if ["{{", "${", "#{", "{%", "<%"].iter().any(|open| text.contains(open)) {
+            return Some(format!(
+                "line {number}: a placeholder such as `{{{{NAME}}}}` needs quotes, or has to be filled in first"
+            ));
         }
-    }
-    Map::new(entries).map_err(twice)
+        if is_key && !after.is_empty() && !after.starts_with([' ', '/', ':', '\t']) {
+            return Some(format!("line {number}: a key and its value need `: `, with a space"));
+        }
+        if text.starts_with('\t') {
+            return Some(format!("line {number}: indent with spaces"));
+        }
+        let value = after.trim_start();
+        if is_key && (value.starts_with(['@', '%', '`']) || value.contains(": ") && !value.starts_with(['"', '\'', '{', '['])) {
+            return Some(format!("line {number}: put the value in quotes"));
+        }
+        None
+    });
+    // The line itself goes before the one above it.
+    let above = hints.next();
+    hints.next().or(above)
 }
+
+/// How many keys are reported that are there twice.
+const MOST_DUPLICATES: usize = 1000;
+/// How many lines are searched for aliases.
+const MOST_LINES: usize = 100_000;
+/// Longer lines are not searched for what is wrong in them.
+const LONGEST_LINE: usize = 1000;
 
 fn as_key(node: Node) -> Result<Key, Problem> {
     match node.value {
         Value::Scalar { text, .. } => Ok(Key { text, place: node.place }),
-        Value::List(_) | Value::Map(_) => Err(problem(node.place, "a list or map cannot be a key", None)),
+        Value::List(_) | Value::Map(_) => {
+            let hint = "a placeholder such as `{{NAME}}` needs quotes, or has to be filled in first";
+            Err(Problem::new(node.place, "a list or map cannot be a key").hint(hint))
+        }
     }
 }
 
@@ -234,8 +328,4 @@ fn own(tag: Option<&Tag>) -> Option<Box<str>> {
 
 fn is_string(tag: Option<&Tag>) -> bool {
     tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || tag.handle() == "!" && tag.suffix().is_empty())
-}
-
-fn problem(place: Place, message: impl Into<String>, hint: Option<&str>) -> Problem {
-    Problem { place, message: message.into(), hint: hint.map(str::to_owned) }
 }

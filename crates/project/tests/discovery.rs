@@ -79,3 +79,69 @@ fn what_is_no_text_or_too_long_is_refused() {
         assert_eq!(problems.to_string(), problem);
     }
 }
+
+#[test]
+fn a_state_that_is_older_than_a_file_that_was_included_is_not_read() {
+    let included = YAML.replace("{hello: {deploymentSettings: {type: AllAtOnce, alias: live}}}", "{hello: '${file(hello.yml)}'}");
+    let hello = b"deploymentSettings: {type: AllAtOnce, alias: live}";
+    let files: [(&str, &[u8]); 3] =
+        [("serverless.yml", included.as_bytes()), (STATE_FILE, STATE.as_bytes()), ("hello.yml", hello)];
+    let project = discover::find(&folder("included", &files), &Lookup::default()).unwrap().unwrap();
+    assert_eq!((project.format, project.functions.len()), (Format::Serverless, 1));
+    assert!(project.notes[0].message.contains("a file that it includes is newer"), "{:?}", project.notes);
+    let files = [files[0], files[2], files[1]];
+    let project = discover::find(&folder("included-fresh", &files), &Lookup::default()).unwrap().unwrap();
+    assert_eq!(project.format, Format::ServerlessState);
+}
+
+#[test]
+fn a_program_that_was_changed_since_is_a_warning() {
+    let program: (&str, &[u8]) = ("serverless.ts", b"export default {}");
+    let project = discover::find(&folder("program", &[(STATE_FILE, STATE.as_bytes()), program]), &Lookup::default());
+    let project = project.unwrap().unwrap();
+    assert_eq!(project.format, Format::ServerlessState);
+    assert_eq!(
+        project.notes[0].to_string(),
+        ".serverless/serverless-state.json: `serverless.ts` was changed 60m after this was packaged\n  \
+         hint: run `serverless package` again"
+    );
+    let project = discover::find(&folder("program-fresh", &[program, (STATE_FILE, STATE.as_bytes())]), &Lookup::default());
+    assert!(project.unwrap().unwrap().notes.is_empty());
+}
+
+#[test]
+fn any_case_of_a_name_is_found_and_the_usual_one_first() {
+    let lambda: &[u8] = b"Resources: [{a: {Type: AWS::Lambda::Function, Properties: {Name: a, Alias: live}}}]";
+    let project = discover::find(&folder("cases", &[("APPSPEC.yml", lambda), ("AppSpec.yml", lambda)]), &Lookup::default());
+    assert_eq!(project.unwrap().unwrap().file, "APPSPEC.yml");
+    let project = discover::find(&folder("usual", &[("AppSpec.yml", lambda), ("appspec.yml", lambda)]), &Lookup::default());
+    assert_eq!(project.unwrap().unwrap().file, "appspec.yml");
+    let folder = folder("beside", &[("app.yml", b"AutoPublishAlias: live"), ("serverless.cjs", b""), ("notes.yml", b"a: b")]);
+    assert!(discover::find(&folder, &Lookup::default()).unwrap().is_none());
+    let over: Vec<String> = discover::passed_over(&folder).iter().map(|note| note.place.to_string()).collect();
+    assert_eq!(over, ["app.yml", "serverless.cjs"]);
+}
+
+#[test]
+fn a_format_is_told_by_the_content_and_else_by_the_name() {
+    let rows = [
+        ("x.yml", "service: a", Format::Serverless),
+        ("canary.yml", "service: a\nfunctions: {hello: {handler: a.b}}", Format::Serverless),
+        ("x.yml", "functions: {hello: {handler: a.b, deploymentSettings: {}}}", Format::Serverless),
+        ("x.yml", "functions: [{hello: {}}]", Format::Serverless),
+        ("x.yml", "custom: {deploymentSettings: {}}", Format::Serverless),
+        ("serverless.yml", "functions: {hello: {name: a}}", Format::Serverless),
+        ("serverless.yml", "functions: {hello: {type: AllAtOnce}}", Format::Canary),
+        ("x.yml", "functions: {hello: {name: a}}", Format::Canary),
+        ("template.yaml", "resources: [{hello: {}}]", Format::AppSpec),
+        ("serverless.yml", "version: 0.0\nos: linux", Format::AppSpec),
+        ("x.json", "{\"Globals\": {}}", Format::Sam),
+        ("x.json", "{\"AWSTemplateFormatVersion\": \"2010-09-09\"}", Format::Sam),
+        ("../somewhere/template.yaml", "a: b", Format::Sam),
+        ("x.yml", "", Format::Canary),
+    ];
+    for (name, text, expected) in rows {
+        let file = project::File { name, bytes: text.as_bytes() };
+        assert_eq!(project::format_of(file).unwrap(), expected, "{name}: {text}");
+    }
+}

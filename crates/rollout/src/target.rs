@@ -80,6 +80,12 @@ pub enum SubjectError {
         "`{0}` is not a function\n  hint: use `hello`, `hello:live`, or an ARN such as `arn:aws:lambda:eu-west-1:123456789012:function:hello`"
     )]
     Function(String),
+    /// A function name that is too long.
+    #[error("`{name}` is longer than the 64 characters that a function name may have ({})", name.len())]
+    Long {
+        /// What was written.
+        name: String,
+    },
     /// No alias name.
     #[error("`{0}` is not an alias name: use letters, digits, `-` and `_`, at most 128, and not only digits")]
     Alias(String),
@@ -118,7 +124,10 @@ impl FromStr for Qualified {
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
             _ => return Err(refused()),
         };
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(word_byte) {
+        if name.len() > 64 && name.bytes().all(word_byte) {
+            return Err(SubjectError::Long { name: name.to_owned() });
+        }
+        if name.is_empty() || !name.bytes().all(word_byte) {
             return Err(refused());
         }
         let sound = |qualifier: &String| {
