@@ -8,7 +8,6 @@ use controller::port::{Answer, Call, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
-use crate::error::failed;
 
 #[derive(Debug, Default)]
 pub(crate) struct Described {
@@ -31,9 +30,7 @@ impl Aws {
                 // Without the types, composite alarms are left out.
                 .alarm_types(AlarmType::MetricAlarm)
                 .alarm_types(AlarmType::CompositeAlarm);
-            let mut pages = request.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(failed(Call::DescribeAlarms))?;
+            for page in self.pages(Call::DescribeAlarms, request.into_paginator().send()).await? {
                 found.metric.extend(page.metric_alarms.unwrap_or_default());
                 found.composite.extend(page.composite_alarms.unwrap_or_default());
             }

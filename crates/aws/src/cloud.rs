@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::operation::describe_alarm_history::DescribeAlarmHistoryOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, HistoryItemType, MetricAlarm, StateValue, Statistic, Tag,
 };
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionUrlConfig, InvocationType, LogType};
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
     HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
@@ -95,12 +96,8 @@ impl Cloud for Aws {
 
     async fn alias_names(&self, function: &FunctionName) -> Answer<Vec<String>> {
         let request = self.lambda.list_aliases().function_name(function.reference());
-        let mut aliases = request.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(alias) = aliases.next().await {
-            names.extend(alias.map_err(failed(Call::ListAliases))?.name);
-        }
-        Ok(names)
+        let pages = self.pages(Call::ListAliases, request.into_paginator().send()).await?;
+        Ok(pages.into_iter().flat_map(|page| page.aliases.unwrap_or_default()).filter_map(|alias| alias.name).collect())
     }
 
     async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Answer<Configuration> {
@@ -194,13 +191,9 @@ impl Cloud for Aws {
             .alarm_types(AlarmType::CompositeAlarm)
             .history_item_type(HistoryItemType::StateUpdate)
             .start_date(DateTime::from_millis(since));
-        let mut items = request.into_paginator().items().send();
-        let mut in_alarm = None;
-        while let Some(item) = items.next().await {
-            let item = item.map_err(failed(Call::DescribeAlarmHistory))?;
-            in_alarm = in_alarm.max(convert::went_red(item.timestamp(), item.history_data()));
-        }
-        Ok(in_alarm)
+        let pages = self.pages(Call::DescribeAlarmHistory, request.into_paginator().send()).await?;
+        let items = pages.iter().flat_map(DescribeAlarmHistoryOutput::alarm_history_items);
+        Ok(items.filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
     }
 
     async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<Vec<MinuteCounts>>>> {
@@ -280,19 +273,17 @@ impl Cloud for Aws {
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {
         let named = function.qualifier.iter().fold(function.reference(), |name, qualifier| format!("{name}:{qualifier}"));
         let request = self.lambda.list_event_source_mappings().function_name(named);
-        let mut mappings = request.into_paginator().items().send();
-        let mut sources = Vec::new();
-        while let Some(mapping) = mappings.next().await {
-            let mapping = mapping.map_err(failed(Call::ListEventSourceMappings))?;
+        let pages = self.pages(Call::ListEventSourceMappings, request.into_paginator().send()).await?;
+        let described = |mapping: EventSourceMappingConfiguration| {
             let at_rest = matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting"));
-            sources.push(EventSource {
+            EventSource {
                 id: mapping.uuid.unwrap_or_default(),
                 source: mapping.event_source_arn,
                 function: mapping.function_arn.unwrap_or_default(),
                 active: !at_rest,
-            });
-        }
-        Ok(sources)
+            }
+        };
+        Ok(pages.into_iter().flat_map(|page| page.event_source_mappings.unwrap_or_default()).map(described).collect())
     }
 
     async fn function_urls(&self, function: &FunctionName) -> Answer<Vec<FunctionUrl>> {

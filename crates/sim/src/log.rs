@@ -64,7 +64,7 @@ pub enum Delivery {
     Held(Time),
     /// The late application of a call that was sent at this time; its answer was lost.
     Late(Time),
-    /// The connection failed before anything had arrived.
+    /// The connection failed before anything had arrived, or something in between answered.
     Refused,
 }
 

@@ -89,6 +89,14 @@ pub(crate) fn lambda_response(done: Result<Done, Refusal>, request_id: &str) -> 
     response
 }
 
+/// What a proxy or a load balancer answers in AWS' place.
+pub(crate) fn foreign(status_code: u16) -> http::Response<Bytes> {
+    let mut response = http::Response::new(Bytes::from_static(b"<html><body><h1>not here</h1></body></html>"));
+    *response.status_mut() = status(status_code);
+    put(response.headers_mut(), CONTENT_TYPE, "text/html");
+    response
+}
+
 /// Dates a response; a client may measure its own clock against it.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, now: Time, skew_millis: i64) {
     put(response.headers_mut(), DATE, &calendar::http(Time::from_millis(now.as_millis() + skew_millis)));

@@ -30,6 +30,8 @@ pub struct World {
     web: Web,
     quotas: Quotas,
     faults: Faults,
+    /// By how many milliseconds the date of the answer in hand is off.
+    dated: i64,
     agenda: BTreeMap<(Time, u64), Planned>,
     log: Vec<CallRecord>,
     sequence: u64,
@@ -133,6 +135,7 @@ impl World {
             web: Web::default(),
             quotas: Quotas::new(start),
             faults: Faults::default(),
+            dated: 0,
             agenda: BTreeMap::new(),
             log: Vec::new(),
             sequence: 0,
@@ -208,6 +211,13 @@ impl World {
             return Reply { answer: Answer::Refused, delay: Duration::ZERO };
         }
         delay += self.latency();
+        self.dated = verdict.dated;
+        if let Some(Effect::Foreign(status)) = verdict.effect {
+            self.note_unanswered(caller, request, &operation, Delivery::Refused);
+            let mut response = wire::foreign(status);
+            self.stamp(&mut response);
+            return Reply { answer: Answer::Response(response), delay };
+        }
         // Who may not ask is told so before anything is counted or looked up.
         if verdict.effect == Some(Effect::Deny) {
             return self.refuse(caller, request, &operation, Cause::Denied, delay);
@@ -228,11 +238,17 @@ impl World {
             }
             Some(Effect::LostAnswer) => (None, Delivery::Lost),
             Some(Effect::StaleRead(age)) => (Some(age), Delivery::Answered),
-            Some(Effect::Deny | Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
+            Some(Effect::Deny | Effect::Refuse | Effect::Foreign(_) | Effect::Latency(_) | Effect::Dated(_)) | None => {
+                (None, Delivery::Answered)
+            }
         };
         let (response, ran) = self.apply(caller, request, stale, delivery);
         let answer = if delivery == Delivery::Lost { Answer::Lost } else { Answer::Response(response) };
         Reply { answer, delay: delay + ran }
+    }
+
+    fn stamp(&self, response: &mut http::Response<Bytes>) {
+        wire::stamp(response, self.now, self.settings.clock_skew_millis + self.dated);
     }
 
     /// Applies and logs a call; returns the response and how long a function ran.
@@ -271,7 +287,7 @@ impl World {
         };
         record.status = response.status().as_u16();
         self.write_down(record);
-        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        self.stamp(&mut response);
         (response, ran)
     }
 
@@ -325,7 +341,7 @@ impl World {
         };
         record.status = response.status().as_u16();
         self.write_down(record);
-        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        self.stamp(&mut response);
         Reply { answer: Answer::Response(response), delay }
     }
 

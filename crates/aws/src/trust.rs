@@ -1,0 +1,111 @@
+//! Whose certificates are trusted? The machine's, or those of the file that AWS' tools take: AWS_CA_BUNDLE, or `ca_bundle` of the
+//! profile.
+//!
+//! As in every AWS tool, the file stands in place of the machine's own certificates, not beside them.
+
+use std::env;
+
+use aws_config::profile;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_smithy_types::base64;
+
+/// What to trust where the environment or the profile names a file; `None` where neither does.
+pub(crate) async fn bundle(profile: Option<&str>) -> Result<Option<TlsContext>, String> {
+    let Some((path, from)) = named(profile).await else { return Ok(None) };
+    let refused = |why: &str| {
+        format!(
+            "the CA bundle `{path}` ({from}) {why}\n  hint: it is a file of certificates in PEM, the CA of the proxy included"
+        )
+    };
+    let text = std::fs::read(&path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+    let sound = certificates(&String::from_utf8_lossy(&text)).map_err(|why| refused(&why))?;
+    let mut store = TrustStore::empty();
+    for certificate in sound {
+        store.add_pem_certificate(certificate);
+    }
+    TlsContext::builder().with_trust_store(store).build().map(Some).map_err(|error| refused(&format!("cannot be used: {error}")))
+}
+
+/// The file, and what names it: the environment goes before the profile.
+async fn named(profile: Option<&str>) -> Option<(String, &'static str)> {
+    if let Some(path) = env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
+        return Some((path, VARIABLE));
+    }
+    let profile = profile.map(|name| name.to_owned().into());
+    // Files that cannot be read are told of by what needs them: credentials and the Region.
+    let profiles = profile::load(&Default::default(), &Default::default(), &Default::default(), profile).await.ok()?;
+    let path = profiles.get("ca_bundle").filter(|path| !path.is_empty())?;
+    Some((from_home(path), "`ca_bundle` of the profile"))
+}
+
+fn from_home(path: &str) -> String {
+    match (path.strip_prefix("~/"), env::var("HOME")) {
+        (Some(rest), Ok(home)) => format!("{home}/{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The certificates of a PEM file, each as a text of its own; an error where there is none, or one that is none.
+fn certificates(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once(BEGIN) {
+        let number = found.len() + 1;
+        let (inside, after) = after.split_once(END).ok_or_else(|| format!("ends in the middle of certificate {number}"))?;
+        let letters: String = inside.split_ascii_whitespace().collect();
+        let der = base64::decode(&letters).map_err(|_| format!("has no base 64 in certificate {number}"))?;
+        if !is_whole(&der) {
+            return Err(format!("has something else than a certificate as number {number}"));
+        }
+        found.push(format!("{BEGIN}{inside}{END}\n").into_bytes());
+        rest = after;
+    }
+    if found.is_empty() { Err("has no certificate in it".to_owned()) } else { Ok(found) }
+}
+
+/// Whether this is one sequence of DER, from the first byte to the last, that begins with another one, as certificates do.
+fn is_whole(der: &[u8]) -> bool {
+    content(der).is_some_and(|(inside, rest)| rest.is_empty() && content(inside).is_some())
+}
+
+/// The content of the sequence that comes first, and what comes after it.
+fn content(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    if tag == SEQUENCE { rest.split_at_checked(length) } else { None }
+}
+
+const VARIABLE: &str = "AWS_CA_BUNDLE";
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+const SEQUENCE: u8 = 0x30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_certificates_and_what_stands_between_them() {
+        let one = format!("{BEGIN}\nMAcw\nBQIBAQEA\n{END}");
+        assert_eq!(certificates(&format!("# Corporation\n{one}\n\n# Another\r\n{one}")).unwrap().len(), 2);
+        for (text, word) in [
+            ("", "no certificate"),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nMAcw", "ends in the middle of certificate 1"),
+            ("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", "no base 64 in certificate 1"),
+            ("-----BEGIN CERTIFICATE-----\nMAcwBQIB\n-----END CERTIFICATE-----", "something else"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "something else"),
+        ] {
+            let why = certificates(text).unwrap_err();
+            assert!(why.contains(word), "{text}: {why}");
+        }
+    }
+}
