@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::target::resolve::{Located, OnConfigError, locate_all};
-use crate::ui::print::{print_info, print_out};
+use crate::ui::print::{print_info, print_json};
 use crate::{request, session};
 
 /// Print the minimal IAM policy for a rollout with these settings, as JSON
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     for note in notes.iter().filter(|note| known.insert(*note)) {
         print_info(&format!("note: {note}\n"));
     }
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
+    print_json(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants))?));
     Ok(0)
 }
 

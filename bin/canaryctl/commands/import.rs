@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::session;
 use crate::target::config::LIMIT;
 use crate::target::resolve::resource;
-use crate::ui::print::{print_info, print_out};
+use crate::ui::print::{print_info, print_json, print_raw};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,7 +30,7 @@ pub(crate) struct Import {
 }
 
 pub(crate) fn schema() -> Result<u8, Failure> {
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
+    print_json(&format!("{}\n", serde_json::to_string_pretty(&project::schema())?));
     Ok(0)
 }
 
@@ -44,11 +44,11 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     };
     let written = project::canary_yml(&project);
     match common.output {
-        Output::Text => print_out(&written),
+        Output::Text => print_raw(&written),
         Output::Json => {
             let json = project::as_json("canary.yml", written.as_bytes())
                 .map_err(|problems| Failure { code: 1, message: problems.to_string() })?;
-            print_out(&format!("{json}\n"));
+            print_json(&format!("{json}\n"));
         }
     }
     for note in project.notes.iter().filter(|note| note.kind == NoteKind::Warning) {

@@ -18,7 +18,7 @@ use crate::cli::values;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::Located;
-use crate::ui::print::print_out;
+use crate::ui::print::print_json;
 use crate::ui::reporters::{Screen, TICK, screen};
 
 /// Watches the rollout in progress until it ends; `None` where none is in progress.
@@ -147,7 +147,7 @@ impl View {
             fields.remove("at");
         }
         if self.written.as_ref() != Some(&value) {
-            print_out(&format!("{status}\n"));
+            print_json(&format!("{status}\n"));
             self.written = Some(value);
         }
         Ok(())

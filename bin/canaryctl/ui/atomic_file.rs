@@ -66,14 +66,28 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         return OpenOptions::new().write(true).open(&path)?.write_all(content);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
+    let (temporary, mut file) = temporary(&path, &name)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     placed
 }
+
+/// A new file beside `path`: never one that is there, nor what a link leads to, and by a name that nobody can know beforehand.
+fn temporary(path: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    // So that the name of a long one still fits.
+    let short: String = name.chars().take(60).collect();
+    let mut tries = 0;
+    loop {
+        let temporary = path.with_file_name(format!(".{short}.{:016x}", fastrand::u64(..)));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
+            opened => return opened.map(|file| (temporary, file)),
+        }
+    }
+}
+
+/// Names that are taken, one after the other, are no chance.
+const TRIES: u32 = 8;

@@ -13,8 +13,10 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// A client that reads bounded answers, and of two clients takes the one without a proxy where the address is near.
@@ -57,8 +59,17 @@ impl HttpConnector for Connector {
         let limit = limit(request.uri());
         let connector = if is_near(request.uri()) { &self.direct } else { &self.far };
         let answer = connector.call(request);
-        HttpConnectorFuture::new(async move { answer.await.map(|response| bounded(response, limit)) })
+        HttpConnectorFuture::new(async move { answer.await.map(|response| dated(bounded(response, limit))) })
     }
+}
+
+/// Without a date that cannot be one: the SDK corrects by it what it signs with, and cannot sign for the year 9999.
+fn dated(mut response: HttpResponse) -> HttpResponse {
+    let date = response.headers().get("date").map(|date| DateTime::from_str(date, Format::HttpDate));
+    if date.is_some_and(|date| !date.is_ok_and(|date| POSSIBLE.contains(&date.secs()))) {
+        response.headers_mut().remove("date");
+    }
+    response
 }
 
 fn bounded(mut response: HttpResponse, limit: usize) -> HttpResponse {
@@ -127,6 +138,9 @@ fn is_near_v6(address: Ipv6Addr) -> bool {
     mapped || address.is_loopback() || address.is_unicast_link_local() || address.is_unspecified() || of_the_platform
 }
 
+/// 2020 to 2100, in seconds.
+const POSSIBLE: std::ops::Range<i64> = 1_577_836_800..4_102_444_800;
+
 /// Lambda's control calls answer a page of at most 50 or 100 things of a few KiB; credentials are less than that.
 const CONTROL: usize = 1024 * 1024;
 
@@ -178,6 +192,20 @@ mod tests {
         assert_eq!(limit(&format!("{function}/aliases/live")), CONTROL);
         assert_eq!(limit(&format!("{function}/invocations?Qualifier=2")), INVOCATION);
         assert_eq!(limit("https://monitoring.us-east-1.amazonaws.com/service/X/operation/GetMetricData"), METRICS);
+    }
+
+    #[test]
+    fn a_date_that_cannot_be_is_none() {
+        for (date, stays) in [
+            ("Tue, 24 Nov 2026 18:00:00 GMT", true),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", false),
+            ("Mon, 01 Jan 0001 00:00:00 GMT", false),
+            ("yesterday", false),
+        ] {
+            let response = http::Response::builder().header("date", date).body(SdkBody::empty()).unwrap();
+            let response = dated(HttpResponse::try_from(response).unwrap());
+            assert_eq!(response.headers().get("date").is_some(), stays, "{date}");
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use rollout::event::{Event, EventKind};
 use serde::Serialize;
 
 use crate::Reporter;
+use crate::safe::json_page;
 
 /// Writes every event as one line of JSON.
 #[derive(Debug)]
@@ -21,9 +22,8 @@ impl<W: Write> Json<W> {
 
     pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         // Whole lines only: a reader at the other end of a pipe must never meet half of one.
-        let mut line = serde_json::to_vec(line)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
+        let line = json_page(&serde_json::to_string(line)?) + "\n";
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }
