@@ -13,20 +13,22 @@ use serde_json::{Value, json};
 use crate::fixtures::{text, told};
 
 /// The records: together they have every kind of event.
-const RECORDS: [&str; 5] = ["alarm", "recorded/analysis", "first_deployment", "failed_pre_hook", "held"];
+const RECORDS: [&str; 4] = ["recorded/analysis", "first_deployment", "failed_pre_hook", "held"];
 
 const ATTACK: &str = "a\u{1b}]0;pwned\u{7}\u{1b}[2J\r\n::error::pwned\n##[command]x ##vso[task]y\u{202e}\u{200b}";
 
 /// What a number becomes.
 fn numbers() -> Vec<Value> {
-    vec![json!(0), json!(u64::MAX), json!(u64::from(u32::MAX)), json!(-1), json!(i64::MIN), json!(1e308), json!(0.999_999)]
+    vec![json!(0), json!(u64::MAX), json!(-1), json!(1e308)]
 }
 
 /// What a text becomes.
 fn texts() -> Vec<Value> {
-    let times = ["9999-12-31T23:59:59.999Z", "1970-01-01T00:00:00Z"];
-    let words = [ATTACK, "", "18446744073709551615", "`|<b>*"];
-    times.into_iter().chain(words).map(Value::from).chain([Value::from("x".repeat(70_000))]).collect()
+    ["9999-12-31T23:59:59.999Z", ATTACK, "18446744073709551615"]
+        .map(Value::from)
+        .into_iter()
+        .chain([Value::from("x".repeat(70_000))])
+        .collect()
 }
 
 /// The paths of all values in a line that are no objects, and of all arrays.
