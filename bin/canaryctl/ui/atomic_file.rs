@@ -75,6 +75,18 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     placed
 }
 
+/// A new, empty file at `path`, to be written as it goes: never into what was there, unless that is a terminal or a pipe.
+pub(crate) fn fresh(path: &Path) -> io::Result<File> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
+        return OpenOptions::new().write(true).open(&path);
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let (temporary, file) = temporary(&path, &name)?;
+    fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    Ok(file)
+}
+
 /// A new file beside `path`: never one that is there, nor what a link leads to, and by a name that nobody can know beforehand.
 fn temporary(path: &Path, name: &str) -> io::Result<(PathBuf, File)> {
     // So that the name of a long one still fits.

@@ -169,8 +169,13 @@ async fn build(loader: ConfigLoader, clock: AwsClock, region: String) -> Result<
 /// for five minutes. One that may go through a proxy, and one that does not.
 async fn own_http_client(profile: Option<&str>) -> Result<SharedHttpClient, CloudError> {
     let trusted = trust::bundle(profile).await.map_err(unusable)?;
-    let far = pool(ProxyConfig::from_env(), trusted.as_ref())?;
     let direct = pool(ProxyConfig::disabled(), trusted.as_ref())?;
+    let proxied = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let far = if proxied.into_iter().any(|name| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty())) {
+        pool(ProxyConfig::from_env(), trusted.as_ref())?
+    } else {
+        direct.clone()
+    };
     Ok(SharedHttpClient::new(Carrier { direct, far }))
 }
 

@@ -1,7 +1,7 @@
-//! Whose certificates are trusted? The machine's, or those of the file that AWS' tools take: AWS_CA_BUNDLE, or `ca_bundle` of the
-//! profile.
+//! Whose certificates are trusted? The machine's (SSL_CERT_FILE where that is set), and those of the files that AWS' tools take:
+//! AWS_CA_BUNDLE, and `ca_bundle` of the profile.
 //!
-//! As in every AWS tool, the file stands in place of the machine's own certificates, not beside them.
+//! They are added to the machine's own: a hook's URL, which is not AWS', may need those.
 
 use std::env;
 
@@ -11,31 +11,36 @@ use aws_smithy_types::base64;
 
 /// What to trust where the environment or the profile names a file; `None` where neither does.
 pub(crate) async fn bundle(profile: Option<&str>) -> Result<Option<TlsContext>, String> {
-    let Some((path, from)) = named(profile).await else { return Ok(None) };
-    let refused = |why: &str| {
-        format!(
-            "the CA bundle `{path}` ({from}) {why}\n  hint: it is a file of certificates in PEM, the CA of the proxy included"
-        )
-    };
-    let text = std::fs::read(&path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
-    let sound = certificates(&String::from_utf8_lossy(&text)).map_err(|why| refused(&why))?;
-    let mut store = TrustStore::empty();
-    for certificate in sound {
-        store.add_pem_certificate(certificate);
+    let mut store = TrustStore::default();
+    let mut any = false;
+    for (path, from) in named(profile).await {
+        let refused = |why: &str| {
+            format!(
+                "the CA bundle `{path}` ({from}) {why}\n  hint: it is a file of certificates in PEM, the CA of the proxy included"
+            )
+        };
+        let text = std::fs::read(&path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        for certificate in certificates(&String::from_utf8_lossy(&text)).map_err(|why| refused(&why))? {
+            store.add_pem_certificate(certificate);
+        }
+        any = true;
     }
-    TlsContext::builder().with_trust_store(store).build().map(Some).map_err(|error| refused(&format!("cannot be used: {error}")))
+    if !any {
+        return Ok(None);
+    }
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.map(Some).map_err(|error| format!("the CA bundle cannot be used: {error}"))
 }
 
-/// The file, and what names it: the environment goes before the profile.
-async fn named(profile: Option<&str>) -> Option<(String, &'static str)> {
-    if let Some(path) = env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
-        return Some((path, VARIABLE));
-    }
+/// The files, and what names each.
+async fn named(profile: Option<&str>) -> Vec<(String, &'static str)> {
+    let environment = env::var(VARIABLE).ok().map(|path| (path, VARIABLE));
     let profile = profile.map(|name| name.to_owned().into());
     // Files that cannot be read are told of by what needs them: credentials and the Region.
-    let profiles = profile::load(&Default::default(), &Default::default(), &Default::default(), profile).await.ok()?;
-    let path = profiles.get("ca_bundle").filter(|path| !path.is_empty())?;
-    Some((from_home(path), "`ca_bundle` of the profile"))
+    let profiles = profile::load(&Default::default(), &Default::default(), &Default::default(), profile).await;
+    let in_profile = profiles.ok().and_then(|profiles| profiles.get("ca_bundle").map(from_home));
+    let in_profile = in_profile.map(|path| (path, "`ca_bundle` of the profile"));
+    environment.into_iter().chain(in_profile).filter(|(path, _)| !path.is_empty()).collect()
 }
 
 fn from_home(path: &str) -> String {

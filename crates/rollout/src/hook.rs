@@ -2,8 +2,9 @@
 //!
 //! What stands behind the `?` of a URL may be a token, so that only the one who sends the question sees it.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+
 use std::str::FromStr;
 
 use crate::target::{Qualified, SubjectError};
