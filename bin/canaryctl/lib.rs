@@ -11,7 +11,7 @@ mod target;
 mod ui;
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::commands::{Cli, Command};
 use crate::error::Failure;
-use crate::ui::print::print_error;
+use crate::ui::print::{LogLines, print_error};
 
 /// Runs the command that was typed and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -40,7 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // At its most talkative the SDK writes whole requests, with what signs them and the tokens in hooks' URLs.
     let harmless =
         filter_fn(|line| *line.level() < Level::TRACE || !TALKATIVE.iter().any(|name| line.target().starts_with(name)));
-    let log = fmt::layer().with_writer(io::stderr).with_filter(quiet.and(harmless));
+    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(quiet.and(harmless));
     tracing_subscriber::registry().with(log).init();
     let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
         print_error("canaryctl failed unexpectedly: this is a bug\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");

@@ -117,3 +117,69 @@ fn permission_that_is_taken_away_in_mid_rollout_is_not_guessed_around() {
         stage.assert_ended("41", "back");
     });
 }
+
+/// A proxy's page says nothing about the alias: neither that it is gone nor that it may not be read.
+#[test]
+fn pages_of_something_in_between_hold_a_good_version_up_and_nothing_else() {
+    for status in [403, 404, 502] {
+        play_on("hello-idle", async |stage| {
+            let disturbed = async {
+                stage.until(|| stage.shares("42").len() >= 2).await;
+                let now = stage.now();
+                for operation in ["GetAlias", "UpdateAlias", "DescribeAlarms"] {
+                    let fault = Fault::on(operation, Effect::Foreign(status)).between(now, now + Duration::from_secs(75));
+                    stage.with(|world| world.add_fault(fault));
+                }
+            };
+            let request = request();
+            let (told, ()) = tokio::join!(stage.rollout(&request), disturbed);
+            assert_eq!(told.ending.exit_code, 0, "{status}: {}", told.log);
+            stage.assert_ended("42", "promoted");
+        });
+    }
+}
+
+#[test]
+fn a_date_that_jumps_moves_no_step_early() {
+    for seconds in [-86_400, -60, 60, 3_600, 366 * 86_400] {
+        for (operation, lasts) in [(None, 5), (None, 1_800), (Some("DescribeAlarms"), 1_800), (Some("GetAlias"), 1_800)] {
+            play_on("hello-idle", async |stage| {
+                let disturbed = async {
+                    stage.until(|| stage.shares("42").len() >= 2).await;
+                    let dated = Effect::Dated(seconds);
+                    let fault = operation.map_or(Fault::everywhere(dated), |operation| Fault::on(operation, dated));
+                    let now = stage.now();
+                    stage.with(|world| world.add_fault(fault.between(now, now + Duration::from_secs(lasts))));
+                };
+                let request = request();
+                let (told, ()) = tokio::join!(stage.rollout(&request), disturbed);
+                assert_eq!(told.ending.exit_code, 0, "{seconds} s: {}", told.log);
+                let shares = stage.shares("42");
+                let early = shares.windows(2).find(|pair| pair[1].0 - pair[0].0 < 59);
+                assert_eq!(early, None, "{seconds} s off {operation:?} for {lasts} s: {shares:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn an_alarm_does_not_wait_for_calls_that_stall() {
+    for operation in ["GetAlias", "GetMetricData", "DescribeAlarmHistory", "GetFunctionConfiguration"] {
+        play_on("hello-idle", async |stage| {
+            let red = async {
+                stage.until(|| stage.shares("42").len() >= 2).await;
+                stage.with(|world| world.add_fault(Fault::on(operation, Effect::Latency(Duration::from_mins(10)))));
+                stage.sleep(30).await;
+                stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+                stage.now()
+            };
+            let request = request();
+            let (told, since) = tokio::join!(stage.rollout(&request), red);
+            assert_eq!(told.ending.exit_code, 10, "{operation}: {}", told.log);
+            // A poll, one call that is in progress, and the write.
+            let back =
+                stage.writes().iter().find(|write| write.after().is_some_and(|alias| alias.weights.is_empty())).unwrap().at;
+            assert!(back.since(since).as_secs() <= 27, "{operation}: back after {:?}", back.since(since));
+        });
+    }
+}

@@ -122,6 +122,9 @@ pub(crate) fn canaryctl() -> Command {
         command.env_remove(name);
     }
     // The CI system that runs this test is not the one that it is about.
+    for name in ["AWS_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env_remove(name);
+    }
     for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"] {
         command.env_remove(name);
     }

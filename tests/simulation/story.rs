@@ -287,7 +287,7 @@ impl Weather {
         match self.effect {
             Effect::LateWrite(after) => self.until + after,
             Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => self.until,
-            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) => self.until,
+            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) | Effect::Foreign(_) | Effect::Dated(_) => self.until,
         }
     }
 

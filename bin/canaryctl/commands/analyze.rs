@@ -17,7 +17,7 @@ use crate::cli::values::duration;
 use crate::error::Failure;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate};
-use crate::ui::print::{print_out, read};
+use crate::ui::print::{print_json, print_out, read};
 
 /// Compare the errors of two versions, with counts from a file or of a past rollout
 ///
@@ -91,11 +91,10 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         }
         (None, function) => counted(args, function.as_deref()).await?,
     };
-    let out = match args.common.output {
-        Output::Json => lines(test, &minutes),
-        Output::Text => table(test, &minutes, &parameters),
-    };
-    print_out(&out);
+    match args.common.output {
+        Output::Json => print_json(&lines(test, &minutes)),
+        Output::Text => print_out(&table(test, &minutes, &parameters)),
+    }
     Ok(0)
 }
 

@@ -7,7 +7,7 @@ use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
-use crate::ui::print::print_out;
+use crate::ui::print::{print_json, print_out};
 use crate::{multi, session};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
@@ -19,7 +19,7 @@ async fn examine(args: &Rollout, session: &Session, request: &Request) -> Result
     let diagnosis = controller::doctor(&session.aws, &session.clock, request, identity).await;
     match args.common.output {
         Output::Text => print_out(&report::doctor_text(&request.subject, &diagnosis)),
-        Output::Json => print_out(&report::doctor_json(&request.subject, &diagnosis, session.aws.time())),
+        Output::Json => print_json(&report::doctor_json(&request.subject, &diagnosis, session.aws.time())),
     }
     Ok(diagnosis.exit_code())
 }

@@ -8,11 +8,11 @@ use rollout::arn::{Arn, unqualified};
 use rollout::note::NoteParse;
 use serde_json::json;
 
-use crate::cli::common::{Common, Output};
+use crate::cli::common::Common;
 use crate::error::Failure;
 use crate::target::needs::Needs;
 use crate::target::resolve::locate;
-use crate::ui::print::print_out;
+use crate::ui::print::print_result;
 
 /// Commands for hooks and the jobs that they start
 #[derive(Debug, Args)]
@@ -101,10 +101,9 @@ pub(crate) async fn run(args: &Report) -> Result<u8, Failure> {
         let hint = if error.failure == EndReason::Denied { "\n  hint: lambda:TagResource on the function is needed" } else { "" };
         Failure::refused(format!("{error}{hint}"))
     })?;
-    print_out(&match args.common.output {
-        Output::Text => format!("{key} = {answer}, on {arn}\n  the rollout reads it at its next poll and removes it\n"),
-        Output::Json => format!("{}\n", json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer })),
-    });
+    let text = format!("{key} = {answer}, on {arn}\n  the rollout reads it at its next poll and removes it\n");
+    let json = || json!({ "type": "hook_reported", "resource": arn, "tag": key, "status": answer });
+    print_result(args.common.output, 0, &text, json);
     Ok(0)
 }
 

@@ -13,7 +13,7 @@ use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate_all};
-use crate::ui::print::{print_info, print_out};
+use crate::ui::print::{print_info, print_json};
 use crate::{request, session};
 
 /// Print the minimal IAM policy for a rollout with these settings, as JSON
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     for note in notes.iter().filter(|note| known.insert(*note)) {
         print_info(&format!("note: {note}\n"));
     }
-    print_out(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants)).map_err(Failure::unexpected)?));
+    print_json(&format!("{}\n", serde_json::to_string_pretty(&Policy::of(&grants)).map_err(Failure::unexpected)?));
     Ok(0)
 }
 

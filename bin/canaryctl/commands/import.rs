@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::session;
 use crate::target::config::{LIMIT, no_file, unusable};
 use crate::target::resolve::resource;
-use crate::ui::print::{print_info, print_out};
+use crate::ui::print::{print_info, print_json, print_raw};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,7 +30,7 @@ pub(crate) struct Import {
 }
 
 pub(crate) fn schema() -> u8 {
-    print_out(&format!("{:#}\n", project::schema()));
+    print_json(&format!("{:#}\n", project::schema()));
     0
 }
 
@@ -48,10 +48,10 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     }
     let written = project::canary_yml(&project);
     match common.output {
-        Output::Text => print_out(&written),
+        Output::Text => print_raw(&written),
         Output::Json => {
             let json = project::as_json("canary.yml", written.as_bytes()).map_err(Failure::unexpected)?;
-            print_out(&format!("{json}\n"));
+            print_json(&format!("{json}\n"));
         }
     }
     if let Some(problems) = Problems::of(without_stack) {

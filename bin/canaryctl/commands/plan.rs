@@ -8,7 +8,7 @@ use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
-use crate::ui::print::{print_error, print_out};
+use crate::ui::print::{print_error, print_json, print_out};
 use crate::{multi, session};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
@@ -42,14 +42,14 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             }
         }
         Output::Json => {
-            print_out(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)));
+            print_json(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)));
             for text in found.describe_warnings(subject) {
                 let line = report::object("warning", now, subject, json!({ "text": text }));
-                print_out(&format!("{line}\n"));
+                print_json(&format!("{line}\n"));
             }
             for Problem { text, hint, command } in &found.problems {
                 let fields = json!({ "text": text, "hint": hint, "command": command });
-                print_out(&format!("{}\n", report::object("problem", now, subject, fields)));
+                print_json(&format!("{}\n", report::object("problem", now, subject, fields)));
             }
         }
     }

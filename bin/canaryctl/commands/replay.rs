@@ -13,7 +13,7 @@ use crate::cli::artifact_args::{Log, Reports};
 use crate::cli::common::Output;
 use crate::cli::values::speed;
 use crate::error::Failure;
-use crate::ui::print::{print_error, print_out, read};
+use crate::ui::print::{print_error, print_json, print_out, read};
 use crate::ui::reporters::{Screen, screen};
 
 /// Replay a recorded rollout: as a live view in a terminal, as a log in a pipe
@@ -111,10 +111,10 @@ fn pass(reporter: &mut dyn Reporter, from: Option<Time>, until: Time, speed: f64
 
 pub(crate) fn explain(args: &Explain) -> Result<u8, Failure> {
     let saved = saved(&args.file)?;
-    print_out(&match args.output {
-        Output::Text => report::explanation(&saved.events),
-        Output::Json => report::explanation_json(&saved.events),
-    });
+    match args.output {
+        Output::Text => print_out(&report::explanation(&saved.events)),
+        Output::Json => print_json(&report::explanation_json(&saved.events)),
+    }
     Ok(0)
 }
 

@@ -12,7 +12,7 @@ use crate::cli::values::{Alarm, alarm, poll};
 use crate::error::Failure;
 use crate::target::needs::Needs;
 use crate::target::resolve::locate;
-use crate::ui::print::print_out;
+use crate::ui::print::{print_json, print_out};
 
 /// Show the state of an alias, and what to do next
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
             let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
             print_out(&report::status_text(subject, alias, provisioned, now));
         }
-        Output::Json => print_out(&format!("{}\n", report::status_json(subject, alias, now))),
+        Output::Json => print_json(&format!("{}\n", report::status_json(subject, alias, now))),
     }
     Ok(if alias.is_some() { 0 } else { 3 })
 }

@@ -19,7 +19,7 @@ use crate::cli::values;
 use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::resolve::Located;
-use crate::ui::print::print_out;
+use crate::ui::print::print_json;
 use crate::ui::reporters::{Screen, TICK, screen};
 
 /// Watches the rollout in progress until it ends; `None` where none is in progress.
@@ -140,7 +140,7 @@ impl View {
         let line = format!("{status}\n");
         status["at"].take();
         if self.output == Output::Json && self.written.as_ref() != Some(&status) {
-            print_out(&line);
+            print_json(&line);
             self.written = Some(status);
         }
     }

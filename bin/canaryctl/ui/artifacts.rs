@@ -1,13 +1,12 @@
 //! Which files are written about a rollout? Events, reports, and what a CI system reads. No format is known here.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use report::{Recording, Reporter};
 use rollout::event::Event;
 
-use super::atomic_file::AtTheEnd;
+use super::atomic_file::{AtTheEnd, fresh};
 use crate::cli::artifact_args::{ArtifactArgs, CiSystem, Log, Render, Reports};
 
 impl Log {
@@ -33,7 +32,7 @@ impl ArtifactArgs {
     pub(crate) fn reporters(&self, several: bool) -> (Outputs, Vec<String>) {
         let (mut reporters, mut errors) = (Vec::new(), Vec::new());
         if let Some(path) = &self.events {
-            match File::create(path) {
+            match fresh(path) {
                 Ok(file) => reporters.push(named(path, Recording::new(file))),
                 Err(error) => errors.push(unwritten(&path.display().to_string(), &error)),
             }

@@ -60,14 +60,40 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         return OpenOptions::new().write(true).open(&path)?.write_all(content);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
+    let (temporary, mut file) = temporary(&path, &name)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     placed
 }
+
+/// A new, empty file at `path`, to be written as it goes: never into what was there, unless that is a terminal or a pipe.
+pub(crate) fn fresh(path: &Path) -> io::Result<File> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
+        return OpenOptions::new().write(true).open(&path);
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let (temporary, file) = temporary(&path, &name)?;
+    fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    Ok(file)
+}
+
+/// A new file beside `path`: never one that is there, nor what a link leads to, and by a name that nobody can know beforehand.
+fn temporary(path: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    // So that the name of a long one still fits.
+    let short: String = name.chars().take(60).collect();
+    let mut tries = 0;
+    loop {
+        let temporary = path.with_file_name(format!(".{short}.{:016x}", fastrand::u64(..)));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
+            opened => return opened.map(|file| (temporary, file)),
+        }
+    }
+}
+
+/// Names that are taken, one after the other, are no chance.
+const TRIES: u32 = 8;

@@ -1,4 +1,6 @@
 //! Which standard stream is used for what? Results go to stdout, errors and notes to stderr.
+//!
+//! Nothing else writes to them, but for the reporters of a rollout: whatever a text quotes, no line of it is a command to a CI system.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,7 +13,22 @@ pub(crate) fn print_error(message: &str) {
 }
 
 pub(crate) fn print_info(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(report::note(text).as_bytes());
+}
+
+/// Where the log of canaryctl itself goes. It quotes what servers say.
+pub(crate) struct LogLines;
+
+impl Write for LogLines {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        // One event of the log at a time.
+        let page = report::page(&String::from_utf8_lossy(text));
+        io::stderr().write_all(page.as_bytes()).map(|()| text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A note for a person: on stdout between other text, on stderr beside JSON.
@@ -22,8 +39,18 @@ pub(crate) fn print_note(output: Output, text: &str) {
     }
 }
 
-/// Text for a person or a program, on stdout. A closed output is not an error.
+/// Text for a person, on stdout.
 pub(crate) fn print_out(text: &str) {
+    print_raw(&report::page(text));
+}
+
+/// A document in JSON, or several, each with a line of its own or more.
+pub(crate) fn print_json(json: &str) {
+    print_raw(&report::json_page(json));
+}
+
+/// Text of which no part is foreign, such as a script, on stdout. A closed output is not an error.
+pub(crate) fn print_raw(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
@@ -33,7 +60,7 @@ pub(crate) fn print_result(output: Output, code: u8, text: &str, json: impl FnOn
     match output {
         Output::Text if code == 0 => print_out(text),
         Output::Text => print_error(text),
-        Output::Json => print_out(&format!("{}\n", json())),
+        Output::Json => print_json(&format!("{}\n", json())),
     }
 }
 

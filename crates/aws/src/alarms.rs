@@ -9,7 +9,6 @@ use controller::port::{Answer, Call, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
-use crate::error::failed;
 
 impl Aws {
     /// Asks for alarms of both kinds: without the types, composite alarms are left out.
@@ -27,9 +26,7 @@ impl Aws {
                 .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
                 // AWS' own choice is pages of fifty.
                 .max_records(ALARMS_PER_PAGE);
-            let mut pages = request.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(failed(Call::DescribeAlarms))?;
+            for page in self.pages(Call::DescribeAlarms, request.into_paginator().send()).await? {
                 metric.extend(page.metric_alarms.unwrap_or_default());
                 composite.extend(page.composite_alarms.unwrap_or_default());
             }

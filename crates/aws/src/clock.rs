@@ -1,7 +1,7 @@
 //! What time is it for AWS? The SDK's clock, corrected by the `Date` headers of the answers as they pass by.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -15,31 +15,67 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use rollout::Time;
 
-use crate::skew::Skew;
+use crate::skew::{Dated, Skew};
 
 /// AWS' clock, as far as its answers tell; clones learn together.
 #[derive(Clone, Debug)]
 pub(crate) struct AwsClock {
-    local: SharedTimeSource,
-    skew: Arc<Mutex<Skew>>,
+    steady: Steady,
+    /// The clock that a person would read, and may set.
+    wall: SharedTimeSource,
+    learned: Arc<Mutex<Learned>>,
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    skew: Skew,
+    /// The latest time that was given out: once AWS' time is known, it does not go back.
+    latest: i64,
+}
+
+/// A clock that nobody sets.
+#[derive(Clone, Debug)]
+enum Steady {
+    /// This machine's: the time of day when it began, and what has passed since.
+    Machine(SystemTime, Instant),
+    /// One that is given, which is then the only one.
+    Given(SharedTimeSource),
+}
+
+impl Steady {
+    fn now(&self) -> SystemTime {
+        match self {
+            Self::Machine(began, since) => *began + since.elapsed(),
+            Self::Given(clock) => clock.now(),
+        }
+    }
 }
 
 impl AwsClock {
-    pub(crate) fn new(local: SharedTimeSource) -> Self {
-        Self { local, skew: Arc::default() }
+    /// On this machine's clocks, or on the given one.
+    pub(crate) fn new(given: Option<SharedTimeSource>) -> Self {
+        let wall = given.clone().unwrap_or_default();
+        let steady = given.map_or_else(|| Steady::Machine(wall.now(), Instant::now()), Steady::Given);
+        Self { steady, wall, learned: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Time {
-        let skew = *self.skew.lock().unwrap_or_else(PoisonError::into_inner);
-        let millis = millis(self.local.now()).saturating_add(skew.offset());
-        Time::from_millis(u64::try_from(millis).unwrap_or_default())
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = millis(self.steady.now()).saturating_add(learned.skew.offset());
+        learned.latest = if learned.skew.is_known() { learned.latest.max(now) } else { now };
+        Time::from_millis(u64::try_from(learned.latest).unwrap_or_default())
     }
 
     fn learn(&self, sent: SystemTime, date: i64) {
-        let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = skew.offset();
-        skew.learn(millis(sent), millis(self.local.now()), date);
-        let offset = skew.offset();
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, received) = (learned.skew.offset(), millis(self.steady.now()));
+        let set = millis(self.wall.now()).saturating_sub(received);
+        if !learned.skew.is_known() {
+            // What was given out on the word of the first answers binds nobody.
+            learned.latest = 0;
+        }
+        learned.skew.learn(Dated { sent: millis(sent), received, date, set });
+        let offset = learned.skew.offset();
         if offset != before {
             tracing::debug!(offset_ms = offset, "this machine's clock differs from AWS'");
         }
@@ -64,7 +100,7 @@ impl Intercept for AwsClock {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Sent(self.local.now()));
+        config.interceptor_state().store_put(Sent(self.steady.now()));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::operation::describe_alarm_history::DescribeAlarmHistoryOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, HistoryItemType, MetricAlarm, StateValue, Statistic, Tag,
@@ -93,8 +94,8 @@ impl Cloud for Aws {
 
     async fn alias_names(&self, function: &FunctionName) -> Answer<Vec<String>> {
         let request = self.lambda.list_aliases().function_name(function.reference());
-        let aliases = request.into_paginator().items().send().try_collect().await.map_err(failed(Call::ListAliases))?;
-        Ok(aliases.into_iter().filter_map(|alias| alias.name).collect())
+        let pages = self.pages(Call::ListAliases, request.into_paginator().send()).await?;
+        Ok(pages.into_iter().flat_map(|page| page.aliases.unwrap_or_default()).filter_map(|alias| alias.name).collect())
     }
 
     async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Answer<Configuration> {
@@ -188,9 +189,9 @@ impl Cloud for Aws {
             .alarm_types(AlarmType::CompositeAlarm)
             .history_item_type(HistoryItemType::StateUpdate)
             .start_date(DateTime::from_millis(since));
-        let items = request.into_paginator().items().send().try_collect().await;
-        let items = items.map_err(failed(Call::DescribeAlarmHistory))?;
-        Ok(items.iter().filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
+        let pages = self.pages(Call::DescribeAlarmHistory, request.into_paginator().send()).await?;
+        let items = pages.iter().flat_map(DescribeAlarmHistoryOutput::alarm_history_items);
+        Ok(items.filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
     }
 
     async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<Vec<MinuteCounts>>>> {
@@ -258,15 +259,17 @@ impl Cloud for Aws {
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {
         let named = function.qualifier.iter().fold(function.reference(), |name, qualifier| format!("{name}:{qualifier}"));
         let request = self.lambda.list_event_source_mappings().function_name(named);
-        let mappings = request.into_paginator().items().send().try_collect().await;
-        let mappings = mappings.map_err(failed(Call::ListEventSourceMappings))?;
-        let source = |mapping: EventSourceMappingConfiguration| EventSource {
-            active: !matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting")),
-            id: mapping.uuid.unwrap_or_default(),
-            source: mapping.event_source_arn,
-            function: mapping.function_arn.unwrap_or_default(),
+        let pages = self.pages(Call::ListEventSourceMappings, request.into_paginator().send()).await?;
+        let described = |mapping: EventSourceMappingConfiguration| {
+            let at_rest = matches!(mapping.state(), Some("Disabled" | "Disabling" | "Deleting"));
+            EventSource {
+                id: mapping.uuid.unwrap_or_default(),
+                source: mapping.event_source_arn,
+                function: mapping.function_arn.unwrap_or_default(),
+                active: !at_rest,
+            }
         };
-        Ok(mappings.into_iter().map(source).collect())
+        Ok(pages.into_iter().flat_map(|page| page.event_source_mappings.unwrap_or_default()).map(described).collect())
     }
 
     async fn function_urls(&self, function: &FunctionName) -> Answer<Vec<FunctionUrl>> {

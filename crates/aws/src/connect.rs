@@ -3,6 +3,7 @@
 //! It sends nothing to Lambda or `CloudWatch`. Credentials are looked up with the first call; the `CloudWatch` client is made
 //! when an alarm is first read.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,16 +15,18 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::pool::{self, ConnectionPool};
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use controller::port::{CloudError, Failure};
 use rollout::Time;
 
+use crate::carrier::Carrier;
 use crate::clock::AwsClock;
 use crate::defaults::NamedProfile;
 use crate::error::without_code;
-use crate::{defaults, limits};
+use crate::foreign::Foreign;
+use crate::{defaults, limits, trust};
 
 /// What a user can say about AWS on the command line. What is left out comes from the environment and the profile.
 #[derive(Clone, Debug, Default)]
@@ -67,14 +70,16 @@ pub struct Aws {
 impl Aws {
     /// Made for one or two questions before anything begins.
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
-        aws_sdk_cloudformation::Client::from_conf(config)
+        let config = aws_sdk_cloudformation::config::Builder::from(&self.config);
+        let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
+        aws_sdk_cloudformation::Client::from_conf(config.build())
     }
 
     pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch.get_or_init(|| {
-            let config = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(self.clock.clone()).build();
-            aws_sdk_cloudwatch::Client::from_conf(config)
+            let config = aws_sdk_cloudwatch::config::Builder::from(&self.config);
+            let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
+            aws_sdk_cloudwatch::Client::from_conf(config.build())
         })
     }
 }
@@ -87,9 +92,10 @@ pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, 
     let Settings { profile, region, otherwise, endpoint_url, credentials_end } = settings;
     let ClientOverrides { http_client, time_source, sleep, credentials } = seams;
     let http_client = match http_client {
-        Some(client) => client,
-        None => own_http_client()?,
+        Some(client) => SharedHttpClient::new(Carrier { direct: client.clone(), far: client }),
+        None => own_http_client(profile.as_deref()).await?,
     };
+    let clock = AwsClock::new(time_source.clone());
     let time_source = time_source.unwrap_or_default();
     let mut baseline =
         ProviderConfig::without_region().with_http_client(http_client.clone()).with_time_source(time_source.clone());
@@ -126,29 +132,43 @@ pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, 
         (None, Some(name)) => loader.credentials_provider(NamedProfile::new(name, &baseline.with_region(Some(region.clone())))),
         (None, None) => loader,
     };
-    Ok(Aws { expiry: credentials_end, ..build(loader, time_source, region.to_string()).await? })
+    Ok(Aws { expiry: credentials_end, ..build(loader, clock, region.to_string()).await? })
 }
 
-async fn build(loader: ConfigLoader, time_source: SharedTimeSource, region: String) -> Result<Aws, CloudError> {
+async fn build(loader: ConfigLoader, clock: AwsClock, region: String) -> Result<Aws, CloudError> {
     let config = loader.load().await;
     if let Some(url) = config.endpoint_url() {
         check_endpoint(url)?;
     }
-    let clock = AwsClock::new(time_source);
-    let lambda = aws_sdk_lambda::config::Builder::from(&config).interceptor(clock.clone()).build();
-    let lambda = aws_sdk_lambda::Client::from_conf(lambda);
+    let lambda = aws_sdk_lambda::config::Builder::from(&config).interceptor(clock.clone()).retry_classifier(Foreign);
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
     Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), config, region, expiry: None })
 }
 
 /// The SDK's own HTTP client, with TCP keep-alive: an invocation is silent until it ends, and some paths cut what is silent
-/// for five minutes.
-fn own_http_client() -> Result<SharedHttpClient, CloudError> {
-    let pool = ConnectionPool::builder()
-        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
-        .proxy_config(ProxyConfig::from_env())
-        .tcp_keepalive(KEEP_ALIVE)
-        .build_https()
-        .map_err(|error| unusable(error.to_string()))?;
+/// for five minutes. One that may go through a proxy, and one that does not.
+async fn own_http_client(profile: Option<&str>) -> Result<SharedHttpClient, CloudError> {
+    let trusted = trust::bundle(profile).await.map_err(unusable)?;
+    let direct = pool(ProxyConfig::disabled(), trusted.as_ref())?;
+    let proxied = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let far = if proxied.into_iter().any(|name| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty())) {
+        pool(ProxyConfig::from_env(), trusted.as_ref())?
+    } else {
+        direct.clone()
+    };
+    Ok(SharedHttpClient::new(Carrier { direct, far }))
+}
+
+fn pool(proxy: ProxyConfig, trusted: Option<&TlsContext>) -> Result<SharedHttpClient, CloudError> {
+    let mut pool =
+        ConnectionPool::builder().proxy_config(proxy).tcp_keepalive(KEEP_ALIVE).tls_provider(Provider::rustls(CryptoMode::AwsLc));
+    if let Some(trusted) = trusted {
+        pool = pool.tls_context(trusted.clone());
+    }
+    // The TLS library takes a certificate that it cannot use as a bug.
+    let built = catch_unwind(AssertUnwindSafe(|| pool.build_https()));
+    let built = built.map_err(|_| unusable("the CA bundle has a certificate that cannot be used".to_owned()))?;
+    let pool = built.map_err(|error| unusable(error.to_string()))?;
     let client = pool::Client::new(&pool).map_err(|error| unusable(error.to_string()))?;
     Ok(SharedHttpClient::new(client))
 }

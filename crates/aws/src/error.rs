@@ -1,7 +1,7 @@
 //! What can be done about a failed call? The one place where the SDK's errors and AWS' codes become the port's failures.
 //!
-//! Codes decide before statuses, and AWS' words decide nothing. Where it is not certain that a request was refused or never
-//! left, it counts as unanswered.
+//! Only AWS' own codes decide; a status without one, and AWS' words, decide nothing. Where it is not certain that a request was
+//! refused or never left, it counts as unanswered.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -13,6 +13,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use controller::port::{Call, CloudError, Failure};
+
+use crate::foreign::is_own;
 
 pub(crate) fn failed<E>(operation: impl Into<&'static str>) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
 where
@@ -45,28 +47,37 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
-    let code = error.code().map(str::to_owned);
+    let code = error.code().filter(|code| is_own(code, status.unwrap_or_default())).map(str::to_owned);
     let failure = match error {
         SdkError::DispatchFailure(_) if error.source().is_some_and(unsigned) => Failure::Unsigned,
         SdkError::ConstructionFailure(_) => Failure::Unsent,
         SdkError::TimeoutError(_) => Failure::Unanswered,
         SdkError::DispatchFailure(dispatch) if dispatch.as_connector_error().is_some_and(never_left) => Failure::Unsent,
         SdkError::DispatchFailure(_) => Failure::Unanswered,
-        // Also what is no answer of AWS but of something in between: then the status is all there is.
         SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => {
             judge(code.as_deref().unwrap_or_default(), status.unwrap_or_default())
         }
     };
     let message = match (error.message(), status) {
+        (Some(message), _) if code.is_some() => message.to_owned(),
+        (None, Some(status)) if code.is_some() => format!("HTTP status {status} without an explanation"),
+        (said, Some(status)) if matches!(error, SdkError::ServiceError(_)) && !(200..300).contains(&status) => {
+            let said = said.map_or_else(String::new, |said| format!(": {said}"));
+            format!("HTTP status {status} without an AWS error code, probably from a proxy{said}")
+        }
         (Some(message), _) => message.to_owned(),
-        (None, Some(status)) => format!("HTTP status {status} without an explanation"),
-        (None, None) => explain(error),
+        (None, Some(_)) if matches!(error, SdkError::ServiceError(_)) => "the response is not from AWS".to_owned(),
+        (None, _) => explain(error),
     };
     CloudError { failure, operation, message, code }
 }
 
-/// What AWS' refusal means. The code is empty where there was none.
+/// What AWS' refusal means. The code is empty where there was none of AWS' own.
 fn by_answer(code: &str, status: u16) -> Failure {
+    if code.is_empty() {
+        // Who says that it was too much has passed nothing on; of everything else it is not known.
+        return if status == 429 { Failure::Throttled } else { Failure::Unanswered };
+    }
     // Services spell the same refusal with and without `Exception`, and put it under different statuses.
     match code.strip_suffix("Exception").unwrap_or(code) {
         "AccessDenied"
@@ -94,14 +105,13 @@ fn by_answer(code: &str, status: u16) -> Failure {
     }
 }
 
+/// What a code means that is not known here. That something is missing or outdated, only known codes say.
 fn by_status(status: u16) -> Failure {
     match status {
         401 | 403 => Failure::Denied,
-        404 => Failure::NotFound,
         // A request that came in too slowly may have come in.
-        408 => Failure::Unanswered,
+        404 | 408 | 412 => Failure::Unanswered,
         409 => Failure::Conflict,
-        412 => Failure::Outdated,
         429 => Failure::Throttled,
         400..500 => Failure::Invalid,
         _ => Failure::Unanswered,
@@ -131,6 +141,8 @@ fn by_answer_to_invocation(code: &str, status: u16) -> Failure {
         | "KMSDisabled"
         | "KMSInvalidState"
         | "KMSNotFound" => Failure::Invalid,
+        // Of what stands in between it is not known whether it has passed the invocation on.
+        "" => Failure::Unanswered,
         _ if by_answer(code, status) == Failure::Throttled => Failure::NotExecuted,
         _ => by_answer(code, status),
     }
@@ -159,8 +171,13 @@ fn explain<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     match causes(source).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::CredentialsNotLoaded(_)) => NO_CREDENTIALS.to_owned(),
         Some(error) => format!("no AWS credentials: {}", chain(error.source().unwrap_or(error))),
-        None => chain(source),
+        None => with_hint(chain(source)),
     }
+}
+
+/// Certificates that are not trusted are those of a proxy, as a rule.
+fn with_hint(said: String) -> String {
+    if said.contains("certificate") { format!("{said}\n  hint: {CERTIFICATES}") } else { said }
 }
 
 /// An error and its causes on one line, each once.
@@ -183,6 +200,9 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
         None => error.source(),
     })
 }
+
+const CERTIFICATES: &str =
+    "where a proxy inspects TLS, set AWS_CA_BUNDLE (or `ca_bundle` in the profile, or SSL_CERT_FILE) to a file with its CA";
 
 const NO_CREDENTIALS: &str =
     "no AWS credentials were found\n  hint: set `--profile`, AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
@@ -241,22 +261,22 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_something_in_between_count_by_their_status() {
-        let rows = [
-            (401, Failure::Denied),
-            (403, Failure::Denied),
-            (404, Failure::NotFound),
-            (407, Failure::Invalid),
-            (408, Failure::Unanswered),
-            (429, Failure::Throttled),
-            (302, Failure::Unanswered),
-            (502, Failure::Unanswered),
-            (504, Failure::Unanswered),
-        ];
-        for (status, failure) in rows {
-            let error = failed("UpdateAlias")(answered(status, None, None));
-            assert_eq!((error.failure, error.code), (failure, None), "{status}");
-            assert_eq!(error.message, format!("HTTP status {status} without an explanation"));
+    fn answers_of_something_in_between_say_nothing_about_what_was_asked_for() {
+        for status in [302, 400, 401, 403, 404, 407, 408, 409, 412, 413, 429, 502, 504] {
+            let failure = if status == 429 { Failure::Throttled } else { Failure::Unanswered };
+            for (code, message) in [(None, None), (Some("NOT_FOUND"), Some("no route")), (Some("404"), None)] {
+                let error = failed("UpdateAlias")(answered(status, code, message));
+                assert_eq!((error.failure, error.code), (failure, None), "{status}");
+                let said = format!("HTTP status {status} without an AWS error code, probably from a proxy");
+                assert!(error.message.starts_with(&said), "{}", error.message);
+            }
+        }
+        for (status, code) in [(404, "NotFound"), (403, "Forbidden"), (400, "BadRequest"), (409, "Conflict")] {
+            assert_eq!(failed("UpdateAlias")(answered(status, Some(code), None)).failure, Failure::Unanswered, "{code}");
+        }
+        // That something is missing or outdated, only the codes say that are known for it.
+        for (status, code) in [(404, "RouteNotFoundException"), (412, "SomethingFailedException")] {
+            assert_eq!(failed("UpdateAlias")(answered(status, Some(code), None)).failure, Failure::Unanswered, "{code}");
         }
         // A success that cannot be parsed was carried out all the same, or may have been.
         let error = failed("UpdateAlias")(Failed::response_error("expected `}`", response(200)));
@@ -280,6 +300,8 @@ mod tests {
             (413, "RequestTooLargeException", Failure::Invalid),
             (500, "ServiceException", Failure::Unanswered),
             (504, "", Failure::Unanswered),
+            (429, "", Failure::Unanswered),
+            (403, "", Failure::Unanswered),
         ];
         for (status, code, failure) in rows {
             let error = not_invoked(Call::Invoke)(answered(status, Some(code), None));

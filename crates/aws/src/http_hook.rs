@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
-use aws_smithy_async::future::timeout::Timeout;
-use aws_smithy_async::rt::sleep::AsyncSleep;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
@@ -54,13 +53,7 @@ impl Aws {
             let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error))?;
             Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
         };
-        let sleep = self.config.sleep_impl().ok_or_else(|| unusable("no timer is configured"))?;
-        let page = Timeout::new(Box::pin(asked), sleep.sleep(limit)).await;
-        let late = |_| {
-            let message = format!("no response within {}", rollout::format::exact(limit));
-            without_code(Failure::Unanswered, OPERATION, message)
-        };
-        let page = page.map_err(late)??;
+        let page = self.within(OPERATION, limit, asked).await??;
         if page.status == 429 {
             return Err(without_code(Failure::Throttled, OPERATION, "HTTP status 429: too many requests"));
         }
@@ -100,7 +93,14 @@ impl Aws {
             .serializer(request)
             .deserializer_impl::<Begun, ErrorMetadata>(Unread)
             .build();
-        operation.invoke(()).await.map_err(failed(OPERATION))
+        operation.invoke(()).await.map_err(|error| match error {
+            // What a library says of a request that it does not take quotes all of it, and the query may hold a token.
+            SdkError::ConstructionFailure(_) => unusable(UNFIT),
+            SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(ConnectorError::is_user) => {
+                unusable(UNFIT)
+            }
+            error => failed(OPERATION)(error),
+        })
     }
 }
 
@@ -123,6 +123,7 @@ fn unusable(message: &str) -> CloudError {
 }
 
 const OPERATION: &str = "POST";
+const UNFIT: &str = "no request can be sent to this URL";
 
 /// How much of an answer is read, in bytes: more than any hook has to say.
 const LONGEST: usize = 64 * 1024;

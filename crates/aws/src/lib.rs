@@ -4,18 +4,22 @@
 //! own, and turns every answer and every failure into the port's words.
 
 mod alarms;
+mod carrier;
 mod clock;
 mod cloud;
 mod connect;
 mod convert;
 mod defaults;
 mod error;
+mod foreign;
 mod http_hook;
 mod limits;
 mod managed_alarm;
 mod metrics;
+mod pages;
 mod permission;
 mod skew;
+mod trust;
 
 pub use aws_credential_types::Credentials;
 pub use aws_smithy_async::rt::sleep::SharedAsyncSleep;

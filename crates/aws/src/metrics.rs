@@ -14,7 +14,7 @@ use rollout::target::{FunctionName, Subject};
 use rollout::{Time, Version};
 
 use crate::connect::Aws;
-use crate::error::{failed, unreadable};
+use crate::error::unreadable;
 
 /// What is asked of one version, or of the whole alias: a metric and a statistic.
 type Question = (&'static str, String);
@@ -162,10 +162,9 @@ async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> 
         .start_time(moment(floor(from)))
         .end_time(moment(floor(to) + MINUTE))
         .scan_by(ScanBy::TimestampAscending);
-    let mut pages = request.into_paginator().send();
+    let pages = aws.pages(OPERATION, request.into_paginator().send()).await?;
     let mut values: BTreeMap<String, (Values, Option<CloudError>)> = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(failed(OPERATION))?;
+    for page in pages {
         if let Some(message) = page.messages().first() {
             return Err(unreadable(OPERATION, described(message)));
         }

@@ -87,6 +87,42 @@ async fn a_refused_read_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_of_something_in_between_is_no_answer() {
+    let live = subject("hello:live");
+    // All clients of a process share what the SDK allows for retries: they are looked at first.
+    for status in [302, 400, 403, 404] {
+        let simulated = Simulated::new().await;
+        simulated.fault(Fault::everywhere(Effect::Foreign(status)).calls(1..=2));
+        assert!(simulated.aws.alias(&live).await.expect("a third attempt").is_some(), "{status}");
+    }
+    for status in [302, 400, 401, 403, 404, 407, 409, 412, 413, 502] {
+        let simulated = Simulated::new().await;
+        simulated.fault(Fault::everywhere(Effect::Foreign(status)));
+        let unread = [
+            simulated.aws.alias(&live).await.map(drop),
+            simulated.aws.configuration(&live.function, None).await.map(drop),
+            simulated.aws.policy(&live.function).await.map(drop),
+            simulated.aws.provisioned(&live).await.map(drop),
+            simulated.aws.alarms(&["any".to_owned()], rollout::Time::default()).await.map(drop),
+            simulated.aws.managed_alarm("any").await.map(drop),
+            simulated.aws.resource("stack", "Hello").await.map(drop),
+            simulated.aws.invocable(&"hello".parse().expect("a name")).await,
+        ];
+        for answer in unread {
+            let error = answer.expect_err("a page is no answer");
+            assert_eq!((error.failure, error.code.as_deref()), (Failure::Unanswered, None), "{error}");
+            assert!(error.message.contains(&format!("HTTP status {status} without an AWS error code")), "{error}");
+        }
+        for write in [Write::Alias(None), Write::NewAlias, Write::Version, Write::Code] {
+            let asked = simulated.aws.may_write(&live, &write).await;
+            assert_eq!(asked.map_err(|error| error.failure), Err(Failure::Unanswered), "{write:?}");
+        }
+        let (simulated, failure, _) = failing_write(Fault::on("UpdateAlias", Effect::Foreign(status))).await;
+        assert_eq!((failure, simulated.count("UpdateAlias")), (Failure::Unanswered, 1), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_as_a_question_is_only_answered_by_who_knows() {
     let live = subject("hello:live");
     for (effect, answer) in [
@@ -157,5 +193,25 @@ async fn time_is_aws_time() {
         }
         let off = ours(&simulated) - theirs(&simulated);
         assert!(off.abs() <= if skew.abs() < 1_000 { 400 } else { 50 }, "{off} ms at a skew of {skew} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_that_jumps_moves_no_time() {
+    let live = subject("hello:live");
+    for seconds in [-366 * 86_400, -3_600, -60, 60, 3_600, 366 * 86_400] {
+        for calls in [4..=4, 5..=9, 4..=u64::MAX] {
+            let simulated = Simulated::new().await;
+            simulated.fault(Fault::everywhere(Effect::Dated(seconds)).calls(calls));
+            let mut last = rollout::Time::default();
+            for _ in 0..20 {
+                simulated.aws.alias(&live).await.expect("an answer");
+                tokio::time::sleep(Duration::from_millis(1_050)).await;
+                let (ours, theirs) = (simulated.aws.time(), sim::Time::from(simulated.account.clock().now()).as_millis());
+                let off = i64::try_from(ours.as_millis()).unwrap_or(i64::MAX) - theirs;
+                assert!(off.abs() <= 1_000 && ours >= last, "{off} ms where dates are {seconds} s off");
+                last = ours;
+            }
+        }
     }
 }

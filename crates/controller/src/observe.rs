@@ -1,14 +1,19 @@
 //! What is there to see? One look at the alias, the alarms and the candidate, gathered into an observation.
 
-use rollout::timing::{COUNT_LIMIT, CREDENTIALS_END};
+use std::time::Duration;
 
-use rollout::health::{AlarmSeen, ReadError};
+use rollout::timing::{COUNT_LIMIT, CREDENTIALS_END, LOOK_LIMIT, SECOND_LOOK};
+
+use rollout::health::{AlarmSeen, AlarmState, ReadError};
 use rollout::observation::{Candidate, Observation};
+use rollout::target::Subject;
 use rollout::{Time, agenda, candidate};
+
+use tokio::sync::Notify;
 
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
-use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Dated, Failure};
+use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, MinuteCounts, VersionPair};
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -25,17 +30,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let in_hand = self.memory.held().is_some();
         let (signalled, at_once) = (self.io.signalled(), self.io.interrupt() == Interrupt::AtOnce && in_hand);
+        let alarmed = Notify::new();
         let mut reads = Box::pin(async {
-            let alias = async { if fresh { None } else { Some(cloud.alias(&request.subject).await) } };
-            let alarms = async { if look_at_alarms { Some(cloud.alarms(&watching, known).await) } else { None } };
-            let counts = async {
-                let pair = pair.as_ref()?;
-                tokio::select! {
-                    mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
-                    // The alarms, read beside it, must not grow old over it.
-                    () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(uncounted()) }),
-                }
+            let alias = async {
+                if fresh { None } else { read_alias(cloud, clock, &request.subject, in_hand.then_some(&alarmed)).await }
             };
+            let alarms = async { if look_at_alarms { Some(read_alarms(cloud, &watching, known, &alarmed).await) } else { None } };
+            let counts = async { count(cloud, clock, pair.as_ref()?, started).await };
             if request.concurrent_rollouts > 1 {
                 // The alias is queued for, and the alarms, which others may have read before, must not grow older over it.
                 let alias = alias.await;
@@ -124,17 +125,28 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         ReadError { why, throttled: error.failure == Failure::Throttled }
     }
 
-    /// Reads when those alarms were last red that may have been so since the last look.
+    /// Reads when those alarms were last red that may have been so since the last look. Where one is in ALARM, that does not wait for
+    /// calls that stall.
     async fn read_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
-        let mut unread = Ok(());
-        for name in self.alarms.unsure(alarms) {
-            match self.io.cloud.last_red(&name, self.alarms.history_from()).await {
-                Ok(Some(in_alarm)) => self.alarms.on_history(&name, in_alarm),
-                Ok(None) => {}
-                Err(error) => unread = Err(error),
+        let unsure = self.alarms.unsure(alarms);
+        let red = alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm);
+        let (cloud, clock, limit) = (self.io.cloud, self.io.clock, if red { SECOND_LOOK } else { LOOK_LIMIT });
+        let read = async {
+            let mut unread = Ok(());
+            for name in unsure {
+                match cloud.last_red(&name, self.alarms.history_from()).await {
+                    Ok(Some(in_alarm)) => self.alarms.on_history(&name, in_alarm),
+                    Ok(None) => {}
+                    Err(error) => unread = Err(error),
+                }
             }
+            unread
+        };
+        tokio::select! {
+            biased;
+            read = read => read,
+            () = clock.sleep(limit) => Err(late("DescribeAlarmHistory", limit)),
         }
-        unread
     }
 
     async fn look_at_candidate(&mut self) {
@@ -176,7 +188,50 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 }
 
-fn uncounted() -> CloudError {
-    let message = format!("no response within {}", rollout::format::exact(COUNT_LIMIT));
-    CloudError { failure: Failure::Unanswered, operation: "GetMetricData", message, code: None }
+/// Reads the alias. With one in hand an alarm does not wait for a call that stalls: what is known is enough to roll back on, and the
+/// write finds out whether it still stands.
+async fn read_alias<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    subject: &Subject,
+    alarmed: Option<&Notify>,
+) -> Option<Answer<Option<AliasSnapshot>>> {
+    let alarm = async {
+        match alarmed {
+            Some(alarmed) => alarmed.notified().await,
+            None => std::future::pending().await,
+        }
+        clock.sleep(SECOND_LOOK).await;
+    };
+    tokio::select! {
+        biased;
+        alias = cloud.alias(subject) => Some(alias),
+        () = alarm => None,
+    }
+}
+
+async fn read_alarms<C: Cloud>(cloud: &C, names: &[String], known: Time, alarmed: &Notify) -> Answer<Dated<Vec<AlarmSeen>>> {
+    let read = cloud.alarms(names, known).await?;
+    if read.answer.iter().any(|alarm| alarm.state == AlarmState::Alarm) {
+        alarmed.notify_one();
+    }
+    Ok(read)
+}
+
+/// Counts the invocations. The alarms, read beside it, must not grow old over it.
+async fn count<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    pair: &VersionPair,
+    started: Time,
+) -> Option<Dated<Answer<Vec<MinuteCounts>>>> {
+    tokio::select! {
+        mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
+        () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(late("GetMetricData", COUNT_LIMIT)) }),
+    }
+}
+
+fn late(operation: &'static str, limit: Duration) -> CloudError {
+    let message = format!("no response within {}", rollout::format::exact(limit));
+    CloudError { failure: Failure::Unanswered, operation, message, code: None }
 }

@@ -108,9 +108,11 @@ impl Axis {
 
     /// Lines at round times, nine at most.
     fn draw(self, bottom: f64) -> Markup {
+        const DAY: u64 = 86_400;
         const ROUND: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
         let seconds = self.span.as_secs();
-        let step = ROUND.iter().copied().find(|step| seconds / step < 9).unwrap_or(86_400);
+        let days = || DAY * seconds.div_ceil(DAY * 8);
+        let step = ROUND.iter().copied().find(|step| seconds / step < 9).unwrap_or_else(days);
         let first = self.from.ceil_to_second().as_secs().next_multiple_of(step);
         html! {
             @for at in (first..=(self.from + self.span).as_secs()).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {

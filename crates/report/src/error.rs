@@ -1,6 +1,6 @@
 //! How does an error read? What is wrong in one line, what to do about it in the next ones.
 
-use crate::safe::clean_lines;
+use crate::safe::{clean_lines, page};
 
 /// `error: …`, and a line `  hint: …` for every hint; each line ended.
 ///
@@ -10,7 +10,7 @@ pub fn error_text(message: &str, hints: &[String]) -> String {
     let message = if lines.is_empty() { "something failed without a message".to_owned() } else { lines.join("\n  ") };
     let mut text = vec![format!("error: {message}")];
     text.extend(hints.iter().map(|hint| format!("  hint: {}", clean_lines(hint).join("\n        "))));
-    text.join("\n") + "\n"
+    page(&(text.join("\n") + "\n"))
 }
 
 #[cfg(test)]
@@ -24,6 +24,14 @@ mod tests {
             error_text("alarm `HelloFoAlarm` does not exist in us-east-1", &[hint]),
             "error: alarm `HelloFoAlarm` does not exist in us-east-1\n  \
              hint: did you mean `HelloFooAlarm`?  Nothing was changed: hello:live is 100% on 41.\n"
+        );
+    }
+
+    #[test]
+    fn what_a_server_says_is_no_command_to_a_ci_system() {
+        assert_eq!(
+            error_text("no\r\n::error title=x::y\n##[command]z", &[]),
+            "error: no\n  | ::error title=x::y\n  ## [command]z\n"
         );
     }
 

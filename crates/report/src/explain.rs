@@ -107,7 +107,7 @@ fn onwards(record: &Record) -> String {
         };
         return format!("{then}{due}");
     }
-    let next = started.weights.get(share.step).copied().unwrap_or(Weight::FULL);
+    let next = started.weights.get(usize::from(share.step)).copied().unwrap_or(Weight::FULL);
     format!("the next step would have been {next}{due}")
 }
 

@@ -10,6 +10,8 @@ use rollout::target::DEFAULT_ALIAS;
 use rollout::{Time, Version};
 use unicode_width::UnicodeWidthStr;
 
+use crate::safe::clean;
+
 /// The time that is left: `0:42`, `12:00`, `1:02:03`.
 pub(crate) fn countdown(span: Duration) -> String {
     digits(span.as_millis().div_ceil(1000), 1)
@@ -80,8 +82,7 @@ pub(crate) fn when(at: Time, now: Time) -> String {
 
 /// Lines as one text, each with a line end and without trailing blanks.
 pub(crate) fn joined(lines: &[String]) -> String {
-    let ended: Vec<&str> = lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect();
-    ended.concat()
+    lines.iter().map(|line| clean(line) + "\n").collect()
 }
 
 /// A text in lines of at most `room` columns, broken between words; a longer word gets its own line.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Reporter;
+use crate::safe::json_page;
 
 /// An object about an alias: what every one of them has, and `fields`.
 pub fn object(kind: &str, at: Time, subject: &Subject, mut fields: Value) -> Value {
@@ -33,9 +34,8 @@ impl<W: Write> Json<W> {
 
     pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         // Whole lines only: a reader at the other end of a pipe must never meet half of one.
-        let mut line = serde_json::to_vec(line)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
+        let line = json_page(&serde_json::to_string(line)?) + "\n";
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }

@@ -153,9 +153,9 @@ fn ticks(story: &Story, now: Time) -> Line {
 /// The steps in a row, or as a bar if there are too many. A first deployment has none.
 fn rail(story: &Story, now: Time, width: usize) -> Option<Line> {
     let (_, started) = story.started.as_ref().filter(|(_, started)| started.stable.is_some())?;
-    let at = story.share.map_or(0, |share| share.step);
+    let at = story.share.map_or(0, |share| usize::from(share.step));
     if started.is_elsewhere() {
-        let steps = story.share.map(|share| share.steps).filter(|steps| *steps > 0)?;
+        let steps = story.share.map(|share| usize::from(share.steps)).filter(|steps| *steps > 0)?;
         return Some(progress(at, steps));
     }
     let tail = bake(story, started, now);
@@ -253,8 +253,8 @@ fn next(story: &Story, share: Share, now: Time) -> String {
         let then = if started.post_hook.is_some() { "post-traffic hook" } else { "promoted" };
         return format!("   {then} {within}");
     }
-    let after = started.weights.get(share.step).copied().unwrap_or(Weight::FULL);
-    let steps_left = u64::try_from(share.steps.saturating_sub(share.step + 1)).unwrap_or(0);
+    let after = started.weights.get(usize::from(share.step)).copied().unwrap_or(Weight::FULL);
+    let steps_left = u64::from(share.steps.saturating_sub(share.step).saturating_sub(1));
     let left = started.every_seconds.saturating_mul(steps_left).saturating_add(started.bake_seconds);
     let done = next_at.max(now) + Duration::from_secs(left);
     let done = clock(done);

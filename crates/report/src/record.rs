@@ -75,9 +75,7 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     // The end of a group is not the end of one function.
     for event in events.iter().filter(|event| !matches!(event.what, EventKind::GroupOutcome(_))) {
-        let same = |record: &&mut Record| {
-            record.ending.is_none() && record.story.function == event.function && record.story.alias == event.alias
-        };
+        let same = |record: &&mut Record| record.ending.is_none() && record.story.is_about(event);
         if let Some(record) = records.iter_mut().find(same) {
             record.add(event);
         } else {

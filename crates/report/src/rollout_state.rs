@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::safe::one_line;
 
+use crate::safe::name;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
     #[default]
@@ -28,8 +30,8 @@ pub(crate) struct Watched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) weight: Weight,
-    pub(crate) step: usize,
-    pub(crate) steps: usize,
+    pub(crate) step: u16,
+    pub(crate) steps: u16,
     pub(crate) since: Time,
     pub(crate) next_at: Option<Time>,
 }
@@ -79,8 +81,8 @@ pub(crate) struct Story {
 impl Story {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     pub(crate) fn add(&mut self, event: &Event) {
-        self.function.clone_from(&event.function);
-        self.alias.clone_from(&event.alias);
+        self.function = name(&event.function);
+        self.alias = name(&event.alias);
         match &event.what {
             EventKind::Started(started) => self.start(event.at, started),
             EventKind::Acquired { .. } => self.claimed = true,
@@ -97,7 +99,8 @@ impl Story {
             EventKind::HookSucceeded { hook, took_ms, .. } => *self.hook(*hook) = Mark::Succeeded(*took_ms),
             EventKind::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
             EventKind::WeightShifted { to, step, steps, next_at, .. } => {
-                self.share = Some(Share { weight: *to, step: *step, steps: *steps, since: event.at, next_at: *next_at });
+                self.share =
+                    Some(Share { weight: *to, step: bounded(*step), steps: bounded(*steps), since: event.at, next_at: *next_at });
                 (self.set_manually, self.paused) = (None, None);
             }
             EventKind::AlarmChanged { name, state, since, .. } => self.alarm(name, *state, *since),
@@ -116,6 +119,10 @@ impl Story {
             EventKind::Promoted { .. } => self.promoted = true,
             _ => {}
         }
+    }
+
+    pub(crate) fn is_about(&self, event: &Event) -> bool {
+        self.function == name(&event.function) && self.alias == name(&event.alias)
     }
 
     pub(crate) fn subject(&self) -> String {
@@ -161,7 +168,8 @@ impl Story {
             self.claimed = true;
             if !weight.is_zero() {
                 self.ready = true;
-                self.share = Some(Share { weight, step, steps: started.weights.len(), since: at, next_at });
+                self.share =
+                    Some(Share { weight, step: bounded(step), steps: bounded(started.weights.len()), since: at, next_at });
             }
         }
         self.started = Some((at, started.clone()));
@@ -188,4 +196,9 @@ impl Story {
         self.set_manually = Some(weight).filter(|weight| *weight != share.weight);
         share.next_at = next_at.or(share.next_at);
     }
+}
+
+/// No schedule has so many steps; a record that says so is not to be reckoned with.
+fn bounded(steps: usize) -> u16 {
+    u16::try_from(steps).unwrap_or(u16::MAX)
 }

@@ -13,7 +13,22 @@ pub(crate) fn one_line(text: &str) -> String {
     clean_lines(text).join(" ")
 }
 
+/// A name of something, on one line and no longer than any name that AWS takes: what is laid out by its width stays in its bounds.
+pub(crate) fn name(text: &str) -> String {
+    let mut name: String = one_line(text).chars().take(LONGEST_NAME + 1).collect();
+    if name.chars().count() > LONGEST_NAME {
+        name.pop();
+        name.push('…');
+    }
+    name
+}
+
 pub(crate) fn clean(line: &str) -> String {
+    strip(line).trim_end().to_owned()
+}
+
+/// The text without anything that moves a cursor or a colour, that is invisible, or that turns the direction of writing.
+fn strip(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
@@ -26,12 +41,15 @@ pub(crate) fn clean(line: &str) -> String {
             }
             '\t' => kept.push(' '),
             // Marks that turn the direction of writing can make a line read as something else.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            // What nobody sees can hide a difference, or end a line elsewhere.
+            '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' => {}
+            '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => {}
             letter if letter.is_control() => {}
             letter => kept.push(letter),
         }
     }
-    kept.trim_end().to_owned()
+    kept
 }
 
 /// The text in HTML, with what stands between backticks as code.
@@ -76,14 +94,48 @@ pub(crate) fn code(text: &str) -> String {
 
 /// The line without anything that a CI system reads as a command.
 pub(crate) fn inert(line: &str) -> String {
-    let line = clean(line);
-    let begins = line.trim_start().starts_with("::");
-    if !begins && !line.contains("##[") && !line.contains("##vso[") {
+    broken(clean(line))
+}
+
+/// The same of every line of a text, each with a line end.
+pub fn note(text: &str) -> String {
+    text.lines().map(|line| inert(line) + "\n").collect()
+}
+
+/// Text for people, of which parts are foreign: no line of it is a command to a CI system. Colours stay.
+pub fn page(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| broken(line.to_owned())).collect()
+}
+
+/// A document in JSON without what a CI system reads as a command, wherever it stands in a line. It means the same.
+pub fn json_page(json: &str) -> String {
+    // Only strings have this character in them.
+    json.replace("##", "\\u0023#")
+}
+
+/// The line with a space or a bar in everything that begins a command: of GitHub and Azure, also in the middle of a line, and of TeamCity.
+fn broken(line: String) -> String {
+    let line = unmarked(line);
+    if line.trim_start().starts_with("::") { line.replacen("::", "| ::", 1) } else { line }
+}
+
+fn unmarked(line: String) -> String {
+    if !line.contains("##") {
         return line;
     }
-    let line = line.replace("##[", "## [").replace("##vso[", "## vso[");
-    if begins { line.replacen("::", "| ::", 1) } else { line }
+    COMMANDS.iter().fold(line, |line, word| line.replace(&format!("##{word}["), &format!("## {word}[")))
 }
+
+/// A part of a line that is shown: with nothing in it that does anything.
+pub(crate) fn shown(text: &str) -> String {
+    unmarked(strip(text))
+}
+
+/// What stands between `##` and `[` in a command.
+const COMMANDS: [&str; 3] = ["", "vso", "teamcity"];
+
+/// An ARN has at most 140 characters, an alarm's name 255.
+const LONGEST_NAME: usize = 255;
 
 /// The text of a command to GitHub: what would end the line, or begin an escape, is escaped, and the older form of a command is broken.
 pub(crate) fn github_data(text: &str) -> String {
@@ -133,7 +185,19 @@ mod tests {
         assert_eq!(clean("\u{1b}[31mred\u{1b}[0m and\ttab\r\u{7}"), "red and tab");
         assert_eq!(clean("\u{1b}]0;title"), "0;title");
         assert_eq!(clean("a\u{202e}b\u{9b}c"), "abc");
+        assert_eq!(clean("a\u{200b}\u{61c}\u{2028}\u{feff}b"), "ab");
         assert_eq!(clean_lines("one\n\n two \r\n"), ["one", " two"]);
+        assert_eq!(name(&"x\n".repeat(70_000)).chars().count(), LONGEST_NAME + 1);
+    }
+
+    #[test]
+    fn foreign_texts_cannot_command_a_ci_system() {
+        let text = "error: no\n  ::error::x\n::set-output name=a::b\na ##[command]b ##vso[task]c ##teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b";
+        assert_eq!(
+            page(text),
+            "error: no\n  | ::error::x\n| ::set-output name=a::b\na ## [command]b ## vso[task]c ## teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b"
+        );
+        assert_eq!(json_page(r####"{"a":"###[b] ##vso[c"}"####), r####"{"a":"\u0023##[b] \u0023#vso[c"}"####);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::safe::shown;
+
 /// What a part of a line means; colour only ever repeats what the words say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -35,7 +37,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn of(tone: Tone, text: impl Into<String>) -> Self {
-        Self { parts: vec![(tone, text.into())] }
+        Self::default().with(tone, text)
     }
 
     pub(crate) fn plain(text: impl Into<String>) -> Self {
@@ -43,7 +45,8 @@ impl Line {
     }
 
     pub(crate) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.parts.push((tone, text.into()));
+        // Whatever it says, and whoever wrote it.
+        self.parts.push((tone, shown(&text.into())));
         self
     }
 

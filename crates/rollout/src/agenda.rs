@@ -45,7 +45,7 @@ pub fn next_counts(plan: &Plan, memory: &Memory, known: &Comparison, tried: Opti
 /// Whether the alias is known so well that a move with the others of a group, who all move at the same moment, needs no other look: a
 /// poll is left for what else is looked at.
 pub fn moves_unread(plan: &Plan, memory: &Memory, now: Time) -> bool {
-    memory.age(now).is_some_and(|age| age + plan.poll < plan.freshness())
+    memory.age(now).is_some_and(|age| age.saturating_add(plan.poll) < plan.freshness())
 }
 
 /// How long to rest where `until` is waited for: a poll at the most, and not beyond the next look.

@@ -2,7 +2,9 @@
 //!
 //! What stands behind the `?` of a URL may be a token, so that only the one who sends the question sees it.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
+
 use std::str::FromStr;
 
 use crate::target::{Qualified, SubjectError};
@@ -109,7 +111,7 @@ impl FromStr for HookUrl {
         if text.contains('#') {
             return Err(HookError::Malformed("the part after `#` is never sent"));
         }
-        let host = host(authority).ok_or(HookError::Malformed("it has no host"))?;
+        let host = host(authority).ok_or(HookError::Malformed("it has no host that a request can be sent to"))?;
         match scheme {
             "https" => {}
             "http" if LOOPBACK.iter().any(|loopback| host.eq_ignore_ascii_case(loopback)) => {}
@@ -129,13 +131,23 @@ fn host(authority: &str) -> Option<&str> {
     let end = if authority.starts_with('[') { authority.find(']')? + 1 } else { authority.find(':').unwrap_or(authority.len()) };
     let (host, port) = authority.split_at(end);
     let port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
-    let address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
     let sound = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(inner) => inner.contains(':') && inner.bytes().all(address),
-        None => !host.is_empty() && host.bytes().all(name),
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => is_name(host),
     };
     (sound && port).then_some(host)
+}
+
+/// Whether this is a name as DNS has them, or an IPv4 address: whatever else there is, no certificate can be for it.
+fn is_name(host: &str) -> bool {
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    let label = |label: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(letter) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let address = !last.bytes().all(|byte| byte.is_ascii_digit()) || host.parse::<Ipv4Addr>().is_ok();
+    labels.len() <= 253 && labels.split('.').all(label) && address
 }
 
 /// Without its query.
@@ -181,6 +193,8 @@ mod tests {
             ("http://LocalHost/x", "http://LocalHost", "/x"),
             ("http://[::1]:80/x", "http://[::1]:80", "/x"),
             ("https://[2001:db8::1]/x", "https://[2001:db8::1]", "/x"),
+            ("https://10.0.0.1:8443/x", "https://10.0.0.1:8443", "/x"),
+            ("https://a_b.xn--bcher-kva.example./x", "https://a_b.xn--bcher-kva.example.", "/x"),
         ] {
             let url = url(text);
             assert_eq!((url.origin(), url.secret_path()), (origin, path), "{text}");
@@ -201,6 +215,7 @@ mod tests {
     #[test]
     fn what_could_be_read_on_its_way_or_in_a_log_is_refused_without_showing_it() {
         let long = format!("https://hooks.example/{}", "hush".repeat(600));
+        let (label, name) = (format!("https://{}/hush", "a".repeat(64)), format!("https://{}b/hush", "a.".repeat(127)));
         for (text, word) in [
             ("http://hooks.example/hush", "not encrypted"),
             ("http://127.0.0.1.example/hush", "not encrypted"),
@@ -213,10 +228,23 @@ mod tests {
             ("https://hooks.example:99999/hush", "has no host"),
             ("https://[::1/hush", "has no host"),
             ("https://[hush]/", "has no host"),
+            ("https://%41:1/hush", "has no host"),
+            ("https://a~b/hush", "has no host"),
+            ("https://-/hush", "has no host"),
+            ("https://./hush", "has no host"),
+            ("https://a..b/hush", "has no host"),
+            ("https://-a.example/hush", "has no host"),
+            ("https://[1:2]/hush", "has no host"),
+            ("https://[::1.2.3.4.5]/hush", "has no host"),
+            ("https://[::1%25lo]/hush", "has no host"),
+            ("https://1.2.3.4.5/hush", "has no host"),
+            ("https://1.2.3.256/hush", "has no host"),
             ("https://hooks.example/hush hush", "percent-encoded"),
             ("https://hooks.example/h\u{fc}hush", "percent-encoded"),
             ("https://hooks.example/#hush", "never sent"),
             (long.as_str(), "too long"),
+            (label.as_str(), "has no host"),
+            (name.as_str(), "has no host"),
         ] {
             let error = text.parse::<HookTarget>().unwrap_err().to_string();
             assert!(error.contains(word) && !error.contains("hush"), "{text}: {error}");

@@ -135,7 +135,7 @@ impl Plan {
     /// How old evidence may be to move traffic away from stable: two polls, and at least the five seconds that one call may take,
     /// because a look can take longer than the shortest poll.
     pub fn freshness(&self) -> Duration {
-        (self.poll * 2).max(Duration::from_secs(5))
+        self.poll.saturating_mul(2).max(Duration::from_secs(5))
     }
 
     /// By how much a write may be late without the schedule counting from its answer: one poll, and at least the second that a
@@ -146,7 +146,7 @@ impl Plan {
 
     /// How long the rollout takes from its first shift when nothing holds it up, hooks not counted.
     pub fn duration(&self) -> Duration {
-        self.schedule.duration() + self.bake
+        self.schedule.duration().saturating_add(self.bake)
     }
 
     /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant

@@ -32,6 +32,9 @@ pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
 /// How long calls may take to be counted: less than the shortest time in which what was read beside them grows old.
 pub const COUNT_LIMIT: Duration = Duration::from_secs(4);
 
+/// How long the histories of alarms may take, all together: as long as one call, which has three tries of five seconds.
+pub const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
 /// How long counts serve others. A hundred rollouts come round in 20 seconds, with the five reads of aliases a second that they
 /// share; `CloudWatch` itself is later than that.
 pub const COUNTS_SERVE: Duration = Duration::from_secs(20);

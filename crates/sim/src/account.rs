@@ -55,8 +55,11 @@ impl Account {
     /// Looks into the world, or scripts it, after everything due by now has happened.
     pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.advance(self.clock.time());
-        look(&mut world)
+        let now = self.clock.time();
+        self.clock.standing_still(|| {
+            world.advance(now);
+            look(&mut world)
+        })
     }
 
     /// Sends one request as `caller` and waits for its answer in simulated time.

@@ -5,6 +5,7 @@
 mod browser;
 mod fixtures;
 mod golden;
+mod hostile;
 mod live;
 mod reporters;
 mod several;

@@ -1,0 +1,116 @@
+//! Whose certificates are trusted? The machine's (SSL_CERT_FILE where that is set), and those of the files that AWS' tools take:
+//! AWS_CA_BUNDLE, and `ca_bundle` of the profile.
+//!
+//! They are added to the machine's own: a hook's URL, which is not AWS', may need those.
+
+use std::env;
+
+use aws_config::profile;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_smithy_types::base64;
+
+/// What to trust where the environment or the profile names a file; `None` where neither does.
+pub(crate) async fn bundle(profile: Option<&str>) -> Result<Option<TlsContext>, String> {
+    let mut store = TrustStore::default();
+    let mut any = false;
+    for (path, from) in named(profile).await {
+        let refused = |why: &str| {
+            format!(
+                "the CA bundle `{path}` ({from}) {why}\n  hint: it is a file of certificates in PEM, the CA of the proxy included"
+            )
+        };
+        let text = std::fs::read(&path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        for certificate in certificates(&String::from_utf8_lossy(&text)).map_err(|why| refused(&why))? {
+            store.add_pem_certificate(certificate);
+        }
+        any = true;
+    }
+    if !any {
+        return Ok(None);
+    }
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.map(Some).map_err(|error| format!("the CA bundle cannot be used: {error}"))
+}
+
+/// The files, and what names each.
+async fn named(profile: Option<&str>) -> Vec<(String, &'static str)> {
+    let environment = env::var(VARIABLE).ok().map(|path| (path, VARIABLE));
+    let profile = profile.map(|name| name.to_owned().into());
+    // Files that cannot be read are told of by what needs them: credentials and the Region.
+    let profiles = profile::load(&Default::default(), &Default::default(), &Default::default(), profile).await;
+    let in_profile = profiles.ok().and_then(|profiles| profiles.get("ca_bundle").map(from_home));
+    let in_profile = in_profile.map(|path| (path, "`ca_bundle` of the profile"));
+    environment.into_iter().chain(in_profile).filter(|(path, _)| !path.is_empty()).collect()
+}
+
+fn from_home(path: &str) -> String {
+    match (path.strip_prefix("~/"), env::var("HOME")) {
+        (Some(rest), Ok(home)) => format!("{home}/{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The certificates of a PEM file, each as a text of its own; an error where there is none, or one that is none.
+fn certificates(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once(BEGIN) {
+        let number = found.len() + 1;
+        let (inside, after) = after.split_once(END).ok_or_else(|| format!("ends in the middle of certificate {number}"))?;
+        let letters: String = inside.split_ascii_whitespace().collect();
+        let der = base64::decode(&letters).map_err(|_| format!("has no base 64 in certificate {number}"))?;
+        if !is_whole(&der) {
+            return Err(format!("has something else than a certificate as number {number}"));
+        }
+        found.push(format!("{BEGIN}{inside}{END}\n").into_bytes());
+        rest = after;
+    }
+    if found.is_empty() { Err("has no certificate in it".to_owned()) } else { Ok(found) }
+}
+
+/// Whether this is one sequence of DER, from the first byte to the last, that begins with another one, as certificates do.
+fn is_whole(der: &[u8]) -> bool {
+    content(der).is_some_and(|(inside, rest)| rest.is_empty() && content(inside).is_some())
+}
+
+/// The content of the sequence that comes first, and what comes after it.
+fn content(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    if tag == SEQUENCE { rest.split_at_checked(length) } else { None }
+}
+
+const VARIABLE: &str = "AWS_CA_BUNDLE";
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+const SEQUENCE: u8 = 0x30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_certificates_and_what_stands_between_them() {
+        let one = format!("{BEGIN}\nMAcw\nBQIBAQEA\n{END}");
+        assert_eq!(certificates(&format!("# Corporation\n{one}\n\n# Another\r\n{one}")).unwrap().len(), 2);
+        for (text, word) in [
+            ("", "no certificate"),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nMAcw", "ends in the middle of certificate 1"),
+            ("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", "no base 64 in certificate 1"),
+            ("-----BEGIN CERTIFICATE-----\nMAcwBQIB\n-----END CERTIFICATE-----", "something else"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "something else"),
+        ] {
+            let why = certificates(text).unwrap_err();
+            assert!(why.contains(word), "{text}: {why}");
+        }
+    }
+}
