@@ -26,6 +26,14 @@ pub enum Effect {
     Latency(Duration),
     /// The connection fails before anything has arrived.
     Refuse,
+    /// Answered by something in between, with this status and a page in HTML; nothing has arrived.
+    Foreign(u16),
+    /// Answered with a `Date` that is off by so many seconds. Other rules still apply to the same call.
+    Dated(i64),
+    /// Applied, and never answered: the connection stays open for minutes.
+    Stall,
+    /// Refused because the session token has expired; nothing is applied.
+    Expire,
 }
 
 /// A rule: calls that meet all of its conditions get its effect.
@@ -86,6 +94,8 @@ impl Fault {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) delay: Duration,
+    /// By how many milliseconds the answer's date is off.
+    pub(crate) dated: i64,
     pub(crate) effect: Option<Effect>,
 }
 
@@ -132,6 +142,8 @@ impl Faults {
             }
             if let Effect::Latency(delay) = fault.effect {
                 verdict.delay += delay;
+            } else if let Effect::Dated(seconds) = fault.effect {
+                verdict.dated += seconds * 1000;
             } else if verdict.effect.is_none() {
                 verdict.effect = Some(fault.effect);
             }
@@ -188,6 +200,6 @@ mod tests {
         faults.add(Fault::everywhere(Effect::Latency(Duration::from_millis(5))));
         faults.add(Fault::everywhere(Effect::Throttle));
         let verdict = faults.judge(("GetAlias", "hello"), "A", Time::from_millis(0), &mut fastrand::Rng::with_seed(1));
-        assert_eq!(verdict, Verdict { delay: Duration::from_millis(15), effect: Some(Effect::Deny) });
+        assert_eq!(verdict, Verdict { delay: Duration::from_millis(15), dated: 0, effect: Some(Effect::Deny) });
     }
 }

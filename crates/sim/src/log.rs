@@ -64,7 +64,7 @@ pub enum Delivery {
     Held(Time),
     /// The late application of a call that was sent at this time; its answer was lost.
     Late(Time),
-    /// The connection failed before anything had arrived.
+    /// The connection failed before anything had arrived, or something in between answered.
     Refused,
 }
 
@@ -112,6 +112,6 @@ pub struct Tally {
     pub invocations: u64,
     /// Invocations that failed or timed out.
     pub errors: u64,
-    /// Invocations that did not run because the version was `Pending`.
+    /// Invocations that did not run: the version was not Active, or they were refused before.
     pub refused: u64,
 }

@@ -15,6 +15,10 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a version made by `PublishVersion` stays `Pending`.
     pub version_settle: Duration,
+    /// How long an alias with provisioned concurrency keeps all traffic on its earlier version after its version has changed.
+    pub provisioning: Duration,
+    /// How many bytes of code all versions of all functions may have together.
+    pub code_storage: u64,
     /// How long invocations follow the earlier routing of an alias after a change.
     pub routing_delay: Duration,
     /// How long an API call takes to answer (an invocation's own duration comes on top).
@@ -42,6 +46,8 @@ impl Settings {
             region: DEFAULT_REGION.to_owned(),
             settle: Duration::from_millis(300),
             version_settle: Duration::ZERO,
+            provisioning: Duration::ZERO,
+            code_storage: 75 << 30,
             routing_delay: Duration::ZERO,
             latency: Duration::ZERO..=Duration::ZERO,
             metric_lag: Duration::ZERO..=Duration::ZERO,
@@ -58,6 +64,8 @@ impl Settings {
         Self {
             settle: Duration::from_millis(1_500),
             version_settle: Duration::from_millis(1_500),
+            // "A minute or two" of the documentation.
+            provisioning: Duration::from_mins(2),
             routing_delay: Duration::from_millis(400),
             latency: Duration::from_millis(20)..=Duration::from_millis(60),
             metric_lag: Duration::from_mins(1)..=Duration::from_mins(2),

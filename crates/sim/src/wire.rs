@@ -83,6 +83,13 @@ pub(crate) fn lambda_response(done: Result<Done, Refusal>, request_id: &str) -> 
     }
 }
 
+/// What a proxy or a load balancer answers in AWS' place.
+pub(crate) fn foreign(status: u16) -> http::Response<Bytes> {
+    let mut response = response(status, "text/html", &b"<html><body><h1>not here</h1></body></html>"[..], "");
+    response.headers_mut().remove("x-amzn-requestid");
+    response
+}
+
 /// Dates a response; a client may measure its own clock against it.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, now: Time, skew_millis: i64) {
     put(response, DATE, &calendar::http(Time::from_millis(now.as_millis() + skew_millis)));

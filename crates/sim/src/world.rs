@@ -31,6 +31,8 @@ pub struct World {
     web: Web,
     quotas: Quotas,
     faults: Faults,
+    /// By how many milliseconds the date of the answer in hand is off.
+    dated: i64,
     agenda: BTreeMap<(Time, u64), Planned>,
     log: Vec<CallRecord>,
     sequence: u64,
@@ -53,7 +55,7 @@ pub enum Answer {
     Response(http::Response<Bytes>),
     /// Nothing: it was applied, and then the connection fails.
     Lost,
-    /// Nothing, and the connection stays open. It will be applied later.
+    /// Nothing, and the connection stays open. It is applied, at once or later.
     Hangs,
     /// Nothing: the connection fails before anything has arrived.
     Refused,
@@ -130,6 +132,7 @@ enum Cause {
     Failed(u16),
     Busy,
     Denied,
+    Expired,
 }
 
 impl World {
@@ -147,6 +150,7 @@ impl World {
             web: Web::default(),
             quotas: Quotas::default(),
             faults: Faults::default(),
+            dated: 0,
             agenda: BTreeMap::new(),
             log: Vec::new(),
             sequence: 0,
@@ -219,9 +223,19 @@ impl World {
             return Reply { answer: Answer::Refused, delay: Duration::ZERO };
         }
         delay += self.latency();
+        self.dated = verdict.dated;
+        if let Some(Effect::Foreign(status)) = verdict.effect {
+            self.write_down(self.about(&asked, Delivery::Refused));
+            let mut response = wire::foreign(status);
+            self.stamp(&mut response);
+            return Reply { answer: Answer::Response(response), delay };
+        }
         // Who may not ask is told so before anything is counted or looked up.
         if verdict.effect == Some(Effect::Deny) {
             return self.refuse(&asked, Cause::Denied, delay);
+        }
+        if verdict.effect == Some(Effect::Expire) {
+            return self.refuse(&asked, Cause::Expired, delay);
         }
         if self.settings.quotas && !self.quotas.admit(&operation.name, operation.service == Service::Lambda, self.now) {
             return self.refuse(&asked, Cause::Throttled, delay);
@@ -237,13 +251,22 @@ impl World {
                 self.plan(at, late);
                 return Reply { answer: Answer::Hangs, delay };
             }
-            Some(Effect::LostAnswer) => (None, Delivery::Lost),
+            Some(Effect::LostAnswer | Effect::Stall) => (None, Delivery::Lost),
             Some(Effect::StaleRead(age)) => (Some(age), Delivery::Answered),
-            Some(Effect::Deny | Effect::Refuse | Effect::Latency(_)) | None => (None, Delivery::Answered),
+            Some(Effect::Deny | Effect::Expire | Effect::Refuse | Effect::Foreign(_) | Effect::Latency(_) | Effect::Dated(_))
+            | None => (None, Delivery::Answered),
         };
         let (response, ran) = self.apply(&asked, stale, delivery);
-        let answer = if delivery == Delivery::Lost { Answer::Lost } else { Answer::Response(response) };
+        let answer = match verdict.effect {
+            Some(Effect::LostAnswer) => Answer::Lost,
+            Some(Effect::Stall) => Answer::Hangs,
+            _ => Answer::Response(response),
+        };
         Reply { answer, delay: delay + ran }
+    }
+
+    fn stamp(&self, response: &mut http::Response<Bytes>) {
+        wire::stamp(response, self.now, self.settings.clock_skew_millis + self.dated);
     }
 
     /// Applies and logs a call; returns the response and how long a function ran.
@@ -275,13 +298,14 @@ impl World {
         };
         record.status = response.status().as_u16();
         self.write_down(record);
-        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        self.stamp(&mut response);
         (response, ran)
     }
 
     fn ask_lambda(&mut self, call: &Call<'_>, record: &mut CallRecord) -> Result<crate::lambda::Done, Refusal> {
         record.resource = call.resource();
         record.revision_sent = call.revision_sent();
+        self.lambda.end_moves(self.now);
         let named = if call.operation.changes_alias() { self.lambda.alias_named(call) } else { None };
         let before = named.as_ref().and_then(|(function, alias)| self.lambda.alias(function, alias).cloned());
         let done = self.lambda.answer(call, &mut self.cloudwatch);
@@ -302,6 +326,7 @@ impl World {
                 Cause::Failed(status) => Refusal::fault(status),
                 Cause::Busy => Refusal::busy(&self.lambda.arn(&record.resource)),
                 Cause::Denied => Refusal::denied(self.denial(asked)),
+                Cause::Expired => Refusal::expired(EXPIRED),
             };
             record.error = Some(refusal.code.to_owned());
             wire::lambda_response(Err(refusal), &request_id)
@@ -312,6 +337,7 @@ impl World {
                 Cause::Failed(status) => (status, "InternalServiceFault", "Internal failure".to_owned()),
                 Cause::Busy => (409, "ConcurrentModificationException", "Another request is in progress".to_owned()),
                 Cause::Denied => (403, "AccessDenied", self.denial(asked)),
+                Cause::Expired => (403, "ExpiredToken", EXPIRED.to_owned()),
             };
             record.error = Some(code.to_owned());
             let fault = value::Fault { status, code: code.into(), message };
@@ -323,7 +349,7 @@ impl World {
         };
         record.status = response.status().as_u16();
         self.write_down(record);
-        wire::stamp(&mut response, self.now, self.settings.clock_skew_millis);
+        self.stamp(&mut response);
         Reply { answer: Answer::Response(response), delay }
     }
 
@@ -466,6 +492,8 @@ impl World {
         self.lambda.has(function)
     }
 }
+
+const EXPIRED: &str = "The security token included in the request is expired";
 
 /// Records in the log: a served world may run for weeks.
 const LOG_LIMIT: usize = 200_000;

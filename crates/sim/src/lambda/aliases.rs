@@ -8,6 +8,7 @@ use super::name::{Place, check_alias_name, check_version};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::log::AliasState;
+use crate::time::Time;
 
 inputs! {
     AliasInput {
@@ -86,8 +87,8 @@ impl Lambda {
             revision: self.revision(),
         };
         self.check_alias(&target.name, &state)?;
-        let alias = Alias { routing: Routing::of(&state), state, earlier_routing: None, earlier: (call.now, None) };
-        let shown = alias.show(&self.place, &target.name, &name);
+        let alias = Alias { routing: Routing::of(&state), state, earlier_routing: None, earlier: (call.now, None), moving: None };
+        let shown = alias.show(call.now, &self.place, &target.name, &name);
         self.function_mut(&target.name)?.aliases.insert(name, alias);
         self.traffic.disturb();
         Ok(Done::json(201, shown))
@@ -99,8 +100,12 @@ impl Lambda {
         let alias = function.aliases.get(&name).ok_or_else(missing)?;
         let (written, earlier) = &alias.earlier;
         let outdated = call.stale.is_some_and(|age| call.now.since(*written) < age);
-        let state = if outdated { earlier.as_ref().ok_or_else(missing)? } else { &alias.state };
-        Ok(Done::json(200, show_alias(state, &self.place, &function.name, &name)))
+        let shown = if outdated {
+            show_alias(earlier.as_ref().ok_or_else(missing)?, &self.place, &function.name, &name)
+        } else {
+            alias.show(call.now, &self.place, &function.name, &name)
+        };
+        Ok(Done::json(200, shown))
     }
 
     pub(super) fn update_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -126,6 +131,7 @@ impl Lambda {
         }
         self.check_alias(&function, &state)?;
         state.revision = self.revision();
+        let moving = self.moving(call.now, &function, &name, &state);
         let until = call.now + self.settings.routing_delay;
         let place = self.place.clone();
         let missing = || Refusal::function_not_found(&place.arn(&function));
@@ -136,7 +142,38 @@ impl Lambda {
             alias.routing = routing;
         }
         alias.earlier = (call.now, Some(std::mem::replace(&mut alias.state, state)));
-        Ok(Done::json(200, alias.show(&place, &function, &name)))
+        alias.moving = moving;
+        let shown = alias.show(call.now, &place, &function, &name);
+        if let Some((until, _)) = moving {
+            self.moves.insert((until, function, name));
+        }
+        Ok(Done::json(200, shown))
+    }
+
+    /// Until when which version keeps all traffic, where an alias with provisioned concurrency becomes this.
+    fn moving(&self, now: Time, function: &str, name: &str, state: &AliasState) -> Option<(Time, u32)> {
+        let function = self.functions.get(function)?;
+        let alias = function.aliases.get(name).filter(|_| function.provisioned.contains_key(name))?;
+        let under_way = alias.moving.filter(|(until, _)| now < *until);
+        let from = under_way.map_or(alias.state.version.parse().ok(), |(_, from)| Some(from))?;
+        let until = under_way.filter(|_| alias.state.version == state.version).map(|(until, _)| until);
+        // A version that has the traffic has its concurrency.
+        let moves = state.weights.is_empty() && state.version.parse() != Ok(from) && !self.settings.provisioning.is_zero();
+        moves.then(|| (until.unwrap_or(now + self.settings.provisioning), from))
+    }
+
+    /// Ends the transitions that are over by now: AWS gives their aliases new revisions.
+    pub(crate) fn end_moves(&mut self, now: Time) {
+        while let Some((_, function, name)) = self.moves.first().filter(|(until, ..)| *until <= now).cloned() {
+            self.moves.pop_first();
+            let revision = self.revision();
+            let alias = self.functions.get_mut(&function).and_then(|found| found.aliases.get_mut(&name));
+            if let Some(alias) = alias.filter(|alias| alias.moving.is_some_and(|(until, _)| until <= now)) {
+                alias.moving = None;
+                alias.earlier = (now, Some(alias.state.clone()));
+                alias.state.revision = revision;
+            }
+        }
     }
 
     pub(super) fn delete_alias(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -161,7 +198,7 @@ impl Lambda {
             .filter(|(_, alias)| {
                 wanted.is_none_or(|version| alias.state.version == version || alias.state.weights.contains_key(version))
             })
-            .map(|(name, alias)| alias.show(&self.place, &function.name, name))
+            .map(|(name, alias)| alias.show(call.now, &self.place, &function.name, name))
             .collect();
         Done::list(call, "Aliases", aliases)
     }

@@ -4,6 +4,9 @@
 //! - `SIM_ERROR_RATE` (0 to 1): the part of the invocations that fail.
 //! - `SIM_LATENCY_MS`: how long an invocation takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
 //! - `SIM_HOOK_REPORT`: what its background job reports later (see `report`).
+//! - `SIM_REFUSED` (`KMSAccessDenied`, `KMSDisabled`, `Throttled`): no invocation is run; of throttled ones alone there is a metric.
+//! - `SIM_STATE` (`Pending`, `Failed`): what a version stays or becomes that is published of this.
+//! - `SIM_UPDATE` (`InProgress`, `Failed`): what the last update of `$LATEST` stays or becomes.
 //! - `SIM_TRAFFIC_RPS`: invocations per second of each alias, from `$LATEST`; `SIM_DIRECT_RPS`: those of the function itself.
 
 use std::collections::BTreeMap;
@@ -27,10 +30,32 @@ pub(crate) struct Behaviour {
     timeout: Duration,
     /// What its background job reports later.
     pub(crate) report: Option<Report>,
+    /// Why no invocation of it is run.
+    pub(crate) refused: Option<Refused>,
+    /// What a published version stays or becomes, if not Active.
+    pub(crate) state: Option<Fate>,
+    /// What an update of `$LATEST` stays or becomes, if not Successful.
+    pub(crate) update: Option<Fate>,
     /// Synthetic invocations per second of each alias.
     pub(crate) traffic: f64,
     /// Those of the function itself.
     pub(crate) direct: f64,
+}
+
+/// Why an invocation is refused before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    KmsAccessDenied,
+    KmsDisabled,
+    Throttled,
+}
+
+/// How something ends that never succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It does not end.
+    Stays,
+    Fails,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +109,7 @@ impl Behaviour {
                 return Err(Refusal::invalid(format!("SIM_HOOK must be Succeeded, Failed, InProgress or Throw, not {other}")));
             }
         };
+        let refused = choice(environment, "SIM_REFUSED", REFUSED)?;
         let millis = |name, default| Ok(Duration::from_secs_f64(number(name, default, 3_600_000.0)? / 1_000.0));
         Ok(Self {
             payload: payload.into(),
@@ -93,6 +119,9 @@ impl Behaviour {
             slow: (number("SIM_SLOW_SHARE", 0.0, 1.0)?, millis("SIM_SLOW_MS", 1_000.0)?),
             timeout,
             report: variable("SIM_HOOK_REPORT").filter(|text| !text.is_empty()).map(Report::read).transpose()?,
+            refused,
+            state: choice(environment, "SIM_STATE", [("Pending", Fate::Stays), ("Failed", Fate::Fails)])?,
+            update: choice(environment, "SIM_UPDATE", [("InProgress", Fate::Stays), ("Failed", Fate::Fails)])?,
             traffic: number("SIM_TRAFFIC_RPS", 0.0, 10_000.0)?,
             direct: number("SIM_DIRECT_RPS", 0.0, 10_000.0)?,
         })
@@ -158,6 +187,21 @@ impl Behaviour {
         format!("Task timed out after {:.2} seconds", self.timeout.as_secs_f64())
     }
 }
+
+/// What one of these words stands for, if the variable is set.
+fn choice<T, const N: usize>(
+    environment: &BTreeMap<String, String>,
+    name: &str,
+    words: [(&str, T); N],
+) -> Result<Option<T>, Refusal> {
+    let Some(given) = environment.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let known = words.each_ref().map(|(word, _)| *word).join(", ");
+    let found = words.into_iter().find(|(word, _)| word == given).map(|(_, meant)| meant);
+    found.map(Some).ok_or_else(|| Refusal::invalid(format!("{name} must be one of {known}, not {given}")))
+}
+
+const REFUSED: [(&str, Refused); 3] =
+    [("KMSAccessDenied", Refused::KmsAccessDenied), ("KMSDisabled", Refused::KmsDisabled), ("Throttled", Refused::Throttled)];
 
 fn body_as_json(body: &str) -> String {
     if serde_json::from_str::<Value>(body).is_ok() { body.to_owned() } else { Value::from(body).to_string() }
@@ -235,9 +279,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_name() {
-        for (name, value) in
-            [("SIM_ERROR_RATE", "1.5"), ("SIM_ERROR_RATE", "often"), ("SIM_HOOK", "maybe"), ("SIM_TRAFFIC_RPS", "-1")]
-        {
+        for (name, value) in [
+            ("SIM_ERROR_RATE", "1.5"),
+            ("SIM_ERROR_RATE", "often"),
+            ("SIM_HOOK", "maybe"),
+            ("SIM_TRAFFIC_RPS", "-1"),
+            ("SIM_STATE", "Odd"),
+        ] {
             let refusal = behaviour(&[(name, value)]).unwrap_err();
             assert!(refusal.message.starts_with(name), "{}", refusal.message);
         }

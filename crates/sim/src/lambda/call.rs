@@ -39,30 +39,38 @@ macro_rules! operations {
             DeleteFunction => delete_function, "DELETE", "2015-03-31/functions/{}";
             DeleteFunctionConcurrency => delete_concurrency, "DELETE", "2017-10-31/functions/{}/concurrency";
             DeleteFunctionUrlConfig => delete_url, "DELETE", "2021-10-31/functions/{}/url";
+            DeleteFunctionEventInvokeConfig => delete_invoke_config, "DELETE", "2019-09-25/functions/{}/event-invoke-config";
             DeleteProvisionedConcurrencyConfig => delete_provisioned, "DELETE", "2019-09-30/functions/{}/provisioned-concurrency";
+            GetAccountSettings => read_account, "GET", "2016-08-19/account-settings";
             GetAlias => read_alias, "GET", "2015-03-31/functions/{}/aliases/{}";
             GetEventSourceMapping => read_mapping, "GET", "2015-03-31/event-source-mappings/{}";
             GetFunction => read_function, "GET", "2015-03-31/functions/{}";
             GetFunctionConcurrency => read_concurrency, "GET", "2019-09-30/functions/{}/concurrency";
             GetFunctionConfiguration => read_configuration, "GET", "2015-03-31/functions/{}/configuration";
+            GetFunctionEventInvokeConfig => read_invoke_config, "GET", "2019-09-25/functions/{}/event-invoke-config";
             GetFunctionUrlConfig => read_url, "GET", "2021-10-31/functions/{}/url";
             GetPolicy => read_policy, "GET", "2015-03-31/functions/{}/policy";
             GetProvisionedConcurrencyConfig => read_provisioned, "GET", "2019-09-30/functions/{}/provisioned-concurrency";
             ListAliases => list_aliases, "GET", "2015-03-31/functions/{}/aliases";
             ListEventSourceMappings => list_mappings, "GET", "2015-03-31/event-source-mappings";
+            ListFunctionEventInvokeConfigs => list_invoke_configs, "GET", "2019-09-25/functions/{}/event-invoke-config/list";
             ListFunctionUrlConfigs => list_urls, "GET", "2021-10-31/functions/{}/urls";
             ListFunctions => list_functions, "GET", "2015-03-31/functions";
             ListTags => list_tags, "GET", "2017-03-31/tags/{}";
             ListVersionsByFunction => list_versions, "GET", "2015-03-31/functions/{}/versions";
             PublishVersion => publish_version, "POST", "2015-03-31/functions/{}/versions";
             PutFunctionConcurrency => put_concurrency, "PUT", "2017-10-31/functions/{}/concurrency";
+            PutFunctionEventInvokeConfig => put_invoke_config, "PUT", "2019-09-25/functions/{}/event-invoke-config";
             PutProvisionedConcurrencyConfig => put_provisioned, "PUT", "2019-09-30/functions/{}/provisioned-concurrency";
             RemovePermission => remove_permission, "DELETE", "2015-03-31/functions/{}/policy/{}";
             TagResource => tag, "POST", "2017-03-31/tags/{}";
             UntagResource => untag, "DELETE", "2017-03-31/tags/{}";
             UpdateAlias => update_alias, "PUT", "2015-03-31/functions/{}/aliases/{}";
+            UpdateEventSourceMapping => update_mapping, "PUT", "2015-03-31/event-source-mappings/{}";
             UpdateFunctionCode => update_code, "PUT", "2015-03-31/functions/{}/code";
             UpdateFunctionConfiguration => update_configuration, "PUT", "2015-03-31/functions/{}/configuration";
+            UpdateFunctionEventInvokeConfig => update_invoke_config, "POST", "2019-09-25/functions/{}/event-invoke-config";
+            UpdateFunctionUrlConfig => update_url, "PUT", "2021-10-31/functions/{}/url";
         }
     };
 }

@@ -1,4 +1,4 @@
-//! What else hangs on a function? Its tags, its reserved and provisioned concurrency and its URLs; none of them changes how it runs.
+//! What else hangs on a function? Its tags, its reserved and provisioned concurrency and its URLs; and the account's own limits.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,17 @@ impl Lambda {
         let tags = input.tags.unwrap_or_default();
         check_tags(&tags)?;
         let name = self.tagged(call)?;
-        self.function_mut(&name)?.tags.extend(tags);
+        let revision = self.revision();
+        let function = self.function_mut(&name)?;
+        function.tags.extend(tags);
+        function.latest.revision = revision;
         Ok(Done::empty(204))
     }
 
     pub(super) fn untag(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let name = self.tagged(call)?;
+        let (name, revision) = (self.tagged(call)?, self.revision());
         let function = self.function_mut(&name)?;
+        function.latest.revision = revision;
         for key in call.query_all("tagKeys") {
             function.tags.remove(key);
         }
@@ -66,7 +70,9 @@ impl Lambda {
         let (name, qualifier) = self.provisionable(call)?;
         let found = self.function(&name)?.provisioned.get(&qualifier);
         let (wanted, at) = found.ok_or_else(Refusal::no_provisioned_concurrency)?;
-        Ok(Done::json(200, shown_provisioned(*wanted, call.now.since(*at) >= self.settings.settle, *at)))
+        let moving = self.function(&name)?.aliases.get(&qualifier).is_some_and(|alias| alias.moving_from(call.now).is_some());
+        let ready = !moving && call.now.since(*at) >= self.settings.settle;
+        Ok(Done::json(200, shown_provisioned(*wanted, ready, *at)))
     }
 
     pub(super) fn delete_provisioned(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -141,6 +147,34 @@ impl Lambda {
         Ok(Done::json(201, shown))
     }
 
+    pub(super) fn update_url(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: UrlInput = call.input()?;
+        if let Some(kind) = input.auth_type.as_ref().filter(|kind| *kind != "NONE" && *kind != "AWS_IAM") {
+            return Err(Violations::one(kind, "authType", "satisfy enum value set: [NONE, AWS_IAM]"));
+        }
+        let (name, qualifier) = self.url_target(call)?;
+        let (kind, _) = self.function_mut(&name)?.urls.get_mut(&qualifier).ok_or_else(Refusal::no_resource)?;
+        *kind = input.auth_type.unwrap_or_else(|| kind.clone());
+        Ok(Done::json(200, self.show_url(call)?))
+    }
+
+    pub(super) fn read_account(&self, _: &Call<'_>) -> Result<Done, Refusal> {
+        let reserved: u32 = self.functions.values().filter_map(|function| function.reserved).sum();
+        Ok(Done::json(
+            200,
+            json!({
+                "AccountLimit": {
+                    "TotalCodeSize": self.settings.code_storage,
+                    "CodeSizeUnzipped": 262_144_000,
+                    "CodeSizeZipped": 52_428_800,
+                    "ConcurrentExecutions": CONCURRENCY,
+                    "UnreservedConcurrentExecutions": CONCURRENCY.saturating_sub(reserved),
+                },
+                "AccountUsage": {"TotalCodeSize": self.code_size(), "FunctionCount": self.functions.len()},
+            }),
+        ))
+    }
+
     pub(super) fn read_url(&self, call: &Call<'_>) -> Result<Done, Refusal> {
         Ok(Done::json(200, self.show_url(call)?))
     }
@@ -186,6 +220,9 @@ impl Lambda {
         }
     }
 }
+
+/// Executions at a time of an account that never asked for more.
+const CONCURRENCY: u32 = 1_000;
 
 fn executions(given: Option<i64>, member: &str, least: i64) -> Result<u32, Refusal> {
     Violations::check(|broken| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Fate};
 use super::call::inputs;
 use super::code::{Code, hex_of};
 use super::name::Place;
@@ -32,6 +32,8 @@ pub(crate) struct Function {
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier: executions asked for, and when.
     pub(crate) provisioned: BTreeMap<String, (u32, Time)>,
+    /// By qualifier (empty for none): how asynchronous invocations are retried, and when that was said.
+    pub(crate) invoke_configs: BTreeMap<String, (InvokeConfig, Time)>,
     /// Its reserved concurrency.
     pub(crate) reserved: Option<u32>,
     /// By qualifier (empty for none): the statements of its resource policy.
@@ -96,6 +98,10 @@ pub(crate) struct Version {
     /// `Inactive`: idle because it was not invoked; the next invocation fails and wakes it.
     pub(crate) idle: bool,
     pub(crate) updating: bool,
+    /// What the description of `$LATEST` was when this was published of it.
+    pub(crate) described: Option<String>,
+    /// Whether it was published with an upload: it gets another revision when that has finished.
+    pub(crate) uploaded: bool,
     /// What an invocation runs: during an update, still the earlier code.
     pub(crate) serving: Behaviour,
 }
@@ -105,24 +111,41 @@ impl Version {
         self.number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string())
     }
 
+    /// The state, with its reason and the code of that.
+    pub(crate) fn state(&self) -> (&'static str, Option<(&'static str, &'static str)>) {
+        let fate = self.number.and(self.serving.state);
+        match (self.pending || fate == Some(Fate::Stays), fate, self.idle) {
+            (true, ..) => ("Pending", Some(("The function is being created.", "Creating"))),
+            (false, Some(Fate::Fails), _) => ("Failed", Some((INIT_FAILED, "FunctionError"))),
+            (false, _, true) => ("Inactive", Some(("The function is idle.", "Idle"))),
+            (false, _, false) => ("Active", None),
+        }
+    }
+
+    /// How its last update stands, with the reason and the code of that; a version that is being made has had none.
+    fn update(&self) -> (Option<&'static str>, Option<(&'static str, &'static str)>) {
+        let fate = if self.number.is_none() { self.serving.update } else { None };
+        match (self.updating || fate == Some(Fate::Stays), fate, self.state().0 == "Pending") {
+            (true, ..) => (Some("InProgress"), Some(("The function is being created.", "Creating"))),
+            (false, Some(_), _) => (Some("Failed"), Some((UPDATE_FAILED, "InternalError"))),
+            (false, None, false) => (Some("Successful"), None),
+            (false, None, true) => (None, None),
+        }
+    }
+
+    /// Whether an update of it has not ended.
+    pub(crate) fn is_updating(&self) -> bool {
+        self.update().0 == Some("InProgress")
+    }
+
     /// Whether publishing `self` again would make the same thing as `published`.
     pub(crate) fn is_same_release(&self, published: &Self) -> bool {
-        let undescribed =
-            Configuration { description: self.configuration.description.clone(), ..published.configuration.clone() };
+        let undescribed = Configuration { description: published.described.clone(), ..published.configuration.clone() };
         self.code == published.code && self.configuration == undescribed
     }
 
     pub(crate) fn show(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Value {
-        let (state, state_reason, state_code) = match (self.pending, self.idle) {
-            (true, _) => ("Pending", Some("The function is being created."), Some("Creating")),
-            (false, true) => ("Inactive", Some("The function is idle."), Some("Idle")),
-            (false, false) => ("Active", None, None),
-        };
-        let (update, update_reason, update_code) = match (self.updating, self.pending) {
-            (true, _) => (Some("InProgress"), Some("The function is being created."), Some("Creating")),
-            (false, false) => (Some("Successful"), None, None),
-            (false, true) => (None, None, None),
-        };
+        let ((state, state_why), (update, update_why)) = (self.state(), self.update());
         let runtime = self.configuration.runtime.as_ref().map(|runtime| {
             let arn = format!("arn:aws:lambda:{}::runtime:{}", place.region, hex_of(runtime));
             json!({"RuntimeVersionArn": arn})
@@ -140,13 +163,24 @@ impl Version {
                 "RevisionId": self.revision,
                 "RuntimeVersionConfig": runtime,
                 "State": state,
-                "StateReason": state_reason,
-                "StateReasonCode": state_code,
+                "StateReason": state_why.map(|(reason, _)| reason),
+                "StateReasonCode": state_why.map(|(_, code)| code),
                 "LastUpdateStatus": update,
-                "LastUpdateStatusReason": update_reason,
-                "LastUpdateStatusReasonCode": update_code,
+                "LastUpdateStatusReason": update_why.map(|(reason, _)| reason),
+                "LastUpdateStatusReasonCode": update_why.map(|(_, code)| code),
             }),
         )
+    }
+
+    /// As lists show it: without what it is doing.
+    pub(crate) fn listed(&self, place: &Place, name: &str, qualifier: Option<&str>) -> Value {
+        let mut shown = self.show(place, name, qualifier);
+        if let Some(members) = shown.as_object_mut() {
+            members.retain(|name, _| {
+                !name.starts_with("State") && !name.starts_with("LastUpdate") && name != "RuntimeVersionConfig"
+            });
+        }
+        shown
     }
 }
 
@@ -167,13 +201,18 @@ inputs! {
         layers: Vec<String>,
         vpc_config: Vpc,
         logging_config: Logging,
+        #[serde(rename = "KMSKeyArn")]
+        kms_key_arn: String,
+        file_system_configs: Vec<FileSystem>,
     }
+    FileSystem { arn: String, local_mount_path: String }
     Environment { variables: BTreeMap<String, String> }
     DeadLetter { target_arn: String }
     Storage { size: i64 }
     Tracing { mode: String }
     SnapStart { apply_on: String }
-    Logging { log_format: String, log_group: String }
+    Logging { log_format: String, log_group: String, application_log_level: String, system_log_level: String }
+    InvokeConfig { maximum_retry_attempts: i64, maximum_event_age_in_seconds: i64, destination_config: Value }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -203,15 +242,22 @@ impl Configuration {
         macro_rules! take_over {
             ($($member:ident)*) => { $(self.$member = given.$member.or(self.$member.take());)* };
         }
+        if let (Some(given), Some(own)) = (&mut given.logging_config, self.logging_config.take()) {
+            given.complete(own);
+        }
         given.ephemeral_storage.take_if(|storage| storage.size.is_none());
         given.tracing_config.take_if(|tracing| tracing.mode.is_none());
         given.snap_start.take_if(|snap_start| snap_start.apply_on.is_none());
         take_over! {
             description role handler runtime timeout memory_size environment dead_letter_config architectures
-            ephemeral_storage tracing_config snap_start layers vpc_config logging_config
+            ephemeral_storage tracing_config snap_start layers vpc_config logging_config kms_key_arn file_system_configs
         }
         // What is given empty is taken away.
-        self.environment.take_if(|environment| environment.variables.as_ref().is_none_or(BTreeMap::is_empty));
+        self.kms_key_arn.take_if(|key| key.is_empty());
+        self.file_system_configs.take_if(|systems| systems.is_empty());
+        if let Some(environment) = &mut self.environment {
+            environment.variables.get_or_insert_default();
+        }
         self.dead_letter_config.take_if(|letters| letters.target_arn.as_ref().is_none_or(String::is_empty));
         self.vpc_config.take_if(|vpc| *vpc == Vpc::default());
         self.layers.take_if(|layers| layers.is_empty());
@@ -227,10 +273,17 @@ impl Configuration {
     /// As an answer shows it, with other members besides.
     fn shown_with(&self, name: &str, members: Value) -> Value {
         let layers = self.layers.iter().flatten().map(|arn| json!({"Arn": arn, "CodeSize": 1_024}));
-        let Logging { log_format, log_group } = self.logging_config.clone().unwrap_or_default();
+        let Logging { log_format, log_group, application_log_level, system_log_level } =
+            self.logging_config.clone().unwrap_or_default();
+        // Only what is written as JSON has levels.
+        let leveled =
+            |level: Option<String>| level.or_else(|| Some("INFO".to_owned())).filter(|_| log_format.as_deref() == Some("JSON"));
+        let (application, system) = (leveled(application_log_level), leveled(system_log_level));
         let mut own = json!(self);
         own["Layers"] = self.layers.as_ref().map(|_| layers.collect::<Value>()).into();
         own["LoggingConfig"] = json!({
+            "ApplicationLogLevel": application,
+            "SystemLogLevel": system,
             "LogFormat": log_format.unwrap_or_else(|| "Text".to_owned()),
             "LogGroup": log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
         });
@@ -239,6 +292,16 @@ impl Configuration {
             own["VpcConfig"]["VpcId"] = "vpc-1".into();
         }
         merged(members, own)
+    }
+}
+
+impl Logging {
+    /// Takes from `own` what is not given.
+    fn complete(&mut self, own: Self) {
+        self.log_format = self.log_format.take().or(own.log_format);
+        self.log_group = self.log_group.take().or(own.log_group);
+        self.application_log_level = self.application_log_level.take().or(own.application_log_level);
+        self.system_log_level = self.system_log_level.take().or(own.system_log_level);
     }
 }
 
@@ -251,14 +314,28 @@ pub(crate) struct Alias {
     pub(crate) earlier_routing: Option<(Time, Routing)>,
     /// When it was last written, and its state before.
     pub(crate) earlier: (Time, Option<AliasState>),
+    /// The version that keeps all traffic until the alias' own version has its provisioned concurrency, and until when.
+    pub(crate) moving: Option<(Time, u32)>,
 }
 
 impl Alias {
-    pub(crate) fn show(&self, place: &Place, function: &str, name: &str) -> Value {
-        show_alias(&self.state, place, function, name)
+    /// The version that keeps all traffic for now.
+    pub(crate) fn moving_from(&self, now: Time) -> Option<u32> {
+        self.moving.filter(|(until, _)| now < *until).map(|(_, from)| from)
+    }
+
+    pub(crate) fn show(&self, now: Time, place: &Place, function: &str, name: &str) -> Value {
+        let mut state = self.state.clone();
+        if let Some(from) = self.moving_from(now) {
+            state.weights = BTreeMap::from([(from.to_string(), 1.0)]);
+        }
+        show_alias(&state, place, function, name)
     }
 
     pub(crate) fn routing(&self, now: Time) -> Routing {
+        if let Some(from) = self.moving_from(now) {
+            return Routing { primary: self.routing.primary, additional: Some((from, 1.0)) };
+        }
         match self.earlier_routing {
             Some((until, earlier)) if now < until => earlier,
             Some(_) | None => self.routing,
@@ -303,3 +380,6 @@ pub(crate) fn show_alias(state: &AliasState, place: &Place, function: &str, name
         "RoutingConfig": weights.map(|weights| json!({ "AdditionalVersionWeights": weights })),
     })
 }
+
+const INIT_FAILED: &str = "An error occurred during function initialization.";
+const UPDATE_FAILED: &str = "An internal error occurred during the function update.";

@@ -61,6 +61,7 @@ impl Lambda {
         if image != code.image.is_some() {
             return Err(Refusal::invalid("PackageType and the source of the code do not fit together"));
         }
+        self.room_for(code.size)?;
         let tags = input.tags.take().unwrap_or_default();
         super::extras::check_tags(&tags)?;
         let publish = input.publish.unwrap_or(false);
@@ -77,10 +78,13 @@ impl Lambda {
             pending: !settled,
             idle: false,
             updating: false,
+            described: None,
+            uploaded: false,
             serving,
         };
         self.insert(call.now, &target.name, latest, tags);
-        let shown = self.published(call, &target.name, publish)?;
+        let mut shown = self.published(call, &target.name, publish)?;
+        shown["FunctionArn"] = self.place.arn(&target.name).into();
         self.settle_later(call.now, &target.name, None, self.settings.settle);
         Ok(Done::json(201, shown))
     }
@@ -97,6 +101,7 @@ impl Lambda {
             misrouting: 1.0,
             tags,
             provisioned: BTreeMap::new(),
+            invoke_configs: BTreeMap::new(),
             reserved: None,
             policies: BTreeMap::new(),
             urls: BTreeMap::new(),
@@ -117,7 +122,8 @@ impl Lambda {
             json!({"RepositoryType": "S3", "Location": location})
         };
         let tags = Some(&function.tags).filter(|tags| !tags.is_empty());
-        Ok(Done::json(200, json!({"Configuration": configuration, "Code": code, "Tags": tags})))
+        let reserved = function.reserved.map(|reserved| json!({"ReservedConcurrentExecutions": reserved}));
+        Ok(Done::json(200, json!({"Configuration": configuration, "Code": code, "Tags": tags, "Concurrency": reserved})))
     }
 
     pub(super) fn read_configuration(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -152,10 +158,10 @@ impl Lambda {
         let mut shown = Vec::new();
         for function in self.functions.values() {
             let label = all.then_some("$LATEST");
-            shown.push(function.latest.show(&self.place, &function.name, label));
+            shown.push(function.latest.listed(&self.place, &function.name, label));
             if all {
                 shown.extend(
-                    function.versions.values().map(|version| version.show(&self.place, &function.name, Some(&version.label()))),
+                    function.versions.values().map(|version| version.listed(&self.place, &function.name, Some(&version.label()))),
                 );
             }
         }
@@ -188,11 +194,24 @@ impl Lambda {
             dry.code = code;
             return Ok(Done::json(200, dry.show(&self.place, &name, None)));
         }
+        self.room_for(code.size)?;
         self.update_latest(call, &name, |latest| {
             latest.code = code;
             latest.configuration.apply(Configuration { architectures: input.architectures, ..Configuration::default() });
         })?;
         Ok(Done::json(200, self.published(call, &name, input.publish == Some(true))?))
+    }
+
+    /// Refuses where so much more code has no room.
+    pub(super) fn room_for(&self, size: u64) -> Result<(), Refusal> {
+        let full = self.code_size() + size > self.settings.code_storage;
+        if full { Err(Refusal::code_storage_exceeded()) } else { Ok(()) }
+    }
+
+    /// The bytes of code of all versions together.
+    pub(super) fn code_size(&self) -> u64 {
+        let versions = self.functions.values().flat_map(|function| function.versions.values().chain([&function.latest]));
+        versions.map(|version| version.code.size).sum()
     }
 
     /// Shows `$LATEST`, or the version that is published of it.
@@ -215,7 +234,7 @@ impl Lambda {
         if function.latest.pending {
             return Err(Refusal::pending());
         }
-        if function.latest.updating {
+        if function.latest.is_updating() {
             return Err(Refusal::busy(&self.place.arn(&function.name)));
         }
         if revision.is_some_and(|sent| sent != function.latest.revision) {

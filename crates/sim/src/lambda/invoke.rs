@@ -1,11 +1,13 @@
 //! How is a function invoked? Routing, running, counting and measuring, each invocation by itself.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::behaviour::{End, Run};
+use super::behaviour::{End, Refused, Run};
 use super::call::Call;
 use super::counters::{Series, counter};
 use super::function::{Function, Qualified};
@@ -29,7 +31,7 @@ impl Lambda {
         match kind {
             "RequestResponse" => self.respond(call, &target.name, &qualified, metrics),
             "Event" => {
-                let (number, run) = self.execute(call.now, &target.name, &qualified, metrics).ok_or_else(Refusal::pending)?;
+                let (number, run) = self.execute(call.now, &target.name, &qualified, metrics)?;
                 self.set_out(call, &target.name, number, &run);
                 Ok(Done::empty(202))
             }
@@ -71,7 +73,7 @@ impl Lambda {
         qualified: &Qualified,
         metrics: &mut CloudWatch,
     ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
-        let (number, run) = self.execute(call.now, name, qualified, metrics).ok_or_else(Refusal::pending)?;
+        let (number, run) = self.execute(call.now, name, qualified, metrics)?;
         let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
         let log =
             version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory_size.unwrap_or_default());
@@ -95,15 +97,15 @@ impl Lambda {
         Ok(done)
     }
 
-    /// Routes, runs, counts and measures one invocation; none if the version cannot run.
+    /// Routes, runs, counts and measures one invocation, if the version can run.
     pub(super) fn execute(
         &mut self,
         now: Time,
         name: &str,
         qualified: &Qualified,
         metrics: &mut CloudWatch,
-    ) -> Option<(Option<u32>, Run)> {
-        let function = self.functions.get(name)?;
+    ) -> Result<(Option<u32>, Run), Refusal> {
+        let function = self.functions.get(name).ok_or_else(Refusal::pending)?;
         let of_version;
         let (through, number, weighted) = match qualified {
             Qualified::Latest => ("", None, false),
@@ -112,20 +114,41 @@ impl Lambda {
                 (of_version.as_str(), Some(*number), false)
             }
             Qualified::Alias(alias) => {
-                let routing = function.aliases.get(alias)?.routing(now);
+                let routing = function.aliases.get(alias).ok_or_else(Refusal::pending)?.routing(now);
                 let number = routing.choose(function.misrouting, &mut self.luck.errors);
                 (alias.as_str(), number, routing.additional.is_some())
             }
         };
-        let version = numbered(function, number)?;
-        if version.pending || version.idle {
+        let version = numbered(function, number).ok_or_else(Refusal::pending)?;
+        let (state, _) = version.state();
+        // A new function is Pending; an update of it runs what was there before.
+        if state != "Active" {
             counter(&mut self.counters, name, through, number).tally.refused += 1;
             self.wake(now, name, number);
-            return None;
+            return Err(Refusal::not_in(if state == "Failed" { state } else { "Pending" }));
         }
+        let refused = if function.reserved == Some(0) { Some(Refused::Throttled) } else { version.serving.refused };
+        // Drawn, too, where nothing runs, so that nobody else's luck changes.
         let run = version.serving.run(&mut self.luck, function.incident(now));
         let failed = run.end != End::Answered;
         let counter = counter(&mut self.counters, name, through, number);
+        if let Some(refused) = refused {
+            counter.tally.refused += 1;
+            if refused == Refused::Throttled {
+                let series = counter.series.get_or_insert_with(|| Series::shared(name, through, metrics));
+                if weighted && series.executed.is_none() {
+                    series.executed = Some(Series::executed(name, through, number, metrics));
+                }
+                let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
+                let throttles: Vec<_> = sets.map(|set| (set[THROTTLES], 1.0)).collect();
+                metrics.record_run(now, Duration::ZERO, &throttles);
+            }
+            return Err(match refused {
+                Refused::KmsAccessDenied => Refusal::kms(false),
+                Refused::KmsDisabled => Refusal::kms(true),
+                Refused::Throttled => Refusal::no_concurrency(),
+            });
+        }
         counter.tally.invocations += 1;
         counter.tally.errors += u64::from(failed);
         let series = counter.series.get_or_insert_with(|| Series::shared(name, through, metrics));
@@ -141,9 +164,12 @@ impl Lambda {
             count += 1;
         }
         metrics.record_run(now, run.duration, &samples[..count]);
-        Some((number, run))
+        Ok((number, run))
     }
 }
+
+/// The place of throttles among the measures.
+const THROTTLES: usize = 2;
 
 fn numbered(function: &Function, number: Option<u32>) -> Option<&super::function::Version> {
     match number {

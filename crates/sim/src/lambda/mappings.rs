@@ -73,6 +73,45 @@ impl Lambda {
         Ok(Done::json(200, mapping.show(&self.place, &call.target, call.now, self.settings.settle)))
     }
 
+    pub(super) fn update_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let input: MappingInput = call.input()?;
+        Violations::check(|broken| {
+            broken.range(input.batch_size, "batchSize", 1, 10_000);
+            broken.range(input.maximum_batching_window_in_seconds, "maximumBatchingWindowInSeconds", 0, 300);
+        })?;
+        self.forget_deleted(call.now);
+        let settle = self.settings.settle;
+        let known = self.mappings.get(&call.target).ok_or_else(Refusal::no_resource)?;
+        if known.wanted == Wanted::Deleted || call.now.since(known.changed) < settle {
+            return Err(Refusal::in_use("Cannot update the event source mapping because it is in use."));
+        }
+        let mut mapping = known.clone();
+        if let Some(name) = &input.function_name {
+            let target = self.place.parse(name)?;
+            let found = self.functions.get(&target.name).and_then(|function| function.qualified(target.qualifier.as_deref()));
+            found.ok_or_else(|| Refusal::function_not_found(&self.place.full_arn(&target)))?;
+            (mapping.function, mapping.qualifier) = (target.name, target.qualifier);
+        }
+        let same = |other: &Mapping| {
+            (&other.source, &other.function, &other.qualifier) == (&mapping.source, &mapping.function, &mapping.qualifier)
+        };
+        if let Some((twin, _)) = self.mappings.iter().find(|(uuid, other)| **uuid != call.target && same(other)) {
+            return Err(twice(mapping.start.is_none(), &mapping.source, &mapping.function, twin));
+        }
+        mapping.batch = input.batch_size.unwrap_or(mapping.batch);
+        mapping.window = input.maximum_batching_window_in_seconds.unwrap_or(mapping.window);
+        mapping.wanted = match input.enabled {
+            Some(true) => Wanted::Enabled,
+            Some(false) => Wanted::Disabled,
+            None => mapping.wanted,
+        };
+        mapping.changed = call.now;
+        let mut shown = mapping.show(&self.place, &call.target, call.now, settle);
+        shown["State"] = "Updating".into();
+        self.mappings.insert(call.target.clone(), mapping);
+        Ok(Done::json(202, shown))
+    }
+
     pub(super) fn delete_mapping(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         self.forget_deleted(call.now);
         let settle = self.settings.settle;

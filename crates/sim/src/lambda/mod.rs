@@ -11,6 +11,7 @@ mod extras;
 mod function;
 mod functions;
 mod invoke;
+mod invoke_config;
 mod mapping;
 mod mappings;
 mod name;
@@ -51,6 +52,8 @@ pub(crate) struct Lambda {
     mappings: BTreeMap<String, Mapping>,
     /// When which creation or update finishes: a function's version, or none for `$LATEST`.
     settling: BTreeSet<(Time, String, Option<u32>)>,
+    /// When which alias' provisioned concurrency has moved.
+    moves: BTreeSet<(Time, String, String)>,
     counters: Counters,
     traffic: Traffic,
     /// What functions do later in the background.
@@ -120,6 +123,7 @@ impl Lambda {
             functions: BTreeMap::new(),
             mappings: BTreeMap::new(),
             settling: BTreeSet::new(),
+            moves: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
             errands: Vec::new(),
@@ -153,7 +157,8 @@ impl Lambda {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);
                 if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
-                    self.execute(now, &stream.function, &stream.through, metrics);
+                    // Synthetic callers do not mind an error.
+                    let _ = self.execute(now, &stream.function, &stream.through, metrics);
                 }
                 self.traffic = traffic;
             }
@@ -198,7 +203,10 @@ impl Lambda {
             // Aliases are guarded as part of their function.
             return self.arn(&call.target);
         }
-        if matches!(call.operation, Operation::GetEventSourceMapping | Operation::DeleteEventSourceMapping) {
+        if matches!(
+            call.operation,
+            Operation::GetEventSourceMapping | Operation::UpdateEventSourceMapping | Operation::DeleteEventSourceMapping
+        ) {
             return self.place.mapping_arn(&call.target);
         }
         self.arn(&call.resource())

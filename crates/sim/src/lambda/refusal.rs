@@ -12,6 +12,8 @@ pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     body: Body,
+    /// Which limit a throttled call has met.
+    reason: Option<&'static str>,
 }
 
 /// Which members the body has: its `Type`, if it has one, and how it spells `message`. The service is not consistent, and clients see it.
@@ -38,11 +40,12 @@ impl Refusal {
         invalid: 400 "InvalidParameterValueException" LOWER,
         unreadable: 400 "SerializationException" BARE_UPPER,
         payload: 400 "InvalidRequestContentException" LOWER,
+        expired: 403 "ExpiredTokenException" BARE,
         denied: 403 "AccessDeniedException" BARE_UPPER,
     }
 
     fn of(status: u16, code: &'static str, body: Body, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), body }
+        Self { status, code, message: message.into(), body, reason: None }
     }
 
     pub(crate) fn function_not_found(arn: &str) -> Self {
@@ -64,7 +67,12 @@ impl Refusal {
     }
 
     pub(crate) fn pending() -> Self {
-        Self::conflict(format!("{NOT_NOW} The function is currently in the following state: Pending"))
+        Self::not_in("Pending")
+    }
+
+    /// It cannot be done in this state of the function.
+    pub(crate) fn not_in(state: &str) -> Self {
+        Self::conflict(format!("{NOT_NOW} The function is currently in the following state: {state}"))
     }
 
     /// The revision that was sent is not the one that `reader` gives.
@@ -96,7 +104,32 @@ impl Refusal {
     }
 
     pub(crate) fn throttled() -> Self {
-        Self::of(429, "TooManyRequestsException", LOWER, "Rate exceeded")
+        let refusal = Self::of(429, "TooManyRequestsException", LOWER, "Rate exceeded");
+        Self { reason: Some("CallerRateLimitExceeded"), ..refusal }
+    }
+
+    /// An invocation that the function's reserved concurrency has no room for.
+    pub(crate) fn no_concurrency() -> Self {
+        let refusal = Self::of(429, "TooManyRequestsException", LOWER, "Rate Exceeded.");
+        Self { reason: Some("ReservedFunctionConcurrentInvocationLimitExceeded"), ..refusal }
+    }
+
+    /// An invocation whose environment variables cannot be decrypted.
+    pub(crate) fn kms(disabled: bool) -> Self {
+        let (code, why, exception) = if disabled {
+            ("KMSDisabledException", "the KMS key used is disabled", "DisabledException")
+        } else {
+            ("KMSAccessDeniedException", "KMS access was denied", "AccessDeniedException")
+        };
+        let message = format!(
+            "Lambda was unable to decrypt the environment variables because {why}. Please check the function's KMS key settings. \
+             KMS Exception: {exception}"
+        );
+        Self::of(502, code, UPPER, message)
+    }
+
+    pub(crate) fn code_storage_exceeded() -> Self {
+        Self::of(400, "CodeStorageExceededException", LOWER, "Code storage limit exceeded.")
     }
 
     pub(crate) fn fault(status: u16) -> Self {
@@ -106,8 +139,7 @@ impl Refusal {
 
     pub(crate) fn json(&self) -> Value {
         let (kind, spelling) = self.body;
-        let reason = (self.status == 429).then_some("CallerRateLimitExceeded");
-        present(json!({ "Reason": reason, "Type": kind, spelling: self.message }))
+        present(json!({ "Reason": self.reason, "Type": kind, spelling: self.message }))
     }
 }
 

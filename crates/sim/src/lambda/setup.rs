@@ -34,6 +34,8 @@ impl World {
             pending: false,
             idle: false,
             updating: false,
+            described: None,
+            uploaded: false,
         };
         self.lambda.insert(now, name, latest, BTreeMap::new());
         Ok(())
@@ -60,7 +62,8 @@ impl World {
     pub fn publish(&mut self, function: &str, number: u32) -> Result<(), Unfit> {
         let (now, revision) = (self.now(), self.lambda.revision());
         let function = self.lambda.function_mut(function)?;
-        let version = Version { number: Some(number), revision, modified: now, ..function.latest.clone() };
+        let described = function.latest.configuration.description.clone();
+        let version = Version { number: Some(number), revision, modified: now, described, ..function.latest.clone() };
         function.versions.insert(number, version);
         function.next_version = function.next_version.max(number + 1);
         Ok(())
@@ -92,7 +95,7 @@ impl World {
         let earlier = (self.now(), self.alias(function, alias).cloned());
         let state = AliasState { revision: self.lambda.revision(), ..state };
         self.lambda.check_alias(function, &state)?;
-        let written = Alias { routing: Routing::of(&state), state, earlier_routing: None, earlier };
+        let written = Alias { routing: Routing::of(&state), state, earlier_routing: None, earlier, moving: None };
         self.lambda.function_mut(function)?.aliases.insert(alias.to_owned(), written);
         self.lambda.traffic.disturb();
         Ok(())
@@ -122,6 +125,18 @@ impl World {
     pub fn misroute(&mut self, function: &str, factor: f64) -> Result<(), Unfit> {
         self.lambda.function_mut(function)?.misrouting = factor;
         Ok(())
+    }
+
+    /// Gives an alias so many provisioned executions, there at once.
+    pub fn provision(&mut self, function: &str, alias: &str, executions: u32) -> Result<(), Unfit> {
+        let at = self.now() - std::time::Duration::from_hours(1);
+        self.lambda.function_mut(function)?.provisioned.insert(alias.to_owned(), (executions, at));
+        Ok(())
+    }
+
+    /// The version that keeps all traffic of an alias while AWS moves its provisioned concurrency.
+    pub fn moving_from(&self, function: &str, alias: &str) -> Option<u32> {
+        self.lambda.functions.get(function)?.aliases.get(alias)?.moving_from(self.now())
     }
 
     /// Tags a function, also with the `aws:` tags that no caller may set.

@@ -33,6 +33,11 @@ impl Lambda {
     pub(super) fn publish_now(&mut self, now: Time, name: &str, description: Option<String>) -> Result<Value, Refusal> {
         let (revision, latest_revision, place) = (self.revision(), self.revision(), self.place.clone());
         let settle = self.settings.version_settle;
+        let function = self.function(name)?;
+        let again = function.versions.values().next_back().is_some_and(|last| function.latest.is_same_release(last));
+        if !again {
+            self.room_for(function.latest.code.size)?;
+        }
         let function = self.function_mut(name)?;
         // A version published with an upload waits for that upload.
         let settle = if function.latest.pending || function.latest.updating { None } else { Some(settle) };
@@ -41,7 +46,17 @@ impl Lambda {
         }
         let number = function.next_version;
         function.next_version += 1;
-        let mut version = Version { number: Some(number), revision, modified: now, updating: false, ..function.latest.clone() };
+        let described = function.latest.configuration.description.clone();
+        let uploaded = settle.is_none();
+        let mut version = Version {
+            number: Some(number),
+            revision,
+            modified: now,
+            updating: false,
+            described,
+            uploaded,
+            ..function.latest.clone()
+        };
         version.pending = settle.is_none_or(|settle| !settle.is_zero());
         if let Ok(serving) = version.configuration.behaviour() {
             version.serving = serving;
@@ -59,7 +74,7 @@ impl Lambda {
         let target = self.place.parse(&call.target)?;
         let function = self.function(&target.name)?;
         let versions = std::iter::once(&function.latest).chain(function.versions.values());
-        let shown = versions.map(|version| version.show(&self.place, &function.name, Some(&version.label()))).collect();
+        let shown = versions.map(|version| version.listed(&self.place, &function.name, Some(&version.label()))).collect();
         Done::list(call, "Versions", shown)
     }
 
@@ -89,6 +104,9 @@ impl Lambda {
         if let Some(number) = number {
             if let Some(version) = function.versions.get_mut(&number) {
                 version.pending = false;
+                if version.uploaded {
+                    version.revision = revision;
+                }
             }
             return;
         }
