@@ -44,6 +44,6 @@ pub(crate) fn identity() -> Identity {
 
 /// From then on AWS refuses every call of this caller: its credentials have ended.
 pub(crate) fn end_credentials(account: &Account, caller: &str, end: Time) {
-    let refused = Fault::everywhere(Effect::Deny).from_caller(caller).between(end, end + Duration::from_hours(24));
+    let refused = Fault::everywhere(Effect::Expire).from_caller(caller).between(end, end + Duration::from_hours(24));
     account.with(|world| world.add_fault(refused));
 }

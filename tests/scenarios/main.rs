@@ -25,7 +25,9 @@ mod interrupted;
 mod managed_alarms;
 mod many_at_once;
 mod no_change;
+mod no_end;
 mod operators;
+mod provisioned;
 mod refused;
 mod schedules;
 mod stage;
@@ -34,4 +36,5 @@ mod the_story;
 #[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
 #[path = "../../crates/analysis/tests/traffic/mod.rs"]
 mod traffic;
+mod unobserved;
 mod vectors;

@@ -28,7 +28,7 @@ enum Check {
 }
 
 /// Every check, by what it promises. A story of one function is judged by all of them, as one of several is.
-const CHECKS: [(&str, Check); 35] = [
+const CHECKS: [(&str, Check); 37] = [
     ("every write carries a revision", All(conditional)),
     ("only stable and candidate get traffic", Each(versions)),
     ("a share comes with a note that says so", Each(noted)),
@@ -57,6 +57,8 @@ const CHECKS: [(&str, Check); 35] = [
     ("the exit code of all is that of the worst of them", All(endings::exit_codes_of_all)),
     ("where the traffic is said to be, it is", Each(endings::said)),
     ("whoever is refused has done nothing", All(endings::refused)),
+    ("nothing is done before AWS has moved the traffic", Each(endings::moved)),
+    ("what nobody could invoke is not promoted", Each(endings::ran)),
     ("everything ends in time", All(endings::in_time)),
     ("a claim ends in a terminal note", Each(endings::terminal)),
     ("who ends leaves nothing behind", All(endings::released)),

@@ -69,6 +69,8 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             text: "Anna's",
             published: false,
             first: false,
+            refused: false,
+            provisioning: Duration::ZERO,
             version_settle: Duration::from_secs(1),
             metric_lag: Duration::from_secs(5),
             evaluation_delay: Duration::from_secs(5),

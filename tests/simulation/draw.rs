@@ -31,6 +31,7 @@ impl Story {
             story.draw_act(&mut rng, span);
         }
         story.twist(&mut rng, span);
+        story.worsen(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
     }
@@ -68,8 +69,21 @@ impl Story {
         if rng.f64() < 0.75 {
             (0..rng.usize(1..=3)).for_each(|_| story.draw_act(&mut rng, span));
         }
+        story.worsen(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    /// Makes three stories in ten worse. Drawn by itself: everything else of a seed is as it would be without.
+    fn worsen(&mut self, span: u64) {
+        let mut rng = Rng::with_seed(!self.seed);
+        let alone = self.many == 1;
+        match rng.u8(..100) {
+            0..4 if alone => self.scene.refused = true,
+            4..9 if !self.scene.first => self.scene.provisioning = Duration::from_secs(rng.u64(10..120)),
+            9..30 => self.weather.push(draw_worse(&mut rng, span)),
+            _ => {}
+        }
     }
 
     fn draw_trouble(&mut self, rng: &mut Rng, span: u64) -> Trouble {
@@ -204,12 +218,36 @@ impl Scene {
             text: TEXTS[rng.usize(..TEXTS.len())],
             published: rng.f64() < 0.3,
             first: false,
+            refused: false,
+            provisioning: Duration::ZERO,
             version_settle: Duration::from_millis(rng.u64(0..4_000)),
             metric_lag: Duration::from_secs(rng.u64(0..20)),
             evaluation_delay: Duration::from_secs(rng.u64(1..30)),
             quotas: rng.f64() < 0.7,
         }
     }
+}
+
+/// What no client of AWS expects of it.
+fn draw_worse(rng: &mut Rng, span: u64) -> Weather {
+    const CALLS: [Option<&str>; 5] =
+        [None, Some("GetAlias"), Some("UpdateAlias"), Some("DescribeAlarms"), Some("GetFunctionConfiguration")];
+    const YEAR: i64 = 365 * 24 * 3_600;
+    let from = rng.u64(0..span);
+    let until = from + rng.u64(5..=span);
+    let operation = CALLS[rng.usize(..CALLS.len())];
+    let (operation, effect, chance, until) = match rng.u8(..8) {
+        // Longer than anybody tries it.
+        0 | 1 => (Some("UpdateAlias"), Effect::ServerError([500, 503][rng.usize(..2)]), 1.0, from + 1_500),
+        2 | 3 => (operation, Effect::Foreign([403, 404, 502][rng.usize(..3)]), [0.2, 1.0][rng.usize(..2)], until),
+        4 | 5 => (operation, Effect::Stall, 0.1, until),
+        _ => {
+            let seconds = [rng.i64(-90..90), 3_600, -3_600, YEAR, -30 * YEAR][rng.usize(..5)];
+            (None, Effect::Dated(seconds), [0.05, 1.0][rng.usize(..2)], until)
+        }
+    };
+    let (from, until) = (Duration::from_secs(from), Duration::from_secs(until));
+    Weather { operation, of: None, effect, chance, from, until }
 }
 
 fn draw_weather(rng: &mut Rng, span: u64) -> Vec<Weather> {

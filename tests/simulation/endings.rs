@@ -2,6 +2,7 @@
 //!
 //! Single writes are judged in `checks`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sim::{AliasState, CallRecord, Delivery, Time};
@@ -288,6 +289,45 @@ pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
     Ok(())
 }
 
+/// With provisioned concurrency AWS keeps all traffic where it was for a while: until then nobody says that it is done.
+pub(crate) fn moved(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
+    let takes = record.story.scene.provisioning;
+    let done = record.runs.iter().filter_map(|run| Some((run, run.ended.as_ref()?))).filter(|(_, ended)| ended.code == 0);
+    for (run, ended) in done {
+        let moves: Vec<&Change<'_>> =
+            changes.iter().filter(|change| change.call.at <= ended.at && change.before.version != change.after.version).collect();
+        let Some(last) = moves.last().filter(|last| last.call.caller == run.caller && !last.created()) else { continue };
+        // On the way to somewhere else, what is gone back to has the traffic still.
+        let under_way = moves.iter().rev().nth(1).is_some_and(|before| before.call.at + takes > last.call.at);
+        ensure(under_way || ended.at >= last.call.at + takes, || {
+            format!("{} ended at {:.3}, function {member}: {}", run.caller, record.seconds(ended.at), record.shown(last))
+        })?;
+    }
+    Ok(())
+}
+
+/// A version that Lambda refuses to run is noticed by what is not counted, long before it is final.
+pub(crate) fn ran(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
+    let (scene, asked) = (&record.story.scene, &record.story.asked);
+    if !scene.refused || !asked.compares {
+        return Ok(());
+    }
+    let mut expected = BTreeMap::<&str, f64>::new();
+    for (before, change) in changes.iter().zip(changes.iter().skip(1)) {
+        for version in CANDIDATES {
+            let share = before.after.share(version);
+            // Alone, it is expected to have what the alias had in the hour before, of which the story has three minutes.
+            let rate = if share < 1.0 { share * scene.traffic } else { scene.traffic / 20.0 };
+            let made = rate * change.call.at.since(before.call.at).as_secs_f64();
+            *expected.entry(version).or_default() += made;
+        }
+        let due = expected.get(change.after.version.as_str()).copied().unwrap_or_default();
+        let ours = change.promoted() && change.by(Role::Rollout);
+        ensure(!ours || due < 40.0, || format!("some {due:.0} invocations: {}", record.shown(change)))?;
+    }
+    Ok(())
+}
+
 pub(crate) fn in_time(record: &Record, _: &[Change<'_>]) -> Finding {
     let overdue: Vec<&str> = record.runs.iter().filter(|run| run.overdue).map(|run| run.caller.as_str()).collect();
     ensure(overdue.is_empty(), || format!("still running: {}", overdue.join(", ")))
@@ -358,6 +398,7 @@ pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
     let code = record.rollouts().next().and_then(Run::code).ok_or("it never ended")?;
     // A version that fails more often may be noticed by its calls alone.
     let worse = story.asked.compares && scene.error_rate > 0.0 && code == 10;
+    let unseen = story.asked.compares && scene.refused && code == 12;
     let hooks = (0..story.many).map(|member| story.hooks(member).map(|(_, manner)| refuses(manner)));
     let [pre, post] = hooks.fold([false, false], |[pre, post], [also_pre, also_post]| [pre || also_pre, post || also_post]);
     let right = match (story.bad.map(|(_, trouble)| trouble), pre, post, red) {
@@ -368,6 +409,6 @@ pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
         (Some(_), _, _, true) => matches!(code, 0 | 3 | 10),
         (None, _, _, true) => matches!(code, 0 | 3 | 10 | 11),
     };
-    ensure(worse || right, || format!("it ended with {code}"))?;
+    ensure(worse || unseen || right, || format!("it ended with {code}"))?;
     ensure(story.many == 1 || record.finishers.is_empty(), || "it did not end by itself".to_owned())
 }

@@ -232,7 +232,8 @@ impl Cast<'_> {
             (_, true) => TOGETHER + self.story.scene.version_settle,
             (_, false) => TOGETHER + self.story.scene.version_settle + GIVES_UP,
         };
-        self.story.calm() + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
+        let moving = self.story.scene.provisioning * 2;
+        self.story.calm() + moving + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
     }
 
     fn all_are_done(&self) -> bool {

@@ -120,6 +120,25 @@ fn sigkill_at_any_moment_does_no_harm() {
 }
 
 #[test]
+fn a_terminal_that_closes_ends_a_rollout_as_a_cancelled_job_does() {
+    let mut play = Play::start(2);
+    play.story.acts.push((Duration::ZERO, Act::Signal(0)));
+    play.story.asked.hold_on_interrupt = false;
+    let rollout = play.rollout("ONE", "");
+    let shared = || play.served.account.with(|world| world.alias(&name(0), ALIAS).is_some_and(|alias| !alias.weights.is_empty()));
+    while !shared() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let sent = std::process::Command::new("kill").args(["-HUP", &rollout.child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let run = play.end(rollout);
+    let code = run.code();
+    let record = play.record(vec![run]);
+    assert_right(&record);
+    assert_eq!((code, record.all_on("41")), (Some(13), true), "{}", record.text());
+}
+
+#[test]
 fn of_three_at_once_one_finishes_and_the_others_do_nothing() {
     let play = Play::start(1);
     let processes = ["ONE", "TWO", "THREE"].map(|caller| play.rollout(caller, ""));

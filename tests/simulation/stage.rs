@@ -84,6 +84,7 @@ pub(crate) fn furnish(story: &Story, opened: Time) -> World {
     let settings = sim::Settings {
         settle: Duration::from_millis(300),
         version_settle: scene.version_settle,
+        provisioning: scene.provisioning,
         latency: Duration::from_millis(5)..=Duration::from_millis(60),
         metric_lag: Duration::ZERO..=scene.metric_lag,
         evaluation_delay: scene.evaluation_delay,
@@ -112,9 +113,14 @@ fn furnish_one(world: &mut World, story: &Story, member: usize) {
             _ => scene.text,
         };
         world.describe_alias(&name, ALIAS, last).unwrap();
+        if !scene.provisioning.is_zero() {
+            world.provision(&name, ALIAS, 2).unwrap();
+        }
     }
     if trouble != Some(Trouble::Nothing) {
-        world.set_environment(&name, &[("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate)]).unwrap();
+        let refused = if scene.refused { "KMSAccessDenied" } else { "" };
+        let new = [("SIM_BODY", "new"), ("SIM_ERROR_RATE", &error_rate), ("SIM_REFUSED", refused)];
+        world.set_environment(&name, &new).unwrap();
     }
     if scene.published || trouble == Some(Trouble::Rejected) {
         world.publish(&name, 42).unwrap();
@@ -160,6 +166,7 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
             preexisting_alarm: if asked.ignore_red { Preexisting::Ignore } else { Preexisting::Fail },
             blind_limit: asked.blind_limit,
             analysis: Analysis { mode: if asked.compares { Mode::On } else { Mode::Off }, ..Analysis::default() },
+            allow_provisioned: !scene.provisioning.is_zero(),
             on_interrupt: if asked.hold_on_interrupt { OnInterrupt::Hold } else { OnInterrupt::RollBack },
             ..Policy::default()
         },

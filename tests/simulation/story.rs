@@ -38,6 +38,10 @@ pub(crate) struct Scene {
     pub(crate) published: bool,
     /// Whether the alias is still to be made.
     pub(crate) first: bool,
+    /// Whether Lambda refuses every invocation of the candidate before it runs.
+    pub(crate) refused: bool,
+    /// How long AWS keeps the traffic where it was until provisioned concurrency has moved; zero where the aliases have none.
+    pub(crate) provisioning: Duration,
     pub(crate) version_settle: Duration,
     pub(crate) metric_lag: Duration,
     pub(crate) evaluation_delay: Duration,
@@ -128,6 +132,9 @@ pub(crate) enum Act {
     /// The alarm of one of them is red for so long, and green again.
     Flap(usize, Duration),
 }
+
+/// When whoever waits for a stalled call has certainly given up.
+const STALLED: Duration = Duration::from_mins(5);
 
 /// How long AWS leaves each of the shares that it sets itself.
 pub(crate) const PROVISIONING: Duration = Duration::from_secs(20);
@@ -286,6 +293,8 @@ impl Weather {
     fn over(&self) -> Duration {
         match self.effect {
             Effect::LateWrite(after) => self.until + after,
+            Effect::Stall => self.until + STALLED,
+            Effect::Foreign(_) | Effect::Dated(_) | Effect::Expire => self.until,
             Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => self.until,
             Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) | Effect::Foreign(_) | Effect::Dated(_) => self.until,
         }
