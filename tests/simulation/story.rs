@@ -296,7 +296,7 @@ impl Weather {
             Effect::Stall => self.until + STALLED,
             Effect::Foreign(_) | Effect::Dated(_) | Effect::Expire => self.until,
             Effect::Throttle | Effect::ServerError(_) | Effect::Conflict | Effect::Deny | Effect::Refuse => self.until,
-            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) | Effect::Foreign(_) | Effect::Dated(_) => self.until,
+            Effect::LostAnswer | Effect::StaleRead(_) | Effect::Latency(_) => self.until,
         }
     }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws::{AccessKey, Aws, ClientOverrides, Settings, connect};
+use aws::{Aws, ClientOverrides, Settings, connect};
+use aws_credential_types::Credentials;
 use controller::port::{Cloud, Failure};
 use rollout::Subject;
 
@@ -38,7 +39,7 @@ async fn against(
         }
     });
     let settings = Settings { region: Some("us-east-1".to_owned()), endpoint_url: Some(url), ..Settings::default() };
-    let key = AccessKey { id: "ME".to_owned(), secret: "secret".to_owned() };
+    let key = Credentials::new("ME", "secret", None, None, "test");
     let aws = connect(settings, ClientOverrides { credentials: Some(key), ..ClientOverrides::default() }).await;
     (aws.expect("sound settings"), written)
 }
