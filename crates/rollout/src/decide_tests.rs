@@ -11,7 +11,7 @@ use crate::decide::{Action, Reason, decide};
 use crate::group_tests::{as_noted, note as noted};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
-use crate::note::{AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, RolloutId, write_description};
+use crate::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Source};
 use crate::policy::Policy;
@@ -195,10 +195,7 @@ fn is_red(seen: &Observation) -> bool {
 }
 
 pub(crate) fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
-    match seen.alias.as_ref()?.noted() {
-        NoteParse::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
-        NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing => None,
-    }
+    seen.alias.as_ref()?.note().filter(|note| note.id == plan.id && note.owner == plan.owner)
 }
 
 /// The weight of the candidate that an alias gives, and the weight that goes to neither of the two versions.
