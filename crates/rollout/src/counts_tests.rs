@@ -42,15 +42,11 @@ pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comp
 
 fn plans() -> Vec<Plan> {
     let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
-    let mut plans = Vec::new();
-    for mode in [Mode::On, Mode::Observe, Mode::Off] {
-        for (min_requests, on_low_traffic) in [(0, roll_back), (100, roll_back), (100, promote), (100, probe)] {
-            for post_hook in [None, Some("post".to_owned())] {
-                plans.push(Plan { policy: comparing(mode, min_requests, on_low_traffic), post_hook, ..plan() });
-            }
-        }
-    }
-    plans
+    let waits = [(0, roll_back), (100, roll_back), (100, promote), (100, probe)];
+    let modes = [Mode::On, Mode::Observe, Mode::Off].into_iter();
+    let policies = modes.flat_map(|mode| waits.map(|(requests, then)| comparing(mode, requests, then)));
+    let hooked = |policy| [None, Some("post".to_owned())].map(|post_hook| Plan { policy, post_hook, ..plan() });
+    policies.flat_map(hooked).collect()
 }
 
 fn comparing(mode: Mode, min_requests: u64, on_low_traffic: OnLowTraffic) -> Policy {

@@ -79,16 +79,11 @@ fn aliases(plan: &Plan) -> Vec<Alias> {
 
 fn companies() -> Vec<Others> {
     let called = |cause| Some(RollbackTrigger { by: "b".into(), cause });
-    let places = [
-        (Stage::Outside, Stage::Outside),
-        (Stage::Claimed, Stage::Claimed),
-        (Stage::Claimed, Stage::Step(1)),
-        (Stage::Step(1), Stage::Step(1)),
-        (Stage::Step(1), FULL),
-        (FULL, FULL),
-        (FULL, Stage::Final),
-        (Stage::Final, Stage::Final),
-    ];
+    // Nobody has begun, or each is where it is, ready for no more or for the next.
+    let stages = [Stage::Claimed, Stage::Step(1), FULL, Stage::Final];
+    let nexts = stages.windows(2).map(|pair| (pair[0], pair[1]));
+    let places: Vec<_> = [Stage::Outside].into_iter().chain(stages).map(|at| (at, at)).chain(nexts).collect();
+    assert_eq!(places.len(), 8);
     let orders = [
         [false, false, false, false],
         [true, false, false, false],
@@ -101,7 +96,7 @@ fn companies() -> Vec<Others> {
     let mut all = Vec::new();
     for called in [None, called(None), called(Some(Cause::Alarm))] {
         for [taken_over, committed, moved, under_way] in orders {
-            for ((at, ready), leads) in places.into_iter().flat_map(|place| [(place, false), (place, true)]) {
+            for ((at, ready), leads) in places.iter().flat_map(|place| [(*place, false), (*place, true)]) {
                 let before = if leads { Stage::Final } else { at };
                 let (called, last, owned, open) = (called.clone(), None, moved, under_way);
                 let flags =
