@@ -112,6 +112,12 @@ fn read(path: &str) -> String {
     format!("GET {path}\namz-sdk-request: attempt=1; max=3")
 }
 
+/// How a write to the function begins: that it may be tried so many times, and that it has JSON.
+fn write(method: &str, path: &str, tries: u8) -> String {
+    let head = format!("{method} /2015-03-31/functions/hello/{path}");
+    format!("{head}\namz-sdk-request: attempt=1; max={tries}\ncontent-type: application/json")
+}
+
 #[tokio::test(start_paused = true)]
 async fn reads_of_a_function() {
     let wire = Wire::new().await;
@@ -141,11 +147,10 @@ async fn update_alias() {
     let wire = Wire::new().await;
     let Revision(revision) = wire.revision();
     wire.aws.update_alias(&live(), &alias(1, &[(2, 1_000)], "mine [note]"), &wire.revision()).await.unwrap();
-    let head = "PUT /2015-03-31/functions/hello/aliases/live\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
+    let head = write("PUT", "aliases/live", 1);
     let body = |description: &str, version: &str, revision: &str, weights: &str| {
-        format!(
-            r#"{{"Description":"{description}","FunctionVersion":"{version}","RevisionId":"{revision}","RoutingConfig":{{"AdditionalVersionWeights":{weights}}}}}"#
-        )
+        let routing = format!(r#""RoutingConfig":{{"AdditionalVersionWeights":{weights}}}"#);
+        format!(r#"{{"Description":"{description}","FunctionVersion":"{version}","RevisionId":"{revision}",{routing}}}"#)
     };
     assert_eq!(wire.sent(), [format!("{head}\n{}", body("mine [note]", "1", &revision, r#"{"2":0.1}"#))]);
 
@@ -170,9 +175,8 @@ async fn create_alias() {
     let wire = Wire::new().await;
     let subject = Subject::parse("hello:fresh", None).unwrap();
     wire.aws.create_alias(&subject, &alias(1, &[], "[note]")).await.unwrap();
-    let expected = "POST /2015-03-31/functions/hello/aliases\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json\n\
-                    {\"Description\":\"[note]\",\"FunctionVersion\":\"1\",\"Name\":\"fresh\",\"RoutingConfig\":{\"AdditionalVersionWeights\":{}}}";
-    assert_eq!(wire.sent(), [expected]);
+    let body = r#"{"Description":"[note]","FunctionVersion":"1","Name":"fresh","RoutingConfig":{"AdditionalVersionWeights":{}}}"#;
+    assert_eq!(wire.sent(), [format!("{}\n{body}", write("POST", "aliases", 1))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,7 +187,7 @@ async fn publish_version() {
     wire.aws.publish(&live().function, &seen, None).await.unwrap();
     let again = wire.aws.configuration(&live().function, None).await.unwrap();
     wire.aws.publish(&live().function, &again, Some("words")).await.unwrap();
-    let head = "POST /2015-03-31/functions/hello/versions\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
+    let head = write("POST", "versions", 1);
     let (hash, Revision(revision)) = (&seen.code_sha256, &seen.revision);
     let sent = wire.sent();
     assert_eq!(sent[0], format!("{head}\n{{\"CodeSha256\":\"{hash}\",\"RevisionId\":\"{revision}\"}}"));
@@ -196,10 +200,9 @@ async fn update_function_code() {
     let wire = Wire::new().await;
     wire.aws.update_code(&live().function, &Code::Zip(b"PK\x03\x04".to_vec())).await.unwrap();
     // The simulated function has no image; what was sent for one is recorded all the same.
-    let image = Code::Image("111111111111.dkr.ecr.us-east-1.amazonaws.com/hello:2".to_owned());
-    let _ = wire.aws.update_code(&live().function, &image).await;
-    let head = "PUT /2015-03-31/functions/hello/code\namz-sdk-request: attempt=1; max=1\ncontent-type: application/json";
     let uri = "111111111111.dkr.ecr.us-east-1.amazonaws.com/hello:2";
+    let _ = wire.aws.update_code(&live().function, &Code::Image(uri.to_owned())).await;
+    let head = write("PUT", "code", 1);
     assert_eq!(wire.sent(), [format!("{head}\n{{\"ZipFile\":\"UEsDBA==\"}}"), format!("{head}\n{{\"ImageUri\":\"{uri}\"}}")]);
 }
 
@@ -213,21 +216,17 @@ async fn writes_as_a_question() {
         let subject = if write == Write::NewAlias { Subject::parse("hello:fresh", None).unwrap() } else { live() };
         wire.aws.may_write(&subject, &write).await.unwrap();
     }
-    let (head, kind) = ("amz-sdk-request: attempt=1; max=3", "content-type: application/json");
-    let path = "/2015-03-31/functions/hello";
     let revision = r#""RevisionId":"00000000-0000-0000-0000-000000000000""#;
     let weights = r#""RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}"#;
+    let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let expected = [
-        format!(
-            "PUT {path}/aliases/live\n{head}\n{kind}\n{{\"Description\":\"mine\",\"FunctionVersion\":\"1\",{revision},{weights}}}"
-        ),
-        format!("PUT {path}/aliases/live\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",{revision}}}"),
-        format!("POST {path}/aliases\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",\"Name\":\"fresh\"}}"),
-        format!(
-            "POST {path}/versions\n{head}\n{kind}\n{{\"CodeSha256\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",{revision}}}"
-        ),
-        format!("PUT {path}/code\n{head}\n{kind}\n{{\"DryRun\":true,{revision},\"ZipFile\":\"bm9uZQ==\"}}"),
+        ("PUT", "aliases/live", format!(r#""Description":"mine","FunctionVersion":"1",{revision},{weights}"#)),
+        ("PUT", "aliases/live", format!(r#""FunctionVersion":"2147483647",{revision}"#)),
+        ("POST", "aliases", r#""FunctionVersion":"2147483647","Name":"fresh""#.to_owned()),
+        ("POST", "versions", format!(r#""CodeSha256":"{hash}",{revision}"#)),
+        ("PUT", "code", format!(r#""DryRun":true,{revision},"ZipFile":"bm9uZQ==""#)),
     ];
+    let expected = expected.map(|(method, path, body)| format!("{}\n{{{body}}}", write(method, path, 3)));
     assert_eq!(wire.sent(), expected);
     assert_eq!(wire.revision(), before);
     let done = wire.account.with(|world| world.log().iter().filter(|call| call.succeeded()).count());
@@ -243,13 +242,8 @@ async fn invoke() {
     wire.aws.invoke(&unqualified, b"{}", Duration::from_secs(30)).await.unwrap();
     let headers = "amz-sdk-request: attempt=1; max=1\ncontent-type: application/octet-stream\n\
                    x-amz-invocation-type: RequestResponse\nx-amz-log-type: Tail";
-    assert_eq!(
-        wire.sent(),
-        [
-            format!("POST /2015-03-31/functions/hello/invocations?Qualifier=live\n{headers}\n{{\"a\":1}}"),
-            format!("POST /2015-03-31/functions/hello/invocations\n{headers}\n{{}}"),
-        ]
-    );
+    let sent = |qualifier, body| format!("POST /2015-03-31/functions/hello/invocations{qualifier}\n{headers}\n{body}");
+    assert_eq!(wire.sent(), [sent("?Qualifier=live", r#"{"a":1}"#), sent("", "{}")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,7 +150,7 @@ async fn count(stage: &Stage, minutes: &RefCell<Vec<Minute>>) {
         let grown = |place: usize, of: fn(&Tally) -> u64| f64_of(of(&now[place]) - of(&before[place]));
         let calls = |tally: &Tally| tally.invocations;
         let bad = |tally: &Tally| tally.errors;
-        minutes.borrow_mut().push(Minute::new(grown(0, calls), grown(0, bad), grown(1, calls), grown(1, bad)).unwrap());
+        minutes.borrow_mut().push(Minute::new([grown(0, calls), grown(0, bad), grown(1, calls), grown(1, bad)]).unwrap());
         before = now;
     }
 }

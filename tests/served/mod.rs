@@ -116,23 +116,16 @@ impl Served {
 
 pub(crate) fn canaryctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_canaryctl"));
-    for name in
-        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    {
-        command.env_remove(name);
-    }
+    let of_aws =
+        ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     // The CI system that runs this test is not the one that it is about.
-    for name in ["AWS_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+    let of_ci = ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"];
+    let of_network = ["AWS_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    for name in of_aws.into_iter().chain(of_ci).chain(of_network) {
         command.env_remove(name);
     }
-    for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"] {
-        command.env_remove(name);
-    }
-    command
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.stdin(Stdio::null());
+    command.envs(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"].map(|name| (name, "/dev/null")));
+    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }
 

@@ -22,73 +22,63 @@ use crate::play::{play, play_through};
 use crate::stage::name;
 use crate::story::{Act, Manner, Story, Trouble, Weather, Wish};
 
-/// A way to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Breakage {
-    /// It writes whatever the revision.
-    NoRevision,
-    /// It takes a refused swap for a done one.
-    Ignores412,
-    /// It writes again on the revision that beat it.
-    WritesOver412,
-    /// It takes red for green, now and in the past.
-    RedIsGreen,
-    /// It takes an alarm that is gone for a green one.
-    MissingIsGreen,
-    /// It takes no answer for the last one.
-    BlindIsGreen,
-    /// It takes no answer for the last counts.
-    UncountedIsGood,
-    /// It forgets the note that belongs to a share.
-    NoNote,
-    /// It shifts more than planned.
-    MoreWeight,
-    /// It shifts before it is due.
-    FastClock,
-    /// It goes by what the alias was at first.
-    OldAlias,
-    /// It says that it wrote, and did not.
-    SwallowsWrites,
-    /// It says that it went back, and did not.
-    NeverBack,
-    /// It does not listen to its hooks.
-    DeafToHooks,
-    /// It writes over the user's words.
-    LosesWords,
-    /// It gives the share to another version.
-    WrongVersion,
-    /// One of several goes two steps at once.
-    GoesAhead,
-    /// It is final as soon as it has everything.
-    CommitsEarly,
-    /// It goes back when the others become final.
-    TurnsBack,
-    /// It claims nothing, and says that it did.
-    ClaimsNothing,
+/// Declares the ways to be wrong, each with the numbers of functions of which it may be one.
+macro_rules! breakages {
+    ($($(#[$about:meta])+ $name:ident: $many:expr,)+) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Breakage { $($(#[$about])+ $name,)+ }
+
+        const BREAKAGES: &[(Breakage, &[usize])] = &[$((Breakage::$name, &$many)),+];
+    };
 }
 
-const BREAKAGES: [(Breakage, &[usize]); 20] = [
-    (Breakage::NoRevision, &[1, 4]),
-    (Breakage::Ignores412, &[1]),
-    (Breakage::WritesOver412, &[1]),
-    (Breakage::RedIsGreen, &[1, 4]),
-    (Breakage::MissingIsGreen, &[1]),
-    (Breakage::BlindIsGreen, &[1]),
-    (Breakage::UncountedIsGood, &[1]),
-    (Breakage::NoNote, &[1, 4]),
-    (Breakage::MoreWeight, &[1, 4]),
-    (Breakage::FastClock, &[1, 4]),
-    (Breakage::OldAlias, &[1, 4]),
-    (Breakage::SwallowsWrites, &[1, 4]),
-    (Breakage::NeverBack, &[1, 4]),
-    (Breakage::DeafToHooks, &[1, 4]),
-    (Breakage::LosesWords, &[1, 4]),
-    (Breakage::WrongVersion, &[1, 4]),
-    (Breakage::GoesAhead, &[4]),
-    (Breakage::CommitsEarly, &[4]),
-    (Breakage::TurnsBack, &[4]),
-    (Breakage::ClaimsNothing, &[4]),
-];
+breakages! {
+    /// It writes whatever the revision.
+    NoRevision: [1, 4],
+    /// It takes a refused swap for a done one.
+    Ignores412: [1],
+    /// It writes again on the revision that beat it.
+    WritesOver412: [1],
+    /// It takes red for green, now and in the past.
+    RedIsGreen: [1, 4],
+    /// It takes an alarm that is gone for a green one.
+    MissingIsGreen: [1],
+    /// It takes no answer for the last one.
+    BlindIsGreen: [1],
+    /// It takes no answer for the last counts.
+    UncountedIsGood: [1],
+    /// It forgets the note that belongs to a share.
+    NoNote: [1, 4],
+    /// It shifts more than planned.
+    MoreWeight: [1, 4],
+    /// It shifts before it is due.
+    FastClock: [1, 4],
+    /// It goes by what the alias was at first.
+    OldAlias: [1, 4],
+    /// It says that it wrote, and did not.
+    SwallowsWrites: [1, 4],
+    /// It says that it went back, and did not.
+    NeverBack: [1, 4],
+    /// It does not listen to its hooks.
+    DeafToHooks: [1, 4],
+    /// It writes over the user's words.
+    LosesWords: [1, 4],
+    /// It gives the share to another version.
+    WrongVersion: [1, 4],
+    /// One of several goes two steps at once.
+    GoesAhead: [4],
+    /// It is final as soon as it has everything.
+    CommitsEarly: [4],
+    /// It goes back when the others become final.
+    TurnsBack: [4],
+    /// It claims nothing, and says that it did.
+    ClaimsNothing: [4],
+}
+
+/// Every way to be wrong, of one function or of one among several.
+fn each() -> impl Iterator<Item = (Breakage, usize)> {
+    BREAKAGES.iter().flat_map(|(breakage, all)| all.iter().map(|many| (*breakage, *many)))
+}
 
 /// In how many stories all must be well with the controller as it is.
 const HANDFUL: u64 = 5;
@@ -316,7 +306,7 @@ fn painted(answer: http::Response<Bytes>) -> http::Response<Bytes> {
 
 #[test]
 fn every_breakage_is_caught() {
-    for (breakage, many) in BREAKAGES.into_iter().flat_map(|(breakage, all)| all.iter().map(move |many| (breakage, *many))) {
+    for (breakage, many) in each() {
         let (broken, unnoticed) = if many == 1 { (0, UNNOTICED[0]) } else { (1, UNNOTICED[1]) };
         let caught = (1..=unnoticed).find_map(|seed| {
             let alias = format!("{}/aliases/live", name(broken));
@@ -334,7 +324,7 @@ fn every_breakage_is_caught() {
 
 #[test]
 fn the_same_stories_pass_with_the_controller_as_it_is() {
-    for (breakage, many) in BREAKAGES.into_iter().flat_map(|(breakage, all)| all.iter().map(move |many| (breakage, *many))) {
+    for (breakage, many) in each() {
         for seed in 1..=HANDFUL {
             let record = play(&breakage.story(many, seed));
             let wrong = judge(&record);

@@ -8,7 +8,6 @@ use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_r
 use clap::Args;
 use controller::port::{Cloud, MinuteCounts, VersionPair};
 use rollout::format::percent;
-use rollout::note::NoteParse;
 use rollout::{Time, Version};
 use serde_json::json;
 
@@ -103,10 +102,7 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
     let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
     let held = session.aws.alias(&subject).await;
     let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
-    let last = match held.as_ref().map(|held| held.alias.noted()) {
-        Some(NoteParse::Note(note)) => Some(*note),
-        Some(NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
-    };
+    let last = held.as_ref().and_then(|held| held.alias.note());
     let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
     let Some((stable, candidate)) = versions else {
         return Err(refused(
@@ -140,7 +136,7 @@ fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, analysis::CountEr
             minutes.push(Minute::default());
             next = next.map(|next| next + Duration::from_mins(1));
         }
-        minutes.push(Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)?);
+        minutes.push(Minute::new([candidate.calls, candidate.errors, stable.calls, stable.errors])?);
         next = Some(*start + Duration::from_mins(1));
     }
     Ok(minutes)

@@ -94,7 +94,7 @@ impl Evidence {
     /// The factors of a bucket are products over its invocations at a given split, good invocations alone never raise one, and a mean of bets
     /// gains no more than the best of them.
     pub(crate) fn worth_at_most(&self, stable_calls: f64) -> f64 {
-        let call = Minute::new(1.0, 1.0, stable_calls.min(MOST_CALLS), 0.0).unwrap_or_default();
+        let call = Minute::new([1.0, 1.0, stable_calls.min(MOST_CALLS), 0.0]).unwrap_or_default();
         factors(&self.parameters, &call).fold(0.0, f64::max)
     }
 

@@ -224,7 +224,7 @@ impl Piece {
         let bad = |calls: f64, rate: f64| (calls * rate).min(calls);
         let (canary_bad, stable_bad) = (bad(self.canary_calls, canary_rate), bad(self.stable_calls, stable_rate));
         // Calls and rates were checked one by one; a product of them is a count.
-        Minute::new(self.canary_calls, canary_bad, self.stable_calls, stable_bad).unwrap_or_default()
+        Minute::new([self.canary_calls, canary_bad, self.stable_calls, stable_bad]).unwrap_or_default()
     }
 }
 

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn minute(counts: [f64; 4]) -> Minute {
-        Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap()
+        Minute::new(counts).unwrap()
     }
 
     #[test]

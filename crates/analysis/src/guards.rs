@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn minutes(rows: &[[f64; 4]]) -> Vec<Minute> {
-        rows.iter().map(|row| Minute::new(row[0], row[1], row[2], row[3]).unwrap()).collect()
+        rows.iter().map(|row| Minute::new(*row).unwrap()).collect()
     }
 
     #[test]

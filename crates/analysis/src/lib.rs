@@ -35,6 +35,6 @@ pub use evidence::Weighed;
 pub use explain::{Explanation, RATIOS, Rate, shown_ratio};
 pub use guards::{Dead, Together, dead, together};
 pub use latency::{LatencyTest, SlowMinute};
-pub use minute::{CountError, MOST_CALLS, Minute};
+pub use minute::{COLUMNS, CountError, MOST_CALLS, Minute};
 pub use parameters::{Outage, ParameterError, Parameters};
 pub use test::{Outlook, Test, Verdict};

@@ -12,6 +12,9 @@ pub struct Minute {
     stable_bad: f64,
 }
 
+/// The names of the counts, in their order.
+pub const COLUMNS: [&str; 4] = ["canary_calls", "canary_errors", "stable_calls", "stable_errors"];
+
 /// The most invocations of a version that a minute may have: 10¹⁵, below which a float still tells single invocations apart.
 pub const MOST_CALLS: f64 = 1e15;
 
@@ -21,17 +24,12 @@ pub const MOST_CALLS: f64 = 1e15;
 pub struct CountError(String);
 
 impl Minute {
-    /// A minute with these counts, each in invocations.
+    /// A minute with these counts, each in invocations, in the order of [`COLUMNS`].
     ///
     /// # Errors
     /// A count that is negative, infinite, no number or above [`MOST_CALLS`]; more bad invocations than invocations.
-    pub fn new(canary_calls: f64, canary_bad: f64, stable_calls: f64, stable_bad: f64) -> Result<Self, CountError> {
-        for (count, value) in [
-            ("canary_calls", canary_calls),
-            ("canary_errors", canary_bad),
-            ("stable_calls", stable_calls),
-            ("stable_errors", stable_bad),
-        ] {
+    pub fn new(counts: [f64; 4]) -> Result<Self, CountError> {
+        for (count, value) in COLUMNS.into_iter().zip(counts) {
             let wrong = match value {
                 _ if !value.is_finite() => ", not a number of invocations".to_owned(),
                 ..0.0 => ": a count is never negative".to_owned(),
@@ -40,6 +38,7 @@ impl Minute {
             };
             return Err(CountError(format!("{count} is {value}{wrong}")));
         }
+        let [canary_calls, canary_bad, stable_calls, stable_bad] = counts;
         for (count, bad, calls) in [("canary_errors", canary_bad, canary_calls), ("stable_errors", stable_bad, stable_calls)] {
             if bad > calls {
                 return Err(CountError(format!("{count} is {bad}, more than the {calls} invocations in total")));
@@ -95,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_counted_is_refused_by_name() {
-        let said = |counts: [f64; 4]| Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap_err().to_string();
+        let said = |counts| Minute::new(counts).unwrap_err().to_string();
         assert_eq!(said([-1.0, 0.0, 9.0, 0.0]), "canary_calls is -1: a count is never negative");
         assert_eq!(said([1.0, 2.0, 9.0, 0.0]), "canary_errors is 2, more than the 1 invocations in total");
         assert_eq!(said([1.0, 0.0, 9.0, 9.5]), "stable_errors is 9.5, more than the 9 invocations in total");

@@ -7,10 +7,7 @@
 
 use serde::Deserialize;
 
-use crate::minute::Minute;
-
-/// The columns, in their order where there is no header.
-pub const COLUMNS: [&str; 4] = ["canary_calls", "canary_errors", "stable_calls", "stable_errors"];
+use crate::minute::{COLUMNS, Minute};
 
 /// Why a text is no series of minutes.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -96,15 +93,14 @@ fn row(line: &str, at: [usize; 4], width: usize) -> Result<Minute, String> {
             format!("{column} is `{shown}`, not a number\n  hint: the header columns are {names}")
         })?;
     }
-    let [canary_calls, canary_errors, stable_calls, stable_errors] = counts;
-    Minute::new(canary_calls, canary_errors, stable_calls, stable_errors).map_err(|error| error.to_string())
+    Minute::new(counts).map_err(|error| error.to_string())
 }
 
 fn object(line: &str) -> Result<Minute, String> {
     // The parser counts lines too, from this one: its number would only confuse.
     let described = |error: serde_json::Error| error.to_string().replace(" at line 1 column", ", at character");
     let read: Counts = serde_json::from_str(line).map_err(described)?;
-    let minute = Minute::new(read.canary_calls, read.canary_errors, read.stable_calls, read.stable_errors);
+    let minute = Minute::new([read.canary_calls, read.canary_errors, read.stable_calls, read.stable_errors]);
     minute.map_err(|error| error.to_string())
 }
 
@@ -115,7 +111,7 @@ mod tests {
     use super::*;
 
     fn minute(counts: [f64; 4]) -> Minute {
-        Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap()
+        Minute::new(counts).unwrap()
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn whole(most: u32) -> impl Strategy<Value = Minute> {
 }
 
 fn of(counts: [f64; 4]) -> Minute {
-    Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap()
+    Minute::new(counts).unwrap()
 }
 
 /// Parameters that make sense, far from the defaults too.

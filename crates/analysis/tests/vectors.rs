@@ -18,8 +18,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn minute(value: &Value) -> Minute {
-    let counts = numbers(value);
-    Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap()
+    Minute::new(numbers(value).try_into().unwrap()).unwrap()
 }
 
 fn rows<'a>(all: &'a Value, of: &str) -> &'a [Value] {
@@ -122,8 +121,8 @@ fn a_billion_calls_against_one_are_exact() {
         ([0.25, 0.125, 1e9, 3.5], [0.02, 0.9, 1.25, 0.0005], 0.383_153_210_967_894_5),
         ([0.25, 0.125, 1e9, 3.5], [0.001, 0.999, 1.0, 0.01], -2.247_748_026_814_45),
     ];
-    for ([n1, k1, n0, k0], [stable, canary, ratio, margin], expected) in rows {
-        let bucket = Minute::new(n1, k1, n0, k0).unwrap();
+    for (counts, [stable, canary, ratio, margin], expected) in rows {
+        let bucket = Minute::new(counts).unwrap();
         let found = factor::outage(&bucket, Outage { stable, canary }, ratio, margin);
         assert_near(found, &expected.into(), &format!("{bucket:?}"));
     }
@@ -132,8 +131,8 @@ fn a_billion_calls_against_one_are_exact() {
         ([999_999_999.0, 12_345.0, 1.0, 1.0], -6.908_145_011_659_73),
         ([1e9, 1e9, 1e9, 1e9], -5_534_090_850.538_149),
     ];
-    for ([n1, k1, n0, k0], expected) in rows {
-        let bucket = Minute::new(n1, k1, n0, k0).unwrap();
+    for (counts, expected) in rows {
+        let bucket = Minute::new(counts).unwrap();
         assert_near(factor::ratio(&bucket, 1250.0, 1.25, 0.0005), &expected.into(), &format!("{bucket:?}"));
     }
 }

@@ -6,7 +6,7 @@ use analysis::expected::{Step, Traffic, minutes_to_see, notice, sights};
 use analysis::{LatencyTest, Minute, Outlook, Parameters, SlowMinute, Test, Verdict};
 
 fn minute(counts: [f64; 4]) -> Minute {
-    Minute::new(counts[0], counts[1], counts[2], counts[3]).unwrap()
+    Minute::new(counts).unwrap()
 }
 
 fn verdict(minutes: &[[f64; 4]], due: f64, in_all: f64) -> String {
@@ -85,18 +85,18 @@ fn latency_weighs_the_mean_of_its_limits() {
     assert_eq!(one.tests().count(), 1);
     assert!((one.ln_e().exp() - parts[0]).abs() < 1e-9 * parts[0]);
     // Fewer than five slow calls roll nothing back, whatever they weigh.
+    let slow = |bad| minute([5.0, bad, 100_000.0, 0.0]);
     let mut few = LatencyTest::new(0.01, false).unwrap();
     for bad in [0.0, 0.0, 4.9] {
-        few.fold(&SlowMinute { p90: minute([5.0, bad, 100_000.0, 0.0]), p99: None });
+        few.fold(&SlowMinute { p90: slow(bad), p99: None });
     }
     assert!(few.ln_e() > 7.0 && !few.rolls_back());
-    few.fold(&SlowMinute { p90: minute([5.0, 0.1, 100_000.0, 0.0]), p99: None });
+    few.fold(&SlowMinute { p90: slow(0.1), p99: None });
     assert!(few.rolls_back());
     // A call beyond both limits is one slow call.
     let mut twice = LatencyTest::new(0.01, true).unwrap();
     for bad in [0.0, 0.0, 4.9] {
-        let slow = minute([5.0, bad, 100_000.0, 0.0]);
-        twice.fold(&SlowMinute { p90: slow, p99: Some(slow) });
+        twice.fold(&SlowMinute { p90: slow(bad), p99: Some(slow(bad)) });
     }
     assert!(twice.ln_e() > 7.0 && !twice.rolls_back());
 }
@@ -135,14 +135,14 @@ fn a_formula_says_about_the_same() {
 
 #[test]
 fn nothing_is_foretold_from_nonsense() {
-    assert_eq!(Step::new(1.5, 1.0).unwrap_err().to_string(), "the weight is 1.5: it must be between 0 and 1");
-    assert_eq!(
-        Step::new(0.5, f64::NAN).unwrap_err().to_string(),
-        "the time of a step in minutes is NaN: it must be between 0 and 100000"
-    );
-    assert_eq!(
-        Traffic::new(-1.0, 0.0).unwrap_err().to_string(),
-        "the number of invocations per minute is -1: it must be between 0 and 1000000000"
-    );
+    let step = |weight, minutes| Step::new(weight, minutes).unwrap_err().to_string();
+    let traffic = |calls| Traffic::new(calls, 0.0).unwrap_err().to_string();
+    for (said, expected) in [
+        (step(1.5, 1.0), "the weight is 1.5: it must be between 0 and 1"),
+        (step(0.5, f64::NAN), "the time of a step in minutes is NaN: it must be between 0 and 100000"),
+        (traffic(-1.0), "the number of invocations per minute is -1: it must be between 0 and 1000000000"),
+    ] {
+        assert_eq!(said, expected);
+    }
     assert!(notice(&Parameters::default(), &[], &Traffic::new(1.0, 0.0).unwrap(), 2.0).is_err());
 }

@@ -337,13 +337,11 @@ mod tests {
     #[test]
     fn missing_credentials_are_said_plainly() {
         let none = CredentialsError::not_loaded("no providers in chain provided credentials");
-        let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(none.into(), None)));
-        assert_eq!((error.failure, error.message.as_str()), (Failure::Unsigned, NO_CREDENTIALS));
-
         let expired = CredentialsError::provider_error("the SSO session has expired");
-        let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(expired.into(), None)));
-        assert_eq!(error.failure, Failure::Unsigned);
-        assert_eq!(error.message, "no AWS credentials: the SSO session has expired");
+        for (cause, message) in [(none, NO_CREDENTIALS), (expired, "no AWS credentials: the SSO session has expired")] {
+            let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(cause.into(), None)));
+            assert_eq!((error.failure, error.message.as_str()), (Failure::Unsigned, message));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod simulated;
 use std::time::Duration;
 
 use controller::AlarmRule;
-use controller::port::{Cloud, Code, Failure, Revision, State, Update};
+use controller::port::{Cloud, Code, Configuration, Failure, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
 use rollout::target::Qualified;
@@ -124,8 +124,8 @@ async fn publishing_gives_the_version_and_nothing_new_gives_it_again() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let ready = simulated.aws.configuration(&hello, None).await.unwrap();
     assert_eq!((&ready.state, &ready.update), (&State::Active, &Update::Successful));
-    let stale = simulated.aws.publish(&hello, &settling_revision(&ready), None).await.unwrap_err();
-    assert_eq!(stale.failure, Failure::Outdated);
+    let changed = Configuration { revision: Revision("another".to_owned()), ..ready.clone() };
+    assert_eq!(simulated.aws.publish(&hello, &changed, None).await.unwrap_err().failure, Failure::Outdated);
     assert_eq!(simulated.aws.publish(&hello, &ready, Some("words")).await, Ok(version(3)));
     let ready = simulated.aws.configuration(&hello, None).await.unwrap();
     assert_eq!(simulated.aws.publish(&hello, &ready, None).await, Ok(version(3)));
@@ -134,12 +134,7 @@ async fn publishing_gives_the_version_and_nothing_new_gives_it_again() {
     assert_eq!((third.version.as_str(), &third.code_sha256), ("3", &ready.code_sha256));
     assert!(third.arn.ends_with(":function:hello:3"), "{}", third.arn);
     assert_eq!(third.dead_letter, None);
-    let absent = simulated.aws.configuration(&hello, Some(version(9))).await.unwrap_err();
-    assert_eq!(absent.failure, Failure::NotFound);
-}
-
-fn settling_revision(ready: &controller::port::Configuration) -> controller::port::Configuration {
-    controller::port::Configuration { revision: Revision("another".to_owned()), ..ready.clone() }
+    assert_eq!(simulated.aws.configuration(&hello, Some(version(9))).await.unwrap_err().failure, Failure::NotFound);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,10 +173,8 @@ async fn alarms_of_both_kinds_are_read_by_name_and_by_arn() {
     assert_eq!(found[0].metric, None);
 
     // An ARN of another Region names another alarm.
-    assert_eq!(
-        simulated.aws.alarms(&[arn("eu-west-1", "plain")], rollout::Time::default()).await.map(|read| read.answer),
-        Ok(vec![])
-    );
+    let elsewhere = simulated.aws.alarms(&[arn("eu-west-1", "plain")], rollout::Time::default()).await;
+    assert_eq!(elsewhere.map(|read| read.answer), Ok(vec![]));
 }
 
 #[tokio::test(start_paused = true)]

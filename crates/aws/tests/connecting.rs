@@ -69,10 +69,7 @@ async fn a_profile_that_does_not_exist_is_named_and_no_other_credentials_are_tak
 
 #[tokio::test]
 async fn a_refused_connection_means_that_nothing_was_sent() {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("its address")
-    };
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let error = failing_write(closed).await;
     assert_eq!(error.failure, Failure::Unsent, "{error}");
     assert!(error.message.contains("refused"), "{error}");

@@ -4,14 +4,22 @@
 
 mod simulated;
 
+use std::fmt::Debug;
 use std::time::Duration;
 
-use controller::port::{Cloud, Failure, Write};
+use controller::port::{Cloud, CloudError, Failure, Write};
 use rollout::alias::Target;
 use rollout::target::Qualified;
 use rollout::{Alias, Version};
 use sim::{Effect, Fault};
 use simulated::{Simulated, subject};
+
+/// How a call fails, and how long it takes.
+async fn failing<T: Debug>(simulated: &Simulated, call: impl Future<Output = Result<T, CloudError>>) -> (CloudError, Duration) {
+    let before = simulated.account.clock().now();
+    let error = call.await.expect_err("a fault");
+    (error, simulated.account.clock().now().duration_since(before).expect("time that passes"))
+}
 
 /// Promotes version 2, and says how that failed and how long it took.
 async fn failing_write(fault: Fault) -> (Simulated, Failure, Duration) {
@@ -19,11 +27,9 @@ async fn failing_write(fault: Fault) -> (Simulated, Failure, Duration) {
     let live = subject("hello:live");
     let held = simulated.aws.alias(&live).await.expect("an answer").expect("an alias");
     simulated.fault(fault);
-    let before = simulated.account.clock().now();
     let desired = Alias { target: Version::new(2).map_or(Target::Latest, Target::Version), ..held.alias };
-    let error = simulated.aws.update_alias(&live, &desired, &held.revision).await.expect_err("a fault");
+    let (error, took) = failing(&simulated, simulated.aws.update_alias(&live, &desired, &held.revision)).await;
     assert_eq!(error.operation, "UpdateAlias");
-    let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
     (simulated, error.failure, took)
 }
 
@@ -145,9 +151,7 @@ async fn a_write_as_a_question_is_only_answered_by_who_knows() {
 async fn a_read_ends_within_twenty_seconds() {
     let simulated = Simulated::new().await;
     simulated.fault(Fault::everywhere(Effect::Latency(Duration::from_mins(10))));
-    let before = simulated.account.clock().now();
-    let error = simulated.aws.alias(&subject("hello:live")).await.expect_err("a fault");
-    let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
+    let (error, took) = failing(&simulated, simulated.aws.alias(&subject("hello:live"))).await;
     assert_eq!(error.failure, Failure::Unanswered);
     assert!((Duration::from_secs(15)..=Duration::from_secs(20)).contains(&took), "{took:?}");
 }
@@ -164,9 +168,7 @@ async fn an_invocation_is_never_repeated_and_may_take_its_time() {
     ] {
         let simulated = Simulated::new().await;
         simulated.fault(Fault::on("Invoke", effect));
-        let before = simulated.account.clock().now();
-        let error = simulated.aws.invoke(&hook, b"{}", limit).await.expect_err("a fault");
-        let took = simulated.account.clock().now().duration_since(before).expect("time that passes");
+        let (error, took) = failing(&simulated, simulated.aws.invoke(&hook, b"{}", limit)).await;
         assert_eq!((error.failure, simulated.count("Invoke")), (failure, 1), "{effect:?}");
         assert!(took <= limit + Duration::from_secs(10), "{effect:?} {took:?}");
     }

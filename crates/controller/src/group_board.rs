@@ -58,19 +58,6 @@ impl MemberHandle<'_> {
             self.board.changed.send_replace(());
         }
     }
-
-    /// Ends once the others do something that matters to whoever has seen them so and waits for this.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost: what matters is seen again.
-    pub(crate) async fn called(&self, plan: &Plan, known: &Others, awaited: Option<Stage>, now: impl Fn() -> Time) {
-        let mut changed = self.board.changed.subscribe();
-        while !self.others(plan, now()).matter(known, awaited) {
-            if changed.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
-    }
 }
 
 /// A driver's link to the others of its group, where it is not alone.
@@ -114,9 +101,12 @@ impl<'a> Link<'a> {
     /// # Cancel safety
     /// Nothing is lost: what matters is seen again.
     pub(crate) async fn called(&self, plan: &Plan, now: impl Fn() -> Time) {
-        match (&self.seat, &self.others) {
-            (Some(seat), Some(known)) => seat.called(plan, known, self.awaited, now).await,
-            (Some(_) | None, _) => std::future::pending().await,
+        let (Some(seat), Some(known)) = (&self.seat, &self.others) else { return std::future::pending().await };
+        let mut changed = seat.board.changed.subscribe();
+        while !seat.others(plan, now()).matter(known, self.awaited) {
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

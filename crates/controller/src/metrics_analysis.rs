@@ -195,7 +195,7 @@ fn first_weight(plan: &Plan, note: &Note) -> Time {
 
 fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
     let MinuteCounts { stable, candidate, .. } = minute;
-    Minute::new(candidate.calls, candidate.errors, stable.calls, stable.errors)
+    Minute::new([candidate.calls, candidate.errors, stable.calls, stable.errors])
 }
 
 /// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
@@ -328,7 +328,7 @@ fn slowness(plan: &Plan, counted: &[MinuteCounts], baseline: &Reference) -> Resu
         let at = |place: usize| {
             let ((stable, all_stable), (candidate, all_candidate)) =
                 (beyond(&minute.stable, place), beyond(&minute.candidate, place));
-            Minute::new(all_candidate, candidate, all_stable, stable)
+            Minute::new([all_candidate, candidate, all_stable, stable])
         };
         let p99 = if limits.p99.is_some() { Some(at(1)?) } else { None };
         test.fold(&SlowMinute { p90: at(0)?, p99 });

@@ -165,14 +165,10 @@ mod tests {
     #[test]
     fn weights_without_a_note_are_adopted_only_where_asked_for() {
         let foreign = AliasState::Foreign { version: Version::new(42).unwrap(), weight: crate::Weight::FULL };
-        assert!(matches!(
-            way(&foreign, TakeoverOptions { take_over: true, replan: true, supersede: true, adopt: false }),
-            Admission::No { .. }
-        ));
-        assert!(matches!(
-            way(&foreign, TakeoverOptions { adopt: true, ..TakeoverOptions::default() }),
-            Admission::In(Entry::Adopt(_), None)
-        ));
+        let others = TakeoverOptions { take_over: true, replan: true, supersede: true, adopt: false };
+        assert!(matches!(way(&foreign, others), Admission::No { .. }));
+        let adopt = TakeoverOptions { adopt: true, ..TakeoverOptions::default() };
+        assert!(matches!(way(&foreign, adopt), Admission::In(Entry::Adopt(_), None)));
     }
 
     #[test]

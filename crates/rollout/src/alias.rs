@@ -75,6 +75,11 @@ impl Alias {
         note::read_description(&self.description).1
     }
 
+    /// The note in its description, where it can be read; whether the alias stands as it says is not asked.
+    pub fn note(&self) -> Option<Note> {
+        if let NoteParse::Note(note) = self.noted() { Some(*note) } else { None }
+    }
+
     /// The additional version that has traffic, with that weight.
     pub fn canary(&self) -> Option<(Version, Weight)> {
         self.weights.iter().copied().find(|(_, weight)| !weight.is_zero())

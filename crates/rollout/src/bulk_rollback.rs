@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::alias::{Alias, alias_state};
 use crate::failure::Failure;
-use crate::note::{Note, NoteParse, Phase, RolloutId};
+use crate::note::{Note, Phase, RolloutId};
 
 /// What is to be done to one of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Found<'a> {
 /// What is to be done to each. One that is final already is a part of a rollout that others of it are in the midst of, and comes back with
 /// them; any other that is finished is left alone.
 pub fn bulk_rollback(functions: &[Found<'_>]) -> Vec<BulkRollback> {
-    let notes: Vec<Option<Note>> = functions.iter().map(|found| noted(found.alias.ok().flatten()?)).collect();
+    let notes: Vec<Option<Note>> = functions.iter().map(|found| found.alias.ok().flatten()?.note()).collect();
     let live = |(note, Found { meant, .. }): (&Option<Note>, &Found<'_>)| {
         let note = note.as_ref().filter(|note| !note.phase.is_terminal())?;
         (meant.is_empty() || meant.contains(&note.id)).then_some(note.id)
@@ -55,14 +55,6 @@ pub fn bulk_rollback(functions: &[Found<'_>]) -> Vec<BulkRollback> {
         }
     };
     notes.iter().zip(functions).map(take).collect()
-}
-
-/// The note of an alias, whether or not the alias stands as it says.
-fn noted(alias: &Alias) -> Option<Note> {
-    match alias.noted() {
-        NoteParse::Note(note) => Some(*note),
-        NoteParse::Newer { .. } | NoteParse::Nothing => None,
-    }
 }
 
 /// Whether a plan made this version final; not a claim that was rolled back, nor a person.

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use crate::alias::{Alias, Target, alias_state};
+use crate::alias::alias_state;
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Calls, Comparison, Numbers, Probe, Thousandths, Unseen};
 use crate::decide::{Action, decide};
-use crate::decide_tests::{BEGUN, TEXT, healths, my_note, nothing_but, plan, points, version};
+use crate::decide_tests::{BEGUN, healths, my_note, nothing_but, plan, points, version};
+use crate::group_tests::{as_noted, note as noted};
 use crate::health::Health;
-use crate::note::{HookAttempt, Note, Phase, write_description};
+use crate::note::{HookAttempt, Note, Phase};
 use crate::observation::{Certainty, Hook, Observation};
 use crate::plan::{Analysis, Mode, OnLowTraffic, Plan};
 use crate::policy::Policy;
@@ -41,15 +42,11 @@ pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comp
 
 fn plans() -> Vec<Plan> {
     let (roll_back, promote, probe) = (OnLowTraffic::RollBack, OnLowTraffic::Promote, OnLowTraffic::Probe(3));
-    let mut plans = Vec::new();
-    for mode in [Mode::On, Mode::Observe, Mode::Off] {
-        for (min_requests, on_low_traffic) in [(0, roll_back), (100, roll_back), (100, promote), (100, probe)] {
-            for post_hook in [None, Some("post".to_owned())] {
-                plans.push(Plan { policy: comparing(mode, min_requests, on_low_traffic), post_hook, ..plan() });
-            }
-        }
-    }
-    plans
+    let waits = [(0, roll_back), (100, roll_back), (100, promote), (100, probe)];
+    let modes = [Mode::On, Mode::Observe, Mode::Off].into_iter();
+    let policies = modes.flat_map(|mode| waits.map(|(requests, then)| comparing(mode, requests, then)));
+    let hooked = |policy| [None, Some("post".to_owned())].map(|post_hook| Plan { policy, post_hook, ..plan() });
+    policies.flat_map(hooked).collect()
 }
 
 fn comparing(mode: Mode, min_requests: u64, on_low_traffic: OnLowTraffic) -> Policy {
@@ -59,13 +56,7 @@ fn comparing(mode: Mode, min_requests: u64, on_low_traffic: OnLowTraffic) -> Pol
 
 fn notes(plan: &Plan) -> Vec<Note> {
     let due = Some(BEGUN + Duration::from_mins(1));
-    let note = |phase| Note {
-        stable: Some(version(41)),
-        candidate: Some(version(42)),
-        lease: Some(BEGUN + Duration::from_hours(1)),
-        due,
-        ..Note::new(plan.id, plan.owner, phase, BEGUN)
-    };
+    let note = |phase| Note { due, plan: None, ..noted(plan, phase) };
     let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
     let phases = [
         note(Phase::Pre),
@@ -74,35 +65,21 @@ fn notes(plan: &Plan) -> Vec<Note> {
         Note { due: None, hook, ..note(Phase::Post) },
     ];
     let budgets = [Duration::ZERO, Duration::from_mins(4), PATIENCE, LIMIT];
-    let mut notes = Vec::new();
-    for note in phases {
-        for held in budgets {
-            for waited in budgets {
-                notes.push(Note { held, waited, ..note.clone() });
-            }
-        }
-    }
-    notes
+    let spent = || budgets.into_iter().flat_map(|held| budgets.map(|waited| (held, waited)));
+    phases.iter().flat_map(|note| spent().map(|(held, waited)| Note { held, waited, ..note.clone() })).collect()
 }
 
 fn comparisons(now: Time) -> Vec<Comparison> {
     let mut all = vec![Comparison::uncounted()];
-    for opinion in AnalysisVerdict::ALL {
-        for calls in [0, 99, 100] {
-            for age in [0, 60, 80] {
-                all.push(found(opinion, calls, now - Duration::from_secs(age)));
-            }
-        }
+    for (opinion, calls) in AnalysisVerdict::ALL.into_iter().flat_map(|opinion| [0, 99, 100].map(|calls| (opinion, calls))) {
+        all.extend([0, 60, 80].map(|age| found(opinion, calls, now - Duration::from_secs(age))));
     }
     all
 }
 
 fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation, &Note)) {
     for note in notes(plan) {
-        let share = note.phase.share();
-        let weights = if share.is_zero() { vec![] } else { vec![(version(42), share)] };
-        let description = write_description(TEXT, &note).unwrap();
-        let alias = Some(Alias { target: Target::Version(version(41)), weights, description });
+        let alias = Some(as_noted(&note));
         for now in [BEGUN + Duration::from_secs(30), BEGUN + Duration::from_secs(61)] {
             for comparison in comparisons(now) {
                 for health in [healths(now).swap_remove(0), healths(now).swap_remove(2), Health::Unwatched] {
@@ -224,17 +201,10 @@ fn no_doubt_lasts_for_ever() {
 /// No count is not a good one: a canary without a single invocation where there should be some is neither raised nor promoted.
 #[test]
 fn a_canary_that_nobody_saw_is_not_promoted() {
-    let plan =
-        Plan { policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..Policy::default() }, ..plan() };
-    let bake = |promoted_manually| Note { promoted_manually, due: Some(BEGUN), ..note_of(&plan, Phase::Bake) };
+    let plan = Plan { policy: comparing(Mode::On, 0, OnLowTraffic::RollBack), ..plan() };
+    let bake = |promoted_manually| Note { promoted_manually, due: Some(BEGUN), ..noted(&plan, Phase::Bake) };
     let decided = |note: &Note, unseen| {
-        let shares = [(version(42), note.phase.share())];
-        let alias = Alias {
-            target: Target::Version(version(41)),
-            weights: shares.to_vec(),
-            description: write_description(TEXT, note).unwrap(),
-        };
-        let mut seen = nothing_but(Some(alias));
+        let mut seen = nothing_but(Some(as_noted(note)));
         seen.comparison = found(AnalysisVerdict::Pass, 0, seen.now);
         if let Comparison::Read { finding, .. } = &mut seen.comparison {
             finding.unseen = unseen;
@@ -250,22 +220,10 @@ fn a_canary_that_nobody_saw_is_not_promoted() {
     for unseen in [Unseen::Early, Unseen::Late, Unseen::Missing] {
         assert!(matches!(decided(&bake(true), Some(unseen)), Action::Promote(_)), "{unseen:?}");
     }
-    let first = Note {
-        due: Some(BEGUN),
-        ..note_of(&plan, Phase::Shift { weight: points(1000), step: 1, steps: u16::try_from(plan.schedule.len()).unwrap() })
-    };
+    let steps = u16::try_from(plan.schedule.len()).unwrap();
+    let first = Note { due: Some(BEGUN), ..noted(&plan, Phase::Shift { weight: points(1000), step: 1, steps }) };
     // As long as they may not have been counted yet, the schedule goes on.
     assert!(!matches!(decided(&first, Some(Unseen::Early)), Action::Extend { .. }));
     assert!(matches!(decided(&first, Some(Unseen::Late)), Action::Extend { .. }));
     assert_eq!(decided(&first, Some(Unseen::Missing)), Action::RollBack(Cause::NoData));
-}
-
-fn note_of(plan: &Plan, phase: Phase) -> Note {
-    Note {
-        stable: Some(version(41)),
-        candidate: Some(version(42)),
-        lease: Some(BEGUN + LIMIT),
-        plan: Some(plan.hash()),
-        ..Note::new(plan.id, plan.owner, phase, BEGUN)
-    }
 }

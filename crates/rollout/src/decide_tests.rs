@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::decide::{Action, Reason, decide};
+use crate::group_tests::{as_noted, note as noted};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
-use crate::note::{AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, RolloutId, write_description};
+use crate::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Source};
 use crate::policy::Policy;
@@ -19,6 +20,8 @@ use crate::{Cause, Outcome, Schedule, Time, Version, Weight};
 
 pub(crate) const BEGUN: Time = Time::from_secs(1_795_000_000);
 pub(crate) const TEXT: &str = "checkout of the shop";
+
+const READY: Candidate = Candidate::Published(Version::new(42).unwrap(), Readiness::Ready);
 
 pub(crate) fn version(number: u64) -> Version {
     Version::new(number).unwrap()
@@ -66,12 +69,8 @@ fn plans() -> Vec<Plan> {
 }
 
 fn notes(plan: &Plan) -> Vec<Option<Note>> {
-    let note = |phase, candidate| Note {
-        stable: Some(version(41)),
-        candidate,
-        lease: Some(BEGUN + Duration::from_hours(1)),
-        ..Note::new(plan.id, plan.owner, phase, BEGUN)
-    };
+    let lease = Some(BEGUN + Duration::from_hours(1));
+    let note = |phase, candidate| Note { candidate, lease, due: None, plan: None, ..noted(plan, phase) };
     let c = Some(version(42));
     let shift =
         |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
@@ -135,7 +134,7 @@ fn candidates() -> Vec<Candidate> {
     vec![
         Candidate::Unknown,
         Candidate::Ready,
-        Candidate::Published(version(42), Readiness::Ready),
+        READY,
         Candidate::Published(version(42), Readiness::Pending),
         Candidate::Published(version(41), Readiness::Ready),
         Candidate::Failed("no code".into()),
@@ -164,7 +163,7 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             seen.candidate = candidate;
                             check(&seen);
                         }
-                        seen.candidate = Candidate::Published(version(42), Readiness::Ready);
+                        seen.candidate = READY;
                         for (hook, managed) in hooks.iter().flat_map(|hook| [(hook, true), (hook, false)]) {
                             seen = Observation { hook: hook.clone(), managed, ..seen };
                             check(&seen);
@@ -196,10 +195,7 @@ fn is_red(seen: &Observation) -> bool {
 }
 
 pub(crate) fn my_note(plan: &Plan, seen: &Observation) -> Option<Note> {
-    match seen.alias.as_ref()?.noted() {
-        NoteParse::Note(note) if note.id == plan.id && note.owner == plan.owner => Some(*note),
-        NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing => None,
-    }
+    seen.alias.as_ref()?.note().filter(|note| note.id == plan.id && note.owner == plan.owner)
 }
 
 /// The weight of the candidate that an alias gives, and the weight that goes to neither of the two versions.
@@ -236,9 +232,8 @@ fn check(plan: &Plan, seen: &Observation) {
     assert!(!seen.managed || action != Action::ManageAlarms, "{}", described());
     check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
-    if let Some(note) =
-        note.as_ref().filter(|note| seen.claimed && note.phase.is_terminal() && matches!(found, Some(AliasState::Idle(_))))
-    {
+    let over = seen.claimed && matches!(found, Some(AliasState::Idle(_)));
+    if let Some(note) = note.as_ref().filter(|note| over && note.phase.is_terminal()) {
         let expected = if note.phase == Phase::Promoted { Outcome::Promoted } else { Outcome::RolledBack(Cause::Alarm) };
         assert_eq!(action, Action::Finish(expected), "{}", described());
     }
@@ -256,13 +251,9 @@ fn check_named(seen: &Observation, action: &Action, note: Option<&Note>, written
     }
     if *action == Action::Renew {
         let renewed = alias_state(written.unwrap()).note().unwrap().clone();
-        let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap();
+        let due = seen.now + Duration::from_secs(30) >= note.lease.unwrap() || note.candidate.is_none();
         assert_eq!(renewed.candidate, note.candidate.or(new), "{}", described());
-        assert!(
-            renewed.phase == Phase::Claim && renewed.lease > Some(seen.now) && (due || note.candidate.is_none()),
-            "{}",
-            described()
-        );
+        assert!(renewed.phase == Phase::Claim && renewed.lease > Some(seen.now) && due, "{}", described());
     }
 }
 
@@ -311,16 +302,9 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
                 _ => assert!(!is_red(seen) && !seen.interrupted, "{}", described()),
             }
             if matches!(found, Some(AliasState::SetByHand(..))) {
-                let still = matches!(
-                    action,
-                    Action::RollBack(_)
-                        | Action::Wait { .. }
-                        | Action::GoBlind
-                        | Action::SeeAgain
-                        | Action::Renew
-                        | Action::Release
-                );
-                assert!(still, "{}", described());
+                let back_or_waits = matches!(action, Action::RollBack(_) | Action::Wait { .. });
+                let notes = matches!(action, Action::GoBlind | Action::SeeAgain | Action::Renew | Action::Release);
+                assert!(back_or_waits || notes, "{}", described());
             }
         }
         (None, _) => {
@@ -337,23 +321,14 @@ fn nothing_is_confirmed_before_aws_has_moved_the_traffic() {
         (Phase::Promoted, 42, 41, Outcome::Promoted, Outcome::Failed),
         (Phase::Back(Cause::Alarm), 41, 42, Outcome::RolledBack(Cause::Alarm), Outcome::RollbackUnconfirmed),
     ] {
-        let note = Note {
-            stable: Some(version(41)),
-            candidate: Some(version(42)),
-            plan: Some(plan.hash()),
-            ..Note::new(plan.id, plan.owner, phase, BEGUN)
-        };
-        let alias = |weights| Alias {
-            target: Target::Version(version(target)),
-            weights,
-            description: write_description(TEXT, &note).unwrap(),
-        };
-        let moving = nothing_but(Some(alias(vec![(version(other), points(10_000))])));
+        let alias = as_noted(&noted(&plan, phase));
+        assert_eq!((alias.target, alias.weights.len()), (Target::Version(version(target)), 0));
+        let moving = nothing_but(Some(Alias { weights: vec![(version(other), points(10_000))], ..alias.clone() }));
         let at = |minutes| Observation { now: BEGUN + Duration::from_mins(minutes), ..moving.clone() };
         let until = BEGUN + Duration::from_mins(15);
         assert_eq!(decide(&plan, &at(1)), Action::Wait { until, why: Reason::Moving(version(other)) });
         assert_eq!(decide(&plan, &at(15)), Action::Finish(late));
-        assert_eq!(decide(&plan, &nothing_but(Some(alias(vec![])))), Action::Finish(in_the_end));
+        assert_eq!(decide(&plan, &nothing_but(Some(alias))), Action::Finish(in_the_end));
     }
 }
 
@@ -367,9 +342,7 @@ fn check_away(plan: &Plan, seen: &Observation, action: &Action, note: Option<&No
     let Action::Shift { step, .. } = action else { panic!("only a shift raises a share: {}", described()) };
     assert_eq!(plan.schedule.weight(*step).basis_points(), after, "{}", described());
     match note.phase {
-        Phase::Claim => assert!(
-            *step == 1 && plan.pre_hook.is_none() && seen.candidate == Candidate::Published(version(42), Readiness::Ready)
-        ),
+        Phase::Claim => assert!(*step == 1 && plan.pre_hook.is_none() && seen.candidate == READY),
         Phase::Pre => assert!(*step == 1 && (seen.hook == Hook::Succeeded || plan.pre_hook.is_none()), "{}", described()),
         Phase::Shift { step: noted, .. } => {
             assert!(*step == usize::from(noted) + 1 && Some(seen.now) >= note.due, "{}", described());

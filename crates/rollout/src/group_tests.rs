@@ -56,28 +56,15 @@ pub(crate) fn as_noted(note: &Note) -> Alias {
 /// Every kind of alias: ours in each phase, in other hands, ended, taken by somebody.
 fn aliases(plan: &Plan) -> Vec<Alias> {
     let claim = Note { candidate: None, ..note(plan, Phase::Claim) };
-    let (bake, post, pre) = (note(plan, Phase::Bake), note(plan, Phase::Post), note(plan, Phase::Pre));
+    let (bake, end) = (note(plan, Phase::Bake), note(plan, Phase::Promoted));
     let pause = Some(Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume });
     let other = |note: &Note| Note { owner: Owner::from_random(2), ..note.clone() };
-    let end = note(plan, Phase::Promoted);
-    let noted = [
-        claim.clone(),
-        note(plan, Phase::Claim),
-        pre,
-        shift(plan),
-        bake.clone(),
-        post,
-        Note { pause, ..shift(plan) },
-        Note { pause, ..bake.clone() },
-        other(&claim),
-        other(&shift(plan)),
-        other(&bake),
-        end.clone(),
-        Note { plan: None, ..end },
-        note(plan, Phase::Back(Cause::Alarm)),
-        note(plan, Phase::Back(Cause::Group)),
-        note(plan, Phase::Back(Cause::Unchanged)),
-    ];
+    let paused = [shift(plan), bake.clone()].map(|note| Note { pause, ..note });
+    let others = [&claim, &shift(plan), &bake].map(other);
+    let backs = [Cause::Alarm, Cause::Group, Cause::Unchanged].map(Phase::Back);
+    let phases = [Phase::Claim, Phase::Pre, Phase::Post].into_iter().chain(backs).map(|phase| note(plan, phase));
+    let mine = [claim, shift(plan), bake.clone(), end.clone(), Note { plan: None, ..end }];
+    let noted: Vec<Note> = mine.into_iter().chain(phases).chain(paused).chain(others).collect();
     let odd = [
         alias(41, 0, None),
         alias(41, 1000, None),
@@ -92,16 +79,11 @@ fn aliases(plan: &Plan) -> Vec<Alias> {
 
 fn companies() -> Vec<Others> {
     let called = |cause| Some(RollbackTrigger { by: "b".into(), cause });
-    let places = [
-        (Stage::Outside, Stage::Outside),
-        (Stage::Claimed, Stage::Claimed),
-        (Stage::Claimed, Stage::Step(1)),
-        (Stage::Step(1), Stage::Step(1)),
-        (Stage::Step(1), FULL),
-        (FULL, FULL),
-        (FULL, Stage::Final),
-        (Stage::Final, Stage::Final),
-    ];
+    // Nobody has begun, or each is where it is, ready for no more or for the next.
+    let stages = [Stage::Claimed, Stage::Step(1), FULL, Stage::Final];
+    let nexts = stages.windows(2).map(|pair| (pair[0], pair[1]));
+    let places: Vec<_> = [Stage::Outside].into_iter().chain(stages).map(|at| (at, at)).chain(nexts).collect();
+    assert_eq!(places.len(), 8);
     let orders = [
         [false, false, false, false],
         [true, false, false, false],
@@ -114,7 +96,7 @@ fn companies() -> Vec<Others> {
     let mut all = Vec::new();
     for called in [None, called(None), called(Some(Cause::Alarm))] {
         for [taken_over, committed, moved, under_way] in orders {
-            for ((at, ready), leads) in places.into_iter().flat_map(|place| [(place, false), (place, true)]) {
+            for ((at, ready), leads) in places.iter().flat_map(|place| [(*place, false), (*place, true)]) {
                 let before = if leads { Stage::Final } else { at };
                 let (called, last, owned, open) = (called.clone(), None, moved, under_way);
                 let flags =

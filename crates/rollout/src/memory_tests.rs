@@ -31,11 +31,22 @@ fn held(alias: Alias, revision: &str) -> AliasSnapshot {
     AliasSnapshot { alias, revision: Revision(revision.to_owned()) }
 }
 
-/// What the process of a rollout remembers that has read its alias once, at the first step.
-fn owning(plan: &Plan) -> Memory {
+/// What the process of a rollout remembers that has read its alias once, with this note.
+fn reading(plan: &Plan, note: &Note) -> Memory {
     let mut memory = Memory::default();
-    memory.on_read(plan, Some(held(as_noted(&shift(plan)), "1")), BEGUN);
+    memory.on_read(plan, Some(held(as_noted(note), "1")), BEGUN);
     memory
+}
+
+/// The same at the first step.
+fn owning(plan: &Plan) -> Memory {
+    reading(plan, &shift(plan))
+}
+
+/// The same plan, with the invocations of both versions compared.
+fn comparing(plan: Plan) -> Plan {
+    let analysis = Analysis { mode: Mode::On, ..Analysis::default() };
+    Plan { policy: Policy { analysis, ..plan.policy }, ..plan }
 }
 
 fn seen_at(now: Time) -> Observation {
@@ -148,8 +159,7 @@ fn a_full_weight_is_refused_once_without_counting() {
 fn a_read_that_is_older_than_a_write_is_no_news() {
     let plan = plan();
     let (before, after) = (as_noted(&note(&plan, Phase::Claim)), as_noted(&shift(&plan)));
-    let mut memory = Memory::default();
-    memory.on_read(&plan, Some(held(before.clone(), "1")), BEGUN);
+    let mut memory = reading(&plan, &note(&plan, Phase::Claim));
     memory.on_written(&plan, &Action::Renew, held(after.clone(), "2"), BEGUN + SECOND);
     memory.on_waited();
     memory.on_read(&plan, Some(held(before.clone(), "1")), BEGUN + SECOND * 2);
@@ -218,8 +228,7 @@ fn a_note_that_is_gone_is_remembered_and_one_that_ended_is_not() {
         (as_noted(&note(&plan, Phase::Back(Cause::Alarm))), None),
         (as_noted(&theirs), None),
     ] {
-        let mut memory = Memory::default();
-        memory.on_read(&plan, Some(held(as_noted(&live), "1")), BEGUN);
+        let mut memory = owning(&plan);
         memory.on_read(&plan, Some(held(later, "2")), BEGUN);
         let seen = memory.observation(BEGUN, false);
         assert_eq!((seen.remembered, seen.claimed), (remembered, true));
@@ -228,8 +237,7 @@ fn a_note_that_is_gone_is_remembered_and_one_that_ended_is_not() {
 
 #[test]
 fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
-    let plan =
-        Plan { policy: Policy { analysis: Analysis { mode: Mode::On, ..Analysis::default() }, ..plan().policy }, ..plan() };
+    let plan = comparing(plan());
     let mut memory = owning(&plan);
     let alarms = Alarms::new(&plan, Vec::new(), None);
     let looks = |memory: &Memory| {
@@ -247,11 +255,7 @@ fn a_first_cause_is_kept_and_nothing_is_watched_after_it() {
 /// Once a minute; a poll after a failure; and just before a weight that rises by itself.
 #[test]
 fn calls_are_counted_when_there_is_more_to_know() {
-    let mode = Analysis { mode: Mode::On, ..Analysis::default() };
-    let plan = Plan {
-        policy: Policy { analysis: mode, ..group_plan(OnInterrupt::RollBack).policy },
-        ..group_plan(OnInterrupt::RollBack)
-    };
+    let plan = comparing(group_plan(OnInterrupt::RollBack));
     let minute = Time::from_secs(BEGUN.as_secs() / 60 * 60 + 60);
     let read = |failing| match found(AnalysisVerdict::Pass, 0, minute) {
         Comparison::Read { at, finding, .. } => Comparison::Read { at, finding, failing },
@@ -271,8 +275,7 @@ fn calls_are_counted_when_there_is_more_to_know() {
         (Note { pause, ..due(minute + SECOND * 30) }, read(None), Some(tried), Some(minute + MINUTE)),
         (crate::group_tests::note(&plan, Phase::Claim), read(None), Some(tried), None),
     ] {
-        let mut memory = Memory::default();
-        memory.on_read(&plan, Some(held(as_noted(&note), "1")), BEGUN);
+        let memory = reading(&plan, &note);
         assert_eq!(next_counts(&plan, &memory, &known, tried), expected, "{note:?}");
     }
 }
@@ -358,15 +361,14 @@ fn what_fails_for_ever_is_given_up() {
     let plan = plan();
     let (shift, back) = (Action::Renew, Action::RollBack(Cause::Alarm));
     let after = |action: &Action, failure, span: Duration| {
-        let mut memory = Memory::default();
-        memory.on_read(&plan, Some(held(as_noted(&crate::group_tests::shift(&plan)), "1")), BEGUN);
+        let mut memory = owning(&plan);
         for at in [BEGUN, BEGUN + span] {
             memory.on_write_failed(&plan, action, failure, "why", at);
         }
         let seen = memory.observation(BEGUN + span, false);
         (seen.write_blocked, seen.stop_now)
     };
-    let almost = plan.blind_limit - SECOND;
+    let almost = plan.blind_limit.saturating_sub(SECOND);
     // Errors of AWS' own and changes of others pass, but not for ever.
     for failure in [Failure::Unanswered, Failure::Conflict, Failure::Unsent] {
         assert_eq!(after(&shift, failure, almost), (None, false), "{failure:?}");

@@ -4,13 +4,13 @@
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
-use crate::alias::{Alias, AliasState, alias_state};
+use crate::alias::{AliasState, alias_state};
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
 use crate::event::{Adopted, EventKind, HookPhase, Observed, ResumesAt, Started};
 use crate::format::exact;
 use crate::group::state::waits_for;
 use crate::health::{AlarmSeen, AlarmState, Health, HoldReason, Verdict};
-use crate::note::{Note, NoteParse, Phase};
+use crate::note::{Note, Phase};
 use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnLowTraffic, Plan, Source};
 use crate::timing::{MOVING, PREPARING};
@@ -85,10 +85,8 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
 
 fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
     // What AWS has not done yet is not told as done.
-    match seen.alias.as_ref().filter(|_| !is_moving(seen)).map(Alias::noted) {
-        Some(NoteParse::Note(note)) if note.id == plan.id => Some(*note),
-        Some(NoteParse::Note(_) | NoteParse::Newer { .. } | NoteParse::Nothing) | None => None,
-    }
+    let alias = seen.alias.as_ref().filter(|_| !is_moving(seen))?;
+    alias.note().filter(|note| note.id == plan.id)
 }
 
 fn is_moving(seen: &Observation) -> bool {

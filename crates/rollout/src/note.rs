@@ -371,7 +371,7 @@ fn parse(text: &str) -> Option<NoteParse> {
         "bake" => Phase::Bake,
         "post" => Phase::Post,
         "promoted" => Phase::Promoted,
-        "back" => Phase::Back(Cause::from_word(words.next()?)?),
+        "back" => Phase::Back(Cause::named(words.next()?)?),
         _ => return None,
     };
     let mut note = Note { stable, candidate, ..Note::new(id, owner, phase, Time::default()) };

@@ -175,36 +175,24 @@ fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
 mod tests {
     use super::*;
     use crate::Version;
+    use crate::decide_tests::{BEGUN as NOW, plan, version};
+    use crate::group_tests::{as_noted, shift};
 
-    const NOW: Time = Time::from_secs(1_795_000_000);
-
-    fn version(number: u64) -> Version {
-        Version::new(number).unwrap()
+    /// At the first step, with an owner that is there.
+    fn running() -> Note {
+        Note { id: RolloutId(7), lease: Some(NOW + Duration::from_mins(5)), ..shift(&plan()) }
     }
 
-    fn alias(phase: Phase, change: impl FnOnce(&mut Note)) -> Alias {
-        let lease = Some(NOW + Duration::from_mins(5));
-        let mut note = Note {
-            stable: Version::new(41),
-            candidate: Version::new(42),
-            lease,
-            ..Note::new(RolloutId(7), Owner::from_random(1), phase, NOW)
-        };
-        change(&mut note);
-        let weights = if phase.share().is_zero() { vec![] } else { vec![(version(42), phase.share())] };
-        Alias {
-            target: Target::Version(version(if phase == Phase::Promoted { 42 } else { 41 })),
-            weights,
-            description: note.to_string(),
-        }
+    fn at(phase: Phase) -> Note {
+        Note { phase, ..running() }
     }
 
-    fn shift() -> Phase {
-        Phase::Shift { weight: Weight::from_basis_points(1000).unwrap(), step: 1, steps: 10 }
+    fn ruled(operation: Operation, aim: Aim, note: &Note) -> OperatorDecision {
+        rule(operation, aim, &as_noted(note), NOW, Owner::from_random(9))
     }
 
-    fn ruled(operation: Operation, aim: Aim, alias: &Alias) -> OperatorDecision {
-        rule(operation, aim, alias, NOW, Owner::from_random(9))
+    fn is_refused(operation: Operation, aim: Aim, note: &Note) -> bool {
+        matches!(ruled(operation, aim, note), OperatorDecision::Refused { .. })
     }
 
     fn written(ruling: &OperatorDecision) -> (Alias, Note) {
@@ -214,67 +202,53 @@ mod tests {
 
     #[test]
     fn a_pause_keeps_the_owner_and_the_share() {
-        let before = alias(shift(), |_| {});
-        let (after, note) = written(&ruled(
-            Operation::Pause { span: Duration::from_mins(30), then: AfterPause::RollBack },
-            Aim::default(),
-            &before,
-        ));
-        assert_eq!((after.weights, note.owner), (before.weights.clone(), Owner::from_random(1)));
+        let (any, before) = (Aim::default(), running());
+        let pause = Operation::Pause { span: Duration::from_mins(30), then: AfterPause::RollBack };
+        let (after, note) = written(&ruled(pause, any, &before));
+        assert_eq!((after.weights, note.owner), (as_noted(&before).weights, Owner::from_random(1)));
         assert_eq!(note.pause, Some(Pause { until: NOW + Duration::from_mins(30), then: AfterPause::RollBack }));
-        let paused = alias(shift(), |note| note.pause = Some(Pause { until: NOW, then: AfterPause::Resume }));
-        assert_eq!(written(&ruled(Operation::Resume, Aim::default(), &paused)).1.pause, None);
-        assert!(matches!(ruled(Operation::Resume, Aim::default(), &before), OperatorDecision::Done(_)));
+        let paused = Note { pause: Some(Pause { until: NOW, then: AfterPause::Resume }), ..running() };
+        assert_eq!(written(&ruled(Operation::Resume, any, &paused)).1.pause, None);
+        assert!(matches!(ruled(Operation::Resume, any, &before), OperatorDecision::Done(_)));
     }
 
     #[test]
     fn a_promotion_needs_somebody_who_watches() {
-        let (after, note) = written(&ruled(Operation::Promote, Aim::default(), &alias(shift(), |_| {})));
+        let any = Aim::default();
+        let (after, note) = written(&ruled(Operation::Promote, any, &running()));
         assert_eq!((after.share_of(version(42)), note.phase, note.owner), (Weight::FULL, Phase::Bake, Owner::from_random(1)));
-        for unwatched in [
-            alias(shift(), |note| note.lease = Some(NOW)),
-            alias(shift(), |note| note.blind = Some(NOW)),
-            alias(Phase::Claim, |_| {}),
-        ] {
-            assert!(matches!(ruled(Operation::Promote, Aim::default(), &unwatched), OperatorDecision::Refused { .. }));
+        for unwatched in [Note { lease: Some(NOW), ..running() }, Note { blind: Some(NOW), ..running() }, at(Phase::Claim)] {
+            assert!(is_refused(Operation::Promote, any, &unwatched));
         }
         // Not even by force before it is known to be ready.
-        assert!(matches!(
-            ruled(Operation::PromoteNow, Aim::default(), &alias(Phase::Claim, |_| {})),
-            OperatorDecision::Refused { .. }
-        ));
-        let (after, note) = written(&ruled(Operation::PromoteNow, Aim::default(), &alias(shift(), |note| note.lease = None)));
+        assert!(is_refused(Operation::PromoteNow, any, &at(Phase::Claim)));
+        let (after, note) = written(&ruled(Operation::PromoteNow, any, &Note { lease: None, ..running() }));
         assert_eq!((after.target, after.weights.len(), note.phase), (Target::Version(version(42)), 0, Phase::Promoted));
         assert_eq!((note.stable, note.owner), (Version::new(41), Owner::from_random(1)));
     }
 
     #[test]
     fn an_abort_hits_the_rollout_it_is_meant_for_or_nothing() {
-        let mine = Aim { rollout: Some(RolloutId(7)), step: None };
-        let (after, note) = written(&ruled(Operation::Abort, mine, &alias(shift(), |_| {})));
+        let [mine, other] = [7, 8].map(|id| Aim { rollout: Some(RolloutId(id)), step: None });
+        let (after, note) = written(&ruled(Operation::Abort, mine, &running()));
         assert_eq!((after.share_of(version(42)), note.phase), (Weight::ZERO, Phase::Back(Cause::Abort)));
         // Rejected although it never had any traffic: that is what was ordered.
-        let named = written(&ruled(Operation::Abort, mine, &alias(Phase::Claim, |_| {}))).1;
+        let named = written(&ruled(Operation::Abort, mine, &at(Phase::Claim))).1;
         assert_eq!(named.rejected, [note::Rejected { version: version(42), cause: Cause::Abort }]);
-        let other = Aim { rollout: Some(RolloutId(8)), step: None };
-        assert!(matches!(ruled(Operation::Abort, other, &alias(shift(), |_| {})), OperatorDecision::Refused { .. }));
-        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Promoted, |_| {})), OperatorDecision::Refused { .. }));
-        assert!(matches!(ruled(Operation::Abort, mine, &alias(Phase::Back(Cause::Signal), |_| {})), OperatorDecision::Done(_)));
-        assert!(matches!(
-            ruled(Operation::Abort, Aim::default(), &alias(Phase::Back(Cause::Signal), |_| {})),
-            OperatorDecision::Refused { .. }
-        ));
+        assert!(is_refused(Operation::Abort, other, &running()));
+        assert!(is_refused(Operation::Abort, mine, &at(Phase::Promoted)));
+        let back = at(Phase::Back(Cause::Signal));
+        assert!(matches!(ruled(Operation::Abort, mine, &back), OperatorDecision::Done(_)));
+        assert!(is_refused(Operation::Abort, Aim::default(), &back));
     }
 
     #[test]
     fn a_step_that_has_passed_is_not_acted_on() {
+        let at_step = |step| Aim { rollout: None, step: Some(step) };
         for (step, fits) in [(1, true), (2, false)] {
-            let aim = Aim { rollout: None, step: Some(step) };
-            assert_eq!(matches!(ruled(Operation::Abort, aim, &alias(shift(), |_| {})), OperatorDecision::Write { .. }), fits);
+            let ruled = ruled(Operation::Abort, at_step(step), &running());
+            assert_eq!(matches!(ruled, OperatorDecision::Write { .. }), fits);
         }
-        assert!(matches!(
-            ruled(Operation::Promote, Aim { rollout: None, step: Some(1) }, &alias(Phase::Bake, |_| {})),
-            OperatorDecision::Refused { .. }
-        ));
+        assert!(is_refused(Operation::Promote, at_step(1), &at(Phase::Bake)));
     }
 }

@@ -45,10 +45,6 @@ words! {
 }
 
 impl Cause {
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|cause| cause.word() == word)
-    }
-
     /// The letter behind a rejected version; `None` where the cause says nothing against the version itself.
     ///
     /// A cancelled job must be re-runnable, and so must one whose metrics could not be read.
@@ -97,36 +93,57 @@ impl Cause {
     }
 }
 
-/// How a rollout ended. Exactly one, always last.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum Outcome {
+/// Declares how a rollout can end, what it ends with, and the word of each that JSON has.
+macro_rules! outcomes {
+    ($($(#[$doc:meta])+ $variant:ident $(($with:ty))? = $word:literal,)+) => {
+        /// How a rollout ended. Exactly one, always last.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+        pub enum Outcome { $($(#[$doc])+ #[serde(rename = $word)] $variant $(($with))?,)+ }
+
+        /// How a rollout ended, as its last event says it.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum OutcomeKind {
+            $($(#[$doc])+ #[serde(rename = $word)] $variant,)+
+            /// A word of a later version.
+            #[serde(untagged)]
+            Unknown(String),
+        }
+
+        impl Outcome {
+            /// The outcome in a word, as JSON has it.
+            pub fn kind(&self) -> OutcomeKind {
+                match self { $(Self::$variant { .. } => OutcomeKind::$variant,)+ }
+            }
+        }
+
+        impl OutcomeKind {
+            /// The word in JSON.
+            pub fn word(&self) -> &str {
+                match self { $(Self::$variant => $word,)+ Self::Unknown(word) => word }
+            }
+        }
+    };
+}
+
+outcomes! {
     /// All traffic is on the candidate, for good.
-    #[serde(rename = "promoted")]
-    Promoted,
+    Promoted = "promoted",
     /// Publishing gave the version that is stable already.
-    #[serde(rename = "unchanged")]
-    Unchanged,
+    Unchanged = "unchanged",
     /// Refused before anything moved.
-    #[serde(rename = "refused")]
-    Refused,
+    Refused = "refused",
     /// Traffic is on stable again, or never left it.
-    #[serde(rename = "rolled_back")]
-    RolledBack(Cause),
+    RolledBack(Cause) = "rolled_back",
     /// Another owner has the alias, or changed it; left alone.
-    #[serde(rename = "superseded")]
-    Superseded,
+    Superseded = "superseded",
     /// Left in progress on purpose: the canary keeps its weight.
-    #[serde(rename = "held")]
-    LeftInProgress,
+    LeftInProgress = "held",
     /// Left running under another owner.
-    #[serde(rename = "detached")]
-    Detached,
+    Detached = "detached",
     /// Traffic should be on stable, and nobody knows whether it is.
-    #[serde(rename = "rollback_unconfirmed")]
-    RollbackUnconfirmed,
+    RollbackUnconfirmed = "rollback_unconfirmed",
     /// Something unexpected.
-    #[serde(rename = "failed")]
-    Failed,
+    Failed = "failed",
 }
 
 impl Outcome {
@@ -157,21 +174,6 @@ impl Outcome {
         }
     }
 
-    /// The outcome in a word, as JSON has it.
-    pub fn kind(&self) -> OutcomeKind {
-        match self {
-            Self::Promoted => OutcomeKind::Promoted,
-            Self::Unchanged => OutcomeKind::Unchanged,
-            Self::Refused => OutcomeKind::Refused,
-            Self::RolledBack(_) => OutcomeKind::RolledBack,
-            Self::Superseded => OutcomeKind::Superseded,
-            Self::LeftInProgress => OutcomeKind::LeftInProgress,
-            Self::Detached => OutcomeKind::Detached,
-            Self::RollbackUnconfirmed => OutcomeKind::RollbackUnconfirmed,
-            Self::Failed => OutcomeKind::Failed,
-        }
-    }
-
     /// Why it ended so, in a word: the cause where there is one.
     pub fn reason(&self) -> ReasonKind {
         match self {
@@ -189,59 +191,6 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind().word())
-    }
-}
-
-/// How a rollout ended, as its last event says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OutcomeKind {
-    /// See [`Outcome::Promoted`].
-    #[serde(rename = "promoted")]
-    Promoted,
-    /// See [`Outcome::Unchanged`].
-    #[serde(rename = "unchanged")]
-    Unchanged,
-    /// See [`Outcome::Refused`].
-    #[serde(rename = "refused")]
-    Refused,
-    /// See [`Outcome::RolledBack`].
-    #[serde(rename = "rolled_back")]
-    RolledBack,
-    /// See [`Outcome::Superseded`].
-    #[serde(rename = "superseded")]
-    Superseded,
-    /// See [`Outcome::LeftInProgress`].
-    #[serde(rename = "held")]
-    LeftInProgress,
-    /// See [`Outcome::Detached`].
-    #[serde(rename = "detached")]
-    Detached,
-    /// See [`Outcome::RollbackUnconfirmed`].
-    #[serde(rename = "rollback_unconfirmed")]
-    RollbackUnconfirmed,
-    /// See [`Outcome::Failed`].
-    #[serde(rename = "failed")]
-    Failed,
-    /// A word of a later version.
-    #[serde(untagged)]
-    Unknown(String),
-}
-
-impl OutcomeKind {
-    /// The word in JSON.
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Promoted => "promoted",
-            Self::Unchanged => "unchanged",
-            Self::Refused => "refused",
-            Self::RolledBack => "rolled_back",
-            Self::Superseded => "superseded",
-            Self::LeftInProgress => "held",
-            Self::Detached => "detached",
-            Self::RollbackUnconfirmed => "rollback_unconfirmed",
-            Self::Failed => "failed",
-            Self::Unknown(word) => word,
-        }
     }
 }
 
@@ -281,7 +230,7 @@ mod tests {
         let words: BTreeSet<&str> = Cause::ALL.iter().map(|cause| cause.word()).collect();
         assert_eq!(words.len(), Cause::ALL.len());
         for cause in Cause::ALL.iter().copied() {
-            assert_eq!(Cause::from_word(cause.word()), Some(cause));
+            assert_eq!(Cause::named(cause.word()), Some(cause));
             assert_eq!(serde_json::to_value(cause).unwrap(), cause.word());
             if let Some(letter) = cause.rejecting_letter() {
                 assert_eq!(Cause::from_rejecting_letter(letter), Some(cause));

@@ -97,7 +97,7 @@ pub struct Choice {
 macro_rules! options {
     ($($(#[$about_field:meta])+ $field:ident: $type:ty = $usual:expr, {
         kind: $kind:expr, group: $group:literal, placeholder: $placeholder:literal,
-        flag: $flag:literal $about:literal, shown: $shown:literal, key: $key:expr,
+        flag: $flag:literal $about:literal, shown: $shown:literal, $(key: $key:literal,)?
     })+) => {
         /// Everything that was chosen about a rollout beside what is rolled out, when, and what is watched and asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,9 +121,9 @@ macro_rules! options {
             kind: $kind,
             group: $group,
             placeholder: $placeholder,
-            flag: spelled($flag, $about),
+            flag: Spelling { name: $flag, about: $about },
             shown: $shown,
-            key: $key,
+            key: <[Spelling]>::first(&[$(Spelling { name: $key, about: concat!($about, ".") })?]).copied(),
             set: |policy, value| policy.$field.set(value),
         },)+];
     };
@@ -134,75 +134,67 @@ options! {
     bake: Option<Duration> = None, {
         kind: Kind::Time(Duration::ZERO, Duration::MAX), group: "Schedule", placeholder: "TIME",
         flag: "bake" "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0]", shown: "",
-        key: Some(spelled("bake", "How long to watch the version at 100% before it is promoted [default: 3m if anything is watched, else 0].")),
+        key: "bake",
     }
     /// Roll out a version that was rejected before.
     again: bool = false, {
         kind: Kind::Switch, group: "Version", placeholder: "",
         flag: "again" "Roll out a version that was rolled back before", shown: "",
-        key: None,
     }
     /// How often to read the alarms, 100 ms and more; less often beside many others.
     poll: Duration = DEFAULT_POLL, {
         kind: Kind::Time(Duration::from_millis(100), Duration::from_mins(1)), group: "Watching", placeholder: "TIME",
         flag: "poll" "How often to read the alias and the alarms", shown: "5s",
-        key: None,
     }
     /// About alarms that were in ALARM before.
     #[serde(rename = "preexisting_alarm")]
     preexisting_alarm: Preexisting = Preexisting::Fail, {
         kind: Kind::Words(Preexisting::WORDS), group: "Watching", placeholder: "HOW",
         flag: "preexisting-alarm" "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail]", shown: "",
-        key: Some(spelled("preexistingAlarm", "If an alarm is in ALARM at the start: refuse, ignore it until it fires again, or wait up to 1h for OK [default: fail].")),
+        key: "preexistingAlarm",
     }
     /// About alarms without data.
     #[serde(rename = "insufficient_data")]
     insufficient_data: InsufficientData = InsufficientData::Ok, {
         kind: Kind::Words(InsufficientData::WORDS), group: "Watching", placeholder: "HOW",
         flag: "insufficient-data" "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok]", shown: "",
-        key: Some(spelled("insufficientData", "If an alarm has no data: treat it as OK (like CodeDeploy), hold, or roll back [default: ok].")),
+        key: "insufficientData",
     }
     /// How long to hold while nothing can be read.
     blind_limit: Duration = BLIND_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Watching", placeholder: "TIME",
         flag: "blind-limit" "Roll back after CloudWatch could not be read for this long [default: 10m]", shown: "",
-        key: Some(spelled("blindLimit", "Roll back after CloudWatch could not be read for this long [default: 10m].")),
+        key: "blindLimit",
     }
     /// What counts as a hook's success.
     hook_answer: HookAnswer = HookAnswer::Status, {
         kind: Kind::Words(HookAnswer::WORDS), group: "Hooks", placeholder: "HOW",
         flag: "hook-answer" "A hook succeeds with `{\"status\":\"Succeeded\"}`, or with any response that is not an error", shown: "status",
-        key: None,
     }
     /// How long a hook may take, from the write that announces it.
     hook_limit: Duration = HOOK_LIMIT, {
         kind: Kind::Time(SECOND, Duration::MAX), group: "Hooks", placeholder: "TIME",
         flag: "hook-timeout" "The time limit of a hook, including one that responds `InProgress` and reports later", shown: "1h",
-        key: None,
     }
     /// What a signal does.
     on_interrupt: OnInterrupt = OnInterrupt::RollBack, {
         kind: Kind::Words(OnInterrupt::WORDS), group: "", placeholder: "HOW",
         flag: "on-interrupt" "On SIGINT or SIGTERM: roll back, or stop and leave the traffic unchanged", shown: "rollback",
-        key: None,
     }
     /// Create the alias even if the function has others.
     create_alias: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
         flag: "create-alias" "Create the alias even if the function has other aliases", shown: "",
-        key: None,
     }
     /// Treat nothing to roll out as a refusal.
     require_change: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
         flag: "require-change" "Exit with 3 instead of 0 if there is nothing to roll out", shown: "",
-        key: None,
     }
     /// Continue even if the alias has provisioned concurrency.
     allow_provisioned: bool = false, {
         kind: Kind::Switch, group: "", placeholder: "",
         flag: "allow-provisioned-concurrency" "Roll out even if the alias has provisioned concurrency", shown: "",
-        key: None,
     }
 }
 
@@ -228,8 +220,8 @@ macro_rules! fields {
     ($($type:ty: $kind:ident($value:ident) => $set:expr;)+) => {
         $(impl Field for $type {
             fn set(&mut self, value: Value) {
-                if let Value::$kind($value) = value {
-                    *self = $set;
+                if let Value::$kind($value) = value && let Some(value) = $set {
+                    *self = value;
                 }
             }
         })+
@@ -237,27 +229,13 @@ macro_rules! fields {
 }
 
 fields! {
-    Duration: Time(span) => span;
-    Option<Duration>: Time(span) => Some(span);
-    bool: Switch(set) => set;
-}
-
-macro_rules! words_are_fields {
-    ($($name:ident)+) => {
-        $(impl Field for $name {
-            fn set(&mut self, value: Value) {
-                if let Value::Word(word) = value {
-                    *self = Self::named(word).unwrap_or(*self);
-                }
-            }
-        })+
-    };
-}
-
-words_are_fields!(Preexisting InsufficientData HookAnswer OnInterrupt);
-
-const fn spelled(name: &'static str, about: &'static str) -> Spelling {
-    Spelling { name, about }
+    Duration: Time(span) => Some(span);
+    Option<Duration>: Time(span) => Some(Some(span));
+    bool: Switch(set) => Some(set);
+    Preexisting: Word(word) => Self::named(word);
+    InsufficientData: Word(word) => Self::named(word);
+    HookAnswer: Word(word) => Self::named(word);
+    OnInterrupt: Word(word) => Self::named(word);
 }
 
 const SECOND: Duration = Duration::from_secs(1);

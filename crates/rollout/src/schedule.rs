@@ -71,20 +71,14 @@ pub enum ScheduleError {
     },
     /// A weight of 0 or of 100% and more.
     #[error(
-        "`{given}`: the traffic of a step must be above {} and below {}\n  hint: `AllAtOnce` shifts everything in one step",
-        Weight::ZERO,
-        Weight::FULL
+        "`{0}`: the traffic of a step must be above {zero} and below {full}\n  hint: `AllAtOnce` shifts everything in one step",
+        zero = Weight::ZERO,
+        full = Weight::FULL
     )]
-    Share {
-        /// What was written.
-        given: String,
-    },
+    Share(String),
     /// A wait of nothing, or of more than two days.
-    #[error("`{given}`: the time between two steps must be between 1 second and 2,880 minutes")]
-    Interval {
-        /// What was written.
-        given: String,
-    },
+    #[error("`{0}`: the time between two steps must be between 1 second and 2,880 minutes")]
+    Interval(String),
     /// Steps that do not rise.
     #[error("steps must rise: {before} is followed by {after}")]
     Order {
@@ -112,7 +106,7 @@ impl Schedule {
         let listed = || steps.iter().map(|step| step.percent()).collect::<Vec<_>>().join(",");
         let name = format!("steps {} every {}", listed(), exact(every));
         if steps.iter().any(|step| step.is_zero()) {
-            return Err(ScheduleError::Share { given: listed() });
+            return Err(ScheduleError::Share(listed()));
         }
         if let Some(pair) = steps.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(ScheduleError::Order { before: pair[0], after: pair[1] });
@@ -130,7 +124,7 @@ impl Schedule {
         }
         let whole_seconds = every.subsec_nanos() == 0 && !every.is_zero();
         if weights.len() > 1 && (!whole_seconds || every > MAX_INTERVAL) {
-            return Err(ScheduleError::Interval { given: given.to_owned() });
+            return Err(ScheduleError::Interval(given.to_owned()));
         }
         Ok(Self { name, weights, every })
     }
@@ -194,7 +188,7 @@ impl FromStr for Schedule {
         if !numeric(share) {
             return Err(unknown());
         }
-        let refused = || ScheduleError::Share { given: given.to_owned() };
+        let refused = || ScheduleError::Share(given.to_owned());
         let share =
             Weight::parse_percent(share).filter(|share| !share.is_zero() && *share != Weight::FULL).ok_or_else(refused)?;
         let (count, unit) = wait.split_at(wait.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(unknown)?);
@@ -297,10 +291,10 @@ mod tests {
             "Linear101PercentEvery1Minute",
             "Linear0.001PercentEvery1Minute",
         ] {
-            assert!(matches!(given.parse::<Schedule>(), Err(ScheduleError::Share { .. })), "{given}");
+            assert!(matches!(given.parse::<Schedule>(), Err(ScheduleError::Share(_))), "{given}");
         }
         for given in ["Linear10PercentEvery0Minutes", "Canary10Percent2881Minutes", "Canary10Percent99999999999999999999Hours"] {
-            assert!(matches!(given.parse::<Schedule>(), Err(ScheduleError::Interval { .. })), "{given}");
+            assert!(matches!(given.parse::<Schedule>(), Err(ScheduleError::Interval(_))), "{given}");
         }
         assert!(matches!("Linear0.5PercentEvery1Minute".parse::<Schedule>(), Err(ScheduleError::TooMany { steps: 200, .. })));
     }
@@ -310,9 +304,9 @@ mod tests {
         let weight = |percent: u16| Weight::from_basis_points(percent * 100).unwrap();
         let minute = Duration::from_mins(1);
         assert!(matches!(Schedule::steps(&[weight(5), weight(5)], minute), Err(ScheduleError::Order { .. })));
-        assert!(matches!(Schedule::steps(&[weight(0), weight(5)], minute), Err(ScheduleError::Share { .. })));
-        assert!(matches!(Schedule::steps(&[weight(5)], Duration::ZERO), Err(ScheduleError::Interval { .. })));
-        assert!(matches!(Schedule::steps(&[weight(5)], Duration::from_millis(1500)), Err(ScheduleError::Interval { .. })));
+        assert!(matches!(Schedule::steps(&[weight(0), weight(5)], minute), Err(ScheduleError::Share(_))));
+        assert!(matches!(Schedule::steps(&[weight(5)], Duration::ZERO), Err(ScheduleError::Interval(_))));
+        assert!(matches!(Schedule::steps(&[weight(5)], Duration::from_millis(1500)), Err(ScheduleError::Interval(_))));
         assert_eq!(Schedule::steps(&[weight(5), weight(100)], minute).unwrap().len(), 2);
     }
 

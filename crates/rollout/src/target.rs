@@ -124,15 +124,13 @@ impl FromStr for Qualified {
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
             _ => return Err(refused()),
         };
-        if name.len() > 64 && name.bytes().all(word_byte) {
+        if name.len() > 64 && is_word(name, usize::MAX) {
             return Err(SubjectError::Long { name: name.to_owned() });
         }
-        if name.is_empty() || !name.bytes().all(word_byte) {
+        if !is_word(name, 64) {
             return Err(refused());
         }
-        let sound = |qualifier: &String| {
-            qualifier == "$LATEST" || (1..=128).contains(&qualifier.len()) && qualifier.bytes().all(word_byte)
-        };
+        let sound = |qualifier: &String| qualifier == "$LATEST" || is_word(qualifier, 128);
         if !qualifier.as_ref().is_none_or(sound) {
             return Err(SubjectError::Alias(qualifier.unwrap_or_default()));
         }
@@ -164,13 +162,13 @@ impl Subject {
             (None, flag) => flag.unwrap_or(DEFAULT_ALIAS).to_owned(),
         };
         let digits = alias.bytes().all(|byte| byte.is_ascii_digit());
-        let sound = (1..=128).contains(&alias.len()) && alias.bytes().all(word_byte) && !digits;
-        if sound { Ok(Self { function, alias }) } else { Err(SubjectError::Alias(alias)) }
+        if is_word(&alias, 128) && !digits { Ok(Self { function, alias }) } else { Err(SubjectError::Alias(alias)) }
     }
 }
 
-fn word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+fn is_word(text: &str, longest: usize) -> bool {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=longest).contains(&text.len()) && text.bytes().all(sound)
 }
 
 fn plain(text: &str) -> bool {

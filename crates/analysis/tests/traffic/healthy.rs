@@ -115,7 +115,7 @@ fn seen(arrivals: &[Vec<Minute>], now: usize) -> Vec<Minute> {
     let arrived = |(at, portions): (usize, &Vec<Minute>)| {
         let seen = portions.iter().take(now + 1 - at);
         let sum = |of: fn(&Minute) -> f64| seen.clone().map(of).sum::<f64>();
-        Minute::new(sum(Minute::canary_calls), sum(Minute::canary_bad), sum(Minute::stable_calls), sum(Minute::stable_bad))
+        Minute::new([sum(Minute::canary_calls), sum(Minute::canary_bad), sum(Minute::stable_calls), sum(Minute::stable_bad)])
             .unwrap()
     };
     arrivals.iter().enumerate().take(now + 1).map(arrived).collect()

@@ -78,7 +78,7 @@ impl Chance {
         let canary_good = self.poisson(calls * weight * (1.0 - canary_rate));
         let stable_bad = self.poisson(calls * (1.0 - weight) * stable_rate);
         let stable_good = self.poisson(calls * (1.0 - weight) * (1.0 - stable_rate));
-        Minute::new(canary_bad + canary_good, canary_bad, stable_bad + stable_good, stable_bad).unwrap()
+        Minute::new([canary_bad + canary_good, canary_bad, stable_bad + stable_good, stable_bad]).unwrap()
     }
 }
 

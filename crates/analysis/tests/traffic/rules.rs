@@ -133,12 +133,12 @@ impl<'a> Fates<'a> {
         }
         let (with_canary, with_stable) = self.minutes[at].split_at(share);
         let sum = |tenths: &[Tenth], of: fn(&Tenth) -> f64| tenths.iter().map(of).sum::<f64>();
-        Minute::new(
+        Minute::new([
             sum(with_canary, |it| it.calls),
             sum(with_canary, |it| it.bad_with_canary),
             sum(with_stable, |it| it.calls),
             sum(with_stable, |it| it.bad_with_stable),
-        )
+        ])
         .unwrap()
     }
 

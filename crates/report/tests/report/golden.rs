@@ -113,18 +113,13 @@ fn a_way_back_for_one_alarm_is_not_taken_for_another() {
         let head = r#""v":1,"at":"2026-11-23T14:03:58.000Z","function":"hello","alias":"live""#;
         serde_json::from_str(&format!("{{{head},{rest}}}")).unwrap()
     };
-    let red = |name: &str| {
-        event(&format!(
-            r#""type":"alarm_changed","name":"{name}","state":"ALARM","since":"2026-11-23T14:03:58.000Z","reason":"7""#
-        ))
-    };
+    let at = "2026-11-23T14:03:58.000Z";
+    let red = |name| event(&format!(r#""type":"alarm_changed","name":"{name}","state":"ALARM","since":"{at}","reason":"7""#));
     let back = event(
         r#""type":"rollback_started","cause":"alarm","why":"alarm `errors-p99` went to ALARM at 14:03:58, and back since","happened_at":null,"alarm":"errors-p99""#,
     );
     let last = |events: &[Event]| plain(events).lines().last().unwrap().to_owned();
-    assert!(
-        last(&[red("errors"), back.clone()])
-            .ends_with("ending the rollout: alarm `errors-p99` went to ALARM at 14:03:58, and back since")
-    );
+    let told = "ending the rollout: alarm `errors-p99` went to ALARM at 14:03:58, and back since";
+    assert!(last(&[red("errors"), back.clone()]).ends_with(told));
     assert!(last(&[red("errors-p99"), back]).ends_with("ending the rollout"), "known already");
 }

@@ -125,16 +125,13 @@ fn foreign_text_stays_text_everywhere() {
     let text: String = fixtures::text("recorded/failed_hook.jsonl");
     let quoted = serde_json::to_string(evil).unwrap();
     let inside = quoted.trim_matches('"');
+    let ready = r#""version_ready","version":"42""#;
+    let differs = format!(r#""differences":[{{"name":{quoted},"added":[{quoted}],"changed":[{quoted}]}}]"#);
     let text = text
         .replace("SIM_HOOK=Failed", inside)
         .replace("  log: END RequestId", "::error::no command\\nEND RequestId")
         .replace("HelloFooAlarm", inside)
-        .replace(
-            r#""version_ready","version":"42""#,
-            &format!(
-                r#""version_ready","version":"42","differences":[{{"name":{quoted},"added":[{quoted}],"changed":[{quoted}]}}]"#
-            ),
-        )
+        .replace(ready, &format!("{ready},{differs}"))
         .replace("\"hello\"", &quoted);
     let events = read(&text).unwrap().events;
     let page = body(&html(&events));

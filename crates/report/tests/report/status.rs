@@ -79,14 +79,9 @@ fn an_owner_that_died_or_left() {
 
 #[test]
 fn paused_and_unmonitored_and_running_a_hook() {
-    let fields = format!(
-        "{} u={}.b b={} k=2.{}",
-        times(-138, -18, Some(42), Some(102)),
-        base36(now().as_secs() + 600),
-        base36(now().as_secs() - 5),
-        base36(now().as_secs() + 900)
-    );
-    let alias = alias(41, Some((42, 10_000)), &format!("post 41>42 {fields}"));
+    let times = times(-138, -18, Some(42), Some(102));
+    let [pause, blind, hook] = [600, -5, 900].map(|offset| base36(now().as_secs().checked_add_signed(offset).unwrap()));
+    let alias = alias(41, Some((42, 10_000)), &format!("post 41>42 {times} u={pause}.b b={blind} k=2.{hook}"));
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   100% on 42

@@ -63,10 +63,8 @@ fn a_whole_rollout() {
         (211, Some(alias(Phase::Promoted, 210, |_| {}))),
     ];
     let (log, events) = watched(&reads);
-    assert!(
-        log.starts_with("14:02:13  hello:live  started   41 → new version, rollout 00000007, driven by another process\n"),
-        "{log}"
-    );
+    let started = "14:02:13  hello:live  started   41 → new version, rollout 00000007, driven by another process\n";
+    assert!(log.starts_with(started), "{log}");
     let lines = [
         "42 published",
         "42 is ready",
