@@ -77,10 +77,9 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             code_of(&note.cause) == Some(code) && safe && change.after.weights.is_empty()
         };
         // A rollback without room for its note is one all the same, and leaves none.
-        let unnoted = |change: &&Change<'_>| {
-            change.noted.is_none() && change.after.version == "41" && change.after.weights.is_empty() && !has_room(change)
-        };
-        let unnoted = seen.last().is_some_and(|last| unnoted(&last));
+        let unnoted = seen.last().is_some_and(|last| {
+            last.noted.is_none() && last.after.version == "41" && last.after.weights.is_empty() && !has_room(last)
+        });
         // What one of several never moved it may give back as it found it, with the note that was there before.
         let given_back =
             |change: &&Change<'_>| change.after.weights.is_empty() && change.noted.as_ref().is_none_or(|note| !note.is_live());

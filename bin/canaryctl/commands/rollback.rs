@@ -218,14 +218,20 @@ impl Report {
         let (code, outcome, kind, detail, text) = match &self.ended {
             Ended::Done { alias, from, changed: true, assumed } => {
                 let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
-                let mut text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
-                if let Some(other) = from.filter(|_| *assumed) {
-                    let stable = alias.target;
-                    text += &format!(
+                let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
+                let stable = alias.target;
+                let assumed = from.filter(|_| *assumed).map_or_else(String::new, |other| {
+                    format!(
                         "  assumed   {stable} is stable: no rollout is recorded, and {stable} is the alias' version\n            to go to {other} instead: canaryctl rollback {subject} --to {other}\n"
-                    );
-                }
-                (0, "rolled_back", "hand", "rolled back manually", format!("{text}  next      canaryctl status {subject}\n"))
+                    )
+                });
+                (
+                    0,
+                    "rolled_back",
+                    "hand",
+                    "rolled back manually",
+                    format!("{text}{assumed}  next      canaryctl status {subject}\n"),
+                )
             }
             Ended::Done { alias, from, .. } => {
                 let none = from.map_or_else(String::new, |from| format!("; {from} was rolled back before"));

@@ -101,13 +101,8 @@ pub(crate) fn find(
         numbers,
     };
     finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
-    if matches!(finding.opinion, AnalysisVerdict::Pass | AnalysisVerdict::LowPower)
-        && let Some(since) = silent_since(all, now)
-    {
-        finding.why = format!("no invocations of either version since {}", clock(since));
-    }
-    if matches!(finding.unseen, Some(Unseen::Late | Unseen::Missing)) {
-        finding.why = none_although(candidate, expected_of_candidate(plan, note, all, baseline, now - CLOUDWATCH_SETTLED));
+    if let Some(why) = silent(plan, note, all, baseline, &finding, now) {
+        finding.why = why;
     }
     if finding.opinion != AnalysisVerdict::RollBack
         && let Some(why) = unknown(plan, note, all, &finding.numbers, baseline, now)
@@ -202,8 +197,8 @@ fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
 /// Taken from stable's invocations in minutes that are all there.
 fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
     let from = first_weight(plan, note);
-    let settled = counted.iter().filter(|minute| minute.start >= from && now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
-    let stable: f64 = settled.map(|minute| minute.stable.calls).sum();
+    let whole = counted.iter().filter(|minute| minute.start >= from && now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
+    let stable: f64 = whole.map(|minute| minute.stable.calls).sum();
     plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
 }
 
@@ -212,8 +207,8 @@ const FEW: f64 = 10.0;
 
 /// How sure it is that the candidate has no invocations, though it should have; `None` where it has some, or few are expected.
 fn unseen(plan: &Plan, note: &Note, all: &[MinuteCounts], baseline: &Reference, now: Time) -> Option<Unseen> {
-    let none = all.iter().all(|minute| minute.candidate.calls <= 0.0);
-    let expected_by = |at: Time| none && expected_of_candidate(plan, note, all, baseline, at) >= FEW;
+    let absent = all.iter().all(|minute| minute.candidate.calls <= 0.0);
+    let expected_by = |at: Time| absent && expected_of_candidate(plan, note, all, baseline, at) >= FEW;
     let settled = now - CLOUDWATCH_SETTLED;
     match (expected_by(settled - UNSEEN_LIMIT), expected_by(settled), expected_by(now)) {
         (true, ..) => Some(Unseen::Missing),
@@ -235,10 +230,28 @@ fn expected_of_candidate(plan: &Plan, note: &Note, all: &[MinuteCounts], baselin
     beside + baseline.as_ref().map_or(0.0, |baseline| baseline.calls / PAST.as_secs_f64()) * alone
 }
 
+/// What is said in place of counts that say nothing of the step in force: there are none of the candidate, or none any more.
+fn silent(
+    plan: &Plan,
+    note: &Note,
+    all: &[MinuteCounts],
+    baseline: &Reference,
+    finding: &AnalysisResult,
+    now: Time,
+) -> Option<String> {
+    if matches!(finding.unseen, Some(Unseen::Late | Unseen::Missing)) {
+        let expected = expected_of_candidate(plan, note, all, baseline, now - CLOUDWATCH_SETTLED);
+        return Some(none_although(finding.numbers.candidate.version, expected));
+    }
+    let passes = matches!(finding.opinion, AnalysisVerdict::Pass | AnalysisVerdict::LowPower);
+    let since = silent_since(all, now).filter(|_| passes)?;
+    Some(format!("no invocations of either version since {}", clock(since)))
+}
+
 /// Since when neither version has had an invocation, where `CloudWatch` should have had those after it by now.
 fn silent_since(all: &[MinuteCounts], now: Time) -> Option<Time> {
-    let counted = all.iter().filter(|minute| minute.stable.calls + minute.candidate.calls > 0.0);
-    let last = counted.map(|minute| minute.start + MINUTE).max()?;
+    let with_any = all.iter().filter(|minute| minute.stable.calls + minute.candidate.calls > 0.0);
+    let last = with_any.map(|minute| minute.start + MINUTE).max()?;
     (now.since(last) >= CLOUDWATCH_SETTLED + MINUTE).then_some(last)
 }
 

@@ -52,10 +52,10 @@ pub(crate) fn position(plan: &Plan, seen: &Observation, alias: &Alias) -> Positi
         AliasState::SetByHand(note, weight) if mine(&note) => Position::SetByHand(note, weight),
         AliasState::ClearedByHand(note) if mine(&note) => Position::ClearedByHand,
         AliasState::Claimed(note) | AliasState::Running(note) | AliasState::SetByHand(note, _) => others(plan, seen, note),
-        AliasState::ClearedByHand(note) => match others(plan, seen, note) {
-            enters @ (Position::Entering(_) | Position::Superseding(_)) => enters,
-            _ => Position::Lost,
-        },
+        AliasState::ClearedByHand(note) => {
+            let found = others(plan, seen, note);
+            if matches!(found, Position::Entering(_) | Position::Superseding(_)) { found } else { Position::Lost }
+        }
         AliasState::Foreign { version, .. } => foreign(plan, seen, alias, version),
         AliasState::Moving(..) | AliasState::PromotedElsewhere(_) | AliasState::Contended { .. } => Position::Lost,
     }

@@ -55,7 +55,7 @@ impl Report {
             }
             EventKind::AlarmChanged { state: AlarmState::Alarm, .. } => self.alarms.1 = true,
             EventKind::WeightShifted { manually: true, .. } | EventKind::Promoted { manually: true, .. } => {
-                self.promoted_manually = true
+                self.promoted_manually = true;
             }
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
