@@ -218,7 +218,10 @@ fn weights_that_nobody_noted_can_be_adopted() {
         });
         stage.rollout(short()).await.exits(3);
         let adopted = stage.rollout(taking(short(), |takeover| takeover.adopt = true)).await.exits(0);
-        adopted.says("acquired  the alias with 15% of traffic on 42, set by something else: adopted").lacks("traffic unchanged");
+        adopted
+            .says("started   41 → 42")
+            .says("acquired  the alias with 15% of traffic on 42, set by something else: adopted")
+            .lacks("traffic unchanged");
         stage.assert_ended("42", "promoted");
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");

@@ -144,8 +144,9 @@ impl Record {
                     *until = Some(at);
                 }
             }
-            EventKind::Paused { until, .. } => {
-                self.decide(at, "hold".to_owned(), &format!("paused manually until {}", clock(*until)));
+            EventKind::Paused { until, by_itself, .. } => {
+                let why = if *by_itself { "because its record was removed" } else { "manually" };
+                self.decide(at, "hold".to_owned(), &format!("paused {why} until {}", clock(*until)));
             }
             // Not again with the reason of the lost monitoring.
             EventKind::HoldingStep { why } if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) => {
@@ -167,9 +168,10 @@ impl Record {
                 self.rollback = Some((at, why));
             }
             EventKind::Restored { .. } => self.shares.push((at, Weight::ZERO)),
-            EventKind::Promoted { version, .. } => {
+            EventKind::Promoted { version, manually } => {
                 self.shares.push((at, Weight::FULL));
-                self.decide(at, format!("promote {version}"), "all steps completed");
+                let why = if *manually { "promoted manually" } else { "all steps completed" };
+                self.decide(at, format!("promote {version}"), why);
             }
             EventKind::Outcome(ending) => self.ending = Some((**ending).clone()),
             _ => {}

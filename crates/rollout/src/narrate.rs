@@ -28,10 +28,11 @@ pub struct Round {
 
 /// The first event of a rollout, or of one that is resumed.
 pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
-    let candidate = resumes.and_then(|note| note.candidate).or(match plan.source {
-        Source::Version(version) => Some(version),
-        Source::Publish | Source::Update(_) => None,
-    });
+    let planned = match (plan.entry, &plan.source) {
+        (Entry::Adopt(version), _) | (_, &Source::Version(version)) => Some(version),
+        (_, Source::Publish | Source::Update(_)) => None,
+    };
+    let candidate = resumes.and_then(|note| note.candidate).or(planned);
     EventKind::Started(Started {
         rollout_id: plan.id.to_string(),
         stable: plan.stable,
