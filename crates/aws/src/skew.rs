@@ -148,8 +148,8 @@ const CANDIDATES: usize = 8;
 /// A clock that gains or loses more than one in a thousand is broken; a poor one has one in ten thousand.
 const DRIFT: i64 = 1000;
 
-/// How far a clock may be off for AWS to take what it signs: five minutes.
-const SIGNED: i64 = 5 * 60 * SECOND;
+/// How far a clock may be off for AWS to take what it signs: five minutes with most of its services, fifteen at the most.
+const SIGNED: i64 = 15 * 60 * SECOND;
 
 /// 2020 to 2100: no date of AWS' is out of this.
 const POSSIBLE: std::ops::Range<i64> = 1_577_836_800_000..4_102_444_800_000;
