@@ -56,17 +56,15 @@ impl Skew {
         if newest.least > newest.most || !POSSIBLE.contains(&date) {
             return;
         }
-        match &mut self.known {
-            Some(known) => known.learn(newest, received, set),
-            None => {
-                self.first.push(newest);
-                self.known = agreed(&self.first).map(|bounds| Known { bounds, least_at: received, most_at: received, set });
-                if self.known.is_some() {
-                    self.first.clear();
-                } else if self.first.len() == CANDIDATES {
-                    self.first.remove(0);
-                }
-            }
+        if let Some(known) = &mut self.known {
+            return known.learn(newest, received, set);
+        }
+        self.first.push(newest);
+        self.known = agreed(&self.first).map(|bounds| Known { bounds, least_at: received, most_at: received, set });
+        if self.known.is_some() {
+            self.first.clear();
+        } else if self.first.len() == CANDIDATES {
+            self.first.remove(0);
         }
     }
 
