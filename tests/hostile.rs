@@ -128,13 +128,17 @@ fn no_server_commands_the_ci_system_by_what_it_says() {
     }
 }
 
+fn entries(folder: &Folder) -> usize {
+    std::fs::read_dir(&folder.0).unwrap().count()
+}
+
 #[test]
 fn a_report_is_written_into_no_file_that_somebody_else_put_there() {
     let folder = Folder::new("planted", &[("victim", "precious")]);
     let path = |name: &str| folder.0.join(name);
     expect(run(&format!("rollout hello --simulate --speed 600 --events {}", path("e.jsonl").display())), 0, "");
     // Who knows how temporary files are called can only guess.
-    let before = folder.entries();
+    let before = entries(&folder);
     let command = canaryctl()
         .args(["replay", "e.jsonl", "--report", "x.html"])
         .current_dir(&folder.0)
@@ -151,5 +155,32 @@ fn a_report_is_written_into_no_file_that_somebody_else_put_there() {
     expect(folder.offline("replay e.jsonl --report link.html"), 0, "");
     assert!(std::fs::symlink_metadata(path("link.html")).unwrap().is_symlink());
     assert!(std::fs::read_to_string(path("target.html")).unwrap().contains("<html"));
-    assert_eq!(folder.entries(), before + 4);
+    assert_eq!(entries(&folder), before + 4);
+}
+
+/// The longest commands, and inputs that are nested as deeply as anybody likes, on a first thread with hardly any stack.
+#[test]
+fn neither_a_command_nor_an_input_needs_more_stack_than_there_is() {
+    let deep = format!("functions:\n  hello:\n    {}{}\n", "a: {".repeat(20_000), "}".repeat(20_000));
+    let head = r#"{"v":1,"at":"2026-11-23T14:02:13.400Z","function":"h","alias":"l","type":"x","a":"#;
+    let line = format!("{head}{}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let folder = Folder::new("deep", &[("deep.yml", &deep), ("list.yml", &"[".repeat(100_000)), ("deep.jsonl", &line)]);
+    for (arguments, expected) in [
+        ("rollout hello --simulate --speed 600 --events events.jsonl --observations", 0),
+        ("replay events.jsonl --report report.html", 0),
+        ("verify events.jsonl", 0),
+        ("plan hello --simulate", 0),
+        ("doctor hello --simulate", 0),
+        ("status hello --simulate", 0),
+        ("abort hello --simulate", 3),
+        ("plan hello --config deep.yml --simulate", 2),
+        ("plan hello --config list.yml --simulate", 2),
+        ("replay deep.jsonl", 2),
+        ("verify deep.jsonl", 2),
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -s 256; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_canaryctl")]);
+        let output = shell.args(arguments.split_whitespace()).current_dir(&folder.0).output().unwrap();
+        assert_eq!(code(&output), expected, "{arguments}: {}", text(&output));
+    }
 }

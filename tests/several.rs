@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
-#[expect(dead_code, reason = "the stage of other tests, too")]
 #[path = "served/folder.rs"]
 mod folder;
 #[expect(dead_code, reason = "the stage of other tests, too")]

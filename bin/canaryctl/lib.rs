@@ -12,8 +12,8 @@ mod ui;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 use tracing::Level;
@@ -28,6 +28,21 @@ use crate::ui::print::{LogLines, print_error};
 
 /// Runs the command that was typed and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // On a stack of its own size: that of the first thread is whatever the shell or the system says.
+    match thread::Builder::new().name("canaryctl".to_owned()).stack_size(STACK).spawn(|| typed(args)) {
+        Ok(command) => command.join().unwrap_or_else(|_| {
+            print_error("canaryctl failed unexpectedly: this is a bug\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
+            ExitCode::from(1)
+        }),
+        Err(error) => {
+            print_error(&format!("cannot start a thread: {error}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn typed(args: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -42,11 +57,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         filter_fn(|line| *line.level() < Level::TRACE || !TALKATIVE.iter().any(|name| line.target().starts_with(name)));
     let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(quiet.and(harmless));
     tracing_subscriber::registry().with(log).init();
-    let code = catch_unwind(AssertUnwindSafe(|| run(cli.command))).unwrap_or_else(|_| {
-        print_error("canaryctl failed unexpectedly: this is a bug\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
-        1
-    });
-    ExitCode::from(code)
+    ExitCode::from(run(cli.command))
 }
 
 fn run(command: Command) -> u8 {
@@ -65,5 +76,9 @@ fn run(command: Command) -> u8 {
         code
     })
 }
+
+/// Four times what the longest command takes without optimization, inputs nested as deeply as they may be; only what is used of it is
+/// taken from the system.
+const STACK: usize = 16 * 1024 * 1024;
 
 const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

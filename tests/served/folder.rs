@@ -19,11 +19,6 @@ impl Folder {
         Self(path)
     }
 
-    /// How many files there are.
-    pub(crate) fn entries(&self) -> usize {
-        fs::read_dir(&self.0).unwrap().count()
-    }
-
     /// A command that calls no AWS.
     pub(crate) fn offline(&self, arguments: &str) -> Output {
         canaryctl().args(arguments.split_whitespace()).current_dir(&self.0).output().unwrap()

@@ -89,6 +89,7 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
         },
         bad: None,
         weather: Vec::new(),
+        pace: 1.0,
         // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
         acts: vec![(Duration::ZERO, Act::Start(0, Wish::Wait)), (Duration::ZERO, Act::Kill(0))],
     }

@@ -21,7 +21,7 @@ impl Story {
         let asked = Asked::draw(&mut rng);
         let scene = Scene::draw(&mut rng);
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), acts: Vec::new() };
+        let mut story = Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
         if rng.f64() < 0.6 {
             story.weather = draw_weather(&mut rng, span);
         }
@@ -53,7 +53,7 @@ impl Story {
             ..Scene::draw(&mut rng)
         };
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many, scene, asked, bad: None, weather: Vec::new(), acts: Vec::new() };
+        let mut story = Self { seed, many, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
         if rng.bool() {
             story.bad = Some((rng.usize(..many), story.draw_trouble(&mut rng, span)));
         }

@@ -19,6 +19,8 @@ pub(crate) struct Story {
     /// The one of several that is bad, if one is.
     pub(crate) bad: Option<(usize, Trouble)>,
     pub(crate) weather: Vec<Weather>,
+    /// How fast the clocks of the machines run on which it is played.
+    pub(crate) pace: f64,
     /// What happens when, from the opening.
     pub(crate) acts: Vec<(Duration, Act)>,
 }

@@ -68,13 +68,13 @@ impl AwsClock {
 
     fn learn(&self, sent: SystemTime, date: i64) {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, received) = (learned.skew.offset(), millis(self.steady.now()));
-        let set = millis(self.wall.now()).saturating_sub(received);
+        let (before, now) = (learned.skew.offset(), millis(self.steady.now()));
+        let apart = millis(self.wall.now()).saturating_sub(now);
         if !learned.skew.is_known() {
             // What was given out on the word of the first answers binds nobody.
             learned.latest = 0;
         }
-        learned.skew.learn(Dated { sent: millis(sent), received, date, set });
+        learned.skew.learn(Dated { sent: millis(sent), received: now, date, set: apart });
         let offset = learned.skew.offset();
         if offset != before {
             tracing::debug!(offset_ms = offset, "this machine's clock differs from AWS'");

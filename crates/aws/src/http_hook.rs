@@ -93,15 +93,19 @@ impl Aws {
             .serializer(request)
             .deserializer_impl::<Begun, ErrorMetadata>(Unread)
             .build();
-        operation.invoke(()).await.map_err(|error| match error {
-            // What a library says of a request that it does not take quotes all of it, and the query may hold a token.
-            SdkError::ConstructionFailure(_) => unusable(UNFIT),
-            SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(ConnectorError::is_user) => {
-                unusable(UNFIT)
-            }
-            error => failed(OPERATION)(error),
-        })
+        let answered = operation.invoke(()).await;
+        answered.map_err(
+            |error| if is_unfit(&error) { unusable("no request can be sent to this URL") } else { failed(OPERATION)(error) },
+        )
     }
+}
+
+/// Whether a library does not take the request. What it says of that quotes all of it, and the query may hold a token.
+fn is_unfit<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    if let SdkError::DispatchFailure(failure) = error {
+        return failure.as_connector_error().is_some_and(ConnectorError::is_user);
+    }
+    matches!(error, SdkError::ConstructionFailure(_))
 }
 
 /// The beginning of a body: what comes after that is not asked for.
@@ -123,7 +127,6 @@ fn unusable(message: &str) -> CloudError {
 }
 
 const OPERATION: &str = "POST";
-const UNFIT: &str = "no request can be sent to this URL";
 
 /// How much of an answer is read, in bytes: more than any hook has to say.
 const LONGEST: usize = 64 * 1024;

@@ -56,17 +56,15 @@ impl Skew {
         if newest.least > newest.most || !POSSIBLE.contains(&date) {
             return;
         }
-        match &mut self.known {
-            Some(known) => known.learn(newest, received, set),
-            None => {
-                self.first.push(newest);
-                self.known = agreed(&self.first).map(|bounds| Known { bounds, least_at: received, most_at: received, set });
-                if self.known.is_some() {
-                    self.first.clear();
-                } else if self.first.len() == CANDIDATES {
-                    self.first.remove(0);
-                }
-            }
+        if let Some(known) = &mut self.known {
+            return known.learn(newest, received, set);
+        }
+        self.first.push(newest);
+        self.known = agreed(&self.first).map(|bounds| Known { bounds, least_at: received, most_at: received, set });
+        if self.known.is_some() {
+            self.first.clear();
+        } else if self.first.len() == CANDIDATES {
+            self.first.remove(0);
         }
     }
 
@@ -148,8 +146,8 @@ const CANDIDATES: usize = 8;
 /// A clock that gains or loses more than one in a thousand is broken; a poor one has one in ten thousand.
 const DRIFT: i64 = 1000;
 
-/// How far a clock may be off for AWS to take what it signs: five minutes.
-const SIGNED: i64 = 5 * 60 * SECOND;
+/// How far a clock may be off for AWS to take what it signs: five minutes with most of its services, fifteen at the most.
+const SIGNED: i64 = 15 * 60 * SECOND;
 
 /// 2020 to 2100: no date of AWS' is out of this.
 const POSSIBLE: std::ops::Range<i64> = 1_577_836_800_000..4_102_444_800_000;

@@ -1,5 +1,5 @@
-//! Whose certificates are trusted? The machine's (SSL_CERT_FILE where that is set), and those of the files that AWS' tools take:
-//! AWS_CA_BUNDLE, and `ca_bundle` of the profile.
+//! Whose certificates are trusted? The machine's (`SSL_CERT_FILE` where that is set), and those of the files that AWS' tools take:
+//! `AWS_CA_BUNDLE`, and `ca_bundle` of the profile.
 //!
 //! They are added to the machine's own: a hook's URL, which is not AWS', may need those.
 
@@ -37,7 +37,8 @@ async fn named(profile: Option<&str>) -> Vec<(String, &'static str)> {
     let environment = env::var(VARIABLE).ok().map(|path| (path, VARIABLE));
     let profile = profile.map(|name| name.to_owned().into());
     // Files that cannot be read are told of by what needs them: credentials and the Region.
-    let profiles = profile::load(&Default::default(), &Default::default(), &Default::default(), profile).await;
+    let (files, environment_of, named) = Default::default();
+    let profiles = profile::load(&files, &environment_of, &named, profile).await;
     let in_profile = profiles.ok().and_then(|profiles| profiles.get("ca_bundle").map(from_home));
     let in_profile = in_profile.map(|path| (path, "`ca_bundle` of the profile"));
     environment.into_iter().chain(in_profile).filter(|(path, _)| !path.is_empty()).collect()

@@ -129,9 +129,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// calls that stall.
     async fn read_history(&mut self, alarms: &mut [AlarmSeen]) -> Result<(), CloudError> {
         let unsure = self.alarms.unsure(alarms);
-        let red = alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm);
-        let (cloud, clock, limit) = (self.io.cloud, self.io.clock, if red { SECOND_LOOK } else { LOOK_LIMIT });
-        let read = async {
+        let in_alarm = alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm);
+        let (cloud, clock, limit) = (self.io.cloud, self.io.clock, if in_alarm { SECOND_LOOK } else { LOOK_LIMIT });
+        let histories = async {
             let mut unread = Ok(());
             for name in unsure {
                 match cloud.last_red(&name, self.alarms.history_from()).await {
@@ -144,7 +144,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         tokio::select! {
             biased;
-            read = read => read,
+            read = histories => read,
             () = clock.sleep(limit) => Err(late("DescribeAlarmHistory", limit)),
         }
     }

@@ -113,7 +113,7 @@ pub fn json_page(json: &str) -> String {
     json.replace("##", "\\u0023#")
 }
 
-/// The line with a space or a bar in everything that begins a command: of GitHub and Azure, also in the middle of a line, and of TeamCity.
+/// The line with a space or a bar in everything that begins a command: of GitHub and Azure, also in the middle of a line, and of `TeamCity`.
 fn broken(line: String) -> String {
     let line = unmarked(line);
     if line.trim_start().starts_with("::") { line.replacen("::", "| ::", 1) } else { line }
@@ -197,7 +197,7 @@ mod tests {
             page(text),
             "error: no\n  | ::error::x\n| ::set-output name=a::b\na ## [command]b ## vso[task]c ## teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b"
         );
-        assert_eq!(json_page(r####"{"a":"###[b] ##vso[c"}"####), r####"{"a":"\u0023##[b] \u0023#vso[c"}"####);
+        assert_eq!(json_page(r####"{"a":"###[b] ##vso[c"}"####), r#"{"a":"\u0023##[b] \u0023#vso[c"}"#);
     }
 
     #[test]
