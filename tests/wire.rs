@@ -217,12 +217,13 @@ async fn writes_as_a_question() {
     let path = "/2015-03-31/functions/hello";
     let revision = r#""RevisionId":"00000000-0000-0000-0000-000000000000""#;
     let weights = r#""RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}"#;
+    let nowhere = r#""RoutingConfig":{"AdditionalVersionWeights":{"2147483646":0.5}}"#;
     let expected = [
         format!(
             "PUT {path}/aliases/live\n{head}\n{kind}\n{{\"Description\":\"mine\",\"FunctionVersion\":\"1\",{revision},{weights}}}"
         ),
         format!("PUT {path}/aliases/live\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",{revision}}}"),
-        format!("POST {path}/aliases\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",\"Name\":\"fresh\"}}"),
+        format!("POST {path}/aliases\n{head}\n{kind}\n{{\"FunctionVersion\":\"2147483647\",\"Name\":\"fresh\",{nowhere}}}"),
         format!(
             "POST {path}/versions\n{head}\n{kind}\n{{\"CodeSha256\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",{revision}}}"
         ),
