@@ -167,6 +167,9 @@ inputs! {
         layers: Vec<String>,
         vpc_config: Vpc,
         logging_config: Logging,
+        durable_config: Value,
+        tenancy_config: Value,
+        capacity_provider_config: Value,
     }
     Environment { variables: BTreeMap<String, String> }
     DeadLetter { target_arn: String }
@@ -208,7 +211,8 @@ impl Configuration {
         given.snap_start.take_if(|snap_start| snap_start.apply_on.is_none());
         take_over! {
             description role handler runtime timeout memory_size environment dead_letter_config architectures
-            ephemeral_storage tracing_config snap_start layers vpc_config logging_config
+            ephemeral_storage tracing_config snap_start layers vpc_config logging_config durable_config tenancy_config
+            capacity_provider_config
         }
         // What is given empty is taken away.
         self.environment.take_if(|environment| environment.variables.as_ref().is_none_or(BTreeMap::is_empty));
