@@ -376,3 +376,70 @@ fn a_policy_is_printed_without_asking_anybody() {
     assert_has(&notes, &["ecr:SetRepositoryPolicy", "--create-alias"]);
     assert!(!notes.contains("not known"), "{notes}");
 }
+
+#[test]
+fn what_is_typed_and_would_not_be_used_is_an_error() {
+    let served = Served::start();
+    let alarm = |partition: &str, region: &str, account: &str| {
+        format!("plan hello --type AllAtOnce --alarm arn:{partition}:cloudwatch:{region}:{account}:alarm:errors")
+    };
+    expect(served.run(&alarm("aws", "us-east-1", "111111111111")), 0, "1 ▸ new version");
+    let home = "but the function is in account 111111111111";
+    expect(served.run(&alarm("aws", "us-east-1", "222222222222")), 2, home);
+    expect(served.run(&alarm("aws", "eu-west-1", "111111111111")), 2, "but the function is in us-east-1");
+    expect(served.run(&alarm("aws-cn", "us-east-1", "111111111111")), 2, "but the function is in partition aws");
+    let watched = "status hello --watch --alarm arn:aws:cloudwatch:us-east-1:222222222222:alarm:errors";
+    let child = served.start_long("");
+    expect(served.run(watched), 2, home);
+    kill(child);
+    let elsewhere = "status arn:aws:lambda:eu-west-1:111111111111:function:hello";
+    expect(served.run(elsewhere), 2, "the function's ARN is in eu-west-1, but `--region` is us-east-1");
+    expect(served.run("status function:hello"), 0, "hello:live");
+    for (arguments, words) in [
+        ("plan --simulate --region eu-west-1", "the simulation is in us-east-1, but `--region` is eu-west-1"),
+        ("plan --simulate --profile production", "cannot be used with"),
+        ("plan --simulate --endpoint-url http://127.0.0.1:1", "cannot be used with"),
+        ("plan hello --type AllAtOnce --speed 5", "--simulate"),
+        ("plan --simulate --bake 1500us", "expected whole milliseconds"),
+    ] {
+        expect(run(arguments), 2, words);
+    }
+    // A reason may be given for either way.
+    expect(served.run("promote hello --reason fixed"), 0, "DONE");
+}
+
+#[test]
+fn a_version_to_roll_back_to_that_was_deleted_is_named_with_those_there_are() {
+    let served = Served::start();
+    let by_hand = "rollout hello --type AllAtOnce --bake 0s --analysis off";
+    expect(served.run(by_hand), 0, "PROMOTED");
+    served
+        .account
+        .with(|world| world.arrange("DELETE", "/2015-03-31/functions/hello?Qualifier=1", &serde_json::Value::Null))
+        .unwrap();
+    let gone = "version 1 no longer exists";
+    let shown = expect_all(served.run("status hello"), 0, &[gone, "the versions that exist are 2"]);
+    assert!(!text(&shown).contains("canaryctl rollback"), "{}", text(&shown));
+    for command in ["rollback hello", "rollback hello --to 1"] {
+        let ended = expect_all(served.run(command), 3, &[gone, "the versions that exist are 2", "canaryctl rollout hello:live"]);
+        assert!(!text(&ended).contains("canaryctl status"), "{}", text(&ended));
+    }
+    served.account.with(|world| world.publish("hello", 3)).unwrap();
+    let other = "canaryctl rollback hello --to 3";
+    expect(served.run("status hello"), 0, other);
+    expect(served.run("rollback hello"), 3, "canaryctl rollback hello:live --to 3");
+    expect(served.run("rollback hello --to 3"), 0, "ROLLED BACK");
+}
+
+#[test]
+fn a_session_of_unknown_end_is_warned_of_where_the_rollout_is_long() {
+    let served = Served::start();
+    let with_token = |arguments: &str| served.command(arguments).env("AWS_SESSION_TOKEN", "any").output().unwrap();
+    let said = "the credentials are a session token";
+    for (command, code) in [("plan", 0), ("doctor", 3)] {
+        let long = format!("{command} hello --type Linear10PercentEvery10Minutes");
+        expect(with_token(&long), code, said);
+        assert!(!text(&served.run(&long)).contains(said));
+        assert!(!text(&with_token(&format!("{command} hello --type AllAtOnce"))).contains(said));
+    }
+}

@@ -218,11 +218,12 @@ async fn writes_as_a_question() {
     }
     let revision = r#""RevisionId":"00000000-0000-0000-0000-000000000000""#;
     let weights = r#""RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}"#;
+    let nowhere = r#""RoutingConfig":{"AdditionalVersionWeights":{"2147483646":0.5}}"#;
     let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let expected = [
         ("PUT", "aliases/live", format!(r#""Description":"mine","FunctionVersion":"1",{revision},{weights}"#)),
         ("PUT", "aliases/live", format!(r#""FunctionVersion":"2147483647",{revision}"#)),
-        ("POST", "aliases", r#""FunctionVersion":"2147483647","Name":"fresh""#.to_owned()),
+        ("POST", "aliases", format!(r#""FunctionVersion":"2147483647","Name":"fresh",{nowhere}"#)),
         ("POST", "versions", format!(r#""CodeSha256":"{hash}",{revision}"#)),
         ("PUT", "code", format!(r#""DryRun":true,{revision},"ZipFile":"bm9uZQ==""#)),
     ];
@@ -262,10 +263,10 @@ async fn describe_alarms() {
     let expected = "POST https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DescribeAlarms\n\
                     amz-sdk-request: attempt=1; max=3\ncontent-type: application/cbor\nsmithy-protocol: rpc-v2-cbor\n\
                     accept: application/cbor\n\
-                    {\"AlarmNames\":[\"a\",\"b\",\"c\"],\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\"],\"MaxRecords\":100}";
+                    {\"AlarmNames\":[\"a\",\"b\",\"c\"],\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\",\"LogAlarm\"],\"MaxRecords\":100}";
     assert_eq!(wire.sent(), [expected]);
     wire.aws.alarm_names("Hel").await.unwrap();
-    let body = "{\"AlarmNamePrefix\":\"Hel\",\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\"]}";
+    let body = "{\"AlarmNamePrefix\":\"Hel\",\"AlarmTypes\":[\"MetricAlarm\",\"CompositeAlarm\",\"LogAlarm\"]}";
     let sent = wire.sent();
     assert!(sent.len() == 1 && sent[0].ends_with(body), "{sent:?}");
 }
@@ -281,7 +282,7 @@ async fn describe_alarm_history() {
     let expected =
         "POST https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DescribeAlarmHistory\n";
     assert!(sent[0].starts_with(expected), "{sent:?}");
-    let types = r#"(Text("AlarmTypes"), Array([Text("MetricAlarm"), Text("CompositeAlarm")]))"#;
+    let types = r#"(Text("AlarmTypes"), Array([Text("MetricAlarm"), Text("CompositeAlarm"), Text("LogAlarm")]))"#;
     let start = r#"(Text("StartDate"), Tag(1, Float(1764000000.5)))"#;
     for part in [r#"(Text("AlarmName"), Text("a"))"#, types, r#"(Text("HistoryItemType"), Text("StateUpdate"))"#, start] {
         assert!(sent[0].contains(part), "no {part} in {sent:?}");

@@ -6,11 +6,12 @@ use std::path::Path;
 use controller::port::{Cloud, Code};
 use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
-use rollout::Schedule;
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
+use rollout::target::FunctionName;
+use rollout::{Arn, Schedule};
 
 use crate::cli::rollout::Rollout;
 use crate::cli::values::{self, Alarm as Typed};
@@ -32,13 +33,15 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let comparison = args.comparing.plan(&analysis)?;
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
-    let mut names = Names { located, known: BTreeMap::new() };
+    let mut names = Names { located, known: BTreeMap::new(), home: Home::new(located, args.common.anywhere) };
     let (alarms, managed) = names.alarms(args, policy.insufficient_data).await?;
     let default = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
-    args.alarms.iter().try_for_each(|alarm| in_region(alarm, located.session.aws.region()))?;
+    for alarm in &args.alarms {
+        names.home.has(alarm).await?;
+    }
     Ok(Request {
         subject: located.subject.clone(),
         version,
@@ -102,6 +105,7 @@ fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {
 struct Names<'a> {
     located: &'a Located,
     known: BTreeMap<String, String>,
+    home: Home<'a>,
 }
 
 impl Names<'_> {
@@ -132,10 +136,10 @@ impl Names<'_> {
         }
     }
 
-    fn here(&self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
+    async fn here(&mut self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {
         let alarm = values::alarm(name).map_err(|error| Failure::usage(format!("{}: {error}", at.place)))?;
-        in_region(&alarm, self.located.session.aws.region())
-            .map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
+        let here = self.home.has(&alarm).await;
+        here.map_err(|failure| Failure { message: format!("{}: {}", at.place, failure.message), ..failure })?;
         Ok(alarm.name)
     }
 
@@ -146,7 +150,7 @@ impl Names<'_> {
         let mut alarms: Vec<String> = args.alarms.iter().map(|alarm| alarm.name.clone()).collect();
         for at in said.filter(|_| args.alarms.is_empty()).into_iter().flat_map(|said| &said.alarms) {
             alarms.push(match &at.value {
-                Alarm::Name(name) => self.here(name, at)?,
+                Alarm::Name(name) => self.here(name, at).await?,
                 Alarm::LogicalId(id) => self.of(id, at).await?,
                 Alarm::Definition(definition) => {
                     if managed.iter().any(|known: &AlarmRule| known.name == definition.name) {
@@ -186,11 +190,46 @@ fn rule(definition: &Definition, at: &At<Alarm>, insufficient_data: Insufficient
     })
 }
 
-/// Refuses alarms whose ARN names another Region: the name alone would mean another alarm here.
-fn in_region(Typed { name, region: its_own }: &Typed, region: &str) -> Result<(), Failure> {
-    let Some(other) = its_own.as_deref().filter(|other| *other != region) else { return Ok(()) };
-    let text = format!("alarm `{name}` is in {other}, but the function is in {region}\n  hint: watch an alarm in {region}");
-    Err(Failure::usage(text))
+/// Where the function is: alarms elsewhere are not watched.
+pub(crate) struct Home<'a> {
+    located: &'a Located,
+    /// Whether nothing may be asked.
+    offline: bool,
+    /// The function's partition and account, once they are known.
+    known: Option<(Option<String>, String)>,
+}
+
+impl<'a> Home<'a> {
+    pub(crate) fn new(located: &'a Located, offline: bool) -> Self {
+        let FunctionName { place, account, .. } = &located.subject.function;
+        let known = account.as_ref().map(|account| (place.as_ref().map(|place| place.partition.clone()), account.clone()));
+        Self { located, offline, known }
+    }
+
+    /// Refuses an alarm whose ARN names another Region, account or partition: the name alone would mean another alarm here.
+    pub(crate) async fn has(&mut self, alarm: &Typed) -> Result<(), Failure> {
+        let Typed { name, place: Some([partition, region, account]) } = alarm else { return Ok(()) };
+        let refused = |there: &str, here: &str| {
+            let text = format!("alarm `{name}` is in {there}, but the function is in {here}\n  hint: watch an alarm in {here}");
+            Err(Failure::usage(text))
+        };
+        let own = self.located.session.aws.region();
+        if region != own {
+            return refused(region, own);
+        }
+        if self.known.is_none() && !self.offline {
+            let found = self.located.session.aws.configuration(&self.located.subject.function, None).await?;
+            self.known = Arn::parse(&found.arn).map(|arn| (Some(arn.partition.to_owned()), arn.account.to_owned()));
+        }
+        let Some((home, own)) = &self.known else { return Ok(()) };
+        if account != own {
+            return refused(&format!("account {account}"), &format!("account {own}"));
+        }
+        match home {
+            Some(home) if home != partition => refused(&format!("partition {partition}"), &format!("partition {home}")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The deployment package or image. A file is read and checked before anything is sent.

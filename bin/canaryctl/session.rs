@@ -66,6 +66,7 @@ pub(crate) fn subject(function: Option<&str>, common: &Common) -> Result<Subject
 /// Connects to AWS, or to the scenario's simulated account. The Region is the one in the function's ARN, else the one on the command
 /// line, else the project's.
 pub(crate) async fn wire(common: &Common, place: Option<&Place>, project: Option<String>) -> Result<Session, Failure> {
+    unused(common, place)?;
     // A Region in an ARN goes before the one of the profile.
     let region = place.map(|place| place.region.clone()).or_else(|| common.region.clone()).or(project);
     let settings = Settings {
@@ -88,9 +89,26 @@ pub(crate) async fn wire(common: &Common, place: Option<&Place>, project: Option
         sleep: Some(SharedAsyncSleep::new(clock)),
         credentials: Some(Credentials::new("SIMULATED", "none", None, None, "simulated")),
     };
-    let settings = Settings { region: Some("us-east-1".to_owned()), ..Settings::default() };
+    let settings = Settings { region: Some(SIMULATED.to_owned()), ..Settings::default() };
     Ok(Session { aws: connect(settings, overrides).await.map_err(unset)?, clock: RuntimeClock::Simulated(clock) })
 }
+
+/// What was typed and would not be used is an error.
+fn unused(common: &Common, place: Option<&Place>) -> Result<(), Failure> {
+    let Some(typed) = &common.region else { return Ok(()) };
+    let (used, whose) = match (place, &common.simulate) {
+        (_, Some(_)) => (SIMULATED, "the simulation is"),
+        (Some(place), None) => (place.region.as_str(), "the function's ARN is"),
+        (None, None) => return Ok(()),
+    };
+    if typed == used {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{whose} in {used}, but `--region` is {typed}\n  hint: omit `--region`")))
+}
+
+/// The Region of a scenario.
+const SIMULATED: &str = "us-east-1";
 
 /// The placeholder for a Region that is not known.
 pub(crate) const ANYWHERE: &str = "anywhere";

@@ -15,6 +15,8 @@ pub(crate) struct Part {
     pub(crate) pace: f64,
     pub(crate) http: SharedHttpClient,
     pub(crate) expires: Option<Time>,
+    /// Where its calls go instead of to AWS.
+    pub(crate) endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ impl TimeSource for Wrong {
 impl Part {
     /// One that is right about the time and may stay.
     pub(crate) fn of(account: &Account, caller: &str) -> Self {
-        Self { caller: caller.to_owned(), skew: 0, pace: 1.0, http: account.http_client(), expires: None }
+        Self { caller: caller.to_owned(), skew: 0, pace: 1.0, http: account.http_client(), expires: None, endpoint: None }
     }
 
     /// Its way to the account, whose clock this is.
@@ -45,7 +47,12 @@ impl Part {
             credentials: Some(Credentials::new(self.caller, "none", None, None, "test")),
         };
         let credentials_end = self.expires.and_then(|end| u64::try_from(end.as_millis()).ok()).map(rollout::Time::from_millis);
-        let settings = Settings { region: Some("us-east-1".to_owned()), credentials_end, ..Settings::default() };
+        let settings = Settings {
+            region: Some("us-east-1".to_owned()),
+            credentials_end,
+            endpoint_url: self.endpoint,
+            ..Settings::default()
+        };
         connect(settings, seams).await.unwrap()
     }
 }

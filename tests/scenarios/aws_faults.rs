@@ -34,6 +34,24 @@ fn alarms_that_cannot_be_read_hold_the_share_and_then_bring_it_back() {
     });
 }
 
+#[test]
+fn an_alarm_that_cloudwatch_cannot_evaluate_is_not_ok() {
+    play_on("hello", async |stage| {
+        let broken = async {
+            stage.until(|| stage.shares("42").len() >= 2).await;
+            stage.with(|world| world.fail_evaluation("HelloFooAlarm", "EVALUATION_ERROR")).unwrap();
+        };
+        let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(4));
+        let (output, ()) = tokio::join!(stage.rollout(&request), broken);
+        let why =
+            "alarm `HelloFooAlarm` cannot be evaluated by CloudWatch: its settings or permissions are wrong (EVALUATION_ERROR";
+        output.exits(12).says(why);
+        assert_eq!(stage.percents(), [10, 20, 0]);
+        // The next one does not begin.
+        stage.rollout(&request).await.exits_as(3, "refused").says(why);
+    });
+}
+
 /// A throttle comes from the account's own calls and passes: it is met with three times the patience.
 #[test]
 fn throttled_alarms_are_waited_for_longer_than_unreadable_ones() {

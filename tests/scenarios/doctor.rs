@@ -143,6 +143,55 @@ fn a_mapping_of_a_version_is_found_whatever_a_plain_name_lists() {
 }
 
 #[test]
+fn a_mapping_beside_one_on_the_alias_is_deleted_not_moved() {
+    for exactly in [false, true] {
+        play(async move {
+            let settings = sim::Settings { lists_mappings_exactly: exactly, ..sim::Settings::strict() };
+            let stage = Stage::furnished(settings, 7, sound).await;
+            stage.with(|world| map(world, &json!({"EventSourceArn": ORDERS, "FunctionName": "hello"})));
+            stage.sleep(60).await;
+            let found = examine(&stage, &request()).await;
+            let symptom =
+                saying(&found, "`orders` (sqs) invokes hello itself, not the alias, in addition to a mapping on the alias");
+            let [command] = symptom.commands.as_slice() else { panic!("{symptom:#?}") };
+            let (proof, deletion) = command.split_once(" && ").unwrap();
+            assert!(
+                proof.starts_with("aws lambda get-event-source-mapping --uuid ") && proof.ends_with("grep -qx Enabled"),
+                "{proof}"
+            );
+            let plain = deletion.strip_prefix("aws lambda delete-event-source-mapping --uuid ").unwrap();
+            assert!(!proof.contains(plain), "{command}");
+            assert!(!command.contains("update-event-source-mapping"), "{command}");
+        });
+    }
+}
+
+#[test]
+fn a_fix_takes_nothing_away_before_it_has_shown_what_replaces_it() {
+    for (scenario, alias) in [("hello-traps", "Live"), ("hello-traps", "missing")] {
+        play_on(scenario, async |stage| {
+            let subject = rollout::Subject::parse(&format!("hello:{alias}"), None).unwrap();
+            let found = examine(&stage, &Request { subject, ..request() }).await;
+            let commands: Vec<&String> = found.diagnoses.iter().flat_map(|symptom| &symptom.commands).collect();
+            for (taken, proof) in [
+                ("delete-function-url-config", "aws lambda get-function-url-config"),
+                ("remove-permission", "aws lambda get-policy"),
+                ("create-function-url-config", "aws lambda get-alias"),
+                ("add-permission", "aws lambda get-alias"),
+                ("update-event-source-mapping", "aws lambda get-alias"),
+            ] {
+                let mut with = commands.iter().filter(|command| command.contains(&format!("aws lambda {taken}"))).peekable();
+                assert!(with.peek().is_some(), "{taken} in {commands:#?}");
+                for command in with {
+                    let steps: Vec<&str> = command.split(" && ").collect();
+                    assert!(steps.len() > 1 && steps[0].starts_with(proof) && steps[0].contains(alias), "{command}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn an_alarm_is_told_from_one_that_sees_nothing() {
     let resource = |resource: &'static str| [("FunctionName", "hello"), ("Resource", resource)];
     let (whole, hello) = (resource("hello:Live"), [("FunctionName", "hello")]);

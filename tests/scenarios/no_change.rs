@@ -1,5 +1,6 @@
 //! A version that is stable already, or was rejected before, moves nothing, and costs nothing that a later rollback needs.
 
+use controller::port::Code;
 use controller::{Request, Rollback};
 
 use crate::stage::{play_on, request, short, with};
@@ -15,6 +16,17 @@ fn nothing_to_roll_out_leaves_the_way_back_as_it_was() {
         // The rollback still knows what 42 replaced.
         assert!(matches!(stage.rollback(None).await, Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn the_same_package_is_uploaded_and_published_once() {
+    play_on("hello-idle", async |stage| {
+        let request = Request { code: Some(Code::Zip(b"PK\x03\x04new".to_vec())), ..short() };
+        stage.rollout(&request).await.exits(0);
+        stage.assert_ended("42", "promoted");
+        stage.rollout(&request).await.exits_as(0, "unchanged");
+        assert_eq!(stage.done("UpdateFunctionCode"), 1);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use controller::Request;
 use controller::port::Code;
-use rollout::plan::Preexisting;
+use rollout::plan::{Analysis, Mode, OnLowTraffic, Preexisting};
 use sim::{Effect, Fault};
 
 use crate::stage::{Stage, play, play_on, request, short, with};
@@ -190,5 +190,49 @@ fn a_first_deployment_asks_for_what_it_will_write() {
             assert_refused(&stage, &request(), &[words, &hint]).await;
             assert!(stage.with(|world| world.alias("hello", "Live").is_none()));
         }
+    });
+}
+
+#[test]
+fn an_alias_on_what_every_publication_changes_is_refused() {
+    play_on("hello-idle", async |stage| {
+        let word = "$LATEST.PUBLISHED";
+        stage.with(|world| world.force_alias("hello", "Live", word)).unwrap();
+        assert_refused(&stage, &short(), &["points at $LATEST.PUBLISHED", "point it at a numbered version"]).await;
+    });
+}
+
+fn configure(stage: &Stage, settings: &serde_json::Value) {
+    stage.with(|world| world.arrange("PUT", "/2015-03-31/functions/hello/configuration", settings)).unwrap();
+}
+
+#[test]
+fn test_events_are_refused_where_tenants_are_isolated() {
+    play_on("hello-idle", async |stage| {
+        configure(&stage, &serde_json::json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}));
+        let probing = with(short(), |policy| policy.analysis.on_low_traffic = OnLowTraffic::Probe(2));
+        assert_refused(&stage, &probing, &["hello isolates tenants"]).await;
+        stage.rollout(short()).await.exits(0);
+    });
+}
+
+#[test]
+fn a_durable_function_is_compared_for_the_record_only() {
+    play_on("hello-errors", async |stage| {
+        configure(&stage, &serde_json::json!({"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}}));
+        let compared = Analysis { mode: Mode::On, ..Analysis::default() };
+        let unwatched = Request { alarms: Vec::new(), ..with(request(), |policy| policy.analysis = compared) };
+        let output = stage.rollout(&unwatched).await.exits(0);
+        output.says("hello is a durable function").says("aws lambda list-durable-executions-by-function --function-name hello");
+    });
+}
+
+#[test]
+fn instances_of_ones_own_take_a_rollout_and_are_told() {
+    play_on("hello-idle", async |stage| {
+        let arn = "arn:aws:lambda:us-east-1:111111111111:capacity-provider:big";
+        let provider = serde_json::json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": arn}});
+        configure(&stage, &serde_json::json!({"CapacityProviderConfig": provider}));
+        stage.rollout(short()).await.exits(0).says("hello runs on Lambda Managed Instances").says("$LATEST.PUBLISHED");
     });
 }

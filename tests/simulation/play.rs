@@ -137,7 +137,7 @@ impl Cast<'_> {
         if let Some(end) = expires {
             end_credentials(&self.stage.account, &run.caller, end);
         }
-        let part = Part { caller: run.caller.clone(), skew, pace: self.story.pace, http, expires };
+        let part = Part { caller: run.caller.clone(), skew, pace: self.story.pace, http, expires, endpoint: None };
         let playing = rollout(self.stage.clone(), requests(self.story, wish), part, heard);
         let asked = Some(self.story.asked_by(wish));
         self.enter(Run { supersedes: wish == Wish::Supersede, expires, asked, ..run }, stop, playing);

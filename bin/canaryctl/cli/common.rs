@@ -25,10 +25,10 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", help_heading = "AWS")]
     pub(crate) endpoint_url: Option<String>,
     /// Run on the built-in simulated AWS, in this scenario; needs no credentials and no network
-    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "hello", require_equals = true, help_heading = "Simulation")]
+    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "hello", require_equals = true, conflicts_with_all = ["profile", "endpoint_url"], help_heading = "Simulation")]
     pub(crate) simulate: Option<String>,
     /// How many times faster than real time the simulation runs
-    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed, help_heading = "Simulation")]
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed, requires = "simulate", help_heading = "Simulation")]
     pub(crate) speed: f64,
     /// Whether a missing Region is no error: for commands that send nothing.
     #[arg(skip)]

@@ -11,6 +11,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::ZERO);
     }
     let span = humantime::parse_duration(text).map_err(|error| format!("{error}; write `30s`, `5m` or `1h30m`"))?;
+    if !span.subsec_nanos().is_multiple_of(1_000_000) {
+        return Err("expected whole milliseconds".to_owned());
+    }
     let longest = Duration::from_hours(48);
     if span > longest { Err("expected at most 48 hours".to_owned()) } else { Ok(span) }
 }
@@ -55,12 +58,13 @@ pub(crate) fn version_description(text: &str) -> Result<String, String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    pub(crate) region: Option<String>,
+    /// The partition, Region and account of its ARN, where one was given.
+    pub(crate) place: Option<[String; 3]>,
 }
 
 pub(crate) fn alarm(text: &str) -> Result<Alarm, String> {
-    let (name, region) = match Arn::parse(text).and_then(|arn| Some((arn.alarm()?, arn.region))) {
-        Some((name, region)) => (name, Some(region.to_owned())),
+    let (name, place) = match Arn::parse(text).and_then(|arn| Some((arn.alarm()?, arn))) {
+        Some((name, arn)) => (name, Some([arn.partition, arn.region, arn.account].map(str::to_owned))),
         None if Arn::is_meant(text) => {
             return Err(
                 "expected the ARN of an alarm, such as `arn:aws:cloudwatch:eu-west-1:123456789012:alarm:HelloErrors`".to_owned()
@@ -69,5 +73,5 @@ pub(crate) fn alarm(text: &str) -> Result<Alarm, String> {
         None => (text, None),
     };
     let sound = (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if sound { Ok(Alarm { name: name.to_owned(), region }) } else { Err("expected 1 to 255 characters".to_owned()) }
+    if sound { Ok(Alarm { name: name.to_owned(), place }) } else { Err("expected 1 to 255 characters".to_owned()) }
 }

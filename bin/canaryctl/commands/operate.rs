@@ -61,7 +61,7 @@ pub(crate) struct Promote {
     #[arg(long, requires = "reason")]
     pub(crate) now: bool,
     /// The reason, for the log
-    #[arg(long, value_name = "TEXT", requires = "now")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) aim: Aim,
@@ -101,7 +101,7 @@ pub(crate) async fn resume(args: Aim) -> Result<u8, Failure> {
 pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
     let operation = if args.now { Operation::PromoteNow } else { Operation::Promote };
     if let Some(reason) = &args.reason {
-        tracing::warn!(%reason, "promoted at once");
+        tracing::warn!(%reason, at_once = args.now, "promoted");
     }
     carry_out(operation, args.aim, None).await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use controller::port::{AliasSnapshot, Clock, Cloud};
-use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Rollback as Ended, operate, rollback};
+use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Pruned, Rollback as Ended, operate, pruned, rollback};
 use futures_util::future::join_all;
 use rollout::alias::alias_state;
 use rollout::bulk_rollback::{BulkRollback, Found, bulk_rollback};
@@ -90,7 +90,8 @@ async fn carry_out<C: Cloud>(aws: &C, clock: RuntimeClock, order: Order, signals
         ended = rollback(aws, &clock, &order, &mut warn) => ended,
         () = second_signal(signals) => Ended::Unconfirmed { why: "stopped by a second signal".to_owned(), command: None },
     };
-    Report { subject: order.subject, ended, began, now: clock.now() }
+    let pruned = if let Ended::Nothing(_) = ended { pruned(aws, &order).await } else { None };
+    Report { subject: order.subject, ended, pruned, began, now: clock.now() }
 }
 
 pub(crate) struct BulkRollbackRun<'a> {
@@ -195,7 +196,7 @@ async fn if_under_way<C: Cloud>(
     {
         ended = Ended::Done { alias, from: None, changed: false, assumed: false };
     }
-    Report { subject: order.subject, ended, began, now: clock.now() }
+    Report { subject: order.subject, ended, pruned: None, began, now: clock.now() }
 }
 
 async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
@@ -207,6 +208,8 @@ async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
 struct Report {
     subject: Subject,
     ended: Ended,
+    /// That the version to roll back to was deleted, where that is why nothing was done.
+    pruned: Option<Pruned>,
     began: Time,
     now: Time,
 }
@@ -239,12 +242,17 @@ impl Report {
                 let next = format!("  next      canaryctl rollback {subject} --to <N>   rolls back further\n");
                 (0, "unchanged", "unchanged", "already rolled back", format!("{text}{next}"))
             }
-            Ended::Nothing(why) => {
+            Ended::Nothing(why) if self.pruned.is_none() => {
                 let text = format!(
                     "nothing to roll back on {subject}: {why}\n  hint: `canaryctl status {subject}` shows the alias; \
                      `canaryctl rollback {subject} --to <N>` rolls back to a version that you choose"
                 );
                 (REFUSED, "refused", "refused", why.as_str(), text)
+            }
+            Ended::Nothing(_) => {
+                let gone = |Pruned { version, alias, existing }: &Pruned| report::pruned_text(subject, *version, alias, existing);
+                let text = self.pruned.as_ref().map(gone).unwrap_or_default();
+                (REFUSED, "refused", "refused", "the version to roll back to no longer exists", text)
             }
             Ended::Missing(why) => {
                 (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))

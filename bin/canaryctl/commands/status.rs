@@ -53,7 +53,9 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
             let foreign = alias.is_some_and(|alias| matches!(alias_state(alias), AliasState::Foreign { .. }));
             // A missing permission does not matter here.
             let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
-            print_out(&report::status_text(subject, alias, provisioned, now));
+            let undone = alias.and_then(report::undone_to).is_some();
+            let existing = if undone { aws.versions(&subject.function).await.ok() } else { None };
+            print_out(&report::status_text(subject, alias, provisioned, existing.as_deref(), now));
         }
         Output::Json => print_json(&format!("{}\n", report::status_json(subject, alias, now))),
     }

@@ -17,6 +17,7 @@ use crate::cli::artifact_args::Log;
 use crate::cli::common::Output;
 use crate::cli::values;
 use crate::error::Failure;
+use crate::request::Home;
 use crate::session::RuntimeClock;
 use crate::target::resolve::Located;
 use crate::ui::print::print_json;
@@ -31,6 +32,10 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<Option<u8>, Failure> {
     let Located { subject, session, .. } = located;
+    let mut home = Home::new(located, false);
+    for alarm in alarms {
+        home.has(alarm).await?;
+    }
     let (alarms, now) = (names(alarms, located), session.aws.time());
     let begun = alias.and_then(|alias| Watch::begin(subject, alias, &alarms, now));
     let Some((mut watch, mut events)) = begun else { return Ok(None) };

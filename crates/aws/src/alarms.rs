@@ -4,41 +4,81 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
-use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, MetricAlarm, Statistic};
-use controller::port::{Answer, Call, Series, Watch};
+use aws_sdk_cloudwatch::types::{
+    AlarmType, CompositeAlarm, Dimension, LogAlarm, MetricAlarm, ScheduledQueryConfiguration, Statistic,
+};
+use controller::port::{Answer, Call, CloudError, Failure, Series, Watch};
 use rollout::Arn;
 
 use crate::connect::Aws;
 
+/// Alarms as AWS describes them, by their kind.
+#[derive(Debug, Default)]
+pub(crate) struct Described {
+    pub(crate) metric: Vec<MetricAlarm>,
+    pub(crate) composite: Vec<CompositeAlarm>,
+    pub(crate) log: Vec<LogAlarm>,
+}
+
+/// All kinds of alarms: only metric alarms are given to those who do not ask for the others.
+pub(crate) const KINDS: [AlarmType; 3] = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm];
+
+/// Whether `CloudWatch` refuses the question because it has no log alarms, as in Regions that do not have them yet.
+pub(crate) fn has_no_log_alarms(error: &CloudError) -> bool {
+    error.failure == Failure::Invalid && error.message.contains(AlarmType::LogAlarm.as_str())
+}
+
 impl Aws {
-    /// Asks for alarms of both kinds: without the types, composite alarms are left out.
-    pub(crate) fn describe_alarms(&self) -> DescribeAlarmsFluentBuilder {
-        self.cloudwatch().describe_alarms().alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm)
+    /// Asks for alarms, of all kinds that there are here.
+    pub(crate) async fn describe_alarms(
+        &self,
+        asked: impl Fn(DescribeAlarmsFluentBuilder) -> DescribeAlarmsFluentBuilder,
+    ) -> Answer<Described> {
+        let mut found = self.describe_kinds(&KINDS, &asked).await;
+        if found.as_ref().is_err_and(has_no_log_alarms) {
+            found = self.describe_kinds(&KINDS[..2], &asked).await;
+        }
+        found
+    }
+
+    async fn describe_kinds(
+        &self,
+        kinds: &[AlarmType],
+        asked: impl Fn(DescribeAlarmsFluentBuilder) -> DescribeAlarmsFluentBuilder,
+    ) -> Answer<Described> {
+        let mut found = Described::default();
+        let request = asked(self.cloudwatch().describe_alarms()).set_alarm_types(Some(kinds.to_vec()));
+        for page in self.pages(Call::DescribeAlarms, request.into_paginator().send()).await? {
+            found.metric.extend(page.metric_alarms.unwrap_or_default());
+            found.composite.extend(page.composite_alarms.unwrap_or_default());
+            found.log.extend(page.log_alarms.unwrap_or_default());
+        }
+        Ok(found)
     }
 
     /// The alarms of these names or ARNs; those that do not exist are left out.
-    pub(crate) async fn describe(&self, names: &[String]) -> Answer<(Vec<MetricAlarm>, Vec<CompositeAlarm>)> {
+    pub(crate) async fn describe(&self, names: &[String]) -> Answer<Described> {
         let asked: BTreeMap<&str, &str> = names.iter().map(|name| (alarm_name(name), name.as_str())).collect();
-        let (mut metric, mut composite) = (Vec::new(), Vec::new());
+        let mut found = Described::default();
         for batch in asked.keys().collect::<Vec<_>>().chunks(ALARMS_PER_CALL) {
-            let request = self
-                .describe_alarms()
-                .set_alarm_names(Some(batch.iter().map(ToString::to_string).collect()))
-                // AWS' own choice is pages of fifty.
-                .max_records(ALARMS_PER_PAGE);
-            for page in self.pages(Call::DescribeAlarms, request.into_paginator().send()).await? {
-                metric.extend(page.metric_alarms.unwrap_or_default());
-                composite.extend(page.composite_alarms.unwrap_or_default());
-            }
+            let names: Vec<String> = batch.iter().map(ToString::to_string).collect();
+            // AWS' own choice is pages of fifty.
+            let more =
+                |request: DescribeAlarmsFluentBuilder| request.set_alarm_names(Some(names.clone())).max_records(ALARMS_PER_PAGE);
+            let more = self.describe_alarms(more).await?;
+            found.metric.extend(more.metric);
+            found.composite.extend(more.composite);
+            found.log.extend(more.log);
         }
         // Asked for by ARN and found by name: in another account or Region it would be another alarm.
         let meant = |name: Option<&str>, arn: Option<&str>| {
             let asked = name.map_or(Some(&""), |name| asked.get(name));
             asked.is_some_and(|asked| !Arn::is_meant(asked) || Some(*asked) == arn)
         };
-        metric.retain(|alarm: &MetricAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        composite.retain(|alarm: &CompositeAlarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
-        Ok((metric, composite))
+        found.metric.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        found.composite.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        found.log.retain(|alarm| meant(alarm.alarm_name(), alarm.alarm_arn()));
+        Ok(found)
     }
 }
 
@@ -60,6 +100,7 @@ pub(crate) fn metric_watch(alarm: &MetricAlarm) -> Watch {
         name: alarm.alarm_name().unwrap_or_default().to_owned(),
         series: own.into_iter().chain(calculated).collect(),
         children: Vec::new(),
+        log_groups: Vec::new(),
         fires_after: fires_after(alarm),
     }
 }
@@ -67,6 +108,13 @@ pub(crate) fn metric_watch(alarm: &MetricAlarm) -> Watch {
 pub(crate) fn composite_watch(alarm: &CompositeAlarm) -> Watch {
     let children = names_in(alarm.alarm_rule().unwrap_or_default());
     Watch { name: alarm.alarm_name().unwrap_or_default().to_owned(), children, ..Watch::default() }
+}
+
+/// A log alarm looks at no metric: at what a query finds in log groups.
+pub(crate) fn log_watch(alarm: &LogAlarm) -> Watch {
+    let query = alarm.scheduled_query_configuration();
+    let groups = query.map(ScheduledQueryConfiguration::log_group_identifiers).unwrap_or_default();
+    Watch { name: alarm.alarm_name().unwrap_or_default().to_owned(), log_groups: groups.to_vec(), ..Watch::default() }
 }
 
 fn series(namespace: Option<&str>, metric: Option<&str>, statistic: Option<&str>, dimensions: &[Dimension]) -> Series {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_cloudwatch::operation::describe_alarm_history::DescribeAlarmHistoryOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
@@ -20,7 +21,7 @@ use rollout::hook::HookUrl;
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Time, Version};
 
-use crate::alarms::{alarm_name, composite_watch, metric_watch};
+use crate::alarms::{Described, KINDS, alarm_name, composite_watch, has_no_log_alarms, log_watch, metric_watch};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
 use crate::{convert, limits, managed_alarm, metrics};
@@ -49,6 +50,13 @@ impl Cloud for Aws {
 
     fn expiry(&self) -> Option<Time> {
         self.expiry
+    }
+
+    async fn ends_unannounced(&self) -> bool {
+        let Some(provider) = self.config.credentials_provider().filter(|_| self.expiry.is_none()) else { return false };
+        // What renews credentials says until when these are good.
+        let found = provider.provide_credentials().await;
+        found.is_ok_and(|found| found.session_token().is_some() && found.expiry().is_none())
     }
 
     async fn alias(&self, subject: &Subject) -> Answer<Option<AliasSnapshot>> {
@@ -109,6 +117,15 @@ impl Cloud for Aws {
         convert::configuration(operation, &found)
     }
 
+    async fn versions(&self, function: &FunctionName) -> Answer<Vec<Version>> {
+        let request = self.lambda.list_versions_by_function().function_name(function.reference());
+        let found = request.into_paginator().items().send().try_collect().await;
+        let found = found.map_err(failed(Call::ListVersionsByFunction))?;
+        let mut numbers: Vec<Version> = found.iter().filter_map(|version| version.version()?.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     async fn tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         let tags = self.lambda.list_tags().resource(arn).send().await.map_err(failed(Call::ListTags))?;
         Ok(tags.tags.unwrap_or_default().into_iter().collect())
@@ -143,8 +160,7 @@ impl Cloud for Aws {
             .customize()
             .config_override(limits::write());
         let published = request.send().await.map_err(failed(operation))?;
-        let version = published.version().unwrap_or_default();
-        version.parse().map_err(|error| unreadable(operation, error))
+        convert::published(operation, &published)
     }
 
     async fn update_code(&self, function: &FunctionName, code: &Code) -> Answer<String> {
@@ -173,23 +189,29 @@ impl Cloud for Aws {
 
     async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
-        let (metric, composite) = self.describe(names).await?;
+        let Described { metric, composite, log } = self.describe(names).await?;
         let metric = metric.iter().map(|alarm| convert::metric_alarm(Call::DescribeAlarms, alarm));
         let composite = composite.iter().map(|alarm| convert::composite_alarm(Call::DescribeAlarms, alarm));
-        Ok(Dated { at, answer: metric.chain(composite).collect::<Result<_, _>>()? })
+        let log = log.iter().map(|alarm| convert::log_alarm(Call::DescribeAlarms, alarm));
+        Ok(Dated { at, answer: metric.chain(composite).chain(log).collect::<Result<_, _>>()? })
     }
 
     async fn last_red(&self, name: &str, since: Time) -> Answer<Option<Time>> {
         let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        let request = self
-            .cloudwatch()
-            .describe_alarm_history()
-            .alarm_name(alarm_name(name))
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm)
-            .history_item_type(HistoryItemType::StateUpdate)
-            .start_date(DateTime::from_millis(since));
-        let pages = self.pages(Call::DescribeAlarmHistory, request.into_paginator().send()).await?;
+        let history = async |kinds: &[AlarmType]| {
+            let request = self
+                .cloudwatch()
+                .describe_alarm_history()
+                .alarm_name(alarm_name(name))
+                .set_alarm_types(Some(kinds.to_vec()))
+                .history_item_type(HistoryItemType::StateUpdate)
+                .start_date(DateTime::from_millis(since));
+            self.pages(Call::DescribeAlarmHistory, request.into_paginator().send()).await
+        };
+        let pages = match history(&KINDS).await {
+            Err(error) if has_no_log_alarms(&error) => history(&KINDS[..2]).await?,
+            pages => pages?,
+        };
         let items = pages.iter().flat_map(DescribeAlarmHistoryOutput::alarm_history_items);
         Ok(items.filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
     }
@@ -204,9 +226,10 @@ impl Cloud for Aws {
     }
 
     async fn managed_alarm(&self, name: &str) -> Answer<Option<ManagedAlarm>> {
-        let found = self.describe_alarms().alarm_names(name).send().await.map_err(failed(Call::DescribeAlarms))?;
-        let (metric, composite) = (found.metric_alarms().first(), found.composite_alarms().first());
-        let arn = metric.and_then(MetricAlarm::alarm_arn).or(composite.and_then(|alarm| alarm.alarm_arn()));
+        let found = self.describe_alarms(|request| request.alarm_names(name)).await?;
+        let metric = found.metric.first();
+        let others = found.composite.iter().map(|alarm| alarm.alarm_arn()).chain(found.log.iter().map(|alarm| alarm.alarm_arn()));
+        let arn = metric.map(MetricAlarm::alarm_arn).into_iter().chain(others).flatten().next();
         let Some(arn) = arn else { return Ok(None) };
         let tags = self.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
         let tags = tags.map_err(failed(Call::ListTagsForResource))?;
@@ -250,10 +273,12 @@ impl Cloud for Aws {
     }
 
     async fn alarm_names(&self, prefix: &str) -> Answer<Vec<String>> {
-        let found = self.describe_alarms().alarm_name_prefix(prefix).send().await.map_err(failed(Call::DescribeAlarms))?;
+        let request = self.cloudwatch().describe_alarms().alarm_name_prefix(prefix).set_alarm_types(Some(KINDS.to_vec()));
+        let found = request.send().await.map_err(failed(Call::DescribeAlarms))?;
         let metric = found.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         let composite = found.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
-        Ok(metric.chain(composite).map(str::to_owned).collect())
+        let log = found.log_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+        Ok(metric.chain(composite).chain(log).map(str::to_owned).collect())
     }
 
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {
@@ -297,8 +322,9 @@ impl Cloud for Aws {
     }
 
     async fn watches(&self, names: &[String]) -> Answer<Vec<Watch>> {
-        let (metric, composite) = self.describe(names).await?;
-        Ok(metric.iter().map(metric_watch).chain(composite.iter().map(composite_watch)).collect())
+        let Described { metric, composite, log } = self.describe(names).await?;
+        let composite = composite.iter().map(composite_watch);
+        Ok(metric.iter().map(metric_watch).chain(composite).chain(log.iter().map(log_watch)).collect())
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Answer<InvocationResult> {

@@ -4,14 +4,17 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm, StateValue};
+use aws_sdk_cloudwatch::types::{CompositeAlarm, EvaluationState, LogAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
     TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
-use controller::port::{AliasSnapshot, Answer, Call, Configuration, FunctionConfigSnapshot, Revision, State, Update};
+use controller::port::{
+    AliasSnapshot, Answer, Call, CloudError, Configuration, Failure, FunctionConfigSnapshot, Revision, State, Update,
+};
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
 use rollout::plan::hash32;
@@ -31,6 +34,13 @@ pub(crate) fn alias(
     let version = |number: &str| number.parse::<Version>().map_err(|error| unreadable(operation, error));
     let target = match required(operation, "FunctionVersion", function_version)? {
         LATEST => Target::Latest,
+        LATEST_PUBLISHED => {
+            let message = format!(
+                "the alias points at {LATEST_PUBLISHED}, which every publication changes: such an alias cannot split traffic\n  \
+                 hint: point it at a numbered version, once"
+            );
+            return Err(CloudError { failure: Failure::Invalid, operation: operation.name(), message, code: None });
+        }
         number => Target::Version(version(number)?),
     };
     let mut weights = Vec::new();
@@ -70,6 +80,21 @@ pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOu
     })
 }
 
+/// The version that was published. One that is Failed at once is an earlier one: AWS gives it again where nothing has changed since.
+pub(crate) fn published(operation: Call, answer: &PublishVersionOutput) -> Answer<Version> {
+    let version = answer.version().unwrap_or_default().parse().map_err(|error| unreadable(operation, error))?;
+    match state(answer.state(), answer.state_reason()) {
+        State::Failed(why) => {
+            let message = format!(
+                "nothing was published: `$LATEST` has the same code and settings as {version}, which is Failed: {why}; \
+                 change what failed in the code or the settings, then roll out again"
+            );
+            Err(CloudError { failure: Failure::Invalid, operation: operation.name(), message, code: None })
+        }
+        State::Active | State::Pending | State::Inactive => Ok(version),
+    }
+}
+
 fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
     let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
     let vpc = answer.vpc_config();
@@ -92,6 +117,12 @@ fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
         subnets: sorted(vpc.map(VpcConfigResponse::subnet_ids)),
         security_groups: sorted(vpc.map(VpcConfigResponse::security_group_ids)),
         environment: (!unreadable).then_some(hashed),
+        durable: answer.durable_config().is_some(),
+        tenants: text(answer.tenancy_config().map(|tenancy| tenancy.tenant_isolation_mode().as_str())),
+        capacity_provider: answer
+            .capacity_provider_config()
+            .and_then(|config| config.lambda_managed_instances_capacity_provider_config())
+            .map(|provider| provider.capacity_provider_arn().to_owned()),
     }
 }
 
@@ -126,7 +157,27 @@ fn because(word: &str, reason: Option<&str>) -> String {
 pub(crate) fn metric_alarm(operation: Call, alarm: &MetricAlarm) -> Answer<AlarmSeen> {
     let since = alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp());
     let seen = alarm_seen(operation, alarm.alarm_name(), alarm.state_value(), since, alarm.state_reason())?;
-    Ok(AlarmSeen { metric: alarm.metric_name().map(str::to_owned), fires_after: fires_after(alarm), ..seen })
+    let unevaluated = unevaluated(alarm.evaluation_state(), alarm.state_reason());
+    Ok(AlarmSeen { metric: alarm.metric_name().map(str::to_owned), fires_after: fires_after(alarm), unevaluated, ..seen })
+}
+
+pub(crate) fn log_alarm(operation: Call, alarm: &LogAlarm) -> Answer<AlarmSeen> {
+    let since = alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp());
+    let seen = alarm_seen(operation, alarm.alarm_name(), alarm.state_value(), since, alarm.state_reason())?;
+    Ok(AlarmSeen { unevaluated: unevaluated(alarm.evaluation_state(), alarm.state_reason()), ..seen })
+}
+
+/// Why an alarm could not be evaluated, with the word that says so; one that could has none.
+fn unevaluated(state: Option<&EvaluationState>, reason: Option<&str>) -> Option<String> {
+    let word = state?.as_str();
+    let why = match word {
+        "EVALUATION_ERROR" => "its settings or permissions are wrong",
+        "EVALUATION_FAILURE" => "CloudWatch has a fault of its own",
+        "PARTIAL_DATA" => "not all of its data could be read",
+        _ => "this state is not known",
+    };
+    let reason = reason.filter(|reason| !reason.is_empty()).map_or_else(String::new, |reason| format!("; {reason}"));
+    Some(format!("{why} ({word}{reason})"))
 }
 
 pub(crate) fn composite_alarm(operation: Call, alarm: &CompositeAlarm) -> Answer<AlarmSeen> {
@@ -152,7 +203,7 @@ fn alarm_seen(
     let since =
         since.and_then(time).ok_or_else(|| unreadable(operation, format!("alarm `{name}` has no time of its last change")))?;
     let reason = reason.unwrap_or_default().to_owned();
-    Ok(AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason })
+    Ok(AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason, unevaluated: None })
 }
 
 fn time(at: &DateTime) -> Option<Time> {
@@ -177,11 +228,12 @@ fn required<'a>(operation: Call, name: &str, value: Option<&'a str>) -> Answer<&
 }
 
 const LATEST: &str = "$LATEST";
+/// What a function on Lambda Managed Instances may have in place of numbered versions.
+const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use controller::port::Failure;
 
     fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
         AliasRoutingConfiguration::builder().additional_version_weights(version, weight).build()
@@ -221,6 +273,39 @@ mod tests {
             assert_eq!(error.failure, Failure::Unanswered);
             assert!(error.message.contains("alarm `a`"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_failed_version_that_is_given_again_is_no_publication() {
+        let answer = |state: LambdaState| {
+            let answer = PublishVersionOutput::builder().version("2").state(state);
+            published(Call::PublishVersion, &answer.state_reason("initialization failed").build())
+        };
+        assert_eq!(answer(LambdaState::Pending), Ok(Version::new(2).unwrap()));
+        let error = answer(LambdaState::Failed).unwrap_err();
+        let text = "same code and settings as 2, which is Failed: initialization failed; change what failed";
+        assert!(error.failure == Failure::Invalid && error.message.contains(text), "{error}");
+    }
+
+    #[test]
+    fn an_alarm_that_could_not_be_evaluated_says_why() {
+        let at = DateTime::from_secs(1_764_000_000);
+        let alarm = || {
+            let alarm = MetricAlarm::builder().alarm_name("a").state_value(StateValue::Ok).state_transitioned_timestamp(at);
+            alarm.state_reason("no permission for the query")
+        };
+        let found = |alarm: MetricAlarm| metric_alarm(Call::DescribeAlarms, &alarm).unwrap();
+        assert_eq!(found(alarm().build()).unevaluated, None);
+        for word in ["EVALUATION_ERROR", "EVALUATION_FAILURE", "PARTIAL_DATA", "SOMETHING_NEW"] {
+            let why = found(alarm().evaluation_state(EvaluationState::from(word)).build()).unknown().unwrap();
+            assert!(why.contains("alarm `a`") && why.contains(&format!("{word}; no permission for the query")), "{why}");
+        }
+        // One that is in ALARM says enough.
+        let red = alarm().state_value(StateValue::Alarm).evaluation_state(EvaluationState::PartialData).build();
+        assert_eq!(found(red).unknown(), None);
+        let log = LogAlarm::builder().alarm_name("l").state_value(StateValue::Ok).state_transitioned_timestamp(at);
+        let log = log_alarm(Call::DescribeAlarms, &log.evaluation_state(EvaluationState::EvaluationError).build()).unwrap();
+        assert_eq!((log.name.as_str(), log.unknown().is_some()), ("l", true));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use iam::{Grant, Place, permissions, rollback_permissions};
 pub use identity::Identity;
 pub use interrupt::Interrupt;
 pub use manual_command::update_alias;
-pub use manual_rollback::{Order, Rollback, rollback};
+pub use manual_rollback::{Order, Pruned, Rollback, pruned, rollback};
 pub use operate::{Ordered, operate};
 pub use port::{AlarmRule, ManagedAlarm, TAG};
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};

@@ -60,6 +60,28 @@ pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, t
     swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false, assumed: false }, tell).await
 }
 
+/// A version to roll back to that no longer exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// The version.
+    pub version: Version,
+    /// The alias as it is.
+    pub alias: Alias,
+    /// The versions that there are.
+    pub existing: Vec<Version>,
+}
+
+/// Whether the version to roll back to was deleted: AWS' refusal does not say which version it misses. Nothing is changed.
+pub async fn pruned<C: Cloud>(cloud: &C, order: &Order) -> Option<Pruned> {
+    let Order { subject, to, identity: Identity { id, owner }, .. } = order;
+    let alias = cloud.alias(subject).await.ok()??.alias;
+    let RollbackTarget::Write { alias: wanted, .. } = rollback_target(cloud.time(), &alias, *owner, *id, *to) else {
+        return None;
+    };
+    let (version, existing) = (wanted.target.version()?, cloud.versions(&subject.function).await.ok()?);
+    (!existing.contains(&version)).then_some(Pruned { version, alias, existing })
+}
+
 struct Back<'a> {
     order: &'a Order,
     /// The version that is to get no traffic, and the one that is to get it: fixed at the first read.

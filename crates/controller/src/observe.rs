@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
 use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, MinuteCounts, VersionPair};
+use crate::request::fingerprint;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -154,7 +155,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let request = self.io.request;
         match (self.io.cloud.configuration(&request.subject.function, version).await, version) {
             (Ok(configuration), Some(version)) => self.prepared.take_published(version, configuration),
-            (Ok(configuration), None) => self.prepared.take_latest(request.code.is_some(), configuration),
+            (Ok(configuration), None) => {
+                // The same package is not uploaded twice: what is there already is published, or was.
+                let code = request.code.as_ref();
+                let updates = code.is_some_and(|code| fingerprint(code) != configuration.code_sha256);
+                self.prepared.take_latest(updates, configuration);
+            }
             (Err(error), Some(version)) if error.failure == Failure::NotFound => {
                 self.prepared.candidate = Candidate::Failed(format!("{version} does not exist: {error}"));
             }

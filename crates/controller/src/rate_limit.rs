@@ -148,11 +148,16 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         self.cloud.expiry()
     }
 
+    async fn ends_unannounced(&self) -> bool {
+        self.cloud.ends_unannounced().await
+    }
+
     in_turn! {
         GetAlias: alias(subject: &Subject) -> Option<AliasSnapshot>;
         CreateAlias: create_alias(subject: &Subject, desired: &Alias) -> AliasSnapshot;
         ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
         GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
+        ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
         PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
         UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;

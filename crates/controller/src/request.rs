@@ -114,6 +114,7 @@ impl Request {
             managed: self.managed.iter().map(|rule| format!("{}: {rule}", rule.name)).collect(),
             policy: Policy { poll: self.poll.max(shortest_poll(self.concurrent_rollouts)), ..self.policy },
             countable: true,
+            durable: false,
             pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
             step_hook: self.step_hook.as_ref().map(ToString::to_string),
             post_hook: self.post_hook.as_ref().map(ToString::to_string),

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
-use rollout::{Subject, Time, Weight};
+use rollout::{Subject, Time, Version, Weight};
 use serde_json::{Value, json};
 
 use crate::format::{joined, operand, version, when};
@@ -18,7 +18,14 @@ use crate::safe::{clean_lines, one_line};
 /// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
 ///
 /// `provisioned` says whether the alias has provisioned concurrency, where that is known: AWS moves it by weights of its own.
-pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option<bool>, now: Time) -> String {
+/// `existing` are the function's versions, where they are known: a rollback goes to none that was deleted.
+pub fn status_text(
+    subject: &Subject,
+    alias: Option<&Alias>,
+    provisioned: Option<bool>,
+    existing: Option<&[Version]>,
+    now: Time,
+) -> String {
     let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
@@ -29,7 +36,7 @@ pub fn status_text(subject: &Subject, alias: Option<&Alias>, provisioned: Option
     let found = alias_state(alias);
     sheet.title = title(subject, alias, &found);
     sheet.row("traffic", &alias.traffic());
-    explain(&mut sheet, subject, alias, &found, provisioned, now);
+    explain(&mut sheet, subject, alias, &found, (provisioned, existing), now);
     if let Some(note) = found.note() {
         rejected(&mut sheet, note);
     }
@@ -120,10 +127,49 @@ fn title(subject: &Subject, alias: &Alias, found: &AliasState) -> String {
     format!("{subject}   {}", alias.target)
 }
 
-fn explain(sheet: &mut Sheet, subject: &Subject, alias: &Alias, found: &AliasState, provisioned: Option<bool>, now: Time) {
+/// The version that `rollback` would go to, if a finished rollout is undone.
+pub fn undone_to(alias: &Alias) -> Option<Version> {
+    let AliasState::Idle(Some(note)) = alias_state(alias) else { return None };
+    note.stable.filter(|_| note.phase == Phase::Promoted && note.candidate == alias.target.version())
+}
+
+/// That the version to roll back to was deleted, and what there is instead.
+pub fn pruned_text(subject: &Subject, version: Version, alias: &Alias, existing: &[Version]) -> String {
+    let hint = match elsewhere(alias, existing) {
+        Some(other) => {
+            let others = listed(existing);
+            format!("{others}; `canaryctl rollback {subject} --to {other}` puts all traffic on {other}")
+        }
+        None => format!(
+            "{}; put the earlier code into the function, then `canaryctl rollout {subject} --type AllAtOnce` rolls it out",
+            listed(existing)
+        ),
+    };
+    format!("version {version} no longer exists, so {subject} cannot be rolled back to it: {}\n  hint: {hint}", alias.traffic())
+}
+
+/// The latest version that the alias does not point at.
+fn elsewhere(alias: &Alias, existing: &[Version]) -> Option<Version> {
+    existing.iter().copied().filter(|version| Some(*version) != alias.target.version()).max()
+}
+
+fn listed(existing: &[Version]) -> String {
+    let numbers: Vec<String> = existing.iter().rev().take(10).rev().map(ToString::to_string).collect();
+    let earlier = if existing.len() > numbers.len() { "…, " } else { "" };
+    format!("the versions that exist are {earlier}{}", numbers.join(", "))
+}
+
+fn explain(
+    sheet: &mut Sheet,
+    subject: &Subject,
+    alias: &Alias,
+    found: &AliasState,
+    (provisioned, existing): (Option<bool>, Option<&[Version]>),
+    now: Time,
+) {
     let described = found.describe(Audience::Reader);
     match found {
-        AliasState::Idle(note) => idle(sheet, subject, alias, note.as_ref(), now),
+        AliasState::Idle(note) => idle(sheet, (subject, alias), note.as_ref(), existing, now),
         AliasState::Foreign { .. } => {
             let who = match provisioned {
                 Some(true) => "AWS is moving this alias' provisioned concurrency, or another tool is rolling out",
@@ -244,7 +290,7 @@ fn owner(note: &Note, now: Time) -> String {
     }
 }
 
-fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>, now: Time) {
+fn idle(sheet: &mut Sheet, (subject, alias): (&Subject, &Alias), note: Option<&Note>, existing: Option<&[Version]>, now: Time) {
     if alias.target == Target::Latest {
         sheet.row("is", "on $LATEST, which cannot have weights; point it at a published version once:");
         let name = &subject.function.name;
@@ -258,14 +304,14 @@ fn idle(sheet: &mut Sheet, subject: &Subject, alias: &Alias, note: Option<&Note>
             sheet.row("is", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
             sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
         }
-        Some(note) => last(sheet, alias, note, now),
+        Some(note) => last(sheet, alias, note, existing, now),
     }
     if let Some((version, _)) = alias.weights.first() {
         sheet.row("leftover", &format!("{version} has a weight of 0: it gets no traffic"));
     }
 }
 
-fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, now: Time) {
+fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, existing: Option<&[Version]>, now: Time) {
     let at = when(note.since, now);
     let (text, left_on) = match note.phase {
         Phase::Back(cause) => {
@@ -282,8 +328,16 @@ fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, now: Time) {
     if !untouched {
         sheet.row("", &format!("something else has moved the alias to {} since", alias.target));
     }
-    if let (Phase::Promoted, true, Some(stable)) = (note.phase, untouched, note.stable) {
-        sheet.next("rollback", "", &format!("puts all traffic on {stable}"));
+    if let Some(stable) = undone_to(alias) {
+        match existing.filter(|existing| !existing.contains(&stable)) {
+            None => sheet.next("rollback", "", &format!("puts all traffic on {stable}")),
+            Some(existing) => {
+                sheet.row("", &format!("version {stable} no longer exists: the rollout cannot be undone; {}", listed(existing)));
+                if let Some(other) = elsewhere(alias, existing) {
+                    sheet.roll_back_to(other, &format!("puts all traffic on {other}"));
+                }
+            }
+        }
     }
     sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
 }

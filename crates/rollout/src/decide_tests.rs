@@ -45,6 +45,7 @@ pub(crate) fn plan() -> Plan {
         managed: Vec::new(),
         policy: Policy { hook_limit: Duration::from_mins(16), ..Policy::default() },
         countable: true,
+        durable: false,
         pre_hook: None,
         step_hook: None,
         post_hook: None,
@@ -113,7 +114,7 @@ fn aliases(plan: &Plan) -> Vec<Option<Alias>> {
 /// The alarm `errors`, in this state since then.
 pub(crate) fn alarm(state: AlarmState, since: Time, reason: &str) -> AlarmSeen {
     let (name, reason) = ("errors".to_owned(), reason.to_owned());
-    AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason }
+    AlarmSeen { name, state, since, in_alarm: None, fires_after: None, metric: None, reason, unevaluated: None }
 }
 
 pub(crate) fn healths(now: Time) -> Vec<Health> {

@@ -41,12 +41,21 @@ pub struct AlarmSeen {
     pub metric: Option<String>,
     /// Why, in the words of `CloudWatch`.
     pub reason: String,
+    /// Why `CloudWatch` could not evaluate it, where it could not: then its state is an old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unevaluated: Option<String>,
 }
 
 impl AlarmSeen {
     /// The metric and the reason: what a person wants to read in brackets.
     pub fn described(&self) -> String {
         self.metric.iter().chain([&self.reason]).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Why its state is not known, where `CloudWatch` could not evaluate it and does not have it in ALARM.
+    pub fn unknown(&self) -> Option<String> {
+        let why = self.unevaluated.as_ref().filter(|_| self.state != AlarmState::Alarm)?;
+        Some(format!("alarm `{}` cannot be evaluated by CloudWatch: {why}", self.name))
     }
 }
 
@@ -232,6 +241,9 @@ impl Health {
             let old = || ReadError { why: "the last reading of the alarms is too old".to_owned(), throttled: false };
             let ReadError { why, throttled } = failing.clone().unwrap_or_else(old);
             return Verdict::Unreadable { why, throttled };
+        }
+        if let Some(why) = alarms.iter().find_map(AlarmSeen::unknown) {
+            return Verdict::Unreadable { why, throttled: false };
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
         let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {

@@ -77,6 +77,9 @@ pub struct Plan {
     pub policy: Policy,
     /// Whether the invocations may be counted at all: not part of what was chosen.
     pub countable: bool,
+    /// Whether the function is durable: what resumes an execution is not drawn by weight. Not part of what was chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub durable: bool,
     /// The function to ask before any traffic moves.
     pub pre_hook: Option<String>,
     /// The function to ask before every further weight.
@@ -104,7 +107,11 @@ impl Plan {
 
     /// What becomes of the comparison: what was asked for, as far as it is permitted.
     pub fn comparing(&self) -> Mode {
-        if self.countable { self.analysis.mode } else { Mode::Off }
+        match self.analysis.mode {
+            _ if !self.countable => Mode::Off,
+            Mode::On if self.durable => Mode::Observe,
+            Mode::On | Mode::Observe | Mode::Off => self.analysis.mode,
+        }
     }
 
     /// Whether weights change on the full minute. Calls are counted by the minute, and a minute in which the weight changed tells trouble
@@ -164,7 +171,7 @@ impl Plan {
         let Self {
             schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, group,
             // Who does it, and when.
-            id: _, owner: _, began: _, entry: _, stable: _, countable: _,
+            id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
         #[rustfmt::skip]
         let Policy {

@@ -108,6 +108,7 @@ fn who_rolls_out_and_when_is_no_choice() {
             ..Policy::default()
         },
         countable: false,
+        durable: true,
         ..canary()
     };
     assert_eq!(other.hash(), canary().hash());

@@ -113,6 +113,8 @@ impl FromStr for Qualified {
                 (Some(arn.account), rest)
             }
             (Some(_), _) | (None, ["arn", ..]) => return Err(refused()),
+            // As AWS reads it: the name of the function follows.
+            (None, ["function", rest @ ..]) if !rest.is_empty() => (None, rest),
             (None, [account, "function", rest @ ..]) => (Some(*account), rest),
             (None, rest) => (None, rest),
         };
@@ -184,6 +186,9 @@ mod tests {
         let rows = [
             ("hello", "hello", "live", "hello"),
             ("hello:Live", "hello", "Live", "hello"),
+            ("function:hello", "hello", "live", "hello"),
+            ("function:hello:Live", "hello", "Live", "hello"),
+            ("function", "function", "live", "function"),
             ("123456789012:function:hello", "hello", "live", "123456789012:function:hello"),
             (
                 "arn:aws:lambda:eu-west-1:123456789012:function:hello:Live",

@@ -108,5 +108,8 @@ pub const CREDENTIALS_END: Duration = Duration::from_mins(2);
 /// What hooks, publishing and a rollback may take on top of the schedule, for which credentials have to last.
 pub const CREDENTIALS_MARGIN: Duration = Duration::from_mins(5);
 
+/// The longest rollout that a session of unknown end is sure to outlast: most last an hour, and some of it is over already.
+pub const SHORT_SESSION: Duration = Duration::from_mins(45);
+
 /// How long a trouble that repeats itself goes without saying.
 pub const REPEATED: Duration = Duration::from_mins(1);

@@ -75,6 +75,15 @@ impl World {
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
     }
 
+    /// Makes `CloudWatch` say that it could not evaluate an alarm, with its word for that: `EVALUATION_ERROR`. Its state stays.
+    ///
+    /// # Errors
+    /// If there is no such alarm.
+    pub fn fail_evaluation(&mut self, alarm: &str, word: &str) -> Result<(), Unfit> {
+        let known = self.cloudwatch.fail_evaluation(alarm, word);
+        known.then_some(()).ok_or_else(|| Unfit(format!("there is no alarm {alarm}")))
+    }
+
     pub(crate) fn account(&self) -> &str {
         self.lambda.account()
     }

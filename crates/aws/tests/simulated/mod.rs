@@ -25,6 +25,11 @@ impl Simulated {
     }
 
     pub(crate) async fn with(settings: sim::Settings) -> Self {
+        Self::made(settings, None).await
+    }
+
+    /// One whose calls go to this endpoint, where one is given, instead of to AWS.
+    pub(crate) async fn made(settings: sim::Settings, endpoint: Option<String>) -> Self {
         let clock = SimClock::new(UNIX_EPOCH + Duration::from_millis(1_764_000_000_500), 1.0);
         let mut world = World::new(settings, 1, clock.now().into());
         world.create_function("hello", &[]).unwrap();
@@ -32,7 +37,8 @@ impl Simulated {
         world.publish("hello", 2).unwrap();
         world.set_alias("hello", "live", "1", None).unwrap();
         let account = Account::new(world, clock);
-        Self { aws: Part::of(&account, "ME").connect(clock).await, account }
+        let part = Part { endpoint, ..Part::of(&account, "ME") };
+        Self { aws: part.connect(clock).await, account }
     }
 
     pub(crate) fn fault(&self, fault: Fault) {

@@ -32,6 +32,7 @@ pub(super) async fn look<C: Cloud>(
             dimensions: rule.dimensions.clone(),
         }],
         children: Vec::new(),
+        log_groups: Vec::new(),
         fires_after: Some(rule.period * rule.datapoints),
     }));
     let series = || watches.iter().flat_map(|watch| &watch.series);
@@ -40,7 +41,7 @@ pub(super) async fn look<C: Cloud>(
     for watch in &watches {
         out.diagnoses.extend(watch.series.iter().flat_map(|series| about(&known, request, &watch.name, series)));
         out.diagnoses.extend(late(watch, found));
-        if watch.series.is_empty() && watch.children.is_empty() {
+        if watch.series.is_empty() && watch.children.is_empty() && watch.log_groups.is_empty() {
             let what = format!("what alarm `{}` watches", watch.name);
             out.unseen.push(SkippedCheck {
                 what,

@@ -52,6 +52,7 @@ calls! {
     CreateAlias: "lambda:CreateAlias", Control;
     ListAliases: "lambda:ListAliases", Control;
     GetFunctionConfiguration: "lambda:GetFunctionConfiguration", Control;
+    ListVersionsByFunction: "lambda:ListVersionsByFunction", Control;
     GetProvisionedConcurrencyConfig: "lambda:GetProvisionedConcurrencyConfig", Control;
     PublishVersion: "lambda:PublishVersion", Control;
     UpdateFunctionCode: "lambda:UpdateFunctionCode", Control;

@@ -48,6 +48,9 @@ pub trait Cloud {
     /// When the credentials end, where that is known and nothing will renew them.
     fn expiry(&self) -> Option<Time>;
 
+    /// Whether the credentials end at a time that nothing says: a session's, given as they are.
+    fn ends_unannounced(&self) -> impl Future<Output = bool>;
+
     /// Reads the alias; `None` where it does not exist. A missing function is an error.
     fn alias(&self, subject: &Subject) -> impl Future<Output = Answer<Option<AliasSnapshot>>>;
 
@@ -67,6 +70,9 @@ pub trait Cloud {
 
     /// Reads what a function or one of its versions is. `None` is `$LATEST`.
     fn configuration(&self, function: &FunctionName, version: Option<Version>) -> impl Future<Output = Answer<Configuration>>;
+
+    /// The numbers of a function's published versions, in order.
+    fn versions(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<Version>>>;
 
     /// The tags of a function. `arn` is the function's, unqualified.
     fn tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>>;

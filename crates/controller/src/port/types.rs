@@ -80,6 +80,12 @@ pub struct FunctionConfigSnapshot {
     pub security_groups: Vec<String>,
     /// The names of its variables, with a hash of each one's value: values may be secrets. `None` where they cannot be decrypted.
     pub environment: Option<BTreeMap<String, u32>>,
+    /// Whether it is a durable function: an execution stays on the version that it began on, however often it is resumed.
+    pub durable: bool,
+    /// How it isolates tenants, where it does: `PER_TENANT`.
+    pub tenants: Option<String>,
+    /// The ARN of the capacity provider whose instances it runs on, where it runs on Lambda Managed Instances.
+    pub capacity_provider: Option<String>,
 }
 
 /// Code to put into `$LATEST`.
@@ -312,6 +318,8 @@ pub struct Watch {
     pub series: Vec<Series>,
     /// The alarms that a composite one looks at.
     pub children: Vec<String>,
+    /// The log groups that a log alarm's query reads.
+    pub log_groups: Vec<String>,
     /// How long its condition must hold before it fires, where it says so.
     pub fires_after: Option<Duration>,
 }

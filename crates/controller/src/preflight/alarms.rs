@@ -55,6 +55,9 @@ pub(crate) async fn alarms<C: Cloud>(cloud: &C, request: &Request, plan: &Plan, 
             continue;
         };
         out.warnings.extend(alarm.fires_after.and_then(|needs| too_slow(name, needs, plan)));
+        if let Some(why) = alarm.unknown().filter(|_| !resumes) {
+            out.problems.push(Problem::new(why).hint("fix the alarm, or watch another one"));
+        }
         match (alarm.state, request.preexisting_alarm) {
             _ if resumes => {}
             (AlarmState::Ok | AlarmState::InsufficientData, _) | (AlarmState::Alarm, Preexisting::Ignore) => {}

@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 mod alias;
 pub(crate) mod callers;
+mod features;
 mod hooks;
 mod metrics;
 pub(crate) mod problem;
@@ -15,7 +16,7 @@ use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Entry, Plan};
 use rollout::target::Subject;
-use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK};
+use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
 use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
@@ -23,6 +24,7 @@ use crate::request::Request;
 use alarms::alarms;
 use alias::{about_alias, permissions, provisioned};
 use callers::{Callers, callers, unseen};
+use features::features;
 use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
@@ -101,6 +103,10 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
             Box::pin(permissions(cloud, request, found))
         );
         problems.extend(about_alias(cloud, request, found).await);
+        let features = features(request, versions.stable.as_ref(), versions.candidate.as_ref());
+        found.plan.durable = features.durable;
+        found.warnings.extend(features.warnings);
+        problems.extend(features.problems);
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);
@@ -122,6 +128,7 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     found.warnings.extend(alarms.warnings);
     problems.extend([pre, step, post, probe].into_iter().flatten());
     problems.extend(about_credentials(cloud, &found.plan));
+    found.warnings.extend(about_session(cloud, &found.plan).await);
     problems
 }
 
@@ -148,6 +155,20 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
         Admission::Wait { note, .. } => found.lease_holder = Some(note),
         Admission::No { why, hint } => found.problems.push(Problem::new(why).hint(hint)),
     }
+}
+
+/// A session token may end before the rollout does; nothing says when.
+async fn about_session<C: Cloud>(cloud: &C, plan: &Plan) -> Option<String> {
+    let lasts = plan.duration();
+    let unknown = lasts > SHORT_SESSION && cloud.ends_unannounced().await;
+    unknown.then(|| {
+        format!(
+            "the credentials are a session token, and nothing says when it expires; the rollout lasts at least {}, and without \
+             credentials nothing can roll it back: use credentials that renew themselves, ask for a longer session (such as \
+             `role-duration-seconds` in GitHub Actions), or set AWS_CREDENTIAL_EXPIRATION to its end",
+            exact(lasts)
+        )
+    })
 }
 
 /// Credentials that are known to end before the rollout does would leave it without anybody to bring it back.

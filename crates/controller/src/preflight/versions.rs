@@ -13,6 +13,8 @@ use crate::request::{Request, fingerprint};
 #[derive(Default)]
 pub(crate) struct Versions {
     pub(crate) stable: Option<Configuration>,
+    /// The version to roll out, or `$LATEST`, where it was looked at.
+    pub(crate) candidate: Option<Configuration>,
     pub(crate) nothing_to_do: bool,
     pub(crate) problems: Vec<Problem>,
     /// That this command is for something else than what is in progress: binding whatever else there is.
@@ -46,14 +48,17 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
         }
         (None, _) if found.resumes.is_some() => {}
         (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
-        (None, None) => out.problems.extend(to_publish(cloud, request, out.stable.as_ref()).await),
+        (None, None) => {
+            out.candidate = cloud.configuration(function, None).await.ok();
+            let latest = out.candidate.as_ref();
+            out.problems.extend(latest.and_then(|latest| to_publish(request, latest, out.stable.as_ref())));
+        }
     }
     out
 }
 
 /// What `$LATEST` is, before it is published: a failed update or another role would only be found after the claim.
-async fn to_publish<C: Cloud>(cloud: &C, request: &Request, stable: Option<&Configuration>) -> Option<Problem> {
-    let latest = cloud.configuration(&request.subject.function, None).await.ok()?;
+fn to_publish(request: &Request, latest: &Configuration, stable: Option<&Configuration>) -> Option<Problem> {
     if let Update::Failed(why) = &latest.update
         && request.code.is_none()
     {
@@ -73,9 +78,10 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
     }
     match cloud.configuration(&request.subject.function, Some(version)).await {
         Ok(configuration) => {
-            out.problems.extend(unusable("the version to roll out", version, &configuration));
+            out.problems.extend(unusable(TO_ROLL_OUT, version, &configuration));
             let differs = out.stable.as_ref().and_then(|stable| configuration.facts().incompatible(&stable.facts()));
             out.problems.extend(differs.map(split));
+            out.candidate = Some(configuration);
         }
         Err(error) => {
             let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
@@ -140,7 +146,12 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
                 .hint("invoke it once, then try again")
                 .command(format!("aws lambda invoke --function-name {} /dev/null", configuration.arn)),
         ),
-        State::Failed(why) => Some(Problem::new(format!("{what}, {version}, is Failed: {why}"))),
+        State::Failed(why) => {
+            let problem = Problem::new(format!("{what}, {version}, is Failed: {why}"));
+            let anew =
+                "a version never changes: change what failed in the code or the settings, then roll out without `--version`";
+            Some(if what == TO_ROLL_OUT { problem.hint(anew) } else { problem })
+        }
     }
 }
 
@@ -171,6 +182,8 @@ pub fn resets(function: &FunctionName, stack: &str) -> String {
         "{function} belongs to the CloudFormation stack `{stack}`: its next deploy resets the alias and ends any rollout on it"
     )
 }
+
+const TO_ROLL_OUT: &str = "the version to roll out";
 
 /// The tag that CloudFormation puts on what belongs to a stack.
 const STACK: &str = "aws:cloudformation:stack-name";

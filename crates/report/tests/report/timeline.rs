@@ -25,6 +25,7 @@ fn plan(schedule: &str) -> Plan {
         managed: Vec::new(),
         policy: Policy::default(),
         countable: true,
+        durable: false,
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         step_hook: None,

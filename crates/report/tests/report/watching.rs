@@ -105,6 +105,7 @@ fn a_late_watcher_sees_the_current_state_and_nothing_made_up() {
         reason: "below".to_owned(),
         metric: None,
         fires_after: None,
+        unevaluated: None,
     };
     events.extend(watch.look_at_alarms(std::slice::from_ref(&errors), at(78)));
     assert_eq!(watch.look_at_alarms(&[errors], at(83)), []);

@@ -77,7 +77,7 @@ fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Sta
 /// Metric alarms only, unless composite ones are asked for.
 fn alarm_types(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
     let types = request.texts("AlarmTypes")?;
-    match types.iter().find(|name| !["MetricAlarm", "CompositeAlarm"].contains(name)) {
+    match types.iter().find(|name| !["MetricAlarm", "CompositeAlarm", "LogAlarm"].contains(name)) {
         Some(_) => {
             let constraint =
                 "Member must satisfy constraint: [Member must satisfy enum value set: [CompositeAlarm, MetricAlarm]]";
@@ -159,6 +159,7 @@ fn described(alarms: &Alarms, standing: &Standing) -> Value {
         "StateReasonData": standing.told.reason_data,
         "StateUpdatedTimestamp": standing.updated,
         "StateTransitionedTimestamp": standing.transitioned,
+        "EvaluationState": standing.unevaluated,
     }))
 }
 

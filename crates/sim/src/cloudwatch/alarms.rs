@@ -27,6 +27,8 @@ pub(super) struct Standing {
     pub(super) updated: Time,
     pub(super) transitioned: Time,
     pub(super) tags: Vec<(String, String)>,
+    /// The word for why it is not evaluated as it should be.
+    pub(super) unevaluated: Option<String>,
     due: Option<Time>,
 }
 
@@ -83,7 +85,8 @@ impl Alarms {
             }
             None => {
                 let told = Told { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
-                let standing = Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, due };
+                let standing =
+                    Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, unevaluated: None, due };
                 self.standing.insert(name.clone(), standing);
                 Edit::Create
             }
@@ -91,6 +94,13 @@ impl Alarms {
         self.note_edit(now, &name, edit);
         self.schedule();
         Ok(())
+    }
+
+    /// Notes that an alarm is not evaluated any more, and the word for why; whether there is such an alarm.
+    pub(super) fn fail_evaluation(&mut self, name: &str, word: &str) -> bool {
+        let Some(standing) = self.standing.get_mut(name) else { return false };
+        standing.unevaluated = Some(word.to_owned());
+        true
     }
 
     fn check_rule(&self, alarm: &Alarm) -> Result<(), Fault> {

@@ -146,6 +146,10 @@ impl CloudWatch {
         self.alarms.set_state(now, name, Told { state, reason: reason.to_owned(), reason_data: None })
     }
 
+    pub(crate) fn fail_evaluation(&mut self, name: &str, word: &str) -> bool {
+        self.alarms.fail_evaluation(name, word)
+    }
+
     pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {
         self.alarms.find(name).map(|standing| standing.told.state)
     }

@@ -204,6 +204,9 @@ inputs! {
         #[serde(rename = "KMSKeyArn")]
         kms_key_arn: String,
         file_system_configs: Vec<FileSystem>,
+        durable_config: Value,
+        tenancy_config: Value,
+        capacity_provider_config: Value,
     }
     FileSystem { arn: String, local_mount_path: String }
     Environment { variables: BTreeMap<String, String> }
@@ -251,6 +254,7 @@ impl Configuration {
         take_over! {
             description role handler runtime timeout memory_size environment dead_letter_config architectures
             ephemeral_storage tracing_config snap_start layers vpc_config logging_config kms_key_arn file_system_configs
+            durable_config tenancy_config capacity_provider_config
         }
         // What is given empty is taken away.
         self.kms_key_arn.take_if(|key| key.is_empty());

@@ -84,6 +84,14 @@ impl World {
         self.write_alias(function, alias, state)
     }
 
+    /// Points an alias at this, whether the service would take it or not.
+    pub fn force_alias(&mut self, function: &str, alias: &str, version: &str) -> Result<(), Unfit> {
+        let missing = || Refusal::not_found(format!("there is no alias {function}:{alias}"));
+        let known = self.lambda.function_mut(function)?.aliases.get_mut(alias).ok_or_else(missing)?;
+        version.clone_into(&mut known.state.version);
+        Ok(())
+    }
+
     /// Gives an alias a description.
     pub fn describe_alias(&mut self, function: &str, alias: &str, description: &str) -> Result<(), Unfit> {
         let missing = || Refusal::not_found(format!("there is no alias {function}:{alias}"));

@@ -1,0 +1,45 @@
+//! Is the function of a kind that not everything works with? Durable functions, tenants, instances of one's own, as AWS has them in 2026.
+
+use rollout::plan::OnLowTraffic;
+
+use super::problem::Problem;
+use crate::port::Configuration;
+use crate::request::Request;
+
+#[derive(Debug, Default)]
+pub(crate) struct Features {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<String>,
+    /// Whether running executions stay on their version.
+    pub(crate) durable: bool,
+}
+
+/// What follows from what the stable version and `$LATEST`, or the version to roll out, are.
+pub(crate) fn features(request: &Request, stable: Option<&Configuration>, candidate: Option<&Configuration>) -> Features {
+    let mut out = Features::default();
+    let function = &request.subject.function;
+    let known = || [candidate, stable].into_iter().flatten().map(|configuration| &configuration.frozen);
+    if known().any(|frozen| frozen.durable) {
+        out.durable = true;
+        out.warnings.push(format!(
+            "{function} is a durable function: a running execution stays on the version that it started on, whatever the weights are. \
+             The comparison of the versions only observes, and after a rollback executions that started on the new version still run on \
+             it: `aws lambda list-durable-executions-by-function --function-name {} --qualifier <N> --statuses RUNNING` lists them",
+            function.reference()
+        ));
+    }
+    if known().any(|frozen| frozen.tenants.is_some())
+        && let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic
+    {
+        let text =
+            format!("{function} isolates tenants: AWS refuses test events without a tenant id, and canaryctl has none to send");
+        out.problems.push(Problem::new(text).hint("choose another `--on-low-traffic`"));
+    }
+    if let Some(provider) = known().find_map(|frozen| frozen.capacity_provider.as_ref()) {
+        out.warnings.push(format!(
+            "{function} runs on Lambda Managed Instances ({provider}): a new version takes minutes until its instances are ready, and \
+             callers of the plain name get `$LATEST.PUBLISHED`, which no rollout moves"
+        ));
+    }
+    out
+}
