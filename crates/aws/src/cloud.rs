@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, HistoryItemType, MetricAlarm, StateValue, Statistic, Tag,
 };
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType};
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
     HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
@@ -160,7 +160,14 @@ impl Cloud for Aws {
             .customize()
             .config_override(limits::write());
         let published = request.send().await.map_err(failed(operation))?;
-        convert::published(operation, &published)
+        let version = published.version().unwrap_or_default().parse().map_err(|error| unreadable(operation, error))?;
+        // A new version is Pending at first: this is an earlier one, and what it is says its own configuration.
+        if published.state() == Some(&LambdaState::Failed)
+            && let Ok(known) = self.configuration(function, Some(version)).await
+        {
+            convert::failed_again(operation, version, &known.state)?;
+        }
+        Ok(version)
     }
 
     async fn update_code(&self, function: &FunctionName, code: &Code) -> Answer<String> {

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, EvaluationState, LogAlarm, MetricAlarm, StateValue};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
     TracingMode, VpcConfigResponse,
@@ -80,19 +79,15 @@ pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOu
     })
 }
 
-/// The version that was published. One that is Failed at once is an earlier one: AWS gives it again where nothing has changed since.
-pub(crate) fn published(operation: Call, answer: &PublishVersionOutput) -> Answer<Version> {
-    let version = answer.version().unwrap_or_default().parse().map_err(|error| unreadable(operation, error))?;
-    match state(answer.state(), answer.state_reason()) {
-        State::Failed(why) => {
-            let message = format!(
-                "nothing was published: `$LATEST` has the same code and settings as {version}, which is Failed: {why}; \
-                 change what failed in the code or the settings, then roll out again"
-            );
-            Err(CloudError { failure: Failure::Invalid, operation: operation.name(), message, code: None })
-        }
-        State::Active | State::Pending | State::Inactive => Ok(version),
-    }
+/// That publishing has given an earlier version again, where that one is Failed: AWS does so where nothing has changed since.
+pub(crate) fn failed_again(operation: Call, version: Version, state: &State) -> Answer<()> {
+    let State::Failed(why) = state else { return Ok(()) };
+    let message = format!(
+        "nothing was published: `$LATEST` has the same code and settings as {version}, which is Failed: {}; change what failed in the \
+         code or the settings, then roll out again",
+        why.trim_end_matches('.')
+    );
+    Err(CloudError { failure: Failure::Invalid, operation: operation.name(), message, code: None })
 }
 
 fn frozen(answer: &GetFunctionConfigurationOutput) -> FunctionConfigSnapshot {
@@ -277,12 +272,10 @@ mod tests {
 
     #[test]
     fn a_failed_version_that_is_given_again_is_no_publication() {
-        let answer = |state: LambdaState| {
-            let answer = PublishVersionOutput::builder().version("2").state(state);
-            published(Call::PublishVersion, &answer.state_reason("initialization failed").build())
-        };
-        assert_eq!(answer(LambdaState::Pending), Ok(Version::new(2).unwrap()));
-        let error = answer(LambdaState::Failed).unwrap_err();
+        let two = Version::new(2).unwrap();
+        let given = |state: State| failed_again(Call::PublishVersion, two, &state);
+        assert_eq!([State::Pending, State::Active, State::Inactive].map(given), [Ok(()), Ok(()), Ok(())]);
+        let error = given(State::Failed("initialization failed.".to_owned())).unwrap_err();
         let text = "same code and settings as 2, which is Failed: initialization failed; change what failed";
         assert!(error.failure == Failure::Invalid && error.message.contains(text), "{error}");
     }

@@ -6,14 +6,20 @@ use rollout::plan::OnLowTraffic;
 use rollout::target::Qualified;
 
 use super::problem::Problem;
-use crate::port::{Call, Cloud, CloudError};
+use crate::port::{Call, Cloud, CloudError, Failure};
 use crate::request::Request;
 
 /// Whether a hook could be asked. A URL has no question that changes nothing: what it answers shows when it counts.
 pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&HookTarget>) -> Option<Problem> {
     let HookTarget::Function(function) = hook? else { return None };
     let error = cloud.invocable(function).await.err()?;
-    Some(refused(format!("hook `{}` cannot be invoked: {error}", hook?), &error))
+    let problem = refused(format!("hook `{}` cannot be invoked: {error}", hook?), &error);
+    let tenants = error.failure == Failure::Invalid && error.message.to_lowercase().contains("tenant");
+    Some(if tenants {
+        problem.hint("hooks get no tenant id: use a function without tenant isolation as the hook")
+    } else {
+        problem
+    })
 }
 
 /// Saved events are sent to the function itself, which takes the same permission as a hook does.
