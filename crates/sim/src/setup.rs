@@ -30,9 +30,14 @@ impl World {
         Ok(self.lambda.answer(&call, &mut self.cloudwatch).map(drop)?)
     }
 
-    /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule.
+    /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule,
+    /// and of `PutLogAlarm` where there is no metric at all.
     pub fn put_alarm(&mut self, alarm: &serde_json::Value) -> Result<(), Unfit> {
-        let operation = if alarm.get("AlarmRule").is_some() { "PutCompositeAlarm" } else { "PutMetricAlarm" };
+        let operation = match (alarm.get("AlarmRule"), alarm.get("Metrics"), alarm.get("MetricName")) {
+            (Some(_), ..) => "PutCompositeAlarm",
+            (None, None, None) => "PutLogAlarm",
+            (None, ..) => "PutMetricAlarm",
+        };
         let refused = |fault: Fault| Unfit(fault.message);
         self.cloudwatch.perform(self.now(), operation, alarm).map(drop).map_err(refused)
     }
@@ -73,6 +78,11 @@ impl World {
         let state = AlarmState::parse(state).ok_or_else(|| Unfit(format!("there is no alarm state {state}")))?;
         let set = self.cloudwatch.set_alarm_state(self.now(), alarm, state, "Set manually");
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
+    }
+
+    /// Says how an alarm's evaluations go: `PARTIAL_DATA`, `EVALUATION_ERROR`, `EVALUATION_FAILURE`; none: they are whole.
+    pub fn set_evaluation_state(&mut self, alarm: &str, state: Option<&str>) -> Result<(), Unfit> {
+        self.cloudwatch.set_evaluation_state(alarm, state).ok_or_else(|| Unfit(format!("there is no alarm {alarm}")))
     }
 
     pub(crate) fn account(&self) -> &str {

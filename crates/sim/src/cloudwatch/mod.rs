@@ -110,6 +110,7 @@ impl CloudWatch {
         let answer = match operation {
             "PutMetricAlarm" => alarm_requests::put_metric_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "PutCompositeAlarm" => alarm_requests::put_composite_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
+            "PutLogAlarm" => alarm_requests::put_log_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "DeleteAlarms" => alarm_requests::delete_alarms(&mut self.alarms, now, of_alarms).map(|()| None),
             "SetAlarmState" => alarm_requests::set_alarm_state(&mut self.alarms, now, of_alarms).map(|()| None),
             "EnableAlarmActions" => alarm_requests::enable_actions(&mut self.alarms, now, of_alarms, true).map(|()| None),
@@ -139,6 +140,10 @@ impl CloudWatch {
 
     pub(crate) fn put_alarm(&mut self, now: Time, alarm: Alarm) -> Result<(), Fault> {
         self.alarms.put(now, alarm, Vec::new())
+    }
+
+    pub(crate) fn set_evaluation_state(&mut self, name: &str, state: Option<&str>) -> Option<()> {
+        self.alarms.set_evaluation(name, state)
     }
 
     /// Sets an alarm's state until its next evaluation.
