@@ -199,6 +199,7 @@ impl Lambda {
         Ok(Done::json(200, self.show_url(call)?))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as every operation answers")]
     pub(super) fn read_account(&self, _: &Call<'_>) -> Result<Done, Refusal> {
         let reserved: u32 = self.functions.values().filter_map(|function| function.reserved).sum();
         Ok(Done::json(
@@ -255,10 +256,8 @@ impl Lambda {
         if let Some(qualifier) = named.qualifier.as_ref().filter(unfit) {
             return Err(Violations::one(qualifier, "qualifier", pattern));
         }
-        let gone = match call.operation {
-            Operation::CreateFunctionUrlConfig | Operation::UpdateFunctionUrlConfig => "Function does not exist",
-            _ => "The resource you requested does not exist.",
-        };
+        let writes = matches!(call.operation, Operation::CreateFunctionUrlConfig | Operation::UpdateFunctionUrlConfig);
+        let gone = if writes { "Function does not exist" } else { "The resource you requested does not exist." };
         let (target, qualified) = self.target(call).map_err(|refusal| nowhere(refusal, gone))?;
         match qualified {
             Qualified::Latest => Ok((target.name, String::new())),
