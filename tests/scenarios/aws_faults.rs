@@ -39,7 +39,7 @@ fn an_alarm_that_cloudwatch_cannot_evaluate_is_not_ok() {
     play_on("hello", async |stage| {
         let broken = async {
             stage.until(|| stage.shares("42").len() >= 2).await;
-            stage.with(|world| world.fail_evaluation("HelloFooAlarm", "EVALUATION_ERROR")).unwrap();
+            stage.with(|world| world.set_evaluation_state("HelloFooAlarm", Some("EVALUATION_ERROR"))).unwrap();
         };
         let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(4));
         let (output, ()) = tokio::join!(stage.rollout(&request), broken);

@@ -106,7 +106,11 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
                 seen.last().is_some_and(|change| other(change))
                     || record.story.many > 1 && record.changes().iter().any(|change| change.call.at <= at && other(change))
             }
-            30 => record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live()),
+            // What AWS still moves is left as a weight is.
+            30 => {
+                let moves = |change: &Change<'_>| at < change.call.at + record.story.scene.provisioning;
+                record.story.asked.hold_on_interrupt && ending(&|change, note| note.is_live() || moves(change))
+            }
             _ => false,
         };
         ensure(right, || described(&seen.last().map(|change| record.shown(change)).unwrap_or_default()))?;
@@ -128,7 +132,9 @@ fn refused_for_long(record: &Record, member: usize, run: &Run, at: Time) -> bool
         record.log.iter().filter(mine)
     };
     let long = at - Duration::from_mins(14);
-    tried().any(|call| call.at <= long) && !tried().any(|call| call.at > long && call.succeeded())
+    // One that lands late was sent before, and its sender never heard of it.
+    let taken = |call: &CallRecord| call.succeeded() && !matches!(call.delivery, Delivery::Late(_));
+    tried().any(|call| call.at <= long) && !tried().any(|call| call.at > long && taken(call))
 }
 
 /// Whether this process could not take this member of a group over, though it tried for a minute: another owner's weight stayed there.

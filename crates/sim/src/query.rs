@@ -100,8 +100,9 @@ pub(crate) fn refusal(dialect: &Dialect, fault: &Fault, request_id: &str) -> Str
     let Dialect { namespace, .. } = dialect;
     let kind = fault.blame();
     let (code, message, id) = (escape(fault.code.as_ref()), escape(fault.message.as_str()), escape(request_id));
+    let message = if message.is_empty() { String::new() } else { format!("<Message>{message}</Message>") };
     format!(
-        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code>{message}</Error>\
          <RequestId>{id}</RequestId></ErrorResponse>"
     )
 }

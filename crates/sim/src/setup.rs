@@ -30,9 +30,14 @@ impl World {
         Ok(self.lambda.answer(&call, &mut self.cloudwatch).map(drop)?)
     }
 
-    /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule.
+    /// Makes an alarm, or changes one, by the parameters of `PutMetricAlarm`; those of `PutCompositeAlarm` where there is a rule,
+    /// and of `PutLogAlarm` where there is no metric at all.
     pub fn put_alarm(&mut self, alarm: &serde_json::Value) -> Result<(), Unfit> {
-        let operation = if alarm.get("AlarmRule").is_some() { "PutCompositeAlarm" } else { "PutMetricAlarm" };
+        let operation = match (alarm.get("AlarmRule"), alarm.get("Metrics"), alarm.get("MetricName")) {
+            (Some(_), ..) => "PutCompositeAlarm",
+            (None, None, None) => "PutLogAlarm",
+            (None, ..) => "PutMetricAlarm",
+        };
         let refused = |fault: Fault| Unfit(fault.message);
         self.cloudwatch.perform(self.now(), operation, alarm).map(drop).map_err(refused)
     }
@@ -75,13 +80,9 @@ impl World {
         set.map_err(|_| Unfit(format!("there is no alarm {alarm}")))
     }
 
-    /// Makes `CloudWatch` say that it could not evaluate an alarm, with its word for that: `EVALUATION_ERROR`. Its state stays.
-    ///
-    /// # Errors
-    /// If there is no such alarm.
-    pub fn fail_evaluation(&mut self, alarm: &str, word: &str) -> Result<(), Unfit> {
-        let known = self.cloudwatch.fail_evaluation(alarm, word);
-        known.then_some(()).ok_or_else(|| Unfit(format!("there is no alarm {alarm}")))
+    /// Says how an alarm's evaluations go: `PARTIAL_DATA`, `EVALUATION_ERROR`, `EVALUATION_FAILURE`; none: they are whole.
+    pub fn set_evaluation_state(&mut self, alarm: &str, state: Option<&str>) -> Result<(), Unfit> {
+        self.cloudwatch.set_evaluation_state(alarm, state).ok_or_else(|| Unfit(format!("there is no alarm {alarm}")))
     }
 
     pub(crate) fn account(&self) -> &str {

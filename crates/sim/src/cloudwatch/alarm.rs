@@ -95,6 +95,8 @@ impl Actions {
 pub(crate) enum Condition {
     Metric(Watch),
     Composite(Rule),
+    /// What only `SetAlarmState` moves here: the kind, and what was configured.
+    Kept(&'static str, Value),
 }
 
 /// A metric against a threshold.
@@ -150,7 +152,7 @@ impl Alarm {
             unit: None,
             period: 60,
             evaluation_periods: 1,
-            datapoints_to_alarm: None,
+            datapoints_to_alarm: Some(1),
             threshold,
             comparison: Comparison::GreaterOrEqual,
             missing_data: Some(MissingData::NotBreaching),
@@ -168,7 +170,11 @@ impl Alarm {
     }
 
     pub(super) const fn kind(&self) -> &'static str {
-        if self.rule().is_some() { "CompositeAlarm" } else { "MetricAlarm" }
+        match &self.condition {
+            Condition::Metric(_) => "MetricAlarm",
+            Condition::Composite(_) => "CompositeAlarm",
+            Condition::Kept(kind, _) => kind,
+        }
     }
 
     /// What was configured, and `more` besides, as an answer shows it.
@@ -184,6 +190,7 @@ impl Alarm {
         });
         let watched = match condition {
             Condition::Composite(rule) => json!({ "AlarmRule": rule.text() }),
+            Condition::Kept(_, members) => members.clone(),
             Condition::Metric(watch) => json!({
                 "MetricName": watch.metric,
                 "Namespace": watch.namespace,

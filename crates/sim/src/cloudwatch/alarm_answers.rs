@@ -26,12 +26,21 @@ pub(super) fn describe_alarms(alarms: &Alarms, request: Parameters<'_>) -> Resul
         None => select(alarms, request)?,
     };
     let (shown, next) = page.of(&selected)?;
-    let (mut metric, mut composite) = (Vec::new(), Vec::new());
+    let (mut metric, mut composite, mut logs) = (Vec::new(), Vec::new(), Vec::new());
     for standing in shown {
         let described = if brief { in_brief(alarms, standing) } else { described(alarms, standing) };
-        if standing.alarm.rule().is_some() { composite.push(described) } else { metric.push(described) }
+        match standing.alarm.kind() {
+            "CompositeAlarm" => composite.push(described),
+            "LogAlarm" => logs.push(described),
+            _ => metric.push(described),
+        }
     }
-    Ok(json!({"MetricAlarms": metric, "CompositeAlarms": composite, "NextToken": next}))
+    Ok(json!({"MetricAlarms": metric, "CompositeAlarms": composite, "LogAlarms": logs_or_none(logs), "NextToken": next}))
+}
+
+/// A list that older clients do not know is left out while it is empty.
+fn logs_or_none(logs: Vec<Value>) -> Option<Vec<Value>> {
+    Some(logs).filter(|logs| !logs.is_empty())
 }
 
 fn relatives(alarms: &Alarms, request: Parameters<'_>) -> Result<Option<Vec<String>>, Fault> {
@@ -80,7 +89,7 @@ fn alarm_types(request: Parameters<'_>) -> Result<Vec<&str>, Fault> {
     match types.iter().find(|name| !["MetricAlarm", "CompositeAlarm", "LogAlarm"].contains(name)) {
         Some(_) => {
             let constraint =
-                "Member must satisfy constraint: [Member must satisfy enum value set: [CompositeAlarm, MetricAlarm]]";
+                "Member must satisfy constraint: [Member must satisfy enum value set: [CompositeAlarm, LogAlarm, MetricAlarm]]";
             Err(Fault::constraint("AlarmTypes", &format!("[{}]", types.join(", ")), constraint))
         }
         None if types.is_empty() => Ok(vec!["MetricAlarm"]),
@@ -157,9 +166,9 @@ fn described(alarms: &Alarms, standing: &Standing) -> Value {
         "StateValue": standing.told.state.name(),
         "StateReason": standing.told.reason,
         "StateReasonData": standing.told.reason_data,
+        "EvaluationState": standing.evaluation,
         "StateUpdatedTimestamp": standing.updated,
         "StateTransitionedTimestamp": standing.transitioned,
-        "EvaluationState": standing.unevaluated,
     }))
 }
 
@@ -245,7 +254,7 @@ mod tests {
             (json!({"AlarmNames": many}), "less than or equal to 100"),
             (json!({"AlarmNames": ["a"], "AlarmNamePrefix": "a"}), "cannot both"),
             (json!({"ChildrenOfAlarmName": "a", "StateValue": "OK"}), "cannot be combined"),
-            (json!({"AlarmTypes": ["Smoke"]}), "enum value set: [CompositeAlarm, MetricAlarm]"),
+            (json!({"AlarmTypes": ["Smoke"]}), "enum value set: [CompositeAlarm, LogAlarm, MetricAlarm]"),
             (json!({"StateValue": "RED"}), "enum value set: [INSUFFICIENT_DATA, ALARM, OK]"),
             (json!({"MaxRecords": 0}), "greater than or equal to 1"),
             (json!({"MaxRecords": 101}), "less than or equal to 100"),

@@ -20,12 +20,29 @@ const ACTIONS: usize = 5;
 const TAGS: usize = 50;
 
 pub(super) fn put_metric_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
-    let others = ["Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"];
+    let others = ["EvaluationCriteria", "EvaluationInterval"];
     without(request, &others, "this simulation: alarms watch one metric")?;
     let name = request.required_text("AlarmName", 255)?;
-    let watch = watch(request)?;
-    let alarm = alarm(request, name, Condition::Metric(watch))?;
+    let condition = if request.has("Metrics") { kept(request, "MetricAlarm") } else { Condition::Metric(watch(request)?) };
+    let alarm = alarm(request, name, condition)?;
     alarms.put(now, alarm, tags(request)?)
+}
+
+pub(super) fn put_log_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
+    let name = request.required_text("AlarmName", 255)?;
+    let alarm = alarm(request, name, kept(request, "LogAlarm"))?;
+    alarms.put(now, alarm, tags(request)?)
+}
+
+/// What is kept and shown as it was given, and not evaluated here: expressions, anomaly bands, queries of logs.
+fn kept(request: Parameters<'_>, kind: &'static str) -> Condition {
+    const OWN: [&str; 7] =
+        ["AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions", "Tags"];
+    let mut members = request.whole();
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|name, _| !OWN.contains(&name.as_str()));
+    }
+    Condition::Kept(kind, members)
 }
 
 pub(super) fn put_composite_alarm(alarms: &mut Alarms, now: Time, request: Parameters<'_>) -> Result<(), Fault> {
@@ -219,8 +236,12 @@ pub(super) fn untag(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Valu
 }
 
 pub(super) fn list_tags(alarms: &mut Alarms, request: Parameters<'_>) -> Result<Value, Fault> {
-    let standing = alarms.tagged(request.required_text("ResourceARN", 1_024)?)?;
-    let tags: Vec<_> = standing.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    let arn = request.required_text("ResourceARN", 1_024)?;
+    let known = alarms.is_alarm(arn);
+    // An alarm that was deleted has none.
+    let standing = alarms.tagged(arn).map(Some).or_else(|fault| if known { Ok(None) } else { Err(fault) })?;
+    let tags: Vec<_> =
+        standing.iter().flat_map(|standing| &standing.tags).map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     Ok(json!({ "Tags": tags }))
 }
 
@@ -259,7 +280,7 @@ mod tests {
             ("AlarmActions", json!(["pager"]), "Invalid arn syntax: pager"),
             ("AlarmActions", json!(vec!["arn:a:b:c:d:e"; 6]), "less than or equal to 5"),
             ("AlarmDescription", json!("x".repeat(1_025)), "less than or equal to 1024"),
-            ("Metrics", json!([{}]), "Metrics is not supported"),
+            ("EvaluationCriteria", json!([{}]), "EvaluationCriteria is not supported"),
         ] {
             let mut cloud = cloud(0..=0);
             // Seven days are the limit of periods of an hour and more: twelve of sixteen hours are eight days.

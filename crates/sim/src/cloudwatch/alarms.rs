@@ -27,8 +27,8 @@ pub(super) struct Standing {
     pub(super) updated: Time,
     pub(super) transitioned: Time,
     pub(super) tags: Vec<(String, String)>,
-    /// The word for why it is not evaluated as it should be.
-    pub(super) unevaluated: Option<String>,
+    /// Why the last evaluation was not whole, in the service's word.
+    pub(super) evaluation: Option<String>,
     due: Option<Time>,
 }
 
@@ -59,6 +59,11 @@ impl Alarms {
         standing.ok_or_else(|| Fault::unknown_resource(arn))
     }
 
+    /// Whether this is the ARN of an alarm here, be it there or not.
+    pub(super) fn is_alarm(&self, arn: &str) -> bool {
+        arn.starts_with(&self.arn_prefix)
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Standing> {
         self.standing.values()
     }
@@ -86,7 +91,7 @@ impl Alarms {
             None => {
                 let told = Told { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
                 let standing =
-                    Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, unevaluated: None, due };
+                    Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, evaluation: None, due };
                 self.standing.insert(name.clone(), standing);
                 Edit::Create
             }
@@ -94,13 +99,6 @@ impl Alarms {
         self.note_edit(now, &name, edit);
         self.schedule();
         Ok(())
-    }
-
-    /// Notes that an alarm is not evaluated any more, and the word for why; whether there is such an alarm.
-    pub(super) fn fail_evaluation(&mut self, name: &str, word: &str) -> bool {
-        let Some(standing) = self.standing.get_mut(name) else { return false };
-        standing.unevaluated = Some(word.to_owned());
-        true
     }
 
     fn check_rule(&self, alarm: &Alarm) -> Result<(), Fault> {
@@ -179,7 +177,7 @@ impl Alarms {
     /// Sets an alarm's state until its next evaluation.
     pub(super) fn set_state(&mut self, now: Time, name: &str, change: Told) -> Result<(), Fault> {
         let Some(standing) = self.standing.get_mut(name) else {
-            return Err(Fault::unknown_alarm(format!("Alarm {name} does not exist")));
+            return Err(Fault::unknown_alarm(""));
         };
         if standing.told.state == change.state {
             (standing.told, standing.updated) = (change, now);
@@ -187,6 +185,12 @@ impl Alarms {
             self.change(now, name, change);
         }
         Ok(())
+    }
+
+    /// Says how an alarm's evaluations go; none: they are whole.
+    pub(super) fn set_evaluation(&mut self, name: &str, state: Option<&str>) -> Option<()> {
+        self.standing.get_mut(name)?.evaluation = state.map(str::to_owned);
+        Some(())
     }
 
     /// Evaluates what is due at `at`, of which the metrics show what can be seen at that time.
@@ -289,8 +293,18 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
         period: watch.length(),
     };
     let range = evaluation::range(watch);
-    let retrieved: Vec<_> =
-        (1..=range).rev().map(|back| metrics.point(&reading, end - watch.length() * back, &watch.statistic)).collect();
+    // Data that were given without seconds stand at the beginning of their minute, and count for all of it.
+    let minute = Duration::from_mins(1);
+    let coarse = Reading { period: minute, ..reading };
+    let point = |start: Time| {
+        let found = metrics.point(&reading, start, &watch.statistic);
+        let first = || metrics.point(&reading, start.floor(minute), &watch.statistic).filter(|_| watch.period < 60);
+        found.or_else(|| {
+            let whole = metrics.point(&coarse, start.floor(minute), &watch.statistic)?;
+            first().filter(|first| (first.samples - whole.samples).abs() < f64::EPSILON)
+        })
+    };
+    let retrieved: Vec<_> = (1..=range).rev().map(|back| point(end - watch.length() * back)).collect();
     let finding = evaluation::evaluate(watch, &retrieved);
     let window = watch.length() * watch.evaluation_periods;
     finding.state.map(|state| Told {

@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 struct Query<'a> {
     id: &'a str,
-    label: &'a str,
+    label: Option<&'a str>,
     namespace: &'a str,
     name: &'a str,
     dimensions: Vec<(String, String)>,
@@ -79,8 +79,9 @@ fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Faul
         return Err(Fault::token());
     }
     let end = start.saturating_add(most).min(all);
+    let labels = labels(series);
     let (mut results, mut before) = (Vec::new(), 0);
-    for Series { query, points, shortfall } in series {
+    for (Series { query, points, shortfall }, label) in series.iter().zip(labels) {
         let within = |place: usize| place.saturating_sub(before).min(points.len());
         let shown = points.get(within(start)..within(end)).unwrap_or_default();
         let cut = if before + points.len() <= end { "Complete" } else { "PartialData" };
@@ -88,14 +89,29 @@ fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Faul
         before += points.len();
         results.push(json!({
             "Id": query.id,
-            "Label": query.label,
+            "Label": label,
             "Timestamps": shown.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
             "Values": shown.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
             "StatusCode": told.map_or(cut, |(status, _)| status),
-            "Messages": told.iter().map(|(code, message)| json!({"Code": code, "Value": message})).collect::<Value>(),
+            "Messages": told.map(|(code, message)| json!([{"Code": code, "Value": message}])),
         }));
     }
     Ok(json!({"MetricDataResults": results, "Messages": [], "NextToken": page_token(end, all)}))
+}
+
+/// What each result is called: the metric, with the statistic and the period where the queries differ in those.
+fn labels(series: &[Series<'_>]) -> Vec<String> {
+    let differ = |of: &dyn Fn(&Query<'_>) -> String| series.iter().any(|other| of(&other.query) != of(&series[0].query));
+    let named = differ(&|query| format!("{} {} {:?}", query.namespace, query.name, query.dimensions));
+    let (statistics, periods) =
+        (differ(&|query| query.statistic.name().to_owned()), differ(&|query| format!("{:?}", query.period)));
+    let label = |query: &Query<'_>| {
+        let mut words = vec![query.name.to_owned()];
+        words.extend((statistics && !named).then(|| query.statistic.name().to_owned()));
+        words.extend((periods && !named).then(|| query.period.as_secs().to_string()));
+        query.label.map_or_else(|| words.join(" "), str::to_owned)
+    };
+    series.iter().map(|series| label(&series.query)).collect()
 }
 
 fn query(request: Parameters<'_>) -> Result<Query<'_>, Fault> {
@@ -118,7 +134,7 @@ fn query(request: Parameters<'_>) -> Result<Query<'_>, Fault> {
     let name = metric.required_text("MetricName", 255)?;
     Ok(Query {
         id,
-        label: request.text("Label")?.unwrap_or(name),
+        label: request.text("Label")?,
         namespace: metric.required_text("Namespace", 255)?,
         name,
         dimensions: dimensions(metric)?,
@@ -161,7 +177,8 @@ fn points(
     let Query { namespace, name, dimensions, unit, period, .. } = query;
     let reading = Reading { namespace, name, dimensions, unit: *unit, period: *period };
     let mut points = Vec::new();
-    for start in starts(from, to, query.period, i64::from(DATAPOINTS))? {
+    check_count(from, to, query.period, i64::from(DATAPOINTS))?;
+    for start in starts(from, to, query.period) {
         points.extend(metrics.point(&reading, start, &query.statistic).map(|point| (start, point.value)));
     }
     if !ascending {
@@ -170,18 +187,29 @@ fn points(
     Ok(points)
 }
 
-/// The starts of the periods in `from..to`, unless they are more than `most`.
-fn starts(from: Time, to: Time, period: Duration, most: i64) -> Result<impl Iterator<Item = Time>, Fault> {
+/// How many periods of this length, in milliseconds, there are in `from..to`, and the length.
+fn periods(from: Time, to: Time, period: Duration) -> (i64, i64) {
     let length = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
     let span = to.as_millis().saturating_sub(from.as_millis()).max(0);
-    let count = span / length + i64::from(span % length > 0);
+    (span / length + i64::from(span % length > 0), length)
+}
+
+/// Refuses more periods than `most`, counted in the times as they were given.
+fn check_count(from: Time, to: Time, period: Duration, most: i64) -> Result<(), Fault> {
+    let (count, _) = periods(from, to, period);
     if count > most {
         return Err(Fault::combination(format!(
             "You have requested up to {count} datapoints, which exceeds the limit of {most}. You may reduce the datapoints requested \
              by increasing Period, or decreasing the time range."
         )));
     }
-    Ok((0..count).map(move |number| Time::from_millis(from.as_millis() + number * length)))
+    Ok(())
+}
+
+/// The starts of the periods in `from..to`.
+fn starts(from: Time, to: Time, period: Duration) -> impl Iterator<Item = Time> {
+    let (count, length) = periods(from, to, period);
+    (0..count).map(move |number| Time::from_millis(from.as_millis() + number * length))
 }
 
 pub(super) fn metric_statistics(metrics: &Metrics, request: Parameters<'_>) -> Result<Value, Fault> {
@@ -199,9 +227,10 @@ pub(super) fn metric_statistics(metrics: &Metrics, request: Parameters<'_>) -> R
     let unit = unit(request)?;
     let mut units = metrics.units(namespace, name, &dimensions);
     units.retain(|known| unit.is_none_or(|unit| unit == *known));
+    check_count(from, to, period, STATISTICS_DATAPOINTS)?;
     let from = from.floor(period.min(MINUTE));
     let mut datapoints = Vec::new();
-    for start in starts(from, to, period, STATISTICS_DATAPOINTS)? {
+    for start in starts(from, to, period) {
         for unit in &units {
             let reading = Reading { namespace, name, dimensions: &dimensions, unit: Some(unit), period };
             if let Some((_, values)) = metrics.period(&reading, start, &statistics) {

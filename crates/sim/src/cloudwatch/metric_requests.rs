@@ -111,7 +111,10 @@ fn samples(place: &str, datum: Parameters<'_>) -> Result<Vec<Datum>, Fault> {
             Err(Fault::parameter(format!("The value {value:?} for parameter {place}.{name} is invalid.")))
         }
     };
-    match (datum.number("Value")?, datum.structure("StatisticValues"), datum.has("Values")) {
+    let set = datum.structure("StatisticValues");
+    // Of values and a set the service takes the values.
+    let set = set.filter(|_| !datum.has("Values") || datum.has("Value"));
+    match (datum.number("Value")?, set, datum.has("Values")) {
         (Some(value), None, false) => Ok(vec![Datum::Value { value: finite("Value", value)?, count: 1.0 }]),
         (None, Some(set), false) => {
             let part = |name| set.required(name, set.number(name)?).and_then(|value| finite(name, value));
@@ -129,7 +132,7 @@ fn samples(place: &str, datum: Parameters<'_>) -> Result<Vec<Datum>, Fault> {
             }
             if values.len() != counts.len() {
                 return Err(Fault::parameter(format!(
-                    "The parameters {place}.Values and {place}.Counts must have the same size."
+                    "The parameters {place}.Values and {place}.Counts must be of the same size."
                 )));
             }
             if values.len() > VALUES || values.is_empty() {
@@ -146,10 +149,13 @@ fn samples(place: &str, datum: Parameters<'_>) -> Result<Vec<Datum>, Fault> {
                 format!("At least one of the parameters {place}.Value, {place}.Values and {place}.StatisticValues is required.");
             Err(Fault { message, ..Fault::missing("Value") })
         }
-        _ => Err(Fault::combination(format!(
-            "The parameters {place}.Value, {place}.Values and {place}.StatisticValues are mutually exclusive and you have specified \
-             more than one."
-        ))),
+        (Some(_), _, values) => {
+            let other = if values { "Values" } else { "StatisticValues" };
+            Err(Fault::combination(format!(
+                "The parameters {place}.Value and {place}.{other} are mutually exclusive and you have specified both."
+            )))
+        }
+        (None, Some(_), true) => Err(Fault::combination(format!("The parameters of {place} contradict each other."))),
     }
 }
 

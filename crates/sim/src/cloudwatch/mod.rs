@@ -110,6 +110,7 @@ impl CloudWatch {
         let answer = match operation {
             "PutMetricAlarm" => alarm_requests::put_metric_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "PutCompositeAlarm" => alarm_requests::put_composite_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
+            "PutLogAlarm" => alarm_requests::put_log_alarm(&mut self.alarms, now, of_alarms).map(|()| None),
             "DeleteAlarms" => alarm_requests::delete_alarms(&mut self.alarms, now, of_alarms).map(|()| None),
             "SetAlarmState" => alarm_requests::set_alarm_state(&mut self.alarms, now, of_alarms).map(|()| None),
             "EnableAlarmActions" => alarm_requests::enable_actions(&mut self.alarms, now, of_alarms, true).map(|()| None),
@@ -141,13 +142,13 @@ impl CloudWatch {
         self.alarms.put(now, alarm, Vec::new())
     }
 
+    pub(crate) fn set_evaluation_state(&mut self, name: &str, state: Option<&str>) -> Option<()> {
+        self.alarms.set_evaluation(name, state)
+    }
+
     /// Sets an alarm's state until its next evaluation.
     pub(crate) fn set_alarm_state(&mut self, now: Time, name: &str, state: AlarmState, reason: &str) -> Result<(), Fault> {
         self.alarms.set_state(now, name, Told { state, reason: reason.to_owned(), reason_data: None })
-    }
-
-    pub(crate) fn fail_evaluation(&mut self, name: &str, word: &str) -> bool {
-        self.alarms.fail_evaluation(name, word)
     }
 
     pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {

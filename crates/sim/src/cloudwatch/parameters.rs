@@ -29,6 +29,11 @@ impl<'a> Parameters<'a> {
         Self { value, absent: Fault::missing }
     }
 
+    /// All members as they were given.
+    pub(super) fn whole(self) -> Value {
+        self.value.clone()
+    }
+
     pub(super) fn has(self, name: &str) -> bool {
         self.member(name).is_some()
     }

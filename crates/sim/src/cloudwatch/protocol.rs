@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::cbor;
 use crate::query::{self, Dialect};
 use crate::response::{put, response};
-use crate::value::Fault;
+use crate::value::{Fault, present};
 
 const CBOR_PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
 const TARGET_PREFIX: &str = "GraniteServiceVersion20100801.";
@@ -70,9 +70,17 @@ pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Faul
         Protocol::Json => shape.to_owned(),
         Protocol::Query => return response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id),
     };
-    let mut response = written(protocol, fault.status, &json!({ "__type": kind, message: fault.message }), request_id);
+    let mut response = written(
+        protocol,
+        fault.status,
+        &present(json!({ "__type": kind, message: Some(&fault.message).filter(|text| !text.is_empty()) })),
+        request_id,
+    );
     if text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
-        put(&mut response, "x-amzn-query-error", &format!("{};{}", fault.code, fault.blame()));
+        // What breaks the model has the name of that in these protocols.
+        let broken = fault.message.contains("validation error detected");
+        let code = if broken { "ValidationException" } else { &fault.code };
+        put(&mut response, "x-amzn-query-error", &format!("{code};{}", fault.blame()));
     }
     response
 }

@@ -56,6 +56,10 @@ fn crossed(watch: &Watch, finding: &Finding, state: AlarmState) -> String {
         AlarmState::Ok | AlarmState::InsufficientData => ("not ", needed + 1 - wanted.min(needed), "ALARM -> OK"),
     };
     let were = if speaking.len() == 1 { "was" } else { "were" };
+    if watch.datapoints_to_alarm.is_none() {
+        let (count, values, words) = (counted(speaking.len(), "datapoint"), values.join(", "), watch.comparison.words());
+        return format!("Threshold Crossed: {count} [{values}] {were} {not}{words} the threshold ({:?}).", watch.threshold);
+    }
     format!(
         "Threshold Crossed: {} out of the last {} datapoints [{}] {were} {not}{} the threshold ({:?}) (minimum {} for {change} transition).",
         speaking.len(),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, inputs};
+use super::call::{Call, Operation, inputs};
 use super::function::Qualified;
+use super::name::is_name_character;
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::calendar::{iso, iso_with_offset};
@@ -24,16 +25,26 @@ impl Lambda {
         let input: TagsInput = call.input()?;
         Violations::check(|broken| broken.required(input.tags.as_ref(), "tags"))?;
         let tags = input.tags.unwrap_or_default();
+        if tags.is_empty() {
+            return Err(Refusal::invalid("An error occurred and the request cannot be processed."));
+        }
         check_tags(&tags)?;
         let name = self.tagged(call)?;
         let revision = self.revision();
         let function = self.function_mut(&name)?;
-        function.tags.extend(tags);
+        let mut all = function.tags.clone();
+        all.extend(tags);
+        if all.len() > TAGS {
+            return Err(too_many_tags());
+        }
+        function.tags = all;
         function.latest.revision = revision;
         Ok(Done::empty(204))
     }
 
     pub(super) fn untag(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let keys = call.query_all("tagKeys").next();
+        Violations::check(|broken| broken.required(keys.as_ref(), "tagKeys"))?;
         let (name, revision) = (self.tagged(call)?, self.revision());
         let function = self.function_mut(&name)?;
         function.latest.revision = revision;
@@ -48,9 +59,28 @@ impl Lambda {
         Ok(Done::json(200, json!({"Tags": self.function(&name)?.tags})))
     }
 
+    /// Tags are of functions here; whatever else may have some is not there.
+    fn check_resource(&self, arn: &str) -> Result<(), Refusal> {
+        let own = self.place.arn("");
+        let kind = own.strip_suffix("function:").and_then(|own| arn.strip_prefix(own)).and_then(|rest| rest.split_once(':'));
+        let whole = |id: &str| !id.is_empty() && id.chars().all(is_name_character);
+        match kind {
+            Some(("event-source-mapping", id)) if whole(id) => {
+                Err(Refusal::not_found(format!("Event source mapping not found: {arn}")))
+            }
+            Some(("capacity-provider", id)) if whole(id) => {
+                Err(Refusal::not_found(format!("Capacity provider not found: {arn}")))
+            }
+            _ if self.place.parse(arn).is_ok_and(|_| arn.starts_with("arn:")) => Ok(()),
+            _ if arn.contains(":function:") => self.place.parse(arn).map(drop),
+            _ => Err(Violations::one(arn, "resource", &format!("satisfy regular expression pattern: {RESOURCE}"))),
+        }
+    }
+
     fn tagged(&self, call: &Call<'_>) -> Result<String, Refusal> {
+        self.check_resource(&call.target)?;
         let target = self.place.parse(&call.target)?;
-        if !call.target.starts_with("arn:") || target.qualifier.is_some() {
+        if target.qualifier.is_some() {
             return Err(Refusal::invalid(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.",
             ));
@@ -82,8 +112,14 @@ impl Lambda {
     }
 
     fn provisionable(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {
-        let (target, meant) = self.target(call)?;
+        let named = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
+        let alias = named.qualifier.as_ref().is_some_and(|qualifier| qualifier != "$LATEST" && qualifier.parse::<u32>().is_err());
+        let (target, meant) =
+            self.target(call).map_err(|refusal| if alias { Refusal::no_alias(&self.place.full_arn(&named)) } else { refusal })?;
         match (meant, target.qualifier) {
+            (Qualified::Latest, _) | (_, None) if call.operation == Operation::GetProvisionedConcurrencyConfig => {
+                Err(Refusal::invalid("The function resource provided must be an alias or a published version."))
+            }
             (Qualified::Latest, _) | (_, None) => {
                 Err(Refusal::invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions."))
             }
@@ -94,7 +130,10 @@ impl Lambda {
     pub(super) fn put_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: ReservedInput = call.input()?;
         let asked = executions(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0)?;
-        let name = self.unqualified(call)?;
+        let name = self.unqualified(call).map_err(|refusal| match self.place.parse(&call.target) {
+            Ok(target) if refusal.status == 404 => Refusal::function_not_found(&self.place.qualified(&target.name, "$LATEST")),
+            Ok(_) | Err(_) => refusal,
+        })?;
         self.function_mut(&name)?.reserved = Some(asked);
         Ok(Done::json(200, json!({"ReservedConcurrentExecutions": asked})))
     }
@@ -125,7 +164,8 @@ impl Lambda {
     pub(super) fn list_urls(&self, call: &Call<'_>) -> Result<Done, Refusal> {
         let asked = call.query("MaxItems").and_then(|number| number.parse().ok());
         Violations::check(|broken| broken.range(asked, "maxItems", 1, 50))?;
-        let function = self.function(&self.unqualified(call)?)?;
+        let named = self.unqualified(call).map_err(|refusal| nowhere(refusal, "Function does not exist"))?;
+        let function = self.function(&named)?;
         let urls = function.urls.iter().map(|(qualifier, url)| self.shown_url(call, &function.name, qualifier, url)).collect();
         Done::list(call, "FunctionUrlConfigs", urls)
     }
@@ -137,9 +177,10 @@ impl Lambda {
         let (name, qualifier) = self.url_target(call)?;
         let function = self.function_mut(&name)?;
         if function.urls.contains_key(&qualifier) {
+            let arn = self.place.arn_of(&name, Some(qualifier.as_str()).filter(|qualifier| !qualifier.is_empty()));
             return Err(Refusal::conflict(format!(
-                "Failed to create function url config for [functionArn = {name}:{qualifier}]. \
-                                                  Error message:  FunctionUrlConfig exists for this Lambda function"
+                "Failed to create function url config for [functionArn = {arn}]. \
+                 Error message:  FunctionUrlConfig exists for this Lambda function"
             )));
         }
         function.urls.insert(qualifier, (kind, call.now));
@@ -158,6 +199,7 @@ impl Lambda {
         Ok(Done::json(200, self.show_url(call)?))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as every operation answers")]
     pub(super) fn read_account(&self, _: &Call<'_>) -> Result<Done, Refusal> {
         let reserved: u32 = self.functions.values().filter_map(|function| function.reserved).sum();
         Ok(Done::json(
@@ -204,19 +246,23 @@ impl Lambda {
             "AuthType": kind,
             "CreationTime": at,
             "LastModifiedTime": at,
-            "InvokeMode": "BUFFERED",
         })
     }
 
     fn url_target(&self, call: &Call<'_>) -> Result<(String, String), Refusal> {
-        let (target, qualified) = self.target(call)?;
+        let named = self.place.parse(&call.target)?.with_qualifier(call.query("Qualifier"))?;
+        let pattern = "satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)";
+        let unfit = |qualifier: &&String| *qualifier == "$LATEST" || qualifier.chars().all(|letter| letter.is_ascii_digit());
+        if let Some(qualifier) = named.qualifier.as_ref().filter(unfit) {
+            return Err(Violations::one(qualifier, "qualifier", pattern));
+        }
+        let writes = matches!(call.operation, Operation::CreateFunctionUrlConfig | Operation::UpdateFunctionUrlConfig);
+        let gone = if writes { "Function does not exist" } else { "The resource you requested does not exist." };
+        let (target, qualified) = self.target(call).map_err(|refusal| nowhere(refusal, gone))?;
         match qualified {
             Qualified::Latest => Ok((target.name, String::new())),
             Qualified::Alias(alias) => Ok((target.name, alias)),
-            Qualified::Version(number) => {
-                let pattern = "satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)";
-                Err(Violations::one(&number.to_string(), "qualifier", pattern))
-            }
+            Qualified::Version(number) => Err(Violations::one(&number.to_string(), "qualifier", pattern)),
         }
     }
 }
@@ -232,6 +278,11 @@ fn executions(given: Option<i64>, member: &str, least: i64) -> Result<u32, Refus
     Ok(given.and_then(|number| u32::try_from(number).ok()).unwrap_or_default())
 }
 
+/// What is not there, in the words that an operation on URLs has for it.
+fn nowhere(refusal: Refusal, said: &str) -> Refusal {
+    if refusal.status == 404 { Refusal::not_found(said) } else { refusal }
+}
+
 fn shown_provisioned(wanted: u32, ready: bool, at: Time) -> Value {
     let there = if ready { wanted } else { 0 };
     json!({
@@ -243,8 +294,22 @@ fn shown_provisioned(wanted: u32, ready: bool, at: Time) -> Value {
     })
 }
 
+fn too_many_tags() -> Refusal {
+    Refusal::invalid("Number of tags exceeds resource tag limit.")
+}
+
+const TAGS: usize = 50;
+
+const RESOURCE: &str = "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:\
+                        (function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|\
+                        code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-\
+                        [0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)";
+
 /// The service keeps tags that begin with `aws:` to itself.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if tags.len() > TAGS {
+        return Err(too_many_tags());
+    }
     if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
         return Err(Refusal::invalid("aws: prefixed tag key names are not allowed for external use."));
     }

@@ -86,6 +86,7 @@ impl Function {
 
 /// `$LATEST` or a published version.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Version {
     /// None for `$LATEST`.
     pub(crate) number: Option<u32>,

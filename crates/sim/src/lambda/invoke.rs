@@ -11,7 +11,8 @@ use super::behaviour::{End, Refused, Run};
 use super::call::Call;
 use super::counters::{Series, counter};
 use super::function::{Function, Qualified};
-use super::refusal::Refusal;
+use super::name::LONGEST;
+use super::refusal::{Refusal, Violations};
 use super::report::Errand;
 use super::{Done, Lambda};
 use crate::cloudwatch::CloudWatch;
@@ -19,6 +20,14 @@ use crate::time::Time;
 
 impl Lambda {
     pub(super) fn invoke(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
+        let named = self.place.parse_any(&call.target)?;
+        Violations::check(|broken| broken.length(&named.name, "functionName", 1, LONGEST))?;
+        let unqualified = named.qualifier.is_none() && call.query("Qualifier").is_none();
+        // Recorded for what would run; a dry run names the function alone.
+        let dry = call.header("x-amz-invocation-type") == Some("DryRun");
+        if unqualified && !dry && !self.has(&named.name) {
+            return Err(Refusal::function_not_found(&self.place.qualified(&named.name, "$LATEST")));
+        }
         let (target, qualified) = self.target(call)?;
         let kind = call.header("x-amz-invocation-type").unwrap_or("RequestResponse");
         let limit = if kind == "Event" { 1_048_576 } else { 6_291_556 };

@@ -33,25 +33,49 @@ impl Place {
 
     /// Reads a function as a client may name it: `name`, `name:qualifier`, a partial or a full ARN.
     pub(crate) fn parse(&self, text: &str) -> Result<FunctionName, Refusal> {
+        let parsed = self.read(text, &PLAIN)?;
+        Violations::check(|broken| broken.length(&parsed.name, "functionName", 1, LONGEST))?;
+        Ok(parsed)
+    }
+
+    /// The same where names of any length and with dots are looked for: reading, invoking and deleting.
+    pub(crate) fn parse_any(&self, text: &str) -> Result<FunctionName, Refusal> {
+        self.read(text, &NAMESPACED)
+    }
+
+    fn read(&self, text: &str, spelling: &Spelling) -> Result<FunctionName, Refusal> {
+        let malformed = |text: &str| spelling.refusal(text);
         let parts: Vec<&str> = text.split(':').collect();
         let (region, account, rest) = match parts.as_slice() {
-            ["arn", partition, "lambda", region, account, "function", rest @ ..] if partition.starts_with("aws") => {
+            ["arn", partition, "lambda", region, account, "function", rest @ ..]
+                if partition.starts_with("aws") && !rest.is_empty() && is_region(region) && is_account(account) =>
+            {
                 (Some(*region), Some(*account), rest)
             }
+            // The word before the name may be left out, whatever the name is.
+            ["arn", partition, "lambda", region, account, name]
+                if spelling.dots && partition.starts_with("aws") && is_region(region) && is_account(account) =>
+            {
+                (Some(*region), Some(*account), std::slice::from_ref(name))
+            }
             [account, "function", rest @ ..] if is_account(account) => (None, Some(*account), rest),
-            [region, account, "function", rest @ ..] if is_account(account) => (Some(*region), Some(*account), rest),
+            [region, account, "function", rest @ ..] if is_region(region) && is_account(account) => {
+                (Some(*region), Some(*account), rest)
+            }
             ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
             rest => (None, None, rest),
         };
         let (name, qualifier) = match rest {
             [name] => (*name, None),
-            [name, qualifier] if is_qualifier(qualifier) => (*name, Some((*qualifier).to_owned())),
+            [name, qualifier] if is_qualifier(qualifier) || spelling.dots && *qualifier == "$LATEST.PUBLISHED" => {
+                (*name, Some((*qualifier).to_owned()))
+            }
             _ => return Err(malformed(text)),
         };
-        if name.is_empty() || !name.chars().all(is_name_character) {
+        let fits = |letter| is_name_character(letter) || spelling.dots && letter == '.';
+        if name.is_empty() || text.chars().count() > spelling.longest || !name.chars().all(fits) {
             return Err(malformed(text));
         }
-        Violations::check(|broken| broken.length(name, "functionName", 1, 64))?;
         if let Some(region) = region.filter(|region| *region != self.region) {
             let message = format!("Functions from '{region}' are not reachable in this region ('{}')", self.region);
             return Err(Refusal::not_found(message));
@@ -80,7 +104,7 @@ impl FunctionName {
                 let pattern = "satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
                 Violations::check(|broken| {
                     broken.length(queried, "qualifier", 1, 128);
-                    if !is_qualifier(queried) {
+                    if queried.is_empty() || !queried.chars().all(|letter| is_name_character(letter) || letter == '$') {
                         broken.add(queried, "qualifier", pattern);
                     }
                 })?;
@@ -121,12 +145,51 @@ fn is_qualifier(text: &str) -> bool {
     text == "$LATEST" || (!text.is_empty() && text.chars().all(is_name_character))
 }
 
-fn malformed(text: &str) -> Refusal {
-    Violations::one(text, "functionName", &format!("satisfy regular expression pattern: {NAME_PATTERN}"))
+/// `eu-west-1`, `us-gov-east-1`: two letters, words, and one digit.
+fn is_region(text: &str) -> bool {
+    let mut words = text.split('-');
+    let first = words.next().is_some_and(|word| word.len() == 2 || word == "eusc");
+    let last = words.next_back().is_some_and(|word| word.len() == 1 && word.chars().all(|c| c.is_ascii_digit()));
+    let between: Vec<&str> = words.collect();
+    first
+        && last
+        && (1..=3).contains(&between.len())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-const NAME_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?\
-                            (function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+/// How an operation lets a function be named.
+struct Spelling {
+    /// Whether names may have dots, and more.
+    dots: bool,
+    longest: usize,
+    name: &'static str,
+    latest: &'static str,
+}
+
+impl Spelling {
+    fn refusal(&self, text: &str) -> Refusal {
+        let Self { longest, name, latest, .. } = self;
+        let mut broken = Violations::default();
+        let parted: Vec<&str> = text.split(':').collect();
+        let named = |letters: &str| letters.chars().all(|c| is_name_character(c) || ":$.".contains(c));
+        // A name that is too long and nothing else breaks one constraint.
+        if !(named(text) && text.chars().count() > *longest && parted.len() < 3) {
+            let pattern = format!(
+                "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?\
+                 ({name})(:({latest}|[a-zA-Z0-9-_]+))?"
+            );
+            broken.add(text, "functionName", &format!("satisfy regular expression pattern: {pattern}"));
+        }
+        broken.length(text, "functionName", 1, *longest);
+        broken.refusal()
+    }
+}
+
+const PLAIN: Spelling = Spelling { dots: false, longest: 140, name: "[a-zA-Z0-9-_]+", latest: "\\$LATEST" };
+const NAMESPACED: Spelling = Spelling { dots: true, longest: 170, name: "[a-zA-Z0-9-_\\.]+", latest: "\\$LATEST(\\.PUBLISHED)?" };
+
+/// Letters in the name of a function that exists.
+pub(crate) const LONGEST: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, inputs};
 use super::function::Qualified;
-use super::name::{is_account, is_name_character};
+use super::name::{FunctionName, is_account, is_name_character};
 use super::refusal::{Refusal, Violations};
 use super::{Done, Lambda};
 use crate::value::present;
@@ -92,6 +92,9 @@ impl Lambda {
     pub(super) fn add_permission(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: PermissionInput = call.input()?;
         input.check()?;
+        if !is_principal(input.principal.as_deref().unwrap_or_default()) {
+            return Err(Refusal::invalid("The provided principal was invalid. Please check the principal and try again."));
+        }
         let (name, qualified, arn) = self.governed(call)?;
         self.check_policy_revision(&name, &qualified, input.revision_id.as_deref())?;
         let id = input.statement_id.as_deref().unwrap_or_default();
@@ -115,10 +118,15 @@ impl Lambda {
     }
 
     pub(super) fn remove_permission(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let (name, qualified, _) = self.governed(call)?;
+        let unknown = |refusal: Refusal| {
+            let arn = refusal.message.strip_prefix("Function not found: ").map(str::to_owned);
+            arn.map_or(refusal, |arn| Refusal::not_found(format!("No policy found for: {arn}")))
+        };
+        let (name, qualified, _) = self.governed(call).map_err(unknown)?;
         let id = call.statement.clone().unwrap_or_default();
         let key = key(&qualified);
-        let statements = self.function(&name)?.policies.get(&key).ok_or_else(Refusal::no_resource)?;
+        let none = || Refusal::not_found("No policy is associated with the given resource.");
+        let statements = self.function(&name)?.policies.get(&key).ok_or_else(none)?;
         if !statements.iter().any(|statement| statement["Sid"] == id.as_str()) {
             return Err(Refusal::not_found(format!("Statement {id} is not found in resource policy.")));
         }
@@ -133,14 +141,24 @@ impl Lambda {
     }
 
     pub(super) fn read_policy(&self, call: &Call<'_>) -> Result<Done, Refusal> {
-        let (name, qualified, _) = self.governed(call)?;
+        let unknown = |refusal: Refusal| if refusal.status == 404 { Refusal::no_resource() } else { refusal };
+        let (name, qualified, _) = self.governed(call).map_err(unknown)?;
         let statements = self.function(&name)?.policies.get(&key(&qualified)).ok_or_else(Refusal::no_resource)?;
         Ok(Done::json(200, json!({"Policy": policy(statements), "RevisionId": self.policy_revision(&name, &qualified)})))
     }
 
     /// The function, what its qualifier stands for, and the ARN of both.
     fn governed(&self, call: &Call<'_>) -> Result<(String, Qualified, String), Refusal> {
-        let (target, meant) = self.target(call)?;
+        let (target, meant) = self.target(call).map_err(|refusal| {
+            let named = self.place.parse(&call.target).and_then(|named| named.with_qualifier(call.query("Qualifier")));
+            let alias = |named: &FunctionName| {
+                named.qualifier.as_ref().is_some_and(|text| text.chars().all(is_name_character) && text.parse::<u32>().is_err())
+            };
+            match named {
+                Ok(named) if refusal.status == 404 && alias(&named) => Refusal::no_alias(&self.place.full_arn(&named)),
+                Ok(_) | Err(_) => refusal,
+            }
+        })?;
         if target.qualifier.as_deref() == Some("$LATEST") {
             return Err(Refusal::invalid("We currently do not support adding policies for $LATEST."));
         }
@@ -177,6 +195,12 @@ impl Lambda {
         }
         Ok(())
     }
+}
+
+/// An account, an ARN, everybody, or a service.
+fn is_principal(text: &str) -> bool {
+    let service = [".amazonaws.com", ".amazon.com", ".amazonaws.com.cn"].into_iter().any(|ending| text.ends_with(ending));
+    text == "*" || is_account(text) || text.starts_with("arn:") || service
 }
 
 /// Where a function keeps the policy of a qualifier; empty is the unqualified function.

@@ -57,6 +57,10 @@ impl Refusal {
         Self::not_found("The resource you requested does not exist.")
     }
 
+    pub(crate) fn no_alias(arn: &str) -> Self {
+        Self::not_found(format!("Cannot find alias arn: {arn}"))
+    }
+
     pub(crate) fn no_provisioned_concurrency() -> Self {
         let message = "No Provisioned Concurrency Config found for this function";
         Self::of(404, "ProvisionedConcurrencyConfigNotFoundException", LOWER, message)
@@ -205,7 +209,7 @@ impl Violations {
         }
     }
 
-    fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         let noun = if self.0.len() == 1 { "error" } else { "errors" };
         let message = format!("{} validation {noun} detected: {}", self.0.len(), self.0.join("; "));
         Refusal::of(400, "ValidationException", BARE, message)
