@@ -20,8 +20,7 @@ use crate::target::resolve::{Located, resource};
 
 /// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
-    // What a file says is all that counts: a scenario only gives the account.
-    let scenario = located.scenario.filter(|_| located.said.is_none()).map(sim::Scenario::defaults);
+    let scenario = located.defaults();
     let said = located.settings();
     let analysis = said.map(|said| said.analysis.clone()).unwrap_or_default();
     let schedule = schedule(args, located)?;
@@ -86,7 +85,7 @@ fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {
         return Schedule::steps(&args.steps, every).map_err(|error| Failure::usage(error.to_string()));
     }
     let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
-    let of_scenario = || located.scenario.and_then(|scenario| scenario.defaults().schedule.parse().ok());
+    let of_scenario = || located.defaults().and_then(|scenario| scenario.schedule.parse().ok());
     args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
         let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
@@ -161,8 +160,8 @@ impl Names<'_> {
                 }
             });
         }
-        if let Some(scenario) = self.located.scenario.filter(|_| alarms.is_empty()) {
-            alarms.extend(scenario.defaults().alarms.iter().map(|name| (*name).to_owned()));
+        if let Some(scenario) = self.located.defaults().filter(|_| alarms.is_empty()) {
+            alarms.extend(scenario.alarms.iter().map(|name| (*name).to_owned()));
         }
         let mut seen = BTreeSet::new();
         alarms.retain(|name| seen.insert(name.clone()));

@@ -27,6 +27,7 @@ pub(crate) struct Story {
 
 /// The account before anything happens: every function's alias on 41, and 42 waiting.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact of the account")]
 pub(crate) struct Scene {
     /// Which part of the candidate's calls fails.
     pub(crate) error_rate: f64,

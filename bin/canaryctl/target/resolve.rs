@@ -35,6 +35,11 @@ impl Located {
         self.said.as_ref().map(|said| &said.settings)
     }
 
+    /// What a scenario of `--simulate` rolls out, where no file says anything: what a file says is all that counts.
+    pub(crate) fn defaults(&self) -> Option<sim::Defaults> {
+        self.scenario.filter(|_| self.said.is_none()).map(Scenario::defaults)
+    }
+
     pub(crate) fn notes(&self) -> Vec<String> {
         let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
         let replaced = self
