@@ -28,8 +28,8 @@ fn ended_with(served: &Served, code: i32) -> String {
     let child = match code {
         0 => served.start_command(SHORT),
         1 => {
-            // The first call asks whether it may; permission is taken away in between.
-            served.fault(Fault::on("PublishVersion", Effect::Deny).calls(2..=9));
+            // What only stands in for AWS is not asked beforehand whether it may.
+            served.fault(Fault::on("PublishVersion", Effect::Deny).calls(1..=9));
             served.start_command(SHORT)
         }
         3 => served.start_command("rollout hello --type AllAtOnce --alarm missing"),

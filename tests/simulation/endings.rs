@@ -11,7 +11,7 @@ use crate::checks::{CANDIDATES, Finding, ensure};
 use crate::note::{Note, split};
 use crate::record::{Change, Ended, Record, Role, Run};
 use crate::stage::{ALIAS, name};
-use crate::story::{Act, Manner, Trouble};
+use crate::story::{Act, Edit, Manner, Trouble};
 use crate::together::{committed, nothing_new, standing, taken};
 
 /// The exit code that each cause of a way back stands for.
@@ -92,7 +92,7 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
                 ending(&|change, note| note.phase == "promoted" && change.after.version == note.candidate || back(change, note))
                     || nothing_to_do(changes, run, at)
             }
-            1 | 10..=13 => ending(&back) || given_back || unnoted,
+            1 | 10..=13 => ending(&back) || given_back || unnoted || stopped_forward(record, run, code),
             3 => true,
             // Nothing more than a call for help is left when the credentials have ended, or AWS has refused everything for so long.
             20 => {
@@ -109,7 +109,9 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             // What AWS still moves is left as a weight is.
             30 => {
                 let moves = |change: &Change<'_>| at < change.call.at + record.story.scene.provisioning;
-                record.story.asked.hold_on_interrupt && ending(&|change, note| note.is_live() || moves(change))
+                record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live())
+                    || ending(&|change, note| !note.is_live() && moves(change))
+                    || set_manually(record)
             }
             _ => false,
         };
@@ -131,7 +133,7 @@ fn refused_for_long(record: &Record, member: usize, run: &Run, at: Time) -> bool
         let mine = |call: &&CallRecord| call.caller == run.caller && call.operation == "UpdateAlias" && call.resource == alias;
         record.log.iter().filter(mine)
     };
-    let long = at - Duration::from_mins(14);
+    let long = at - Duration::from_mins(13);
     // One that lands late was sent before, and its sender never heard of it.
     let taken = |call: &CallRecord| call.succeeded() && !matches!(call.delivery, Delivery::Late(_));
     tried().any(|call| call.at <= long) && !tried().any(|call| call.at > long && taken(call))
@@ -230,9 +232,25 @@ fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -
         3 => true,
         20 => !record.story.weather.is_empty(),
         21 => earlier().any(|change| change.call.caller != run.caller),
-        30 => record.story.asked.hold_on_interrupt && record.story.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_))),
+        30 => {
+            let signalled = record.story.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_)));
+            signalled && (record.story.asked.hold_on_interrupt || !record.story.scene.provisioning.is_zero())
+                || set_manually(record)
+        }
         _ => false,
     }
+}
+
+/// Whether somebody set a weight, which is left as it is after a while.
+fn set_manually(record: &Record) -> bool {
+    record.story.acts.iter().any(|(_, act)| matches!(act, Act::Edit(_, Edit::Weight(_))))
+}
+
+/// Whether this process stopped in the middle of making a group final: from its commit on nothing goes back, and AWS took no more.
+fn stopped_forward(record: &Record, run: &Run, code: u8) -> bool {
+    let changes = record.changes();
+    let of_run = changes.iter().filter(|change| change.call.caller == run.caller).filter_map(Change::id);
+    record.story.many > 1 && code == 1 && of_run.into_iter().any(|id| committed(&changes, id).is_some())
 }
 
 /// Whether a process found the alias on the candidate already, and wrote nothing.
@@ -252,7 +270,7 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         let whole =
             |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
         let unmade = !changes.iter().any(|change| change.call.at <= at);
-        let right = unmade || seen.iter().any(|change| whole(&change));
+        let right = unmade || seen.iter().any(|change| whole(&change)) || stopped_forward(record, run, left.code);
         ensure(right, || format!("{} ended at {:.3} and said {left:?}", run.caller, record.seconds(at)))?;
     }
     Ok(())
@@ -345,7 +363,9 @@ pub(crate) fn terminal(record: &Record, member: usize, changes: &[Change<'_>]) -
     let whole = if note.stable == "-" { &note.candidate } else { &note.stable };
     let unfit = last.version != *whole || last.weights.keys().any(|version| *version != note.candidate);
     let theirs = unfit && changes.iter().rfind(|change| change.changed()).is_some_and(|change| !change.ours());
-    ensure(theirs, || format!("left: {last:?}"))
+    // A weight that somebody set is left after a while, and nobody came back to it.
+    let held = record.runs.iter().filter_map(Run::code).next_back() == Some(30) && set_manually(record);
+    ensure(theirs || held, || format!("left: {last:?}"))
 }
 
 pub(crate) fn rolled_back(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {

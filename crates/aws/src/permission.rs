@@ -3,8 +3,7 @@
 //! AWS looks at permissions before it looks at revisions, versions and packages. Every request here is impossible in more than one
 //! way, or changes nothing, so that no single condition that were ignored could do harm; and so they may be tried again, as reads.
 //!
-//! What only stands in for AWS may check less, and carry them out: it is asked for a version, an alias or code only once it has refused
-//! to write an alias as it stands on a revision that it never had, and otherwise not at all.
+//! What only stands in for AWS may check less, and carry them out: it is never asked for a version, an alias or code.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,7 @@ use aws_sdk_lambda::config::{Intercept, RuntimeComponents};
 use aws_sdk_lambda::error::BoxError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
-use controller::port::{Answer, Call, Cloud, CloudError, Failure, Write};
+use controller::port::{Answer, Call, CloudError, Failure, Write};
 use rollout::target::Subject;
 
 use crate::connect::Aws;
@@ -26,25 +25,11 @@ impl Aws {
     /// Asks for a write that cannot take place; an error where it would not be permitted, or nobody knows.
     pub(crate) async fn ask(&self, subject: &Subject, write: &Write<'_>) -> Answer<()> {
         let gate = Gate::default();
-        let answer = self.question(subject, write, &gate).await;
-        let answer = match answer {
-            Err(_) if gate.is_shut() && self.checks_revisions(subject).await => {
-                self.question(subject, write, &Gate::opened()).await
-            }
+        match self.question(subject, write, &gate).await {
             Err(_) if gate.is_shut() => Ok(()),
-            answer => answer,
-        };
-        match answer {
             Err(error) if !looked_into(error.failure) => Err(error),
             Err(_) | Ok(()) => Ok(()),
         }
-    }
-
-    /// Whether an endpoint refuses what AWS would refuse. Should it not, the alias is written as it is.
-    async fn checks_revisions(&self, subject: &Subject) -> bool {
-        let Ok(Some(held)) = self.alias(subject).await else { return false };
-        let asked = self.question(subject, &Write::Alias(Some(&held.alias)), &Gate::opened()).await;
-        asked.is_err_and(|error| matches!(error.failure, Failure::Outdated | Failure::Denied))
     }
 
     async fn question(&self, subject: &Subject, write: &Write<'_>, gate: &Gate) -> Result<(), CloudError> {
@@ -102,18 +87,13 @@ impl Aws {
     }
 }
 
-/// Lets a request out to AWS itself, and to nothing else unless it is open.
+/// Lets a request out to AWS itself, and to nothing else.
 #[derive(Clone, Debug, Default)]
 struct Gate {
-    open: bool,
     shut: Arc<AtomicBool>,
 }
 
 impl Gate {
-    fn opened() -> Self {
-        Self { open: true, ..Self::default() }
-    }
-
     /// Whether it has kept a request back.
     fn is_shut(&self) -> bool {
         self.shut.load(Ordering::Relaxed)
@@ -131,7 +111,7 @@ impl Intercept for Gate {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.open || is_aws(context.request().uri()) {
+        if is_aws(context.request().uri()) {
             return Ok(());
         }
         self.shut.store(true, Ordering::Relaxed);

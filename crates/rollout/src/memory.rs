@@ -92,8 +92,22 @@ impl GivingUp {
             self.since = None;
             return None;
         }
+        // A write that was answered a moment ago shows that it is worth trying again.
+        if seen.certainty == Certainty::Written {
+            self.since = None;
+        }
         let since = *self.since.get_or_insert(seen.now);
-        let outcome = if *action == Action::Release { Outcome::LeftInProgress } else { Outcome::RollbackUnconfirmed };
+        // After the commit of its group nothing rolls back that nobody called back: it stays where it is.
+        let others = seen.others.as_ref().filter(|_| seen.failed.is_none());
+        let committed =
+            others.is_some_and(|others| others.committed && others.called.as_ref().is_none_or(|called| called.cause.is_none()));
+        let outcome = if *action == Action::Release {
+            Outcome::LeftInProgress
+        } else if committed && !matches!(action, Action::RollBack(_)) {
+            Outcome::Failed
+        } else {
+            Outcome::RollbackUnconfirmed
+        };
         (seen.stop_now || seen.now.since(since) >= ROLLBACK_LIMIT).then_some(outcome)
     }
 }

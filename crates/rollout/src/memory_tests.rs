@@ -418,3 +418,34 @@ fn a_version_that_never_gets_ready_is_given_up() {
     assert_eq!(unreadable(&pending, Failure::Unanswered, "why"), None);
     assert!(matches!(unreadable(&pending, Failure::Denied, "why"), Some(Candidate::Published(_, Readiness::Unfit(_)))));
 }
+
+#[test]
+fn after_the_commit_of_its_group_nobody_is_called_back_for_a_write_that_fails() {
+    let committed = |cause| {
+        let trigger = Some(RollbackTrigger { by: "b".into(), cause });
+        Observation { others: Some(Others { called: trigger, committed: true, ..called() }), ..seen_at(BEGUN) }
+    };
+    for (action, cause, outcome) in [
+        (Action::TakeOver, None, Outcome::Failed),
+        (Action::Confirm, None, Outcome::Failed),
+        (Action::TakeOver, Some(Cause::Hand), Outcome::RollbackUnconfirmed),
+        (Action::RollBack(Cause::Hand), None, Outcome::RollbackUnconfirmed),
+    ] {
+        let (mut giving_up, seen) = (GivingUp::default(), committed(cause));
+        assert_eq!(giving_up.end(&seen, &action), None);
+        let late = Observation { now: BEGUN + ROLLBACK_LIMIT, ..seen };
+        assert_eq!(giving_up.end(&late, &action), Some(outcome), "{action:?}");
+    }
+}
+
+#[test]
+fn a_way_back_on_which_a_write_was_answered_begins_anew() {
+    let mut giving_up = GivingUp::default();
+    let others = Some(called());
+    assert_eq!(giving_up.end(&Observation { others: others.clone(), ..seen_at(BEGUN) }, &Action::TakeOver), None);
+    let now = BEGUN + ROLLBACK_LIMIT;
+    let taken = Observation { others, certainty: Certainty::Written, ..seen_at(now) };
+    assert_eq!(giving_up.end(&taken, &Action::RollBack(Cause::Group)), None);
+    let late = Observation { now: now + ROLLBACK_LIMIT, certainty: Certainty::ReadTwice, ..taken };
+    assert_eq!(giving_up.end(&late, &Action::RollBack(Cause::Group)), Some(Outcome::RollbackUnconfirmed));
+}
