@@ -78,6 +78,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         match error.failure {
             // Somebody wrote in between, or our own lost write has landed: the next look tells which.
             Failure::Outdated => {}
+            Failure::Unanswered if error.code.is_some() => {
+                self.warn(format!("AWS failed to update the alias, checking whether it was applied: {error}"));
+            }
             Failure::Unanswered => {
                 self.warn(format!("no response to an update of the alias, checking whether it was applied: {error}"));
             }

@@ -229,7 +229,7 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
         Some(_) => {}
     }
     events.extend(about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now))));
-    let before_us = if gone_on_with { note.phase.share() } else { Weight::ZERO };
+    let before_us = if gone_on_with || rewritten { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
