@@ -15,7 +15,7 @@ use crate::action::{Action, Reason, look_again, wait};
 use crate::alias::alias_state;
 use crate::health::Pass;
 use crate::note::{Note, Phase};
-use crate::observation::Observation;
+use crate::observation::{Certainty, Observation};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
 use crate::{Cause, Outcome, ReasonKind, Time};
@@ -189,7 +189,8 @@ fn take_over(plan: &Plan, seen: &Observation, others: &Others, called: bool, act
     if others.taken_over || seen.interrupted && !others.owned && !goes_back {
         return None;
     }
-    if seen.write_blocked.is_some() {
+    // A write that was answered a moment ago shows that AWS takes them again.
+    if seen.write_blocked.is_some() && seen.certainty != Certainty::Written {
         let moved = seen.alias.as_ref().is_some_and(|alias| alias.canary().is_some());
         let outcome = if others.committed && !called { Outcome::Failed } else { Outcome::RollbackUnconfirmed };
         return (moved && *action == Action::Finish(Outcome::Refused)).then_some(Action::Finish(outcome));
