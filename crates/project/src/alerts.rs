@@ -159,9 +159,9 @@ impl<'a> AlarmKeys<'a, '_> {
         let metric = self.text("metric").unwrap_or_else(|| preset.metric.to_owned());
         let threshold = self.number("threshold").filter(|number: &f64| number.is_finite()).or(preset.threshold);
         let threshold = threshold.filter(|_| !metric.is_empty() && is_statistic(&statistic)).ok_or(None)?;
-        let mut aside = Findings::default();
-        let comparison = self.get("comparisonOperator").and_then(|it| Comparison::read(&it, &mut aside));
-        let missing_data = self.get("treatMissingData").and_then(|it| MissingData::read(&it, &mut aside));
+        let mut left_out = Findings::default();
+        let comparison = self.get("comparisonOperator").and_then(|it| Comparison::read(&it, &mut left_out));
+        let missing_data = self.get("treatMissingData").and_then(|it| MissingData::read(&it, &mut left_out));
         Ok(Definition {
             name: name.to_owned(),
             namespace: self.text("namespace").unwrap_or_else(|| LAMBDA.to_owned()),

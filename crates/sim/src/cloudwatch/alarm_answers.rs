@@ -77,7 +77,7 @@ fn select<'a>(alarms: &'a Alarms, request: Parameters<'_>) -> Result<Vec<&'a Sta
         (names.is_empty() || names.contains(&name.as_str()))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && types.contains(&standing.alarm.kind())
-            && state.is_none_or(|state| standing.told.state == state)
+            && state.is_none_or(|state| standing.verdict.state == state)
             && action.is_none_or(|prefix| all_actions().any(|action| action.starts_with(prefix)))
     };
     Ok(alarms.all().filter(wanted).collect())
@@ -163,9 +163,9 @@ fn described(alarms: &Alarms, standing: &Standing) -> Value {
     standing.alarm.shown_with(json!({
         "AlarmArn": alarms.arn(&standing.alarm.name),
         "AlarmConfigurationUpdatedTimestamp": standing.configured,
-        "StateValue": standing.told.state.name(),
-        "StateReason": standing.told.reason,
-        "StateReasonData": standing.told.reason_data,
+        "StateValue": standing.verdict.state.name(),
+        "StateReason": standing.verdict.reason,
+        "StateReasonData": standing.verdict.reason_data,
         "EvaluationState": standing.evaluation,
         "StateUpdatedTimestamp": standing.updated,
         "StateTransitionedTimestamp": standing.transitioned,
@@ -177,7 +177,7 @@ fn in_brief(alarms: &Alarms, standing: &Standing) -> Value {
     json!({
         "AlarmName": standing.alarm.name,
         "AlarmArn": alarms.arn(&standing.alarm.name),
-        "StateValue": standing.told.state.name(),
+        "StateValue": standing.verdict.state.name(),
         "StateUpdatedTimestamp": standing.updated,
     })
 }

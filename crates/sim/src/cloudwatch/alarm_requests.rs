@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::alarm::{Actions, Alarm, Comparison, Condition, MissingData, Watch};
 use super::alarms::Alarms;
-use super::history::Told;
+use super::history::Verdict;
 use super::metric_requests::{dimensions, unit};
 use super::parameters::Parameters;
 use super::rule::Rule;
@@ -181,7 +181,7 @@ pub(super) fn set_alarm_state(alarms: &mut Alarms, now: Time, request: Parameter
     if reason_data.is_some_and(|data| serde_json::from_str::<serde_json::Value>(data).is_err()) {
         return Err(Fault::format("StateReasonData was not valid JSON"));
     }
-    let change = Told { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
+    let change = Verdict { state, reason: reason.to_owned(), reason_data: reason_data.map(str::to_owned) };
     alarms.set_state(now, name, change)
 }
 
@@ -372,10 +372,10 @@ mod tests {
         ] {
             assert_eq!(answer["MetricAlarms"][0][member], value, "{member}");
         }
-        let told: Vec<_> = cloud.history("a").map(|item| (item.kind.name(), item.summary.as_str())).collect();
+        let verdict: Vec<_> = cloud.history("a").map(|item| (item.kind.name(), item.summary.as_str())).collect();
         let updated = ("ConfigurationUpdate", "Alarm \"a\" updated");
         let red = ("StateUpdate", "Alarm updated from INSUFFICIENT_DATA to ALARM");
-        assert_eq!(told, [("ConfigurationUpdate", "Alarm \"a\" created"), red, updated, updated]);
+        assert_eq!(verdict, [("ConfigurationUpdate", "Alarm \"a\" created"), red, updated, updated]);
         assert_eq!(tags_of(&mut cloud), Ok(json!({"Tags": tagged(&["first"])})));
         cloud.advance(at(27));
         assert_eq!(cloud.alarm_state("a"), Some(AlarmState::InsufficientData));

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::alarm::{Alarm, Watch};
 use super::evaluation;
-use super::history::{self, Edit, HistoryItem, ItemKind, Told};
+use super::history::{self, Edit, HistoryItem, ItemKind, Verdict};
 use super::metrics::{Metrics, Reading};
 use super::reason;
 use super::state::AlarmState;
@@ -22,7 +22,7 @@ const CHILDREN: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) alarm: Alarm,
-    pub(super) told: Told,
+    pub(super) verdict: Verdict,
     pub(super) configured: Time,
     pub(super) updated: Time,
     pub(super) transitioned: Time,
@@ -89,9 +89,10 @@ impl Alarms {
                 Edit::Update
             }
             None => {
-                let told = Told { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
+                let verdict =
+                    Verdict { state: AlarmState::InsufficientData, reason: reason::CREATED.to_owned(), reason_data: None };
                 let standing =
-                    Standing { alarm, told, configured: now, updated: now, transitioned: now, tags, evaluation: None, due };
+                    Standing { alarm, verdict, configured: now, updated: now, transitioned: now, tags, evaluation: None, due };
                 self.standing.insert(name.clone(), standing);
                 Edit::Create
             }
@@ -175,12 +176,12 @@ impl Alarms {
     }
 
     /// Sets an alarm's state until its next evaluation.
-    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Told) -> Result<(), Fault> {
+    pub(super) fn set_state(&mut self, now: Time, name: &str, change: Verdict) -> Result<(), Fault> {
         let Some(standing) = self.standing.get_mut(name) else {
             return Err(Fault::unknown_alarm(""));
         };
-        if standing.told.state == change.state {
-            (standing.told, standing.updated) = (change, now);
+        if standing.verdict.state == change.state {
+            (standing.verdict, standing.updated) = (change, now);
         } else {
             self.change(now, name, change);
         }
@@ -207,7 +208,7 @@ impl Alarms {
                 None => self.consult(&name),
             };
             match change {
-                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.told.state != change.state) => {
+                Some(change) if self.standing.get(&name).is_some_and(|standing| standing.verdict.state != change.state) => {
                     self.change(at, &name, change);
                 }
                 Some(_) | None => {}
@@ -217,47 +218,47 @@ impl Alarms {
     }
 
     /// What a new or changed composite alarm's rule says; the child that changed last is its reason.
-    fn consult(&self, name: &str) -> Option<Told> {
+    fn consult(&self, name: &str) -> Option<Verdict> {
         let rule = self.find(name)?.alarm.rule()?;
         let state = self.outcome(name)?;
         let latest = rule.children().into_iter().filter_map(|child| self.find(child)).max_by_key(|child| child.transitioned);
         Some(match latest {
             Some(child) => self.caused(child, state),
-            None => Told { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
+            None => Verdict { state, reason: format!("Alarm rule evaluates to {}", state.name()), reason_data: None },
         })
     }
 
-    fn caused(&self, child: &Standing, state: AlarmState) -> Told {
+    fn caused(&self, child: &Standing, state: AlarmState) -> Verdict {
         let arn = self.arn(&child.alarm.name);
-        Told {
+        Verdict {
             state,
-            reason: reason::of_composite(&arn, child.told.state, child.transitioned),
-            reason_data: Some(reason::data_of_composite(&arn, child.told.state, child.transitioned)),
+            reason: reason::of_composite(&arn, child.verdict.state, child.transitioned),
+            reason_data: Some(reason::data_of_composite(&arn, child.verdict.state, child.transitioned)),
         }
     }
 
     fn outcome(&self, composite: &str) -> Option<AlarmState> {
         let rule = self.find(composite)?.alarm.rule()?;
-        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.told.state));
+        let goes_off = rule.holds(&|name| self.find(name).map(|standing| standing.verdict.state));
         Some(if goes_off { AlarmState::Alarm } else { AlarmState::Ok })
     }
 
     /// Changes a state, and at once those of the composite alarms that follow from it.
-    fn change(&mut self, at: Time, name: &str, change: Told) {
+    fn change(&mut self, at: Time, name: &str, change: Verdict) {
         let mut open = vec![(name.to_owned(), change)];
         while let Some((name, change)) = open.pop() {
             let Some(standing) = self.standing.get_mut(&name) else { continue };
-            let items = history::state_change(&standing.told, &change);
-            (standing.told, standing.updated, standing.transitioned) = (change, at, at);
+            let items = history::state_change(&standing.verdict, &change);
+            (standing.verdict, standing.updated, standing.transitioned) = (change, at, at);
             let actions = &standing.alarm.actions;
-            let told_to = if actions.enabled { actions.on(standing.told.state).to_vec() } else { Vec::new() };
+            let told_to = if actions.enabled { actions.on(standing.verdict.state).to_vec() } else { Vec::new() };
             self.note(at, &name, ItemKind::StateUpdate, items);
             for resource in told_to {
                 self.note(at, &name, ItemKind::Action, history::action(&resource, at));
             }
             for parent in self.parents(&name) {
                 let state = self.outcome(&parent);
-                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.told.state != *state));
+                let moved = state.filter(|state| self.find(&parent).is_some_and(|standing| standing.verdict.state != *state));
                 if let (Some(state), Some(child)) = (moved, self.find(&name)) {
                     open.push((parent, self.caused(child, state)));
                 }
@@ -282,7 +283,7 @@ impl Alarms {
 }
 
 /// What the metric says, in the periods that end at the last boundary before `at`; `None` where the state stays.
-fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
+fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Verdict> {
     let boundary = if watch.period < 60 { watch.rhythm() } else { Duration::from_mins(1) };
     let end = at.floor(boundary);
     let reading = Reading {
@@ -307,7 +308,7 @@ fn look(watch: &Watch, at: Time, metrics: &Metrics) -> Option<Told> {
     let retrieved: Vec<_> = (1..=range).rev().map(|back| point(end - watch.length() * back)).collect();
     let finding = evaluation::evaluate(watch, &retrieved);
     let window = watch.length() * watch.evaluation_periods;
-    finding.state.map(|state| Told {
+    finding.state.map(|state| Verdict {
         state,
         reason: reason::of_metric(watch, &finding, state),
         reason_data: Some(reason::data_of_metric(watch, &finding, at, window, end)),

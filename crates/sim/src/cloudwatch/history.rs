@@ -29,25 +29,25 @@ pub(crate) struct HistoryItem {
 
 /// A state with its reasons.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct Verdict {
     pub(super) state: AlarmState,
     pub(super) reason: String,
     pub(super) reason_data: Option<String>,
 }
 
-impl Told {
+impl Verdict {
     fn json(&self) -> Json {
-        let mut told = json!({ "stateValue": self.state.name(), "stateReason": self.reason });
+        let mut verdict = json!({ "stateValue": self.state.name(), "stateReason": self.reason });
         if let Some(data) = &self.reason_data {
             // What a person gave to SetAlarmState need not be JSON.
-            told["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| Json::from(data.as_str()));
+            verdict["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| Json::from(data.as_str()));
         }
-        told
+        verdict
     }
 }
 
 /// Summary and data of a change of state.
-pub(super) fn state_change(before: &Told, after: &Told) -> (String, String) {
+pub(super) fn state_change(before: &Verdict, after: &Verdict) -> (String, String) {
     let data = json!({ "version": "1.0", "oldState": before.json(), "newState": after.json() });
     (format!("Alarm updated from {} to {}", before.state.name(), after.state.name()), data.to_string())
 }

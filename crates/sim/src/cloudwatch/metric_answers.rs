@@ -85,15 +85,15 @@ fn paged(series: &[Series<'_>], start: usize, most: usize) -> Result<Value, Faul
         let within = |place: usize| place.saturating_sub(before).min(points.len());
         let shown = points.get(within(start)..within(end)).unwrap_or_default();
         let cut = if before + points.len() <= end { "Complete" } else { "PartialData" };
-        let told = shortfall.map(Shortfall::told);
+        let verdict = shortfall.map(Shortfall::verdict);
         before += points.len();
         results.push(json!({
             "Id": query.id,
             "Label": label,
             "Timestamps": shown.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
             "Values": shown.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
-            "StatusCode": told.map_or(cut, |(status, _)| status),
-            "Messages": told.map(|(code, message)| json!([{"Code": code, "Value": message}])),
+            "StatusCode": verdict.map_or(cut, |(status, _)| status),
+            "Messages": verdict.map(|(code, message)| json!([{"Code": code, "Value": message}])),
         }));
     }
     Ok(json!({"MetricDataResults": results, "Messages": [], "NextToken": page_token(end, all)}))

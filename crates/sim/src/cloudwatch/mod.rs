@@ -31,7 +31,7 @@ use serde_json::Value;
 
 pub(crate) use self::alarm::Alarm;
 use self::alarms::Alarms;
-use self::history::Told;
+use self::history::Verdict;
 pub(crate) use self::history::{HistoryItem, ItemKind};
 pub(crate) use self::metrics::SeriesId;
 use self::metrics::{Datum, Metrics};
@@ -148,11 +148,11 @@ impl CloudWatch {
 
     /// Sets an alarm's state until its next evaluation.
     pub(crate) fn set_alarm_state(&mut self, now: Time, name: &str, state: AlarmState, reason: &str) -> Result<(), Fault> {
-        self.alarms.set_state(now, name, Told { state, reason: reason.to_owned(), reason_data: None })
+        self.alarms.set_state(now, name, Verdict { state, reason: reason.to_owned(), reason_data: None })
     }
 
     pub(crate) fn alarm_state(&self, name: &str) -> Option<AlarmState> {
-        self.alarms.find(name).map(|standing| standing.told.state)
+        self.alarms.find(name).map(|standing| standing.verdict.state)
     }
 
     /// What happened to an alarm, the oldest first; a deleted one has a history too.

@@ -19,7 +19,7 @@ pub enum Shortfall {
 
 impl Shortfall {
     /// The status of such a query, and what is said of it.
-    pub(super) const fn told(self) -> (&'static str, &'static str) {
+    pub(super) const fn verdict(self) -> (&'static str, &'static str) {
         match self {
             Self::PartialData => ("PartialData", "An incomplete set of data points was returned."),
             Self::InternalError => ("InternalError", "An internal error occurred. Please retry the request."),

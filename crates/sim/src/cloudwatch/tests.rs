@@ -150,9 +150,9 @@ fn an_update_keeps_the_state_and_is_evaluated_soon() {
     assert_eq!(cloud.alarm_state("errors"), Some(AlarmState::Alarm));
     cloud.advance(at(30));
     assert_eq!(cloud.alarm_state("errors"), Some(AlarmState::Ok));
-    let told: Vec<_> = cloud.history("errors").map(|item| item.summary.as_str()).collect();
+    let verdict: Vec<_> = cloud.history("errors").map(|item| item.summary.as_str()).collect();
     assert_eq!(
-        told,
+        verdict,
         [
             "Alarm \"errors\" created",
             "Alarm updated from INSUFFICIENT_DATA to ALARM",
