@@ -18,7 +18,7 @@ use crate::error::Failure;
 use crate::session;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate, locate_all};
-use crate::ui::print::{print_error, print_result};
+use crate::ui::print::{print_info, print_result};
 
 /// Which rollout to act on
 #[derive(Debug, Args)]
@@ -157,7 +157,8 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
     let identity = session::identity(&subject);
     let order = async |rollout| {
         let aim = rollout::operate::Aim { rollout, step: args.expect_step };
-        operate(&session.aws, &session.clock, &subject, (operation, aim), identity, &mut |_, why| print_error(&why)).await
+        operate(&session.aws, &session.clock, &subject, (operation, aim), identity, &mut |_, why| print_info(&format!("{why}\n")))
+            .await
     };
     let mut ordered = order(meant.next().ok_or_else(no_job)?).await;
     while let (Ordered::Refused(..), Some(another)) = (&ordered, meant.next()) {

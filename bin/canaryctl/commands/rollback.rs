@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::session::RuntimeClock;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate, locate_all};
-use crate::ui::print::{print_error, print_note, print_result};
+use crate::ui::print::{print_error, print_info, print_note, print_result};
 use crate::{session, signals};
 
 /// Roll back now
@@ -81,7 +81,7 @@ async fn carry_out<C: Cloud>(aws: &C, clock: RuntimeClock, order: Order, signals
         // A repeated warning is not printed again.
         let known = warned.as_ref().is_some_and(|(then, last)| *last == why && at.since(*then) < AGAIN);
         if !known {
-            print_error(&why);
+            print_info(&format!("{why}\n"));
             warned = Some((at, why));
         }
     };
@@ -174,7 +174,7 @@ async fn if_under_way<C: Cloud>(
     let mut ended = Ended::Nothing("no such rollout is in progress".to_owned());
     for rollout in aims {
         let aim = rollout::operate::Aim { rollout, step: None };
-        let warn = &mut |_, why: String| print_error(&why);
+        let warn = &mut |_, why: String| print_info(&format!("{why}\n"));
         let ordered = tokio::select! {
             ordered = operate(aws, &clock, &order.subject, (Operation::Abort, aim), order.identity, warn) => ordered,
             () = second_signal(signals) => Ordered::Unconfirmed("stopped by a second signal".to_owned(), None),
