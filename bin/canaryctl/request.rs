@@ -10,8 +10,9 @@ use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
 use rollout::plan::InsufficientData;
 use rollout::policy::Policy;
+use rollout::signal::check_together;
 use rollout::target::FunctionName;
-use rollout::{Arn, Schedule};
+use rollout::{Arn, Schedule, Signal};
 
 use crate::cli::rollout::Rollout;
 use crate::cli::values::{self, Alarm as Typed};
@@ -65,6 +66,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
             supersede: args.supersede,
         },
         group: Vec::new(),
+        signals: signals(args, said)?,
         notes: located.notes(),
     })
 }
@@ -77,6 +79,13 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
     hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
+}
+
+/// The signals of the command line, or of the file.
+fn signals(args: &Rollout, said: Option<&FunctionSettings>) -> Result<Vec<Signal>, Failure> {
+    check_together(&args.signals).map_err(|error| Failure::usage(format!("`--signal`: {error}")))?;
+    let of_file = said.into_iter().flat_map(|said| &said.signals).map(|at| at.value.clone());
+    Ok(if args.signals.is_empty() { of_file.collect() } else { args.signals.clone() })
 }
 
 fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {

@@ -85,6 +85,9 @@ pub(crate) fn find(
         seen_percent: seen(note, &counted),
         counted_to: counted.last().map(|minute| minute.start + MINUTE),
         slow,
+        signals: Vec::new(),
+        errors_ln_evidence: None,
+        strongest: None,
     };
     let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, baseline) };
     let verdict = test.verdict(&outlook);
