@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths, Unseen};
+use analysis::{LatencyTest, Minute, Outlook, Parameters, SlowMinute, Verdict, dead, shown_ratio, together};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Numbers, SharedDegradation, Slow, Thousandths, Unseen};
 use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
 use rollout::note::{Note, Phase};
@@ -14,7 +14,8 @@ use rollout::plan::{Latency, Plan};
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Time, Version, Weight};
 
-use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
+use crate::port::{Baseline, Limit, Limits, MinuteCounts, PairCounts, VersionCounts};
+use crate::signals_analysis::{Joined, SignalPast, Stream, calls, whole};
 
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
 pub(crate) type Reference = Option<Baseline>;
@@ -58,22 +59,29 @@ pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
 pub(crate) fn find(
     plan: &Plan,
     note: &Note,
-    all: &[MinuteCounts],
-    baseline: &Reference,
+    counts: &PairCounts,
+    (baseline, past): (&Reference, &SignalPast),
     now: Time,
 ) -> Result<AnalysisResult, String> {
+    let all = counts.minutes.as_slice();
     let (stable, candidate) = note.stable.zip(note.candidate).ok_or("only one version is known: nothing can be compared")?;
     if plan.analysis.latency == Latency::Enforce && limits(plan, baseline).is_none() {
         return Err("the durations before the rollout are not known".to_owned());
     }
-    let counted = finished(all, baseline, now);
+    let until = ended_by(all, baseline, now);
+    let counted: Vec<MinuteCounts> =
+        all.iter().filter(|it| until.is_none_or(|until| it.start + MINUTE <= until)).copied().collect();
     let said = |error: &dyn std::fmt::Display| format!("the counts are not valid: {error}");
     let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
     let slow = slowness(plan, &counted, baseline).map_err(|error| said(&error))?;
     let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
     let parameters = parameters(plan, enforced);
-    let test = Test::of(&parameters, &minutes).map_err(|error| said(&error))?;
-    let described = test.explain();
+    let errors = Stream::errors(counted.iter().map(|it| it.start).zip(minutes.iter().copied()), until);
+    let signals = Stream::signals(plan, counts, past, until, now).map_err(|error| said(&error))?;
+    let in_all = expected_calls(plan, baseline);
+    let joined = Joined::new(&parameters, std::iter::once(errors).chain(signals).collect(), in_all).map_err(|error| said(&error))?;
+    let test = &joined.test;
+    let described = test.explain(0).ok_or("there is nothing to compare")?;
     let versions = (stable, candidate);
     let numbers = Numbers {
         stable: calls(stable, &described.stable),
@@ -85,12 +93,12 @@ pub(crate) fn find(
         seen_percent: seen(note, &counted),
         counted_to: counted.last().map(|minute| minute.start + MINUTE),
         slow,
-        signals: Vec::new(),
-        errors_ln_evidence: None,
-        strongest: None,
+        signals: joined.signals(versions, opinion),
+        errors_ln_evidence: joined.of_errors(),
+        strongest: joined.strongest(),
     };
-    let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, baseline) };
-    let verdict = test.verdict(&outlook);
+    let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all };
+    let verdict = joined.verdict(&outlook);
     // What speaks against the canary is not explained away by trouble that stable has, too: it may be the canary's doing.
     let alone = matches!(verdict, Verdict::Hold | Verdict::RollBack);
     let shared = both_worse(versions, &counted, &minutes, baseline).filter(|_| !alone);
@@ -107,6 +115,7 @@ pub(crate) fn find(
     if let Some(why) = silent(plan, note, all, baseline, &finding, now) {
         finding.why = why;
     }
+    joined.tell(&mut finding, plan.analysis.alpha());
     if finding.opinion != AnalysisVerdict::RollBack
         && let Some(why) = unknown(plan, note, all, &finding.numbers, baseline, now)
     {
@@ -123,14 +132,13 @@ pub(crate) fn find(
         finding.why =
             format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls)));
     }
+    if finding.opinion != AnalysisVerdict::RollBack
+        && let Some(why) = joined.dead(versions, past)
+    {
+        (finding.opinion, finding.why) = (AnalysisVerdict::RollBack, why);
+    }
     slower(&mut finding);
     Ok(finding)
-}
-
-fn calls(version: Version, rate: &Rate) -> Calls {
-    let percent = |part: f64| Thousandths::from_f64(100.0 * part);
-    let errors_percent = [percent(rate.interval.0), percent(rate.interval.1)];
-    Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
 }
 
 /// The canary's part of the invocations, where the step in force has whole minutes of invocations, and enough of them.
@@ -155,15 +163,13 @@ fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
     Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
 }
 
-/// The minutes whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
-/// began, but only when it is over.
-fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<MinuteCounts> {
+/// The end of the last minute whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in
+/// which it began, but only when it is over. `None` where none is long.
+fn ended_by(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Option<Time> {
     // The first invocations that end are the short ones: what was usual before tells how long the others may take.
     let before = baseline.as_ref().and_then(|baseline| baseline.p99).unwrap_or_default();
     let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
-    let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
-    let over = |minute: &&MinuteCounts| wait.is_zero() || now.since(minute.start + MINUTE) >= wait;
-    counted.iter().filter(over).copied().collect()
+    (longest >= LONG).then(|| now - Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)))
 }
 
 /// Why there is nothing to go by, though there should be: no count is not a good one.
@@ -401,16 +407,6 @@ fn slower(finding: &mut AnalysisResult) {
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
     }
-}
-
-/// A count as a whole number.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from a float saturates; counts are not negative"
-)]
-pub(crate) fn whole(count: f64) -> u64 {
-    count.round() as u64
 }
 
 #[cfg(test)]

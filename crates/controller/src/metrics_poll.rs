@@ -7,20 +7,23 @@ use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
 use crate::metrics_analysis::{Reference, find, limits, step_calls};
-use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
+use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
+use crate::signals_analysis::SignalPast;
 
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
     /// When invocations were last tried to be counted.
     tried: Option<Time>,
-    counted: Vec<MinuteCounts>,
+    counted: PairCounts,
+    /// What the signals counted before.
+    past: SignalPast,
     comparison: Comparison,
 }
 
 impl Metrics {
-    pub(crate) fn new(baseline: Reference) -> Self {
-        Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
+    pub(crate) fn new(baseline: Reference, past: SignalPast) -> Self {
+        Self { baseline, tried: None, counted: PairCounts::default(), past, comparison: Comparison::uncounted() }
     }
 
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
@@ -37,6 +40,7 @@ impl Metrics {
             // The minute in which it began may have invocations of an earlier rollout of the same versions.
             from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
             limits: limits(plan, &self.baseline),
+            signals: plan.signals.clone(),
         })
     }
 
@@ -48,7 +52,7 @@ impl Metrics {
         &mut self,
         (plan, memory): (&Plan, &Memory),
         tried: Time,
-        counts: Dated<Result<Vec<MinuteCounts>, CloudError>>,
+        counts: Dated<Result<PairCounts, CloudError>>,
         now: Time,
     ) -> Result<(), String> {
         self.tried = Some(tried);
@@ -57,7 +61,7 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let found = find(plan, &note, &counted, &self.baseline, now);
+                let found = find(plan, &note, &counted, (&self.baseline, &self.past), now);
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -81,7 +85,7 @@ impl Metrics {
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
-            finding.step_calls = step_calls(&note, &self.counted);
+            finding.step_calls = step_calls(&note, &self.counted.minutes);
         }
         comparison
     }

@@ -15,6 +15,7 @@ use rollout::{Schedule, Time, Weight};
 use crate::metrics_analysis::find;
 use crate::port::{Cloud, CloudError, VersionPair};
 use crate::request::Request;
+use crate::signals_analysis::SignalPast;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -28,9 +29,9 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     };
     // The minute in which it began may have invocations of an earlier rollout of the same versions.
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
-    Ok(find(&plan, note, &counted, &None, cloud.time()).ok())
+    Ok(find(&plan, note, &counted, (&None, &SignalPast::default()), cloud.time()).ok())
 }
 
 /// A plan that compares as usual; `None` before the first weight.

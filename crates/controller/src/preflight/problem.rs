@@ -8,6 +8,7 @@ use rollout::plan::Plan;
 
 use super::callers::Callers;
 use crate::port::{Baseline, CloudError, Configuration, Failure};
+use crate::signals_analysis::SignalPast;
 
 /// Something that keeps a rollout from beginning, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub struct Preflight {
     pub resumes: Option<Note>,
     /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
     pub baseline: Option<Baseline>,
+    /// What the signals counted of the stable version in that hour, where it could be read.
+    pub(crate) signal_past: SignalPast,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub lease_holder: Option<Note>,
 }
