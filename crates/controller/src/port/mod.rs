@@ -148,6 +148,15 @@ pub trait Cloud {
     /// What alarms look at, composites too. Those that do not exist are left out.
     fn watches(&self, names: &[String]) -> impl Future<Output = Answer<Vec<Watch>>>;
 
+    /// Begins a query of `CloudWatch` Logs Insights; gives the id by which its answer is asked for.
+    fn start_query(&self, query: &LogQuery) -> impl Future<Output = Answer<String>>;
+
+    /// The answer to a query; `None` while it is running. One that failed, or was stopped, is [`Failure::Invalid`].
+    fn query_results(&self, id: &str) -> impl Future<Output = Answer<Option<LogRows>>>;
+
+    /// Stops a query, so that it costs no more.
+    fn stop_query(&self, id: &str) -> impl Future<Output = Answer<()>>;
+
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<InvocationResult>>;
 
