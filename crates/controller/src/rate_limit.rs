@@ -159,6 +159,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        GetFunctionConcurrency: reserved_concurrency(function: &FunctionName) -> Option<u32>;
         PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
         UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
         ListTags: tags(arn: &str) -> BTreeMap<String, String>;
@@ -177,6 +178,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         SetAlarmState: reset_alarm(name: &str) -> ();
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
         GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
     }
 
