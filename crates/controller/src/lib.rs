@@ -50,7 +50,7 @@ pub use manual_rollback::{Order, Pruned, Rollback, pruned, rollback};
 pub use operate::{Ordered, operate};
 pub use port::{AlarmRule, ManagedAlarm, TAG};
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};
-pub use preflight::versions::{managed_by, resets};
+pub use preflight::versions::{last_version, managed_by, resets};
 pub use preflight::{Preflight, Problem, preflight};
 pub use rate_limit::{Budget, Budgeted};
 pub use remote_analysis::remote_analysis;
