@@ -11,8 +11,8 @@ use rollout::target::Subject;
 use rollout::timing::CLOUDWATCH_LAG;
 use rollout::{Schedule, Time, Weight};
 
+use crate::expectation::whole;
 use crate::port::{Baseline, Cloud, CloudError};
-use crate::signals_analysis::whole;
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);

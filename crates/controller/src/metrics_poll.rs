@@ -1,14 +1,14 @@
 //! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
-use rollout::comparison::Comparison;
+use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::metrics_analysis::{Reference, find, limits, step_calls};
+use crate::expectation::{Counted, Reference, SignalPast};
+use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
-use crate::signals_analysis::SignalPast;
 
 pub(crate) struct Metrics {
     /// What the alias was used to before.
@@ -44,7 +44,7 @@ impl Metrics {
         })
     }
 
-    /// Takes over what was counted on an attempt at `tried`.
+    /// Takes over what was counted on an attempt at `tried`. `reason` is what AWS says of why it is nothing.
     ///
     /// # Errors
     /// Nothing could be counted, or made of it: why.
@@ -53,6 +53,7 @@ impl Metrics {
         (plan, memory): (&Plan, &Memory),
         tried: Time,
         counts: Dated<Result<PairCounts, CloudError>>,
+        reason: Option<&str>,
         now: Time,
     ) -> Result<(), String> {
         self.tried = Some(tried);
@@ -61,7 +62,9 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let found = find(plan, &note, &counted, (&self.baseline, &self.past), now);
+                let (minutes, signals) = (&counted.minutes, &counted.signals);
+                let (baseline, past) = (&self.baseline, &self.past);
+                let found = find(&Counted { plan, note: &note, minutes, baseline, signals, past, reason, now });
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -79,6 +82,12 @@ impl Metrics {
             }
         }
         Ok(())
+    }
+
+    /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
+    pub(crate) fn is_overdue(&self) -> bool {
+        let Comparison::Read { finding, .. } = &self.comparison else { return false };
+        finding.unseen == Some(Unseen::Late) || finding.opinion == AnalysisVerdict::NoData && finding.step_calls == 0
     }
 
     /// What was found, with the invocations of the step that is in force by now.

@@ -12,10 +12,10 @@ use rollout::plan::Plan;
 use rollout::target::Subject;
 use rollout::{Schedule, Time, Weight};
 
+use crate::expectation::{Counted, SignalPast};
 use crate::metrics_analysis::find;
 use crate::port::{Cloud, CloudError, VersionPair};
 use crate::request::Request;
-use crate::signals_analysis::SignalPast;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -31,7 +31,9 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
-    Ok(find(&plan, note, &counted, (&None, &SignalPast::default()), cloud.time()).ok())
+    let (minutes, past, now) = (&counted.minutes, &SignalPast::default(), cloud.time());
+    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &[], past, reason: None, now };
+    Ok(find(&of).ok())
 }
 
 /// A plan that compares as usual; `None` before the first weight.

@@ -1,30 +1,19 @@
 //! What do the signals say beside errors? Puts the minutes of all into one test, and judges what a signal lacks. Asks nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use analysis::{CountError, JoinedTest, Minute, Outlook, ParameterError, Parameters, Rate, Verdict, dead, shown_ratio};
 use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, ERRORS, SignalNumbers, Thousandths, Unseen};
 use rollout::format::{grouped, percent};
-use rollout::plan::Plan;
 use rollout::signal::SignalSource;
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Signal, Time, Version};
 
-use crate::port::{MinuteCounts, PairCounts, SignalCounts, SignalMinute};
-
-const MINUTE: Duration = Duration::from_mins(1);
+use crate::expectation::{Counted, MINUTE, SignalPast, whole};
+use crate::port::{MinuteCounts, SignalCounts, SignalMinute};
 
 /// So many requests are not all missing by chance: less than once in 20,000 times.
 const FEW: f64 = 10.0;
-
-/// What signals counted of stable in the hour before the rollout, in their order, and the invocations of the alias in it; empty where that is
-/// not known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct SignalPast {
-    pub(crate) signals: Vec<SignalCounts>,
-    pub(crate) calls: f64,
-}
 
 /// One stream of counts, minute by minute.
 pub(crate) struct Stream {
@@ -48,7 +37,7 @@ struct Missing {
 pub(crate) struct Joined {
     pub(crate) test: JoinedTest,
     streams: Vec<Stream>,
-    parameters: Parameters,
+    pub(crate) parameters: Parameters,
     in_all: Option<f64>,
 }
 
@@ -58,23 +47,17 @@ impl Stream {
         Self { name: ERRORS.to_owned(), unit: "invocations", minutes: minutes.collect(), until, unseen: None }
     }
 
-    /// The signals of a plan. `calls` are the invocations beside which they were counted, `until` the end of the last minute in which these
-    /// have ended.
+    /// The signals of a plan. `until` is the end of the last minute in which the invocations have ended, where some have not.
     ///
     /// Failures and requests are two series, which `CloudWatch` shows at moments of their own: so minutes are used only once all is there.
-    pub(crate) fn signals(
-        plan: &Plan,
-        counts: &PairCounts,
-        past: &SignalPast,
-        until: Option<Time>,
-        now: Time,
-    ) -> Result<Vec<Self>, CountError> {
+    pub(crate) fn signals(of: &Counted<'_>, until: Option<Time>) -> Result<Vec<Self>, CountError> {
+        let (now, past) = (of.now, of.past);
         let settled = Time::from_secs((now - CLOUDWATCH_SETTLED).as_secs() / 60 * 60);
         let until = until.map_or(settled, |until| until.min(settled));
         let none = Vec::new();
         let one = |(at, signal): (usize, &Signal)| {
             let found = Found {
-                minutes: counts
+                minutes: of
                     .signals
                     .get(at)
                     .unwrap_or(&none)
@@ -82,7 +65,7 @@ impl Stream {
                     .filter(|minute| minute.start + MINUTE <= until)
                     .map(|it| (it.start, *it))
                     .collect(),
-                calls: &counts.minutes,
+                calls: of.minutes,
                 until,
                 now,
             };
@@ -91,7 +74,7 @@ impl Stream {
             let unseen = if own { found.unseen(past.signals.get(at), past.calls) } else { None };
             Ok(Self { name: signal.name.clone(), unit, minutes, until: Some(until), unseen })
         };
-        plan.signals.iter().enumerate().map(one).collect()
+        of.plan.signals.iter().enumerate().map(one).collect()
     }
 
     fn at(&self, start: Time) -> Option<Minute> {
@@ -209,7 +192,7 @@ impl Joined {
         opinion: fn(Verdict) -> AnalysisVerdict,
     ) -> Vec<SignalNumbers> {
         let numbers = |(at, stream): (usize, &Stream)| {
-            let explained = self.test.explain(at)?;
+            let explained = self.test.explain(at);
             Some(SignalNumbers {
                 name: stream.name.clone(),
                 stable: calls(stable, &explained.stable),
@@ -327,14 +310,4 @@ pub(crate) fn calls(version: Version, rate: &Rate) -> Calls {
     let percent = |part: f64| Thousandths::from_f64(100.0 * part);
     let errors_percent = [percent(rate.interval.0), percent(rate.interval.1)];
     Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
-}
-
-/// A count as a whole number.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from a float saturates; counts are not negative"
-)]
-pub(crate) fn whole(count: f64) -> u64 {
-    count.round() as u64
 }

@@ -19,9 +19,9 @@ use rollout::plan::{Entry, Plan};
 use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
+use crate::expectation::SignalPast;
 use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
-use crate::signals_analysis::SignalPast;
 
 use alarms::alarms;
 use alias::{about_alias, permissions, provisioned};

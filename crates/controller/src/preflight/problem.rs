@@ -7,8 +7,8 @@ use rollout::note::Note;
 use rollout::plan::Plan;
 
 use super::callers::Callers;
+use crate::expectation::SignalPast;
 use crate::port::{Baseline, CloudError, Configuration, Failure};
-use crate::signals_analysis::SignalPast;
 
 /// Something that keeps a rollout from beginning, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

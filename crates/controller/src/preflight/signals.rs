@@ -7,10 +7,9 @@ use rollout::plan::{Mode, Plan};
 use rollout::signal::{SignalMetric, SignalSource};
 
 use super::problem::Problem;
-use crate::metrics_analysis::{PAST, Reference};
+use crate::expectation::{PAST, Reference, SignalPast};
 use crate::port::{Cloud, Failure, KnownMetric, SignalCounts};
 use crate::request::Request;
-use crate::signals_analysis::SignalPast;
 
 #[derive(Default)]
 pub(crate) struct Signals {
