@@ -111,7 +111,7 @@ impl JoinedTest {
     pub fn verdict_of(&self, stream: usize, outlook: &Outlook) -> Verdict {
         match self.tests.get(stream).map_or(Verdict::NoData, |test| test.verdict(outlook)) {
             Verdict::RollBack if !self.rolls_back() => Verdict::Hold,
-            verdict => verdict,
+            verdict @ (Verdict::RollBack | Verdict::Hold | Verdict::NoData | Verdict::Pass | Verdict::LowPower) => verdict,
         }
     }
 

@@ -229,7 +229,7 @@ impl Plan {
             ("group", texts(group)),
         ];
         let later = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
-        rows.into_iter().chain(later).map(|(name, value)| format!("{name}={value}\n")).collect()
+        rows.into_iter().chain(later).map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat()
     }
 }
 

@@ -242,22 +242,15 @@ impl FromStr for Signal {
         let Some((name, rest)) = text.split_once('=').filter(|(name, _)| !name.contains(['/', '{'])) else {
             return Err(SignalError(format!("`{text}` has no name: {EXPECTED}")));
         };
-        let source = match rest.strip_prefix("logs:") {
-            Some(filter) => SignalSource::Logs { filter: filter.trim().to_owned() },
-            None => {
-                let (failures, rest) = metric(rest)?;
-                let requests = match rest {
-                    "" => None,
-                    rest => {
-                        let (requests, rest) = metric(rest.strip_prefix('/').unwrap_or(rest))?;
-                        if !rest.is_empty() {
-                            return Err(SignalError(format!("`{rest}` is left over: {EXPECTED}")));
-                        }
-                        Some(requests)
-                    }
-                };
-                SignalSource::Metrics { failures, requests }
+        let source = if let Some(filter) = rest.strip_prefix("logs:") {
+            SignalSource::Logs { filter: filter.trim().to_owned() }
+        } else {
+            let (failures, rest) = metric(rest)?;
+            let requests = if rest.is_empty() { None } else { Some(metric(rest.strip_prefix('/').unwrap_or(rest))?) };
+            if let Some((_, rest)) = requests.as_ref().filter(|(_, rest)| !rest.is_empty()) {
+                return Err(SignalError(format!("`{rest}` is left over: {EXPECTED}")));
             }
+            SignalSource::Metrics { failures, requests: requests.map(|(metric, _)| metric) }
         };
         Self { name: name.trim().to_owned(), source }.checked()
     }
