@@ -26,7 +26,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use self::embedded::Sample;
-use self::embedded::samples;
 use self::groups::Groups;
 pub(crate) use self::output::{End, Invocation, Output, Runner};
 use self::queries::Queries;
@@ -69,12 +68,8 @@ impl Logs {
         invocation: Invocation,
     ) -> Vec<Sample> {
         self.groups.write(function, version, output, invocation);
-        if !output.may_embed() {
-            return Vec::new();
-        }
         let label = group::label(version);
-        let messages = output.embedding(&invocation, Runner { function, version: &label });
-        messages.iter().flat_map(|message| samples(message)).collect()
+        output.samples(&invocation, Runner { function, version: &label })
     }
 
     /// The operation that a request asks for; `None` if it is not for this service.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::embedded::{Sample, samples};
 use crate::calendar::iso;
 use crate::time::Time;
 
@@ -146,15 +147,33 @@ impl Output {
         self.lines(invocation, runner).iter().flat_map(|line| [line.text.as_str(), ends(line)]).collect()
     }
 
-    /// Whether a line may hold metrics.
-    pub(crate) fn may_embed(&self) -> bool {
-        self.embedded.is_some() || self.line.iter().chain(&self.on_error).any(|line| line.contains(EMBEDDED))
+    /// The metrics in the lines of an invocation.
+    pub(super) fn samples(&self, invocation: &Invocation, runner: Runner<'_>) -> Vec<Sample> {
+        if self.line.iter().chain(&self.on_error).any(|line| line.contains(EMBEDDED)) {
+            return self.embedded_samples(invocation, runner);
+        }
+        let Some(namespace) = self.embedded.as_ref().filter(|_| invocation.end != End::TimedOut) else { return Vec::new() };
+        // What the line of `metrics` holds, which need not be written and read for that.
+        let at = invocation.at + invocation.took();
+        let failed = f64::from(u8::from(invocation.end != End::Answered));
+        let version = ("Version".to_owned(), runner.version.to_owned());
+        let function = ("FunctionName".to_owned(), runner.function.to_owned());
+        let sample = |dimensions: &[(String, String)], metric: &str, value| Sample {
+            at,
+            namespace: namespace.clone(),
+            metric: metric.to_owned(),
+            unit: "Count".to_owned(),
+            resolution: 60,
+            dimensions: dimensions.to_vec(),
+            values: vec![value],
+        };
+        let sets = [vec![version.clone()], vec![function, version]];
+        sets.iter().flat_map(|set| [sample(set, "Requests", 1.0), sample(set, "Failures", failed)]).collect()
     }
 
-    /// The messages that may hold metrics.
-    pub(crate) fn embedding(&self, invocation: &Invocation, runner: Runner<'_>) -> Vec<String> {
+    fn embedded_samples(&self, invocation: &Invocation, runner: Runner<'_>) -> Vec<Sample> {
         let lines = self.own(invocation, runner, &invocation.request_id());
-        lines.iter().map(Line::message).filter(|message| message.contains(EMBEDDED)).collect()
+        lines.iter().flat_map(|line| samples(&line.message())).collect()
     }
 
     /// What the function writes itself, all of it when it ends; one that times out is stopped before.
@@ -244,4 +263,21 @@ fn metrics(namespace: &str, at: Time, runner: Runner<'_>, id: &str, failed: bool
         "Requests": 1, "Failures": u8::from(failed),
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_what_the_line_says() {
+        let output = Output { embedded: Some("Shop".to_owned()), ..Output::default() };
+        let runner = Runner { function: "f", version: "7" };
+        for end in [End::Answered, End::AnsweredError, End::Threw, End::TimedOut] {
+            let invocation = Invocation { at: Time::from_millis(5_000), id: 1, micros: 40_000, end };
+            let found = output.samples(&invocation, runner);
+            assert_eq!(found, output.embedded_samples(&invocation, runner));
+            assert_eq!(found.len(), if end == End::TimedOut { 0 } else { 4 });
+        }
+    }
 }
