@@ -475,6 +475,9 @@ pub struct RolloutSummary {
     /// How many more of the candidate's invocations failed than stable would have failed.
     #[serde(default)]
     pub extra_failures: Option<Thousandths>,
+    /// Whether executions that started on the candidate may still run on it: the function is durable, and it was rolled back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executions_stay: bool,
     /// Commands to run next, most useful first.
     pub next: Vec<String>,
 }

@@ -30,6 +30,9 @@ pub struct Report {
     /// How many test events the candidate answered.
     probed: Option<u32>,
     held_up: bool,
+    /// Whether the function is durable, and whether the candidate had traffic that was taken from it.
+    durable: bool,
+    moved_back: bool,
     /// Whether a person gave the candidate all traffic.
     promoted_manually: bool,
 }
@@ -60,7 +63,10 @@ impl Report {
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
             EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
-            EventKind::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
+            EventKind::Restored { moved: true, .. } => {
+                self.moved_back = true;
+                self.reverted = self.noticed.map(|noticed| event.at.since(noticed));
+            }
             _ => {}
         }
     }
@@ -74,6 +80,15 @@ impl Report {
     /// Takes into account that others of its group could not begin, or go on: nothing else prevented this one.
     pub fn held_up(&mut self) {
         self.held_up = true;
+    }
+
+    /// Takes into account that the function is durable: what began on a version stays there.
+    pub fn durable(&mut self) {
+        self.durable = true;
+    }
+
+    fn executions_stay(&self, outcome: &Outcome) -> bool {
+        self.durable && self.moved_back && matches!(outcome, Outcome::RolledBack(_))
     }
 
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
@@ -100,6 +115,7 @@ impl Report {
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
             extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            executions_stay: self.executions_stay(outcome),
             next: self.next(subject, outcome),
         }
     }
@@ -157,7 +173,7 @@ impl Report {
         let logs = format!("aws logs tail /aws/lambda/{spoke} --since 15m");
         let status = format!("canaryctl status {subject}");
         let rollback = format!("canaryctl rollback {subject}");
-        match outcome {
+        let mut next = match outcome {
             Outcome::Promoted if self.stable.is_some() => vec![rollback],
             Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
             Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) => {
@@ -167,7 +183,13 @@ impl Report {
             Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
             Outcome::LeftInProgress => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
-        }
+        };
+        let left = self.candidate.filter(|_| self.executions_stay(outcome));
+        next.extend(left.map(|left| {
+            let list = "aws lambda list-durable-executions-by-function --statuses RUNNING";
+            format!("{list} --function-name {function} --qualifier {left}")
+        }));
+        next
     }
 }
 
