@@ -5,14 +5,15 @@ use std::time::Duration;
 use analysis::expected::{Step, Traffic, notice, sights};
 use analysis::{ParameterError, Parameters};
 use rollout::comparison::Thousandths;
-use rollout::forecast::{Better, Cost, Forecast, Part};
+use rollout::forecast::{Better, Cost, Forecast, Part, SignalForecast};
 use rollout::plan::{Latency, Mode, Plan};
+use rollout::signal::SignalSource;
 use rollout::target::Subject;
-use rollout::timing::CLOUDWATCH_LAG;
-use rollout::{Schedule, Time, Weight};
+use rollout::timing::{CLOUDWATCH_LAG, CLOUDWATCH_SETTLED};
+use rollout::{Schedule, Signal, Time, Weight};
 
 use crate::expectation::whole;
-use crate::port::{Baseline, Cloud, CloudError};
+use crate::port::{Baseline, Cloud, CloudError, SignalCounts};
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
@@ -22,6 +23,9 @@ const EVERY: Duration = Duration::from_mins(5);
 
 /// How late `CloudWatch` is, in minutes: one to three.
 const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
+
+/// The minutes of a signal are used only once all is there.
+const SIGNAL_LAG: f64 = CLOUDWATCH_SETTLED.as_secs_f64() / 60.0;
 
 const PARTS: usize = 10;
 
@@ -39,7 +43,9 @@ pub async fn forecast<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan) -> Re
     }
     let now = cloud.time();
     let parts = cloud.baseline(subject, now - DAY, now, EVERY).await?;
-    Ok(window(plan, &parts, now).and_then(|baseline| described(plan, &baseline).ok()))
+    let Some(window) = window(plan, &parts, now) else { return Ok(None) };
+    let signals = signals(cloud, subject, plan, &window).await?;
+    Ok(described(plan, &window, &signals).ok())
 }
 
 /// What came in over some time of yesterday.
@@ -65,11 +71,33 @@ fn window(plan: &Plan, parts: &[Baseline], now: Time) -> Option<Window> {
     over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
 }
 
-fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError> {
+/// What the signals counted of stable in that time, those in logs left out.
+async fn signals<C: Cloud>(
+    cloud: &C,
+    subject: &Subject,
+    plan: &Plan,
+    window: &Window,
+) -> Result<Vec<(String, SignalCounts)>, CloudError> {
+    let Some(stable) = plan.stable.filter(|_| plan.signals.iter().any(|signal| !signal.is_in_logs())) else {
+        return Ok(Vec::new());
+    };
+    let parts = cloud.signal_past((subject, stable), &plan.signals, (window.from, window.to, EVERY)).await?;
+    let sum = |(signal, parts): (&Signal, Vec<(Time, SignalCounts)>)| {
+        let mut counts = parts.iter().fold(SignalCounts::default(), |sum, (_, part)| sum.plus(part));
+        if matches!(&signal.source, SignalSource::Metrics { requests: None, .. }) {
+            counts.requests = window.calls;
+        }
+        (!signal.is_in_logs() && counts.requests > 0.0).then(|| (signal.name.clone(), counts))
+    };
+    Ok(plan.signals.iter().zip(parts).filter_map(sum).collect())
+}
+
+fn described(plan: &Plan, baseline: &Window, signals: &[(String, SignalCounts)]) -> Result<Forecast, ParameterError> {
     let minutes = (baseline.to.since(baseline.from).as_secs_f64() / 60.0).max(1.0);
     let traffic = Traffic::new(baseline.calls / minutes, (baseline.errors / baseline.calls).clamp(0.0, 1.0))?;
     let enforced = plan.analysis.latency == Latency::Enforce;
-    let share = if enforced { Parameters::ERRORS_SHARE } else { 1.0 };
+    // Of several streams that are joined, one needs as many times as much evidence.
+    let share = if enforced { Parameters::ERRORS_SHARE } else { 1.0 } / exact(plan.signals.len() as u64 + 1);
     let parameters = Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() };
     let parts = parts(&plan.schedule)?;
     let steps: Vec<Step> = parts.iter().map(|(_, step)| *step).collect();
@@ -80,17 +108,30 @@ fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError>
         smallest_percent: sight.smallest.map(percent),
     });
     let a_minute = baseline.calls / minutes;
-    let cost = |schedule: &Schedule, steps: &[Step], rate: f64| {
-        notice(&parameters, steps, &traffic, rate).map(|notice| {
+    let cost_of = |schedule: &Schedule, steps: &[Step], rate: f64, traffic: &Traffic, a_minute: f64, lag: f64| {
+        notice(&parameters, steps, traffic, rate).map(|notice| {
             // It goes on failing until CloudWatch shows what there is to notice.
-            let late = notice.minutes.map_or(0.0, |minutes| calls_within(schedule, minutes, LAG, a_minute) * rate);
+            let late = notice.minutes.map_or(0.0, |minutes| calls_within(schedule, minutes, lag, a_minute) * rate);
             Cost {
                 fails_percent: whole(rate * 100.0),
-                minutes: notice.minutes.map(|minutes| Thousandths::from_f64(minutes + LAG)),
+                minutes: notice.minutes.map(|minutes| Thousandths::from_f64(minutes + lag)),
                 failed_calls: whole(notice.canary_bad + late),
             }
         })
     };
+    let cost = |schedule: &Schedule, steps: &[Step], rate: f64| cost_of(schedule, steps, rate, &traffic, a_minute, LAG);
+    let signal = |(name, counts): &(String, SignalCounts)| -> Result<SignalForecast, ParameterError> {
+        let (requests, rate) = (counts.requests / minutes, (counts.failures / counts.requests).clamp(0.0, 1.0));
+        let traffic = Traffic::new(requests, rate)?;
+        Ok(SignalForecast {
+            name: name.clone(),
+            requests_a_minute: Thousandths::from_f64(requests),
+            failures_percent: percent(rate),
+            smallest_percent: sights(&parameters, &steps, &traffic)?.last().and_then(|sight| sight.smallest).map(percent),
+            cost: cost_of(&plan.schedule, &steps, 0.05, &traffic, requests, SIGNAL_LAG)?,
+        })
+    };
+    let signals = signals.iter().map(signal).collect::<Result<Vec<_>, _>>()?;
     let costs = vec![cost(&plan.schedule, &steps, 0.05)?, cost(&plan.schedule, &steps, 1.0)?];
     let (known, spent) = (seen.last().and_then(|sight| sight.smallest), costs.first().map_or(0, |cost| cost.failed_calls));
     let mut better: Option<(f64, Better)> = None;
@@ -114,6 +155,7 @@ fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError>
         parts: described.collect(),
         costs,
         better: better.map(|(_, better)| better),
+        signals,
     })
 }
 

@@ -232,19 +232,20 @@ impl Joined {
             }
             (AnalysisVerdict::RollBack | AnalysisVerdict::Hold | AnalysisVerdict::NoData, ..) => {}
         }
-        if finding.opinion != AnalysisVerdict::RollBack {
-            self.tell_missing(finding);
-        }
     }
 
     /// Says which signal lacks its requests, where that is worse than what is said of errors.
-    fn tell_missing(&self, finding: &mut AnalysisResult) {
+    pub(crate) fn tell_missing(&self, finding: &mut AnalysisResult) {
         let missing = self.streams.iter().filter_map(|stream| Some((stream, stream.unseen?)));
         let Some((stream, missing)) = missing.max_by_key(|(_, missing)| missing.how) else { return };
         if Some(missing.how) <= finding.unseen {
             return;
         }
         finding.unseen = Some(missing.how);
+        // At first they are only not counted yet.
+        if missing.how == Unseen::Early {
+            return;
+        }
         let none =
             if stream.minutes.values().any(|minute| minute.canary_calls() > 0.0) { "no more requests" } else { "no requests" };
         finding.why = format!(
@@ -303,6 +304,9 @@ const TOLD: usize = 3;
 
 fn rates(signal: &SignalNumbers) -> String {
     let SignalNumbers { name, stable, candidate, .. } = signal;
+    if candidate.calls == 0 {
+        return format!("{name} not counted yet");
+    }
     format!("{name} {} ({}/{}) vs {}", candidate.rate(), grouped(candidate.errors), grouped(candidate.calls), stable.rate())
 }
 

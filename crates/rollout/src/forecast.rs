@@ -21,6 +21,24 @@ pub struct Forecast {
     pub costs: Vec<Cost>,
     /// A schedule of the same length that sees more, or costs less.
     pub better: Option<Better>,
+    /// What is seen of each signal whose past is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalForecast>,
+}
+
+/// What is seen of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignalForecast {
+    /// Which.
+    pub name: String,
+    /// Its requests a minute.
+    pub requests_a_minute: Thousandths,
+    /// Percent of them that failed.
+    pub failures_percent: Thousandths,
+    /// The smallest rate of failures, in percent, that is noticed by the end with 95% probability.
+    pub smallest_percent: Option<Thousandths>,
+    /// What a new version costs that fails 5% of them.
+    pub cost: Cost,
 }
 
 /// A step, or a few of them together.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
 use crate::health::AlarmState;
@@ -114,7 +114,7 @@ impl Report {
             reverted_ms: self.reverted.map(millis),
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
-            extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            extra_failures: numbers.map(Numbers::most_extra_failures),
             executions_stay: self.executions_stay(outcome),
             next: self.next(subject, outcome),
         }

@@ -23,7 +23,11 @@ pub(crate) async fn signals<C: Cloud>(cloud: &C, request: &Request, plan: &Plan,
     let mut out = Signals::default();
     let Some(stable) = plan.stable.filter(|_| !plan.signals.is_empty() && plan.comparing() != Mode::Off) else { return out };
     for signal in &plan.signals {
-        let SignalSource::Metrics { failures, requests } = &signal.source else { continue };
+        let SignalSource::Metrics { failures, requests } = &signal.source else {
+            let problem = Problem::new(format!("signal `{}`: failures in logs cannot be counted yet", signal.name));
+            out.problems.push(problem.hint("write a metric by version, for example in the embedded metric format"));
+            continue;
+        };
         for metric in [Some(failures), requests.as_ref()].into_iter().flatten() {
             match cloud.known_metrics(Some(metric), &metric.metric).await {
                 Ok(known) if known.iter().any(|known| has_these(known, metric)) => {}
