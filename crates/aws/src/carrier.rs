@@ -102,9 +102,10 @@ impl std::error::Error for TooLong {}
 /// How much of an answer is read, in bytes.
 fn limit(uri: &str) -> usize {
     let path = uri.split('?').next().unwrap_or_default();
+    let without_path = path.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').find('/').is_none());
     if path.ends_with("/invocations") {
         INVOCATION
-    } else if path.contains("/operation/") {
+    } else if path.contains("/operation/") || without_path {
         METRICS
     } else {
         CONTROL
@@ -147,7 +148,8 @@ const CONTROL: usize = 1024 * 1024;
 /// The 6 MB that a function may answer, with what Lambda adds to it.
 const INVOCATION: usize = 6 * 1024 * 1024 + 64 * 1024;
 
-/// The 100,800 values that `CloudWatch` answers at once, at 27 bytes with their times; and 100 alarms with rules of 10 KiB.
+/// The 100,800 values that `CloudWatch` answers at once, at 27 bytes with their times; and 100 alarms with rules of 10 KiB; and
+/// the lines of logs, which are asked for at no path.
 const METRICS: usize = 8 * 1024 * 1024;
 
 #[cfg(test)]
@@ -192,6 +194,7 @@ mod tests {
         assert_eq!(limit(&format!("{function}/aliases/live")), CONTROL);
         assert_eq!(limit(&format!("{function}/invocations?Qualifier=2")), INVOCATION);
         assert_eq!(limit("https://monitoring.us-east-1.amazonaws.com/service/X/operation/GetMetricData"), METRICS);
+        assert_eq!(limit("https://logs.us-east-1.amazonaws.com/"), METRICS);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
+    HttpHookResponse, InvocationResult, LogQuery, LogRows, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -194,6 +194,12 @@ impl Cloud for Aws {
         }
     }
 
+    async fn reserved_concurrency(&self, function: &FunctionName) -> Answer<Option<u32>> {
+        let request = self.lambda.get_function_concurrency().function_name(function.reference());
+        let found = request.send().await.map_err(failed(Call::GetFunctionConcurrency))?;
+        Ok(found.reserved_concurrent_executions.and_then(|reserved| u32::try_from(reserved).ok()))
+    }
+
     async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
         let Described { metric, composite, log } = self.describe(names).await?;
@@ -230,6 +236,10 @@ impl Cloud for Aws {
 
     async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
         metrics::baseline(self, subject, from, to, every).await
+    }
+
+    async fn throttles(&self, subject: &Subject, version: Version, from: Time) -> Answer<(f64, f64)> {
+        metrics::throttles(self, subject, version, from).await
     }
 
     async fn managed_alarm(&self, name: &str) -> Answer<Option<ManagedAlarm>> {
@@ -332,6 +342,29 @@ impl Cloud for Aws {
         let Described { metric, composite, log } = self.describe(names).await?;
         let composite = composite.iter().map(composite_watch);
         Ok(metric.iter().map(metric_watch).chain(composite).chain(log.iter().map(log_watch)).collect())
+    }
+
+    async fn start_query(&self, query: &LogQuery) -> Answer<String> {
+        let seconds = |at: Time| i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+        let request = self
+            .logs()
+            .start_query()
+            .log_group_name(&query.group)
+            .query_string(&query.text)
+            .start_time(seconds(query.from))
+            .end_time(seconds(query.to))
+            .limit(query.rows.into());
+        let begun = request.send().await.map_err(failed(Call::StartQuery))?;
+        begun.query_id.ok_or_else(|| unreadable(Call::StartQuery, "no id"))
+    }
+
+    async fn query_results(&self, id: &str) -> Answer<Option<LogRows>> {
+        let found = self.logs().get_query_results().query_id(id).send().await.map_err(failed(Call::GetQueryResults))?;
+        convert::log_rows(found)
+    }
+
+    async fn stop_query(&self, id: &str) -> Answer<()> {
+        self.logs().stop_query().query_id(id).send().await.map(drop).map_err(failed(Call::StopQuery))
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Answer<InvocationResult> {

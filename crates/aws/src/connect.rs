@@ -1,7 +1,7 @@
 //! Where is AWS, and who is asking? Settings from the usual places, and clients with explicit limits.
 //!
-//! It sends nothing to Lambda or `CloudWatch`. Credentials are looked up with the first call; the `CloudWatch` client is made
-//! when an alarm is first read.
+//! It sends nothing to Lambda or `CloudWatch`. Credentials are looked up with the first call; the clients of `CloudWatch`
+//! and its logs are made when something is first read there.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -62,6 +62,7 @@ pub struct Aws {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) clock: AwsClock,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     pub(crate) config: SdkConfig,
     pub(crate) region: String,
     pub(crate) expiry: Option<Time>,
@@ -73,6 +74,15 @@ impl Aws {
         let config = aws_sdk_cloudformation::config::Builder::from(&self.config);
         let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
         aws_sdk_cloudformation::Client::from_conf(config.build())
+    }
+
+    pub(crate) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        self.logs.get_or_init(|| {
+            let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);
+            let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
+            let own = aws_sdk_cloudwatchlogs::config::retry::RetryPartition::custom("canaryctl").build();
+            aws_sdk_cloudwatchlogs::Client::from_conf(config.retry_partition(own).build())
+        })
     }
 
     pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
@@ -146,7 +156,7 @@ async fn build(loader: ConfigLoader, clock: AwsClock, region: String) -> Result<
     // What one connection has tried again is no reason for another not to: the SDK counts it for the whole process otherwise.
     let own = aws_sdk_lambda::config::retry::RetryPartition::custom("canaryctl").build();
     let lambda = aws_sdk_lambda::Client::from_conf(lambda.retry_partition(own).build());
-    Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), config, region, expiry: None })
+    Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), logs: OnceLock::new(), config, region, expiry: None })
 }
 
 /// The SDK's own HTTP client, with TCP keep-alive: an invocation is silent until it ends, and some paths cut what is silent

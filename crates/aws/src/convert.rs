@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, EvaluationState, LogAlarm, MetricAlarm, StateValue};
+use aws_sdk_cloudwatchlogs::operation::get_query_results::GetQueryResultsOutput;
+use aws_sdk_cloudwatchlogs::types::{QueryStatus, ResultField};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
@@ -12,7 +14,7 @@ use aws_sdk_lambda::types::{
 };
 use aws_smithy_types::{DateTime, base64};
 use controller::port::{
-    AliasSnapshot, Answer, Call, CloudError, Configuration, Failure, FunctionConfigSnapshot, Revision, State, Update,
+    AliasSnapshot, Answer, Call, CloudError, Configuration, Failure, FunctionConfigSnapshot, LogRows, Revision, State, Update,
 };
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
@@ -53,6 +55,36 @@ pub(crate) fn alias(
     Ok(AliasSnapshot { alias: Alias { target, weights, description }, revision })
 }
 
+/// The rows of a query that is through.
+pub(crate) fn log_rows(answer: GetQueryResultsOutput) -> Answer<Option<LogRows>> {
+    let failed = |status: &QueryStatus| CloudError {
+        failure: Failure::Invalid,
+        operation: Call::GetQueryResults.name(),
+        message: format!("the query ended as {}", status.as_str()),
+        code: None,
+    };
+    match answer.status() {
+        Some(QueryStatus::Scheduled | QueryStatus::Running) => return Ok(None),
+        Some(QueryStatus::Complete) => {}
+        Some(ended) => return Err(failed(ended)),
+        None => return Err(unreadable(Call::GetQueryResults, "no status")),
+    }
+    let scanned = answer.statistics().map_or(0.0, |statistics| statistics.bytes_scanned());
+    let rows = answer.results.unwrap_or_default().into_iter();
+    let fields = |row: Vec<ResultField>| row.into_iter().filter_map(|field| field.field.zip(field.value)).collect();
+    Ok(Some(LogRows { rows: rows.map(fields).collect(), scanned: whole(scanned) }))
+}
+
+/// A count as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates; counts are not negative"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
 /// The weights as AWS takes them. Never left out: where they are, AWS keeps those that are there.
 pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
     let weights: HashMap<String, f64> =
@@ -75,6 +107,7 @@ pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOu
             .and_then(|queue| queue.target_arn())
             .filter(|arn| !arn.is_empty())
             .map(str::to_owned),
+        log_group: answer.logging_config().and_then(|logging| logging.log_group()).map(str::to_owned),
         frozen: frozen(answer),
     })
 }

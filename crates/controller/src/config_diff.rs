@@ -109,6 +109,7 @@ mod tests {
             revision: Revision(number.to_owned()),
             state: State::Active,
             update: Update::Successful,
+            log_group: None,
             role: "arn:aws:iam::123456789012:role/service-role/hello".to_owned(),
             dead_letter: None,
             frozen: FunctionConfigSnapshot {

@@ -82,6 +82,8 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
+    // Asked for where the candidate has no invocations, for the reason.
+    warnings.extend((request.analysis.mode != Mode::Off).then_some(Call::GetFunctionConcurrency));
     warnings.extend(hooks.is_empty().then_some(Call::ListTags));
     // A plan looks for the version that was published last.
     warnings.extend(request.version.is_none().then_some(Call::ListVersionsByFunction));

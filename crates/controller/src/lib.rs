@@ -11,6 +11,7 @@ mod config_diff;
 mod doctor;
 mod driver;
 mod event_sink;
+mod expectation;
 mod forecast;
 mod group;
 mod group_board;
@@ -35,6 +36,7 @@ mod rate_limit;
 mod remote_analysis;
 mod request;
 mod swap;
+mod uncounted;
 
 pub use doctor::doctor;
 pub use forecast::forecast;

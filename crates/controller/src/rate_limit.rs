@@ -17,7 +17,8 @@ use crate::batch::Gatherer;
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
-    FunctionUrl, HttpHookResponse, InvocationResult, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch, Write,
+    FunctionUrl, HttpHookResponse, InvocationResult, LogQuery, LogRows, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch,
+    Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -159,6 +160,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        GetFunctionConcurrency: reserved_concurrency(function: &FunctionName) -> Option<u32>;
         PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
         UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
         ListTags: tags(arn: &str) -> BTreeMap<String, String>;
@@ -177,6 +179,10 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         SetAlarmState: reset_alarm(name: &str) -> ();
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
         GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        StartQuery: start_query(query: &LogQuery) -> String;
+        GetQueryResults: query_results(id: &str) -> Option<LogRows>;
+        StopQuery: stop_query(id: &str) -> ();
+        GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
     }
 

@@ -7,7 +7,7 @@ pub enum CallLimit {
     Control,
     /// The same, and of these the part that reads of aliases keep to.
     AliasRead,
-    /// A limit of its own, far from what a rollout uses: `CloudFormation`, `CloudWatch`, invocations.
+    /// A limit of its own, far from what a rollout uses: `CloudFormation`, `CloudWatch` and its logs, invocations.
     Own,
 }
 
@@ -53,6 +53,7 @@ calls! {
     ListAliases: "lambda:ListAliases", Control;
     GetFunctionConfiguration: "lambda:GetFunctionConfiguration", Control;
     ListVersionsByFunction: "lambda:ListVersionsByFunction", Control;
+    GetFunctionConcurrency: "lambda:GetFunctionConcurrency", Control;
     GetProvisionedConcurrencyConfig: "lambda:GetProvisionedConcurrencyConfig", Control;
     PublishVersion: "lambda:PublishVersion", Control;
     UpdateFunctionCode: "lambda:UpdateFunctionCode", Control;
@@ -69,5 +70,8 @@ calls! {
     ListTagsForResource: "cloudwatch:ListTagsForResource", Own;
     PutMetricAlarm: "cloudwatch:PutMetricAlarm", Own;
     SetAlarmState: "cloudwatch:SetAlarmState", Own;
+    StartQuery: "logs:StartQuery", Own;
+    GetQueryResults: "logs:GetQueryResults", Own;
+    StopQuery: "logs:StopQuery", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
 }

@@ -33,6 +33,8 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
+    /// The log group that it is said to write to; `None` where nothing was said, and it is `/aws/lambda/` and the function's name.
+    pub log_group: Option<String>,
     /// Everything else that makes one version another than the next: environment, memory, layers and the like.
     pub frozen: FunctionConfigSnapshot,
 }
@@ -169,12 +171,14 @@ pub struct VersionCounts {
 }
 
 /// What the calls of an alias were like in a part of the past.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Baseline {
     /// When it began.
     pub start: Time,
     /// How many calls there were.
     pub calls: f64,
+    /// When each minute with calls began, in order, and how many they were.
+    pub minutes: Vec<(Time, f64)>,
     /// How many failed.
     pub errors: f64,
     /// How many durations are known.
@@ -183,6 +187,30 @@ pub struct Baseline {
     pub p90: Option<f64>,
     /// What 99 of 100 took at most, in milliseconds.
     pub p99: Option<f64>,
+}
+
+/// A question to the log of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The name of the log group.
+    pub group: String,
+    /// In the language of `CloudWatch` Logs Insights.
+    pub text: String,
+    /// Lines from then on,
+    pub from: Time,
+    /// to then, in whole seconds.
+    pub to: Time,
+    /// The most rows that are given, 1 to 10,000.
+    pub rows: u16,
+}
+
+/// The answer to a query: the fields of each row by their names, and what it cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogRows {
+    /// The rows. A field that a row does not have is left out.
+    pub rows: Vec<BTreeMap<String, String>>,
+    /// How many bytes of log were read for it: they are what AWS charges for.
+    pub scanned: u64,
 }
 
 /// A write that a rollout will have to make.
