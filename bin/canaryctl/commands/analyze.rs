@@ -116,9 +116,10 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
         (None, Some(last)) => last.started_at,
         (None, None) => return Err(refused("the start of the rollout is not known", "name it: `--since 3h`")),
     };
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    let found =
+        found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default().minutes;
     if found.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";

@@ -80,6 +80,9 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
+    if request.signals.iter().any(|signal| !signal.is_in_logs()) {
+        grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
+    }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
     // Asked for where the candidate has no invocations, for the reason.

@@ -35,6 +35,7 @@ mod probe;
 mod rate_limit;
 mod remote_analysis;
 mod request;
+mod signals_analysis;
 mod swap;
 mod uncounted;
 

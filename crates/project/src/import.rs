@@ -2,11 +2,13 @@
 //!
 //! The written file means the same when it is read again. The stage is resolved, so the file is for one stage.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use rollout::format::exact;
+use rollout::signal::SignalSource;
 use rollout::target::Qualified;
-use rollout::{Schedule, Weight};
+use rollout::{Schedule, Signal, Weight};
 
 use crate::alarm::{Alarm, Comparison, Definition, LAMBDA, MissingData};
 use crate::finding::{Note, NoteKind};
@@ -110,6 +112,11 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         settings.alarms.iter().for_each(|at| alarm(out, &at.value));
         out.close();
     }
+    if !settings.signals.is_empty() {
+        out.open("signals");
+        settings.signals.iter().for_each(|at| signal(out, &at.value));
+        out.close();
+    }
     let hooks =
         [("preTrafficHook", &settings.pre_hook), ("postTrafficHook", &settings.post_hook), ("stepHook", &settings.step_hook)];
     let hook = |hook: &Hook| match hook {
@@ -150,6 +157,36 @@ fn alarm(out: &mut Lines, alarm: &Alarm) {
     }
 }
 
+fn signal(out: &mut Lines, signal: &Signal) {
+    out.line(format_args!("- name: {}", text(&signal.name)));
+    out.depth += 1;
+    match &signal.source {
+        SignalSource::Logs { filter } => {
+            out.open("logs");
+            out.pair("filter", &text(filter));
+            out.close();
+        }
+        SignalSource::Metrics { failures, requests } => {
+            for (key, metric) in [("failures", Some(failures)), ("requests", requests.as_ref())] {
+                let Some(metric) = metric else { continue };
+                out.open(key);
+                out.pairs([("namespace", Some(text(&metric.namespace))), ("metric", Some(text(&metric.metric)))]);
+                dimensions(out, &metric.dimensions);
+                out.close();
+            }
+        }
+    }
+    out.depth -= 1;
+}
+
+fn dimensions(out: &mut Lines, dimensions: &BTreeMap<String, String>) {
+    if !dimensions.is_empty() {
+        out.open("dimensions");
+        dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
+        out.close();
+    }
+}
+
 /// The keys that differ from their defaults.
 fn define(out: &mut Lines, definition: &Definition) {
     let Definition { namespace, metric, statistic, threshold, period, evaluation_periods, datapoints, .. } = definition;
@@ -165,11 +202,7 @@ fn define(out: &mut Lines, definition: &Definition) {
         ("comparisonOperator", (comparison != Comparison::AtLeast).then(|| comparison.word().to_owned())),
         ("treatMissingData", (missing_data != MissingData::NotBreaching).then(|| missing_data.word().to_owned())),
     ]);
-    if !definition.dimensions.is_empty() {
-        out.open("dimensions");
-        definition.dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
-        out.close();
-    }
+    dimensions(out, &definition.dimensions);
 }
 
 fn analysis(out: &mut Lines, analysis: &Analysis) {

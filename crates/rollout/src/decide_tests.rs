@@ -50,6 +50,7 @@ pub(crate) fn plan() -> Plan {
         step_hook: None,
         post_hook: None,
         group: Vec::new(),
+        signals: Vec::new(),
     }
 }
 
