@@ -97,9 +97,7 @@ pub(crate) fn unknown(of: &Counted<'_>, numbers: &Numbers) -> Option<String> {
 fn first_weight(of: &Counted<'_>) -> Time {
     let Counted { plan, note, .. } = *of;
     let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
-    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
-    let planned = if note.promoted_manually { Duration::ZERO } else { plan.schedule.every().saturating_mul(before) };
-    note.since - planned
+    note.since - if note.promoted_manually { Duration::ZERO } else { plan.begins(steps) }
 }
 
 /// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.

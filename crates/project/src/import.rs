@@ -80,7 +80,7 @@ impl Lines {
 
     /// A comment stays in its line, whatever is in it.
     fn comment(&mut self, text: &str) {
-        let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let text: String = text.chars().map(|letter| if is_seen(letter) { letter } else { ' ' }).collect();
         self.line(format_args!("# {text}"));
     }
 
@@ -240,5 +240,21 @@ fn text(text: &str) -> String {
     if begins && text.chars().all(plain) && !word {
         return text.to_owned();
     }
-    serde_json::Value::from(text).to_string()
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted
+        .replace("##", "\\u0023#")
+        .chars()
+        .map(|letter| if is_seen(letter) { letter.to_string() } else { escaped(letter) })
+        .collect()
+}
+
+fn escaped(letter: char) -> String {
+    format!("\\U{:08x}", u32::from(letter))
+}
+
+/// Whether a letter is to be seen and nothing else: no control, no mark that turns the direction of writing, nothing without width.
+fn is_seen(letter: char) -> bool {
+    let unseen = ['\u{ad}', '\u{34f}', '\u{61c}', '\u{180e}', '\u{feff}'];
+    let marks = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
+    !letter.is_control() && !unseen.contains(&letter) && !marks.iter().any(|marks| marks.contains(&letter))
 }
