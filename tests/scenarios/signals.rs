@@ -1,9 +1,13 @@
 //! What the user counts as failed rolls back like Lambda's own errors, under the same promise; a signal that falls silent never passes.
 
+use std::time::Duration;
+
 use controller::Request;
+use rollout::Subject;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode, OnInterrupt};
 use rollout::policy::Policy;
+use sim::{Effect, Fault};
 
 use crate::groups;
 use crate::stage::{Stage, play, play_on, request, with};
@@ -94,6 +98,58 @@ fn a_good_version_with_two_signals_goes_through_on_one_question_a_minute() {
         let asked = stage.calls("GetMetricData");
         assert!((13..=16).contains(&asked), "{asked}");
         assert_eq!(stage.calls("ListMetrics"), 3);
+    });
+}
+
+/// A line of the log that a 5xx answer leaves.
+const LOGGED: &str = "5xx=logs:status >= 500";
+
+#[test]
+fn failures_in_the_log_go_back_without_any_metric() {
+    play(async {
+        let stage = handled_errors(&[]).await;
+        let output = stage.rollout(watched(&[LOGGED])).await.golden("a_signal_in_the_log_decides").exits_for(10, "analysis");
+        output.because("5xx: 42 fails at least");
+        stage.assert_ended("41", "back");
+        assert!(stage.calls("StartQuery") <= 14 && stage.calls("StopQuery") == 0, "two queries a minute");
+    });
+}
+
+#[test]
+fn a_good_version_goes_through_beside_its_log() {
+    play(async {
+        let stage = handled_errors(&[("SIM_HTTP_ERROR_RATE", "")]).await;
+        stage.rollout(watched(&[LOGGED, HTTP])).await.exits(0).says("; 5xx 0% (0/").says("; http 0% (0/");
+    });
+}
+
+#[test]
+fn a_log_that_cannot_be_read_holds_and_then_goes_back() {
+    play(async {
+        let stage = handled_errors(&[("SIM_HTTP_ERROR_RATE", "")]).await;
+        let request = Request { version: rollout::Version::new(42), ..watched(&[LOGGED]) };
+        stage.with(|world| world.publish("hello", 42).unwrap());
+        let denied = async {
+            stage.until(|| stage.shares("42").len() >= 2).await;
+            stage.with(|world| world.add_fault(Fault::on("StartQuery", Effect::ServerError(500))));
+        };
+        let request = with(request, |policy| policy.blind_limit = Duration::from_mins(4));
+        let output =
+            stage.rollout_while(&request, denied).await.exits_for(12, "blind").because("the log could not be queried since");
+        assert!(stage.percents().len() <= 8, "{:?}: {}", stage.percents(), output.log);
+    });
+}
+
+#[test]
+fn a_log_that_does_not_exist_is_refused() {
+    play_on("hello", async |stage| {
+        let other = Request { subject: Subject::parse("never:live", None).unwrap(), ..watched(&[LOGGED]) };
+        stage.with(|world| {
+            world.create_function("never", &[]).unwrap();
+            world.publish("never", 1).unwrap();
+            world.set_alias("never", "live", "1", None).unwrap();
+        });
+        stage.rollout(other).await.exits(3).says("signal `5xx`: there is no log group `/aws/lambda/never`");
     });
 }
 

@@ -1,12 +1,14 @@
 //! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
-use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
+use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
 use crate::expectation::{Counted, Reference, SignalPast};
+use crate::log_signals::LogSignals;
 use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
 
@@ -53,7 +55,7 @@ impl Metrics {
         (plan, memory): (&Plan, &Memory),
         tried: Time,
         counts: Dated<Result<PairCounts, CloudError>>,
-        reason: Option<&str>,
+        (logs, reason): (&LogSignals<'_>, Option<&str>),
         now: Time,
     ) -> Result<(), String> {
         self.tried = Some(tried);
@@ -62,11 +64,8 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let (minutes, signals) = (&counted.minutes, &counted.signals);
-                let (baseline, past) = (&self.baseline, &self.past);
-                let found = find(&Counted { plan, note: &note, minutes, baseline, signals, past, reason, now });
                 self.counted = counted;
-                found.map_err(|why| failed(why, false))
+                self.find(plan, &note, logs, reason, now).map_err(|why| failed(why, false))
             }
             Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
         };
@@ -82,6 +81,22 @@ impl Metrics {
             }
         }
         Ok(())
+    }
+
+    fn find(
+        &self,
+        plan: &Plan,
+        note: &Note,
+        logs: &LogSignals<'_>,
+        reason: Option<&str>,
+        now: Time,
+    ) -> Result<AnalysisResult, String> {
+        if let Some(why) = logs.unreadable(now) {
+            return Err(why);
+        }
+        let (minutes, signals, logs) = (&self.counted.minutes, &self.counted.signals, logs.counts());
+        let (baseline, past) = (&self.baseline, &self.past);
+        find(&Counted { plan, note, minutes, baseline, signals, past, logs, reason, now })
     }
 
     /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.

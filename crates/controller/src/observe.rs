@@ -65,9 +65,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.take_alias(read);
         }
         if let Some(counts) = counts {
-            let reason = self.jobs.reason.as_deref();
-            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, reason, self.io.now());
+            let why_none = (&self.logs, self.jobs.reason.as_deref());
+            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, why_none, self.io.now());
             taken.unwrap_or_else(|why| self.warn(why));
+            if let Some(pair) = &pair {
+                let group = self.prepared.log_group_of_stable(&request.subject.function);
+                self.logs.begin((cloud, clock), pair, group);
+            }
             if let Some(pair) = pair.filter(|_| self.metrics.is_overdue()) {
                 self.jobs.inquire(async move { reason_of_none(cloud, &pair).await });
             }

@@ -90,6 +90,11 @@ pub struct FunctionConfigSnapshot {
     pub capacity_provider: Option<String>,
 }
 
+/// The log group of a function that was given none.
+pub fn default_log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
+
 /// Code to put into `$LATEST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {

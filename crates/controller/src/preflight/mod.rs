@@ -20,7 +20,7 @@ use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
 use crate::expectation::SignalPast;
-use crate::port::{Call, Clock, Cloud};
+use crate::port::{Call, Clock, Cloud, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -31,7 +31,7 @@ use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
-use signals::signals;
+use signals::{log_of_signals, signals};
 use versions::{owning_stack, resets, versions};
 
 impl Preflight {
@@ -88,9 +88,12 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.signal_past = signals.past;
     let (problems, callers) =
         tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
+    let group = found.stable.as_ref().and_then(|stable| stable.log_group.clone());
+    let group = group.unwrap_or_else(|| default_log_group(&subject.function.name));
+    let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
-    let problems = [counts.problems, signals.problems, problems].concat();
+    let problems = [counts.problems, signals.problems, no_log.into_iter().collect(), problems].concat();
     // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
