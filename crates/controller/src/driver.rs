@@ -107,7 +107,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             let (round, ended) = self.round(before.as_ref()).await;
             if let Some(outcome) = ended {
                 self.forget_report().await;
-                return self.end(&outcome, &round.seen);
+                let evidence = self.evidence(&outcome).await;
+                return self.end(&outcome, &round.seen, evidence);
             }
             self.perform(&round).await;
             before = Some(round);

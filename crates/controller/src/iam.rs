@@ -9,7 +9,7 @@ use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 
-use crate::port::Call;
+use crate::port::{Call, default_log_group};
 use crate::request::Request;
 
 /// Where things are, as far as that is known without asking.
@@ -79,6 +79,11 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
+    }
+    if !request.no_logs {
+        let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
+        grants.push(Grant::of("ErrorLines", &[Call::StartQuery], vec![group]));
+        grants.push(Grant::of("ErrorLinesAnswer", &[Call::GetQueryResults, Call::StopQuery], everything()));
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::action::Action;
 use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
 use crate::health::AlarmState;
+use crate::logged_error::LoggedError;
 use crate::note::AfterPause;
 use crate::observation::Observation;
 use crate::outcome::{OutcomeKind, ReasonKind};
@@ -475,6 +476,9 @@ pub struct RolloutSummary {
     /// How many more of the candidate's invocations failed than stable would have failed.
     #[serde(default)]
     pub extra_failures: Option<Thousandths>,
+    /// The kinds of error lines that the candidate logged before it was rolled back, most telling first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<LoggedError>,
     /// Commands to run next, most useful first.
     pub next: Vec<String>,
 }

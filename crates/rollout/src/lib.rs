@@ -40,6 +40,7 @@ pub mod format;
 pub mod group;
 pub mod health;
 pub mod hook;
+pub mod logged_error;
 pub mod memory;
 pub mod narrate;
 pub mod note;

@@ -177,7 +177,7 @@ impl Plan {
         let Policy {
             preexisting_alarm, insufficient_data, blind_limit, analysis,
             // What changes nothing for a rollout in progress; and how long to bake, which the plan says.
-            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
+            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, no_logs: _, bake: _,
         } = policy;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;
         let weights: Vec<String> = schedule.weights().iter().map(|weight| weight.basis_points().to_string()).collect();

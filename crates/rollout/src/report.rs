@@ -7,6 +7,7 @@ use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
 use crate::health::AlarmState;
 use crate::hook::HookUrl;
+use crate::logged_error::LoggedError;
 use crate::note::RolloutId;
 use crate::plan::Mode;
 use crate::{Cause, Outcome, ReasonKind, Time, Version};
@@ -30,6 +31,7 @@ pub struct Report {
     /// How many test events the candidate answered.
     probed: Option<u32>,
     held_up: bool,
+    evidence: Vec<LoggedError>,
     /// Whether a person gave the candidate all traffic.
     promoted_manually: bool,
 }
@@ -76,6 +78,11 @@ impl Report {
         self.held_up = true;
     }
 
+    /// Takes into account what the candidate logged when it failed.
+    pub fn logged(&mut self, evidence: Vec<LoggedError>) {
+        self.evidence = evidence;
+    }
+
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
     /// where the traffic is.
     pub fn ending(&self, subject: &str, outcome: &Outcome, detail: Option<String>, traffic: String, now: Time) -> RolloutSummary {
@@ -100,6 +107,7 @@ impl Report {
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
             extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            evidence: self.evidence.clone(),
             next: self.next(subject, outcome),
         }
     }

@@ -26,6 +26,9 @@ pub const RENEWAL: Duration = Duration::from_secs(30);
 /// How often to look at the alias and the alarms, where nothing else is said.
 pub const DEFAULT_POLL: Duration = Duration::from_secs(5);
 
+/// How long to look for error lines in a log, after all traffic is back: an end that says why is worth so much of a wait.
+pub const LOG_LIMIT: Duration = Duration::from_secs(15);
+
 /// How often calls are counted: `CloudWatch` has them by the minute.
 pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
 
