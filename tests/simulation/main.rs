@@ -21,7 +21,7 @@ mod processes;
 mod record;
 mod seeds;
 #[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "../served/mod.rs"]
+#[path = "../harness/served.rs"]
 mod served;
 mod stage;
 mod story;

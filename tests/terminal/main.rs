@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a terminal that cannot be used has failed")]
 
 #[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "../served/mod.rs"]
+#[path = "../harness/served.rs"]
 mod served;
 
 mod frames;

@@ -1,19 +1,12 @@
 //! The binary with several functions: together, separately, and rolled back all at once.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use folder::Folder;
+use crate::folder::Folder;
+use crate::served::{Served, assert_has, expect, expect_all, expect_end, function, json, kill, signal, start, text};
 use serde_json::Value;
-use served::{Served, assert_has, expect, expect_all, expect_end, json, kill, signal, start, text};
 
 const FILE: &str = "\
 defaults:
@@ -34,10 +27,7 @@ const NAMES: [&str; 3] = ["bills", "mails", "orders"];
 fn shop() -> Served {
     Served::furnished(|world| {
         for name in NAMES {
-            world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
-            world.publish(name, 1).unwrap();
-            world.set_alias(name, "live", "1", None).unwrap();
-            world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
+            function(world, name, "live");
             world.create_errors_alarm(&format!("{name}-errors"), name, 1.0).unwrap();
         }
     })

@@ -1,16 +1,11 @@
 //! Calls that go wrong, and the log that tells what really happened.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::wire::{Client, Seen};
 use serde_json::{Value, json};
 use sim::{Answer, Delivery, Effect, Event, Fault, Settings};
-use wire::{Client, Seen};
 
 const LIVE: &str = "/functions/f/aliases/live";
 

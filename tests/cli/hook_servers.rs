@@ -1,16 +1,11 @@
 //! The binary and a hook's real server, each a process or a thread of its own with a socket between them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use served::{SHORT, Served, expect, expect_all, run, text};
+use crate::served::{SHORT, Served, expect, expect_all, run, text};
 
 /// Serves one answer after the other, each to one request, and gives what each request was: the head's lines and the body.
 fn server(answers: Vec<&'static str>) -> (String, Receiver<(Vec<String>, String)>) {

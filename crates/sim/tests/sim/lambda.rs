@@ -1,13 +1,10 @@
 //! The rules that a function, its versions and its aliases live by.
 
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
 use std::time::Duration;
 
+use crate::wire::Client;
 use serde_json::{Value, json};
 use sim::{Settings, Tally};
-use wire::Client;
 
 fn published(client: &mut Client) -> Value {
     client.create_function("f");

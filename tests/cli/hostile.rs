@@ -1,13 +1,5 @@
 //! What the binary makes of proxies, certificates, servers and files that somebody else controls.
 
-#![expect(clippy::unwrap_used, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};

@@ -1,34 +1,7 @@
 //! What cannot be read of a project's file stops only who needs it, and never the way back of somebody else's function.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
-use folder::Folder;
-use served::{Served, code, expect, text};
-use sim::World;
-
-/// A function on version 1, with new code waiting in `$LATEST`.
-fn function(world: &mut World, name: &str, alias: &str) {
-    world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
-    world.publish(name, 1).unwrap();
-    world.set_alias(name, alias, "1", None).unwrap();
-    world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
-}
-
-fn promoted(served: &Served, function: &str, alias: &str) -> bool {
-    served.account.with(|world| (world.alias(function, alias).unwrap().share("2") - 1.0).abs() < f64::EPSILON)
-}
-
-fn contains(output: &std::process::Output, words: &[&str]) {
-    for words in words {
-        assert!(text(output).contains(words), "no `{words}` in {}", text(output));
-    }
-}
+use crate::folder::Folder;
+use crate::served::{Served, assert_has, canaryctl, code, expect, expect_all, text};
 
 const ORDERS: &str = "service: orders
 provider: {name: aws}
@@ -41,37 +14,34 @@ functions:
 
 #[test]
 fn a_function_is_rolled_out_and_back_while_another_one_cannot_be_read() {
-    let served = Served::furnished(|world| function(world, "orders-dev-place", "Live"));
+    let served = Served::functions(&["orders-dev-place"], "Live");
     let folder = Folder::new("one-of-many", &[("serverless.yml", ORDERS)]);
     expect(folder.run(&served, "rollout place --bake 0s"), 0, "`place` is orders-dev-place:Live");
-    assert!(promoted(&served, "orders-dev-place", "Live"));
+    assert!(served.promoted("orders-dev-place", "Live"));
     let back = expect(folder.run(&served, "rollback place"), 0, "`place` is orders-dev-place:Live");
     assert!(!text(&back).contains("ssm"), "it is not about this function: {}", text(&back));
-    assert!(!promoted(&served, "orders-dev-place", "Live"));
+    assert!(!served.promoted("orders-dev-place", "Live"));
     expect(folder.run(&served, "status orders-dev-place"), 0, "orders-dev-place:Live");
 }
 
 #[test]
 fn all_or_none_is_none_where_one_cannot_be_read() {
-    let served = Served::furnished(|world| function(world, "orders-dev-place", "Live"));
-    let folder = Folder::new("all", &[("serverless.yml", ORDERS)]);
-    let refused = expect(folder.run(&served, "rollout --bake 0s"), 2, "");
-    contains(
-        &refused,
-        &[
-            "serverless.yml:5:53: `${ssm:/schedule}`",
-            "serverless.yml:7:10: `${file(audit.js)}` cannot be resolved: audit.js is a program",
-        ],
-    );
+    let served = Served::functions(&["orders-dev-place"], "Live");
+    let folder = Folder::new("all-or-none", &[("serverless.yml", ORDERS)]);
+    let words = [
+        "serverless.yml:5:53: `${ssm:/schedule}`",
+        "serverless.yml:7:10: `${file(audit.js)}` cannot be resolved: audit.js is a program",
+    ];
+    expect_all(folder.run(&served, "rollout --bake 0s"), 2, &words);
     expect(folder.run(&served, "rollout --only place,cancel --bake 0s"), 2, "${ssm:/schedule}");
-    assert!(!promoted(&served, "orders-dev-place", "Live"));
+    assert!(!served.promoted("orders-dev-place", "Live"));
     expect(folder.run(&served, "rollout audit --type AllAtOnce"), 2, "audit.js is a program and is not run");
     // What is typed is not needed from the file.
     expect(folder.run(&served, "rollout --only place --type AllAtOnce --bake 0s"), 0, "");
-    assert!(promoted(&served, "orders-dev-place", "Live"));
+    assert!(served.promoted("orders-dev-place", "Live"));
     // Back goes what can be read, and the rest is named.
     let swept = folder.run(&served, "rollback");
-    contains(&swept, &["the alias of `refund` cannot be read", "`refund` is skipped", "audit.js is a program"]);
+    assert_has(&text(&swept), &["the alias of `refund` cannot be read", "`refund` is skipped", "audit.js is a program"]);
     assert_ne!(code(&swept), 0);
 }
 
@@ -84,7 +54,7 @@ functions:
   place: {handler: a.b, deploymentSettings: {type: AllAtOnce, alias: Live}}
   cancel: {handler: a.b, timeout: 3, timeout: 5, deploymentSettings: {type: AllAtOnce, alias: Live}}
 ";
-    let served = Served::furnished(|world| function(world, "orders-dev-place", "Live"));
+    let served = Served::functions(&["orders-dev-place"], "Live");
     let folder = Folder::new("twice", &[("serverless.yml", yaml)]);
     expect(folder.run(&served, "plan place"), 0, "orders-dev-place:Live");
     expect(folder.run(&served, "plan cancel"), 2, "serverless.yml:5:38: `timeout` is a duplicate key");
@@ -93,17 +63,15 @@ functions:
 
 #[test]
 fn what_is_typed_goes_before_the_file_is_judged() {
-    let served = Served::furnished(|world| {
-        function(world, "orders-dev-cancel", "Live");
-        function(world, "orders-dev-refund", "Live");
-    });
+    let served = Served::functions(&["orders-dev-cancel", "orders-dev-refund"], "Live");
     let folder = Folder::new("typed", &[("serverless.yml", ORDERS)]);
     expect(folder.run(&served, "plan cancel"), 2, "`${ssm:/schedule}` cannot be resolved");
-    let planned = expect(folder.run(&served, "plan cancel --type AllAtOnce"), 0, "AllAtOnce");
-    contains(&planned, &["`${ssm:/schedule}` cannot be resolved; the command line is used instead"]);
+    let typed = ["AllAtOnce", "`${ssm:/schedule}` cannot be resolved; the command line is used instead"];
+    expect_all(folder.run(&served, "plan cancel --type AllAtOnce"), 0, &typed);
     expect(folder.run(&served, "plan cancel --steps 10 --every 1m"), 0, "10%");
-    let refused = expect(folder.run(&served, "rollback refund"), 2, "the alias of `refund` cannot be read");
-    contains(&refused, &["`${env:NOBODY_SETS_THIS}` is not set", "`--alias NAME`, or `refund:NAME`"]);
+    let unread =
+        ["the alias of `refund` cannot be read", "`${env:NOBODY_SETS_THIS}` is not set", "`--alias NAME`, or `refund:NAME`"];
+    expect_all(folder.run(&served, "rollback refund"), 2, &unread);
     expect(folder.run(&served, "status refund --alias Live"), 0, "orders-dev-refund:Live");
     expect(folder.run(&served, "status refund:Live"), 0, "orders-dev-refund:Live");
     let yaml = "functions: {hello: {name: orders-dev-cancel, alias: Live, type: AllAtOnce, bake: soon, version: many}}\n";
@@ -117,10 +85,7 @@ fn what_is_typed_goes_before_the_file_is_judged() {
 
 #[test]
 fn a_file_that_ends_in_the_middle_still_says_what_comes_before() {
-    let served = Served::furnished(|world| {
-        function(world, "orders-dev-place", "Live");
-        function(world, "other", "Live");
-    });
+    let served = Served::functions(&["orders-dev-place", "other"], "Live");
     let broken = "service: orders
 provider: {name: aws, region: us-east-1}
 functions:
@@ -130,8 +95,8 @@ functions:
 ";
     let folder = Folder::new("cut", &[("serverless.yml", broken)]);
     expect(folder.run(&served, "plan place"), 2, "serverless.yml:6:3: invalid YAML");
-    let status = expect(folder.run(&served, "status place"), 0, "using what the file says: orders-dev-place:Live");
-    contains(&status, &["serverless.yml:6:3: invalid YAML"]);
+    let words = ["using what the file says: orders-dev-place:Live", "serverless.yml:6:3: invalid YAML"];
+    expect_all(folder.run(&served, "status place"), 0, &words);
     expect(folder.run(&served, "status other"), 0, "using the name as typed: other:Live");
     // The alias may be in the part that cannot be read.
     let cut = Folder::new("cut-too", &[("canary.yml", "functions:\n  other:\n    type: [\n    alias: Live\n")]);
@@ -150,10 +115,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties: {FunctionName: !Sub 'hello-${Stage}', AutoPublishAlias: live, DeploymentPreference: {Type: AllAtOnce}}
 ";
-    let served = Served::furnished(|world| {
-        function(world, "hello-dev", "live");
-        function(world, "hello-prod", "live");
-    });
+    let served = Served::functions(&["hello-dev", "hello-prod"], "live");
     let folder = Folder::new("vain", &[("template.yaml", template)]);
     for command in ["plan", "rollback", "status", "abort"] {
         expect(folder.run(&served, &format!("{command} Hello --stage prod")), 2, "`--param Stage=prod`");
@@ -163,23 +125,25 @@ Resources:
     assert!(served.account.with(|world| world.log().iter().all(|call| !call.operation.starts_with("Update"))));
 }
 
+/// A SAM template with these functions, each with some of its properties.
+fn template(functions: &[(&str, &str)]) -> String {
+    let mut text = "Transform: AWS::Serverless-2016-10-31\nResources:\n".to_owned();
+    for (name, properties) in functions {
+        let properties = format!("{{{properties}, DeploymentPreference: {{Type: AllAtOnce}}}}");
+        text += &format!("  {name}:\n    Type: AWS::Serverless::Function\n    Properties: {properties}\n");
+    }
+    text
+}
+
 /// A name that a stack made is not in the file, but the file says which alias such a function has.
 #[test]
 fn no_alias_is_guessed_where_the_file_has_one() {
-    let template = "Transform: AWS::Serverless-2016-10-31
-Resources:
-  Hello:
-    Type: AWS::Serverless::Function
-    Properties: {AutoPublishAlias: Live, DeploymentPreference: {Type: AllAtOnce}}
-  Other:
-    Type: AWS::Serverless::Function
-    Properties: {AutoPublishAlias: next, DeploymentPreference: {Type: AllAtOnce}}
-";
-    let served = Served::furnished(|world| function(world, "shop-dev-Hello-1A2B", "Live"));
-    let folder = Folder::new("guess", &[("template.yaml", template)]);
+    let two = template(&[("Hello", "AutoPublishAlias: Live"), ("Other", "AutoPublishAlias: next")]);
+    let served = Served::functions(&["shop-dev-Hello-1A2B"], "Live");
+    let folder = Folder::new("guess", &[("template.yaml", &two)]);
     expect(folder.run(&served, "status shop-dev-Hello-1A2B"), 0, "shop-dev-Hello-1A2B:Live");
     let unnamed = folder.run(&served, "status Hello");
-    contains(&unnamed, &["`Hello` is a logical id, and no stack is given", "using the name as typed: Hello:Live"]);
+    assert_has(&text(&unnamed), &["`Hello` is a logical id, and no stack is given", "using the name as typed: Hello:Live"]);
     // With two aliases, none of them the usual one, any would be a guess.
     expect(folder.run(&served, "status other"), 2, "the alias of `other` cannot be read");
     expect(folder.run(&served, "status other --alias live"), 3, "function:other");
@@ -191,37 +155,24 @@ Resources:
 /// The stack is missed before the Region, which is in the same place.
 #[test]
 fn the_environments_that_name_a_stack_are_said_first() {
-    let template = "Transform: AWS::Serverless-2016-10-31
-Resources:
-  Hello:
-    Type: AWS::Serverless::Function
-    Properties: {AutoPublishAlias: Live, DeploymentPreference: {Type: AllAtOnce}}
-";
     let config = "version = 0.1\n[staging.deploy.parameters]\nstack_name = \"shop-staging\"\nregion = \"eu-west-1\"\n";
-    let folder = Folder::new("environments", &[("template.yaml", template), ("samconfig.toml", config)]);
+    let files = [("template.yaml", &*template(&[("Hello", "AutoPublishAlias: Live")])), ("samconfig.toml", config)];
+    let folder = Folder::new("environments", &files);
     for command in ["plan Hello", "rollout", "pause Hello"] {
-        let mut run = served::canaryctl();
-        run.args(command.split_whitespace()).env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
-        let output = run.current_dir(&folder.0).output().unwrap();
-        expect(output, 2, "samconfig.toml names a stack for `--stage staging`");
+        expect(folder.offline(command), 2, "samconfig.toml names a stack for `--stage staging`");
     }
 }
 
 #[test]
 fn import_needs_no_stack_and_nothing_else_that_is_not_in_the_file() {
-    let template = "Transform: AWS::Serverless-2016-10-31
-Resources:
-  Named:
-    Type: AWS::Serverless::Function
-    Properties: {FunctionName: named, AutoPublishAlias: live, DeploymentPreference: {Type: AllAtOnce}}
-  Unnamed:
-    Type: AWS::Serverless::Function
-    Properties: {AutoPublishAlias: live, DeploymentPreference: {Type: AllAtOnce}}
-";
+    let both = template(&[("Named", "FunctionName: named, AutoPublishAlias: live"), ("Unnamed", "AutoPublishAlias: live")]);
     let served = Served::furnished(|_| {});
-    let folder = Folder::new("unnamed", &[("template.yaml", template)]);
+    let folder = Folder::new("unnamed", &[("template.yaml", &both)]);
     let imported = expect(folder.run(&served, "import"), 0, "");
-    contains(&imported, &["# stack: …    # to be filled in: the stack that has `Unnamed`", "logicalId: Unnamed", "name: named"]);
+    assert_has(
+        &text(&imported),
+        &["# stack: …    # to be filled in: the stack that has `Unnamed`", "logicalId: Unnamed", "name: named"],
+    );
     let filled = String::from_utf8(imported.stdout).unwrap().replace("# stack: …", "stack: shop");
     let own = Folder::new("filled", &[("canary.yml", &filled)]);
     expect(own.run(&served, "import"), 0, "stack: shop");
@@ -242,7 +193,7 @@ fn files_that_are_not_read_are_named_with_the_way() {
         let folder = Folder::new(&format!("passed-{name}"), &[(name, content)]);
         for command in ["import", "rollout", "rollback"] {
             let output = expect(folder.run(&served, command), 2, "no configuration file in the working directory");
-            contains(&output, words);
+            assert_has(&text(&output), words);
         }
     }
     let yaml = "service: s\nplugins: [serverless-plugin-canary-deployments]\nfunctions: '${file(functions.js)}'\n";
@@ -259,7 +210,7 @@ fn files_that_are_not_read_are_named_with_the_way() {
 fn the_region_of_the_serverless_framework_is_not_the_environments() {
     let folder = Folder::new("region", &[("serverless.yml", ORDERS)]);
     let run = |arguments: &str| {
-        let mut command = served::canaryctl();
+        let mut command = canaryctl();
         command.args(arguments.split_whitespace()).env("AWS_REGION", "eu-west-1").current_dir(&folder.0).output().unwrap()
     };
     expect(run("iam-policy place"), 0, "arn:aws:lambda:us-east-1:*:function:orders-dev-place");
@@ -289,7 +240,7 @@ Resources:
     let served = Served::furnished(|_| {});
     let folder = Folder::new("not-rolled-out", &[("template.yaml", template)]);
     let none = expect(folder.run(&served, "rollout"), 2, "template.yaml has no function to roll out");
-    contains(&none, &["`Flow` is not rolled out: it is a state machine", "`Quiet` is not rolled out: it has an alias"]);
+    assert_has(&text(&none), &["`Flow` is not rolled out: it is a state machine", "`Quiet` is not rolled out: it has an alias"]);
     expect(folder.run(&served, "plan Quiet --config template.yaml"), 2, "the file has `Quiet`, but it has an alias but no");
     expect(folder.run(&served, "plan Quite --config template.yaml"), 2, "the file has no functions to roll out");
 }
@@ -306,10 +257,13 @@ stages:
       place: {bake: soon}
   dev:
 ";
-    let served = Served::furnished(|world| function(world, "orders-place", "Live"));
+    let served = Served::functions(&["orders-place"], "Live");
     let folder = Folder::new("layers", &[("canary.yml", yaml)]);
     let planned = expect(folder.run(&served, "plan place --stage dev"), 0, "AllAtOnce");
-    contains(&planned, &["canary.yml:8:21: expected a time such as `90s`, `3m` or `1h`, found `soon`, in another stage"]);
+    assert_has(
+        &text(&planned),
+        &["canary.yml:8:21: expected a time such as `90s`, `3m` or `1h`, found `soon`, in another stage"],
+    );
     expect(folder.run(&served, "plan place --stage prod"), 2, "found `soon`");
     expect(folder.run(&served, "status place --stage prod"), 0, "orders-place:Live");
     expect(folder.run(&served, "plan cancel --stage dev"), 2, "`not one` is not an alias name");
@@ -323,12 +277,7 @@ stages:
 fn a_region_that_cannot_be_read_is_asked_for() {
     let yaml = ORDERS.replace("{name: aws}", "{name: aws, region: '${ssm:/region}'}");
     let folder = Folder::new("no-region", &[("serverless.yml", &yaml)]);
-    let run = |arguments: &str| {
-        let mut command = served::canaryctl();
-        command.args(arguments.split_whitespace()).env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
-        command.current_dir(&folder.0).output().unwrap()
-    };
-    expect(run("iam-policy place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
-    expect(run("status place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
-    expect(run("iam-policy place --region eu-north-1"), 0, "arn:aws:lambda:eu-north-1:*:function:orders-dev-place");
+    expect(folder.offline("iam-policy place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
+    expect(folder.offline("status place"), 2, "`${ssm:/region}` cannot be resolved: the Region");
+    expect(folder.offline("iam-policy place --region eu-north-1"), 0, "arn:aws:lambda:eu-north-1:*:function:orders-dev-place");
 }

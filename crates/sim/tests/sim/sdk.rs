@@ -1,11 +1,7 @@
 //! What the SDK makes of alarms, tags and metrics in CBOR, and of what hangs on a function in JSON.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_sdk_cloudwatch::config::retry::RetryConfig;
-use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -14,13 +10,14 @@ use aws_sdk_cloudwatch::types::{
 };
 use sim::{Account, MetricFault, Settings, Shortfall, SimClock, Time, World};
 
+/// A client of one of the SDK's crates for this account.
 macro_rules! client {
     ($sdk:ident, $account:expr) => {{
         let config = $sdk::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("ME", "secret", None, None, "a test"))
-            .retry_config(RetryConfig::disabled())
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new("us-east-1"))
+            .credentials_provider($sdk::config::Credentials::new("ME", "secret", None, None, "a test"))
+            .retry_config($sdk::config::retry::RetryConfig::disabled())
             .time_source($account.clock())
             .sleep_impl($account.clock())
             .http_client($account.http_client())
@@ -29,13 +26,22 @@ macro_rules! client {
     }};
 }
 
-fn account() -> Account {
+pub(crate) use client;
+
+/// An account furnished like this, at a full hour.
+pub(crate) fn furnished(furnish: impl FnOnce(&mut World)) -> Account {
     let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
     let mut world = World::new(Settings::served(), 1, Time::from(clock.now()));
-    world.create_function("f", &[]).unwrap();
-    world.publish("f", 1).unwrap();
-    world.set_alias("f", "live", "1", None).unwrap();
+    furnish(&mut world);
     Account::new(world, clock)
+}
+
+fn account() -> Account {
+    furnished(|world| {
+        world.create_function("f", &[]).unwrap();
+        world.publish("f", 1).unwrap();
+        world.set_alias("f", "live", "1", None).unwrap();
+    })
 }
 
 fn tag(key: &str, value: &str) -> Tag {

@@ -1,13 +1,10 @@
 //! What hangs on a function and can be read from outside: who feeds it, who may call it, under which addresses.
 
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
 use std::time::Duration;
 
+use crate::wire::{Client, Seen};
 use serde_json::{Value, json};
 use sim::Settings;
-use wire::{Client, Seen};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:111111111111:function:f";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:111111111111:orders";
@@ -57,7 +54,7 @@ fn a_mapping_is_made_shown_and_deleted_in_its_time() {
     let mut client = Client::furnished(Settings::served());
     let made = map(&mut client, "f:live", QUEUE);
     let uuid = made["UUID"].as_str().unwrap_or_default().to_owned();
-    assert!(wire::is_uuid(&made["UUID"]), "{made}");
+    assert!(crate::wire::is_uuid(&made["UUID"]), "{made}");
     assert_eq!((&made["BatchSize"], &made["FunctionArn"]), (&json!(10), &json!(format!("{ARN}:live"))));
     let path = format!("/event-source-mappings/{uuid}");
     let in_use = (400, "ResourceInUseException", "Cannot delete the event source mapping because it is in use.");

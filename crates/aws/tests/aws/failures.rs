@@ -1,18 +1,14 @@
 //! How calls fail, and how often they are tried before they do.
 
-#![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
-
-mod simulated;
-
 use std::fmt::Debug;
 use std::time::Duration;
 
+use crate::simulated::{Simulated, subject};
 use controller::port::{Cloud, CloudError, Failure, Write};
 use rollout::alias::Target;
 use rollout::target::Qualified;
 use rollout::{Alias, Version};
 use sim::{Effect, Fault};
-use simulated::{Simulated, subject};
 
 /// How a call fails, and how long it takes.
 async fn failing<T: Debug>(simulated: &Simulated, call: impl Future<Output = Result<T, CloudError>>) -> (CloudError, Duration) {

@@ -1,40 +1,16 @@
 //! The binary in the projects that people have: what their files say is what is rolled out, and nothing is written for canaryctl.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use folder::Folder;
-use served::{Served, assert_has, code, expect, expect_all, json, json_lines, run, text};
+use crate::folder::Folder;
+use crate::served::{Served, assert_has, code, expect, expect_all, function, hook, json, json_lines, run, text};
 use sim::{Effect, Fault, Stack, World};
 
 /// A file of the readers' fixtures.
 fn fixture(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/project/tests/fixtures").join(name)).unwrap()
-}
-
-/// A function on version 1, with new code waiting in `$LATEST`.
-fn function(world: &mut World, name: &str, alias: &str) {
-    world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
-    world.publish(name, 1).unwrap();
-    world.set_alias(name, alias, "1", None).unwrap();
-    world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
-}
-
-fn hook(world: &mut World, name: &str) {
-    world.create_function(name, &[("SIM_HOOK", "Succeeded")]).unwrap();
-}
-
-fn promoted(served: &Served, function: &str, alias: &str) -> bool {
-    served.account.with(|world| (world.alias(function, alias).unwrap().share("2") - 1.0).abs() < f64::EPSILON)
 }
 
 /// How many calls of an operation succeeded.
@@ -77,7 +53,7 @@ fn the_canary_plugins_example_rolls_out_as_it_is() {
         "✔ PROMOTED   greetings-dev-hello:Live is on 2",
     ];
     expect_all(output, 0, &words);
-    assert!(promoted(&served, "greetings-dev-hello", "Live"));
+    assert!(served.promoted("greetings-dev-hello", "Live"));
     assert_eq!(calls(&served, "DescribeStackResource"), 1, "the alarm has a logical id, and nothing else has");
     assert!(calls(&served, "DescribeAlarms") > 0);
     // The preflight asks with a dry run, which is answered with 204.
@@ -121,12 +97,12 @@ fn every_command_knows_the_function_by_its_key_and_by_its_name() {
         expect(folder.run(&served, arguments), 3, "greetings-dev-hello:Live");
     }
     expect(folder.run(&served, "rollback hello"), 0, "");
-    assert!(!promoted(&served, "greetings-dev-hello", "Live"));
+    assert!(!served.promoted("greetings-dev-hello", "Live"));
 }
 
 #[test]
 fn a_broken_file_stops_everything_but_a_way_back() {
-    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let served = Served::functions(&["hello"], "live");
     let broken = Folder::new("broken", &[("canary.yml", "functions:\n  hello:\n    tipe: AllAtOnce\n    bake: soon\n")]);
     for command in ["rollout hello --type AllAtOnce", "plan hello --type AllAtOnce", "pause hello", "promote hello"] {
         let words = ["canary.yml:3:5: unknown key `tipe`", "did you mean `type`?", "canary.yml:4:11: ", "--no-config"];
@@ -135,14 +111,14 @@ fn a_broken_file_stops_everything_but_a_way_back() {
     assert_eq!(served.account.with(|world| world.log().len()), 0, "something was sent");
     expect(broken.run(&served, "rollout hello --type AllAtOnce --bake 1s --no-config"), 0, "");
     expect(broken.run(&served, "rollback hello"), 0, "using the name as typed: hello:live");
-    assert!(!promoted(&served, "hello", "live"));
+    assert!(!served.promoted("hello", "live"));
     expect(broken.run(&served, "status hello"), 0, "");
 }
 
 #[cfg(unix)]
 #[test]
 fn a_file_that_never_comes_holds_no_way_back_up() {
-    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let served = Served::functions(&["hello"], "live");
     let folder = Folder::new("slow", &[]);
     // Opening a pipe waits for a writer.
     let made = std::process::Command::new("mkfifo").arg(folder.0.join("canary.yml")).status().unwrap();
@@ -171,10 +147,10 @@ fn a_sam_template_rolls_out_with_names_that_only_the_stack_knows() {
         world.create_stack(stack).unwrap();
     });
     expect(folder.run(&served, "rollout Hello --bake 1s"), 0, "template.yaml (a SAM template)");
-    assert!(promoted(&served, "shop-dev-Hello-1A2B", "live"));
+    assert!(served.promoted("shop-dev-Hello-1A2B", "live"));
     assert_eq!(calls(&served, "DescribeStackResource"), 3);
     expect(folder.run(&served, "rollback Hello"), 0, "");
-    assert!(!promoted(&served, "shop-dev-Hello-1A2B", "live"));
+    assert!(!served.promoted("shop-dev-Hello-1A2B", "live"));
 
     served.fault(Fault::on("DescribeStackResource", Effect::Deny));
     let words =
@@ -198,7 +174,7 @@ fn an_appspec_rolls_out_between_the_versions_that_it_names() {
     });
     expect(folder.run(&served, "rollout hello"), 2, "no schedule given");
     expect(folder.run(&served, "rollout hello --type Canary10Percent1Second --bake 1s"), 0, "");
-    assert!(promoted(&served, "hello", "live"));
+    assert!(served.promoted("hello", "live"));
     assert_eq!(calls(&served, "PublishVersion"), 0, "the version exists");
     expect(folder.run(&served, "rollout hello --type AllAtOnce"), 0, "nothing to roll out");
     served.account.with(|world| {
@@ -211,7 +187,7 @@ fn an_appspec_rolls_out_between_the_versions_that_it_names() {
 
 #[test]
 fn a_function_that_the_file_does_not_have_is_said() {
-    let served = Served::furnished(|world| function(world, "hallo", "live"));
+    let served = Served::functions(&["hallo"], "live");
     let folder = Folder::new("stranger", &[("canary.yml", "functions: {hello: {type: AllAtOnce}}\n")]);
     let words = ["no schedule given: canary.yml has no function `hallo`", "did you mean `hello`?"];
     expect_all(folder.run(&served, "rollout hallo"), 2, &words);
@@ -256,7 +232,7 @@ fn the_schema_is_what_editors_are_given() {
 
 #[test]
 fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
-    let served = Served::furnished(|world| function(world, "hello", "live"));
+    let served = Served::functions(&["hello"], "live");
     let yaml = "functions:
   hello:
     type: Canary10Percent1Second

@@ -1,10 +1,7 @@
 //! The simulated Lambda gives the answers that were recorded against the real one, to the letter.
 
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
+use crate::wire::{Client, Seen};
 use serde_json::{Value, json};
-use wire::Client;
 
 fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:111111111111:function:{name}")
@@ -21,12 +18,12 @@ fn two_versions() -> Client {
     client
 }
 
-fn create_alias(client: &mut Client, version: &str, weights: &Value) -> wire::Seen {
+fn create_alias(client: &mut Client, version: &str, weights: &Value) -> Seen {
     let routing = json!({"AdditionalVersionWeights": weights});
     client.post("/functions/f/aliases", &json!({"Name": "custom", "FunctionVersion": version, "RoutingConfig": routing}))
 }
 
-fn assert_error(seen: &wire::Seen, status: u16, code: &str, body: &Value) {
+fn assert_error(seen: &Seen, status: u16, code: &str, body: &Value) {
     assert_eq!((seen.status, seen.header("x-amzn-errortype"), &seen.json), (status, Some(code), body));
     assert_eq!(seen.header("x-amzn-requestid").map(str::len), Some(36));
 }
@@ -74,7 +71,7 @@ fn an_alias_with_weights_and_one_with_none() {
         "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.5}},
     });
     assert_eq!((seen.status, &seen.json), (201, &expected));
-    assert!(wire::is_uuid(&revision), "{revision}");
+    assert!(crate::wire::is_uuid(&revision), "{revision}");
 
     let again = create_alias(&mut client, "1", &json!({"2": 0.5}));
     let message = format!("Alias already exists: {}:custom", function_arn("f"));

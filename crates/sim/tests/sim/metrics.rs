@@ -1,16 +1,11 @@
 //! Every invocation is measured, under the dimensions that the real service measures it under.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::wire::{Client, Seen};
 use serde_json::{Value, json};
 use sim::{MetricFault, Settings, Shortfall};
-use wire::{Client, Seen};
 
 /// Asks `GetMetricData`.
 fn send(client: &mut Client, body: &Value) -> Seen {

@@ -1,7 +1,5 @@
 //! Any HTTP client can use the simulated accounts through a socket.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;

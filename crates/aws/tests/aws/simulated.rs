@@ -1,7 +1,5 @@
 //! AWS on a simulated account, under paused time.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
 #[path = "../../../../tests/harness/machine.rs"]
 mod machine;
 

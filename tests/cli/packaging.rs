@@ -1,15 +1,10 @@
 //! The action, the image, the package and the pipelines in the README match the binary.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a file that cannot be read has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::served::{SHORT, Served, expect, run, text};
 use serde_json::Value;
-use served::{SHORT, Served, expect, run, text};
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()

@@ -1,18 +1,14 @@
 //! What each call of the port does and answers, on a simulated account.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
-mod simulated;
-
 use std::time::Duration;
 
+use crate::simulated::{Simulated, subject};
 use controller::AlarmRule;
 use controller::port::{Cloud, Code, Configuration, Failure, Revision, State, Update};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
 use rollout::target::Qualified;
 use rollout::{Alias, Version, Weight};
-use simulated::{Simulated, subject};
 
 fn version(number: u64) -> Version {
     Version::new(number).unwrap()

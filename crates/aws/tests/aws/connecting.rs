@@ -1,7 +1,5 @@
 //! What stops a connection before anything is sent, and what does not cost anything until it is needed.
 
-#![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
-
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -9,20 +7,18 @@ use std::time::SystemTime;
 
 use aws::{Aws, ClientOverrides, Credentials, Settings, connect};
 use controller::port::{Cloud, CloudError, Failure, Revision};
+use rollout::Alias;
 use rollout::alias::Target;
-use rollout::{Alias, Subject};
 use sim::{Accounts, SimClock, Time, World};
 
-fn subject(text: &str) -> Subject {
-    Subject::parse(text, None).expect("a subject")
-}
+use crate::simulated::subject;
 
-fn settings(region: &str, endpoint_url: &str) -> Settings {
+pub(crate) fn settings(region: &str, endpoint_url: &str) -> Settings {
     Settings { region: Some(region.to_owned()), endpoint_url: Some(endpoint_url.to_owned()), ..Settings::default() }
 }
 
 /// Everything real but the credentials.
-async fn real(settings: Settings) -> Result<Aws, CloudError> {
+pub(crate) async fn real(settings: Settings) -> Result<Aws, CloudError> {
     let key = Credentials::new("ME", "secret", None, None, "test");
     connect(settings, ClientOverrides { credentials: Some(key), ..ClientOverrides::default() }).await
 }

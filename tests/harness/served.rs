@@ -18,13 +18,10 @@ impl Served {
     /// `hello:live` on version 1, with new code waiting in `$LATEST`, an alarm and two hooks.
     pub(crate) fn start() -> Self {
         Self::furnished(|world| {
-            world.create_function("hello", &[("SIM_BODY", "old")]).unwrap();
-            world.publish("hello", 1).unwrap();
-            world.set_alias("hello", "live", "1", None).unwrap();
-            world.set_environment("hello", &[("SIM_BODY", "new")]).unwrap();
+            function(world, "hello", "live");
             world.create_errors_alarm("errors", "hello", 1.0).unwrap();
-            world.create_function("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
-            world.create_function("postHook", &[("SIM_HOOK", "Succeeded")]).unwrap();
+            hook(world, "preHook");
+            hook(world, "postHook");
         })
     }
 
@@ -33,6 +30,11 @@ impl Served {
         let served = Self::of(|region, now| World::new(Settings::served().in_region(region), 7, now));
         served.account.with(furnish);
         served
+    }
+
+    /// Functions on version 1 of this alias, with new code waiting.
+    pub(crate) fn functions(names: &[&str], alias: &str) -> Self {
+        Self::furnished(|world| names.iter().for_each(|name| function(world, name, alias)))
     }
 
     /// Accounts that are made like this, one a Region, when they are first called.
@@ -93,6 +95,11 @@ impl Served {
         self.account.with(|world| world.alias(function, "live").unwrap().share(version))
     }
 
+    /// Whether all traffic is on version 2.
+    pub(crate) fn promoted(&self, function: &str, alias: &str) -> bool {
+        self.account.with(|world| (world.alias(function, alias).unwrap().share("2") - 1.0).abs() < f64::EPSILON)
+    }
+
     pub(crate) fn await_share(&self, version: &str) {
         self.await_share_of("hello", version);
     }
@@ -112,6 +119,18 @@ impl Served {
     pub(crate) fn writes(&self) -> usize {
         self.account.with(|world| world.alias_writes("hello", "live").count())
     }
+}
+
+/// A function on version 1, with new code waiting in `$LATEST`.
+pub(crate) fn function(world: &mut World, name: &str, alias: &str) {
+    world.create_function(name, &[("SIM_BODY", "old")]).unwrap();
+    world.publish(name, 1).unwrap();
+    world.set_alias(name, alias, "1", None).unwrap();
+    world.set_environment(name, &[("SIM_BODY", "new")]).unwrap();
+}
+
+pub(crate) fn hook(world: &mut World, name: &str) {
+    world.create_function(name, &[("SIM_HOOK", "Succeeded")]).unwrap();
 }
 
 pub(crate) fn canaryctl() -> Command {

@@ -1,13 +1,5 @@
 //! The files that a rollout writes: events, reports, what CI systems read. None of them ever changes how a rollout ends.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

@@ -1,7 +1,5 @@
 //! A client of the simulated Lambda that speaks its wire format and nothing else.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

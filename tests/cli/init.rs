@@ -1,18 +1,10 @@
 //! `init`: a new canary.yml, never over another file, and a job for a pipeline.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-#[expect(dead_code, reason = "the stage of other tests, too")]
-#[path = "served/folder.rs"]
-mod folder;
-#[expect(dead_code, reason = "the stage of other tests, too")]
-mod served;
-
 use std::fs;
 use std::process::Output;
 
-use folder::Folder;
-use served::{Served, assert_has, expect, expect_all, json_lines};
+use crate::folder::Folder;
+use crate::served::{Served, assert_has, expect, expect_all, json_lines};
 
 fn init(folder: &Folder, arguments: &str) -> Output {
     folder.offline(&format!("init {arguments}"))
@@ -66,7 +58,7 @@ fn what_cannot_be_begun_is_said_with_what_can() {
 
 #[test]
 fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
-    let folder = Folder::new("ci", &[]);
+    let folder = Folder::new("pipeline", &[]);
     for (functions, expected) in
         [("hello", "canaryctl rollout hello --report"), ("hello checkout", "rollout --only hello,checkout --report")]
     {
@@ -86,7 +78,7 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
         assert!(deploy["after_script"][0].as_str().unwrap().contains("|| canaryctl abort "), "{deploy}");
     }
     // All functions of a new file are rolled out together.
-    let fresh = Folder::new("ci-all", &[]);
+    let fresh = Folder::new("pipeline-all", &[]);
     let output = init(&fresh, "hello checkout --ci github");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_has(&printed, &["exec canaryctl rollout --report", "run: canaryctl abort --mine"]);

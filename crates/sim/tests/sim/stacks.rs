@@ -1,14 +1,10 @@
 //! What the SDK reads of a stack: a logical id leads to a function, and the function says whose it is.
 
-#![expect(clippy::unwrap_used, reason = "what fails while a test is set up fails the test")]
-
-use std::time::{Duration, UNIX_EPOCH};
-
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::config::retry::RetryConfig;
-use aws_sdk_cloudformation::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use sim::{Account, Effect, Fault, Settings, SimClock, Stack, Time, World};
+use sim::{Account, Effect, Fault, Settings, Stack, Time, World};
+
+use crate::sdk::{self, client};
 
 fn shop() -> Stack {
     Stack::new("shop")
@@ -23,21 +19,10 @@ fn shop() -> Stack {
 
 /// An account with that stack, and a client for it.
 fn furnished() -> (Account, Client, String) {
-    let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
-    let mut world = World::new(Settings::served(), 1, Time::from(clock.now()));
-    world.create_function("hello", &[]).unwrap();
-    let id = world.create_stack(shop()).unwrap();
-    let account = Account::new(world, clock);
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("ME", "secret", None, None, "a test"))
-        .retry_config(RetryConfig::disabled())
-        .time_source(clock)
-        .sleep_impl(clock)
-        .http_client(account.http_client())
-        .build();
-    (account, Client::from_conf(config), id)
+    let account = sdk::furnished(|world| world.create_function("hello", &[]).unwrap());
+    let id = account.with(|world| world.create_stack(shop())).unwrap();
+    let client = client!(aws_sdk_cloudformation, account);
+    (account, client, id)
 }
 
 /// Status, code and message of an error that came from the service.

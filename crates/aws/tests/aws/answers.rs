@@ -1,7 +1,5 @@
 //! How much of an answer is read, by the SDK's own HTTP client from a server of this test's own.
 
-#![expect(clippy::expect_used, reason = "what fails while a test is set up fails the test")]
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -9,14 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws::{Aws, ClientOverrides, Settings, connect};
-use aws_credential_types::Credentials;
+use aws::Aws;
 use controller::port::{Cloud, Failure};
-use rollout::Subject;
 
-fn subject() -> Subject {
-    Subject::parse("hello:live", None).expect("a subject")
-}
+use crate::connecting::{real, settings};
+use crate::simulated::subject;
 
 /// A server that answers every request so, each on a connection of its own; what `answer` gives is how many bytes it wrote.
 async fn against(
@@ -38,10 +33,7 @@ async fn against(
             });
         }
     });
-    let settings = Settings { region: Some("us-east-1".to_owned()), endpoint_url: Some(url), ..Settings::default() };
-    let key = Credentials::new("ME", "secret", None, None, "test");
-    let aws = connect(settings, ClientOverrides { credentials: Some(key), ..ClientOverrides::default() }).await;
-    (aws.expect("sound settings"), written)
+    (real(settings("us-east-1", &url)).await.expect("sound settings"), written)
 }
 
 #[tokio::test]
@@ -61,7 +53,7 @@ async fn an_answer_without_end_is_given_up_after_what_the_call_can_need() {
         })
         .await;
         let began = Instant::now();
-        let error = aws.alias(&subject()).await.expect_err("no end");
+        let error = aws.alias(&subject("hello:live")).await.expect_err("no end");
         assert_eq!((error.failure, error.code.as_deref()), (Failure::Unanswered, None), "{error}");
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         assert!(error.message.contains("longer than 1024 KiB"), "{error}");
@@ -89,7 +81,7 @@ async fn pages_without_end_are_given_up() {
         Ok(body.len())
     })
     .await;
-    let error = aws.alias_names(&subject().function).await.expect_err("no end");
+    let error = aws.alias_names(&subject("hello:live").function).await.expect_err("no end");
     assert_eq!(error.failure, Failure::Unanswered);
     assert!(error.message.contains("more than 100 pages"), "{error}");
 }

@@ -1,9 +1,5 @@
 //! The binary itself: its exit codes, each produced on purpose, what it prints, and what it refuses before anything is sent.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
-
-mod served;
-
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};

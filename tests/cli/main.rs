@@ -1,0 +1,16 @@
+//! The binary as a process, beside a simulated AWS behind a real socket.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
+
+mod artifacts;
+mod commands;
+mod folder;
+mod hook_servers;
+mod hostile;
+mod in_a_broken_project;
+mod in_a_project;
+mod init;
+mod packaging;
+#[path = "../harness/served.rs"]
+mod served;
+mod several;
