@@ -19,7 +19,9 @@ use crate::preflight::versions::rejected_before;
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// What the candidate logged when it failed. All traffic is back by then, and no call that fails or takes long changes anything.
     pub(crate) async fn evidence(&self, outcome: &Outcome) -> Vec<LoggedError> {
-        let Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) = outcome
+        let Outcome::RolledBack(
+            Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check,
+        ) = outcome
         else {
             return Vec::new();
         };

@@ -6,6 +6,7 @@
 mod admission;
 mod backoff;
 mod batch;
+mod checks;
 mod conclude;
 mod config_diff;
 mod doctor;

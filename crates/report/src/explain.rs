@@ -156,6 +156,7 @@ fn rolled_back(record: &Record) -> Vec<String> {
             let then = if cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
+        Cause::Check => vec![format!("if every check had answered {{\"status\":\"Succeeded\"}}, {onwards}")],
         Cause::Blind | Cause::NoData => {
             let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {

@@ -305,6 +305,7 @@ impl Memory {
             health: Health::Unwatched,
             comparison: Comparison::uncounted(),
             probe: Probe::NotSent,
+            checks: Vec::new(),
             interrupted: false,
             stop_now: at_once && self.is_moving() || (at_once || self.credentials_expired(now)) && self.writes.failures > 0,
             set_manually_since: self.set_manually_since,

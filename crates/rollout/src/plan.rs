@@ -86,6 +86,9 @@ pub struct Plan {
     pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
+    /// What is asked once a minute while the candidate has traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
@@ -102,7 +105,7 @@ impl Deref for Plan {
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has traffic.
     pub fn watches(&self) -> bool {
-        !self.alarms.is_empty() || self.comparing() == Mode::On
+        !self.alarms.is_empty() || self.comparing() == Mode::On || !self.checks.is_empty()
     }
 
     /// What becomes of the comparison: what was asked for, as far as it is permitted.
@@ -169,7 +172,7 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, group,
+            schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, checks, group,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
@@ -209,8 +212,11 @@ impl Plan {
             ("code", texts(code)),
             ("group", texts(group)),
         ]
+        .into_iter()
+        // What came later is no row where nothing was chosen.
+        .chain((!checks.is_empty()).then(|| ("checks", texts(checks))))
         .map(|(name, value)| format!("{name}={value}\n"))
-        .concat()
+        .collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::check::CheckState;
 use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
@@ -61,7 +62,9 @@ impl Report {
             }
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
-            EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
+            EventKind::HookFailed { name, .. } | EventKind::Check { name, state: CheckState::Failed, .. } => {
+                self.failed_hook = Some(name.clone());
+            }
             EventKind::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
             _ => {}
         }
@@ -168,7 +171,9 @@ impl Report {
         match outcome {
             Outcome::Promoted if self.stable.is_some() => vec![rollback],
             Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
-            Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) => {
+            Outcome::RolledBack(
+                Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check,
+            ) => {
                 // Where a URL's server keeps its logs is not known here.
                 if elsewhere { vec![status] } else { vec![logs, status] }
             }

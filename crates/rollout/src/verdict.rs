@@ -1,8 +1,9 @@
-//! What do alarms and counts say together? One verdict for a rollout as its note tells it.
+//! What do alarms, checks and counts say together? One verdict for a rollout as its note tells it.
 //!
 //! Whatever speaks against the candidate outweighs what could not be read, which outweighs a doubt, which outweighs a pass.
 
 use crate::alias::{AliasState, alias_state};
+use crate::check;
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe, Unseen};
 use crate::format::grouped;
 use crate::health::{HoldReason, Pass, ReadError, Verdict};
@@ -15,13 +16,19 @@ use crate::{Cause, Time};
 /// Judges everything that was read, for the rollout of this note.
 pub(crate) fn verdict(plan: &Plan, seen: &Observation, note: &Note) -> Verdict {
     let alarms = seen.health.verdict(plan, note.started_at, seen.now);
-    let Some(counts) = counts(plan, seen, note) else { return alarms };
-    match (alarms, counts) {
-        (alarms @ Verdict::Fail { .. }, _) => alarms,
-        (_, counts @ Verdict::Fail { .. }) => counts,
-        (alarms @ (Verdict::Unreadable { .. } | Verdict::NoData { .. }), _) => alarms,
-        (Verdict::Pass(alarms), Verdict::Pass(counts)) => Verdict::Pass(alarms.and(counts)),
-        (Verdict::Pass(_) | Verdict::HoldReason { .. }, counts) => counts,
+    [check::verdict(plan, seen, note), counts(plan, seen, note)].into_iter().flatten().fold(alarms, worse)
+}
+
+/// The one of two verdicts that outweighs the other; of equal ones the first.
+fn worse(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (one @ Verdict::Fail { .. }, _) => one,
+        (_, other @ Verdict::Fail { .. }) => other,
+        (one @ (Verdict::Unreadable { .. } | Verdict::NoData { .. }), _) => one,
+        (_, other @ (Verdict::Unreadable { .. } | Verdict::NoData { .. })) => other,
+        (one @ Verdict::HoldReason { .. }, _) => one,
+        (Verdict::Pass(one), Verdict::Pass(other)) => Verdict::Pass(one.and(other)),
+        (Verdict::Pass(_), other @ Verdict::HoldReason { .. }) => other,
     }
 }
 

@@ -9,6 +9,7 @@ mod metrics;
 pub(crate) mod problem;
 pub(crate) mod versions;
 
+use futures_util::future::join_all;
 use rollout::admission::{Admission, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
@@ -126,7 +127,8 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     problems.extend(alarms.problems);
     found.in_alarm = alarms.in_alarm;
     found.warnings.extend(alarms.warnings);
-    problems.extend([pre, step, post, probe].into_iter().flatten());
+    let checks = join_all(request.checks.iter().map(|check| hook(cloud, Some(check)))).await;
+    problems.extend([pre, step, post, probe].into_iter().chain(checks).flatten());
     problems.extend(about_credentials(cloud, &found.plan));
     found.warnings.extend(about_session(cloud, &found.plan).await);
     problems
