@@ -39,6 +39,7 @@ fn a_good_version_goes_through_on_one_question_a_minute() {
         // Nine minutes of steps, three of bake, the first look, and what the alias was used to.
         let asked = stage.calls("GetMetricData");
         assert!((12..=15).contains(&asked), "{asked}");
+        assert_eq!(stage.calls("GetFunctionConcurrency"), 0, "why it is not invoked is asked only where it is not");
         output.says("errors 0%");
     });
 }

@@ -142,6 +142,39 @@ fn an_alarm_is_red_though_another_ones_history_cannot_be_read() {
     });
 }
 
+/// It looks at no metric, and fires and is read as any other.
+#[test]
+fn an_alarm_on_logs_rolls_back_and_is_final_though_its_state_passes() {
+    play_on("hello-idle", async |stage| {
+        let query = serde_json::json!({"QueryString": "filter level = 'ERROR' | stats count(*)", "LogGroupIdentifiers": ["/aws/lambda/hello"]});
+        let logged = serde_json::json!({
+            "AlarmName": "logged", "ScheduledQueryConfiguration": query, "Threshold": 1.0, "EvaluationPeriods": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        });
+        let at = |state: &str| sim::Event::SetAlarmState { alarm: "logged".into(), state: state.into() };
+        stage.with(|world| {
+            world.put_alarm(&logged).unwrap();
+            world.set_alarm_state("logged", "OK").unwrap();
+            world.schedule(world.now() + Duration::from_secs(95), at("ALARM"));
+        });
+        stage.sleep(5).await;
+        let watched = Request { alarms: vec!["logged".into()], ..request() };
+        let output = stage.rollout(&watched).await.exits(10).says("alarm `logged` went to ALARM");
+        assert_eq!(output.ending.reason.kind.word(), "alarm");
+        stage.assert_ended("41", "back");
+        assert_eq!(stage.percents().last(), Some(&0));
+        // Between two looks it is found in its history, as alarms on metrics are.
+        stage.with(|world| {
+            world.set_alarm_state("logged", "OK").unwrap();
+            world.set_environment("hello", &[("SIM_BODY", "newer")]).unwrap();
+            world.schedule(world.now() + Duration::from_secs(80), at("ALARM"));
+            world.schedule(world.now() + Duration::from_secs(90), at("OK"));
+        });
+        stage.disturb(Fault::on("DescribeAlarms", Effect::ServerError(503)), 70..190);
+        stage.rollout(&watched).await.exits(10).says("and has left it since");
+    });
+}
+
 #[test]
 fn a_note_that_has_no_room_any_more_hides_no_alarm() {
     play_on("hello-idle", async |stage| {

@@ -67,6 +67,10 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
     play(async {
         let stage = Stage::story(story).await;
         stage.with(furnish);
+        // What `plan` asks, and the rollout.
+        let identity = crate::harness::identity();
+        let mut found = controller::preflight(&stage.aws, &stage.clock, request, identity.id, identity.owner).await;
+        controller::last_version(&stage.aws, request, &mut found).await;
         stage.rollout(request).await.exits(0);
         let called = called(&stage);
         for (action, resource) in &called {
@@ -93,6 +97,9 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
 
 /// A hook may answer at once, and then its answer is not looked for in a tag.
 const LATER: &str = "lambda:UntagResource";
+
+/// Only where no invocation is counted that should be, Lambda is asked why.
+const REASON: &str = "lambda:GetFunctionConcurrency";
 
 #[test]
 fn alarms_and_hooks() {
@@ -126,7 +133,7 @@ fn code_an_alarm_that_is_kept_and_a_comparison() {
         ..with(short(), |policy| policy.analysis.mode = Mode::On)
     };
     // Tags are asked for once the alarm is there, and written with it; a state is cleared that is red about another version.
-    let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
+    let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource", REASON];
     assert_least("hello", |_| {}, &kept, &spare);
     let alarms = permissions(&kept, &place(), false).into_iter().find(|grant| grant.id == "ManagedAlarms").unwrap();
     assert_eq!(alarms.resources, ["arn:aws:cloudwatch:us-east-1:*:alarm:hello-canary-errors"]);
@@ -143,7 +150,20 @@ fn saved_events() {
     };
     let compared = with(short(), |policy| policy.analysis = analysis);
     let probed = Request { alarms: Vec::new(), probe_event: Some(b"{}".to_vec()), ..compared };
-    assert_least("hello-idle", |_| {}, &probed, &[]);
+    assert_least("hello-idle", |_| {}, &probed, &[REASON]);
+}
+
+#[test]
+fn the_reason_why_nothing_is_counted() {
+    let compared = with(short(), |policy| policy.analysis.mode = Mode::On);
+    let request = Request { alarms: Vec::new(), ..compared };
+    let grants = permissions(&request, &place(), false);
+    play_on("hello", async |stage| {
+        let none = serde_json::json!({"ReservedConcurrentExecutions": 0});
+        stage.with(|world| world.arrange("PUT", "/2017-10-31/functions/hello/concurrency", &none).unwrap());
+        stage.with(|world| refuse_the_rest(world, &grants, |fault| fault));
+        stage.rollout(&request).await.exits(12).lacks("AccessDenied").because("reserved concurrency is 0");
+    });
 }
 
 #[test]
@@ -166,7 +186,16 @@ fn a_rollback_and_the_doctor() {
         });
         let granted: BTreeSet<String> =
             grants.iter().flat_map(|grant| &grant.actions).map(|action| (*action).to_owned()).collect();
-        assert_eq!(asked, granted);
+        // One that was deleted is looked for, once AWS has refused it.
+        let spare = BTreeSet::from(["lambda:ListVersionsByFunction".to_owned()]);
+        assert_eq!((granted.difference(&asked).cloned().collect(), asked.is_subset(&granted)), (spare, true));
+        let gone = controller::Order {
+            subject: request().subject,
+            to: rollout::Version::new(7),
+            limit: Duration::ZERO,
+            identity: crate::harness::identity(),
+        };
+        assert!(controller::pruned(&operator.aws, &gone).await.is_some_and(|pruned| !pruned.existing.is_empty()));
         assert_eq!(
             grants[0].resources,
             ["arn:aws:lambda:us-east-1:*:function:hello", "arn:aws:lambda:us-east-1:*:function:hello:Live"]

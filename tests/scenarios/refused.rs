@@ -1,10 +1,11 @@
 //! What cannot end well does not begin: every problem is reported at once, and nothing was written.
 
-use controller::Request;
 use controller::port::Code;
+use controller::{Identity, Request};
 use rollout::plan::{Analysis, Mode, OnLowTraffic, Preexisting};
 use sim::{Effect, Fault};
 
+use crate::harness::identity;
 use crate::stage::{Stage, play, play_on, request, short, with};
 
 /// Refused with 3, every word in the log, nothing written by the program.
@@ -213,6 +214,59 @@ fn test_events_are_refused_where_tenants_are_isolated() {
         let probing = with(short(), |policy| policy.analysis.on_low_traffic = OnLowTraffic::Probe(2));
         assert_refused(&stage, &probing, &["hello isolates tenants"]).await;
         stage.rollout(short()).await.exits(0);
+    });
+}
+
+#[test]
+fn a_version_that_failed_is_refused_before_and_after_it_has_a_number() {
+    play_on("hello-idle", async |stage| {
+        stage.with(|world| {
+            world.set_environment("hello", &[("SIM_STATE", "Failed")]).unwrap();
+            world.publish("hello", 42).unwrap();
+        });
+        stage.sleep(60).await;
+        let named = Request { version: rollout::Version::new(42), ..short() };
+        assert_refused(&stage, &named, &["the version to roll out, 42, is Failed: ", "roll out without `--version`"]).await;
+        // A plan looks for it, whatever number it has, and says whether publishing gives it again.
+        let again = "the version published last, 42, is Failed: An error occurred during function initialization";
+        let found = planned(&stage, &short()).await;
+        let problem = found.problems.first().unwrap();
+        assert!(problem.text.starts_with(again) && problem.text.ends_with("publishing gives it again"), "{problem}");
+        stage.with(|world| world.set_environment("hello", &[("SIM_STATE", ""), ("SIM_BODY", "mended")]).unwrap());
+        let found = planned(&stage, &short()).await;
+        assert_eq!((found.problems, found.warnings.iter().filter(|text| text.starts_with(again)).count()), (vec![], 1));
+        // What cannot be looked at is not healthy.
+        stage.with(|world| world.add_fault(Fault::on("ListVersionsByFunction", Effect::Deny)));
+        let found = planned(&stage, &short()).await;
+        assert!(found.callers.unseen.iter().any(|skipped| skipped.what.contains("published last")), "{:?}", found.callers.unseen);
+    });
+}
+
+/// What `plan` finds.
+async fn planned(stage: &Stage, request: &Request) -> controller::Preflight {
+    let Identity { id, owner } = identity();
+    let mut found = controller::preflight(&stage.aws, &stage.clock, request, id, owner).await;
+    controller::last_version(&stage.aws, request, &mut found).await;
+    found
+}
+
+/// An execution goes on where it began, so that a rollback leaves it with the version that failed.
+#[test]
+fn a_rollback_of_a_durable_function_says_what_still_runs_on_the_candidate() {
+    play_on("hello-idle", async |stage| {
+        configure(&stage, &serde_json::json!({"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}}));
+        stage.alarm_in(95);
+        let output = stage.rollout(request()).await.exits(10);
+        let output = output.says("42 is marked as rolled back; executions that started on 42 still run on it");
+        let list = "aws lambda list-durable-executions-by-function --statuses RUNNING --function-name hello --qualifier 42";
+        assert!(output.ending.executions_stay && output.ending.next.iter().any(|next| next == list), "{:?}", output.ending);
+    });
+    // None began on a version that had no traffic, and none is left behind by a promotion.
+    play_on("hello-idle", async |stage| {
+        configure(&stage, &serde_json::json!({"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}}));
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Failed")]).unwrap());
+        assert!(!stage.rollout(request()).await.exits(11).ending.executions_stay);
+        assert!(!stage.rollout(short()).await.exits(0).ending.executions_stay);
     });
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use controller::Request;
 use rollout::plan::{Analysis, Mode};
 use rollout::policy::Policy;
+use serde_json::json;
+use sim::{Effect, Fault};
 
 use crate::stage::{Output, Stage, play_on, request};
 
@@ -27,6 +29,7 @@ fn a_version_whose_key_is_denied_goes_back_under_every_schedule() {
     ] {
         play_on("hello", async |stage| {
             let output = refused(&stage, "KMSAccessDenied", schedule).await.exits(12);
+            let output = output.because("is refused before it runs (KMS, network, concurrency)");
             stage.assert_ended("41", "back");
             let most = stage.percents().into_iter().max().unwrap();
             assert!(most <= highest, "{schedule}: {most}%\n{}", output.log);
@@ -39,9 +42,37 @@ fn a_version_whose_key_is_denied_goes_back_under_every_schedule() {
 #[test]
 fn what_is_throttled_to_nothing_is_not_promoted_either() {
     play_on("hello", async |stage| {
-        refused(&stage, "Throttled", "Canary10Percent5Minutes").await.exits(12);
+        let output = refused(&stage, "Throttled", "Canary10Percent5Minutes").await.exits(12);
+        output.because("42 has no invocations, although about ").because(" invocations of it were throttled");
         stage.assert_ended("41", "back");
     });
+}
+
+/// What AWS knows of it is said, and asking for that delays nothing.
+#[test]
+fn a_function_without_any_concurrency_is_named_as_the_reason() {
+    let without_concurrency = |schedule, fault: Option<Fault>| {
+        play_on("hello", async |stage| {
+            let began = stage.with(|world| world.now());
+            let none = json!({"ReservedConcurrentExecutions": 0});
+            stage.with(|world| {
+                world.arrange("PUT", "/2017-10-31/functions/hello/concurrency", &none).unwrap();
+                fault.into_iter().for_each(|fault| world.add_fault(fault));
+            });
+            let output = refused(&stage, "", schedule).await.exits(12);
+            stage.assert_ended("41", "back");
+            (output.ending.reason.detail, stage.with(|world| world.now()).since(began))
+        })
+    };
+    for schedule in ["AllAtOnce", "Canary10Percent5Minutes"] {
+        let (why, took) = without_concurrency(schedule, None);
+        assert!(why.contains(" invocations of it were throttled; the function's reserved concurrency is 0"), "{why}");
+        for effect in [Effect::Deny, Effect::Stall] {
+            let (why, later) = without_concurrency(schedule, Some(Fault::on("GetFunctionConcurrency", effect)));
+            assert!(why.contains(" invocations of it were throttled") && !why.contains("reserved"), "{why}");
+            assert_eq!(later.as_secs(), took.as_secs(), "{schedule}, {effect:?}");
+        }
+    }
 }
 
 #[test]
@@ -51,5 +82,30 @@ fn where_nobody_calls_the_stable_version_either_the_end_says_that_nothing_was_ob
         output.says("nothing was verified");
         stage.sleep(Duration::from_mins(5).as_secs()).await;
         stage.assert_ended("42", "promoted");
+    });
+}
+
+/// Changes how often the alias is invoked, and lets some minutes pass.
+async fn invoked(stage: &Stage, a_second: &str, minutes: u64) {
+    stage.with(|world| world.set_environment("hello", &[("SIM_TRAFFIC_RPS", a_second)]).unwrap());
+    stage.sleep(minutes * 60).await;
+}
+
+#[test]
+fn traffic_that_began_minutes_ago_is_expected_to_go_on() {
+    play_on("hello-idle", async |stage| {
+        // Of the mean of the hour, three invocations a minute, the time with all traffic has fewer than are waited for.
+        invoked(&stage, "0.3", 4).await;
+        refused(&stage, "KMSAccessDenied", "AllAtOnce").await.exits(12).because("no invocations, although about");
+        stage.assert_ended("41", "back");
+    });
+}
+
+#[test]
+fn traffic_that_ended_long_ago_is_not_expected_again() {
+    play_on("hello-idle", async |stage| {
+        invoked(&stage, "0.3", 4).await;
+        invoked(&stage, "0", 20).await;
+        refused(&stage, "KMSAccessDenied", "AllAtOnce").await.exits(0).says("nothing was verified");
     });
 }

@@ -56,6 +56,9 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
         notes.extend(about(&one.subject, &place).map(str::to_owned));
         if rollback_only {
             add(&mut grants, rollback_permissions(&one.subject, &place));
+            let optional = "the `WarningsOfDeletedVersions` statement is optional: without it a rollback to a deleted version does not say \
+                            which versions exist";
+            notes.push(optional.to_owned());
             continue;
         }
         let is_typed = |problem: &&project::Problem| problem.setting.as_deref().is_some_and(|setting| typed.contains(&setting));
@@ -96,7 +99,7 @@ fn about_rollout(args: &Rollout, create_alias: bool) -> impl Iterator<Item = &'s
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
                  needed once";
     let warnings = "the `Warnings…` statements are optional: without them a rollout does not warn about callers that bypass the alias, \
-                    or about its stack";
+                    or about its stack, and a plan not about a failed version";
     let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
     notes.into_iter().flatten()
 }

@@ -23,9 +23,10 @@ pub(crate) struct Described {
 /// All kinds of alarms: only metric alarms are given to those who do not ask for the others.
 pub(crate) const KINDS: [AlarmType; 3] = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm];
 
-/// Whether `CloudWatch` refuses the question because it has no log alarms, as in Regions that do not have them yet.
+/// Whether `CloudWatch` finds something wrong with the question, as in Regions that have no log alarms yet. Where it was something
+/// else, asking without them is refused again.
 pub(crate) fn has_no_log_alarms(error: &CloudError) -> bool {
-    error.failure == Failure::Invalid && error.message.contains(AlarmType::LogAlarm.as_str())
+    error.failure == Failure::Invalid
 }
 
 impl Aws {

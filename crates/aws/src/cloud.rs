@@ -194,6 +194,12 @@ impl Cloud for Aws {
         }
     }
 
+    async fn reserved_concurrency(&self, function: &FunctionName) -> Answer<Option<u32>> {
+        let request = self.lambda.get_function_concurrency().function_name(function.reference());
+        let found = request.send().await.map_err(failed(Call::GetFunctionConcurrency))?;
+        Ok(found.reserved_concurrent_executions.and_then(|reserved| u32::try_from(reserved).ok()))
+    }
+
     async fn alarms(&self, names: &[String], _known: Time) -> Answer<Dated<Vec<AlarmSeen>>> {
         let at = self.time();
         let Described { metric, composite, log } = self.describe(names).await?;
@@ -230,6 +236,10 @@ impl Cloud for Aws {
 
     async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
         metrics::baseline(self, subject, from, to, every).await
+    }
+
+    async fn throttles(&self, subject: &Subject, version: Version, from: Time) -> Answer<(f64, f64)> {
+        metrics::throttles(self, subject, version, from).await
     }
 
     async fn managed_alarm(&self, name: &str) -> Answer<Option<ManagedAlarm>> {

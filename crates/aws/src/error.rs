@@ -175,7 +175,8 @@ fn explain<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     }
 }
 
-/// Certificates that are not trusted are those of a proxy, as a rule.
+/// Certificates that are not trusted are those of a proxy, as a rule. Only the TLS library's words tell them from its other errors: its
+/// own type is not one that the SDK gives away. Nothing but a hint hangs on it.
 fn with_hint(said: String) -> String {
     if said.contains("certificate") { format!("{said}\n  hint: {CERTIFICATES}") } else { said }
 }

@@ -111,13 +111,20 @@ pub(crate) async fn baseline(aws: &Aws, subject: &Subject, from: Time, to: Time,
         [("Errors", "SampleCount"), ("Errors", "Sum"), ("Duration", "SampleCount"), ("Duration", "p90"), ("Duration", "p99")];
     let queries = asked.into_iter().enumerate();
     let queries = queries.map(|(place, asked)| query(&format!("u{place}"), subject, None, asked, every));
-    let series = ask(aws, queries.collect(), from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
+    let by_minute = query("m", subject, None, ("Errors", "SampleCount"), MINUTE);
+    let series = ask(aws, queries.chain([by_minute]).collect(), from, to).await?.into_iter().collect::<Answer<Vec<Values>>>()?;
     let value = |place: usize, start: &Time| series.get(place).and_then(|values| values.get(start)).copied();
     let calls = series.first().into_iter().flatten();
     Ok(calls
         .map(|(start, calls)| Baseline {
             start: *start,
             calls: *calls,
+            minutes: series
+                .last()
+                .into_iter()
+                .flat_map(|minutes| minutes.range(*start..*start + every))
+                .map(|(at, calls)| (*at, *calls))
+                .collect(),
             errors: value(1, start).unwrap_or_default().clamp(0.0, *calls),
             timed: value(2, start).unwrap_or_default(),
             p90: value(3, start),
@@ -133,7 +140,19 @@ pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<Strin
         stat(&format!("r{place}"), dimensions, ("Invocations", "Sum"), HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
-    answered.into_iter().map(|values| values.map(|values| values.values().fold(0.0, |sum, value| sum + value))).collect()
+    answered.into_iter().map(|values| values.map(sum)).collect()
+}
+
+pub(crate) async fn throttles(aws: &Aws, subject: &Subject, version: Version, from: Time) -> Answer<(f64, f64)> {
+    let asked = ("Throttles", "Sum");
+    let queries = vec![query("v", subject, Some(version), asked, MINUTE), query("a", subject, None, asked, MINUTE)];
+    let answered = ask(aws, queries, from, aws.clock.now()).await?.into_iter().map(|values| values.map(sum));
+    let sums = answered.collect::<Answer<Vec<f64>>>()?;
+    Ok((sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default()))
+}
+
+fn sum(values: Values) -> f64 {
+    values.values().fold(0.0, |sum, value| sum + value)
 }
 
 fn query(id: &str, subject: &Subject, version: Option<Version>, asked: (&str, &str), period: Duration) -> MetricDataQuery {

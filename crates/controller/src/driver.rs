@@ -59,6 +59,9 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
 ) -> RolloutSummary {
     let now = io.now();
     sink.emit(now, started(&found.plan, found.resumes.as_ref()));
+    if found.plan.durable {
+        sink.durable();
+    }
     if let Some(end) = io.cloud.expiry() {
         let text = format!(
             "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",

@@ -50,6 +50,11 @@ impl<'a> EventSink<'a> {
         self.report.logged(evidence);
     }
 
+    /// To be told of a durable function.
+    pub(crate) fn durable(&mut self) {
+        self.report.durable();
+    }
+
     pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> RolloutSummary {
         self.report.known(found.plan.id, found.plan.stable);
         let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };

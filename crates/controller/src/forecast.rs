@@ -11,7 +11,7 @@ use rollout::target::Subject;
 use rollout::timing::CLOUDWATCH_LAG;
 use rollout::{Schedule, Time, Weight};
 
-use crate::metrics_analysis::whole;
+use crate::expectation::whole;
 use crate::port::{Baseline, Cloud, CloudError};
 
 const DAY: Duration = Duration::from_hours(24);

@@ -38,7 +38,7 @@ impl Grant {
     }
 }
 
-/// Whatever a rollout calls, or a later process that resumes it; with `doctor`, what that asks beside.
+/// Whatever a plan and a rollout call, or a later process that resumes it; with `doctor`, what that asks beside.
 pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant> {
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));
@@ -88,7 +88,11 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
+    // Asked for where the candidate has no invocations, for the reason.
+    warnings.extend((request.analysis.mode != Mode::Off).then_some(Call::GetFunctionConcurrency));
     warnings.extend(hooks.is_empty().then_some(Call::ListTags));
+    // A plan looks for the version that was published last.
+    warnings.extend(request.version.is_none().then_some(Call::ListVersionsByFunction));
     grants.push(Grant::of("Warnings", &warnings, vec![function]));
     grants.push(Grant::of("WarningsOfQueues", &[Call::ListEventSourceMappings], everything()));
     grants.retain(|grant| !grant.actions.is_empty());
@@ -100,7 +104,9 @@ pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
     let arns = Arns { subject, place };
     let resources = vec![arns.function(None), arns.function(Some(&subject.alias))];
     let alias = Grant::of("Alias", &[Call::GetAlias, Call::UpdateAlias], resources);
-    [alias].into_iter().chain(arns.stack()).collect()
+    // Where the version to roll back to was deleted: which ones there are.
+    let versions = Grant::of("WarningsOfDeletedVersions", &[Call::ListVersionsByFunction], vec![arns.function(None)]);
+    [alias, versions].into_iter().chain(arns.stack()).collect()
 }
 
 fn everything() -> Vec<String> {

@@ -1,4 +1,5 @@
-//! What is in progress beside the loop? A hook's invocation and the candidate's answers to test events, both awaited while it rests.
+//! What is in progress beside the loop? A hook's invocation, the candidate's answers to test events, and the question why nobody invokes it:
+//! all awaited while it rests.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -25,11 +26,23 @@ pub(crate) struct Jobs<'a> {
     report_to: Option<(String, String)>,
     pub(crate) probe: Probe,
     probing: Option<Job<'a, Probe>>,
+    /// What AWS says of why no invocation of the candidate is counted, once it has said something.
+    pub(crate) reason: Option<String>,
+    inquiry: Option<Job<'a, Option<String>>>,
 }
 
 impl<'a> Jobs<'a> {
     pub(crate) fn new() -> Self {
-        Self { asked: None, hook: Hook::NotInvoked, asking: None, report_to: None, probe: Probe::NotSent, probing: None }
+        Self {
+            asked: None,
+            hook: Hook::NotInvoked,
+            asking: None,
+            report_to: None,
+            probe: Probe::NotSent,
+            probing: None,
+            reason: None,
+            inquiry: None,
+        }
     }
 
     /// How the hook is doing that the alias announces.
@@ -64,12 +77,20 @@ impl<'a> Jobs<'a> {
         self.probing = Some(Box::pin(probing));
     }
 
+    /// Asks why no invocation of the candidate is counted, unless that is known, or asked already.
+    pub(crate) fn inquire(&mut self, inquiry: impl Future<Output = Option<String>> + 'a) {
+        if self.reason.is_none() && self.inquiry.is_none() {
+            self.inquiry = Some(Box::pin(inquiry));
+        }
+    }
+
     /// Ends once something has answered; never where nothing is in progress.
     pub(crate) async fn answered(&mut self) {
         tokio::select! {
             biased;
             answer = or_never(&mut self.asking) => (self.hook, self.asking) = (answered(answer), None),
             answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
+            answer = or_never(&mut self.inquiry) => (self.reason, self.inquiry) = (answer, None),
         }
     }
 }

@@ -5,26 +5,18 @@
 
 use std::time::Duration;
 
-use analysis::{LatencyTest, Minute, Outlook, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together};
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths, Unseen};
+use analysis::{
+    LatencyTest, Minute, Outlook, ParameterError, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together,
+};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths};
 use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
-use rollout::note::{Note, Phase};
+use rollout::note::Note;
 use rollout::plan::{Latency, Plan};
-use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
-use rollout::{Time, Version, Weight};
+use rollout::{Time, Version};
 
-use crate::port::{Baseline, Limit, Limits, MinuteCounts, VersionCounts};
-
-/// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
-pub(crate) type Reference = Option<Baseline>;
-
-pub(crate) const PAST: Duration = Duration::from_hours(1);
-
-const MINUTE: Duration = Duration::from_mins(1);
-
-/// The invocations of both versions that cannot all be missing by chance.
-const MANY: f64 = 100.0;
+use crate::expectation::{Counted, MINUTE, Reference, due, expected_calls, none_although, silent, unknown, unseen, whole};
+use crate::port::{Limit, Limits, MinuteCounts, VersionCounts};
 
 /// From which duration on invocations that are still running are missing in the newest minutes, in milliseconds.
 const LONG: f64 = 20_000.0;
@@ -40,14 +32,6 @@ pub(crate) fn limits(plan: &Plan, baseline: &Reference) -> Option<Limits> {
     Some(Limits { p90, p99, decide: plan.analysis.latency == Latency::Enforce })
 }
 
-/// How many invocations the canary can be expected to have while stable has some too, if the traffic stays as it was.
-pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
-    let a_minute = baseline.as_ref().map(|baseline| baseline.calls / (PAST.as_secs_f64() / 60.0))?;
-    let minutes = plan.schedule.every().as_secs_f64() / 60.0;
-    let mixed = plan.schedule.weights().iter().filter(|weight| **weight < Weight::FULL);
-    Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * minutes * a_minute))
-}
-
 /// The invocations of the canary in the minutes of the step in force; the minute in which it began counts whole.
 pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
     let of_step = counted.iter().filter(|minute| minute.start + MINUTE > note.since);
@@ -55,73 +39,78 @@ pub(crate) fn step_calls(note: &Note, counted: &[MinuteCounts]) -> u64 {
 }
 
 /// What the minutes counted so far say of a rollout, and what not even a sound answer of AWS may say.
-pub(crate) fn find(
-    plan: &Plan,
-    note: &Note,
-    all: &[MinuteCounts],
-    baseline: &Reference,
-    now: Time,
-) -> Result<AnalysisResult, String> {
-    let (stable, candidate) = note.stable.zip(note.candidate).ok_or("only one version is known: nothing can be compared")?;
+pub(crate) fn find(of: &Counted<'_>) -> Result<AnalysisResult, String> {
+    let Counted { plan, note, baseline, .. } = *of;
+    let versions = note.stable.zip(note.candidate).ok_or("only one version is known: nothing can be compared")?;
     if plan.analysis.latency == Latency::Enforce && limits(plan, baseline).is_none() {
         return Err("the durations before the rollout are not known".to_owned());
     }
-    let counted = finished(all, baseline, now);
     let said = |error: &dyn std::fmt::Display| format!("the counts are not valid: {error}");
-    let minutes = counted.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
-    let slow = slowness(plan, &counted, baseline).map_err(|error| said(&error))?;
-    let enforced = slow.as_ref().is_some_and(|slow| slow.enforced);
-    let parameters = parameters(plan, enforced);
-    let test = Test::of(&parameters, &minutes).map_err(|error| said(&error))?;
+    let ended = finished(of.minutes, baseline, of.now);
+    let minutes = ended.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
+    let slow = slowness(plan, &ended, baseline).map_err(|error| said(&error))?;
+    let mut finding = compare(of, versions, (&ended, &minutes), slow).map_err(|error| said(&error))?;
+    if finding.opinion != AnalysisVerdict::RollBack {
+        if let Some(why) = unknown(of, &finding.numbers) {
+            (finding.opinion, finding.why) = (AnalysisVerdict::NoData, why);
+        }
+        if let Some(why) = silent(of, &finding) {
+            finding.why = why;
+        }
+        if let Some(why) = dead_from_the_start(versions, &minutes, baseline) {
+            (finding.opinion, finding.why) = (AnalysisVerdict::RollBack, why);
+        }
+    }
+    slower(&mut finding);
+    Ok(finding)
+}
+
+/// What the test of errors says, in the minutes whose invocations have ended.
+fn compare(
+    of: &Counted<'_>,
+    versions: (Version, Version),
+    (ended, minutes): (&[MinuteCounts], &[Minute]),
+    slow: Option<Slow>,
+) -> Result<AnalysisResult, ParameterError> {
+    let parameters = parameters(of.plan, slow.as_ref().is_some_and(|slow| slow.enforced));
+    let test = Test::of(&parameters, minutes)?;
     let described = test.explain();
-    let versions = (stable, candidate);
     let numbers = Numbers {
-        stable: calls(stable, &described.stable),
-        candidate: calls(candidate, &described.canary),
+        stable: calls(versions.0, &described.stable),
+        candidate: calls(versions.1, &described.canary),
         ln_evidence: Thousandths::from_f64(test.ln_e()),
         ln_threshold: Thousandths::from_f64(parameters.ln_threshold()),
         missing_errors: described.missing_bad.map(whole),
         extra_failures: Thousandths::from_f64(described.extra_bad),
-        seen_percent: seen(note, &counted),
-        counted_to: counted.last().map(|minute| minute.start + MINUTE),
+        seen_percent: seen(of.note, ended),
+        counted_to: ended.last().map(|minute| minute.start + MINUTE),
         slow,
     };
-    let outlook = Outlook { due: Some(due(plan, note, &counted, now)), in_all: expected_calls(plan, baseline) };
-    let verdict = test.verdict(&outlook);
+    let due = due(of, ended);
+    let verdict = test.verdict(&Outlook { due: Some(due), in_all: expected_calls(of.plan, of.baseline) });
     // What speaks against the canary is not explained away by trouble that stable has, too: it may be the canary's doing.
     let alone = matches!(verdict, Verdict::Hold | Verdict::RollBack);
-    let shared = both_worse(versions, &counted, &minutes, baseline).filter(|_| !alone);
-    let mut finding = AnalysisResult {
-        opinion: opinion(verdict),
-        why: String::new(),
-        happened: counted.iter().find(|minute| minute.candidate.errors > 0.0).map(|minute| minute.start.max(note.started_at)),
-        step_calls: step_calls(note, all),
-        unseen: unseen(plan, note, all, baseline, now),
-        together: shared,
+    let failed = ended.iter().find(|minute| minute.candidate.errors > 0.0);
+    let opinion = opinion(verdict);
+    Ok(AnalysisResult {
+        opinion,
+        why: sentence(of.plan, (&parameters, minutes), opinion, &numbers, due),
+        happened: failed.map(|minute| minute.start.max(of.note.started_at)),
+        step_calls: step_calls(of.note, of.minutes),
+        unseen: unseen(of),
+        together: both_worse(versions, ended, minutes, of.baseline).filter(|_| !alone),
         numbers,
+    })
+}
+
+/// That the candidate has failed every invocation, where that is enough to say so and nothing that was so before.
+fn dead_from_the_start((stable, candidate): (Version, Version), minutes: &[Minute], baseline: &Reference) -> Option<String> {
+    let found = dead(minutes).filter(|_| !was_dead(baseline))?;
+    let compared = match whole(found.stable_calls) {
+        0 => String::new(),
+        calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
     };
-    finding.why = sentence(plan, &parameters, &minutes, &finding, outlook.due.unwrap_or_default());
-    if let Some(why) = silent(plan, note, all, baseline, &finding, now) {
-        finding.why = why;
-    }
-    if finding.opinion != AnalysisVerdict::RollBack
-        && let Some(why) = unknown(plan, note, all, &finding.numbers, baseline, now)
-    {
-        (finding.opinion, finding.why) = (AnalysisVerdict::NoData, why);
-    }
-    if finding.opinion != AnalysisVerdict::RollBack
-        && let Some(found) = dead(&minutes).filter(|_| !was_dead(baseline))
-    {
-        finding.opinion = AnalysisVerdict::RollBack;
-        let compared = match whole(found.stable_calls) {
-            0 => String::new(),
-            calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
-        };
-        finding.why =
-            format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls)));
-    }
-    slower(&mut finding);
-    Ok(finding)
+    Some(format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls))))
 }
 
 fn calls(version: Version, rate: &Rate) -> Calls {
@@ -163,96 +152,9 @@ fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<Mi
     counted.iter().filter(over).copied().collect()
 }
 
-/// Why there is nothing to go by, though there should be: no count is not a good one.
-fn unknown(plan: &Plan, note: &Note, all: &[MinuteCounts], numbers: &Numbers, baseline: &Reference, now: Time) -> Option<String> {
-    let candidate = numbers.candidate.version;
-    let raw: f64 = all.iter().map(|minute| minute.candidate.calls).sum();
-    if numbers.candidate.calls == 0 && raw > 0.0 {
-        return Some(format!(
-            "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
-        ));
-    }
-    let settled = now.since(first_weight(plan, note)).saturating_sub(CLOUDWATCH_SETTLED).as_secs_f64() / 60.0;
-    let expected = baseline.as_ref().map_or(0.0, |baseline| baseline.calls / 60.0) * settled;
-    let silent = all.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
-    (silent && expected >= MANY).then(|| {
-        format!("no invocation of either version was counted, although about {} were expected by now", grouped(whole(expected)))
-    })
-}
-
-/// By when the candidate had traffic, at the latest: the steps before the one in force took no less than planned.
-fn first_weight(plan: &Plan, note: &Note) -> Time {
-    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
-    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
-    let planned = if note.promoted_manually { Duration::ZERO } else { plan.schedule.every().saturating_mul(before) };
-    note.since - planned
-}
-
 fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {
     let MinuteCounts { stable, candidate, .. } = minute;
     Minute::new([candidate.calls, candidate.errors, stable.calls, stable.errors])
-}
-
-/// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
-/// Taken from stable's invocations in minutes that are all there.
-fn due(plan: &Plan, note: &Note, counted: &[MinuteCounts], now: Time) -> f64 {
-    let from = first_weight(plan, note);
-    let whole = counted.iter().filter(|minute| minute.start >= from && now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
-    let stable: f64 = whole.map(|minute| minute.stable.calls).sum();
-    plan.schedule.weight(1).min(note.phase.share()).fraction() * stable
-}
-
-/// So many invocations are not all missing by chance: less than once in 20,000 times.
-const FEW: f64 = 10.0;
-
-/// How sure it is that the candidate has no invocations, though it should have; `None` where it has some, or few are expected.
-fn unseen(plan: &Plan, note: &Note, all: &[MinuteCounts], baseline: &Reference, now: Time) -> Option<Unseen> {
-    let absent = all.iter().all(|minute| minute.candidate.calls <= 0.0);
-    let expected_by = |at: Time| absent && expected_of_candidate(plan, note, all, baseline, at) >= FEW;
-    let settled = now - CLOUDWATCH_SETTLED;
-    match (expected_by(settled - UNSEEN_LIMIT), expected_by(settled), expected_by(now)) {
-        (true, ..) => Some(Unseen::Missing),
-        (false, true, _) => Some(Unseen::Late),
-        (false, false, true) => Some(Unseen::Early),
-        (false, false, false) => None,
-    }
-}
-
-/// The invocations that the candidate should have had by `at`, at the least. Beside stable: its weight hardly ever was below the first
-/// step's, or the one in force, of what stable had. With all traffic: what the alias had an hour before, for as long as that.
-fn expected_of_candidate(plan: &Plan, note: &Note, all: &[MinuteCounts], baseline: &Reference, at: Time) -> f64 {
-    let from = first_weight(plan, note);
-    let whole = all.iter().filter(|minute| minute.start >= from && minute.start + MINUTE <= at);
-    let beside: f64 = whole.map(|minute| minute.stable.calls).sum();
-    let weight = plan.schedule.weight(1).min(note.phase.share()).fraction();
-    let beside = if weight < 1.0 { weight / (1.0 - weight) * beside } else { 0.0 };
-    let alone = if note.phase == Phase::Bake { at.since(note.since).as_secs_f64() } else { 0.0 };
-    beside + baseline.as_ref().map_or(0.0, |baseline| baseline.calls / PAST.as_secs_f64()) * alone
-}
-
-/// What is said in place of counts that say nothing of the step in force: there are none of the candidate, or none any more.
-fn silent(
-    plan: &Plan,
-    note: &Note,
-    all: &[MinuteCounts],
-    baseline: &Reference,
-    finding: &AnalysisResult,
-    now: Time,
-) -> Option<String> {
-    if matches!(finding.unseen, Some(Unseen::Late | Unseen::Missing)) {
-        let expected = expected_of_candidate(plan, note, all, baseline, now - CLOUDWATCH_SETTLED);
-        return Some(none_although(finding.numbers.candidate.version, expected));
-    }
-    let passes = matches!(finding.opinion, AnalysisVerdict::Pass | AnalysisVerdict::LowPower);
-    let since = silent_since(all, now).filter(|_| passes)?;
-    Some(format!("no invocations of either version since {}", clock(since)))
-}
-
-/// Since when neither version has had an invocation, where `CloudWatch` should have had those after it by now.
-fn silent_since(all: &[MinuteCounts], now: Time) -> Option<Time> {
-    let with_any = all.iter().filter(|minute| minute.stable.calls + minute.candidate.calls > 0.0);
-    let last = with_any.map(|minute| minute.start + MINUTE).max()?;
-    (now.since(last) >= CLOUDWATCH_SETTLED + MINUTE).then_some(last)
 }
 
 fn opinion(verdict: Verdict) -> AnalysisVerdict {
@@ -265,8 +167,14 @@ fn opinion(verdict: Verdict) -> AnalysisVerdict {
     }
 }
 
-fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &AnalysisResult, due: f64) -> String {
-    let Numbers { stable, candidate, .. } = &finding.numbers;
+fn sentence(
+    plan: &Plan,
+    (parameters, minutes): (&Parameters, &[Minute]),
+    opinion: AnalysisVerdict,
+    numbers: &Numbers,
+    due: f64,
+) -> String {
+    let Numbers { stable, candidate, .. } = numbers;
     let rates = format!(
         "errors {} ({}/{}) vs {} on {}",
         candidate.rate(),
@@ -275,7 +183,7 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
         stable.rate(),
         stable.version
     );
-    match finding.opinion {
+    match opinion {
         AnalysisVerdict::RollBack => {
             let times = shown_ratio(parameters, minutes).ok().flatten();
             let bound = percent(plan.analysis.alpha() * 100.0);
@@ -292,23 +200,16 @@ fn sentence(plan: &Plan, parameters: &Parameters, minutes: &[Minute], finding: &
         }
         AnalysisVerdict::Hold => {
             let evidence = |ln: Thousandths| format!("{:.1}", ln.to_f64().exp());
-            let threshold = finding.numbers.ln_threshold.to_f64().exp();
-            format!("{rates}, evidence {} of {threshold:.0}", evidence(finding.numbers.ln_evidence))
+            let threshold = numbers.ln_threshold.to_f64().exp();
+            format!("{rates}, evidence {} of {threshold:.0}", evidence(numbers.ln_evidence))
         }
-        AnalysisVerdict::NoData => none_although(candidate.version, due),
+        AnalysisVerdict::NoData => none_although(candidate.version, due, None),
         AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {
             format!("no invocation of {} counted yet", candidate.version)
         }
         AnalysisVerdict::LowPower => format!("{rates}; too few invocations to detect anything but near-total failure"),
         AnalysisVerdict::Pass => rates,
     }
-}
-
-fn none_although(candidate: Version, expected: f64) -> String {
-    let expected = grouped(whole(expected));
-    format!(
-        "{candidate} has no invocations, although about {expected} were expected by now: its traffic does not arrive, is not counted, or is refused before it runs (KMS, network, concurrency)"
-    )
 }
 
 fn both_worse(
@@ -398,16 +299,6 @@ fn slower(finding: &mut AnalysisResult) {
         }
         (AnalysisVerdict::Pass | AnalysisVerdict::LowPower | AnalysisVerdict::Hold | AnalysisVerdict::NoData, _) => {}
     }
-}
-
-/// A count as a whole number.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from a float saturates; counts are not negative"
-)]
-pub(crate) fn whole(count: f64) -> u64 {
-    count.round() as u64
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
-use rollout::comparison::Comparison;
+use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::metrics_analysis::{Reference, find, limits, step_calls};
+use crate::expectation::{Counted, Reference};
+use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
 
 pub(crate) struct Metrics {
@@ -40,7 +41,7 @@ impl Metrics {
         })
     }
 
-    /// Takes over what was counted on an attempt at `tried`.
+    /// Takes over what was counted on an attempt at `tried`. `reason` is what AWS says of why it is nothing.
     ///
     /// # Errors
     /// Nothing could be counted, or made of it: why.
@@ -49,6 +50,7 @@ impl Metrics {
         (plan, memory): (&Plan, &Memory),
         tried: Time,
         counts: Dated<Result<Vec<MinuteCounts>, CloudError>>,
+        reason: Option<&str>,
         now: Time,
     ) -> Result<(), String> {
         self.tried = Some(tried);
@@ -57,7 +59,8 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let found = find(plan, &note, &counted, &self.baseline, now);
+                let of = Counted { plan, note: &note, minutes: &counted, baseline: &self.baseline, reason, now };
+                let found = find(&of);
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -75,6 +78,12 @@ impl Metrics {
             }
         }
         Ok(())
+    }
+
+    /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
+    pub(crate) fn is_overdue(&self) -> bool {
+        let Comparison::Read { finding, .. } = &self.comparison else { return false };
+        finding.unseen == Some(Unseen::Late) || finding.opinion == AnalysisVerdict::NoData && finding.step_calls == 0
     }
 
     /// What was found, with the invocations of the step that is in force by now.

@@ -15,6 +15,7 @@ use crate::driver::Driver;
 use crate::interrupt::Interrupt;
 use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, MinuteCounts, VersionPair};
 use crate::request::fingerprint;
+use crate::uncounted::reason_of_none;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
@@ -65,8 +66,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.take_alias(read);
         }
         if let Some(counts) = counts {
-            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, self.io.now());
+            let reason = self.jobs.reason.as_deref();
+            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, reason, self.io.now());
             taken.unwrap_or_else(|why| self.warn(why));
+            if let Some(pair) = pair.filter(|_| self.metrics.is_overdue()) {
+                self.jobs.inquire(async move { reason_of_none(cloud, &pair).await });
+            }
         }
         let signalled = self.io.signalled();
         let more = async {

@@ -160,6 +160,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        GetFunctionConcurrency: reserved_concurrency(function: &FunctionName) -> Option<u32>;
         PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
         UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
         ListTags: tags(arn: &str) -> BTreeMap<String, String>;
@@ -181,6 +182,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         StartQuery: start_query(query: &LogQuery) -> String;
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();
+        GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
     }
 

@@ -12,6 +12,7 @@ use rollout::plan::Plan;
 use rollout::target::Subject;
 use rollout::{Schedule, Time, Weight};
 
+use crate::expectation::Counted;
 use crate::metrics_analysis::find;
 use crate::port::{Cloud, CloudError, VersionPair};
 use crate::request::Request;
@@ -30,7 +31,8 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
-    Ok(find(&plan, note, &counted, &None, cloud.time()).ok())
+    let of = Counted { plan: &plan, note, minutes: &counted, baseline: &None, reason: None, now: cloud.time() };
+    Ok(find(&of).ok())
 }
 
 /// A plan that compares as usual; `None` before the first weight.

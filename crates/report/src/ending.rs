@@ -220,6 +220,9 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
         if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
             now = format!("{now}; {candidate} is marked as rolled back");
         }
+        if let Some(candidate) = ending.candidate.filter(|_| ending.executions_stay) {
+            now = format!("{now}; executions that started on {candidate} still run on it");
+        }
     }
     now
 }

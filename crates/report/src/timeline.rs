@@ -68,7 +68,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         OnLowTraffic::Probe(_) => "probe",
     };
     let weights = plan.schedule.weights().iter().enumerate();
-    let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": moment(plan, index).as_secs(), "weight": weight});
+    let step = |(index, weight): (usize, &Weight)| json!({"after_seconds": plan.begins(index + 1).as_secs(), "weight": weight});
     // Keys are only ever added.
     let fields = json!({
         "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
@@ -105,11 +105,6 @@ fn title(subject: &Subject, plan: &Plan) -> String {
     }
 }
 
-/// When step `index`, counted from 0, moves traffic, from the first step on.
-fn moment(plan: &Plan, index: usize) -> Duration {
-    plan.schedule.every().saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
-}
-
 fn after(span: Duration) -> String {
     if span.is_zero() { "t = 0".to_owned() } else { duration(span) }
 }
@@ -120,7 +115,7 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for (index, weight) in weights.iter().enumerate() {
         if shown(index) {
-            rows.push((after(moment(plan, index)), text(plan, *weight)));
+            rows.push((after(plan.begins(index + 1)), text(plan, *weight)));
         } else if index == FIRST {
             let every = duration(plan.schedule.every());
             rows.push(("…".to_owned(), format!("{} more steps, one every {every}", weights.len() - FIRST - LAST)));

@@ -459,6 +459,9 @@ pub struct RolloutSummary {
     /// The kinds of error lines that the candidate logged before it was rolled back, most telling first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<LoggedError>,
+    /// Whether executions that started on the candidate may still run on it: the function is durable, and it was rolled back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executions_stay: bool,
     /// Commands to run next, most useful first.
     pub next: Vec<String>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::note::{Owner, PlanHash, RolloutId};
+use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
 use crate::timing::COUNTS_EVERY;
@@ -154,9 +154,24 @@ impl Plan {
         self.poll.max(Duration::from_secs(1))
     }
 
+    /// How long the candidate keeps the weight of this phase when nothing holds it up, hooks not counted. Whatever counts by the
+    /// schedule asks here, or for [`Plan::begins`].
+    pub fn dwell(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Shift { .. } => self.schedule.every(),
+            Phase::Bake => self.bake,
+            Phase::Claim | Phase::Pre | Phase::Post | Phase::Promoted | Phase::Back(_) => Duration::ZERO,
+        }
+    }
+
+    /// When this step, counted from 1, begins: how long after the first one.
+    pub fn begins(&self, step: usize) -> Duration {
+        self.schedule.every().saturating_mul(u32::try_from(step.saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
     /// How long the rollout takes from its first shift when nothing holds it up, hooks not counted.
     pub fn duration(&self) -> Duration {
-        self.schedule.duration().saturating_add(self.bake)
+        self.begins(self.schedule.len()).saturating_add(self.dwell(Phase::Bake))
     }
 
     /// A hash of what was chosen, equal for equal choices in every process and every build of this format. Which version is meant

@@ -33,6 +33,9 @@ pub struct Report {
     probed: Option<u32>,
     held_up: bool,
     evidence: Vec<LoggedError>,
+    /// Whether the function is durable, and whether the candidate had traffic that was taken from it.
+    durable: bool,
+    moved_back: bool,
     /// Whether a person gave the candidate all traffic.
     promoted_manually: bool,
 }
@@ -65,7 +68,10 @@ impl Report {
             EventKind::HookFailed { name, .. } | EventKind::Check { name, state: CheckState::Failed, .. } => {
                 self.failed_hook = Some(name.clone());
             }
-            EventKind::Restored { moved: true, .. } => self.reverted = self.noticed.map(|noticed| event.at.since(noticed)),
+            EventKind::Restored { moved: true, .. } => {
+                self.moved_back = true;
+                self.reverted = self.noticed.map(|noticed| event.at.since(noticed));
+            }
             _ => {}
         }
     }
@@ -84,6 +90,15 @@ impl Report {
     /// Takes into account what the candidate logged when it failed.
     pub fn logged(&mut self, evidence: Vec<LoggedError>) {
         self.evidence = evidence;
+    }
+
+    /// Takes into account that the function is durable: what began on a version stays there.
+    pub fn durable(&mut self) {
+        self.durable = true;
+    }
+
+    fn executions_stay(&self, outcome: &Outcome) -> bool {
+        self.durable && self.moved_back && matches!(outcome, Outcome::RolledBack(_))
     }
 
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
@@ -111,6 +126,7 @@ impl Report {
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
             extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
             evidence: self.evidence.clone(),
+            executions_stay: self.executions_stay(outcome),
             next: self.next(subject, outcome),
         }
     }
@@ -168,7 +184,7 @@ impl Report {
         let logs = format!("aws logs tail /aws/lambda/{spoke} --since 15m");
         let status = format!("canaryctl status {subject}");
         let rollback = format!("canaryctl rollback {subject}");
-        match outcome {
+        let mut next = match outcome {
             Outcome::Promoted if self.stable.is_some() => vec![rollback],
             Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
             Outcome::RolledBack(
@@ -180,7 +196,13 @@ impl Report {
             Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
             Outcome::LeftInProgress => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
-        }
+        };
+        let left = self.candidate.filter(|_| self.executions_stay(outcome));
+        next.extend(left.map(|left| {
+            let list = "aws lambda list-durable-executions-by-function --statuses RUNNING";
+            format!("{list} --function-name {function} --qualifier {left}")
+        }));
+        next
     }
 }
 

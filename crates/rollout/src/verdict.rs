@@ -34,7 +34,7 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
 
 /// When the next change of a rollout is due. A promotion manually does not know how long the plan bakes.
 pub(crate) fn due(plan: &Plan, note: &Note) -> Time {
-    note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.bake } else { note.since })
+    note.due.unwrap_or(if note.phase == Phase::Bake { note.since + plan.dwell(note.phase) } else { note.since })
 }
 
 /// Whether the step in force has waited for invocations as long as it may.

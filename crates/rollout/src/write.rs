@@ -125,19 +125,15 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
     let replanned = note.plan != Some(plan.hash());
     // Its write may have landed late, and nobody is left who saw that: longer than planned, never shorter.
     let began = (note.since + LANDED).min(seen.now.ceil_to_second()).max(note.since);
-    let (phase, due) = if let Phase::Shift { weight, .. } = note.phase
-        && replanned
-    {
-        // Another plan has other steps: go on from the last of them that is not above the weight in force.
-        let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
-        let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
-        (Phase::Shift { weight, step, steps }, Some(plan.next_change(note.since + plan.schedule.every())))
-    } else if note.phase == Phase::Bake {
-        (note.phase, Some(began + plan.bake))
-    } else if matches!(note.phase, Phase::Shift { .. }) {
-        (note.phase, note.due.map(|due| due.max(plan.next_change(began + plan.schedule.every()))))
-    } else {
-        (note.phase, note.due)
+    let (phase, due) = match note.phase {
+        // Another plan has other steps.
+        Phase::Shift { weight, .. } if replanned => {
+            let phase = phase_at(plan, weight, reached(plan, weight))?;
+            (phase, Some(plan.next_change(note.since + plan.dwell(phase))))
+        }
+        phase @ Phase::Shift { .. } => (phase, note.due.map(|due| due.max(plan.next_change(began + plan.dwell(phase))))),
+        phase @ Phase::Bake => (phase, Some(began + plan.dwell(phase))),
+        phase @ (Phase::Claim | Phase::Pre | Phase::Post | Phase::Promoted | Phase::Back(_)) => (phase, note.due),
     };
     renoted(seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
 }
@@ -156,17 +152,11 @@ fn claim_over(plan: &Plan, seen: &Observation, alias: &Alias, theirs: &Note) -> 
 fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
     let (candidate, weight) = alias.canary()?;
     let since = seen.now.ceil_to_second();
-    let step = plan.schedule.weights().iter().filter(|step| **step <= weight).count();
-    let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
-    let (phase, wait) = if weight == Weight::FULL {
-        (Phase::Bake, plan.bake)
-    } else {
-        (Phase::Shift { weight, step, steps }, plan.schedule.every())
-    };
+    let phase = phase_at(plan, weight, reached(plan, weight))?;
     // The last rollout's note may still stand beside them.
     let known = if let NoteParse::Note(last) = alias.noted() { last.rejected } else { Vec::new() };
-    let note =
-        Note { due: Some(plan.next_change(since + wait)), rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
+    let due = Some(plan.next_change(since + plan.dwell(phase)));
+    let note = Note { due, rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
     let rejected = without_candidate(plan, &note);
     renoted(seen, alias, Note { rejected, ..note })
 }
@@ -216,18 +206,26 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
     let candidate = note.candidate.or(seen.candidate.published())?;
     let note = Note { candidate: Some(candidate), ..note };
     let weight = plan.schedule.weight(step);
-    let (phase, wait) = if weight == Weight::FULL {
-        (Phase::Bake, plan.bake)
-    } else {
-        let (step, steps) = (u16::try_from(step).ok()?, u16::try_from(plan.schedule.len()).ok()?);
-        (Phase::Shift { weight, step, steps }, plan.schedule.every())
-    };
+    let phase = phase_at(plan, weight, step)?;
     let rejected = without_candidate(plan, &note);
-    let (due, waited) = (Some(since + wait), Duration::ZERO);
+    let (due, waited) = (Some(since + plan.dwell(phase)), Duration::ZERO);
     let note = Note { phase, since, due, waited, hook: None, rejected, ..note };
     let refused = weight == Weight::FULL && seen.full_weight_refused;
     let written = if refused { Weight::ALMOST_FULL } else { weight };
     renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
+}
+
+/// What a candidate with this weight is in, at this step.
+fn phase_at(plan: &Plan, weight: Weight, step: usize) -> Option<Phase> {
+    if weight == Weight::FULL {
+        return Some(Phase::Bake);
+    }
+    Some(Phase::Shift { weight, step: u16::try_from(step).ok()?, steps: u16::try_from(plan.schedule.len()).ok()? })
+}
+
+/// The last step that is not above a weight.
+fn reached(plan: &Plan, weight: Weight) -> usize {
+    plan.schedule.weights().iter().filter(|step| **step <= weight).count()
 }
 
 /// A note after which nothing follows: what only a live rollout needs is dropped.

@@ -13,13 +13,14 @@ use rollout::target::Subject;
 use crate::identity::Identity;
 use crate::port::{Call, Clock, Cloud};
 use crate::preflight::callers::unseen;
-use crate::preflight::versions::resets;
+use crate::preflight::versions::{last_version, resets};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
 /// Looks at a rollout as it was asked for, and at everything around it.
 pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> DoctorReport {
-    let found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+    let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+    Box::pin(last_version(cloud, request, &mut found)).await;
     let mut out = DoctorReport { diagnoses: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
     let mut aliases = None;
     if found.lease_holder.is_some() {

@@ -53,6 +53,7 @@ calls! {
     ListAliases: "lambda:ListAliases", Control;
     GetFunctionConfiguration: "lambda:GetFunctionConfiguration", Control;
     ListVersionsByFunction: "lambda:ListVersionsByFunction", Control;
+    GetFunctionConcurrency: "lambda:GetFunctionConcurrency", Control;
     GetProvisionedConcurrencyConfig: "lambda:GetProvisionedConcurrencyConfig", Control;
     PublishVersion: "lambda:PublishVersion", Control;
     UpdateFunctionCode: "lambda:UpdateFunctionCode", Control;

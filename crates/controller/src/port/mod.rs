@@ -100,6 +100,9 @@ pub trait Cloud {
     /// Whether the alias has provisioned concurrency.
     fn provisioned(&self, subject: &Subject) -> impl Future<Output = Answer<bool>>;
 
+    /// The concurrency that is reserved for the function, and is all that it can have; `None` where none is.
+    fn reserved_concurrency(&self, function: &FunctionName) -> impl Future<Output = Answer<Option<u32>>>;
+
     /// Reads the alarms of these names, composites too. Those that do not exist are left out. Whoever has read them at `known` is given
     /// a newer answer.
     fn alarms(&self, names: &[String], known: Time) -> impl Future<Output = Answer<Dated<Vec<AlarmSeen>>>>;
@@ -113,6 +116,9 @@ pub trait Cloud {
 
     /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
     fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> impl Future<Output = Answer<Vec<Baseline>>>;
+
+    /// How many calls of an alias Lambda refused since then for want of concurrency: those that this version was to answer, and all.
+    fn throttles(&self, subject: &Subject, version: Version, from: Time) -> impl Future<Output = Answer<(f64, f64)>>;
 
     /// What the alarm of this name is, and whose; `None` where there is none.
     fn managed_alarm(&self, name: &str) -> impl Future<Output = Answer<Option<ManagedAlarm>>>;

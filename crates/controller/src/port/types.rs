@@ -182,12 +182,14 @@ pub struct VersionCounts {
 }
 
 /// What the calls of an alias were like in a part of the past.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Baseline {
     /// When it began.
     pub start: Time,
     /// How many calls there were.
     pub calls: f64,
+    /// When each minute with calls began, in order, and how many they were.
+    pub minutes: Vec<(Time, f64)>,
     /// How many failed.
     pub errors: f64,
     /// How many durations are known.

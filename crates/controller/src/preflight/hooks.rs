@@ -6,20 +6,21 @@ use rollout::plan::OnLowTraffic;
 use rollout::target::Qualified;
 
 use super::problem::Problem;
-use crate::port::{Call, Cloud, CloudError, Failure};
+use crate::port::{Call, Cloud, CloudError};
 use crate::request::Request;
 
 /// Whether a hook could be asked. A URL has no question that changes nothing: what it answers shows when it counts.
 pub(crate) async fn hook<C: Cloud>(cloud: &C, hook: Option<&HookTarget>) -> Option<Problem> {
     let HookTarget::Function(function) = hook? else { return None };
     let error = cloud.invocable(function).await.err()?;
-    let problem = refused(format!("hook `{}` cannot be invoked: {error}", hook?), &error);
-    let tenants = error.failure == Failure::Invalid && error.message.to_lowercase().contains("tenant");
-    Some(if tenants {
-        problem.hint("hooks get no tenant id: use a function without tenant isolation as the hook")
-    } else {
-        problem
-    })
+    Some(not_invocable(hook?, &error))
+}
+
+fn not_invocable(hook: &HookTarget, error: &CloudError) -> Problem {
+    let problem = refused(format!("hook `{hook}` cannot be invoked: {error}"), error);
+    // An empty event is refused for one reason: the function wants to know for which tenant it is.
+    let tenants = error.code.as_deref() == Some("InvalidParameterValueException");
+    if tenants { problem.hint("a function that isolates tenants cannot be a hook: hooks get no tenant id") } else { problem }
 }
 
 /// Saved events are sent to the function itself, which takes the same permission as a hook does.
@@ -34,4 +35,25 @@ pub(crate) async fn probe<C: Cloud>(cloud: &C, request: &Request, stable: Option
 
 fn refused(text: String, error: &CloudError) -> Problem {
     Problem::new(text).if_denied(error, format!("{} on it is needed", Call::Invoke.permission()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Failure;
+
+    #[test]
+    fn a_refusal_says_what_to_do_by_its_code() {
+        for (failure, code, hint) in [
+            (Failure::Invalid, "InvalidParameterValueException", "hooks get no tenant id"),
+            (Failure::Denied, "AccessDeniedException", "lambda:InvokeFunction on it is needed"),
+            (Failure::NotFound, "ResourceNotFoundException", ""),
+        ] {
+            // Whatever words AWS chooses.
+            let error = CloudError { failure, operation: Call::Invoke.name(), message: "no".into(), code: Some(code.into()) };
+            let problem = not_invocable(&"check".parse().unwrap(), &error);
+            assert_eq!(problem.hint.is_some(), !hint.is_empty(), "{code}");
+            assert!(problem.hint.unwrap_or_default().contains(hint), "{code}");
+        }
+    }
 }

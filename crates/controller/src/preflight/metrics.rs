@@ -5,7 +5,8 @@ use rollout::plan::{Latency, Mode, Plan};
 use rollout::{Alias, Time};
 
 use super::problem::Problem;
-use crate::metrics_analysis::{PAST, Reference, expected_calls, limits};
+use crate::expectation::{PAST, Reference, expected_calls};
+use crate::metrics_analysis::limits;
 use crate::port::{Baseline, Cloud, Failure};
 use crate::request::Request;
 
@@ -30,8 +31,9 @@ pub(crate) async fn counts<C: Cloud>(cloud: &C, request: &Request, alias: Option
         Ok(parts) => {
             let sum = |of: fn(&Baseline) -> f64| parts.iter().map(of).fold(0.0, |sum, part| sum + part);
             let (calls, errors) = (sum(|part| part.calls), sum(|part| part.errors));
-            let largest = parts.iter().copied().max_by(|one, other| one.calls.total_cmp(&other.calls));
-            out.baseline = Some(Baseline { calls, errors, ..largest.unwrap_or_default() });
+            let minutes = parts.iter().flat_map(|part| part.minutes.iter().copied()).collect();
+            let largest = parts.into_iter().max_by(|one, other| one.calls.total_cmp(&other.calls));
+            out.baseline = Some(Baseline { start: start - PAST, calls, errors, minutes, ..largest.unwrap_or_default() });
         }
         Err(error) if error.failure == Failure::Denied && request.analysis_asked => {
             let problem = Problem::new(format!("the invocations of the versions cannot be counted: {error}"));

@@ -6,8 +6,9 @@ use rollout::plan::Entry;
 use rollout::target::FunctionName;
 use rollout::{Cause, Version};
 
+use super::callers::unseen;
 use super::problem::{Preflight, Problem, unreadable};
-use crate::port::{Cloud, CloudError, Code, Configuration, State, Update};
+use crate::port::{Call, Cloud, CloudError, Code, Configuration, State, Update};
 use crate::request::{Request, fingerprint};
 
 #[derive(Default)]
@@ -28,11 +29,11 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
     if let Some(stable) = found.plan.stable {
         match cloud.configuration(function, Some(stable)).await {
             Ok(configuration) => {
-                out.problems.extend(unusable("the stable version", stable, &configuration));
+                out.problems.extend(unusable(Part::Stable, stable, &configuration));
                 out.stable = Some(configuration);
             }
             Err(error) => {
-                out.problems.push(Problem::new(format!("the stable version, {stable}, cannot be read: {error}")));
+                out.problems.push(Problem::new(format!("{}, {stable}, cannot be read: {error}", Part::Stable.named())));
             }
         }
     }
@@ -78,14 +79,14 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
     }
     match cloud.configuration(&request.subject.function, Some(version)).await {
         Ok(configuration) => {
-            out.problems.extend(unusable(TO_ROLL_OUT, version, &configuration));
+            out.problems.extend(unusable(Part::Candidate, version, &configuration));
             let differs = out.stable.as_ref().and_then(|stable| configuration.facts().incompatible(&stable.facts()));
             out.problems.extend(differs.map(split));
             out.candidate = Some(configuration);
         }
         Err(error) => {
             let list = format!("aws lambda list-versions-by-function --function-name {}", request.subject.function.reference());
-            let problem = Problem::new(format!("the version to roll out, {version}, cannot be read: {error}"));
+            let problem = Problem::new(format!("{}, {version}, cannot be read: {error}", Part::Candidate.named()));
             out.problems.push(problem.hint(format!("`{list}` lists the existing versions")));
         }
     }
@@ -138,7 +139,24 @@ async fn continued<C: Cloud>(
     }
 }
 
-fn unusable(what: &str, version: Version, configuration: &Configuration) -> Option<Problem> {
+/// What a version is to the rollout.
+#[derive(Clone, Copy)]
+enum Part {
+    Stable,
+    Candidate,
+}
+
+impl Part {
+    fn named(self) -> &'static str {
+        match self {
+            Self::Stable => "the stable version",
+            Self::Candidate => "the version to roll out",
+        }
+    }
+}
+
+fn unusable(part: Part, version: Version, configuration: &Configuration) -> Option<Problem> {
+    let what = part.named();
     match &configuration.state {
         State::Active | State::Pending => None,
         State::Inactive => Some(
@@ -150,9 +168,50 @@ fn unusable(what: &str, version: Version, configuration: &Configuration) -> Opti
             let problem = Problem::new(format!("{what}, {version}, is Failed: {why}"));
             let anew =
                 "a version never changes: change what failed in the code or the settings, then roll out without `--version`";
-            Some(if what == TO_ROLL_OUT { problem.hint(anew) } else { problem })
+            Some(match part {
+                Part::Candidate => problem.hint(anew),
+                Part::Stable => problem,
+            })
         }
     }
+}
+
+/// Adds what is wrong with the version that was published last. Where nothing has changed since, publishing gives it again.
+///
+/// For a plan and for the doctor: it takes a call for every 50 versions that there are.
+pub async fn last_version<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
+    let publishes = request.version.is_none() && matches!(found.plan.entry, Entry::Fresh | Entry::Supersede(_));
+    if !found.read || found.lease_holder.is_some() || !publishes {
+        return;
+    }
+    match failed_last(cloud, request, found.plan.stable).await {
+        Ok(None) => {}
+        Ok(Some((text, false))) => found.warnings.push(text),
+        Ok(Some((text, true))) => {
+            let text = format!("{text}; nothing has changed since, so that publishing gives it again");
+            found.problems.push(Problem::new(text).hint("change what failed in the code or the settings"));
+        }
+        Err((call, error)) => found.callers.unseen.push(unseen("the version that was published last", call, &error)),
+    }
+}
+
+/// That the version published last is Failed, and whether it is what publishing would give.
+async fn failed_last<C: Cloud>(
+    cloud: &C,
+    request: &Request,
+    stable: Option<Version>,
+) -> Result<Option<(String, bool)>, (Call, CloudError)> {
+    let function = &request.subject.function;
+    let versions = cloud.versions(function).await.map_err(|error| (Call::ListVersionsByFunction, error))?;
+    let Some(last) = versions.last().copied().filter(|last| Some(*last) != stable) else { return Ok(None) };
+    let read =
+        async |version| cloud.configuration(function, version).await.map_err(|error| (Call::GetFunctionConfiguration, error));
+    let published = read(Some(last)).await?;
+    let State::Failed(why) = &published.state else { return Ok(None) };
+    let latest = read(None).await?;
+    let made_of = |of: &Configuration| (of.code_sha256.clone(), of.role.clone(), of.dead_letter.clone(), of.frozen.clone());
+    let unchanged = request.code.is_none() && made_of(&published) == made_of(&latest);
+    Ok(Some((format!("the version published last, {last}, is Failed: {why}"), unchanged)))
 }
 
 /// What to do about two versions that cannot share an alias.
@@ -182,8 +241,6 @@ pub fn resets(function: &FunctionName, stack: &str) -> String {
         "{function} belongs to the CloudFormation stack `{stack}`: its next deploy resets the alias and ends any rollout on it"
     )
 }
-
-const TO_ROLL_OUT: &str = "the version to roll out";
 
 /// The tag that CloudFormation puts on what belongs to a stack.
 const STACK: &str = "aws:cloudformation:stack-name";

@@ -1,0 +1,194 @@
+//! How many invocations should there be by now, and what if there are none? From what stable has beside the candidate, and from what
+//! the alias was used to.
+//!
+//! No count is not a good one. What was counted is compared elsewhere.
+
+use std::time::Duration;
+
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Numbers, Unseen};
+use rollout::format::grouped;
+use rollout::health::clock;
+use rollout::note::{Note, Phase};
+use rollout::plan::Plan;
+use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
+use rollout::{Time, Version, Weight};
+
+use crate::port::{Baseline, MinuteCounts};
+
+/// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
+pub(crate) type Reference = Option<Baseline>;
+
+pub(crate) const PAST: Duration = Duration::from_hours(1);
+
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+
+/// What was counted of a rollout by now, and what it is held against.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) note: &'a Note,
+    pub(crate) minutes: &'a [MinuteCounts],
+    pub(crate) baseline: &'a Reference,
+    /// What AWS says of why no invocation of the candidate is counted, where it was asked.
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) now: Time,
+}
+
+/// How many invocations the canary can be expected to have while stable has some too, if the traffic stays as it was.
+pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
+    let a_step = usual(baseline.as_ref()?, plan.schedule.every());
+    let mixed = plan.schedule.weights().iter().filter(|weight| **weight < Weight::FULL);
+    Some(mixed.fold(0.0, |sum, weight| sum + weight.fraction() * a_step))
+}
+
+/// How many invocations the alias is expected to have in so long a time: as many as in just that time before the rollout, or as in the
+/// mean of the hour before, whichever is more.
+///
+/// Traffic that began lately counts for what it is, and for no longer than it lasted: that many came, and nothing says that they go on.
+fn usual(baseline: &Baseline, span: Duration) -> f64 {
+    let mean = baseline.calls / PAST.as_secs_f64() * span.as_secs_f64();
+    let began = baseline.start + PAST;
+    // The newest minutes may not be counted yet: then the time before the last that is.
+    let counted = baseline.minutes.last().map(|(minute, _)| *minute + MINUTE);
+    let end = counted.filter(|end| *end + CLOUDWATCH_SETTLED >= began).unwrap_or(began);
+    let part = |minute: Time| (minute + MINUTE).since(minute.max(end - span)).as_secs_f64() / MINUTE.as_secs_f64();
+    let lately = baseline.minutes.iter().map(|(minute, calls)| calls * part(*minute)).sum();
+    mean.max(lately)
+}
+
+/// The invocations of both versions that cannot all be missing by chance.
+const MANY: f64 = 100.0;
+
+/// Why there is nothing to go by, though there should be: no count is not a good one.
+pub(crate) fn unknown(of: &Counted<'_>, numbers: &Numbers) -> Option<String> {
+    let candidate = numbers.candidate.version;
+    let raw: f64 = of.minutes.iter().map(|minute| minute.candidate.calls).sum();
+    if numbers.candidate.calls == 0 && raw > 0.0 {
+        return Some(format!(
+            "the invocations of {candidate} cannot be judged yet: some run so long that only the failed ones have ended"
+        ));
+    }
+    let settled = of.now.since(first_weight(of)).saturating_sub(CLOUDWATCH_SETTLED);
+    let expected = of.baseline.as_ref().map_or(0.0, |baseline| usual(baseline, settled));
+    let silent = of.minutes.iter().all(|minute| minute.stable.calls + minute.candidate.calls <= 0.0);
+    (silent && expected >= MANY).then(|| {
+        let reason = of.reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        let expected = grouped(whole(expected));
+        format!("no invocation of either version was counted, although about {expected} were expected by now{reason}")
+    })
+}
+
+/// By when the candidate had traffic, at the latest: the steps before the one in force took no less than planned.
+fn first_weight(of: &Counted<'_>) -> Time {
+    let Counted { plan, note, .. } = *of;
+    let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
+    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
+    let planned = if note.promoted_manually { Duration::ZERO } else { plan.schedule.every().saturating_mul(before) };
+    note.since - planned
+}
+
+/// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
+/// Taken from stable's invocations in minutes that are all there.
+pub(crate) fn due(of: &Counted<'_>, ended: &[MinuteCounts]) -> f64 {
+    least_weight(of) * beside(of, ended, of.now - CLOUDWATCH_SETTLED)
+}
+
+/// The weight that the candidate hardly ever was below: the first step's, or the one in force.
+fn least_weight(of: &Counted<'_>) -> f64 {
+    of.plan.schedule.weight(1).min(of.note.phase.share()).fraction()
+}
+
+/// Stable's invocations beside the candidate, in whole minutes up to `at`.
+fn beside(of: &Counted<'_>, minutes: &[MinuteCounts], at: Time) -> f64 {
+    let from = first_weight(of);
+    let whole = minutes.iter().filter(|minute| minute.start >= from && minute.start + MINUTE <= at);
+    whole.map(|minute| minute.stable.calls).sum()
+}
+
+/// So many invocations are not all missing by chance: less than once in 20,000 times.
+const FEW: f64 = 10.0;
+
+/// How sure it is that the candidate has no invocations, though it should have; `None` where it has some, or few are expected.
+pub(crate) fn unseen(of: &Counted<'_>) -> Option<Unseen> {
+    let absent = of.minutes.iter().all(|minute| minute.candidate.calls <= 0.0);
+    let expected_by = |at: Time| absent && expected_of_candidate(of, at) >= FEW;
+    let settled = of.now - CLOUDWATCH_SETTLED;
+    match (expected_by(settled - UNSEEN_LIMIT), expected_by(settled), expected_by(of.now)) {
+        (true, ..) => Some(Unseen::Missing),
+        (false, true, _) => Some(Unseen::Late),
+        (false, false, true) => Some(Unseen::Early),
+        (false, false, false) => None,
+    }
+}
+
+/// The invocations that the candidate should have had by `at`, at the least. Beside stable: its weight hardly ever was below the first
+/// step's, or the one in force, of what stable had. With all traffic: what is usual for the alias in as long a time.
+fn expected_of_candidate(of: &Counted<'_>, at: Time) -> f64 {
+    let weight = least_weight(of);
+    let mixed = if weight < 1.0 { weight / (1.0 - weight) * beside(of, of.minutes, at) } else { 0.0 };
+    // At the post-traffic hook, a bake without invocations is over, in which hardly any were expected.
+    let alone = matches!(of.note.phase, Phase::Bake | Phase::Post).then(|| at.since(of.note.since));
+    mixed + of.baseline.as_ref().zip(alone).map_or(0.0, |(baseline, alone)| usual(baseline, alone))
+}
+
+/// What is said in place of counts that say nothing of the step in force: there are none of the candidate, or none any more.
+pub(crate) fn silent(of: &Counted<'_>, finding: &AnalysisResult) -> Option<String> {
+    if matches!(finding.unseen, Some(Unseen::Late | Unseen::Missing)) {
+        let expected = expected_of_candidate(of, of.now - CLOUDWATCH_SETTLED);
+        return Some(none_although(finding.numbers.candidate.version, expected, of.reason));
+    }
+    let passes = matches!(finding.opinion, AnalysisVerdict::Pass | AnalysisVerdict::LowPower);
+    let since = silent_since(of.minutes, of.now).filter(|_| passes)?;
+    Some(format!("no invocations of either version since {}", clock(since)))
+}
+
+/// Since when neither version has had an invocation, where `CloudWatch` should have had those after it by now.
+fn silent_since(all: &[MinuteCounts], now: Time) -> Option<Time> {
+    let with_any = all.iter().filter(|minute| minute.stable.calls + minute.candidate.calls > 0.0);
+    let last = with_any.map(|minute| minute.start + MINUTE).max()?;
+    (now.since(last) >= CLOUDWATCH_SETTLED + MINUTE).then_some(last)
+}
+
+/// That there are none, and why: as AWS says, or what it can be.
+pub(crate) fn none_although(candidate: Version, expected: f64, reason: Option<&str>) -> String {
+    let expected = grouped(whole(expected));
+    let guess = "its traffic does not arrive, is not counted, or is refused before it runs (KMS, network, concurrency)";
+    let reason = reason.unwrap_or(guess);
+    format!("{candidate} has no invocations, although about {expected} were expected by now: {reason}")
+}
+
+/// A count as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates; counts are not negative"
+)]
+pub(crate) fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_the_mean_of_the_hour_or_what_came_lately() {
+        let began = Time::from_secs(1_795_000_020);
+        let baseline = |minutes: &[(u32, f64)]| Baseline {
+            start: began - PAST,
+            calls: minutes.iter().map(|(_, calls)| calls).sum(),
+            minutes: minutes.iter().map(|(ago, calls)| (began - MINUTE * *ago, *calls)).collect(),
+            ..Baseline::default()
+        };
+        let usual_in = |minutes: &[(u32, f64)], span: u64| whole(usual(&baseline(minutes), Duration::from_secs(span)));
+        // It began five minutes ago, and the last two are not counted yet.
+        let lately = [(5, 20.0), (4, 20.0), (3, 20.0)];
+        assert_eq!([0, 30, 60, 150, 180, 600].map(|span| usual_in(&lately, span)), [0, 10, 20, 50, 60, 60]);
+        // Nobody says that it lasts: after an hour it is what the hour had.
+        assert_eq!(usual_in(&lately, 2 * 3_600), 120);
+        // It ended long ago: the mean is all that is known of it.
+        assert_eq!([60, 600, 1_200, 1_500].map(|span| usual_in(&[(22, 30.0), (21, 30.0)], span)), [1, 10, 20, 60]);
+        let steady: Vec<(u32, f64)> = (1..=60).rev().map(|ago| (ago, 6.0)).collect();
+        assert_eq!([90, 3_600, 7_200].map(|span| usual_in(&steady, span)), [9, 360, 720]);
+    }
+}
