@@ -8,6 +8,7 @@
 mod analysis_attribution;
 mod aws_faults;
 mod by_hand;
+mod checks;
 mod comparing;
 mod concurrent_rollouts;
 mod doctor;

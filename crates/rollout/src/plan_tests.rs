@@ -63,6 +63,7 @@ const CHOICES: &[Choice] = &[
     (|plan| plan.post_hook = Some("check".into()), "post_hook=", "post_hook=5:check,", 0x1987_85fc),
     (|plan| plan.source = Source::Update("abcd".into()), "code=", "code=4:abcd,", 0xd81a_b8eb),
     (|plan| plan.group = vec!["hello".into(), "pricing".into()], "group=", "group=5:hello,7:pricing,", 0x63a7_78d7),
+    (|plan| plan.checks = vec!["monitor".into()], "group=", "group=\nchecks=7:monitor,", 0x7e39_d450),
 ];
 
 fn canary() -> Plan {

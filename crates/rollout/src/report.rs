@@ -25,6 +25,8 @@ pub struct Report {
     noticed: Option<Time>,
     reverted: Option<Duration>,
     failed_hook: Option<String>,
+    /// How many checks are asked.
+    checks: usize,
     /// Whether alarms are watched, and whether one was seen in ALARM.
     alarms: (bool, bool),
     analysis: Option<Mode>,
@@ -52,6 +54,7 @@ impl Report {
                 self.candidate = started.candidate;
                 self.alarms.0 = !started.alarms.is_empty();
                 self.analysis = started.analysis;
+                self.checks = started.checks.len();
             }
             EventKind::Published { version } | EventKind::AliasCreated { version } => self.candidate = Some(*version),
             EventKind::RollbackStarted { cause, why, happened, .. } => {
@@ -154,6 +157,7 @@ impl Report {
         let began = if self.promoted_manually { "promoted manually, ahead of its schedule" } else { "all steps completed" };
         let mut parts = vec![began.to_owned()];
         parts.extend((watched && !fired).then(|| "no alarm fired".to_owned()));
+        parts.extend((self.checks > 0).then(|| "no check failed".to_owned()));
         parts.extend(self.probed.map(|count| format!("{named} answered {count} of {count} test events")));
         if matches!(self.analysis, Some(Mode::On | Mode::Observe)) {
             let counted = self.counted.as_ref().filter(|(_, numbers)| numbers.candidate.calls > 0);
@@ -173,7 +177,7 @@ impl Report {
                 Some((AnalysisVerdict::Hold | AnalysisVerdict::NoData | AnalysisVerdict::RollBack, _)) | None => {}
             }
         }
-        let nothing = !watched && self.analysis == Some(Mode::Off) && self.probed.is_none();
+        let nothing = !watched && self.checks == 0 && self.analysis == Some(Mode::Off) && self.probed.is_none();
         if nothing { format!("{began}; nothing was watched") } else { parts.join(", ") }
     }
 
