@@ -145,6 +145,7 @@ class Region:
         self.functions = client("lambda")
         self.alarms = client("cloudwatch")
         self.stacks = client("cloudformation")
+        self.logs = client("logs")
 
     def arn(self, function, qualifier=None):
         """The ARN of a function, or of one of its versions or aliases."""

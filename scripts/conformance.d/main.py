@@ -14,6 +14,7 @@ import reading
 import recorded
 import rollouts
 import stacks
+import written
 from harness import Processes, Region, Tally
 
 # All of them call their function `hello`, so a call that ends up in another Region shows.
@@ -27,6 +28,7 @@ STORIES = {
     "eu-west-2": reading.run,
     "eu-west-3": alarming.run,
     "eu-north-1": measuring.run,
+    "eu-south-1": written.run,
 }
 
 

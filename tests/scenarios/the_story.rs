@@ -41,6 +41,17 @@ fn while_it_runs_callers_meet_both_answers_in_the_announced_proportion() {
     });
 }
 
+/// What no alarm and no metric of Lambda shows: the version answers 500 by itself.
+#[test]
+fn a_version_that_handles_its_errors_is_promoted_today() {
+    play_on("hello-handled-errors", async |stage| {
+        stage.rollout(request()).await.exits(0);
+        stage.assert_ended("42", "promoted");
+        let tally = stage.with(|world| world.tally("hello", "Live", "42"));
+        assert_eq!(tally.errors, 0);
+    });
+}
+
 #[test]
 fn a_version_that_fails_one_call_in_twenty_is_taken_back() {
     play_on("hello-errors", async |stage| {

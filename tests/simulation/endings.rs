@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sim::{AliasState, CallRecord, Delivery, Time};
+use sim::{AliasState, CallRecord, Delivery, Effect, Time};
 
 use crate::checks::{CANDIDATES, Finding, ensure};
 use crate::note::{Note, split};
@@ -110,6 +110,8 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             30 => {
                 let moves = |change: &Change<'_>| at < change.call.at + record.story.scene.provisioning;
                 record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live())
+                    // A first version has nothing to go back to: with the alias made, a signal leaves it to the same command.
+                    || ending(&|_, note| note.is_live() && note.stable == "-")
                     || ending(&|change, note| !note.is_live() && moves(change))
                     || set_manually(record)
             }
@@ -339,9 +341,10 @@ pub(crate) fn ran(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding 
     for (before, change) in changes.iter().zip(changes.iter().skip(1)) {
         for version in CANDIDATES {
             let share = before.after.share(version);
-            // Alone, it is expected to have what the alias had in the hour before, of which the story has three minutes.
-            let rate = if share < 1.0 { share * scene.traffic } else { scene.traffic / 20.0 };
-            let made = rate * change.call.at.since(before.call.at).as_secs_f64();
+            let span = change.call.at.since(before.call.at);
+            // Alone, it is expected to have what the alias had in as long a time before, of which the story has three minutes.
+            let span = if share < 1.0 { span } else { span.min(Duration::from_mins(3)) };
+            let made = share * scene.traffic * span.as_secs_f64();
             *expected.entry(version).or_default() += made;
         }
         let due = expected.get(change.after.version.as_str()).copied().unwrap_or_default();
@@ -351,8 +354,19 @@ pub(crate) fn ran(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding 
     Ok(())
 }
 
+/// Whether every answer that this process got at first had the same wrong date. Then it is the machine's clock that it takes to be wrong, and no
+/// later date moves it: one that jumps must not. What another process has written down as due is due by that clock: late, and not unsafe.
+fn misled(record: &Record, run: &Run) -> bool {
+    let began = run.began.since(record.opened);
+    record.story.weather.iter().any(|weather| {
+        let wrong = matches!(weather.effect, Effect::Dated(seconds) if seconds < 0);
+        wrong && weather.chance >= 1.0 && (weather.from..weather.until).contains(&began)
+    })
+}
+
 pub(crate) fn in_time(record: &Record, _: &[Change<'_>]) -> Finding {
-    let overdue: Vec<&str> = record.runs.iter().filter(|run| run.overdue).map(|run| run.caller.as_str()).collect();
+    let late = record.runs.iter().filter(|run| run.overdue && !misled(record, run));
+    let overdue: Vec<&str> = late.map(|run| run.caller.as_str()).collect();
     ensure(overdue.is_empty(), || format!("still running: {}", overdue.join(", ")))
 }
 

@@ -120,9 +120,8 @@ fn unseen(seen: &Observation) -> Option<String> {
 }
 
 fn why_failed(seen: &Observation) -> Option<String> {
-    let moving = seen.alias.as_ref().map(alias_state).filter(|found| matches!(found, AliasState::Moving(..)));
-    if let Some(moving) = moving {
-        return Some(moving.describe(Audience::Reader));
+    if let Some(moving) = seen.alias.as_ref().filter(|alias| alias.is_moving()) {
+        return Some(alias_state(moving).describe(Audience::Reader));
     }
     match &seen.candidate {
         _ if seen.write_blocked.is_some() => seen.write_blocked.clone(),

@@ -51,9 +51,13 @@ fn usual(baseline: &Baseline, span: Duration) -> f64 {
     // The newest minutes may not be counted yet: then the time before the last that is.
     let counted = baseline.minutes.last().map(|(minute, _)| *minute + MINUTE);
     let end = counted.filter(|end| *end + CLOUDWATCH_SETTLED >= began).unwrap_or(began);
-    let part = |minute: Time| (minute + MINUTE).since(minute.max(end - span)).as_secs_f64() / MINUTE.as_secs_f64();
-    let lately = baseline.minutes.iter().map(|(minute, calls)| calls * part(*minute)).sum();
+    let lately = baseline.minutes.iter().map(|(minute, calls)| calls * part(*minute, end - span, end)).sum();
     mean.max(lately)
+}
+
+/// Which part of a minute lies between these, from 0 to 1.
+fn part(minute: Time, from: Time, to: Time) -> f64 {
+    to.min(minute + MINUTE).since(from.max(minute)).as_secs_f64() / MINUTE.as_secs_f64()
 }
 
 /// The invocations of both versions that cannot all be missing by chance.
@@ -90,19 +94,14 @@ fn first_weight(of: &Counted<'_>) -> Time {
 /// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
 /// Taken from stable's invocations in minutes that are all there.
 pub(crate) fn due(of: &Counted<'_>, ended: &[MinuteCounts]) -> f64 {
-    least_weight(of) * beside(of, ended, of.now - CLOUDWATCH_SETTLED)
+    let from = first_weight(of);
+    let whole = ended.iter().filter(|minute| minute.start >= from && of.now.since(minute.start + MINUTE) >= CLOUDWATCH_SETTLED);
+    least_weight(of) * whole.map(|minute| minute.stable.calls).sum::<f64>()
 }
 
 /// The weight that the candidate hardly ever was below: the first step's, or the one in force.
 fn least_weight(of: &Counted<'_>) -> f64 {
     of.plan.schedule.weight(1).min(of.note.phase.share()).fraction()
-}
-
-/// Stable's invocations beside the candidate, in whole minutes up to `at`.
-fn beside(of: &Counted<'_>, minutes: &[MinuteCounts], at: Time) -> f64 {
-    let from = first_weight(of);
-    let whole = minutes.iter().filter(|minute| minute.start >= from && minute.start + MINUTE <= at);
-    whole.map(|minute| minute.stable.calls).sum()
 }
 
 /// So many invocations are not all missing by chance: less than once in 20,000 times.
@@ -124,8 +123,13 @@ pub(crate) fn unseen(of: &Counted<'_>) -> Option<Unseen> {
 /// The invocations that the candidate should have had by `at`, at the least. Beside stable: its weight hardly ever was below the first
 /// step's, or the one in force, of what stable had. With all traffic: what is usual for the alias in as long a time.
 fn expected_of_candidate(of: &Counted<'_>, at: Time) -> f64 {
-    let weight = least_weight(of);
-    let mixed = if weight < 1.0 { weight / (1.0 - weight) * beside(of, of.minutes, at) } else { 0.0 };
+    let (weight, from) = (least_weight(of), first_weight(of));
+    let beside = |minute: &MinuteCounts| {
+        // Of a minute in part of which stable was alone, the candidate's part is smaller, and stable's greater.
+        let share = weight * part(minute.start, from, at);
+        share / (1.0 - share) * minute.stable.calls
+    };
+    let mixed: f64 = of.minutes.iter().filter(|_| weight < 1.0).map(beside).sum();
     // At the post-traffic hook, a bake without invocations is over, in which hardly any were expected.
     let alone = matches!(of.note.phase, Phase::Bake | Phase::Post).then(|| at.since(of.note.since));
     mixed + of.baseline.as_ref().zip(alone).map_or(0.0, |(baseline, alone)| usual(baseline, alone))
@@ -169,7 +173,12 @@ pub(crate) fn whole(count: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rollout::note::{Owner, RolloutId};
+    use rollout::{Schedule, Subject};
+
     use super::*;
+    use crate::port::VersionCounts;
+    use crate::request::Request;
 
     #[test]
     fn what_is_usual_is_the_mean_of_the_hour_or_what_came_lately() {
@@ -190,5 +199,31 @@ mod tests {
         assert_eq!([60, 600, 1_200, 1_500].map(|span| usual_in(&[(22, 30.0), (21, 30.0)], span)), [1, 10, 20, 60]);
         let steady: Vec<(u32, f64)> = (1..=60).rev().map(|ago| (ago, 6.0)).collect();
         assert_eq!([90, 3_600, 7_200].map(|span| usual_in(&steady, span)), [9, 360, 720]);
+    }
+
+    #[test]
+    fn what_is_expected_beside_stable_is_its_part_of_each_minute() {
+        let began = Time::from_secs(1_795_000_020);
+        let of_stable = |start: Time, calls: f64| {
+            let stable = VersionCounts { calls, ..VersionCounts::default() };
+            MinuteCounts { start, stable, candidate: VersionCounts::default() }
+        };
+        // 60 a minute: of the first, the candidate has half of the last 20 seconds, and half of the second.
+        let minutes = [of_stable(began, 50.0), of_stable(began + MINUTE, 30.0)];
+        let expected = |percent: u16, seconds: u64| {
+            let weight = Weight::from_basis_points(percent * 100).unwrap();
+            let schedule = Schedule::steps(&[weight], Duration::from_mins(10)).unwrap();
+            let subject = Subject::parse("hello:live", None).unwrap();
+            let (id, owner) = (RolloutId(1), Owner::from_random(1));
+            let plan = Request::new(subject, schedule).plan(id, owner, began, Version::new(41));
+            let phase = Phase::Shift { weight, step: 1, steps: 2 };
+            let note = Note { since: began + Duration::from_secs(40), ..Note::new(id, owner, phase, began) };
+            let now = began + Duration::from_secs(seconds);
+            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, reason: None, now };
+            whole(expected_of_candidate(&of, now))
+        };
+        assert_eq!([40, 60, 120].map(|seconds| expected(50, seconds)), [0, 10, 40]);
+        // A bound, where the share is not what stable's invocations come from.
+        assert_eq!(expected(20, 120), 11);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollout::alias::{AliasState, Audience, alias_state};
+use rollout::alias::{Audience, alias_state};
 use rollout::operate::{Aim, Operation, OperatorDecision, rule};
 use rollout::target::Subject;
 use rollout::timing::{ORDER_LIMIT, ROLLBACK_LIMIT};
@@ -60,7 +60,7 @@ impl Change for Given<'_> {
         let Some(held) = held else { return Step::End(missing(format!("{} does not exist", self.subject))) };
         match rule(self.operation, self.aim, &held.alias, now, self.identity.owner) {
             // What was promoted or aborted by this order is on its way.
-            OperatorDecision::Refused { .. } if sent.is_some() && matches!(alias_state(&held.alias), AliasState::Moving(..)) => {
+            OperatorDecision::Refused { .. } if sent.is_some() && held.alias.is_moving() => {
                 Step::Wait(alias_state(&held.alias).describe(Audience::Reader))
             }
             OperatorDecision::Done(why) => Step::End(Ordered::Already(why)),

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use rollout::alias::{AliasState, alias_state};
 use rollout::target::Subject;
 use rollout::timing::{DEFAULT_POLL, HOPELESS, MOVING, SECOND_LOOK};
 use rollout::{Alias, Time};
@@ -78,7 +77,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                     let again = sent.replace(alias).is_some();
                     match answer {
                         // The answer is what counts: it may not be what was asked for yet.
-                        Ok(held) if matches!(alias_state(&held.alias), AliasState::Moving(..)) => continue,
+                        Ok(held) if held.alias.is_moving() => continue,
                         Ok(held) => return change.written(held.alias, again),
                         Err(error) => (error, true),
                     }

@@ -80,6 +80,11 @@ impl Alias {
         if let NoteParse::Note(note) = self.noted() { Some(*note) } else { None }
     }
 
+    /// Whether AWS has not moved the traffic yet to where a terminal note and the alias say that it goes.
+    pub fn is_moving(&self) -> bool {
+        matches!(alias_state(self), AliasState::Moving(..))
+    }
+
     /// The additional version that has traffic, with that weight.
     pub fn canary(&self) -> Option<(Version, Weight)> {
         self.weights.iter().copied().find(|(_, weight)| !weight.is_zero())

@@ -16,7 +16,7 @@ use crate::note::{AfterPause, Note, NoteParse, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
-use crate::timing::{COUNTS_EVERY, MOVING, RENEWAL, SUSPICION_LIMIT};
+use crate::timing::{COUNTS_EVERY, LANDED, MOVING, RENEWAL, SUSPICION_LIMIT};
 use crate::verdict::{due, verdict, waited_enough};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
@@ -36,7 +36,12 @@ fn decide_alone(plan: &Plan, seen: &Observation) -> Action {
         return Action::Finish(Outcome::RolledBack(cause));
     }
     match position(plan, seen, alias) {
-        Position::Ended(note) if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) => Action::Confirm,
+        // A write that moves traffic, and that nobody answered, may still land: it does not once it is older than any request.
+        Position::Ended(note)
+            if seen.unanswered.is_some() && matches!(note.phase, Phase::Back(_)) && seen.now < note.since + LANDED =>
+        {
+            Action::Confirm
+        }
         Position::Ended(note) => promoted_after_all(plan, seen, alias, &note)
             .map_or_else(|| Action::Finish(ended(plan, seen, &note)), Action::RollBack),
         Position::Moving(note, version) => moving(seen, &note, version),

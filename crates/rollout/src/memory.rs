@@ -139,10 +139,6 @@ impl Memory {
         self.claimed
     }
 
-    fn is_moving(&self) -> bool {
-        self.alias().is_some_and(|alias| matches!(alias_state(alias), AliasState::Moving(..)))
-    }
-
     /// Why a rollback was decided, once one was.
     pub fn failed(&self) -> Option<Cause> {
         self.failed
@@ -307,7 +303,8 @@ impl Memory {
             probe: Probe::NotSent,
             checks: Vec::new(),
             interrupted: false,
-            stop_now: at_once && self.is_moving() || (at_once || self.credentials_expired(now)) && self.writes.failures > 0,
+            stop_now: at_once && self.alias().is_some_and(Alias::is_moving)
+                || (at_once || self.credentials_expired(now)) && self.writes.failures > 0,
             set_manually_since: self.set_manually_since,
             others: None,
         }

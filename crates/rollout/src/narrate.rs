@@ -4,7 +4,7 @@
 //! was lost loses no event.
 
 use crate::action::{Action, Reason};
-use crate::alias::{AliasState, alias_state};
+use crate::alias::{Alias, alias_state};
 use crate::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Probe};
 use crate::event::{Adopted, EventKind, HookPhase, Observed, ResumesAt, Started};
 use crate::format::exact;
@@ -93,7 +93,7 @@ fn note_of(plan: &Plan, seen: &Observation) -> Option<Note> {
 }
 
 fn is_moving(seen: &Observation) -> bool {
-    seen.alias.as_ref().is_some_and(|alias| matches!(alias_state(alias), AliasState::Moving(..)))
+    seen.alias.as_ref().is_some_and(Alias::is_moving)
 }
 
 fn alarms(seen: &Observation) -> &[AlarmSeen] {

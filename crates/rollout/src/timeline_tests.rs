@@ -103,9 +103,15 @@ fn a_late_answer_moves_the_step_it_set_and_never_makes_it_shorter() {
 fn a_lost_answer_to_a_rollback_is_written_once_more() {
     let plan = plan();
     let alias = as_noted(&note(&plan, Phase::Back(Cause::Alarm)));
-    let mut seen = Observation { certainty: Certainty::Read, unanswered: Some(BEGUN), ..nothing_but(Some(alias.clone())) };
+    let known = Observation { now: BEGUN, unanswered: Some(BEGUN), ..nothing_but(Some(alias.clone())) };
+    let mut seen = Observation { certainty: Certainty::Read, ..known };
     assert_eq!(decide(&plan, &seen), Action::Confirm);
     assert_eq!(desired(&plan, &seen, &Action::Confirm), Some(alias));
+    // Where no write is answered, it is over once nothing that was sent before the rollback can land any more.
+    for (age, action) in [(59, Action::Confirm), (60, Action::Finish(Outcome::RolledBack(Cause::Alarm)))] {
+        let later = Observation { now: BEGUN + Duration::from_secs(age), ..seen.clone() };
+        assert_eq!(decide(&plan, &later), action, "{age} s");
+    }
     (seen.certainty, seen.unanswered) = (Certainty::Written, None);
     assert_eq!(decide(&plan, &seen), Action::Finish(Outcome::RolledBack(Cause::Alarm)));
 }

@@ -296,7 +296,7 @@ pub enum RollbackTarget {
 /// The version that is left gets no traffic. Never a guess: without a note only `to` leads anywhere.
 pub fn rollback_target(now: Time, alias: &Alias, owner: Owner, id: RolloutId, to: Option<Version>) -> RollbackTarget {
     let found = alias_state(alias);
-    if let AliasState::Moving(..) = found
+    if alias.is_moving()
         && to.map_or_else(
             || found.note().is_some_and(|note| note.phase != Phase::Promoted),
             |to| alias.target == Target::Version(to),

@@ -24,6 +24,17 @@ fn local(at: Time) -> String {
     format!("{}T{}.{:03}", at.date(), clock(at), at.millisecond())
 }
 
+/// `2026/11/23`, as the names of log streams have it.
+pub(crate) fn day(at: Time) -> String {
+    let at = civil(at);
+    format!("{:04}/{:02}/{:02}", at.year(), u8::from(at.month()), at.day())
+}
+
+/// `2026-11-23 14:03:00.000`, as the results of queries of logs have it.
+pub(crate) fn spaced(at: Time) -> String {
+    local(at).replacen('T', " ", 1)
+}
+
 /// `2026-11-23T14:03:00.000Z`.
 pub(crate) fn iso(at: Time) -> String {
     local(at) + "Z"

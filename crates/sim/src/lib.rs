@@ -13,6 +13,7 @@ mod fault;
 mod lambda;
 mod listener;
 mod log;
+mod logs;
 mod query;
 mod quota;
 mod response;

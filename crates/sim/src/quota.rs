@@ -16,6 +16,10 @@ impl Quotas {
             "GetFunction" => ("functions", 100.0),
             "DescribeAlarms" => ("alarms", 9.0),
             "GetMetricData" => ("metrics", 50.0),
+            // A guess: the quotas of CloudWatch Logs differ between Regions, and this is the least of them.
+            "StartQuery" => ("queries", 5.0),
+            "GetQueryResults" => ("query results", 5.0),
+            "FilterLogEvents" => ("log events", 5.0),
             _ if lambda => ("control", 15.0),
             _ => return true,
         };

@@ -45,6 +45,7 @@ pub struct Defaults {
 enum Story {
     Healthy,
     Errors,
+    HandledErrors,
     PreHookFails,
     PostHookFails,
     First,
@@ -63,7 +64,7 @@ impl Scenario {
     }
 
     /// All scenarios, the healthy one first.
-    pub const fn all() -> [Self; 11] {
+    pub const fn all() -> [Self; 12] {
         SCENARIOS
     }
 
@@ -109,12 +110,18 @@ impl Scenario {
     fn furnish(self, world: &mut World) -> Result<(), Unfit> {
         let traffic = if matches!(self.story, Story::Idle | Story::Traps) { "0" } else { "10" };
         world.create_function(FUNCTION, &[("SIM_BODY", BEFORE), ("SIM_TRAFFIC_RPS", traffic)])?;
+        if self.story == Story::HandledErrors {
+            world.set_environment(FUNCTION, &LOGGING)?;
+        }
         if self.story != Story::First {
             world.publish(FUNCTION, 41)?;
             world.set_alias(FUNCTION, ALIAS, "41", None)?;
         }
         let error_rate = if self.story == Story::Errors { "0.05" } else { "" };
         world.set_environment(FUNCTION, &[("SIM_BODY", AFTER), ("SIM_ERROR_RATE", error_rate)])?;
+        if self.story == Story::HandledErrors {
+            world.set_environment(FUNCTION, &[("SIM_HTTP_ERROR_RATE", "0.05")])?;
+        }
         if self.story == Story::Slow {
             world.set_environment(FUNCTION, &[("SIM_SLOW_SHARE", "0.05"), ("SIM_SLOW_MS", "1000")])?;
         }
@@ -196,9 +203,14 @@ fn bad_weather(world: &mut World) {
     }
 }
 
-const SCENARIOS: [Scenario; 11] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "hello", description: "a healthy new version, 10 invocations per second", story: Story::Healthy },
     Scenario { name: "hello-errors", description: "5% of the invocations of the new version fail", story: Story::Errors },
+    Scenario {
+        name: "hello-handled-errors",
+        description: "5% of the new version's answers have status 500, without a Lambda error; logs and EMF metrics show it",
+        story: Story::HandledErrors,
+    },
     Scenario { name: "hello-pre-hook-fails", description: "the pre-traffic hook fails", story: Story::PreHookFails },
     Scenario { name: "hello-post-hook-fails", description: "the post-traffic hook fails", story: Story::PostHookFails },
     Scenario { name: "hello-first", description: "the first deployment: no version, no alias", story: Story::First },
@@ -224,6 +236,17 @@ const POST_HOOK: &str = "postHook";
 const PAGES: [(&str, &str); 2] = [
     ("https://hooks.example/succeeds", r#"{"status":"Succeeded"}"#),
     ("https://hooks.example/fails", r#"{"status":"Failed","reason":"not like this"}"#),
+];
+/// What both versions write where errors are handled; lines with an error differ in their ids and numbers only.
+const LOGGING: [(&str, &str); 3] = [
+    ("SIM_EMF", "Shop"),
+    ("SIM_LOG", r#"{"level":"INFO","route":"GET /hello","status":${status},"requestId":"${requestId}","version":"${version}"}"#),
+    (
+        "SIM_LOG_ON_ERROR",
+        "payment ${requestId} failed: card service answered 503 after ${number} ms\n\
+         {\"level\":\"ERROR\",\"message\":\"order ${number} was not saved\",\"requestId\":\"${requestId}\"}\n\
+         Error: connect ECONNREFUSED 10.0.3.17:5432, attempt ${number} of request ${requestId}",
+    ),
 ];
 const BEFORE: &str = "Go Serverless v1.0! Your function executed successfully!";
 const AFTER: &str = "Wait, it is Serverless v1.26.11!";
@@ -321,6 +344,35 @@ mod tests {
         };
         assert_eq!(tally(3), tally(3));
         assert_ne!(tally(3), tally(4));
+    }
+
+    #[test]
+    fn handled_errors_are_in_logs_and_metrics_and_no_alarm_sees_them() {
+        let mut world = shifted("hello-handled-errors", 1, 0.5);
+        after(&mut world, 5);
+        let tally = world.tally("hello", "Live", "42");
+        assert!(tally.invocations > 1_300 && tally.errors == 0, "{tally:?}");
+        assert_eq!(world.alarm_state("HelloFooAlarm"), Some("OK"));
+        let mut ask = |operation: &str, body: serde_json::Value| -> serde_json::Value {
+            let at = world.now() + Duration::from_secs(5);
+            let request = http::Request::post("/").header("x-amz-target", operation).body(body.to_string().into()).unwrap();
+            serde_json::from_slice(world.answer(at, "ME", &request).answer.response().unwrap().body()).unwrap()
+        };
+        let (from, to) = (Time::from(epoch()).as_millis() / 1_000, Time::from(epoch()).as_millis() / 1_000 + 300);
+        let query = "filter status >= 500 | stats count(*) as n by version";
+        let body = json!({"logGroupName": "/aws/lambda/hello", "startTime": from, "endTime": to, "queryString": query});
+        let id = ask("Logs_20140328.StartQuery", body)["queryId"].clone();
+        let rows = ask("Logs_20140328.GetQueryResults", json!({"queryId": id}))["results"].clone();
+        assert_eq!((rows[0][0]["value"].as_str(), rows.as_array().map(Vec::len)), (Some("42"), Some(1)), "{rows}");
+        let failed: f64 = rows[0][1]["value"].as_str().unwrap().parse().unwrap();
+        assert!((45.0..110.0).contains(&failed), "{failed} of some 1500 at 5%");
+        ask("Logs_20140328.GetQueryResults", json!({}));
+        let metric = json!({"Namespace": "Shop", "MetricName": "Failures", "Dimensions": [{"Name": "Version", "Value": "42"}]});
+        let stat = json!({"Metric": metric, "Period": 60, "Stat": "Sum"});
+        let body = json!({"StartTime": from, "EndTime": to + 60, "MetricDataQueries": [{"Id": "q", "MetricStat": stat}]});
+        let values = ask("GraniteServiceVersion20100801.GetMetricData", body)["MetricDataResults"][0]["Values"].clone();
+        let counted: f64 = values.as_array().unwrap().iter().filter_map(serde_json::Value::as_f64).sum();
+        assert!(counted > 20.0 && counted <= failed, "{counted} of {failed} can be seen by now");
     }
 
     #[test]

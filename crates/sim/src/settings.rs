@@ -27,6 +27,12 @@ pub struct Settings {
     pub metric_lag: RangeInclusive<Duration>,
     /// How long after the end of a period an alarm on it is evaluated.
     pub evaluation_delay: Duration,
+    /// How old a log line is before it can be read. AWS names no number; lines are usually there within seconds.
+    pub log_delay: Duration,
+    /// How old a log line is before a query finds it. AWS names no number.
+    pub log_query_delay: Duration,
+    /// How long a query of logs runs. AWS names no number; small ones usually take a second or two.
+    pub log_query_time: Duration,
     /// Whether a weight of exactly 1 is refused: no record shows a user's being taken.
     pub refuses_full_weight: bool,
     /// Whether a function's plain name lists only the event source mappings of the unqualified function: it is not documented
@@ -52,6 +58,9 @@ impl Settings {
             latency: Duration::ZERO..=Duration::ZERO,
             metric_lag: Duration::ZERO..=Duration::ZERO,
             evaluation_delay: Duration::ZERO,
+            log_delay: Duration::ZERO,
+            log_query_delay: Duration::ZERO,
+            log_query_time: Duration::ZERO,
             refuses_full_weight: false,
             lists_mappings_exactly: false,
             quotas: false,
@@ -72,6 +81,9 @@ impl Settings {
             // Late in the minute that follows: metrics come 60 to 120 s after a call, so that by then an alarm has seen some
             // four tenths of the minute it judges, and it judges every minute only once.
             evaluation_delay: Duration::from_secs(55),
+            log_delay: Duration::from_secs(3),
+            log_query_delay: Duration::from_secs(10),
+            log_query_time: Duration::from_millis(1_500),
             quotas: true,
             ..Self::served()
         }

@@ -5,6 +5,7 @@
 use crate::cloudformation::Stack;
 use crate::cloudwatch::{Alarm, AlarmState, ItemKind};
 use crate::lambda::{Call, Refusal};
+use crate::log::{AliasState, Tally};
 use crate::time::Time;
 use crate::value::Fault;
 use crate::world::World;
@@ -83,6 +84,21 @@ impl World {
     /// Says how an alarm's evaluations go: `PARTIAL_DATA`, `EVALUATION_ERROR`, `EVALUATION_FAILURE`; none: they are whole.
     pub fn set_evaluation_state(&mut self, alarm: &str, state: Option<&str>) -> Result<(), Unfit> {
         self.cloudwatch.set_evaluation_state(alarm, state).ok_or_else(|| Unfit(format!("there is no alarm {alarm}")))
+    }
+
+    /// The alias as it is.
+    pub fn alias(&self, function: &str, alias: &str) -> Option<&AliasState> {
+        self.lambda.alias(function, alias)
+    }
+
+    /// How often `version` was invoked through `qualifier` (an alias or a version; empty for neither).
+    pub fn tally(&self, function: &str, qualifier: &str, version: &str) -> Tally {
+        self.lambda.tally(function, qualifier, version)
+    }
+
+    /// Whether there is such a function.
+    pub fn has_function(&self, function: &str) -> bool {
+        self.lambda.has(function)
     }
 
     pub(crate) fn account(&self) -> &str {

@@ -8,6 +8,7 @@ use crate::calendar;
 use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
+use crate::logs::Logs;
 use crate::response::{put, response};
 use crate::time::Time;
 
@@ -26,6 +27,7 @@ impl Operation {
             (Service::Lambda, "FunctionUrl") => "lambda:InvokeFunctionUrl".to_owned(),
             (Service::Lambda, name) => format!("lambda:{name}"),
             (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
+            (Service::Logs, name) => format!("logs:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
         }
     }
@@ -36,11 +38,15 @@ pub(crate) enum Service {
     CloudFormation,
     CloudWatch,
     Lambda,
+    Logs,
 }
 
 pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     if let Some(name) = CloudWatch::operation(request) {
         return Operation { name: name.into(), service: Service::CloudWatch };
+    }
+    if let Some(name) = Logs::operation(request) {
+        return Operation { name: name.into(), service: Service::Logs };
     }
     if let Some(name) = CloudFormation::operation(request) {
         return Operation { name: name.into(), service: Service::CloudFormation };

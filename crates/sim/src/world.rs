@@ -12,7 +12,8 @@ use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::{CloudWatch, MetricFault};
 use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Lambda, Refusal, uuid};
-use crate::log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
+use crate::log::{AliasChange, CallRecord, Delivery};
+use crate::logs::Logs;
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::time::Time;
@@ -285,12 +286,12 @@ impl World {
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)
             }
-            Service::CloudWatch | Service::CloudFormation => {
-                let (response, error) = if operation.service == Service::CloudWatch {
-                    self.cloudwatch.answer(self.now, request, &request_id)
-                } else {
-                    record.resource = CloudFormation::resource(request);
-                    self.cloudformation.answer(&operation.name, request, &request_id)
+            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs) => {
+                record.resource = about(other, request);
+                let (response, error) = match other {
+                    Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
+                    Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
+                    Service::CloudWatch | Service::Lambda => self.cloudwatch.answer(self.now, request, &request_id),
                 };
                 record.error = error;
                 (response, Duration::ZERO)
@@ -341,10 +342,10 @@ impl World {
             };
             record.error = Some(code.to_owned());
             let fault = value::Fault { status, code: code.into(), message };
-            if operation.service == Service::CloudWatch {
-                CloudWatch::refuse(request, &fault, &request_id)
-            } else {
-                CloudFormation::refuse(&fault, &request_id)
+            match operation.service {
+                Service::Logs => Logs::refuse(&fault, &request_id),
+                Service::CloudFormation => CloudFormation::refuse(&fault, &request_id),
+                Service::CloudWatch | Service::Lambda => CloudWatch::refuse(request, &fault, &request_id),
             }
         };
         record.status = response.status().as_u16();
@@ -359,6 +360,7 @@ impl World {
                 Call::read(request, self.now, "").map_or_else(|_| "*".to_owned(), |call| self.lambda.guarded(&call))
             }
             Service::CloudWatch => "*".to_owned(),
+            Service::Logs => self.lambda.logs.guarded(&Logs::resource(request)),
             Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
         };
         let (account, action) = (&self.settings.account, operation.action());
@@ -403,8 +405,9 @@ impl World {
                     record.revision_sent = call.revision_sent();
                 }
             }
-            Service::CloudWatch => {}
-            Service::CloudFormation => record.resource = CloudFormation::resource(asked.request),
+            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs) => {
+                record.resource = about(other, asked.request);
+            }
         }
         record
     }
@@ -476,20 +479,14 @@ impl World {
     pub fn alias_writes<'w>(&'w self, function: &'w str, alias: &'w str) -> impl Iterator<Item = &'w CallRecord> {
         self.log.iter().filter(move |record| record.wrote(function, alias))
     }
+}
 
-    /// The alias as it is.
-    pub fn alias(&self, function: &str, alias: &str) -> Option<&AliasState> {
-        self.lambda.alias(function, alias)
-    }
-
-    /// How often `version` was invoked through `qualifier` (an alias or a version; empty for neither).
-    pub fn tally(&self, function: &str, qualifier: &str, version: &str) -> Tally {
-        self.lambda.tally(function, qualifier, version)
-    }
-
-    /// Whether there is such a function.
-    pub fn has_function(&self, function: &str) -> bool {
-        self.lambda.has(function)
+/// What a request is about, of the services beside Lambda.
+fn about(service: Service, request: &http::Request<Bytes>) -> String {
+    match service {
+        Service::CloudFormation => CloudFormation::resource(request),
+        Service::Logs => Logs::resource(request),
+        Service::CloudWatch | Service::Lambda => String::new(),
     }
 }
 

@@ -39,6 +39,7 @@ use self::parameters::Parameters;
 use self::protocol::Protocol;
 pub use self::shortfall::{MetricFault, Shortfall};
 pub(crate) use self::state::AlarmState;
+use crate::logs::Sample;
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::value::{Fault, present};
@@ -71,6 +72,19 @@ impl CloudWatch {
         let lag = self.metrics.draw_lag().max(lasted);
         let data = samples.iter().map(|&(series, value)| (series, Datum::Value { value, count: 1.0 }));
         self.metrics.give(at, at, lag, 60, data);
+    }
+
+    /// Records what a log line holds that was written `lasted` after `at`: as visible as all that is measured.
+    pub(crate) fn record_samples(&mut self, at: Time, lasted: Duration, samples: &[Sample]) {
+        if samples.is_empty() {
+            return;
+        }
+        let lag = self.metrics.draw_lag().max(lasted);
+        for sample in samples {
+            let series = self.metrics.series(&sample.namespace, &sample.metric, &sample.dimensions, &sample.unit);
+            let data = sample.values.iter().map(|&value| (series, Datum::Value { value, count: 1.0 }));
+            self.metrics.give(at, sample.at, lag, sample.resolution, data);
+        }
     }
 
     /// Evaluates the alarms that are due up to `to`, in order of time, each on what can be seen at its time.

@@ -2,7 +2,13 @@
 //!
 //! - `SIM_BODY`: what it answers. `SIM_HOOK` (`Succeeded`, `Failed`, `InProgress`, `Throw`) answers as a hook instead.
 //! - `SIM_ERROR_RATE` (0 to 1): the part of the invocations that fail.
+//! - `SIM_HTTP_ERROR_RATE` (0 to 1): the part of the others that answer with a 5xx status, which is no error for Lambda.
 //! - `SIM_LATENCY_MS`: how long an invocation takes; `SIM_SLOW_SHARE` (0 to 1) of them take `SIM_SLOW_MS` instead.
+//! - `SIM_LOG`: a line that each invocation writes into its log; `SIM_LOG_ON_ERROR`: a line, or several, of one that throws or answers
+//!   5xx. In both `${status}`, `${requestId}`, `${version}` and `${number}` (some number of four digits) are replaced. One that times
+//!   out writes neither.
+//! - `SIM_EMF`: a namespace; each invocation counts itself there as `Requests` and `Failures` by `Version`, with a line in the embedded
+//!   metric format.
 //! - `SIM_HOOK_REPORT`: what its background job reports later (see `report`).
 //! - `SIM_REFUSED` (`KMSAccessDenied`, `KMSDisabled`, `Throttled`): no invocation is run; of throttled ones alone there is a metric.
 //! - `SIM_STATE` (`Pending`, `Failed`): what a version stays or becomes that is published of this.
@@ -10,6 +16,7 @@
 //! - `SIM_TRAFFIC_RPS`: invocations per second of each alias, from `$LATEST`; `SIM_DIRECT_RPS`: those of the function itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,17 +24,22 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::report::Report;
+use crate::logs::{End, Output};
 
 /// What one version answers, how often it fails and how long it takes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Behaviour {
     payload: Bytes,
     error_rate: f64,
+    /// The part of the invocations that answer 5xx.
+    http_error_rate: f64,
     throws: bool,
     duration: Duration,
     /// Which part of the invocations is slow, and how slow.
     slow: (f64, Duration),
     timeout: Duration,
+    /// What its invocations write.
+    pub(crate) output: Arc<Output>,
     /// What its background job reports later.
     pub(crate) report: Option<Report>,
     /// Why no invocation of it is run.
@@ -64,13 +76,6 @@ pub(crate) struct Run {
     pub(crate) end: End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Answered,
-    Threw,
-    TimedOut,
-}
-
 /// The random numbers of invocations.
 #[derive(Debug)]
 pub(crate) struct Luck {
@@ -78,12 +83,15 @@ pub(crate) struct Luck {
     pub(crate) errors: fastrand::Rng,
     /// A generator of its own: a slow version more or less does not change whom the router picks.
     tails: fastrand::Rng,
+    /// For the same reason: whose answers are 5xx.
+    answers: fastrand::Rng,
 }
 
 impl Luck {
     pub(crate) fn new(rng: fastrand::Rng) -> Self {
-        let tails = rng.clone().fork();
-        Self { errors: rng, tails }
+        let mut others = rng.clone();
+        let (tails, answers) = (others.fork(), others.fork());
+        Self { errors: rng, tails, answers }
     }
 }
 
@@ -110,10 +118,23 @@ impl Behaviour {
             }
         };
         let refused = choice(environment, "SIM_REFUSED", REFUSED)?;
+        let error_rate = number("SIM_ERROR_RATE", 0.0, 1.0)?;
+        let text = |name| variable(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        let output = Output {
+            memory: 128,
+            timeout,
+            reason: reason(throws, error_rate),
+            line: text("SIM_LOG"),
+            on_error: variable("SIM_LOG_ON_ERROR").into_iter().flat_map(str::lines).map(str::to_owned).collect(),
+            embedded: text("SIM_EMF"),
+            ..Output::default()
+        };
         let millis = |name, default| Ok(Duration::from_secs_f64(number(name, default, 3_600_000.0)? / 1_000.0));
         Ok(Self {
             payload: payload.into(),
-            error_rate: number("SIM_ERROR_RATE", 0.0, 1.0)?,
+            error_rate,
+            http_error_rate: number("SIM_HTTP_ERROR_RATE", 0.0, 1.0)?,
+            output: Arc::new(output),
             throws,
             duration: millis("SIM_LATENCY_MS", 5.0)?,
             slow: (number("SIM_SLOW_SHARE", 0.0, 1.0)?, millis("SIM_SLOW_MS", 1_000.0)?),
@@ -131,60 +152,45 @@ impl Behaviour {
     pub(crate) fn run(&self, luck: &mut Luck, incident: f64) -> Run {
         // Drawn for every call, so that changing one version's rate does not change everyone else's luck.
         let fails = luck.errors.f64() < self.error_rate + (1.0 - self.error_rate) * incident;
+        let apologises = luck.answers.f64() < self.http_error_rate;
         let (slow_share, slow) = self.slow;
         let duration = if luck.tails.f64() < slow_share { slow } else { self.duration };
         if duration > self.timeout {
             Run { duration: self.timeout, end: End::TimedOut }
         } else {
-            Run { duration, end: if fails || self.throws { End::Threw } else { End::Answered } }
+            let end = match (fails || self.throws, apologises) {
+                (true, _) => End::Threw,
+                (false, true) => End::AnsweredError,
+                (false, false) => End::Answered,
+            };
+            Run { duration, end }
         }
     }
 
     pub(crate) fn payload(&self, end: End, request_id: &str) -> Bytes {
         let error = match end {
             End::Answered => return self.payload.clone(),
+            End::AnsweredError => json!({"statusCode": 500, "body": "{\"message\":\"Internal Server Error\"}"}),
             End::TimedOut => json!({
                 "errorType": "Sandbox.Timedout",
-                "errorMessage": format!("RequestId: {request_id} Error: {}", self.timed_out()),
+                "errorMessage": format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", self.timeout.as_secs_f64()),
             }),
             End::Threw => json!({
                 "errorType": "Error",
-                "errorMessage": self.reason(),
-                "trace": [format!("Error: {}", self.reason()), "    at Runtime.handler (file:///var/task/index.mjs:3:9)"],
+                "errorMessage": self.output.reason,
+                "trace": [format!("Error: {}", self.output.reason), "    at Runtime.handler (file:///var/task/index.mjs:3:9)"],
             }),
         };
         error.to_string().into()
     }
+}
 
-    pub(crate) fn log(&self, run: &Run, request_id: &str, version: &str, memory: i64) -> String {
-        let took = run.duration.as_secs_f64() * 1_000.0;
-        let story = match run.end {
-            End::Answered => String::new(),
-            End::Threw => format!(
-                "ERROR\tInvoke Error\t{{\"errorType\":\"Error\",\"errorMessage\":\"{0}\",\"stack\":[\"Error: {0}\"]}}\n",
-                self.reason()
-            ),
-            End::TimedOut => format!("{request_id} {}\n", self.timed_out()),
-        };
-        format!(
-            "START RequestId: {request_id} Version: {version}\n{story}END RequestId: {request_id}\n\
-             REPORT RequestId: {request_id}\tDuration: {took:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory} MB\t\
-             Max Memory Used: {} MB\t\n",
-            took.ceil(),
-            memory.min(64),
-        )
-    }
-
-    fn reason(&self) -> String {
-        match (self.throws, self.error_rate > 0.0) {
-            (true, _) => "SIM_HOOK=Throw".to_owned(),
-            (false, true) => format!("SIM_ERROR_RATE={}", self.error_rate),
-            (false, false) => "an incident".to_owned(),
-        }
-    }
-
-    fn timed_out(&self) -> String {
-        format!("Task timed out after {:.2} seconds", self.timeout.as_secs_f64())
+/// What an error says.
+fn reason(throws: bool, error_rate: f64) -> String {
+    match (throws, error_rate > 0.0) {
+        (true, _) => "SIM_HOOK=Throw".to_owned(),
+        (false, true) => format!("SIM_ERROR_RATE={error_rate}"),
+        (false, false) => "an incident".to_owned(),
     }
 }
 
@@ -210,6 +216,8 @@ fn body_as_json(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::{Invocation, Runner};
+    use crate::time::Time;
 
     fn behaviour(variables: &[(&str, &str)]) -> Result<Behaviour, Refusal> {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -249,7 +257,9 @@ mod tests {
         let behaviour = behaviour(&[("SIM_LATENCY_MS", "3001")]).unwrap();
         let run = behaviour.run(&mut luck(), 0.0);
         assert_eq!(run, Run { duration: Duration::from_secs(3), end: End::TimedOut });
-        assert!(behaviour.log(&run, "id", "7", 128).contains("Task timed out after 3.00 seconds"));
+        let invocation = Invocation { at: Time::from_millis(0), id: 7, micros: 3_000_000, end: run.end };
+        let log = behaviour.output.tail(&invocation, Runner { function: "f", version: "7" });
+        assert!(log.contains("Task timed out after 3.00 seconds"), "{log}");
     }
 
     #[test]
@@ -278,10 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn a_5xx_answer_is_no_error_and_changes_nobody_elses_luck() {
+        let apologetic = behaviour(&[("SIM_HTTP_ERROR_RATE", "0.05"), ("SIM_ERROR_RATE", "0.1")]).unwrap();
+        let plain = behaviour(&[("SIM_ERROR_RATE", "0.1")]).unwrap();
+        let (mut one, mut other) = (luck(), luck());
+        let ends: Vec<End> = (0..10_000).map(|_| apologetic.run(&mut one, 0.0).end).collect();
+        let thrown: Vec<bool> = (0..10_000).map(|_| plain.run(&mut other, 0.0).end.is_error()).collect();
+        assert!(ends.iter().map(|end| end.is_error()).eq(thrown));
+        let answered = ends.iter().filter(|end| **end == End::AnsweredError).count();
+        assert!((380..520).contains(&answered), "{answered} of 9000 at 5%");
+        let (end, payload) = answer(&[("SIM_HTTP_ERROR_RATE", "1")]);
+        assert_eq!((end, payload.contains("\"statusCode\":500")), (End::AnsweredError, true));
+    }
+
+    #[test]
     fn nonsense_is_refused_by_name() {
         for (name, value) in [
             ("SIM_ERROR_RATE", "1.5"),
             ("SIM_ERROR_RATE", "often"),
+            ("SIM_HTTP_ERROR_RATE", "2"),
             ("SIM_HOOK", "maybe"),
             ("SIM_TRAFFIC_RPS", "-1"),
             ("SIM_STATE", "Odd"),

@@ -8,7 +8,7 @@ use crate::log::Tally;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counter {
     pub(crate) tally: Tally,
-    pub(crate) series: Option<Series>,
+    series: Option<Series>,
 }
 
 /// Invocations, errors, throttles and duration under one set of dimensions.
@@ -21,11 +21,29 @@ pub(crate) struct Series {
     pub(crate) executed: Option<Measures>,
 }
 
+impl Counter {
+    /// Its metrics; through weights there are those by version too.
+    pub(crate) fn series(
+        &mut self,
+        name: &str,
+        qualifier: &str,
+        number: Option<u32>,
+        weighted: bool,
+        metrics: &mut CloudWatch,
+    ) -> &Series {
+        let series = self.series.get_or_insert_with(|| Series::shared(name, qualifier, metrics));
+        if weighted && series.executed.is_none() {
+            series.executed = Some(Series::executed(name, qualifier, number, metrics));
+        }
+        series
+    }
+}
+
 /// By function, qualifier (empty for none) and version.
 pub(crate) type Counters = BTreeMap<String, BTreeMap<String, BTreeMap<Option<u32>, Counter>>>;
 
 impl Series {
-    pub(crate) fn shared(name: &str, qualifier: &str, metrics: &mut CloudWatch) -> Self {
+    fn shared(name: &str, qualifier: &str, metrics: &mut CloudWatch) -> Self {
         let resource = if qualifier.is_empty() { name.to_owned() } else { format!("{name}:{qualifier}") };
         Self {
             shared: [
@@ -37,7 +55,7 @@ impl Series {
         }
     }
 
-    pub(crate) fn executed(name: &str, alias: &str, number: Option<u32>, metrics: &mut CloudWatch) -> Measures {
+    fn executed(name: &str, alias: &str, number: Option<u32>, metrics: &mut CloudWatch) -> Measures {
         let version = number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string());
         let resource = format!("{name}:{alias}");
         measures(metrics, &[("FunctionName", name), ("Resource", &resource), ("ExecutedVersion", &version)])

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::name::Place;
 use super::refusal::Refusal;
 use crate::calendar::iso_with_offset;
 use crate::log::AliasState;
+use crate::logs::Output;
 use crate::time::Time;
 use crate::value::merged;
 
@@ -272,7 +274,17 @@ impl Configuration {
     pub(crate) fn behaviour(&self) -> Result<Behaviour, Refusal> {
         let variables = self.environment.as_ref().and_then(|environment| environment.variables.clone());
         let timeout = self.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
-        Behaviour::read(&variables.unwrap_or_default(), Duration::from_secs(timeout))
+        let mut behaviour = Behaviour::read(&variables.unwrap_or_default(), Duration::from_secs(timeout))?;
+        let logging = self.logging_config.clone().unwrap_or_default();
+        let output = Output {
+            json: logging.log_format.as_deref() == Some("JSON"),
+            group: logging.log_group,
+            python: self.runtime.as_deref().is_some_and(|runtime| runtime.starts_with("python")),
+            memory: self.memory_size.unwrap_or_default(),
+            ..(*behaviour.output).clone()
+        };
+        behaviour.output = Arc::new(output);
+        Ok(behaviour)
     }
 
     /// As an answer shows it, with other members besides.

@@ -7,15 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::behaviour::{End, Refused, Run};
+use super::behaviour::{Refused, Run};
 use super::call::Call;
-use super::counters::{Series, counter};
+use super::counters::counter;
 use super::function::{Function, Qualified};
 use super::name::LONGEST;
 use super::refusal::{Refusal, Violations};
 use super::report::Errand;
 use super::{Done, Lambda};
 use crate::cloudwatch::CloudWatch;
+use crate::logs::{End, Invocation, Runner};
 use crate::time::Time;
 
 impl Lambda {
@@ -40,7 +41,7 @@ impl Lambda {
         match kind {
             "RequestResponse" => self.respond(call, &target.name, &qualified, metrics),
             "Event" => {
-                let (number, run) = self.execute(call.now, &target.name, &qualified, metrics)?;
+                let (number, run, _) = self.execute(call.now, Some(call.request_id), &target.name, &qualified, metrics)?;
                 self.set_out(call, &target.name, number, &run);
                 Ok(Done::empty(202))
             }
@@ -54,7 +55,7 @@ impl Lambda {
     fn respond(&mut self, call: &Call<'_>, name: &str, qualified: &Qualified, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let (mut done, number, run, log) = self.run_for(call, name, qualified, metrics)?;
         self.set_out(call, name, number, &run);
-        if run.end != End::Answered {
+        if run.end.is_error() {
             done.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
         }
         if call.header("x-amz-log-type") == Some("Tail") {
@@ -82,10 +83,9 @@ impl Lambda {
         qualified: &Qualified,
         metrics: &mut CloudWatch,
     ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
-        let (number, run) = self.execute(call.now, name, qualified, metrics)?;
+        let (number, run, invocation) = self.execute(call.now, Some(call.request_id), name, qualified, metrics)?;
         let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
-        let log =
-            version.serving.log(&run, call.request_id, &version.label(), version.configuration.memory_size.unwrap_or_default());
+        let log = version.serving.output.tail(&invocation, Runner { function: name, version: &version.label() });
         let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
         done.headers.push(("x-amz-executed-version", version.label()));
         done.delay = run.duration;
@@ -96,24 +96,25 @@ impl Lambda {
         let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
         let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address"))?;
         let (mut done, _, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
-        if run.end == End::Answered {
-            page(&mut done);
-        } else {
+        if run.end.is_error() {
             done.status = 502;
             done.body = Bytes::from_static(b"Internal Server Error");
             done.content_type = "text/plain; charset=utf-8".into();
+        } else {
+            page(&mut done);
         }
         Ok(done)
     }
 
-    /// Routes, runs, counts and measures one invocation, if the version can run.
+    /// Routes, runs, counts, measures and logs one invocation, if the version can run. One that nobody asked for gets its id here.
     pub(super) fn execute(
         &mut self,
         now: Time,
+        request_id: Option<&str>,
         name: &str,
         qualified: &Qualified,
         metrics: &mut CloudWatch,
-    ) -> Result<(Option<u32>, Run), Refusal> {
+    ) -> Result<(Option<u32>, Run, Invocation), Refusal> {
         let function = self.functions.get(name).ok_or_else(Refusal::pending)?;
         let of_version;
         let (through, number, weighted) = match qualified {
@@ -139,15 +140,12 @@ impl Lambda {
         let refused = if function.reserved == Some(0) { Some(Refused::Throttled) } else { version.serving.refused };
         // Drawn, too, where nothing runs, so that nobody else's luck changes.
         let run = version.serving.run(&mut self.luck, function.incident(now));
-        let failed = run.end != End::Answered;
+        let failed = run.end.is_error();
         let counter = counter(&mut self.counters, name, through, number);
         if let Some(refused) = refused {
             counter.tally.refused += 1;
             if refused == Refused::Throttled {
-                let series = counter.series.get_or_insert_with(|| Series::shared(name, through, metrics));
-                if weighted && series.executed.is_none() {
-                    series.executed = Some(Series::executed(name, through, number, metrics));
-                }
+                let series = counter.series(name, through, number, weighted, metrics);
                 let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
                 let throttles: Vec<_> = sets.map(|set| (set[THROTTLES], 1.0)).collect();
                 metrics.record_run(now, Duration::ZERO, &throttles);
@@ -160,11 +158,8 @@ impl Lambda {
         }
         counter.tally.invocations += 1;
         counter.tally.errors += u64::from(failed);
-        let series = counter.series.get_or_insert_with(|| Series::shared(name, through, metrics));
+        let series = counter.series(name, through, number, weighted, metrics);
         let values = [1.0, f64::from(u8::from(failed)), 0.0, run.duration.as_secs_f64() * 1_000.0];
-        if weighted && series.executed.is_none() {
-            series.executed = Some(Series::executed(name, through, number, metrics));
-        }
         let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
         let mut samples = [(series.shared[0][0], 0.0); 16];
         let mut count = 0;
@@ -173,7 +168,10 @@ impl Lambda {
             count += 1;
         }
         metrics.record_run(now, run.duration, &samples[..count]);
-        Ok((number, run))
+        let invocation = self.logs.invocation(request_id, now, run.duration, run.end);
+        let samples = self.logs.write(name, number, &version.serving.output, invocation);
+        metrics.record_samples(now, run.duration, &samples);
+        Ok((number, run, invocation))
     }
 }
 

@@ -31,6 +31,7 @@ use serde_json::{Value, json};
 
 use crate::cloudwatch::CloudWatch;
 use crate::log::{AliasState, Tally};
+use crate::logs::Logs;
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::value::present;
@@ -59,6 +60,8 @@ pub(crate) struct Lambda {
     /// What functions do later in the background.
     errands: Vec<Errand>,
     luck: Luck,
+    /// What functions have written: nobody else writes there.
+    pub(crate) logs: Logs,
 }
 
 #[derive(Debug)]
@@ -127,6 +130,8 @@ impl Lambda {
             counters: Counters::new(),
             traffic: Traffic::default(),
             errands: Vec::new(),
+            // A generator of its own, as all the others.
+            logs: Logs::new(settings, fastrand::Rng::with_seed(rng.clone().u64(..).rotate_left(32))),
             luck: Luck::new(rng),
         }
     }
@@ -158,7 +163,7 @@ impl Lambda {
                 let mut traffic = std::mem::take(&mut self.traffic);
                 if let Some(stream) = traffic.call(place, &mut self.luck.errors) {
                     // Synthetic callers do not mind an error.
-                    let _ = self.execute(now, &stream.function, &stream.through, metrics);
+                    let _ = self.execute(now, None, &stream.function, &stream.through, metrics);
                 }
                 self.traffic = traffic;
             }
