@@ -12,6 +12,7 @@ mod checks;
 mod comparing;
 mod concurrent_rollouts;
 mod doctor;
+mod error_lines;
 mod final_failures;
 mod first_deployment;
 mod groups;

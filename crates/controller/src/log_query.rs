@@ -98,11 +98,13 @@ impl LogSearch {
         let streams = streams(function, group, [Some(*candidate), *stable].into_iter().flatten());
         let further: String = self.filters.iter().map(|filter| format!(" or ({filter})")).collect();
         // The candidate's lines first: beside a talkative stable they would be cut off.
+        let first = if stable.is_some_and(|stable| stable > *candidate) { "asc" } else { "desc" };
         format!(
-            "fields @timestamp, @message, @requestId, @logStream, strcontains(@logStream, \"[{candidate}]\") as ofCandidate\n\
+            "fields @timestamp, @message, @requestId, @logStream\n\
+             | parse @logStream \"*[*]*\" as streamDay, streamVersion, streamId\n\
              | filter {streams}\n\
              | filter (@message like /{ERRORS}/ and @message not like /{FRAME}/){further}\n\
-             | sort ofCandidate desc, @timestamp asc"
+             | sort streamVersion {first}, @timestamp asc"
         )
     }
 }
