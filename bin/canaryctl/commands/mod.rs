@@ -44,7 +44,7 @@ use crate::error::Failure;
     after_help = "\
 Exit codes:
    0  done                           10  rolled back: alarm or comparison
-   1  unexpected error               11  rolled back: hook
+   1  unexpected error               11  rolled back: hook or check
    2  wrong usage                    12  rolled back: CloudWatch could not be read
    3  refused, traffic unchanged     13  rolled back: manually, or by a signal
   20  rollback NOT CONFIRMED: page someone

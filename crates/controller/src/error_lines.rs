@@ -49,7 +49,7 @@ pub(crate) fn kinds(rows: &[Row], candidate: Version, whole: bool) -> Vec<Logged
             || LoggedError { line: String::new(), count: 0, first_at: row.at, request_id: None, on_stable: whole.then_some(0) };
         let kind = found.entry(kind(&row.message)).or_insert_with(fresh);
         if kind.count == 0 || row.at < kind.first_at {
-            kind.line = first_line(&row.message).chars().take(KEPT).collect();
+            kind.line = without_frame(first_line(&row.message)).chars().take(KEPT).collect();
             (kind.first_at, kind.request_id) = (row.at, row.request_id.clone());
         }
         kind.count += 1;
@@ -73,6 +73,12 @@ fn kind(message: &str) -> String {
 
 fn first_line(message: &str) -> &str {
     message.trim_start().lines().next().unwrap_or_default().trim_end()
+}
+
+/// A line without the time and the request that Lambda's runtimes write before it, between tabs.
+fn without_frame(line: &str) -> String {
+    let is_time = |part: &str| humantime::parse_rfc3339_weak(part).is_ok();
+    line.split('\t').filter(|part| !is_uuid(part) && !is_time(part)).collect::<Vec<_>>().join(" ")
 }
 
 /// What a line of JSON says; `None` where it is no object.
@@ -257,6 +263,16 @@ mod tests {
         }
         assert_eq!(Row::of(&fields("2026/11/26/[$LATEST]abc", "x", None)), None);
         assert_eq!(Row::of(&fields("something", "x", None)), None);
+    }
+
+    #[test]
+    fn what_the_runtimes_write_before_a_line_is_left_out() {
+        for line in [
+            format!("2026-11-26T20:54:33.123Z\t{ID}\tERROR\tno price"),
+            format!("[ERROR]\t2026-11-26T20:54:33.123Z\t{ID}\tno price").replace("[ERROR]", "ERROR"),
+        ] {
+            assert_eq!(kinds(&[row(42, 0, &line)], "42".parse().unwrap(), true)[0].line, "ERROR no price");
+        }
     }
 
     #[test]

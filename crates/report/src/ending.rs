@@ -186,8 +186,16 @@ pub fn logged_error(kind: &LoggedError, stable: Option<Version>) -> String {
         (None, _) | (_, None) => String::new(),
     };
     let request = kind.request_id.as_ref().map_or_else(String::new, |id| format!(" (request {})", one_line(id)));
-    format!("{}× since {}{beside}: {}{request}", grouped(kind.count), clock(kind.first_at), one_line(&kind.line))
+    let mut line = one_line(&kind.line);
+    if let Some((at, _)) = line.char_indices().nth(SHOWN) {
+        line.truncate(at);
+        line.push('…');
+    }
+    format!("{}× since {}{beside}: {line}{request}", grouped(kind.count), clock(kind.first_at))
 }
+
+/// How much of a logged line is shown, in characters: JSON has all that was kept.
+const SHOWN: usize = 160;
 
 /// How many invocations a version had before its rollback, and how many errors that cost.
 fn exposed(ending: &RolloutSummary) -> Option<String> {
