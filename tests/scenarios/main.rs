@@ -32,6 +32,7 @@ mod operators;
 mod provisioned;
 mod refused;
 mod schedules;
+mod signals;
 mod stage;
 mod takeover;
 mod the_story;

@@ -82,9 +82,10 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, 
     let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = held.as_ref().and_then(|held| held.alias.note());
     let (stable, candidate, from) = past(&subject, last.as_ref(), args.versions, args.since, session.aws.time())?;
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    let found =
+        found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default().minutes;
     if found.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";

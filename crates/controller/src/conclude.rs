@@ -6,6 +6,7 @@ use rollout::health::Health;
 use rollout::logged_error::LoggedError;
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
+use rollout::signal::Signal;
 use rollout::timing::LOG_LIMIT;
 use rollout::{Cause, Outcome};
 
@@ -33,7 +34,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             stable: self.plan.stable,
             from: self.plan.began,
             to: self.io.now(),
-            filters: Vec::new(),
+            filters: self.plan.signals.iter().filter_map(Signal::filter).map(str::to_owned).collect(),
         };
         let found = tokio::select! {
             biased;

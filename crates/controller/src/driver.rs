@@ -96,7 +96,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         Self {
             memory: Memory::new(found.alias),
             alarms: Alarms::new(&found.plan, managed, found.resumes.as_ref()),
-            metrics: Metrics::new(found.baseline),
+            metrics: Metrics::new(found.baseline, found.signal_past),
             prepared: Prepared::new(found.stable),
             plan: found.plan,
             jobs: Jobs::new(),

@@ -86,6 +86,9 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("ErrorLines", &[Call::StartQuery], vec![group]));
         grants.push(Grant::of("ErrorLinesAnswer", &[Call::GetQueryResults, Call::StopQuery], everything()));
     }
+    if request.signals.iter().any(|signal| !signal.is_in_logs()) {
+        grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
+    }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];
     // Asked for where the candidate has no invocations, for the reason.

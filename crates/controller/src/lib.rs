@@ -38,6 +38,7 @@ mod probe;
 mod rate_limit;
 mod remote_analysis;
 mod request;
+mod signals_analysis;
 mod swap;
 mod uncounted;
 

@@ -6,22 +6,24 @@ use rollout::memory::Memory;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::expectation::{Counted, Reference};
+use crate::expectation::{Counted, Reference, SignalPast};
 use crate::metrics_analysis::{find, limits, step_calls};
-use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
+use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
 
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
     /// When invocations were last tried to be counted.
     tried: Option<Time>,
-    counted: Vec<MinuteCounts>,
+    counted: PairCounts,
+    /// What the signals counted before.
+    past: SignalPast,
     comparison: Comparison,
 }
 
 impl Metrics {
-    pub(crate) fn new(baseline: Reference) -> Self {
-        Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
+    pub(crate) fn new(baseline: Reference, past: SignalPast) -> Self {
+        Self { baseline, tried: None, counted: PairCounts::default(), past, comparison: Comparison::uncounted() }
     }
 
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
@@ -38,6 +40,7 @@ impl Metrics {
             // The minute in which it began may have invocations of an earlier rollout of the same versions.
             from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
             limits: limits(plan, &self.baseline),
+            signals: plan.signals.clone(),
         })
     }
 
@@ -49,7 +52,7 @@ impl Metrics {
         &mut self,
         (plan, memory): (&Plan, &Memory),
         tried: Time,
-        counts: Dated<Result<Vec<MinuteCounts>, CloudError>>,
+        counts: Dated<Result<PairCounts, CloudError>>,
         reason: Option<&str>,
         now: Time,
     ) -> Result<(), String> {
@@ -59,8 +62,9 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let of = Counted { plan, note: &note, minutes: &counted, baseline: &self.baseline, reason, now };
-                let found = find(&of);
+                let (minutes, signals) = (&counted.minutes, &counted.signals);
+                let (baseline, past) = (&self.baseline, &self.past);
+                let found = find(&Counted { plan, note: &note, minutes, baseline, signals, past, reason, now });
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -90,7 +94,7 @@ impl Metrics {
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
-            finding.step_calls = step_calls(&note, &self.counted);
+            finding.step_calls = step_calls(&note, &self.counted.minutes);
         }
         comparison
     }

@@ -12,7 +12,7 @@ use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
-use rollout::{Schedule, Time, Version};
+use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,8 @@ pub struct Request {
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
     pub managed: Vec<AlarmRule>,
+    /// What else counts as failed, beside Lambda's errors.
+    pub signals: Vec<Signal>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether comparing the versions was asked for: then not being able to is a reason not to begin.
@@ -94,6 +96,7 @@ impl Request {
             observations: false,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
+            signals: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -123,6 +126,7 @@ impl Request {
             post_hook: self.post_hook.as_ref().map(ToString::to_string),
             checks: self.checks.iter().map(ToString::to_string).collect(),
             group: self.group.clone(),
+            signals: self.signals.clone(),
         }
     }
 }

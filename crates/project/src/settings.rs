@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollout::hook::{HookError, HookUrl};
 use rollout::plan::Mode;
 use rollout::target::Qualified;
-use rollout::{Arn, Schedule, Version, Weight};
+use rollout::{Arn, Schedule, Signal, Version, Weight};
 
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
@@ -194,6 +194,8 @@ pub struct FunctionSettings {
     pub schedule: Option<At<Schedule>>,
     /// The alarms to watch.
     pub alarms: Vec<At<Alarm>>,
+    /// What else counts as failed, beside Lambda's errors.
+    pub signals: Vec<At<Signal>>,
     /// The hook before the first traffic shift.
     pub pre_hook: Option<At<Hook>>,
     /// The hook before the version is promoted.
@@ -220,6 +222,7 @@ impl FunctionSettings {
             alias: None,
             schedule: None,
             alarms: Vec::new(),
+            signals: Vec::new(),
             pre_hook: None,
             post_hook: None,
             step_hook: None,
@@ -237,6 +240,7 @@ impl FunctionSettings {
             "type" | "steps" | "every" => self.schedule.is_some(),
             "alias" => self.alias.is_some(),
             "alarms" => !self.alarms.is_empty(),
+            "signals" => !self.signals.is_empty(),
             "preTrafficHook" => self.pre_hook.is_some(),
             "stepHook" => self.step_hook.is_some(),
             "postTrafficHook" => self.post_hook.is_some(),
@@ -417,6 +421,8 @@ keys! {
         "every" every: Duration,
         /// The alarms to watch: a name, an ARN, `logicalId: …`, or the definition of a managed alarm.
         "alarms" alarms: Vec<At<Alarm>>,
+        /// What else counts as failed, beside Lambda's errors: failures and requests by version, from metrics or the function's log.
+        "signals" signals: Vec<At<Signal>>,
         /// The hook before the first traffic shift: a function, `logicalId: …`, or an `https://` URL.
         "preTrafficHook" pre_hook: Hook,
         /// The hook before the version is promoted.

@@ -52,6 +52,7 @@ pub(crate) fn plan() -> Plan {
         post_hook: None,
         checks: Vec::new(),
         group: Vec::new(),
+        signals: Vec::new(),
     }
 }
 

@@ -336,6 +336,9 @@ pub struct Started {
     /// Whether the invocations of both versions are compared; `None` where that is not known.
     #[serde(default, deserialize_with = "known")]
     pub analysis: Option<Mode>,
+    /// The names of the signals that are compared beside errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<String>,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
     /// The hook before every further weight.

@@ -43,6 +43,7 @@ pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
         bake_seconds: plan.bake.as_secs(),
         alarms: plan.alarms.clone(),
         analysis: Some(plan.comparing()),
+        signals: plan.signals.iter().map(|signal| signal.name.clone()).collect(),
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
         checks: plan.checks.clone(),

@@ -9,7 +9,7 @@ use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
 use crate::timing::COUNTS_EVERY;
-use crate::{Schedule, Time, Version};
+use crate::{Schedule, Signal, Time, Version};
 
 /// Where the candidate comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,6 +73,9 @@ pub struct Plan {
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
     #[serde(rename = "managed_alarms")]
     pub managed: Vec<String>,
+    /// What else counts as failed, beside Lambda's errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether the invocations may be counted at all: not part of what was chosen.
@@ -187,7 +190,7 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, checks, group,
+            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, checks, group,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
@@ -206,7 +209,8 @@ impl Plan {
             OnLowTraffic::Probe(count) => format!("probe {count}"),
         };
         let millis = |span: &Duration| span.as_millis().to_string();
-        [
+        let signals: Vec<String> = signals.iter().map(|signal| texts(&signal.parts())).collect();
+        let rows = [
             ("weights", weights.join(",")),
             ("every", millis(&schedule.every())),
             ("bake", millis(bake)),
@@ -226,12 +230,11 @@ impl Plan {
             ("post_hook", texts(post_hook)),
             ("code", texts(code)),
             ("group", texts(group)),
-        ]
-        .into_iter()
+        ];
         // What came later is no row where nothing was chosen.
-        .chain((!checks.is_empty()).then(|| ("checks", texts(checks))))
-        .map(|(name, value)| format!("{name}={value}\n"))
-        .collect()
+        let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
+        let checks = (!checks.is_empty()).then(|| ("checks", texts(checks)));
+        rows.into_iter().chain(signals).chain(checks).map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }
 

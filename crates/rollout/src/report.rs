@@ -36,8 +36,7 @@ pub struct Report {
     held_up: bool,
     evidence: Vec<LoggedError>,
     /// Whether the function is durable, and whether the candidate had traffic that was taken from it.
-    durable: bool,
-    moved_back: bool,
+    durable: (bool, bool),
     /// Whether a person gave the candidate all traffic.
     promoted_manually: bool,
 }
@@ -72,7 +71,7 @@ impl Report {
                 self.failed_hook = Some(name.clone());
             }
             EventKind::Restored { moved: true, .. } => {
-                self.moved_back = true;
+                self.durable.1 = true;
                 self.reverted = self.noticed.map(|noticed| event.at.since(noticed));
             }
             _ => {}
@@ -97,11 +96,11 @@ impl Report {
 
     /// Takes into account that the function is durable: what began on a version stays there.
     pub fn durable(&mut self) {
-        self.durable = true;
+        self.durable.0 = true;
     }
 
     fn executions_stay(&self, outcome: &Outcome) -> bool {
-        self.durable && self.moved_back && matches!(outcome, Outcome::RolledBack(_))
+        self.durable == (true, true) && matches!(outcome, Outcome::RolledBack(_))
     }
 
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rollout::alias::Revision;
 use rollout::candidate::{Facts, State, Update};
 use rollout::target::Subject;
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Signal, Time, Version};
 
 use super::calls::Call;
 
@@ -123,6 +123,54 @@ pub struct VersionPair {
     pub from: Time,
     /// What counts as slow, where that is to be counted.
     pub limits: Option<Limits>,
+    /// The signals whose metrics are counted too; those in logs are not.
+    pub signals: Vec<Signal>,
+}
+
+/// What was counted of a pair.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairCounts {
+    /// Minute by minute, those left out in which neither version has data.
+    pub minutes: Vec<MinuteCounts>,
+    /// The same of each signal, in their order.
+    pub signals: Vec<Vec<SignalMinute>>,
+}
+
+/// One minute of a signal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SignalMinute {
+    /// When it began.
+    pub start: Time,
+    /// What stable counted.
+    pub stable: SignalCounts,
+    /// What the candidate counted.
+    pub candidate: SignalCounts,
+}
+
+/// What a signal counted of a version.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SignalCounts {
+    /// The requests; 0 where it has no metric for them, and the invocations stand for them.
+    pub requests: f64,
+    /// Those that failed, or more where two series are out of step.
+    pub failures: f64,
+}
+
+impl SignalCounts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self { requests: self.requests + other.requests, failures: self.failures + other.failures }
+    }
+}
+
+/// A metric that exists: its namespace and the names and values of its dimensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMetric {
+    /// The namespace.
+    pub namespace: String,
+    /// The dimensions.
+    pub dimensions: BTreeMap<String, String>,
 }
 
 /// What counts as slow, in milliseconds: what 90, and 99, of 100 of stable's calls took at most before the rollout, and a little more
