@@ -27,12 +27,11 @@ impl Groups {
     pub(super) fn write(&mut self, function: &str, version: Option<u32>, output: &Arc<Output>, invocation: Invocation) {
         let own = output.group.is_none().then(|| format!("/aws/lambda/{function}"));
         let Some(name) = output.group.as_ref().or(own.as_ref()) else { return };
-        if !self.by_name.contains_key(name) {
-            self.by_name.insert(name.clone(), Group::new(invocation.at));
-        }
         if let Some(group) = self.by_name.get_mut(name) {
-            group.write(function, version, output, invocation, &mut self.rng);
+            return group.write(function, version, output, invocation, &mut self.rng);
         }
+        let group = self.by_name.entry(name.clone()).or_insert_with(|| Group::new(invocation.at));
+        group.write(function, version, output, invocation, &mut self.rng);
     }
 
     /// All groups by name, in the order of ASCII.
