@@ -228,7 +228,8 @@ mod tests {
             let phase = Phase::Shift { weight, step: 1, steps: 2 };
             let note = Note { since: began + Duration::from_secs(40), ..Note::new(id, owner, phase, began) };
             let now = began + Duration::from_secs(seconds);
-            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, reason: None, now };
+            let (signals, past) = (&[], &SignalPast::default());
+            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, signals, past, reason: None, now };
             whole(expected_of_candidate(&of, now))
         };
         assert_eq!([40, 60, 120].map(|seconds| expected(50, seconds)), [0, 10, 40]);
